@@ -1,0 +1,144 @@
+"""What reaches the sensor: a camera path and a hand, stabilised, as small motion about a slow reference view."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from hvdbench.camera.hand import HandPreset, hand_motion, integrate
+from hvdbench.camera.ois import OisSettings, simulate_ois
+from hvdbench.camera.trajectory import Array, Trajectory, lowpass
+
+BURN_IN_S = 3.0  # the lens starts centred; its leak forgets that in about 1.1 s
+TAIL_S = 1.0  # past the clip's end, so that filters see no edge inside it
+
+
+@dataclass(frozen=True)
+class CameraPath:
+    """Camera motion on a fine, even time grid.
+
+    Rotation and position are relative to a slow reference view (see :func:`simulate_motion`), in which scenes are
+    placed, so they stay small and are interpolated component by component.
+
+    Args:
+        t_s: (S,) times, 0 at the clip's start.
+        rotation_vector_wc: (S, 3) rad, camera-to-world.
+        position_w_m: (S, 3).
+        lens_rad: (S, 2) the angle about x and about y that the lens makes up for.
+        focal_px: of the output frame.
+    """
+
+    t_s: Array
+    rotation_vector_wc: Array
+    position_w_m: Array
+    lens_rad: Array
+    focal_px: float
+
+    def rotation_at(self, t_s: Array) -> Array:
+        """Interpolate the rotation vector, (N, 3) rad."""
+        return _columns(t_s, self.t_s, self.rotation_vector_wc)
+
+    def position_at(self, t_s: Array) -> Array:
+        """Interpolate the position, (N, 3) m."""
+        return _columns(t_s, self.t_s, self.position_w_m)
+
+    def lens_shift_at(self, t_s: Array) -> Array:
+        """Give the shift of the image by the lens, (N, 2) px: ``f·(tan θ_y, −tan θ_x)``.
+
+        A turn about y by θ moves the image by ``−f·tan θ`` in x; the lens moves it back.
+        """
+        angle = _columns(t_s, self.t_s, self.lens_rad)
+        return self.focal_px * np.stack([np.tan(angle[:, 1]), -np.tan(angle[:, 0])], axis=1)
+
+    @property
+    def residual_rad(self) -> Array:
+        """The angles that the lens leaves, (S, 3); roll is left whole."""
+        return self.rotation_vector_wc - np.pad(self.lens_rad, ((0, 0), (0, 1)))
+
+
+def _columns(t_s: Array, grid_s: Array, values: Array) -> Array:
+    return np.stack([np.interp(t_s, grid_s, column) for column in values.T], axis=-1)
+
+
+def simulate_motion(
+    *,
+    duration_s: float,
+    focal_px: float,
+    hand: HandPreset,
+    ois: OisSettings,
+    generator: np.random.Generator,
+    trajectory: Trajectory | None = None,
+    trajectory_gain: float = 1.0,
+    lowpass_hz: float = 6.0,
+    reference_hz: float = 0.3,
+    speed_without_scale_m_s: float = 0.3,
+    rate_hz: float = 2000.0,
+) -> CameraPath:
+    """Shake a camera and stabilise it.
+
+    The hand is ``gain · lowpass(path) + what the path lacks of the preset``; the stabiliser follows its turns about x
+    and y. Then the slow part of what the lens leaves, below ``reference_hz``, is taken out (the virtual camera that
+    follows it is the reference view), so a clip stays within the scene's margin while shake and blur remain.
+
+    Args:
+        duration_s: of the clip; 3 s of run-in before it and 1 s after it are simulated and dropped.
+        focal_px: focal length of the output frame.
+        hand: how the phone is held.
+        ois: the stabiliser.
+        generator: draws where in the path the clip begins, the hand's phases and the gyro's noise.
+        trajectory: a camera path; None: the hand alone.
+        trajectory_gain: scales the path's turning rates. Paths estimated from stabilised video are residuals, too
+            small by what the lens took out.
+        lowpass_hz: zero-phase corner for the path.
+        reference_hz: corner of the slow reference view.
+        speed_without_scale_m_s: median speed that a path without metres is scaled to, where it has no depth either.
+        rate_hz: of the simulation.
+
+    Raises:
+        TrajectoryError: the path is too short or has gaps.
+    """
+    samples = int(np.ceil((BURN_IN_S + duration_s + TAIL_S) * rate_hz)) + 1
+    time = np.arange(samples) / rate_hz
+    if trajectory is None:
+        omega, velocity = hand_motion(hand, samples=samples, rate_hz=rate_hz, generator=generator)
+    else:
+        spare_s = max(0.0, trajectory.duration_s - time[-1])
+        omega, velocity = trajectory.motion(time + generator.uniform(0.0, 1.0) * spare_s, lowpass_hz=lowpass_hz)
+        omega = trajectory_gain * omega
+        velocity = _metric_scale(trajectory, velocity, speed_without_scale_m_s) * velocity
+        more_omega, more_velocity = hand_motion(
+            hand, samples=samples, rate_hz=rate_hz, generator=generator, path_omega=omega
+        )
+        omega, velocity = omega + more_omega, velocity + more_velocity
+    lens = simulate_ois(omega[:, :2], rate_hz, ois, generator)
+    rotation, position = integrate(omega, velocity, rate_hz)
+    vector, offset = _about_slow_view(rotation, position, lens, rate_hz, reference_hz)
+    keep = slice(int(BURN_IN_S * rate_hz), samples)
+    return CameraPath(time[keep] - time[keep.start], vector[keep], offset[keep], lens[keep], focal_px)
+
+
+def _metric_scale(trajectory: Trajectory, velocity: Array, speed_m_s: float) -> float:
+    """Give metres per position unit: 1 for metres, else by a median speed; a path at rest keeps its unit."""
+    if trajectory.scale_m:
+        return 1.0
+    median = float(np.median(np.linalg.norm(velocity, axis=1)))
+    return speed_m_s / median if median > 0 else 1.0
+
+
+def _about_slow_view(
+    rotation: Rotation, position: Array, lens: Array, rate_hz: float, corner_hz: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Express a motion relative to the slow part of what the lens leaves of it.
+
+    The slow view is the low-passed orientation, turned back by the low-passed lens angle: with a lens that follows
+    everything it stands still in the world.
+    """
+    quaternion = rotation.as_quat()
+    signs = np.where(np.einsum("ij,ij->i", quaternion[1:], quaternion[:-1]) < 0, -1.0, 1.0)
+    quaternion = quaternion * np.cumprod(np.concatenate([[1.0], signs]))[:, None]
+    slow = Rotation.from_quat(lowpass(quaternion, corner_hz, rate_hz))
+    slow_lens = Rotation.from_rotvec(np.pad(lowpass(lens, corner_hz, rate_hz), ((0, 0), (0, 1))))
+    reference = slow * slow_lens.inv()
+    offset = reference.inv().apply(position - lowpass(position, corner_hz, rate_hz))
+    return (reference.inv() * rotation).as_rotvec(), offset

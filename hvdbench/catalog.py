@@ -1,0 +1,84 @@
+"""Every part of hvdbench that has a name, as import strings: one line a part.
+
+Listing names imports nothing. An import string (``their_package.module:Thing``) works wherever a name does, so a
+third party needs no hook here. Methods, datasets and boards are not listed: each is a TOML file in ``recipes/``.
+"""
+
+import difflib
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hvdbench.errors import UnknownNameError
+
+SOURCES: Mapping[str, str] = {
+    "sample": "hvdbench.sources.sample:SampleSource",
+    "gopro": "hvdbench.sources.gopro:GoProSource",
+    "folder": "hvdbench.sources.folder:FolderSource",
+}
+TRAJECTORY_FORMATS: Mapping[str, str] = {
+    "monst3r": "hvdbench.camera.monst3r:read_monst3r",
+}
+LABELLERS: Mapping[str, str] = {
+    "paper": "hvdbench.labels.sharpness:label_paper",
+}
+NETWORKS: Mapping[str, str] = {
+    "spynet": "hvdbench.networks.spynet:SPyNet",
+    "basicvsrpp": "hvdbench.networks.basicvsrpp:BasicVSRPlusPlus",
+    "fusion": "hvdbench.networks.fusion:FusionNetwork",
+}
+SCHEMES: Mapping[str, str] = {
+    "blurry": "hvdbench.methods.blurry:Blurry",
+    "warp_average": "hvdbench.methods.warp_average:WarpAverage",
+    "reblur_blend": "hvdbench.methods.reblur_blend:ReblurBlend",
+    "selfhvd_clip": "hvdbench.methods.selfhvd_clip:SelfHvdClip",
+    "selfhvd": "hvdbench.methods.selfhvd_dataset:SelfHvdDataset",
+}
+METRICS: Mapping[str, str] = {
+    "psnr": "hvdbench.metrics.fidelity:psnr",
+    "ssim": "hvdbench.metrics.fidelity:ssim",
+    "psnr_registered": "hvdbench.metrics.fidelity:psnr_registered",
+    "sharpness": "hvdbench.metrics.sharpness:laplacian_variance",
+    "shift": "hvdbench.metrics.sharpness:shift_px",
+}
+
+_KINDS: Mapping[str, Mapping[str, str]] = {
+    "source": SOURCES,
+    "trajectory format": TRAJECTORY_FORMATS,
+    "labeller": LABELLERS,
+    "network": NETWORKS,
+    "scheme": SCHEMES,
+    "metric": METRICS,
+}
+
+
+def names(kind: str) -> list[str]:
+    """List the names of a kind of part, sorted."""
+    return sorted(_KINDS[kind])
+
+
+def resolve(kind: str, name: str) -> Any:
+    """Import the part ``name`` of a kind; an import string ``package.module:Thing`` is taken as it is.
+
+    Raises:
+        UnknownNameError: the catalogue has no such name, or the import string leads nowhere.
+    """
+    table = _KINDS[kind]
+    target = name if ":" in name else table.get(name)
+    if target is None:
+        raise UnknownNameError(unknown(kind, name, table))
+    module_name, _, attribute = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except (ModuleNotFoundError, AttributeError) as error:
+        if name in table:  # ours: a missing dependency or a bug, not the user's typing
+            raise
+        raise UnknownNameError(f"{kind} '{name}' cannot be imported: {error}") from error
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """Word the sentence for a name that is not known, with the nearest one that is."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return f"no {kind} named '{name}'{hint} (known: {', '.join(known)})"

@@ -1,0 +1,71 @@
+"""Run independent jobs, one a clip: in this process or in a pool of them.
+
+Each job draws its randomness from its own name, so the engine changes how long a run takes and never what it gives.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import TypeVar
+
+from hvdbench.errors import InputError
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """``local``: worker processes on this machine."""
+
+    workers: int = 1
+
+    def map(self, function: Callable[[J], R], jobs: Sequence[J]) -> Iterator[tuple[int, R]]:
+        """Yield (index, result) as jobs finish; the first failure is raised and the jobs not yet begun are dropped.
+
+        Args:
+            function: a module-level function, so that a worker process can import it.
+            jobs: picklable arguments.
+        """
+        if self.workers <= 1 or len(jobs) <= 1:
+            yield from ((index, function(job)) for index, job in enumerate(jobs))
+            return
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(self.workers, len(jobs)), mp_context=context, initializer=_one_thread) as pool:
+            waiting = {pool.submit(function, job): index for index, job in enumerate(jobs)}
+            try:
+                for future in as_completed(waiting):
+                    yield waiting[future], future.result()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _one_thread() -> None:
+    """Keep a worker to one thread: the pool fills the cores, and results do not hang on their number."""
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = "1"
+
+
+def thread_map(function: Callable[[J], R], items: Sequence[J], workers: int) -> Iterator[R]:
+    """Yield ``function(item)`` in order, computed by threads: for OpenCV and NumPy work, which frees the lock."""
+    with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
+        yield from pool.map(function, items)
+
+
+def parse_engine(text: str) -> Engine:
+    """Read ``local`` (as many workers as cores) or ``local:N``.
+
+    Raises:
+        InputError: another word, or N under 1.
+    """
+    name, _, count = text.partition(":")
+    if name != "local" or (count and not (count.isdigit() and int(count) > 0)):
+        raise InputError(f"no engine '{text}': write local, or local:N with N worker processes")
+    return Engine(int(count) if count else usable_cores())
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,45 @@
+"""The errors that users meet.
+
+Each is an :class:`HvdbenchError` and a builtin, so callers may catch either. The command line turns every
+``HvdbenchError`` into its one sentence and exit code 1; anything else is a bug and keeps its traceback.
+"""
+
+
+class HvdbenchError(Exception):
+    """Root of all errors that a user can put right."""
+
+
+class InputError(HvdbenchError, ValueError):
+    """A file or folder of the user's that cannot be used as asked."""
+
+
+class VideoError(InputError, OSError):
+    """A video file that cannot be opened, decoded or written."""
+
+
+class RecipeError(HvdbenchError, ValueError):
+    """A recipe that is missing, malformed or has an unknown key."""
+
+
+class UnknownNameError(HvdbenchError, LookupError):
+    """A name that stands in no catalogue."""
+
+
+class TrajectoryError(HvdbenchError, ValueError):
+    """A camera path that cannot be read, or is too short or irregular to use."""
+
+
+class DatasetError(HvdbenchError, ValueError):
+    """A dataset folder that is missing, incomplete, or was made from other settings."""
+
+
+class WeightsError(HvdbenchError, ValueError):
+    """Weights that are missing, damaged or belong to another network."""
+
+
+class FitError(HvdbenchError, RuntimeError):
+    """A clip or dataset that a method cannot be fitted to."""
+
+
+class StrictError(HvdbenchError, RuntimeError):
+    """A fallback was about to stand in for something that is not configured, and ``--strict`` forbids it."""

@@ -1,0 +1,117 @@
+"""Optical flow and what is warped along it.
+
+``flow_ab`` (H, W, 2), x first, in px: for each pixel of a the displacement to its match in b, so that
+``warp(b, flow_ab)`` looks like a (the paper's ``Φ_{a→b}``). OpenCV's DIS is the default: no weights, one thread per
+call so that a result does not hang on the machine's core count (DIS splits its search by threads).
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.frames import Gray, Image
+
+Flow = NDArray[np.float32]  # (H, W, 2)
+Preset = Literal["ultrafast", "fast", "medium"]
+
+_PRESETS = {
+    "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
+    "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
+    "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
+}
+_INTERPOLATION = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "nearest": cv2.INTER_NEAREST}
+_DIS_MINIMUM_PX = 24  # below this OpenCV's coarsest pyramid level is empty
+
+
+def flow_dis(a: Gray, b: Gray, preset: Preset = "medium") -> Flow:
+    """Estimate the flow from a to b by Dense Inverse Search (Kroeger et al., ECCV 2016).
+
+    Args:
+        a, b: uint8 gray (H, W); pictures under 24 px a side are padded by replication for the search.
+        preset: OpenCV's; ``medium`` adds variational refinement.
+
+    Returns:
+        (H, W, 2) float32, x first, px.
+    """
+    height, width = a.shape
+    bottom, right = max(0, _DIS_MINIMUM_PX - height), max(0, _DIS_MINIMUM_PX - width)
+    if bottom or right:
+        a, b = (
+            np.asarray(cv2.copyMakeBorder(gray, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8) for gray in (a, b)
+        )
+    search = cv2.DISOpticalFlow.create(_PRESETS[preset])
+    flow = search.calc(a, b, None)  # type: ignore[call-overload]
+    return np.ascontiguousarray(flow[:height, :width], np.float32)
+
+
+def flows(
+    grays: Sequence[Gray] | NDArray[np.uint8], pairs: Sequence[tuple[int, int]], preset: Preset = "medium", workers: int = 1
+) -> dict[tuple[int, int], Flow]:
+    """Estimate the flow of many pairs of one clip; the result does not depend on ``workers``.
+
+    Args:
+        grays: T gray frames (H, W).
+        pairs: (a, b) frame indices; each gives ``flow_ab`` under that key.
+        preset: as in :func:`flow_dis`.
+        workers: threads at a time.
+    """
+    cv2.setNumThreads(1)
+    wanted = sorted(set(pairs))
+    with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
+        found = pool.map(lambda pair: flow_dis(grays[pair[0]], grays[pair[1]], preset), wanted)
+        return dict(zip(wanted, found, strict=True))
+
+
+def grid(height: int, width: int) -> Flow:
+    """Give the coordinate map ``G`` of Eq. 5: (H, W, 2) float32, x first."""
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return np.stack([x, y], axis=-1)
+
+
+def warp(
+    b: NDArray[np.uint8] | Image, flow_ab: Flow, interpolation: Literal["linear", "cubic", "nearest"] = "cubic"
+) -> NDArray[np.float32]:
+    """Backward-warp b to a (Eq. 3's ``W``): sample b at ``G + flow_ab``; borders are reflected.
+
+    Args:
+        b: (H, W) or (H, W, C), uint8 or float32.
+        flow_ab: (H, W, 2).
+
+    Returns:
+        float32 of b's shape and range (cubic may overshoot by a little).
+    """
+    where = grid(*flow_ab.shape[:2]) + flow_ab
+    warped = cv2.remap(
+        np.asarray(b, np.float32), where, None, _INTERPOLATION[interpolation], borderMode=cv2.BORDER_REFLECT_101
+    )
+    return np.asarray(warped, np.float32)
+
+
+def round_trip_px(flow_ab: Flow, flow_ba: Flow) -> NDArray[np.float32]:
+    """Give the forward-backward error ``‖W(W(G; Φ_{b→a}); Φ_{a→b}) − G‖₂`` of Eq. 5, (H, W) px.
+
+    Pixels whose match lies outside b get infinity: nothing there can be checked.
+    """
+    height, width = flow_ab.shape[:2]
+    where = grid(height, width) + flow_ab
+    back = cv2.remap(flow_ba, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    error = np.linalg.norm(flow_ab + back, axis=-1).astype(np.float32)
+    outside = (where[..., 0] < 0) | (where[..., 0] > width - 1) | (where[..., 1] < 0) | (where[..., 1] > height - 1)
+    error[outside] = np.inf
+    return error
+
+
+def occlusion_mask(flow_ab: Flow, flow_ba: Flow, scale: float = 0.5) -> Image:
+    """Give Eq. 5's mask in its working sense, ``M_occ = 1 − min(s·‖·‖₂, 1)``: (H, W), 1 where the flows agree.
+
+    As printed the equation is 0 where the flows agree, yet Eq. 6 multiplies the loss by it and Eq. 8 calls its mean
+    the share of unmasked regions; both need 1 there.
+
+    Args:
+        scale: the paper's ``s``, per px; it gives no value.
+    """
+    return (1.0 - np.minimum(scale * round_trip_px(flow_ab, flow_ba), 1.0)).astype(np.float32)

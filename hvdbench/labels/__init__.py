@@ -1,0 +1,1 @@
+"""Which frames of a clip are sharp: labellers, and how right they are."""

@@ -1,0 +1,178 @@
+"""Sharp frames found without truth: variance of the Laplacian, Otsu's threshold, 20-frame segments.
+
+The way of SelfHVD's section 3.1 (arXiv:2508.08605): a frame above the clip's own threshold is sharp, and a segment in
+which none is gives its sharpest one, so that every stretch of the clip has a frame to learn from.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.errors import DatasetError, InputError
+from hvdbench.frames import Frames, to_gray
+from hvdbench.metrics.sharpness import sharpness as sharpness
+from hvdbench.store import ClipFolder
+
+ABOVE = "above the threshold"
+BELOW = "below the threshold"
+SEGMENT = "sharpest of its segment"
+
+_BINS = 256
+_FLAT = 1e-9  # a spread of sharpness below this share of the largest value is rounding, not two kinds of frames
+
+
+@dataclass(frozen=True)
+class SharpLabels:
+    """One labeller's verdict on the T frames of a clip."""
+
+    sharpness: NDArray[np.float64]
+    """(T,) variance of the Laplacian, squared 8-bit gray levels."""
+    is_sharp: NDArray[np.bool_]
+    """(T,) True where the frame is selected as sharp, for whichever reason."""
+    threshold: float
+    """On ``sharpness``; a frame selected for its segment lies at or below it."""
+    reason: tuple[str, ...]
+    """T sentences that say why."""
+    labeller: str
+    """The name under which the labels are stored."""
+
+    @property
+    def selected(self) -> NDArray[np.intp]:
+        """Indices of the sharp frames, ascending."""
+        return np.flatnonzero(self.is_sharp)
+
+
+def otsu_threshold(values: NDArray[np.float64]) -> float:
+    """Find the threshold between two kinds of values by Otsu's method (Automatica, 1975).
+
+    The histogram has 256 equal bins from the least to the largest value; the threshold is the centre of the last bin
+    of the lower class, the first such bin where several part the values equally well. Values that are all equal (up
+    to rounding) have no two kinds: the threshold is the largest, so none lies above.
+
+    Args:
+        values: (T,), finite.
+
+    Raises:
+        InputError: no value, or one that is not finite.
+    """
+    if values.size == 0:
+        raise InputError("a threshold needs at least one value: the clip has no frames")
+    if not np.isfinite(values).all():
+        raise InputError(
+            f"a threshold needs finite values: value {int(np.argmin(np.isfinite(values)))} is NaN or infinite"
+        )
+    low, high = float(values.min()), float(values.max())
+    if high - low <= _FLAT * max(abs(low), abs(high)):
+        return high
+    counts, edges = np.histogram(values, bins=_BINS, range=(low, high))
+    centres = (edges[:-1] + edges[1:]) / 2
+    lower, lower_sum = np.cumsum(counts), np.cumsum(counts * centres)
+    upper, upper_sum = lower[-1] - lower, lower_sum[-1] - lower_sum
+    between = lower[:-1] * upper[:-1] * (lower_sum[:-1] / lower[:-1] - upper_sum[:-1] / upper[:-1]) ** 2
+    return float(centres[np.argmax(between)])
+
+
+def select_sharp(values: NDArray[np.float64], *, segment_length: int = 20, labeller: str = "paper") -> SharpLabels:
+    """Label frames by their sharpness alone.
+
+    Args:
+        values: (T,) sharpness of every frame of one clip.
+        segment_length: frames a segment; the first begins at frame 0 and the last may be shorter.
+        labeller: the name to store the labels under.
+
+    Raises:
+        InputError: no frame, a sharpness that is not finite, or segments under one frame.
+    """
+    if segment_length < 1:
+        raise InputError(f"segment_length is {segment_length}: a segment has at least one frame")
+    values = np.asarray(values, np.float64)
+    threshold = otsu_threshold(values)
+    is_sharp = values > threshold
+    reason = [ABOVE if above else BELOW for above in is_sharp]
+    for start in range(0, len(values), segment_length):
+        segment = slice(start, start + segment_length)
+        if not is_sharp[segment].any():
+            sharpest = start + int(np.argmax(values[segment]))
+            is_sharp[sharpest] = True
+            reason[sharpest] = SEGMENT
+    return SharpLabels(values, is_sharp, threshold, tuple(reason), labeller)
+
+
+def label_paper(frames: Frames, *, segment_length: int = 20) -> SharpLabels:
+    """Label the frames of a clip the paper's way (section 3.1): see :func:`sharpness` and :func:`select_sharp`.
+
+    Args:
+        frames: uint8 RGB (T, H, W, 3).
+        segment_length: the paper's 20 frames.
+
+    Raises:
+        InputError: no frame, or frames that are not 8-bit RGB.
+    """
+    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or len(frames) == 0:
+        raise InputError(f"labels are made from uint8 RGB (T, H, W, 3), found {frames.dtype} {frames.shape}")
+    values = np.array([sharpness(to_gray(frame)) for frame in frames], np.float64)
+    return select_sharp(values, segment_length=segment_length)
+
+
+def write_labels(clip: ClipFolder, labels: SharpLabels) -> None:
+    """Store labels in the clip's ``tracks.h5`` under ``labels/<labeller>``; older ones of that name are replaced.
+
+    Raises:
+        DatasetError: the clip has another number of frames.
+    """
+    count = len(labels.is_sharp)
+    stored = clip.track("t_s")
+    if stored is not None and len(stored) != count:
+        raise DatasetError(
+            f"{clip.tracks_path} has {len(stored)} frames, the labels of '{labels.labeller}' are {count}"
+        )
+    clip.edit_tracks(_writer(labels))
+
+
+def _writer(labels: SharpLabels) -> Callable[[h5py.File], None]:
+    def write(tracks: h5py.File) -> None:
+        name = f"labels/{labels.labeller}"
+        if name in tracks:
+            del tracks[name]
+        group = tracks.create_group(name)
+        group.attrs["threshold"] = labels.threshold
+        group.create_dataset("sharpness", data=labels.sharpness)
+        group.create_dataset("is_sharp", data=labels.is_sharp)
+        group.create_dataset("reason", data=list(labels.reason), dtype=h5py.string_dtype())
+
+    return write
+
+
+def read_labels(clip: ClipFolder, labeller: str) -> SharpLabels:
+    """Read the labels that :func:`write_labels` stored.
+
+    Raises:
+        DatasetError: the clip has none by that labeller, or they are incomplete.
+    """
+    name = f"labels/{labeller}"
+    if not clip.tracks_path.is_file():
+        raise DatasetError(
+            f"{clip.tracks_path} is missing, so there are no labels of '{labeller}': run 'hvdbench label'"
+        )
+    with h5py.File(clip.tracks_path, "r") as tracks:
+        if name not in tracks:
+            known = ", ".join(sorted(tracks["labels"])) if "labels" in tracks else "none"
+            raise DatasetError(
+                f"{clip.tracks_path} holds no labels of '{labeller}' (found: {known}): run 'hvdbench label'"
+            )
+        group = tracks[name]
+        try:
+            return SharpLabels(
+                sharpness=np.asarray(group["sharpness"][()], np.float64),
+                is_sharp=np.asarray(group["is_sharp"][()], np.bool_),
+                threshold=float(group.attrs["threshold"]),
+                reason=tuple(group["reason"].asstr()[()]),
+                labeller=labeller,
+            )
+        except KeyError as error:
+            raise DatasetError(
+                f"{clip.tracks_path}: {name} is incomplete ({error}): run 'hvdbench label' again"
+            ) from error

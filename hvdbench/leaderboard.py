@@ -1,0 +1,439 @@
+"""Boards: tidy CSV with one number a row and what produced it, and the tables that people read.
+
+A board is a pure function of its rows: nothing here looks at frames, runs or weights.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from hvdbench.atomic import atomic_write_text
+from hvdbench.catalog import unknown
+from hvdbench.errors import InputError, UnknownNameError
+from hvdbench.evaluation import PROTOCOL, SUMMARY_COLUMNS
+from hvdbench.recipe import Recipe, Settings, load_recipe, recipe_names
+from hvdbench.store import Truth
+
+COLUMNS = (
+    "board",
+    "protocol",
+    "method",
+    "dataset",
+    "split",
+    "clip",
+    "truth",
+    "subset",
+    "metric",
+    "value",
+    "ci_low",
+    "ci_high",
+    "n",
+    "seed",
+    "origin",
+    "source",
+    "dataset_digest",
+    "run_digest",
+    "versions",
+)
+KEY = ("board", "protocol", "method", "dataset", "split", "clip", "truth", "subset", "metric", "seed", "origin")
+ORIGINS = ("measured", "simulated", "demo", "published")
+FORMATS = ("csv", "md", "latex")
+
+_NUMBERS = ("value", "ci_low", "ci_high")
+_COUNTS = ("n", "seed")
+_VALUES_IN_COLUMNS: dict[str, tuple[str, ...]] = {"origin": ORIGINS, "truth": ("mid", "centroid", "none")}
+_STAMPS = {
+    "demo": "demo rows: simulated trajectories, embedded demo scenes; they show that the pipeline runs, no more",
+    "simulated": "simulated rows: simulated trajectories; the blur is synthetic",
+}
+
+
+class BoardSettings(Settings):
+    """What a board compares: ``recipes/boards/<name>.toml``."""
+
+    title: str
+    """One line above the table."""
+    dataset: str
+    """Name of the dataset recipe, or of the folder, that the board is about."""
+    protocol: str = PROTOCOL
+    """The only protocol whose numbers the board takes."""
+    truths: tuple[Truth, ...] = ("centroid", "mid")
+    """Which truth's columns come first; one that is left out is not shown."""
+    note: str = ""
+    """A sentence or two below the table."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What produced a run's rows: the columns that its scores do not tell."""
+
+    board: str
+    dataset: str
+    origin: Literal["measured", "simulated", "demo", "published"]
+    seed: int | None = None
+    source: str = ""
+    dataset_digest: str = ""
+    run_digest: str = ""
+    versions: str = ""
+    protocol: str = PROTOCOL
+
+
+@dataclass(frozen=True)
+class _Column:
+    """How a metric is shown: its name, unit, decimals and factor."""
+
+    label: str
+    unit: str = ""
+    decimals: int = 2
+    factor: float = 1.0
+
+    def title(self, truth: str) -> str:
+        words = [self.label, *([] if truth == "none" else [truth]), *([f"({self.unit})"] if self.unit else [])]
+        return " ".join(words)
+
+
+_METRICS = {
+    "psnr": _Column("PSNR", "dB"),
+    "psnr_half": _Column("± PSNR", "dB"),
+    "ssim": _Column("SSIM", decimals=4),
+    "psnr_registered": _Column("PSNR registered", "dB"),
+    "worse_share": _Column("worse frames", "%", 1, 100.0),
+    "sharpness": _Column("sharpness", decimals=1),
+    "sharpness_ratio": _Column("sharpness ratio"),
+    "shift_px": _Column("shift", "px", 3),
+}
+
+
+def board_settings(name: str) -> Recipe[BoardSettings]:
+    """Load ``recipes/boards/<name>.toml``.
+
+    Raises:
+        UnknownNameError, RecipeError: as :func:`hvdbench.recipe.load_recipe`.
+    """
+    return load_recipe("boards", name, BoardSettings)
+
+
+def board_rows(summary: pd.DataFrame, stamp: Stamp) -> pd.DataFrame:
+    """Turn the rows of :func:`hvdbench.evaluation.summarise` into rows of a board.
+
+    Raises:
+        InputError: a column is missing.
+    """
+    missing = [name for name in SUMMARY_COLUMNS if name not in summary.columns]
+    if missing:
+        raise InputError(f"the summary lacks {', '.join(missing)}: give what evaluation.summarise returns")
+    return _typed(summary[list(SUMMARY_COLUMNS)].assign(**vars(stamp)))
+
+
+def merge_rows(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Lay new rows over old ones; a row with the same :data:`KEY` is replaced.
+
+    Raises:
+        InputError: the two together are no board: see :func:`write_board`.
+    """
+    both = [_typed(rows) for rows in (old, new) if len(rows)]
+    if not both:
+        return _typed(new)
+    merged = pd.concat(both, ignore_index=True).drop_duplicates(list(KEY), keep="last")
+    _check(merged)
+    return _sorted(merged)
+
+
+def write_board(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
+    """Write a board as CSV and, beside it, as Markdown; each whole or not at all.
+
+    Args:
+        path: ``leaderboards/<board>.csv``.
+        rows: :data:`COLUMNS`, in any order.
+
+    Returns:
+        The rows as they were written.
+
+    Raises:
+        InputError: not a CSV path, no rows, other columns, two boards or protocols (published rows stand under their
+            own), a key twice, a value that is not a number, or an origin or truth that is not known.
+    """
+    if path.suffix != ".csv":
+        raise InputError(f"{path}: a board is written as .csv, its Markdown beside it")
+    board = _typed(rows)
+    _check(board)
+    board = _sorted(board)
+    settings = _settings_of(board)
+    _check_protocol(board, settings)
+    text = _document(board, settings)
+    atomic_write_text(path, board.to_csv(index=False, lineterminator="\n"))
+    atomic_write_text(path.with_suffix(".md"), text)
+    return board
+
+
+def read_board(name_or_path: str | Path, root: Path = Path("leaderboards")) -> pd.DataFrame:
+    """Read a board by its name below ``root``, or by the path of its CSV.
+
+    Raises:
+        UnknownNameError: no board of that name.
+        InputError: no such file, not a CSV, or not a board.
+    """
+    text = str(name_or_path)
+    path = Path(text) if text.endswith(".csv") else root / f"{text}.csv"
+    if not path.is_file():
+        if text.endswith(".csv"):
+            raise InputError(f"{path} is missing: name a board's CSV")
+        raise UnknownNameError(unknown("board", text, board_names(root)))
+    try:
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} is no CSV that can be read: {error}") from error
+    try:
+        board = _typed(raw)
+        _check(board)
+    except InputError as error:
+        raise InputError(f"{path} is no board: {error}") from error
+    return board
+
+
+def board_names(root: Path = Path("leaderboards")) -> list[str]:
+    """List the boards that lie in a folder, by name."""
+    return sorted(path.stem for path in root.glob("*.csv"))
+
+
+def latest_board(root: Path = Path("leaderboards")) -> Path:
+    """Name the CSV of the board that was written last.
+
+    Raises:
+        InputError: the folder holds no board.
+    """
+    found = [path for path in root.glob("*.csv") if not path.name.startswith(".")]
+    if not found:
+        raise InputError(f"{root} holds no board: run 'hvdbench eval' first")
+    return max(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
+
+
+def table(
+    board: pd.DataFrame,
+    *,
+    subset: str = "not_selected",
+    clip: str = "*",
+    truths: Sequence[Truth] = ("centroid", "mid"),
+) -> pd.DataFrame:
+    """Lay a board out for reading: a row for each method, a column for each metric.
+
+    Args:
+        board: :data:`COLUMNS`.
+        subset: ``not_selected`` (the frames that needed restoring), ``all`` or ``selected``.
+        clip: ``*`` for the mean over the clips, or one clip's name.
+        truths: whose columns are shown, in this order.
+
+    Returns:
+        ``method``, ``origin``; ``dataset``, ``split`` and ``seed`` where the board has several; ``clips`` (``frames``
+        for one clip), the least number behind a row; then titled metrics, unrounded, NaN where a row has none. Best
+        first within dataset and split: by the first truth that any row was scored against, else by sharpness.
+        Published rows follow after all others: they were made under other protocols and rank only among themselves.
+    """
+    rows = board[(board["subset"] == subset) & (board["clip"] == clip)]
+    return _wide(rows, board, "clips" if clip == "*" else "frames", truths)
+
+
+def _wide(rows: pd.DataFrame, board: pd.DataFrame, count: str, truths: Sequence[Truth]) -> pd.DataFrame:
+    several = [name for name in ("dataset", "split", "seed") if len(board[name].drop_duplicates()) > 1]
+    metrics = {(truth, metric): column for truth in (*truths, "none") for metric, column in _METRICS.items()}
+    records = []
+    keys = ["method", "origin", "dataset", "split", "seed"]
+    for key, group in rows.assign(half=(rows["ci_high"] - rows["ci_low"]) / 2).groupby(keys, sort=True, dropna=False):
+        names = list(zip(group["truth"], group["metric"], strict=True))
+        values = dict(zip(names, group["value"].tolist(), strict=True))
+        values |= {(t, f"{m}_half"): half for (t, m), half in zip(names, group["half"].tolist(), strict=True)}
+        record = dict(zip(keys, key, strict=True)) | {count: group["n"].min()}
+        record |= {c.title(truth): c.factor * values.get((truth, m), math.nan) for (truth, m), c in metrics.items()}
+        records.append(record)
+    titles = [column.title(truth) for (truth, _), column in metrics.items()]
+    wide = pd.DataFrame(records, columns=[*keys, count, *titles])
+    wide = wide.astype({count: "Int64", "seed": "Int64"} | dict.fromkeys(titles, "float64"))
+    shown = [title for title in titles if wide[title].notna().any()]
+    ranks = [title for truth in truths if (title := _METRICS["psnr"].title(truth)) in shown] or ["sharpness"]
+    order = wide.assign(published=wide["origin"] == "published").sort_values(
+        ["published", "dataset", "split", ranks[0], "method", "seed"],
+        ascending=[True, True, True, False, True, True],
+        kind="stable",
+    )
+    return order[["method", "origin", *several, count, *shown]].reset_index(drop=True)
+
+
+def stamp_lines(board: pd.DataFrame) -> list[str]:
+    """Say above a table what its rows are not: a line for demo rows, one for simulated ones."""
+    present = set(board["origin"])
+    return [line for origin, line in _STAMPS.items() if origin in present]
+
+
+def formatted(wide: pd.DataFrame) -> pd.DataFrame:
+    """Round a :func:`table` for print: dB 2 decimals, SSIM 4; what is missing is a dash."""
+    decimals = {c.title(truth): c.decimals for truth in ("mid", "centroid", "none") for c in _METRICS.values()}
+    cells = {
+        name: [_cell(value, decimals.get(str(name))) for value in column.tolist()] for name, column in wide.items()
+    }
+    return pd.DataFrame(cells, columns=wide.columns, dtype=object)
+
+
+def _cell(value: object, decimals: int | None) -> str:
+    if pd.isna(value):  # type: ignore[call-overload]
+        return "–"
+    return f"{value:.{decimals}f}" if decimals is not None and isinstance(value, float) else str(value)
+
+
+def export(
+    board: pd.DataFrame,
+    kind: str = "md",
+    *,
+    subset: str = "not_selected",
+    clip: str = "*",
+    truths: Sequence[Truth] = ("centroid", "mid"),
+) -> str:
+    """Write one table as text: ``csv``, ``md`` or ``latex`` (booktabs), with its stamp where it is not measured.
+
+    Args:
+        board: :data:`COLUMNS`.
+        kind: the format; the CSV has the full values, the others are rounded.
+        subset: as in :func:`table`.
+        clip: as in :func:`table`.
+        truths: as in :func:`table`.
+
+    Raises:
+        UnknownNameError: another format.
+        InputError: the board has no row for that subset and clip.
+    """
+    if kind not in FORMATS:
+        raise UnknownNameError(unknown("format", kind, FORMATS))
+    chosen = board[(board["subset"] == subset) & (board["clip"] == clip)]
+    if chosen.empty:
+        raise InputError(f"the board has no row for subset '{subset}' and clip '{clip}': choose another")
+    wide = table(board, subset=subset, clip=clip, truths=truths)
+    if kind == "csv":
+        return wide.to_csv(index=False, lineterminator="\n")
+    return _markdown(wide, stamp_lines(chosen)) if kind == "md" else _latex(wide, stamp_lines(chosen))
+
+
+def _markdown(wide: pd.DataFrame, stamps: Sequence[str]) -> str:
+    text = formatted(wide)
+    left = {"method", "origin", "dataset", "split"}
+    lines = [
+        "| " + " | ".join(_plain(name) for name in text.columns) + " |",
+        "|" + "|".join("---" if name in left else "---:" for name in text.columns) + "|",
+    ]
+    lines += ["| " + " | ".join(_plain(cell) for cell in row) + " |" for row in text.itertuples(index=False)]
+    return "".join(f"*{line}*\n\n" for line in stamps) + "\n".join(lines) + "\n"
+
+
+def _plain(cell: object) -> str:
+    """Keep a name inside its Markdown cell."""
+    return " ".join(str(cell).replace("\\", "\\\\").replace("|", "\\|").split())
+
+
+def _latex(wide: pd.DataFrame, stamps: Sequence[str]) -> str:
+    text = formatted(wide)
+    rows = [[_tex(cell) for cell in row] for row in [list(text.columns), *text.itertuples(index=False)]]
+    head, *body = [" & ".join(row) + r" \\" for row in rows]
+    align = "".join("l" if name in {"method", "origin", "dataset", "split"} else "r" for name in text.columns)
+    lines = [rf"\begin{{tabular}}{{{align}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
+    return "\n".join([*(f"% {line}" for line in stamps), *lines]) + "\n"
+
+
+def _tex(cell: object) -> str:
+    signs = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "±": r"$\pm$"}
+    signs |= {sign: "\\" + sign for sign in "&%$#_{}"}
+    return "".join(signs.get(sign, sign) for sign in " ".join(str(cell).split()))
+
+
+def _document(board: pd.DataFrame, settings: BoardSettings) -> str:
+    """Give the Markdown beside a CSV: the not-selected frames first, then all of them."""
+    parts = [f"# {settings.title}\n"]
+    parts += [f"*{line}*\n" for line in stamp_lines(board)]
+    words = {
+        "not_selected": "Frames not selected as sharp",
+        "all": "All frames",
+        "selected": "Frames selected as sharp",
+    }
+    present = set(board["subset"])
+    for subset in (*words, *sorted(present - set(words))):
+        rows = board[board["subset"] == subset]
+        for clip in ["*"] if (rows["clip"] == "*").any() else sorted(set(rows["clip"])):
+            heading = words.get(subset, subset) + ("" if clip == "*" else f", clip {clip}")
+            wide = table(board, subset=subset, clip=clip, truths=settings.truths)
+            parts.append(f"## {heading}\n\n{_markdown(wide, ())}")
+    protocols = ", ".join(sorted(set(board["protocol"])))
+    parts.append(
+        f"Protocol {protocols} (docs/protocol.md); ± is the 95 % interval over clips. {settings.note}".strip() + "\n"
+    )
+    return "\n".join(parts)
+
+
+def _settings_of(board: pd.DataFrame) -> BoardSettings:
+    """Find the recipe of the board's name; without one, what its rows tell."""
+    name = str(board["board"].iloc[0])
+    if name in recipe_names("boards"):
+        return board_settings(name).values
+    ours = board[board["origin"] != "published"]
+    protocol = str((ours if len(ours) else board)["protocol"].iloc[0])
+    return BoardSettings(title=name, dataset=str(board["dataset"].iloc[0]), protocol=protocol)
+
+
+def _typed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Give the columns their order and types: text, float64, and Int64 for what may be empty."""
+    missing, surplus = ([c for c in a if c not in b] for a, b in ((COLUMNS, rows.columns), (rows.columns, COLUMNS)))
+    if missing or surplus:
+        found = [
+            f"{word} {', '.join(map(str, names))}" for word, names in (("lacks", missing), ("has", surplus)) if names
+        ]
+        raise InputError(f"it {' and '.join(found)}; a board's columns are {', '.join(COLUMNS)}")
+    typed = {}
+    for name in COLUMNS:
+        column = rows[name].reset_index(drop=True)
+        if name not in (*_NUMBERS, *_COUNTS):
+            typed[name] = column.where(column.notna(), "").astype(str).astype(object)
+            continue
+        try:
+            numbers = pd.to_numeric(column.replace("", None)).astype("float64")
+            typed[name] = numbers if name in _NUMBERS else numbers.astype("Int64")
+        except (ValueError, TypeError) as error:
+            raise InputError(f"column '{name}' holds what is no number: {error}") from error
+    return pd.DataFrame(typed, columns=list(COLUMNS))
+
+
+def _check(board: pd.DataFrame) -> None:
+    """Refuse rows that do not make one board."""
+    if board.empty:
+        raise InputError("a board has at least one row, found none")
+    for name, known in _VALUES_IN_COLUMNS.items():
+        strange = sorted(set(board[name]) - set(known))
+        if strange:
+            raise InputError(f"no {name} '{strange[0]}' (known: {', '.join(known)})")
+    ours = board[board["origin"] != "published"]
+    for name, among in (("board", board), ("protocol", ours)):
+        found = sorted(set(among[name]))
+        if len(found) > 1:
+            raise InputError(f"the rows are of {len(found)} {name}s ({', '.join(found)}): a board never mixes them")
+    if not board["value"].map(math.isfinite).all():
+        row = board[~board["value"].map(math.isfinite)].iloc[0]
+        raise InputError(
+            f"{row['metric']} of '{row['method']}', clip {row['clip']}, is no finite number: leave the row out"
+        )
+    twice = board[board.duplicated(list(KEY))]
+    if len(twice):
+        row = twice.iloc[0]
+        raise InputError(
+            f"{row['metric']} of '{row['method']}', clip {row['clip']}, {row['subset']}, stands on it twice"
+        )
+
+
+def _check_protocol(board: pd.DataFrame, settings: BoardSettings) -> None:
+    found = set(board.loc[board["origin"] != "published", "protocol"]) - {settings.protocol}
+    if found:
+        raise InputError(
+            f"board '{board['board'].iloc[0]}' takes only protocol {settings.protocol}, found {', '.join(sorted(found))}"
+        )
+
+
+def _sorted(board: pd.DataFrame) -> pd.DataFrame:
+    return board.sort_values(list(KEY), kind="stable", na_position="first").reset_index(drop=True)

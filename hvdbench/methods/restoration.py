@@ -1,0 +1,55 @@
+"""What every method that works on one clip alone takes and gives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from hvdbench.frames import Frames
+from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.recipe import Settings
+
+Progress = Callable[[int, int, str], None]
+
+
+def silent(done: int, total: int, text: str) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a restoration may use.
+
+    Attributes:
+        seed: of every random draw.
+        workers: threads; the result of the CPU parts does not depend on it.
+        device: where torch computes, ``cpu`` or ``cuda``.
+        progress: called with (done, total, what).
+    """
+
+    seed: int = 0
+    workers: int = 1
+    device: str = "cpu"
+    progress: Progress = silent
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """A restored clip.
+
+    Attributes:
+        frames: uint8 RGB (T, H, W, 3).
+        facts: JSON-able notes for the manifest: seconds, steps, exposure share, frames passed through …
+    """
+
+    frames: Frames
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class ClipScheme(Protocol):
+    """A way to restore a clip from the clip alone."""
+
+    Settings: ClassVar[type[Settings]]
+
+    def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
+        """Restore uint8 RGB (T, H, W, 3); no truth is at hand here, nor its path."""
+        ...

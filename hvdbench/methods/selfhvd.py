@@ -1,0 +1,91 @@
+"""SelfHVD's losses, one function an equation (Xu et al., CVPR 2026, section 3). ``docs/selfhvd.md`` has our readings.
+
+Pictures are float (N, 3, H, W) in [0, 1], masks (N, 1, H, W) in [0, 1] with 1 where the warp can be trusted. Norms are
+means over pixels and channels, so that a loss does not grow with the crop.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def reconstruction_loss(restored: Tensor, warped_sharp: Tensor, mask: Tensor) -> Tensor:
+    """Give ``L_rec`` (Eq. 6): the masked L1 distance of the output to the warped sharp frame."""
+    return (mask * (restored - warped_sharp)).abs().mean()
+
+
+def laplacian_variance(picture: Tensor) -> Tensor:
+    """Give ``v_l`` (Eq. 1) of each picture's BT.601 luma, (N,), in squared 8-bit levels."""
+    luma = picture.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    gray = 255.0 * (picture * luma).sum(dim=1, keepdim=True)  # (N, 1, H, W)
+    kernel = picture.new_tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]).view(1, 1, 3, 3)
+    return F.conv2d(gray, kernel).flatten(1).var(dim=1, unbiased=False)
+
+
+def sharp_frame_is_better(warped_sharp: Tensor, mask: Tensor, teacher: Tensor, tau: float = 0.5) -> Tensor:
+    """Decide ``c`` (Eq. 8) a picture, (N,) bool: enough of the warp can be trusted and it is sharper than the teacher.
+
+    Args:
+        warped_sharp: ``S_{j→i}``.
+        mask: ``M_occ``; its mean is the share of unmasked regions.
+        teacher: ``R_k``, the output for the input with all its clues.
+        tau: distortion threshold; 0.5 in the paper.
+    """
+    covered = mask.flatten(1).mean(dim=1) > tau
+    return covered & (laplacian_variance(warped_sharp) > laplacian_variance(teacher))
+
+
+def self_enhanced_loss(
+    restored_without_clues: Tensor, warped_sharp: Tensor, mask: Tensor, teacher: Tensor, take_sharp: Tensor
+) -> Tensor:
+    """Give ``L_sevd`` (Eq. 7): the output for the clue-less input against whichever target Eq. 8 chose.
+
+    No gradient flows into the teacher.
+    """
+    to_sharp = (mask * (restored_without_clues - warped_sharp)).abs()
+    to_teacher = (restored_without_clues - teacher.detach()).abs()
+    return torch.where(take_sharp.view(-1, 1, 1, 1), to_sharp, to_teacher).mean()
+
+
+def spatial_consistency_loss(restored_without_clues: Tensor, anchor: Tensor) -> Tensor:
+    """Give ``L_scscm`` (Eq. 10): the L1 distance to what an earlier state of the model restored (Eq. 9)."""
+    return (restored_without_clues - anchor.detach()).abs().mean()
+
+
+def reblur_tensor(picture: Tensor, motion: Tensor, tau: float, samples: int = 11) -> Tensor:
+    """Blur pictures along the motion of their exposure; differentiable twin of :func:`hvdbench.methods.reblur.reblur`.
+
+    Args:
+        picture: (N, 3, H, W).
+        motion: (N, 2, H, W), x first, px per frame interval.
+        tau: exposure share.
+        samples: points on the path; bilinear.
+    """
+    _, _, height, width = picture.shape
+    y, x = torch.meshgrid(
+        torch.arange(height, dtype=picture.dtype, device=picture.device),
+        torch.arange(width, dtype=picture.dtype, device=picture.device),
+        indexing="ij",
+    )
+    scale = picture.new_tensor([2.0 / max(width - 1, 1), 2.0 / max(height - 1, 1)])
+    base = torch.stack((x, y), dim=-1)  # (H, W, 2)
+    path = motion.permute(0, 2, 3, 1)  # (N, H, W, 2)
+    total = torch.zeros_like(picture)
+    for share in torch.linspace(-0.5, 0.5, samples).tolist():
+        where = (base + share * tau * path) * scale - 1.0
+        total = total + F.grid_sample(picture, where, mode="bilinear", padding_mode="border", align_corners=True)
+    return total / samples
+
+
+def reblur_loss(restored: Tensor, blurry: Tensor, motion: Tensor, tau: float, trusted: Tensor) -> Tensor:
+    """Give the re-blur consistency loss, ours: ``‖K R − B‖₁`` on the pictures whose blur the flow explains.
+
+    Args:
+        restored: R.
+        blurry: B.
+        motion: (N, 2, H, W).
+        tau: exposure share.
+        trusted: (N,) bool; pictures that are not trusted add nothing.
+    """
+    difference = (reblur_tensor(restored, motion, tau) - blurry).abs()
+    return (difference * trusted.view(-1, 1, 1, 1).to(difference.dtype)).mean()

@@ -1,0 +1,59 @@
+"""The control without learning: the two neighbouring sharp frames, warped, masked, averaged.
+
+What cannot beat this on a clip has learned nothing from it.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+
+from hvdbench.flow import Preset
+from hvdbench.frames import Frames, Image
+from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.methods.alignment import Aligner, sharp_neighbours
+from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.recipe import Settings
+
+
+class WarpAverageSettings(Settings):
+    """How the neighbours are aligned."""
+
+    flow: Preset = "medium"
+    """OpenCV DIS preset."""
+    mask_scale: float = 0.5
+    """``s`` of Eq. 5, per px."""
+
+
+class WarpAverage:
+    """Averages the previous and the next sharp frame; the blurry input stays where neither can be trusted."""
+
+    Settings: ClassVar[type[Settings]] = WarpAverageSettings
+
+    def __init__(self, settings: WarpAverageSettings) -> None:
+        self.settings = settings
+
+    def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
+        """Restore the frames that are not selected; selected ones stay as they are."""
+        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale, budget.workers)
+        restored = blurry.copy()
+        todo = np.flatnonzero(~labels.is_sharp)
+        aligner.prepare([(int(i), j) for i in todo for j in sharp_neighbours(i, labels.selected)])
+        for done, i in enumerate(todo):
+            restored[i] = np.rint(warp_average(aligner, int(i), sharp_neighbours(i, labels.selected)))
+            budget.progress(done + 1, len(todo), "warp and average")
+        return Restoration(restored)
+
+
+def warp_average(aligner: Aligner, index: int, sources: list[int]) -> Image:
+    """Average the warped ``sources`` by their masks onto frame ``index``: float32 (H, W, 3) in [0, 255].
+
+    A pixel's share of the average is the largest mask there; the rest is the blurry frame.
+    """
+    blurry = aligner.frames[index].astype(np.float32)
+    if not sources:
+        return blurry
+    masks = np.stack([aligner.mask(index, j) for j in sources])[..., None]  # (n, H, W, 1)
+    warps = np.stack([aligner.warped(index, j) for j in sources])  # (n, H, W, 3)
+    average = (masks * warps).sum(axis=0) / (masks.sum(axis=0) + 1e-6)
+    covered = masks.max(axis=0)
+    return np.asarray(covered * average + (1.0 - covered) * blurry, np.float32)

@@ -1,0 +1,213 @@
+"""BasicVSR++ for deblurring (Chan et al., CVPR 2022; arXiv:2104.13371), with the published parameter names."""
+
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.ops import deform_conv2d
+
+from hvdbench.networks.blocks import LEAKY_SLOPE, ResidualStack, ShuffleUpsampler, warp_by_flow
+from hvdbench.networks.spec import NetworkSpec
+from hvdbench.networks.spynet import SPyNet
+
+_SCALE = 4  # features and flow live at a quarter of the picture's size
+_FULL_SIZE_CHANNELS = 64
+_TAPS = 9  # of the 3x3 deformable convolution
+BRANCHES = ("backward_1", "forward_1", "backward_2", "forward_2")
+
+
+class DeformableAlignment(nn.Module):
+    """Second-order flow-guided deformable alignment (§3.2 of the paper).
+
+    Two features, of one and of two frames ago, are sampled where the optical flow points plus a learned residue
+    of at most ``max_residue_px``. Offsets are (y, x) per tap, flows (x, y).
+    """
+
+    def __init__(self, channels: int, *, deform_groups: int, max_residue_px: float) -> None:
+        """Make the layer; residues start at zero and masks at one half."""
+        super().__init__()
+        self.deform_groups = deform_groups
+        self.max_residue_px = max_residue_px
+        self.weight = nn.Parameter(torch.empty(channels, 2 * channels, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        layers: list[nn.Module] = []
+        for in_channels in (3 * channels + 4, channels, channels):
+            layers += [nn.Conv2d(in_channels, channels, 3, padding=1), nn.LeakyReLU(LEAKY_SLOPE)]
+        head = nn.Conv2d(channels, 3 * _TAPS * deform_groups, 3, padding=1)
+        self.conv_offset = nn.Sequential(*layers, head)
+        bound = (2 * channels * _TAPS) ** -0.5
+        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor, condition: Tensor, flow_1: Tensor, flow_2: Tensor) -> Tensor:
+        """Align two features with the current frame.
+
+        Args:
+            features: (N, 2C, h, w), of one frame ago, then of two.
+            condition: (N, 3C, h, w), the same warped by flow, with the current feature between them.
+            flow_1: (N, 2, h, w), from the current frame to one frame ago, px.
+            flow_2: (N, 2, h, w), to two frames ago.
+
+        Returns:
+            (N, C, h, w)
+        """
+        head = self.conv_offset(torch.cat((condition, flow_1, flow_2), dim=1))  # (N, 27G, h, w)
+        residue, mask = head.split((2 * _TAPS * self.deform_groups, _TAPS * self.deform_groups), dim=1)
+        offset = self.max_residue_px * torch.tanh(residue)  # (N, 18G, h, w); the first half of the groups is frame 1
+        pairs = offset.shape[1] // 4
+        base_1 = flow_1.flip(1).repeat(1, pairs, 1, 1)  # (N, 9G, h, w)
+        base_2 = flow_2.flip(1).repeat(1, pairs, 1, 1)  # (N, 9G, h, w)
+        offset = offset + torch.cat((base_1, base_2), dim=1)  # (N, 18G, h, w)
+        return deform_conv2d(features, offset, self.weight, self.bias, padding=1, mask=torch.sigmoid(mask))
+
+
+class BasicVSRPlusPlus(nn.Module):
+    """Restore a clip by propagating features twice backward and twice forward, aligned by flow and deformation.
+
+    The deblurring form (``is_low_res_input=False``): features at 1/4 size, the output added to the input. RGB in
+    [0, 1]; any number of frames; every frame depends on the whole clip. At the default size 9 760 175 parameters.
+    Keys are those of a published checkpoint without ``generator.``.
+
+    The published code refuses sides under 256 px and remembers for good that a clip was mirrored, to save half of
+    the flow. Here each side may be any multiple of 4, and nothing is kept between calls. Flow of pictures under 128 px
+    is estimated on an enlarged quarter-size picture (SPyNet works on multiples of 32), so small crops serve
+    tests and training rather than quality.
+    """
+
+    spec = NetworkSpec(size_multiple=_SCALE, min_size_px=_SCALE)
+
+    def __init__(
+        self,
+        mid_channels: int = 64,
+        num_blocks: int = 15,
+        max_residue_magnitude: float = 10,
+        deform_groups: int = 16,
+    ) -> None:
+        """Make the network with random weights.
+
+        Args:
+            mid_channels: width of the features; twice this must be a multiple of ``deform_groups``.
+            num_blocks: residual blocks in each of the four propagation branches.
+            max_residue_magnitude: largest learned offset, in px at 1/4 size.
+            deform_groups: groups of the deformable convolution, an even number.
+        """
+        super().__init__()
+        if deform_groups % 2 or (2 * mid_channels) % deform_groups:
+            raise ValueError(
+                f"deform_groups {deform_groups} must be even and divide 2 * mid_channels = {2 * mid_channels}"
+            )
+        self.mid_channels = mid_channels
+        self.spynet = SPyNet()
+        self.feat_extract = nn.Sequential(
+            nn.Conv2d(3, mid_channels, 3, stride=2, padding=1),
+            nn.LeakyReLU(LEAKY_SLOPE),
+            nn.Conv2d(mid_channels, mid_channels, 3, stride=2, padding=1),
+            nn.LeakyReLU(LEAKY_SLOPE),
+            ResidualStack(mid_channels, mid_channels, 5),
+        )
+        self.deform_align = nn.ModuleDict()
+        self.backbone = nn.ModuleDict()
+        for earlier, branch in enumerate(BRANCHES):
+            self.deform_align[branch] = DeformableAlignment(
+                mid_channels, deform_groups=deform_groups, max_residue_px=max_residue_magnitude
+            )
+            self.backbone[branch] = ResidualStack((2 + earlier) * mid_channels, mid_channels, num_blocks)
+        self.reconstruction = ResidualStack(5 * mid_channels, mid_channels, 5)
+        self.upsample1 = ShuffleUpsampler(mid_channels, mid_channels)
+        self.upsample2 = ShuffleUpsampler(mid_channels, _FULL_SIZE_CHANNELS)
+        self.conv_hr = nn.Conv2d(_FULL_SIZE_CHANNELS, _FULL_SIZE_CHANNELS, 3, padding=1)
+        self.conv_last = nn.Conv2d(_FULL_SIZE_CHANNELS, 3, 3, padding=1)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Restore a clip (N, T, 3, H, W), RGB in [0, 1]; the result has the same shape and is not clamped.
+
+        Raises:
+            ValueError: the shape is another, or H or W is no multiple of 4.
+        """
+        if clip.dim() != 5 or clip.shape[2] != 3 or clip.shape[-1] % _SCALE or clip.shape[-2] % _SCALE:
+            raise ValueError(
+                f"BasicVSR++ takes clips (N, T, 3, H, W) with H and W multiples of {_SCALE}, not {tuple(clip.shape)}"
+            )
+        frames = clip.flatten(0, 1)  # (N*T, 3, H, W)
+        spatial = self.feat_extract(frames).unflatten(0, clip.shape[:2])  # (N, T, C, H/4, W/4)
+        flows_forward, flows_backward = self.compute_flow(clip)  # (N, T-1, 2, H/4, W/4) each
+        features: list[list[Tensor]] = [list(spatial.unbind(1))]  # T of (N, C, H/4, W/4); one list more a branch
+        for branch in BRANCHES:
+            flows = flows_backward if branch.startswith("backward") else flows_forward
+            features.append(self._propagate(branch, features, flows))
+        restored = [
+            self._reconstruct(torch.cat(at_frame, dim=1)) + frame  # (N, 5C, H/4, W/4) to (N, 3, H, W)
+            for frame, *at_frame in zip(clip.unbind(1), *features, strict=True)
+        ]
+        return torch.stack(restored, dim=1)  # (N, T, 3, H, W)
+
+    def compute_flow(self, clip: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimate the flow between neighbours at 1/4 size.
+
+        Args:
+            clip: (N, T, 3, H, W), RGB in [0, 1].
+
+        Returns:
+            Two of (N, T-1, 2, H/4, W/4), in px of that size: from frame t+1 to t, and from frame t to t+1.
+        """
+        batch, frame_count = clip.shape[:2]
+        height, width = clip.shape[-2] // _SCALE, clip.shape[-1] // _SCALE
+        if frame_count == 1:
+            none = clip.new_zeros(batch, 0, 2, height, width)
+            return none, none
+        small = F.interpolate(clip.flatten(0, 1), scale_factor=1 / _SCALE, mode="bicubic", align_corners=False)
+        small = small.unflatten(0, (batch, frame_count))  # (N, T, 3, H/4, W/4)
+        before = small[:, :-1].flatten(0, 1)  # (N*(T-1), 3, H/4, W/4)
+        after = small[:, 1:].flatten(0, 1)
+        flows_forward = self.spynet(after, before).unflatten(0, (batch, frame_count - 1))  # (N, T-1, 2, H/4, W/4)
+        flows_backward = self.spynet(before, after).unflatten(0, (batch, frame_count - 1))
+        return flows_forward, flows_backward
+
+    def _propagate(self, branch: str, features: list[list[Tensor]], flows: Tensor) -> list[Tensor]:
+        """Carry features through time in one branch; T of (N, C, h, w), in the clip's order.
+
+        ``features`` holds the frames' own features and those of the earlier branches.
+        """
+        spatial = features[0]
+        frame_count = len(spatial)
+        order: Iterable[int] = range(frame_count)
+        if branch.startswith("backward"):
+            order = reversed(range(frame_count))
+        carried: list[Tensor] = []
+        zeros = torch.zeros_like(spatial[0])
+        flow_before: Tensor | None = None
+        for index in order:
+            aligned = zeros
+            if carried:
+                # flows[i] joins i and i+1: the frame visited before is index+1 going backward, index-1 going forward
+                flow_1 = flows[:, index if branch.startswith("backward") else index - 1]  # (N, 2, h, w)
+                aligned = self._align(branch, spatial[index], carried[-2:], flow_1, flow_before)
+                flow_before = flow_1
+            inputs = [spatial[index], *(earlier[index] for earlier in features[1:]), aligned]
+            carried.append(aligned + self.backbone[branch](torch.cat(inputs, dim=1)))  # (N, kC, h, w) to (N, C, h, w)
+        return carried[::-1] if branch.startswith("backward") else carried
+
+    def _align(
+        self, branch: str, current: Tensor, carried: list[Tensor], flow_1: Tensor, flow_before: Tensor | None
+    ) -> Tensor:
+        """Align the features of the last one or two frames visited with the current frame; (N, C, h, w)."""
+        one_ago = carried[-1]
+        warped_1 = warp_by_flow(one_ago, flow_1)
+        if flow_before is None:
+            two_ago, flow_2, warped_2 = torch.zeros_like(one_ago), torch.zeros_like(flow_1), torch.zeros_like(one_ago)
+        else:
+            two_ago = carried[-2]
+            flow_2 = flow_1 + warp_by_flow(flow_before, flow_1)  # to the frame two ago, by way of one ago
+            warped_2 = warp_by_flow(two_ago, flow_2)
+        condition = torch.cat((warped_1, current, warped_2), dim=1)  # (N, 3C, h, w)
+        return self.deform_align[branch](torch.cat((one_ago, two_ago), dim=1), condition, flow_1, flow_2)
+
+    def _reconstruct(self, features: Tensor) -> Tensor:
+        """Turn the features of one frame into what is added to it; (N, 5C, H/4, W/4) to (N, 3, H, W)."""
+        x = self.reconstruction(features)  # (N, C, H/4, W/4)
+        x = F.leaky_relu(self.upsample1(x), LEAKY_SLOPE)  # (N, C, H/2, W/2)
+        x = F.leaky_relu(self.upsample2(x), LEAKY_SLOPE)  # (N, 64, H, W)
+        x = F.leaky_relu(self.conv_hr(x), LEAKY_SLOPE)
+        return self.conv_last(x)  # (N, 3, H, W)

@@ -1,0 +1,90 @@
+"""Parts that several networks share. The names of the submodules are those of the published checkpoints."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LEAKY_SLOPE = 0.1
+
+
+def warp_by_flow(picture: Tensor, flow_ab: Tensor, *, padding_mode: str = "zeros") -> Tensor:
+    """Sample ``picture`` (view b) where the flow of view a points, so that the result looks like a.
+
+    Bilinear, with pixel centres at integers.
+
+    Args:
+        picture: (N, C, H, W), view b.
+        flow_ab: (N, 2, H, W), x first, in px of this size.
+        padding_mode: what lies outside: "zeros" or "border".
+
+    Returns:
+        (N, C, H, W)
+    """
+    height, width = picture.shape[-2:]
+    x = torch.arange(width, device=flow_ab.device, dtype=flow_ab.dtype) + flow_ab[:, 0]  # (N, H, W)
+    y = torch.arange(height, device=flow_ab.device, dtype=flow_ab.dtype)[:, None] + flow_ab[:, 1]  # (N, H, W)
+    grid = torch.stack((2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1), dim=-1)  # (N, H, W, 2)
+    return F.grid_sample(picture, grid, mode="bilinear", padding_mode=padding_mode, align_corners=True)
+
+
+def initialise_residual(conv: nn.Conv2d, *, gain: float) -> None:
+    """Draw Kaiming-normal weights times ``gain`` and zero the bias."""
+    nn.init.kaiming_normal_(conv.weight, a=0, mode="fan_in")
+    with torch.no_grad():
+        conv.weight.mul_(gain)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+
+
+class ResidualBlock(nn.Module):
+    """``x + conv2(act(conv1(x)))`` without normalisation; (N, C, H, W) to the same shape."""
+
+    def __init__(self, channels: int, *, leaky_slope: float = 0.0, gain: float = 0.1) -> None:
+        """Make the block.
+
+        Args:
+            channels: C.
+            leaky_slope: slope of the activation below zero; 0 is the plain ReLU.
+            gain: factor on the Kaiming-normal start; small values make a deep stack start near the identity.
+        """
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.leaky_slope = leaky_slope
+        initialise_residual(self.conv1, gain=gain)
+        initialise_residual(self.conv2, gain=gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the block."""
+        return x + self.conv2(F.leaky_relu(self.conv1(x), self.leaky_slope))
+
+
+class ResidualStack(nn.Module):
+    """A 3x3 convolution to ``channels``, LeakyReLU, then residual blocks; (N, C_in, H, W) to (N, C, H, W)."""
+
+    def __init__(self, in_channels: int, channels: int, blocks: int) -> None:
+        """Make the stack with ``blocks`` residual blocks."""
+        super().__init__()
+        self.main = nn.Sequential(
+            nn.Conv2d(in_channels, channels, 3, padding=1),
+            nn.LeakyReLU(LEAKY_SLOPE),
+            nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks))),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the stack."""
+        return self.main(x)
+
+
+class ShuffleUpsampler(nn.Module):
+    """Double height and width by a 3x3 convolution and a pixel shuffle; (N, C_in, H, W) to (N, C, 2H, 2W)."""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        """Make the layer."""
+        super().__init__()
+        self.upsample_conv = nn.Conv2d(in_channels, channels * 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer."""
+        x = self.upsample_conv(x)  # (N, 4C, H, W)
+        return F.pixel_shuffle(x, 2)  # (N, C, 2H, 2W)

@@ -1,0 +1,131 @@
+"""Recipes: TOML that a person writes, checked by a pydantic model, with a digest that names its values.
+
+A recipe's name is its file's stem. ``name@tiny`` lays the file's ``[tiny]`` table over its values: the same recipe at a
+size that a laptop runs in minutes.
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hvdbench.catalog import unknown
+from hvdbench.errors import RecipeError, UnknownNameError
+from hvdbench.paths import home_folder
+
+
+class Settings(BaseModel):
+    """Root of all settings models: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+@dataclass(frozen=True)
+class Recipe(Generic[S]):
+    """A named set of values.
+
+    ``digest`` is the first 16 hex digits of the SHA-256 of the values as canonical JSON: equal values have equal
+    digests, whatever file they came from.
+    """
+
+    name: str
+    values: S
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.values.model_dump(mode="json"))
+
+
+def digest_of(values: object) -> str:
+    """Hash JSON-able values: 16 hex digits, independent of key order."""
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def recipe_names(kind: str) -> list[str]:
+    """List the recipes of a kind (``datasets``, ``methods``, ``boards``) by name."""
+    return sorted(path.stem for path in (home_folder("recipes") / kind).glob("*.toml"))
+
+
+def load_recipe(
+    kind: str, name: str, model: type[S], *, overrides: Mapping[str, Any] | None = None
+) -> Recipe[S]:
+    """Read ``recipes/<kind>/<name>.toml``, or the file that ``name`` is a path to, and check it against ``model``.
+
+    Args:
+        kind: ``datasets``, ``methods`` or ``boards``.
+        name: the recipe's name, ``name@tiny``, or the path of a ``.toml`` file (``@tiny`` allowed too).
+        model: the settings that the file must fit.
+        overrides: values laid over the file's, nested tables merged.
+
+    Raises:
+        UnknownNameError: no such recipe.
+        RecipeError: not TOML, an unknown key, or a value out of range.
+    """
+    table, bare = read_recipe_table(kind, name)
+    variants = table.pop("tiny", None)
+    if name.endswith("@tiny"):
+        if variants is None:
+            raise RecipeError(f"{bare}.toml has no [tiny] table, so there is no '{name}'")
+        table = _merge(table, variants)
+    return Recipe(name=f"{bare}@tiny" if name.endswith("@tiny") else bare, values=check(f"{bare}.toml", _merge(table, overrides or {}), model))
+
+
+def read_recipe_table(kind: str, name: str) -> tuple[dict[str, Any], str]:
+    """Read a recipe's TOML as it stands, with its bare name.
+
+    Raises:
+        UnknownNameError, RecipeError: as :func:`load_recipe`.
+    """
+    bare = name.removesuffix("@tiny")
+    path = Path(bare) if bare.endswith(".toml") else home_folder("recipes") / kind / f"{bare}.toml"
+    if not path.is_file():
+        raise UnknownNameError(unknown(kind.rstrip("s") + " recipe", bare, recipe_names(kind)))
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")), path.stem
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not TOML: {error}") from error
+
+
+def check(where: str, table: Mapping[str, Any], model: type[S]) -> S:
+    """Validate values, wording the first fault as one sentence.
+
+    Raises:
+        RecipeError: an unknown key (with the known ones), a missing key, or a value out of range.
+    """
+    try:
+        return model.model_validate(dict(table))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        *parents, key = [str(part) for part in fault["loc"]] or ["?"]
+        place = f"{where}: [{'.'.join(parents)}]" if parents else where
+        if fault["type"] == "extra_forbidden":
+            known = ", ".join(sorted(_model_at(model, parents).model_fields))
+            raise RecipeError(f"{place}: unknown key '{key}' (known: {known})") from error
+        raise RecipeError(f"{place}: '{key}': {fault['msg']} (found {fault['input']!r})") from error
+
+
+def _model_at(model: type[BaseModel], parents: list[str]) -> type[BaseModel]:
+    for parent in parents:
+        field = model.model_fields.get(parent)
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        model = inner
+    return model
+
+
+def _merge(table: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(table)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged

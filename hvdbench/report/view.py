@@ -1,0 +1,178 @@
+"""What a page shows of one clip, and which of its frames tell most."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.errors import InputError
+from hvdbench.frames import Frames
+
+BLURRY, TRUTH = "blurry", "sharp"
+CLASS_NAMES = ("sharp", "mild", "blurry")
+TRUTH_NAMES: Mapping[str, str] = {"mid": "mid-exposure", "centroid": "exposure centroid"}
+CONTROLS: Mapping[str, str] = {"warp_average": "control, no learning"}
+"""Methods that a page marks as what every other method has to beat."""
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipView:
+    """One clip as a page shows it: T frames of H x W, M samples an exposure, S samples of the whole path.
+
+    Raises:
+        InputError: no blurry frames, or a field whose length or size does not fit them.
+    """
+
+    name: str
+    scene_kind: str
+    source: str
+    t_s: Floats
+    """(T,) mid-exposure times."""
+    frames: Mapping[str, Frames]
+    """``blurry``, then each method's restored frames, and ``sharp`` where there is a truth; uint8 (T, H, W, 3)."""
+    truth: str | None = None
+    """Which truth ``sharp`` and ``psnr`` use: ``mid``, ``centroid`` or None."""
+    is_selected: NDArray[np.bool_]
+    """(T,) frames that the labeller took as sharp."""
+    oracle_class: NDArray[Any] | None = None
+    """(T,) 0 sharp, 1 mild, 2 blurry."""
+    sharpness: Floats
+    """(T,) variance of the Laplacian of the input."""
+    threshold: float
+    psnr: Mapping[str, Floats] = field(default_factory=dict)
+    """dB per frame, (T,), for ``blurry`` and each method; empty without a truth."""
+    displacement_px: Floats | None = None
+    """(T,) blur extent from the oracle."""
+    exposure_residual_px: Floats | None = None
+    """(T, M, 2) path of the image centre inside each exposure, x and y, stabilised."""
+    exposure_hand_px: Floats | None = None
+    """(T, M, 2) the same without a stabiliser."""
+    path_t_s: Floats | None = None
+    path_hand_deg: Floats | None = None
+    """(S, 3) about x, y, z."""
+    path_lens_deg: Floats | None = None
+    """(S, 2) compensating angle about x and y."""
+    path_residual_deg: Floats | None = None
+    """(S, 3) about x, y, z."""
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if BLURRY not in self.frames:
+            raise InputError(f"clip '{self.name}': a page needs its blurry frames (found {', '.join(self.frames) or 'none'})")
+        expected = self.frames[BLURRY].shape
+        for key, frames in self.frames.items():
+            if frames.shape != expected:
+                raise InputError(f"clip '{self.name}': frames of '{key}' are {frames.shape}, the blurry ones {expected}")
+        per_frame: dict[str, NDArray[Any] | None] = {
+            name: getattr(self, name)
+            for name in ("t_s", "is_selected", "oracle_class", "sharpness", "displacement_px", "exposure_residual_px")
+        }
+        per_frame |= {f"psnr of {key}": values for key, values in self.psnr.items()}
+        for name, values in per_frame.items():
+            if values is not None and len(values) != expected[0]:
+                raise InputError(f"clip '{self.name}': {name} has {len(values)} entries for {expected[0]} frames")
+
+    @property
+    def methods(self) -> list[str]:
+        """Names of the methods, in the order they were given."""
+        return [key for key in self.frames if key not in (BLURRY, TRUTH)]
+
+    @property
+    def keys(self) -> list[str]:
+        """Names of all pictures of a frame: blurry, methods, truth."""
+        return [BLURRY, *self.methods, *([TRUTH] if TRUTH in self.frames else [])]
+
+    def label(self, key: str) -> str:
+        """Word a key for a reader: which truth it is, which method is the control."""
+        if key == BLURRY:
+            return "blurry input"
+        if key == TRUTH:
+            return f"truth ({TRUTH_NAMES.get(self.truth or '', 'instant not named')})"
+        return f"{key} ({CONTROLS[key]})" if key in CONTROLS else key
+
+
+@dataclass(frozen=True)
+class TellingFrame:
+    """A frame that a page embeds, with the reason."""
+
+    index: int
+    why: str
+
+
+def telling_frames(clip: ClipView, count: int = 8) -> tuple[TellingFrame, ...]:
+    """Choose the frames that tell most, in order of time.
+
+    Half are the blurriest that were not selected, two frames apart at least. Then the frame that a method harmed most,
+    one selected against the oracle, the sharpest selected one, and mild ones; what is left is filled evenly.
+    """
+    total = len(clip.t_s)
+    blurriest_first = _blurriest_first(clip)
+    picks: dict[int, str] = {}
+
+    def take(index: int | None, why: str) -> None:
+        if index is not None and index not in picks and len(picks) < count:
+            picks[index] = why
+
+    for index in [index for index in blurriest_first if not clip.is_selected[index]]:
+        if len(picks) >= max(1, count // 2):
+            break
+        if all(abs(index - other) > 1 for other in picks):
+            take(index, "among the blurriest" if picks else "the blurriest")
+    take(*_most_harmed(clip))
+    selected = np.flatnonzero(clip.is_selected)
+    if clip.oracle_class is not None:
+        wrong = [index for index in blurriest_first if clip.is_selected[index] and clip.oracle_class[index] == 2]
+        take(wrong[0] if wrong else None, "selected, though the oracle calls it blurry")
+    if selected.size:
+        take(int(selected[np.argmax(clip.sharpness[selected])]), "the sharpest selected")
+    for index in _mild(clip, blurriest_first):
+        if all(abs(index - other) > 1 for other in picks):
+            take(index, "mild blur")
+    for index in np.linspace(0, total - 1, min(total, 2 * count)).round().astype(int):
+        take(int(index), "in between")
+    return tuple(TellingFrame(index, picks[index]) for index in sorted(picks))
+
+
+def _blurriest_first(clip: ClipView) -> list[int]:
+    extent = -clip.sharpness if clip.displacement_px is None else clip.displacement_px
+    return [int(index) for index in np.argsort(-np.asarray(extent, np.float64), kind="stable")]
+
+
+def _most_harmed(clip: ClipView) -> tuple[int | None, str]:
+    if BLURRY not in clip.psnr:
+        return None, ""
+    losses = [
+        (float(gain[index]), int(index), method)
+        for method in clip.methods
+        if method in clip.psnr
+        for gain in [np.nan_to_num(clip.psnr[method] - clip.psnr[BLURRY], nan=0.0, posinf=0.0, neginf=0.0)]
+        for index in [np.argmin(gain)]
+    ]
+    loss, index, method = min(losses, default=(0.0, 0, ""))
+    return (index, f"most harmed: {method} {loss:.1f} dB".replace("-", "−")) if loss < -0.05 else (None, "")
+
+
+def _mild(clip: ClipView, blurriest_first: list[int]) -> list[int]:
+    if clip.oracle_class is not None:
+        return [index for index in blurriest_first if clip.oracle_class[index] == 1]
+    rest = [index for index in blurriest_first if not clip.is_selected[index]]
+    return rest[len(rest) // 2 :]
+
+
+def detail_centre(clip: ClipView, index: int, size_px: int) -> tuple[int, int]:
+    """Find where a magnifier of ``size_px`` shows most: the window (x, y of its centre) that blur changed most.
+
+    Against the truth, or the last method where there is none.
+    """
+    reference = clip.frames[clip.keys[-1]][index].astype(np.float32).mean(axis=-1)
+    change = np.abs(reference - clip.frames[BLURRY][index].astype(np.float32).mean(axis=-1)) + 1e-3
+    height, width = change.shape
+    window = min(size_px, height, width)
+    total = np.pad(change.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    sums = total[window:, window:] - total[:-window, window:] - total[window:, :-window] + total[:-window, :-window]
+    row, column = np.unravel_index(int(np.argmax(sums)), sums.shape)
+    return int(column) + window // 2, int(row) + window // 2

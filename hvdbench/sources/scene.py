@@ -1,0 +1,120 @@
+"""What a source hands on: scenes made of flat layers, each a picture at a depth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.frames import Image, to_linear
+
+SceneKind = Literal["planar", "parallax", "moving_object", "video"]
+Matrix3 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A flat picture, parallel to the reference view's sensor.
+
+    Args:
+        texture: (H, W, 3) linear light, opaque, or (H, W, 4) with coverage last and colour multiplied by it; float32.
+        K: 3x3 intrinsics of the texture: the pixel of the reference view's optical axis, and the focal length in
+            texture pixels.
+        inverse_depth_1_m: 1 / distance of the plane; 0: at infinity.
+        offset_px: (x, y) by which the layer has moved within its plane, texture pixels.
+        is_object: whether it is the moving object that the oracle's mask marks.
+    """
+
+    texture: Image
+    K: Matrix3
+    inverse_depth_1_m: float
+    offset_px: tuple[float, float] = (0.0, 0.0)
+    is_object: bool = False
+
+
+class Scene(Protocol):
+    """A sharp world, seen from a reference view; picklable, so it loads its pictures when first asked."""
+
+    @property
+    def name(self) -> str:
+        """The clip's name."""
+
+    @property
+    def split(self) -> str:
+        """``train`` or ``test``."""
+
+    @property
+    def kind(self) -> SceneKind: ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of output frames, px."""
+
+    @property
+    def focal_px(self) -> float:
+        """Focal length of output frames."""
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long the scene lasts; None: as long as asked."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the world stands still within one exposure."""
+
+    @property
+    def licence(self) -> str: ...
+
+    @property
+    def provenance(self) -> str:
+        """Where the pictures come from, in a sentence."""
+
+    def layers(self, t_s: float) -> tuple[Layer, ...]:
+        """Give the layers at a time, back to front; the first is opaque and wider than the frame."""
+
+    def own_flow(self, t_s: float) -> NDArray[np.float32] | None:
+        """Give motion in the pictures themselves, (h, w, 2) output px per s at any resolution; None: layers say it."""
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What a dataset asks of a source.
+
+    Args:
+        root: the source's folder; unused by ``sample``.
+        size: width and height of output frames; None: the source's own less a margin.
+        focal_per_width: focal length over width of output frames.
+        fps: frame rate of a source made of frames.
+        mode: ``dynamic``: time passes within an exposure; ``static``: each exposure holds one source frame.
+        names: scenes wanted, in this order; empty: all.
+    """
+
+    root: Path | None = None
+    size: tuple[int, int] | None = None
+    focal_per_width: float = 0.751
+    fps: float = 240.0
+    mode: Literal["static", "dynamic"] = "dynamic"
+    names: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """A collection of scenes; built from :class:`SourceOptions`."""
+
+    def scenes(self) -> Sequence[Scene]:
+        """List the scenes without loading their pictures."""
+
+
+def centred_K(focal_px: float, width: float, height: float) -> Matrix3:
+    """Give intrinsics with the principal point in the middle of a picture (pixel centres at integers)."""
+    return np.array([[focal_px, 0.0, 0.5 * (width - 1)], [0.0, focal_px, 0.5 * (height - 1)], [0.0, 0.0, 1.0]])
+
+
+def shrink_linear(picture: NDArray[np.uint8], size: tuple[int, int], gamma: float = 2.2) -> Image:
+    """Bring a uint8 RGB picture to linear light and down to (width, height) by area averages."""
+    light = to_linear(picture, gamma)
+    if (picture.shape[1], picture.shape[0]) == size:
+        return light
+    return np.asarray(cv2.resize(light, size, interpolation=cv2.INTER_AREA), np.float32)

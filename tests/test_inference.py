@@ -1,0 +1,176 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from hvdbench.methods.inference import plan_windows, restore_clip
+from hvdbench.networks.spec import NetworkSpec
+
+
+class Identity(nn.Module):
+    def __init__(self, spec):
+        super().__init__()
+        self.spec = spec
+        self.inner = nn.Dropout(0.5)
+        self.seen = []
+
+    def forward(self, clip):
+        assert not torch.is_grad_enabled()
+        self.seen.append(clip)
+        return self.inner(clip)
+
+
+class NeighbourMean(nn.Module):
+    """Mean of two frames back, the frame and two ahead, weighted; the ends repeat."""
+
+    spec = NetworkSpec(context_frames=2)
+
+    def forward(self, clip):
+        padded = torch.cat((clip[:, :1], clip[:, :1], clip, clip[:, -1:], clip[:, -1:]), dim=1)
+        count = clip.shape[1]
+        return sum(share * padded[:, i : i + count] for i, share in enumerate((0.1, 0.2, 0.4, 0.1, 0.2)))
+
+
+def _clip(frames, height=97, width=131):
+    return np.random.default_rng(0).integers(0, 256, (frames, height, width, 3), dtype=np.uint8)
+
+
+SPECS = {
+    "plain": NetworkSpec(),
+    "multiple of 4": NetworkSpec(size_multiple=4, min_frames=4),
+    "at least 256": NetworkSpec(size_multiple=8, min_size_px=250),
+    "estrnn": NetworkSpec(size_multiple=4, channel_order="bgr", value_range=(-0.5, 0.5)),
+    "0 to 255": NetworkSpec(size_multiple=32, value_range=(0, 255)),
+}
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
+@pytest.mark.parametrize("frames", [1, 5])
+def test_a_network_that_changes_nothing_gives_the_same_frames(spec, frames):
+    clip = _clip(frames)
+    clip.flags.writeable = False
+    network = Identity(spec)
+    np.testing.assert_array_equal(restore_clip(network, clip), clip)
+    _, count, _, height, width = network.seen[0].shape
+    assert height % spec.size_multiple == width % spec.size_multiple == 0
+    assert min(height, width) >= spec.min_size_px
+    assert count >= spec.min_frames
+
+
+def test_all_levels_survive_the_way_there_and_back():
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
+    for spec in SPECS.values():
+        np.testing.assert_array_equal(restore_clip(Identity(spec), levels), levels)
+
+
+def test_a_network_gets_the_order_and_range_it_asks_for():
+    frames = np.zeros((1, 4, 4, 3), dtype=np.uint8)
+    frames[..., 0] = 255  # red
+    network = Identity(NetworkSpec(channel_order="bgr", value_range=(-0.5, 0.5)))
+    restore_clip(network, frames)
+    assert network.seen[0][0, 0, :, 0, 0].tolist() == [-0.5, -0.5, 0.5]
+    assert network.seen[0].dtype == torch.float32
+
+
+def test_the_padding_mirrors_and_repeats_where_it_cannot():
+    network = Identity(NetworkSpec(size_multiple=4))
+    frames = _clip(1, height=6, width=1)
+    restore_clip(network, frames)
+    seen = (network.seen[0][0, 0, 0] * 255).round()
+    column = frames[0, :, 0, 0].tolist()
+    assert seen[:, 0].tolist() == [*column, column[4], column[3]]
+    assert (seen == seen[:, :1]).all()
+
+
+def test_halves_round_up_and_values_outside_are_clamped():
+    class Shift(Identity):
+        def forward(self, clip):
+            return clip + self.shift
+
+    network = Shift(NetworkSpec(value_range=(0, 255)))
+    frames = np.array([0, 100, 255], dtype=np.uint8).reshape(1, 1, 1, 3)
+    for shift, expected in ((0.5, [1, 101, 255]), (0.25, [0, 100, 255]), (-0.75, [0, 99, 254])):
+        network.shift = shift
+        assert restore_clip(network, frames).reshape(3).tolist() == expected
+
+
+@pytest.mark.parametrize("window", [5, 6, 9, 12, 40])
+def test_windows_change_nothing_where_the_context_is_finite(window):
+    clip = _clip(12, 8, 10)
+    np.testing.assert_array_equal(
+        restore_clip(NeighbourMean(), clip, window=window), restore_clip(NeighbourMean(), clip)
+    )
+
+
+def test_windows_bound_the_frames_handed_over_and_tell_progress():
+    network = Identity(NetworkSpec())
+    told = []
+    clip = _clip(20, 8, 8)
+    restored = restore_clip(network, clip, window=8, progress=lambda done, total: told.append((done, total)))
+    np.testing.assert_array_equal(restored, clip)
+    assert {seen.shape[1] for seen in network.seen} == {8}
+    assert told == [(6, 20), (10, 20), (14, 20), (20, 20)]  # 2 frames of overlap by default
+
+
+@pytest.mark.parametrize(("frames", "window", "overlap"), [(1, 4, 1), (10, 10, 3), (10, 3, 1), (11, 7, 2), (100, 9, 0)])
+def test_windows_keep_each_frame_once_with_context_on_both_sides(frames, window, overlap):
+    windows = plan_windows(frames, window, overlap)
+    kept = [frame for _, _, first, last in windows for frame in range(first, last)]
+    assert kept == list(range(frames))
+    for start, stop, first, last in windows:
+        assert stop - start == min(window, frames)
+        assert start == 0 or first - start >= overlap
+        assert stop == frames or stop - last >= overlap
+
+
+def test_a_window_without_a_centre_is_refused():
+    with pytest.raises(ValueError, match="no centre"):
+        restore_clip(Identity(NetworkSpec()), _clip(9, 8, 8), window=4, overlap=2)
+    with pytest.raises(ValueError, match="use a window over 4"):
+        restore_clip(NeighbourMean(), _clip(9, 8, 8), window=4)
+    with pytest.raises(ValueError, match="too short for this network"):
+        restore_clip(Identity(NetworkSpec(min_frames=5)), _clip(9, 8, 8), window=4)
+
+
+def test_the_training_mode_of_each_part_comes_back_even_after_an_error():
+    class Fails(Identity):
+        def forward(self, clip):
+            assert not self.inner.training
+            raise RuntimeError("no memory")
+
+    network = Fails(NetworkSpec()).train()
+    network.frozen = nn.Dropout(0.5).eval()
+    with pytest.raises(RuntimeError, match="no memory"):
+        restore_clip(network, _clip(1, 8, 8))
+    assert network.training
+    assert network.inner.training
+    assert not network.frozen.training
+
+
+def test_results_that_are_no_numbers_or_another_shape_are_refused():
+    class Bad(Identity):
+        def forward(self, clip):
+            return self.change(clip)
+
+    network = Bad(NetworkSpec())
+    network.change = lambda clip: clip / 0 * 0
+    with pytest.raises(FloatingPointError, match="not finite"):
+        restore_clip(network, _clip(1, 8, 8))
+    network.change = lambda clip: clip[:, 1:]
+    with pytest.raises(ValueError, match="another shape"):
+        restore_clip(network, _clip(3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    "frames", [np.zeros((2, 8, 8, 3)), np.zeros((8, 8, 3), np.uint8), np.zeros((0, 8, 8, 3), np.uint8)]
+)
+def test_other_arrays_than_frames_are_refused(frames):
+    with pytest.raises(ValueError, match="frames must be"):
+        restore_clip(Identity(NetworkSpec()), frames)
+
+
+def test_a_spec_that_makes_no_sense_is_refused():
+    with pytest.raises(ValueError, match="1 or more"):
+        NetworkSpec(size_multiple=0)
+    with pytest.raises(ValueError, match="must rise"):
+        NetworkSpec(value_range=(1, 1))

@@ -1,0 +1,105 @@
+"""What every network of the catalogue keeps to. Those that take no plain clip are run through a small adapter."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from hvdbench import catalog
+from hvdbench.methods.inference import restore_clip
+from hvdbench.networks.blocks import warp_by_flow
+from hvdbench.networks.spec import NetworkSpec
+
+
+class WarpedByFlow(nn.Module):
+    """Each frame fetched from the next one by the network's flow."""
+
+    spec = NetworkSpec(context_frames=1)
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clip: Tensor) -> Tensor:
+        following = torch.cat((clip[:, 1:], clip[:, -1:]), dim=1).flatten(0, 1)  # (N*T, 3, H, W)
+        flow = self.network(clip.flatten(0, 1), following)
+        return warp_by_flow(following, flow, padding_mode="border").unflatten(0, clip.shape[:2])
+
+
+class FusedWithNeighbours(nn.Module):
+    """Each frame fused with the one before and the one after, unaligned."""
+
+    spec = NetworkSpec(size_multiple=2, context_frames=1)
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clip: Tensor) -> Tensor:
+        before = torch.cat((clip[:, :1], clip[:, :-1]), dim=1)
+        after = torch.cat((clip[:, 1:], clip[:, -1:]), dim=1)
+        candidates = torch.stack((clip, before, after), dim=2).flatten(0, 1)  # (N*T, 3, 3, H, W)
+        masks = torch.ones_like(candidates[:, :, :1])
+        is_sharp = torch.zeros(len(candidates), 3)
+        return self.network(candidates, masks, is_sharp)[0].unflatten(0, clip.shape[:2])
+
+
+def _fusion() -> nn.Module:
+    network = catalog.resolve("network", "fusion")(candidates=3, channels=8, blocks=1)
+    nn.init.normal_(network.last.weight, std=0.01)  # it starts at zero, which would hide the layers before
+    return FusedWithNeighbours(network)
+
+
+TINY: dict[str, Callable[[], nn.Module]] = {
+    "basicvsrpp": lambda: catalog.resolve("network", "basicvsrpp")(mid_channels=8, num_blocks=1),
+    "fusion": _fusion,
+    "spynet": lambda: WarpedByFlow(catalog.resolve("network", "spynet")()),
+}
+
+
+@pytest.fixture(scope="module", params=sorted(TINY))
+def make(request):
+    torch.manual_seed(0)
+    return TINY[request.param]
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return np.random.default_rng(0).integers(0, 256, (5, 97, 131, 3), dtype=np.uint8)
+
+
+def test_every_network_of_the_catalogue_has_a_tiny_instance():
+    assert sorted(TINY) == catalog.names("network")
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_clips_of_odd_size_keep_their_shape(make, frames, count):
+    restored = restore_clip(make(), frames[:count])
+    assert restored.shape == (count, 97, 131, 3)
+    assert restored.dtype == np.uint8
+
+
+def test_a_state_dict_carries_the_whole_network(make, frames):
+    network, other = make(), make()
+    clip = frames[:3, :40, :48]
+    before = restore_clip(network, clip)
+    assert not np.array_equal(restore_clip(other, clip), before)
+    other.load_state_dict(network.state_dict(), strict=True)
+    np.testing.assert_array_equal(restore_clip(other, clip), before)
+
+
+def test_every_parameter_gets_a_finite_gradient(make):
+    network = make().train()
+    torch.manual_seed(1)
+    clip = torch.rand(1, 3, 3, 32, 40)
+    (network(clip) - clip.roll(1, dims=-1)).square().mean().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+
+
+def test_the_same_clip_gives_the_same_bytes(make, frames):
+    network = make()
+    np.testing.assert_array_equal(restore_clip(network, frames[:2]), restore_clip(network, frames[:2]))
