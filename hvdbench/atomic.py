@@ -20,25 +20,42 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f"{PARTIAL}{uuid.uuid4().hex[:8]}-{path.name}")
     try:
         yield temporary
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """Give an empty temporary folder that becomes ``folder`` (an old one is removed) when the block ends without error."""
+    """Give an empty temporary folder that becomes ``folder``, in place of an old one, when the block ends without error.
+
+    What killed processes left under such names for the same folder is removed first.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f"{PARTIAL}{folder.name}")
+    for leftover in folder.parent.glob(f"{PARTIAL}*-{folder.name}"):
+        if not _runs(leftover.name.removeprefix(PARTIAL).partition("-")[0]):
+            shutil.rmtree(leftover, ignore_errors=True)
+    temporary = folder.with_name(f"{PARTIAL}{os.getpid()}-{folder.name}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
         yield temporary
         if folder.exists():
             shutil.rmtree(folder)
-        os.replace(temporary, folder)
+        temporary.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _runs(process: str) -> bool:
+    """Tell whether a process of that number is alive."""
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def atomic_write_bytes(path: Path, data: bytes) -> None:

@@ -70,7 +70,7 @@ def resolve(kind: str, name: str) -> Any:
     module_name, _, attribute = target.partition(":")
     try:
         return getattr(importlib.import_module(module_name), attribute)
-    except (ModuleNotFoundError, AttributeError) as error:
+    except (ModuleNotFoundError, AttributeError, TypeError, ValueError) as error:
         if name in table:  # ours: a missing dependency or a bug, not the user's typing
             raise
         raise UnknownNameError(f"{kind} '{name}' cannot be imported: {error}") from error

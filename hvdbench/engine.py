@@ -5,6 +5,9 @@ Each job draws its randomness from its own name, so the engine changes how long 
 
 import multiprocessing
 import os
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -23,7 +26,7 @@ class Engine:
     workers: int = 1
 
     def map(self, function: Callable[[J], R], jobs: Sequence[J]) -> Iterator[tuple[int, R]]:
-        """Yield (index, result) as jobs finish; the first failure is raised and the jobs not yet begun are dropped.
+        """Yield (index, result) as jobs finish; the first failure is raised, and what is still running is stopped.
 
         Args:
             function: a module-level function, so that a worker process can import it.
@@ -33,19 +36,35 @@ class Engine:
             yield from ((index, function(job)) for index, job in enumerate(jobs))
             return
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(self.workers, len(jobs)), mp_context=context, initializer=_one_thread) as pool:
-            waiting = {pool.submit(function, job): index for index, job in enumerate(jobs)}
-            try:
-                for future in as_completed(waiting):
-                    yield waiting[future], future.result()
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+        before = set(multiprocessing.active_children())
+        pool = ProcessPoolExecutor(min(self.workers, len(jobs)), mp_context=context, initializer=_start_worker)
+        waiting = {pool.submit(function, job): index for index, job in enumerate(jobs)}
+        try:
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
+        except BaseException:
+            for worker in set(multiprocessing.active_children()) - before:
+                worker.terminate()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_thread() -> None:
-    """Keep a worker to one thread: the pool fills the cores, and results do not hang on their number."""
+def _start_worker() -> None:
+    """Keep a worker to one thread, deaf to Ctrl-C, and alive no longer than the process that started it.
+
+    One thread: the pool fills the cores. Ctrl-C reaches the parent, which stops its workers.
+    """
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = "1"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _leave_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def thread_map(function: Callable[[J], R], items: Sequence[J], workers: int) -> Iterator[R]:

@@ -74,9 +74,12 @@ def score_frames(
             row |= _fidelity(frame, before, frames[index], name)
         row |= _without_truth(frame, before)
         rows.append(row)
-    return pd.DataFrame(rows, columns=list(FRAME_COLUMNS)).astype(
-        {name: np.float64 for name in FRAME_COLUMNS if name not in {"frame", "selected"}}
-    )
+    return _frame_table(pd.DataFrame(rows, columns=list(FRAME_COLUMNS)))
+
+
+def _frame_table(scores: pd.DataFrame) -> pd.DataFrame:
+    types = dict.fromkeys(FRAME_COLUMNS, "float64") | {"frame": "int64", "selected": "bool"}
+    return scores[list(FRAME_COLUMNS)].astype(types)
 
 
 def _fidelity(frame: Frame, before: Frame, truth: Frame, name: Truth) -> dict[str, float]:
@@ -252,9 +255,11 @@ def _read_cache(path: Path, key: str, count: int) -> pd.DataFrame | None:
     if not path.is_file():
         return None
     try:
-        table = pd.read_csv(path, float_precision="round_trip", dtype={"key": str})
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
         if tuple(table.columns) != (*FRAME_COLUMNS, "key") or len(table) != count or set(table["key"]) != {key}:
             return None
-        return table.drop(columns="key").astype({"selected": np.bool_} | dict.fromkeys(FRAME_COLUMNS[2:], np.float64))
-    except (ValueError, OSError):  # pandas' parser errors are ValueErrors
+        cells = {name: [float(cell or "nan") for cell in table[name]] for name in FRAME_COLUMNS if name != "selected"}
+        selected = [{"True": True, "False": False}[cell] for cell in table["selected"]]
+        return _frame_table(pd.DataFrame(cells | {"selected": selected}))
+    except (ValueError, KeyError, OSError):  # pandas' parser errors are ValueErrors
         return None

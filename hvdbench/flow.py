@@ -5,8 +5,6 @@
 call so that a result does not hang on the machine's core count (DIS splits its search by threads).
 """
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import cv2
@@ -24,6 +22,7 @@ _PRESETS = {
     "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }
 _INTERPOLATION = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "nearest": cv2.INTER_NEAREST}
+_BORDER_PX = 0.5
 _DIS_MINIMUM_PX = 24  # below this OpenCV's coarsest pyramid level is empty
 
 
@@ -43,27 +42,10 @@ def flow_dis(a: Gray, b: Gray, preset: Preset = "medium") -> Flow:
         a, b = (
             np.asarray(cv2.copyMakeBorder(gray, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8) for gray in (a, b)
         )
+    cv2.setNumThreads(1)  # frames and clips run side by side, not the parts of one call
     search = cv2.DISOpticalFlow.create(_PRESETS[preset])
     flow = search.calc(a, b, None)  # type: ignore[call-overload]
     return np.ascontiguousarray(flow[:height, :width], np.float32)
-
-
-def flows(
-    grays: Sequence[Gray] | NDArray[np.uint8], pairs: Sequence[tuple[int, int]], preset: Preset = "medium", workers: int = 1
-) -> dict[tuple[int, int], Flow]:
-    """Estimate the flow of many pairs of one clip; the result does not depend on ``workers``.
-
-    Args:
-        grays: T gray frames (H, W).
-        pairs: (a, b) frame indices; each gives ``flow_ab`` under that key.
-        preset: as in :func:`flow_dis`.
-        workers: threads at a time.
-    """
-    cv2.setNumThreads(1)
-    wanted = sorted(set(pairs))
-    with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
-        found = pool.map(lambda pair: flow_dis(grays[pair[0]], grays[pair[1]], preset), wanted)
-        return dict(zip(wanted, found, strict=True))
 
 
 def grid(height: int, width: int) -> Flow:
@@ -84,23 +66,26 @@ def warp(
     Returns:
         float32 of b's shape and range (cubic may overshoot by a little).
     """
-    where = grid(*flow_ab.shape[:2]) + flow_ab
-    warped = cv2.remap(
-        np.asarray(b, np.float32), where, None, _INTERPOLATION[interpolation], borderMode=cv2.BORDER_REFLECT_101
-    )
+    where = np.asarray(grid(*flow_ab.shape[:2]) + flow_ab, np.float32)
+    # OpenCV's reflection of a side of one pixel never ends; that pixel repeated is the same.
+    border = cv2.BORDER_REFLECT_101 if min(b.shape[:2]) > 1 else cv2.BORDER_REPLICATE
+    picture = np.asarray(b, np.float32)
+    warped = cv2.remap(picture, where, None, _INTERPOLATION[interpolation], borderMode=border)  # type: ignore[call-overload]
     return np.asarray(warped, np.float32)
 
 
 def round_trip_px(flow_ab: Flow, flow_ba: Flow) -> NDArray[np.float32]:
     """Give the forward-backward error ``‖W(W(G; Φ_{b→a}); Φ_{a→b}) − G‖₂`` of Eq. 5, (H, W) px.
 
-    Pixels whose match lies outside b get infinity: nothing there can be checked.
+    Pixels whose match lies half a pixel or more outside b get infinity: nothing there can be checked.
     """
     height, width = flow_ab.shape[:2]
-    where = grid(height, width) + flow_ab
-    back = cv2.remap(flow_ba, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    error = np.linalg.norm(flow_ab + back, axis=-1).astype(np.float32)
-    outside = (where[..., 0] < 0) | (where[..., 0] > width - 1) | (where[..., 1] < 0) | (where[..., 1] > height - 1)
+    where = np.asarray(grid(height, width) + flow_ab, np.float32)
+    back = cv2.remap(flow_ba, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    difference = np.asarray(flow_ab + back, np.float32)
+    error = np.asarray(np.hypot(difference[..., 0], difference[..., 1]), np.float32)
+    limit = np.array([width - 1, height - 1], np.float32)
+    outside = ((where < -_BORDER_PX) | (where > limit + _BORDER_PX)).any(axis=-1)
     error[outside] = np.inf
     return error
 
@@ -114,4 +99,4 @@ def occlusion_mask(flow_ab: Flow, flow_ba: Flow, scale: float = 0.5) -> Image:
     Args:
         scale: the paper's ``s``, per px; it gives no value.
     """
-    return (1.0 - np.minimum(scale * round_trip_px(flow_ab, flow_ba), 1.0)).astype(np.float32)
+    return np.asarray(1.0 - np.minimum(scale * round_trip_px(flow_ab, flow_ba), 1.0), np.float32)

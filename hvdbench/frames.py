@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.errors import InputError
 from hvdbench.atomic import atomic_write_bytes
+from hvdbench.errors import InputError
 
 Frame = NDArray[np.uint8]  # (H, W, 3)
 Frames = NDArray[np.uint8]  # (T, H, W, 3)
@@ -32,7 +32,7 @@ def list_frames(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder of frames: name a folder that holds them")
     files = [path for path in folder.iterdir() if path.suffix.lower() in FRAME_SUFFIXES and path.is_file()]
-    return sorted(files, key=lambda path: _natural(path.name))
+    return sorted(files, key=lambda path: (_natural(path.name), path.name))
 
 
 def _natural(name: str) -> tuple[tuple[int, int, str], ...]:

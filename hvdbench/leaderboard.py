@@ -362,10 +362,9 @@ def _document(board: pd.DataFrame, settings: BoardSettings) -> str:
             heading = words.get(subset, subset) + ("" if clip == "*" else f", clip {clip}")
             wide = table(board, subset=subset, clip=clip, truths=settings.truths)
             parts.append(f"## {heading}\n\n{_markdown(wide, ())}")
+    intervals = "; ± is the 95 % interval over clips" if any("± PSNR" in part for part in parts) else ""
     protocols = ", ".join(sorted(set(board["protocol"])))
-    parts.append(
-        f"Protocol {protocols} (docs/protocol.md); ± is the 95 % interval over clips. {settings.note}".strip() + "\n"
-    )
+    parts.append(f"Protocol {protocols} (docs/protocol.md){intervals}. {settings.note}".strip() + "\n")
     return "\n".join(parts)
 
 
@@ -394,11 +393,16 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
             typed[name] = column.where(column.notna(), "").astype(str).astype(object)
             continue
         try:
-            numbers = pd.to_numeric(column.replace("", None)).astype("float64")
+            numbers = pd.Series([_number(cell) for cell in column], dtype="float64")  # float() reads back every bit
             typed[name] = numbers if name in _NUMBERS else numbers.astype("Int64")
         except (ValueError, TypeError) as error:
             raise InputError(f"column '{name}' holds what is no number: {error}") from error
     return pd.DataFrame(typed, columns=list(COLUMNS))
+
+
+def _number(cell: object) -> float:
+    empty = cell is None or cell is pd.NA or cell == ""
+    return math.nan if empty else float(cell)  # type: ignore[arg-type]
 
 
 def _check(board: pd.DataFrame) -> None:
@@ -431,7 +435,7 @@ def _check_protocol(board: pd.DataFrame, settings: BoardSettings) -> None:
     found = set(board.loc[board["origin"] != "published", "protocol"]) - {settings.protocol}
     if found:
         raise InputError(
-            f"board '{board['board'].iloc[0]}' takes only protocol {settings.protocol}, found {', '.join(sorted(found))}"
+            f"board '{board['board'].iloc[0]}' takes protocol {settings.protocol}, found {', '.join(sorted(found))}"
         )
 
 

@@ -26,7 +26,9 @@ def home_folder(name: str) -> Path:
     for folder in candidates:
         if folder.is_dir():
             return folder
-    raise InputError(f"this installation has no folder '{name}' (looked at {', '.join(map(str, candidates))}): reinstall it")
+    raise InputError(
+        f"this installation has no folder '{name}' (looked at {', '.join(map(str, candidates))}): reinstall it"
+    )
 
 
 def configured_root(source: str) -> Path | None:

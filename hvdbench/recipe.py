@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -55,9 +55,7 @@ def recipe_names(kind: str) -> list[str]:
     return sorted(path.stem for path in (home_folder("recipes") / kind).glob("*.toml"))
 
 
-def load_recipe(
-    kind: str, name: str, model: type[S], *, overrides: Mapping[str, Any] | None = None
-) -> Recipe[S]:
+def load_recipe(kind: str, name: str, model: type[S], *, overrides: Mapping[str, Any] | None = None) -> Recipe[S]:
     """Read ``recipes/<kind>/<name>.toml``, or the file that ``name`` is a path to, and check it against ``model``.
 
     Args:
@@ -76,7 +74,10 @@ def load_recipe(
         if variants is None:
             raise RecipeError(f"{bare}.toml has no [tiny] table, so there is no '{name}'")
         table = _merge(table, variants)
-    return Recipe(name=f"{bare}@tiny" if name.endswith("@tiny") else bare, values=check(f"{bare}.toml", _merge(table, overrides or {}), model))
+    return Recipe(
+        name=f"{bare}@tiny" if name.endswith("@tiny") else bare,
+        values=check(f"{bare}.toml", _merge(table, overrides or {}), model),
+    )
 
 
 def read_recipe_table(kind: str, name: str) -> tuple[dict[str, Any], str]:
@@ -110,17 +111,23 @@ def check(where: str, table: Mapping[str, Any], model: type[S]) -> S:
         if fault["type"] == "extra_forbidden":
             known = ", ".join(sorted(_model_at(model, parents).model_fields))
             raise RecipeError(f"{place}: unknown key '{key}' (known: {known})") from error
+        if fault["type"] == "missing":
+            raise RecipeError(f"{place}: key '{key}' is missing") from error
         raise RecipeError(f"{place}: '{key}': {fault['msg']} (found {fault['input']!r})") from error
 
 
 def _model_at(model: type[BaseModel], parents: list[str]) -> type[BaseModel]:
     for parent in parents:
         field = model.model_fields.get(parent)
-        inner = field.annotation if field else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            break
-        model = inner
+        model = (_model_in(field.annotation) if field else None) or model
     return model
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """Find the settings in ``X``, ``X | None``, ``tuple[X, ...]`` or ``dict[str, X]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
 
 
 def _merge(table: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,8 +122,10 @@ class Dataset:
             raise DatasetError(f"{folder} is no dataset: it holds no dataset.json (make one with 'hvdbench synth')")
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise DatasetError(f"{path} is not JSON ({error}): the dataset must be made again") from error
+        if not isinstance(manifest, dict) or "clips" not in manifest:
+            raise DatasetError(f"{path} is no dataset's manifest: the dataset must be made again")
         if manifest.get("schema") != SCHEMA:
             raise DatasetError(f"{path} has schema {manifest.get('schema')}, this version reads {SCHEMA}")
         return cls(folder, manifest)
@@ -158,9 +160,16 @@ class Dataset:
             clip = ClipFolder(self.folder / key)
             if not clip.folder.is_dir():
                 faults.append(f"{clip.folder} is missing")
-            elif clip.digest() != expected:
+            elif _digest_or_fault(clip) != expected:
                 faults.append(f"{clip.folder} differs from what was written")
         return faults
+
+
+def _digest_or_fault(clip: ClipFolder) -> str:
+    try:
+        return clip.digest()
+    except (OSError, RuntimeError, KeyError) as error:  # a tracks.h5 that HDF5 cannot read any more
+        return f"no digest: {error}"
 
 
 class DatasetWriter:
@@ -196,9 +205,10 @@ class DatasetWriter:
             if old.manifest["recipe_digest"] == digest:
                 clips = {key: value for key, value in old.manifest["clips"].items() if (folder / key).is_dir()}
             elif not overwrite:
+                found = old.manifest["recipe_digest"]
                 raise DatasetError(
-                    f"{folder} holds a dataset made from other values (digest {old.manifest['recipe_digest']}, asked for "
-                    f"{digest}): choose another --out, or --overwrite it"
+                    f"{folder} holds a dataset made from other values (digest {found}, asked for {digest}): choose "
+                    f"another --out, or --overwrite it"
                 )
         elif folder.is_dir() and any(not is_partial(path) for path in folder.iterdir()):
             raise DatasetError(f"{folder} is not empty and holds no dataset.json: choose another --out")
@@ -237,5 +247,3 @@ class DatasetWriter:
 
     def _save(self) -> None:
         atomic_write_text(self.folder / "dataset.json", json.dumps(self._manifest, indent=1, sort_keys=True) + "\n")
-
-

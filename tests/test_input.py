@@ -48,7 +48,7 @@ def test_crop_and_size_apply_to_folder_and_video_alike(tmp_path):
     write_video(tmp_path / "a.mp4", frames, fps=25)
     for path in (tmp_path / "frames", tmp_path / "a.mp4"):
         assert read_input(path, crop=(4, 2, 40, 36), size=(20, 18)).frames.shape == (3, 18, 20, 3)
-        with pytest.raises(InputError, match="the crop 30:0:40:36 .* which is 64x48"):
+        with pytest.raises(InputError, match=r"the crop 30:0:40:36 .* which is 64x48"):
             read_input(path, crop=(30, 0, 40, 36))
 
 

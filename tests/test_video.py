@@ -9,6 +9,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
@@ -105,14 +106,16 @@ def test_odd_sizes_are_not_padded(tmp_path):
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_the_same_input_gives_the_same_bytes(tmp_path, suffix):
     make_sound(tmp_path / "sound.m4a", "aac")
-    clutter = np.random.default_rng(0)  # other contents of freed memory must not matter
+    clutter = np.random.default_rng(0)  # what freed memory holds must not matter
+    y, x = np.mgrid[:48, :64]
+    fading = np.stack([np.stack([x * 3, y * 4, x + y], -1) + 3 * index for index in range(12)]).clip(0, 255)
     written = []
-    for _ in range(6):
+    for _ in range(12):
         path = tmp_path / f"a{suffix}"
-        write_video(path, made_clip(16, 160, 120), fps=FPS, audio_from=tmp_path / "sound.m4a")
+        write_video(path, fading.astype(np.uint8), fps=FPS, t_s=np.arange(12) / 30, audio_from=tmp_path / "sound.m4a")
         written.append(path.read_bytes())
-        for size in clutter.integers(1, 100_000, 50):
-            clutter.integers(0, 256, size)
+        blocks = [clutter.integers(0, 256, size, np.uint8) for size in clutter.integers(1, 20_000, 200)]
+        del blocks
     assert len(set(written)) == 1
 
 
@@ -259,7 +262,7 @@ def test_the_display_matrix_is_read_as_the_file_format_says(matrix, expected):
     a, b, c, d = (round(value * 65536) for value in matrix)
 
     class Frame:
-        side_data = {"DISPLAYMATRIX": struct.pack("=9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)}  # noqa: RUF012
+        side_data = {"DISPLAYMATRIX": struct.pack("=9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)}
 
     assert _upright(Frame()) == expected
 
@@ -390,6 +393,25 @@ def test_a_missing_file_a_folder_and_a_gif_are_refused(tmp_path):
         container.mux(stream.encode(None))
     with pytest.raises(InputError, match="is a picture, not a video"):
         read_video(tmp_path / "a.gif")
+
+
+def test_a_song_with_a_cover_picture_is_no_video(tmp_path):
+    make_sound(tmp_path / "plain.m4a", "aac")
+    source = av.open(str(tmp_path / "plain.m4a"))
+    with source, av.open(str(tmp_path / "song.mp4"), "w") as container:
+        cover = container.add_stream("png", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 20, 20, "rgb24"
+        cover.disposition = Disposition.attached_pic
+        sound = container.add_stream_from_template(source.streams.audio[0])
+        container.mux(cover.encode(av.VideoFrame.from_ndarray(made_clip(1, 20, 20)[0], format="rgb24")))
+        for packet in source.demux(source.streams.audio[0]):
+            if packet.size:
+                packet.stream = sound
+                container.mux(packet)
+    with av.open(str(tmp_path / "song.mp4")) as container:
+        assert len(container.streams.video) == 1
+    with pytest.raises(VideoError, match="has no video stream"):
+        read_video(tmp_path / "song.mp4")
 
 
 def test_a_picture_size_that_changes_part_way_is_refused(tmp_path):

@@ -18,9 +18,8 @@ from hvdbench.atomic import atomic_write_text
 from hvdbench.camera.monst3r import PATH_FILE
 from hvdbench.camera.trajectory import Array
 
-PresetName = Literal["still", "hold", "scan", "walk", "shaky"]
+PresetName = Literal["still", "hold", "scan", "walk", "shaky", "tense"]
 
-AXIS_SHARE = np.array([1.0, 1.0, 0.7])  # roll shakes less
 WALK_LINES = ((0.5, 0.5), (1.0, 1.0), (2.0, 0.35), (3.0, 0.1))  # of the step rate: place, weight
 LINE_WIDTH = 0.12
 TREMOR_WIDTH_HZ = 1.8
@@ -41,6 +40,7 @@ class HandPreset:
         arm_quality: how sharp the arm's resonance is.
         drift_deg_s, walk_deg_s, arm_deg_s, tremor_deg_s: rms of the angular rate about x and about y.
         sway_m_s: rms of the translation's speed per axis.
+        roll_share: rates about the optical axis over those about x and y.
     """
 
     drift_hz: float
@@ -53,6 +53,7 @@ class HandPreset:
     arm_deg_s: float
     tremor_deg_s: float
     sway_m_s: float
+    roll_share: float = 0.7
 
 
 PRESETS: Mapping[PresetName, HandPreset] = {
@@ -60,7 +61,8 @@ PRESETS: Mapping[PresetName, HandPreset] = {
     "hold": HandPreset(0.4, 1.8, 3.5, 1.0, 9.0, 4.0, 1.0, 3.0, 1.8, 0.015),
     "scan": HandPreset(0.4, 1.8, 3.5, 1.0, 9.0, 10.0, 3.0, 4.0, 2.0, 0.03),
     "walk": HandPreset(0.5, 1.8, 3.8, 1.2, 9.0, 8.0, 10.0, 8.0, 2.5, 0.05),
-    "shaky": HandPreset(0.6, 1.9, 4.0, 1.5, 9.0, 10.0, 16.0, 18.0, 4.0, 0.04),
+    "shaky": HandPreset(0.6, 1.9, 4.0, 1.5, 9.0, 10.0, 16.0, 18.0, 4.0, 0.04, roll_share=0.25),
+    "tense": HandPreset(0.4, 1.8, 4.5, 2.5, 9.0, 2.0, 2.0, 24.0, 2.0, 0.03, roll_share=0.25),
 }
 
 
@@ -76,54 +78,64 @@ def hand_motion(
 
     Args:
         preset: how the phone is held; its step, arm and tremor rates are varied by up to 15 %.
-        samples, rate_hz: of the result.
+        samples: length of the result.
+        rate_hz: samples per second.
         generator: the only source of chance.
-        path_omega: (samples, 3) rad/s, the motion that a path already has. Per axis and band each size becomes
+        path_omega: (samples, 3) rad/s, the motion that a path already has. Per axis and band the rms added is
             ``sqrt(max(0, preset² − path²))``, so that the sum has the preset's power; no sway is added then, since the
             path brings its own.
 
     Returns:
         omega (samples, 3) rad/s and velocity (samples, 3) m/s along the camera's axes.
     """
-    frequency = np.fft.rfftfreq(samples, 1.0 / rate_hz)
+    frequency = _frequencies(samples, rate_hz)
+    power = _turning_power(preset, frequency, generator)[:, None] * np.array([1.0, 1.0, preset.roll_share]) ** 2
+    if path_omega is not None:
+        power = power * _lacking_share(power, frequency, np.degrees(band_rms(path_omega, rate_hz)))
+    omega = np.radians(random_phase(power, samples, generator))
+    velocity = _tremor_velocity(frequency, samples, rate_hz, generator)
+    if path_omega is None:
+        sway = preset.sway_m_s**2 * _unit(1.0 / (1.0 + (frequency / SWAY_HZ) ** 2) ** 2)
+        velocity = velocity + random_phase(np.repeat(sway[:, None], 3, axis=1), samples, generator)
+    return omega, velocity
+
+
+def _turning_power(preset: HandPreset, frequency: Array, generator: np.random.Generator) -> Array:
+    """Give the variance of the angular rate about x at each frequency, (deg/s)²."""
     step, arm, tremor = generator.uniform(1 - RATE_SPREAD, 1 + RATE_SPREAD, 3) * (
         preset.step_hz,
         preset.arm_hz,
         preset.tremor_hz,
     )
-    spectra = (
-        1.0 / (1.0 + (frequency / preset.drift_hz) ** 2) ** 2,
-        _walk_spectrum(frequency, step),
-        _arm_spectrum(frequency, arm, preset.arm_quality),
-        np.exp(-0.5 * ((frequency - tremor) / TREMOR_WIDTH_HZ) ** 2) + 0.15 / (1.0 + (frequency / ROLL_OFF_HZ) ** 4),
+    tremor_line = np.exp(-0.5 * ((frequency - tremor) / TREMOR_WIDTH_HZ) ** 2)
+    return np.asarray(
+        preset.drift_deg_s**2 * _unit(1.0 / (1.0 + (frequency / preset.drift_hz) ** 2) ** 2)
+        + preset.walk_deg_s**2 * _unit(_walk_spectrum(frequency, step))
+        + preset.arm_deg_s**2 * _unit(_arm_spectrum(frequency, arm, preset.arm_quality))
+        + preset.tremor_deg_s**2 * _unit(tremor_line + 0.15 / (1.0 + (frequency / ROLL_OFF_HZ) ** 4))
     )
-    wanted = np.array([preset.drift_deg_s, preset.walk_deg_s, preset.arm_deg_s, preset.tremor_deg_s])[:, None] * AXIS_SHARE
-    if path_omega is not None:
-        wanted = _lacking(wanted, np.degrees(band_rms(path_omega, rate_hz)))
-    omega = sum(
-        (size * random_phase(spectrum, samples, generator) for size, spectrum in zip(wanted, spectra, strict=True)),
-        start=np.zeros((samples, 3)),
-    )
-    velocity = _tremor_velocity(frequency, samples, rate_hz, generator)
-    if path_omega is None:
-        sway = 1.0 / (1.0 + (frequency / SWAY_HZ) ** 2) ** 2
-        velocity = velocity + preset.sway_m_s * random_phase(sway, samples, generator)
-    return np.radians(omega), velocity
 
 
-def random_phase(spectrum: Array, samples: int, generator: np.random.Generator) -> Array:
-    """Draw three independent (samples, 3) processes of zero mean and unit variance with one power spectrum.
+def _unit(spectrum: Array) -> Array:
+    """Scale a spectrum to a variance of 1 without its mean."""
+    spectrum = np.concatenate([[0.0], spectrum[1:]])
+    return np.asarray(spectrum / spectrum.sum())
+
+
+def random_phase(power: Array, samples: int, generator: np.random.Generator) -> Array:
+    """Draw a process with given power and a random phase at each frequency.
 
     Args:
-        spectrum: (samples // 2 + 1,) power density at ``rfftfreq``'s frequencies; its first entry (the mean) is unused.
+        power: (samples // 2 + 1, A) variance of each axis at ``rfftfreq``'s frequencies.
         samples: length.
-        generator: draws a phase for each frequency.
+        generator: draws the phases.
+
+    Returns:
+        (samples, A), its variance the sum of ``power``.
     """
-    amplitude = np.sqrt(spectrum)
-    amplitude[0] = 0.0
-    phase = generator.uniform(0.0, 2.0 * np.pi, (len(spectrum), 3))
-    values = np.fft.irfft(amplitude[:, None] * np.exp(1j * phase), samples, axis=0)
-    return np.asarray(values / values.std(axis=0))
+    phase = generator.uniform(0.0, 2.0 * np.pi, power.shape)
+    spectrum = 0.5 * samples * np.sqrt(2.0 * power) * np.exp(1j * phase)
+    return np.asarray(np.fft.irfft(spectrum, samples, axis=0))
 
 
 def band_rms(omega: Array, rate_hz: float) -> Array:
@@ -132,18 +144,24 @@ def band_rms(omega: Array, rate_hz: float) -> Array:
     power = np.abs(np.fft.rfft(omega * window, axis=0)) ** 2
     power[1:] *= 2.0  # the negative frequencies
     power /= len(omega) * float((window**2).sum())
-    frequency = np.fft.rfftfreq(len(omega), 1.0 / rate_hz)
-    band = np.searchsorted(BAND_EDGES_HZ, frequency, side="right")
-    return np.sqrt(np.stack([power[band == index].sum(axis=0) for index in range(3)]))
+    band = _bands(_frequencies(len(omega), rate_hz))
+    return np.asarray(np.sqrt(np.stack([power[band == index].sum(axis=0) for index in range(3)])))
 
 
-def _lacking(wanted: Array, present: Array) -> Array:
-    """Reduce the four sizes (4, 3) by what three bands (3, 3) already hold; walk and arm share theirs by power."""
-    swing = np.hypot(wanted[1], wanted[2])
-    share = np.sqrt(np.maximum(0.0, swing**2 - present[1] ** 2)) / np.where(swing > 0, swing, 1.0)
-    drift = np.sqrt(np.maximum(0.0, wanted[0] ** 2 - present[0] ** 2))
-    tremor = np.sqrt(np.maximum(0.0, wanted[3] ** 2 - present[2] ** 2))
-    return np.stack([drift, wanted[1] * share, wanted[2] * share, tremor])
+def _frequencies(samples: int, rate_hz: float) -> Array:
+    return np.asarray(np.fft.rfftfreq(samples, 1.0 / rate_hz), np.float64)
+
+
+def _bands(frequency: Array) -> NDArray[np.int64]:
+    return np.asarray(np.searchsorted(BAND_EDGES_HZ, frequency, side="right"), np.int64)
+
+
+def _lacking_share(power: Array, frequency: Array, present: Array) -> Array:
+    """Give for each frequency and axis the share of the power (F, 3) that a path with band rms (3, 3) lacks."""
+    band = _bands(frequency)
+    wanted = np.stack([power[band == index].sum(axis=0) for index in range(3)])
+    share = np.where(wanted > 0, np.maximum(0.0, 1.0 - present**2 / np.where(wanted > 0, wanted, 1.0)), 0.0)
+    return np.asarray(share[band])
 
 
 def _walk_spectrum(frequency: Array, step_hz: float) -> Array:
@@ -163,7 +181,8 @@ def _tremor_velocity(frequency: Array, samples: int, rate_hz: float, generator: 
     inside = ((frequency >= low) & (frequency <= high)).astype(np.float64)
     if not inside.any():
         return np.zeros((samples, 3))
-    position = TREMOR_POSITION_M * random_phase(inside, samples, generator)
+    power = TREMOR_POSITION_M**2 * _unit(inside)
+    position = random_phase(np.repeat(power[:, None], 3, axis=1), samples, generator)
     return np.asarray(np.gradient(position, 1.0 / rate_hz, axis=0))
 
 
@@ -173,7 +192,8 @@ def integrate(omega: Array, velocity: Array, rate_hz: float) -> tuple[Rotation, 
     Rotations are multiplied in pairs, then pairs of pairs (a parallel prefix), so N steps cost log2 N array products.
 
     Args:
-        omega, velocity: (N, 3) rad/s and m/s along the camera's axes.
+        omega: (N, 3) rad/s about the camera's axes.
+        velocity: (N, 3) m/s along them.
         rate_hz: samples per second.
 
     Returns:
@@ -218,7 +238,5 @@ def write_simulated_set(folder: Path) -> None:
     The same numbers come out every time. They are this module's, never MonST3R's.
     """
     for index in range(len(SIMULATED_PRESETS)):
-        rows = [
-            f"{int(row[0])} " + " ".join(f"{value:.8f}" for value in row[1:]) for row in simulated_path(index)
-        ]
+        rows = [f"{int(row[0])} " + " ".join(f"{value:.8f}" for value in row[1:]) for row in simulated_path(index)]
         atomic_write_text(folder / f"{index:02d}" / PATH_FILE, "\n".join(rows) + "\n")

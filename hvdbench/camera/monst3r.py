@@ -71,12 +71,12 @@ def _read_rows(file: Path, columns: int, layout: str) -> NDArray[np.float64]:
 
 
 def _refuse_tum(rows: NDArray[np.float64], file: Path) -> None:
-    """Refuse rows whose first cameras, read scalar-first, would stand on their head while read scalar-last they rest."""
+    """Refuse rows whose first cameras stand on their head if read scalar-first and rest if read scalar-last."""
     scalar_first, scalar_last = np.median(np.abs(rows[:_FIRST_ROWS, [4, 7]]), axis=0)
     if scalar_last > 0.9 and scalar_first < 0.5:
         raise TrajectoryError(
-            f"{file} looks like a TUM path (qx qy qz qw): its first rows end in {scalar_last:.3f}, so read in MonST3R's "
-            "order (qw qx qy qz) the camera would begin turned by 180 degrees: move the last column before qx"
+            f"{file} looks like a TUM path (qx qy qz qw): its first rows end in {scalar_last:.3f}, so in "
+            "MonST3R's order (qw qx qy qz) the camera would begin turned by 180 degrees: move the last column before qx"
         )
 
 

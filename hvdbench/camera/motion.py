@@ -70,6 +70,7 @@ def simulate_motion(
     generator: np.random.Generator,
     trajectory: Trajectory | None = None,
     trajectory_gain: float = 1.0,
+    scene_depth_m: float | None = None,
     lowpass_hz: float = 6.0,
     reference_hz: float = 0.3,
     speed_without_scale_m_s: float = 0.3,
@@ -90,9 +91,10 @@ def simulate_motion(
         trajectory: a camera path; None: the hand alone.
         trajectory_gain: scales the path's turning rates. Paths estimated from stabilised video are residuals, too
             small by what the lens took out.
+        scene_depth_m: distance of the scene; a path without metres that knows its scene's depth is scaled by it.
         lowpass_hz: zero-phase corner for the path.
         reference_hz: corner of the slow reference view.
-        speed_without_scale_m_s: median speed that a path without metres is scaled to, where it has no depth either.
+        speed_without_scale_m_s: median speed that any other path without metres is scaled to.
         rate_hz: of the simulation.
 
     Raises:
@@ -106,7 +108,7 @@ def simulate_motion(
         spare_s = max(0.0, trajectory.duration_s - time[-1])
         omega, velocity = trajectory.motion(time + generator.uniform(0.0, 1.0) * spare_s, lowpass_hz=lowpass_hz)
         omega = trajectory_gain * omega
-        velocity = _metric_scale(trajectory, velocity, speed_without_scale_m_s) * velocity
+        velocity = _metric_scale(trajectory, velocity, scene_depth_m, speed_without_scale_m_s) * velocity
         more_omega, more_velocity = hand_motion(
             hand, samples=samples, rate_hz=rate_hz, generator=generator, path_omega=omega
         )
@@ -118,10 +120,15 @@ def simulate_motion(
     return CameraPath(time[keep] - time[keep.start], vector[keep], offset[keep], lens[keep], focal_px)
 
 
-def _metric_scale(trajectory: Trajectory, velocity: Array, speed_m_s: float) -> float:
-    """Give metres per position unit: 1 for metres, else by a median speed; a path at rest keeps its unit."""
+def _metric_scale(trajectory: Trajectory, velocity: Array, depth_m: float | None, speed_m_s: float) -> float:
+    """Give metres per position unit: 1 for metres, else by the scene's depth, else by a median speed.
+
+    Motion in the picture hangs on translation over depth, and both of an estimate share one scale.
+    """
     if trajectory.scale_m:
         return 1.0
+    if trajectory.scene_depth is not None and depth_m is not None:
+        return depth_m / trajectory.scene_depth
     median = float(np.median(np.linalg.norm(velocity, axis=1)))
     return speed_m_s / median if median > 0 else 1.0
 

@@ -10,6 +10,7 @@ Structure and ranges are those of phone drivers in GPL kernels (``docs/decisions
 """
 
 import math
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -28,23 +29,23 @@ class OisSettings(Settings):
 
     kind: Literal["off", "lens_shift"] = "lens_shift"
     """``off``: the lens stays at its centre."""
-    stroke_deg: float = Field(0.7, gt=0)
+    stroke_deg: float = Field(default=0.7, gt=0)
     """Largest angle that the lens can make up for, per axis; it hits a stop there."""
-    leak_hz: float = Field(0.14, ge=0)
+    leak_hz: float = Field(default=0.14, ge=0)
     """Corner of the integrator's leak at the centre: what draws the lens back."""
-    leak_limit_hz: float = Field(1.1, ge=0)
+    leak_limit_hz: float = Field(default=1.1, ge=0)
     """Corner of the leak at the stop; between, it grows in proportion to the angle."""
-    highpass_hz: float = Field(0.05, ge=0)
+    highpass_hz: float = Field(default=0.05, ge=0)
     """Corner of the filter that removes the gyro's bias; 0: none."""
-    gain: float = Field(0.98, ge=0, le=1.5)
+    gain: float = Field(default=0.98, ge=0, le=1.5)
     """Share of the measured rate that is followed (calibration error)."""
-    delay_s: float = Field(0.0007, ge=0, le=0.1)
+    delay_s: float = Field(default=0.0007, ge=0, le=0.1)
     """From motion to command: gyro filter, bus and processing."""
-    natural_frequency_hz: float = Field(200.0, ge=0)
+    natural_frequency_hz: float = Field(default=200.0, ge=0)
     """Of the closed position loop: shake well above it is followed too late to cancel. 0: the lens follows at once."""
-    damping: float = Field(0.8, gt=0)
+    damping: float = Field(default=0.8, gt=0)
     """Of the closed position loop, as a share of critical damping."""
-    gyro_noise_mdps: float = Field(3.8, ge=0)
+    gyro_noise_mdps: float = Field(default=3.8, ge=0)
     """Density of the gyro's white noise, mdps per sqrt(Hz)."""
 
 
@@ -99,7 +100,7 @@ def _follow(drive: list[float], rate_hz: float, settings: OisSettings) -> list[f
     exp, expm1 = math.exp, math.expm1
     command = lens = speed = 0.0
     angles = [0.0]
-    for before, now in zip(drive, drive[1:], strict=False):
+    for before, now in pairwise(drive):
         rate = leak + leak_rise * abs(command)
         decay = rate * step
         held = -expm1(-decay) / rate if decay > 1e-12 else step
@@ -137,7 +138,7 @@ def _loop(settings: OisSettings, step: float) -> tuple[tuple[float, ...], tuple[
 
 
 def small_signal_residual(frequency_hz: Array, settings: OisSettings) -> NDArray[np.complex128]:
-    """Give ``1 − G(2πif)``, the residual per unit of hand motion while the stop and the growth of the leak play no part.
+    """Give ``1 − G(2πif)``: residual per unit of hand motion while neither the stop nor the leak's growth plays a part.
 
     ``G(s) = gain · s/(s + 2π leak) · s/(s + 2π highpass) · exp(−s delay) · ω_n²/(s² + 2ζω_n s + ω_n²)``.
     """

@@ -68,7 +68,9 @@ class Trajectory:
                 "the order of the columns"
             )
         for field, values in zip(
-            ("t_s", "quaternion_wxyz", "position_w"), (t_s, align_signs(quaternion / norm[:, None]), position), strict=True
+            ("t_s", "quaternion_wxyz", "position_w"),
+            (t_s, align_signs(quaternion / norm[:, None]), position),
+            strict=True,
         ):
             values.flags.writeable = False
             object.__setattr__(self, field, values)

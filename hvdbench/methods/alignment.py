@@ -1,53 +1,59 @@
-"""A clip's frames warped onto each other, once, along flow estimated on the blurry input.
+"""A clip's frames warped onto each other along flow estimated on the blurry input.
 
 Flow from a blurry frame finds its exposure's centroid, so what is warped here is aligned to that instant. The flow is
 never estimated again on a method's output: re-aligning inputs and labels to the output makes both drift.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.flow import Flow, Preset, flows, occlusion_mask, warp
-from hvdbench.frames import Frames, Image, to_gray
+from hvdbench.flow import Flow, Preset, flow_dis, occlusion_mask, warp
+from hvdbench.frames import Frames, Gray, Image, to_gray
+
+_CACHE_BYTES = 1_500_000_000
 
 
 @dataclass
 class Aligner:
     """Warps frame j of a clip onto frame i, with a mask of where that can be trusted.
 
+    Flows are estimated when first asked for and the latest are kept, within a bound on memory. Safe to use from several
+    threads.
+
     Args:
         frames: uint8 RGB (T, H, W, 3).
         preset: DIS preset; ``medium`` is 0.8-1.4 dB better than ``fast`` on real motion.
         scale: ``s`` of Eq. 5, per px of forward-backward error.
-        workers: threads for the flow; the result does not depend on it.
     """
 
     frames: Frames
     preset: Preset = "medium"
     scale: float = 0.5
-    workers: int = 1
-    _flows: dict[tuple[int, int], Flow] = field(default_factory=dict, repr=False)
-    _grays: list[NDArray[np.uint8]] = field(default_factory=list, repr=False)
+    _grays: list[Gray] = field(init=False, repr=False)
+    _flows: OrderedDict[tuple[int, int], Flow] = field(default_factory=OrderedDict, init=False, repr=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False)
 
-    def prepare(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """Estimate the flow of the pairs (a, b) and (b, a) that are not known yet, in parallel."""
-        if not self._grays:
-            self._grays = [to_gray(frame) for frame in self.frames]
-        both = {pair for a, b in pairs for pair in ((a, b), (b, a))} - self._flows.keys()
-        self._flows.update(flows(self._grays, sorted(both), self.preset, self.workers))
+    def __post_init__(self) -> None:
+        self._grays = [to_gray(frame) for frame in self.frames]
 
     def flow(self, a: int, b: int) -> Flow:
         """Give ``flow_ab``, (H, W, 2) px."""
-        if (a, b) not in self._flows:
-            self.prepare([(a, b)])
-        return self._flows[a, b]
-
-    def forget(self) -> None:
-        """Free the flows, which are most of the memory."""
-        self._flows.clear()
+        with self._lock:
+            known = self._flows.get((a, b))
+            if known is not None:
+                self._flows.move_to_end((a, b))
+                return known
+        found = flow_dis(self._grays[a], self._grays[b], self.preset)
+        with self._lock:
+            self._flows[a, b] = found
+            while len(self._flows) * found.nbytes > _CACHE_BYTES and len(self._flows) > 1:
+                self._flows.popitem(last=False)
+        return found
 
     def mask(self, target: int, source: int) -> Image:
         """Give ``M_occ`` (Eq. 5, see :func:`hvdbench.flow.occlusion_mask`) of ``source`` seen from ``target``, (H, W)."""
@@ -55,7 +61,11 @@ class Aligner:
 
     def warped(self, target: int, source: int) -> Image:
         """Give frame ``source`` warped onto ``target`` (Eq. 3), float32 (H, W, 3) in [0, 255]."""
-        return np.clip(warp(self.frames[source], self.flow(target, source)), 0.0, 255.0)
+        return np.asarray(np.clip(warp(self.frames[source], self.flow(target, source)), 0.0, 255.0), np.float32)
+
+    def blurry(self, index: int) -> Image:
+        """Give a frame of the clip as float32 (H, W, 3)."""
+        return np.asarray(self.frames[index], np.float32)
 
 
 def sharp_neighbours(index: int, selected: Sequence[int] | NDArray[np.intp], each_side: int = 1) -> list[int]:

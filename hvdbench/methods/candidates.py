@@ -1,22 +1,23 @@
-"""What the fusion network sees of a clip: each blurry frame with its neighbours warped onto it, made once."""
+"""What the fusion network sees of a clip: each blurry frame with its neighbours warped onto it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.engine import thread_map
+from hvdbench.frames import Image
 from hvdbench.methods.alignment import Aligner, sharp_neighbours
 
 SLOTS = ("blurry", "previous", "next", "previous_sharp", "next_sharp")
-"""The candidates of a frame, in the network's order."""
+"""The candidates of a frame, in the network's order; one more may follow."""
 FIRST_SHARP_SLOT = 3
 
 
 @dataclass(frozen=True)
 class CandidateStack:
-    """The candidates of N frames of one clip; C is ``len(SLOTS)`` plus what was added.
+    """The candidates of N frames of one clip.
 
     Attributes:
         index: (N,) which frame of the clip each row is.
@@ -30,58 +31,56 @@ class CandidateStack:
     masks: NDArray[np.uint8]
     is_sharp: NDArray[np.bool_]
 
-    def with_slot(self, colours: NDArray[np.uint8]) -> "CandidateStack":
-        """Add a slot of fully trusted pictures (N, H, W, 3) that count as sharp."""
-        count, _, height, width, _ = self.colours.shape
-        full = np.full((count, 1, height, width), 255, np.uint8)
-        return CandidateStack(
-            self.index,
-            np.concatenate((self.colours, colours[:, None]), axis=1),
-            np.concatenate((self.masks, full), axis=1),
-            np.concatenate((self.is_sharp, np.ones((count, 1), bool)), axis=1),
-        )
-
 
 def stack_candidates(
-    aligner: Aligner, index: Sequence[int] | NDArray[np.intp], is_sharp: NDArray[np.bool_], workers: int = 1
+    aligner: Aligner,
+    index: Sequence[int],
+    is_sharp: NDArray[np.bool_],
+    *,
+    blend: Callable[[int], Image] | None = None,
+    workers: int = 1,
 ) -> CandidateStack:
     """Warp the neighbours of the frames ``index`` onto them.
 
     Args:
         aligner: of the clip.
-        index: frames to restore.
+        index: frames to restore, at least one.
         is_sharp: (T,) the labels.
+        blend: gives a further candidate for a frame, float32 (H, W, 3) in [0, 255], trusted all over.
         workers: threads.
     """
-    count = len(aligner.frames)
-    selected = np.flatnonzero(is_sharp)
-    slots = {int(i): _slots(int(i), count, selected) for i in index}
-    aligner.prepare([(i, j) for i, found in slots.items() for j in found if j is not None and j != i])
+    count, selected = len(aligner.frames), np.flatnonzero(is_sharp)
 
     def row(i: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], list[bool]]:
         blurry = aligner.frames[i]
-        colours, masks, flags = [], [], []
-        for slot, j in enumerate(slots[i]):
-            if j is None or slot == 0:
-                colours.append(blurry)
-                masks.append(np.full(blurry.shape[:2], 255 if slot == 0 else 0, np.uint8))
-            else:
-                colours.append(np.rint(aligner.warped(i, j)).astype(np.uint8))
-                masks.append(np.rint(255 * aligner.mask(i, j)).astype(np.uint8))
+        full, empty = np.full(blurry.shape[:2], 255, np.uint8), np.zeros(blurry.shape[:2], np.uint8)
+        colours, masks, flags = [blurry], [full], [bool(is_sharp[i])]
+        for j in _neighbours(i, count, selected):
+            colours.append(blurry if j is None else _levels(aligner.warped(i, j)))
+            masks.append(empty if j is None else _levels(255 * aligner.mask(i, j)))
             flags.append(j is not None and bool(is_sharp[j]))
+        if blend is not None:
+            colours.append(_levels(blend(i)))
+            masks.append(full)
+            flags.append(True)
         return np.stack(colours), np.stack(masks), flags
 
-    rows = list(thread_map(row, [int(i) for i in index], workers))
+    rows = list(thread_map(row, list(index), workers))
     return CandidateStack(
         np.asarray(index, np.intp),
-        np.stack([r[0] for r in rows]),
-        np.stack([r[1] for r in rows]),
-        np.array([r[2] for r in rows], bool),
+        np.stack([colours for colours, _, _ in rows]),
+        np.stack([masks for _, masks, _ in rows]),
+        np.array([flags for _, _, flags in rows], bool),
     )
 
 
-def _slots(i: int, count: int, selected: NDArray[np.intp]) -> list[int | None]:
+def _levels(picture: Image) -> NDArray[np.uint8]:
+    return np.asarray(np.rint(np.clip(picture, 0, 255)), np.uint8)
+
+
+def _neighbours(i: int, count: int, selected: NDArray[np.intp]) -> list[int | None]:
+    """Name the frames of the slots after the first; None where the clip has none."""
     near = sharp_neighbours(i, selected)
     before = next((j for j in near if j < i), None)
     after = next((j for j in near if j > i), None)
-    return [i, i - 1 if i > 0 else None, i + 1 if i + 1 < count else None, before, after]
+    return [i - 1 if i > 0 else None, i + 1 if i + 1 < count else None, before, after]

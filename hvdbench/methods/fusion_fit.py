@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,6 +37,9 @@ class FusionFitSettings(Settings):
     """``λ`` of Eq. 14."""
     reblur: float = 0.0
     """Weight of the re-blur consistency loss; 0 turns it off."""
+    learn_blend: bool = False
+    """Take the last candidate, a blend of all sharp neighbours, as label and starting point; else one of the two warped
+    neighbouring sharp frames as label, and the blurry frame as starting point."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +80,23 @@ class FusionFit:
         budget: seed, device and progress.
     """
 
-    def __init__(self, stack: CandidateStack, settings: FusionFitSettings, budget: Budget, blur: ReblurModel | None) -> None:
+    def __init__(
+        self, stack: CandidateStack, settings: FusionFitSettings, budget: Budget, blur: ReblurModel | None
+    ) -> None:
         self.stack, self.settings, self.budget, self.blur = stack, settings, budget, blur
         self.record = FitRecord()
         self._random = np.random.default_rng(budget.seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(budget.seed)
-            self.network = FusionNetwork(stack.colours.shape[1], settings.channels, settings.blocks)
+            slots = stack.colours.shape[1]
+            favoured = slots - 1 if settings.learn_blend else 0
+            self.network = FusionNetwork(slots, settings.channels, settings.blocks, favoured=favoured)
         self.network.to(budget.device)
-        labelled = stack.masks[:, FIRST_SHARP_SLOT : FIRST_SHARP_SLOT + 2].reshape(len(stack.index), 2, -1).any(axis=2)
+        label_slots = slice(-1, None) if settings.learn_blend else slice(FIRST_SHARP_SLOT, FIRST_SHARP_SLOT + 2)
+        first = label_slots.indices(slots)[0]
+        labelled = stack.masks[:, label_slots].max(axis=(2, 3)) > 0  # (N, 1 or 2)
         self._labelled = np.flatnonzero(labelled.any(axis=1))
-        self._label_slots = [FIRST_SHARP_SLOT + np.flatnonzero(row) for row in labelled]
+        self._label_slots = [first + np.flatnonzero(row) for row in labelled]
 
     def run(self) -> FusionNetwork:
         """Run both stages and give the network."""
@@ -96,13 +106,13 @@ class FusionFit:
         self._stage(self.settings.stage2_steps, self._stage2_loss, self.settings.stage1_steps, total)
         return self.network
 
-    def _stage(self, steps: int, loss_of: "type[_Batch] | object", done: int, total: int) -> None:
+    def _stage(self, steps: int, loss_of: Callable[[_Batch], Tensor], done: int, total: int) -> None:
         optimiser = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate, betas=(0.9, 0.999))
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: self._rate(step, steps))
         for step in range(steps):
-            loss = loss_of(self._draw())  # type: ignore[operator]
+            loss = loss_of(self._draw())
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             optimiser.step()
             schedule.step()
@@ -140,7 +150,9 @@ class FusionFit:
         if batch.motion is None or batch.explained is None or self.blur is None or self.settings.reblur <= 0:
             return restored.new_zeros(())
         blurry = batch.candidates[:, 0]
-        return self.settings.reblur * selfhvd.reblur_loss(restored, blurry, batch.motion, self.blur.tau, batch.explained)
+        return self.settings.reblur * selfhvd.reblur_loss(
+            restored, blurry, batch.motion, self.blur.tau, batch.explained
+        )
 
     def _remove_clues(self, batch: _Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Replace a random non-empty part of each frame's sharp clues by the closest blurry frame: the frame itself (RSCR)."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from hvdbench.engine import thread_map
 from hvdbench.flow import Preset
 from hvdbench.frames import Frames, Image
 from hvdbench.labels.sharpness import SharpLabels
@@ -34,12 +35,15 @@ class WarpAverage:
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Restore the frames that are not selected; selected ones stay as they are."""
-        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale, budget.workers)
+        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
         restored = blurry.copy()
-        todo = np.flatnonzero(~labels.is_sharp)
-        aligner.prepare([(int(i), j) for i in todo for j in sharp_neighbours(i, labels.selected)])
-        for done, i in enumerate(todo):
-            restored[i] = np.rint(warp_average(aligner, int(i), sharp_neighbours(i, labels.selected)))
+        todo = [int(i) for i in np.flatnonzero(~labels.is_sharp)]
+
+        def average(i: int) -> Image:
+            return warp_average(aligner, i, sharp_neighbours(i, labels.selected))
+
+        for done, picture in enumerate(thread_map(average, todo, budget.workers)):
+            restored[todo[done]] = np.rint(picture)
             budget.progress(done + 1, len(todo), "warp and average")
         return Restoration(restored)
 
@@ -49,7 +53,7 @@ def warp_average(aligner: Aligner, index: int, sources: list[int]) -> Image:
 
     A pixel's share of the average is the largest mask there; the rest is the blurry frame.
     """
-    blurry = aligner.frames[index].astype(np.float32)
+    blurry = aligner.blurry(index)
     if not sources:
         return blurry
     masks = np.stack([aligner.mask(index, j) for j in sources])[..., None]  # (n, H, W, 1)

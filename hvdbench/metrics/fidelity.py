@@ -37,7 +37,8 @@ def psnr(restored: Frame, truth: Frame) -> float:
         InputError: not uint8 RGB, two sizes, or under 11 px a side.
     """
     check_pair(restored, truth)
-    return _decibel(cv2.norm(restored, truth, cv2.NORM_L2SQR), restored.size)
+    squared_error = round(cv2.norm(restored, truth, cv2.NORM_L2SQR))  # OpenCV squares a root: an integer up to rounding
+    return _decibel(squared_error, restored.size)
 
 
 def ssim(restored: Frame, truth: Frame) -> float:

@@ -9,7 +9,7 @@ from hvdbench.networks.blocks import LEAKY_SLOPE, ResidualBlock
 _COLOUR_CENTRE = 0.45
 _COLOUR_GAIN = 4.0
 _LOGIT_GAIN = 4.0
-_CENTRE_BIAS = 2.0
+_FAVOUR = 2.0
 _MASK_FLOOR = 1e-3
 
 
@@ -18,10 +18,12 @@ class FusionNetwork(nn.Module):
 
     Not recurrent, and pixels reach the output directly, so that it learns within a minute on one core. It works at
     half resolution inside (pixel unshuffle). The last convolution starts at zero: untrained, the network gives the
-    blend that the masks alone ask for, leaning to the blurry frame.
+    blend that the masks alone ask for, leaning to one candidate.
     """
 
-    def __init__(self, candidates: int = 5, channels: int = 32, blocks: int = 3, residual_scale: float = 0.3) -> None:
+    def __init__(
+        self, candidates: int = 5, channels: int = 32, blocks: int = 3, residual_scale: float = 0.3, favoured: int = 0
+    ) -> None:
         """Make the network.
 
         Args:
@@ -29,12 +31,14 @@ class FusionNetwork(nn.Module):
             channels: width of the features.
             blocks: residual blocks.
             residual_scale: factor on the residual; 1 is the full range of the colours.
+            favoured: the candidate that an untrained network leans to.
         """
         super().__init__()
         if candidates < 1:
             raise ValueError(f"a fusion network needs at least 1 candidate, not {candidates}")
         self.candidates = candidates
         self.residual_scale = residual_scale
+        self.favoured = favoured
         self.first = nn.Conv2d(candidates * (4 * 4 + 1), channels, 3, padding=1)
         self.body = nn.Sequential(*(ResidualBlock(channels, leaky_slope=LEAKY_SLOPE, gain=1.0) for _ in range(blocks)))
         self.last = nn.Conv2d(channels, 4 * (candidates + 3), 3, padding=1)
@@ -67,7 +71,7 @@ class FusionNetwork(nn.Module):
         x = F.pixel_shuffle(self.last(self.body(x)), 2)  # (N, C+3, H, W)
         logits, residual = x.split((self.candidates, 3), dim=1)  # (N, C, H, W), (N, 3, H, W)
         bias = torch.zeros(self.candidates, 1, 1, device=x.device, dtype=x.dtype)
-        bias[0] = _CENTRE_BIAS
+        bias[self.favoured] = _FAVOUR
         prior = bias + torch.log(masks.squeeze(2) + _MASK_FLOOR)  # (N, C, H, W)
         weights = torch.softmax(_LOGIT_GAIN * logits + prior, dim=1).unsqueeze(2)  # (N, C, 1, H, W)
         restored = (weights * candidates).sum(dim=1) + self.residual_scale * residual  # (N, 3, H, W)

@@ -1,4 +1,4 @@
-"""Line charts and exposure paths as SVG, drawn here so that a page needs nothing else.
+"""Line charts as SVG, drawn here so that a page needs nothing else.
 
 Colours are classes of ``page.css`` (``ink-…``), so one drawing serves the light and the dark page.
 """
@@ -9,13 +9,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from hvdbench.report.view import CLASS_NAMES, Floats
 
-STRIP_PX = 30
+END_LABEL_PX = 150
+"""Width for the lines' names at the right end of a wide chart."""
+
+STRIP_PX = 38
 """Height of the two rows (selected, oracle) under a chart over frames."""
+
+_TEXT = Markup('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>')
+_RULE = Markup('<line class="{0}" x1="{1}" x2="{2}" y1="{3}" y2="{3}"/>')
+_MARK = Markup('<line class="{}" visibility="hidden" y1="{}" y2="{}"/>')
+_LINE = Markup('<g class="series ink-{}" data-key="{}"><path class="line" d="{}"/>{}</g>')
+_END = Markup('<g class="series end ink-{}" data-key="{}"><path class="leader" d="{}"/>{}</g>')
+_SAMPLE = Markup(
+    '<li class="ink-{}"><svg viewBox="0 0 26 8" aria-hidden="true"><path class="line" d="M1 4H25"/></svg>{}</li>'
+)
 
 
 @dataclass(frozen=True)
@@ -103,16 +115,14 @@ def frame_chart(
     labelled = direct_labels and len(series) > 1
     last = max(1.0, float(len(frames) - 1))
     strip = STRIP_PX if oracle_class is not None else STRIP_PX / 2
-    plot = Plot(width, height, 44, width - (150 if labelled else 10), 24, height - 26 - strip, (-0.5, last + 0.5), limits)
+    right = width - (END_LABEL_PX if labelled else 10)
+    plot = Plot(width, height, 46, right, 24, height - 26 - strip, (-0.5, last + 0.5), limits)
     parts = [_axes(plot, unit, "frame", ticks(0, last, width // 80))]
     parts += [_line(plot, frames, line, dots=len(frames) <= 150) for line in series]
     if threshold is not None:
-        y = plot.y(threshold)
-        parts.append(
-            Markup('<line class="threshold" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/><text class="threshold-label" x="{1}" y="{3}"'
-                   ' text-anchor="end">threshold {4}</text>').format(
-                _px(plot.left), _px(plot.right), _px(y), _px(y - 5), _significant(threshold))
-        )  # fmt: skip
+        y, words = plot.y(threshold), f"threshold {_significant(threshold)}"
+        parts.append(_RULE.format("threshold", _px(plot.left), _px(plot.right), _px(y)))
+        parts.append(_TEXT.format("threshold-label", _px(plot.right), _px(y - 5), "end", words))
     if labelled:
         parts.append(_end_labels(plot, series))
     parts.append(_strip(plot, is_selected, oracle_class))
@@ -125,16 +135,13 @@ def time_chart(
     *,
     title: str,
     unit: str,
-    width: int,
-    height: int,
+    size: tuple[int, int],
     y_range: tuple[float, float],
 ) -> Markup:
     """Draw lines over time, about a zero line."""
     t_range = (float(t_s[0]), float(t_s[-1]))
-    plot = Plot(width, height, 50, width - 8, 24, height - 30, t_range, y_range)
-    zero = Markup('<line class="zero" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(
-        _px(plot.left), _px(plot.right), _px(plot.y(0)), _px(plot.y(0))
-    )
+    plot = Plot(*size, 50, size[0] - 8, 24, size[1] - 30, t_range, y_range)
+    zero = _RULE.format("zero", _px(plot.left), _px(plot.right), _px(plot.y(0)))
     parts = [_axes(plot, unit, "time (s)", ticks(*t_range, 6)), zero]
     parts += [_line(plot, t_s, line) for line in series]
     return _svg(plot, title, Markup("").join(parts))
@@ -164,62 +171,32 @@ def thinned(S: int, most: int = 480) -> slice:
     return slice(None, None, max(1, math.ceil(S / most)))
 
 
-@dataclass(frozen=True)
-class ExposureScale:
-    """How exposure paths of one clip are drawn: one scale for all frames, so that they compare."""
-
-    half_range_px: float
-    bar_px: float
-
-    @property
-    def bar_units(self) -> float:
-        return 50 * self.bar_px / self.half_range_px
-
-    def path(self, points_px: Floats) -> str:
-        """Give (M, 2) displacements as the path of an SVG of 100 x 100 units, its centre at the origin."""
-        units = 50 + 50 * np.asarray(points_px, np.float64) / self.half_range_px
-        return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in np.clip(units, -200, 300))
-
-
-def exposure_scale(residual_px: Floats, hand_px: Floats | None) -> ExposureScale:
-    """Choose a scale that shows every residual path whole, and the hand's up to twice as far.
-
-    Args:
-        residual_px: (T, M, 2).
-        hand_px: (T, M, 2) or None.
-    """
-    residual = float(np.nanmax(np.abs(residual_px), initial=0.0))
-    hand = 0.0 if hand_px is None else float(np.nanmax(np.abs(hand_px), initial=0.0))
-    half = 1.12 * max(residual, min(hand, 2 * residual), 1.5)
-    bar = max(tick for tick in ticks(0, 0.8 * half, 3) if tick > 0)
-    return ExposureScale(half, bar)
-
-
 def _svg(plot: Plot, title: str, body: Markup) -> Markup:
     data = ",".join(_px(value) for value in (plot.left, plot.right, plot.top, plot.bottom, *plot.x_range))
-    cursor = Markup('<line class="cursor" y1="{0}" y2="{1}" x1="-9" x2="-9"/><line class="probe" y1="{0}" y2="{1}" x1="-9" x2="-9"/>')
+    marks = [_MARK.format(name, _px(plot.top), _px(plot.bottom)) for name in ("cursor", "probe")]
     return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}" data-plot="{}">{}{}</svg>').format(
-        _px(plot.width), _px(plot.height), title, data, body, cursor.format(_px(plot.top), _px(plot.bottom))
+        _px(plot.width), _px(plot.height), title, data, body, Markup("").join(marks)
     )
 
 
 def _axes(plot: Plot, unit: str, x_name: str, x_ticks: Sequence[float]) -> Markup:
-    parts = [Markup('<text class="unit" x="{}" y="12">{}</text>').format(_px(plot.left - 38), unit)]
+    parts = [
+        _TEXT.format("unit", _px(4), 12, "start", unit),
+        _TEXT.format("unit", _px(plot.right), 12, "end", x_name + " →"),
+    ]
     y_ticks = ticks(*plot.y_range, count=4)
-    y_step = y_ticks[1] - y_ticks[0] if len(y_ticks) > 1 else 1.0
     for value in y_ticks:
         y = plot.y(value)
-        parts.append(
-            Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="tick" x="{}" y="{}" text-anchor="end">{}</text>').format(
-                _px(plot.left), _px(plot.right), _px(y), _px(y), _px(plot.left - 6), _px(y + 4), number(value, y_step))
-        )  # fmt: skip
-    x_step = x_ticks[1] - x_ticks[0] if len(x_ticks) > 1 else 1.0
-    foot = plot.height - 8
+        parts.append(_RULE.format("grid", _px(plot.left), _px(plot.right), _px(y)))
+        parts.append(_TEXT.format("tick", _px(plot.left - 6), _px(y + 4), "end", number(value, _step(y_ticks))))
     for value in x_ticks:
-        parts.append(Markup('<text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>').format(
-            _px(plot.x(value)), _px(foot), number(value, x_step)))  # fmt: skip
-    name = Markup('<text class="unit" x="{}" y="12" text-anchor="end">{} →</text>')
-    return Markup("").join([*parts, name.format(_px(plot.right), x_name)])
+        words = number(value, _step(x_ticks))
+        parts.append(_TEXT.format("tick", _px(plot.x(value)), _px(plot.height - 8), "middle", words))
+    return Markup("").join(parts)
+
+
+def _step(places: Sequence[float]) -> float:
+    return places[1] - places[0] if len(places) > 1 else 1.0
 
 
 def _line(plot: Plot, x: Floats, line: Series, *, dots: bool = False) -> Markup:
@@ -232,48 +209,55 @@ def _line(plot: Plot, x: Floats, line: Series, *, dots: bool = False) -> Markup:
         path.append(("L" if pen_down else "M") + at)
         marks.append(f"M{at}h0")
         pen_down = True
-    drawn = Markup('<g class="series ink-{}" data-key="{}"><path class="line" d="{}"/>').format(line.ink, line.key, "".join(path))
-    return drawn + (Markup('<path class="dots" d="{}"/></g>').format("".join(marks)) if dots else Markup("</g>"))
+    drawn = Markup('<path class="dots" d="{}"/>').format("".join(marks)) if dots else Markup("")
+    return _LINE.format(line.ink, line.key, "".join(path), drawn)
 
 
 def _end_labels(plot: Plot, series: Sequence[Series]) -> Markup:
-    """Name lines at their right end, pushed apart where they would overlap."""
+    """Name lines at their right end."""
     wanted = []
     for line in series:
         finite = np.flatnonzero(np.isfinite(line.values))
         if finite.size:
             wanted.append((plot.y(float(line.values[finite[-1]])), line))
     wanted.sort(key=lambda pair: pair[0])
-    gap, places = 14.0, list[float]()
-    for y, _ in wanted:
-        places.append(max(y, places[-1] + gap) if places else max(y, plot.top + 4))
-    over = (places[-1] - plot.bottom) if places else 0.0
-    for index in reversed(range(len(places))):
-        limit = plot.bottom if index == len(places) - 1 else places[index + 1] - gap
-        places[index] = min(places[index], limit) if over > 0 else places[index]
     parts = []
-    for place, (y, line) in zip(places, wanted, strict=True):
-        parts.append(
-            Markup('<g class="series end ink-{}" data-key="{}"><path class="leader" d="M{} {}L{} {}"/><text x="{}" y="{}">{}</text></g>').format(
-                line.ink, line.key, _px(plot.right), _px(y), _px(plot.right + 10), _px(place), _px(plot.right + 14), _px(place + 4),
-                line.label.split(" (")[0])
-        )  # fmt: skip
+    for place, (y, line) in zip(spread([y for y, _ in wanted], 14, plot.top, plot.bottom), wanted, strict=True):
+        leader = f"M{_px(plot.right)} {_px(y)}L{_px(plot.right + 10)} {_px(place)}"
+        words = _TEXT.format("", _px(plot.right + 14), _px(place + 4), "start", _short(line.label))
+        parts.append(_END.format(line.ink, line.key, leader, words))
     return Markup("").join(parts)
 
 
+def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Move sorted places apart by ``gap`` at least, within [low, high] while they fit."""
+    moved: list[float] = []
+    for place in places:
+        moved.append(max(place, low, moved[-1] + gap if moved else low))
+    limit = high
+    for index in reversed(range(len(moved))):
+        moved[index] = min(moved[index], limit)
+        limit = moved[index] - gap
+    return moved
+
+
+def _short(label: str) -> str:
+    name = label.split(" (")[0]
+    return name if len(name) <= 18 else name[:17] + "…"
+
+
 def _strip(plot: Plot, is_selected: NDArray[np.bool_], oracle_class: NDArray[Any] | None) -> Markup:
-    top = plot.bottom + 6
-    step = plot.x(1) - plot.x(0)
-    parts = [Markup('<text class="row" x="{}" y="{}" text-anchor="end">select.</text>').format(_px(plot.left - 6), _px(top + 8))]
-    for index in np.flatnonzero(is_selected):
-        parts.append(Markup('<circle class="selected" cx="{}" cy="{}" r="{}"/>').format(
-            _px(plot.x(float(index))), _px(top + 4.5), _px(min(3.2, step * 0.42))))  # fmt: skip
+    top, step = plot.bottom + 13, plot.x(1) - plot.x(0)
+    circle = Markup('<circle class="selected" cx="{}" cy="{}" r="{}"/>')
+    cell = Markup('<rect class="class-{}" x="{}" y="{}" width="{}" height="{}"/>')
+    parts = [_TEXT.format("row", _px(plot.left - 6), _px(top + 8), "end", "select.")]
+    for index in np.flatnonzero(is_selected).tolist():
+        parts.append(circle.format(_px(plot.x(index)), _px(top + 4.5), _px(min(3.2, step * 0.42))))
     if oracle_class is not None:
-        parts.append(Markup('<text class="row" x="{}" y="{}" text-anchor="end">oracle</text>').format(_px(plot.left - 6), _px(top + 22)))
-        for index, value in enumerate(oracle_class):
-            parts.append(Markup('<rect class="class-{}" x="{}" y="{}" width="{}" height="{}"/>').format(
-                CLASS_NAMES[int(value)], _px(plot.x(index - 0.5)), _px(top + 18 - 5 * int(value)),
-                _px(max(step * 0.86, 0.8)), 2 + 5 * int(value)))  # fmt: skip
+        parts.append(_TEXT.format("row", _px(plot.left - 6), _px(top + 22), "end", "oracle"))
+        for index, value in enumerate(np.asarray(oracle_class).astype(int).tolist()):
+            place = (_px(plot.x(index - 0.43)), _px(top + 18 - 5 * value), _px(max(step * 0.86, 0.8)), 5 + 5 * value)
+            parts.append(cell.format(CLASS_NAMES[value], *place))
     return Markup("").join(parts)
 
 
@@ -287,8 +271,5 @@ def _significant(value: float) -> str:
 
 def legend(entries: Mapping[str, str]) -> Markup:
     """Give a list of line samples: ink to wording."""
-    items = [
-        Markup('<li class="ink-{}"><svg viewBox="0 0 26 8" aria-hidden="true"><path class="line" d="M1 4H25"/></svg>{}</li>').format(ink, escape(text))
-        for ink, text in entries.items()
-    ]
+    items = [_SAMPLE.format(ink, text) for ink, text in entries.items()]
     return Markup('<ul class="legend">{}</ul>').format(Markup("").join(items))

@@ -62,15 +62,17 @@ class ClipView:
 
     def __post_init__(self) -> None:
         if BLURRY not in self.frames:
-            raise InputError(f"clip '{self.name}': a page needs its blurry frames (found {', '.join(self.frames) or 'none'})")
+            found = ", ".join(self.frames) or "none"
+            raise InputError(f"clip '{self.name}': a page needs its blurry frames (found {found})")
         expected = self.frames[BLURRY].shape
         for key, frames in self.frames.items():
             if frames.shape != expected:
-                raise InputError(f"clip '{self.name}': frames of '{key}' are {frames.shape}, the blurry ones {expected}")
+                what = f"frames of '{key}' are {frames.shape}, the blurry ones {expected}"
+                raise InputError(f"clip '{self.name}': {what}")
         per_frame: dict[str, NDArray[Any] | None] = {
-            name: getattr(self, name)
-            for name in ("t_s", "is_selected", "oracle_class", "sharpness", "displacement_px", "exposure_residual_px")
+            name: getattr(self, name) for name in ("t_s", "is_selected", "oracle_class", "sharpness", "displacement_px")
         }
+        per_frame |= {name: getattr(self, name) for name in ("exposure_residual_px", "exposure_hand_px")}
         per_frame |= {f"psnr of {key}": values for key, values in self.psnr.items()}
         for name, values in per_frame.items():
             if values is not None and len(values) != expected[0]:
@@ -117,16 +119,21 @@ def telling_frames(clip: ClipView, count: int = 8) -> tuple[TellingFrame, ...]:
         if index is not None and index not in picks and len(picks) < count:
             picks[index] = why
 
+    def also(index: int | None, why: str) -> None:
+        if index is not None and index in picks:
+            picks[index] += f"; {why}"
+        take(index, why)
+
     for index in [index for index in blurriest_first if not clip.is_selected[index]]:
         if len(picks) >= max(1, count // 2):
             break
         if all(abs(index - other) > 1 for other in picks):
             take(index, "among the blurriest" if picks else "the blurriest")
-    take(*_most_harmed(clip))
+    also(*_most_harmed(clip))
     selected = np.flatnonzero(clip.is_selected)
     if clip.oracle_class is not None:
         wrong = [index for index in blurriest_first if clip.is_selected[index] and clip.oracle_class[index] == 2]
-        take(wrong[0] if wrong else None, "selected, though the oracle calls it blurry")
+        also(wrong[0] if wrong else None, "selected, though the oracle calls it blurry")
     if selected.size:
         take(int(selected[np.argmax(clip.sharpness[selected])]), "the sharpest selected")
     for index in _mild(clip, blurriest_first):
@@ -153,7 +160,7 @@ def _most_harmed(clip: ClipView) -> tuple[int | None, str]:
         for index in [np.argmin(gain)]
     ]
     loss, index, method = min(losses, default=(0.0, 0, ""))
-    return (index, f"most harmed: {method} {loss:.1f} dB".replace("-", "−")) if loss < -0.05 else (None, "")
+    return (index, f"most harmed: {method} −{-loss:.1f} dB") if loss < -0.05 else (None, "")
 
 
 def _mild(clip: ClipView, blurriest_first: list[int]) -> list[int]:

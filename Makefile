@@ -1,0 +1,43 @@
+# make install · demo · fmt · check · test · all      (VENV=folder and PYTHON=python3.12 choose other ones)
+VENV ?= .venv
+PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: install demo fmt check test all
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+install: $(VENV)/.installed-dev
+
+demo: $(VENV)/.installed
+	$(BIN)/hvdbench demo
+
+fmt: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config setup.cfg
+
+test: install
+	$(BIN)/python -m pytest -m "not slow and not gpu and not weights"
+
+all: check test
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  "hvdbench needs Python 3.11 or newer, %s is %d.%d: name a newer one with PYTHON=" % ((sys.executable,) + sys.version_info[:2]))'
+	$(PYTHON) -m venv $(VENV)
+
+# One stamp for using hvdbench, one for working on it; a change of the dependencies installs again.
+$(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
+	$(PIP) install -e .
+	touch $@
+
+$(VENV)/.installed-dev: setup.cfg pyproject.toml | $(BIN)/python
+	$(PIP) install -e '.[dev]'
+	touch $(VENV)/.installed $@

@@ -1,0 +1,76 @@
+"""Commands that make, label and check datasets."""
+
+from pathlib import Path
+
+import click
+
+from hvdbench.cli import options
+from hvdbench.cli.progress import showing
+
+
+@click.command()
+@click.option("--src", "source", help="Where sharp frames come from: gopro, folder, sample, or an import string.")
+@click.option("--traj", "trajectories", help="Camera paths: monst3r (all imported MonST3R sets) or a set's name.")
+@click.option("--recipe", default="goproshake", show_default=True, help="A dataset recipe's name or file.")
+@click.option("--root", type=options.FOLDER, help="The source's folder, e.g. GOPRO_Large_all.")
+@click.option("--out", type=options.FOLDER, help="The dataset's folder; left out: datasets/<recipe>.")
+@options.engine
+@options.overwrite
+@options.strict
+def synth(
+    source: str | None,
+    trajectories: str | None,
+    recipe: str,
+    root: Path | None,
+    out: Path | None,
+    engine: str,
+    overwrite: bool,
+    strict: bool,
+) -> None:
+    """Make blurry clips with exact truth from sharp high-rate frames, camera paths and a simulated stabiliser.
+
+    Without a GoPro folder or imported MonST3R paths the embedded scenes and bundled simulated paths stand in, with a
+    warning, under datasets/demo-<recipe>.
+    """
+    from hvdbench.engine import parse_engine
+    from hvdbench.fallback import Fallback
+    from hvdbench.stages import SynthRequest
+    from hvdbench.stages import synth as make
+
+    request = SynthRequest(recipe=recipe, source=source, trajectories=trajectories, root=root, out=out)
+    with showing() as progress:
+        dataset = make(
+            request,
+            fallback=Fallback.from_environment(strict),
+            engine=parse_engine(engine),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    click.echo(f"{dataset.folder}: {len(dataset.clips())} clips, {dataset.origin}, digest {dataset.digest}")
+
+
+@click.command()
+@click.argument("dataset", type=options.FOLDER)
+def label(dataset: Path) -> None:
+    """Find the sharp frames of every clip by the paper's rule; say how well that agrees with the oracle."""
+    from hvdbench.stages import accuracy_rows
+    from hvdbench.stages import label as label_dataset
+    from hvdbench.store import Dataset
+
+    with showing() as progress:
+        found = label_dataset(Dataset.open(dataset), progress=progress)
+    click.echo("\n".join(accuracy_rows(found)))
+
+
+@click.command()
+@click.argument("dataset", type=options.FOLDER)
+def verify(dataset: Path) -> None:
+    """Hash every clip of a dataset again and name what is missing or changed."""
+    from hvdbench.errors import DatasetError
+    from hvdbench.store import Dataset
+
+    opened = Dataset.open(dataset)
+    faults = opened.verify()
+    if faults:
+        raise DatasetError(f"{len(faults)} of {len(opened.manifest['clips'])} clips fail: {'; '.join(faults)}")
+    click.echo(f"{dataset}: {len(opened.manifest['clips'])} clips as they were written")

@@ -1,0 +1,50 @@
+"""The ``hvdbench`` command. Heavy imports happen inside the commands, so that help comes at once."""
+
+import logging
+import sys
+
+import click
+
+from hvdbench import __version__
+from hvdbench.cli.boards import leaderboard
+from hvdbench.cli.data import label, synth, verify
+from hvdbench.cli.methods import evaluate, train
+from hvdbench.cli.start import deblur, demo, doctor
+from hvdbench.errors import HvdbenchError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="hvdbench")
+@click.option("-v", "--verbose", is_flag=True, help="Say more on the way.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but results and errors.")
+def cli(verbose: bool, quiet: bool) -> None:
+    """Datasets, baselines and leaderboards for handheld video deblurring.
+
+    Begin with 'hvdbench demo' (the whole pipeline in minutes), or restore a clip of your own with
+    'hvdbench deblur clip.mp4 -o restored.mp4'.
+    """
+    level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    logging.addLevelName(logging.WARNING, "Warning")
+    logging.getLogger("hvdbench").setLevel(level)
+
+
+for command in (demo, deblur, synth, label, train, evaluate, leaderboard, verify, doctor):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line: exit code 0 done, 1 an error that a user can mend, 2 usage, 130 stopped."""
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except HvdbenchError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Stopped. What was finished is kept; the same command goes on from there.", err=True)
+        sys.exit(130)

@@ -1,0 +1,104 @@
+"""Commands that train methods and score them."""
+
+from pathlib import Path
+
+import click
+
+from hvdbench.cli import options
+from hvdbench.cli.progress import showing
+
+
+@click.command()
+@click.argument("method")
+@options.data
+@options.runs
+@options.seed
+@options.device
+@options.engine
+@options.overwrite
+@options.strict
+def train(
+    method: str,
+    data: Path | None,
+    runs: Path,
+    seed: int,
+    device: str,
+    engine: str,
+    overwrite: bool,
+    strict: bool,
+) -> None:
+    """Train METHOD, a method recipe such as selfhvd_basicvsrpp, on a dataset's clips without their truth.
+
+    Without a dataset the embedded scenes stand in and the recipe's @tiny size is trained, with a warning.
+    """
+    from hvdbench.engine import parse_engine
+    from hvdbench.fallback import Fallback
+    from hvdbench.stages import train as train_on
+
+    with showing() as progress:
+        weights = train_on(
+            method,
+            data,
+            fallback=Fallback.from_environment(strict),
+            engine=parse_engine(engine),
+            runs=runs,
+            seed=seed,
+            device=options.choose_device(device),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    click.echo(f"{weights}")
+
+
+@click.command(name="eval")
+@click.option("--method", required=True, help="A method recipe's name (with or without @tiny) or file.")
+@options.data
+@click.option("--weights", type=options.FILE, help="A checkpoint for a method that is trained first.")
+@click.option("--board", help="The board's name; left out: the dataset's.")
+@options.runs
+@options.seed
+@options.device
+@options.engine
+@options.overwrite
+@options.strict
+def evaluate(
+    method: str,
+    data: Path | None,
+    weights: Path | None,
+    board: str | None,
+    runs: Path,
+    seed: int,
+    device: str,
+    engine: str,
+    overwrite: bool,
+    strict: bool,
+) -> None:
+    """Restore a dataset with a method, score it, and enter it on a leaderboard.
+
+    Writes runs/<method>/<dataset>/ and leaderboards/<board>.csv. A method without trained weights is fitted at its
+    @tiny size and entered under that name, with a warning.
+    """
+    from hvdbench.engine import parse_engine
+    from hvdbench.fallback import Fallback
+    from hvdbench.leaderboard import export, read_board
+    from hvdbench.stages import evaluate as score
+    from hvdbench.stages import find_dataset
+
+    fallback, workers = Fallback.from_environment(strict), parse_engine(engine)
+    with showing() as progress:
+        dataset = find_dataset(data, fallback=fallback, engine=workers, progress=progress)
+        result = score(
+            method,
+            dataset,
+            fallback=fallback,
+            engine=workers,
+            weights=weights,
+            runs=runs,
+            board=board,
+            seed=seed,
+            device=options.choose_device(device),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    click.echo(export(read_board(str(result.board)), "md"))
+    click.echo(f"written: {result.board}")

@@ -1,0 +1,82 @@
+"""Commands that a newcomer types first: demo, deblur, doctor."""
+
+from pathlib import Path
+
+import click
+
+from hvdbench.cli import options
+from hvdbench.cli.progress import showing
+
+
+@click.command()
+@click.option("--out", type=options.FOLDER, default=Path("demo"), show_default=True, help="Where everything goes.")
+@options.engine
+@options.seed
+def demo(out: Path, engine: str, seed: int) -> None:
+    """Run the whole pipeline on embedded scenes: synthesise, label, fit, restore, score, and write a page."""
+    from hvdbench.demo import run_demo
+    from hvdbench.engine import parse_engine
+
+    with showing() as progress:
+        result = run_demo(out, engine=parse_engine(engine), seed=seed, progress=progress)
+    click.echo("\n".join(result.label_lines))
+    click.echo(f"\n{result.table}")
+    click.echo(f"board: {result.board}\npage:  {result.page}")
+
+
+@click.command()
+@click.argument("input_path", metavar="INPUT", type=options.FILE)
+@click.option("-o", "--output", type=options.FILE, required=True, help="A folder for frames, or a video file.")
+@click.option("--crop", help="x:y:w:h, the part of each frame to restore.")
+@click.option("--size", help="WxH to reduce frames to (by area) before anything else.")
+@click.option("--minutes", type=click.FloatRange(min=0.1), help="Fit for about this long on one core.")
+@click.option("--method", default="selfhvd_rc_fusion", show_default=True, help="A method recipe that fits to a clip.")
+@options.seed
+@options.device
+@options.overwrite
+def deblur(
+    input_path: Path,
+    output: Path,
+    crop: str | None,
+    size: str | None,
+    minutes: float | None,
+    method: str,
+    seed: int,
+    device: str,
+    overwrite: bool,
+) -> None:
+    """Restore INPUT, a video file or a folder of frames, from its own sharp frames.
+
+    OUT gets the restored frames under the input's names, or the video; OUT.html shows before and after, OUT.json says
+    what was done. Nothing leaves this machine.
+    """
+    from hvdbench.deblur import DeblurRequest, deblur_clip
+    from hvdbench.input import parse_crop, parse_size
+
+    request = DeblurRequest(
+        source=input_path,
+        output=output,
+        crop=parse_crop(crop) if crop else None,
+        size=parse_size(size) if size else None,
+        minutes=minutes,
+        method=method,
+        seed=seed,
+        device=options.choose_device(device),
+    )
+    with showing() as progress:
+        result = deblur_clip(request, overwrite=overwrite, progress=progress)
+    for line in result.lines:
+        click.echo(line)
+
+
+@click.command()
+def doctor() -> None:
+    """Say what is installed, configured and missing, and how to mend it."""
+    from hvdbench.doctor import examine
+
+    marks = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
+    findings = examine()
+    for finding in findings:
+        click.echo(f"{marks[finding.state]} {finding.topic}: {finding.text}")
+    if any(finding.state == "problem" for finding in findings):
+        raise SystemExit(1)

@@ -1,0 +1,73 @@
+"""The physics without learning: blend the candidates that re-blur best to the input, then correct what is missing."""
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.engine import thread_map
+from hvdbench.flow import Preset
+from hvdbench.frames import Frames, Image
+from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.methods.alignment import Aligner, sharp_neighbours
+from hvdbench.methods.exposure_model import ExposureModel, fit_exposure_model
+from hvdbench.methods.reblur import blend_by_reblur, correct
+from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.recipe import Settings
+
+
+class ReblurBlendSettings(Settings):
+    """How candidates are aligned, blended and corrected."""
+
+    flow: Preset = "medium"
+    """OpenCV DIS preset."""
+    mask_scale: float = 0.5
+    """``s`` of Eq. 5, per px."""
+    correction_steps: int = 4
+    """On frames whose blur the flow explains; 0 leaves the blend as it is."""
+
+
+class ReblurBlend:
+    """Re-blur blend, with correction where the flow explains the blur."""
+
+    Settings: ClassVar[type[Settings]] = ReblurBlendSettings
+
+    def __init__(self, settings: ReblurBlendSettings) -> None:
+        self.settings = settings
+
+    def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
+        """Restore the frames that are not selected; selected ones stay as they are."""
+        budget.progress(0, 1, "flow and exposure")
+        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
+        model = fit_exposure_model(aligner, labels.is_sharp, budget.workers)
+        todo = [int(i) for i in np.flatnonzero(~labels.is_sharp)]
+        restored = blurry.copy()
+
+        def one(i: int) -> Image:
+            return corrected(blend(model, i, labels.selected), i, model, self.settings.correction_steps)
+
+        for done, picture in enumerate(thread_map(one, todo, budget.workers)):
+            restored[todo[done]] = np.rint(picture)
+            budget.progress(done + 1, len(todo), "blend by re-blur")
+        facts = {"exposure_share": model.tau, "explained_by_flow": np.flatnonzero(model.explained).tolist()}
+        return Restoration(restored, facts)
+
+
+def blend(model: ExposureModel, index: int, selected: NDArray[np.intp], each_side: int = 2) -> Image:
+    """Blend the ``2 * each_side`` nearest sharp frames onto frame ``index``: float32 (H, W, 3) in [0, 255]."""
+    aligner = model.aligner
+    sources = sharp_neighbours(index, selected, each_side)
+    return blend_by_reblur(
+        [aligner.warped(index, j) for j in sources],
+        [aligner.mask(index, j) for j in sources],
+        aligner.blurry(index),
+        model.motion(index),
+        model.tau,
+    )
+
+
+def corrected(picture: Image, index: int, model: ExposureModel, steps: int) -> Image:
+    """Correct a picture of frame ``index`` where the flow explains its blur, else give it back."""
+    if steps <= 0 or not model.explained[index]:
+        return picture
+    return correct(picture, model.aligner.blurry(index), model.motion(index), model.tau, steps=steps)

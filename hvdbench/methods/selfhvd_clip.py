@@ -1,0 +1,122 @@
+"""SelfHVD fitted to one clip at test time, on the small fusion network, without truth.
+
+Two recipes stand on it: the paper's two stages alone, and the same with re-blur consistency: the re-blur blend as one
+more candidate, the re-blur error as a loss, and correction steps after the network.
+"""
+
+import time
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.engine import thread_map
+from hvdbench.errors import FitError
+from hvdbench.flow import Preset
+from hvdbench.frames import Frames, Image
+from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.methods.alignment import Aligner
+from hvdbench.methods.candidates import CandidateStack, stack_candidates
+from hvdbench.methods.exposure_model import ExposureModel, fit_exposure_model
+from hvdbench.methods.fusion_fit import FusionFit, FusionFitSettings, ReblurModel, apply_fusion
+from hvdbench.methods.reblur_blend import blend, corrected
+from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.recipe import Settings
+
+_STACK_BYTES = 1_500_000_000
+"""The fit draws its crops from as many evenly spread frames as fit in this."""
+
+
+class SelfHvdClipSettings(Settings):
+    """A fit to one clip."""
+
+    flow: Preset = "medium"
+    """OpenCV DIS preset, on the blurry input."""
+    mask_scale: float = 0.5
+    """``s`` of Eq. 5, per px."""
+    fit: FusionFitSettings = FusionFitSettings()
+    """Steps, rates and weights of the fit."""
+    reblur_candidate: bool = False
+    """Hand the network the re-blur blend as one more candidate."""
+    correction_steps: int = 0
+    """Correction steps after the network, on frames whose blur the flow explains."""
+    pass_through: bool = True
+    """Leave selected frames as they are where their motion confirms that they are sharp."""
+
+
+class SelfHvdClip:
+    """Stage 1 and 2 of SelfHVD on one clip."""
+
+    Settings: ClassVar[type[Settings]] = SelfHvdClipSettings
+
+    def __init__(self, settings: SelfHvdClipSettings) -> None:
+        self.settings = settings
+
+    def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
+        """Fit to the clip and restore it.
+
+        Raises:
+            FitError: no frame is selected.
+        """
+        if not labels.is_sharp.any():
+            raise FitError("no frame of the clip is sharper than the rest: there is nothing to learn from")
+        started = time.perf_counter()
+        budget.progress(0, 1, "flow and exposure")
+        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
+        model = fit_exposure_model(aligner, labels.is_sharp, budget.workers)
+        budget.progress(1, 1, "flow and exposure")
+        passed = model.confirmed_sharp(labels.is_sharp) if self.settings.pass_through else np.zeros(len(blurry), bool)
+        todo = [int(i) for i in np.flatnonzero(~passed)]
+        restored, record = blurry.copy(), {}
+        if todo:
+            record = self._restore_frames(restored, model, todo, labels, budget)
+        facts: dict[str, Any] = {
+            "exposure_share": model.tau,
+            "explained_by_flow": np.flatnonzero(model.explained).tolist(),
+            "passed_through": np.flatnonzero(passed).tolist(),
+            "selected_but_restored": np.flatnonzero(labels.is_sharp & ~passed).tolist(),
+            "off": ["VGG losses (no weights)", "uncertainty mask (needs SEA-RAFT; the occlusion mask is on)"],
+            "seconds": round(time.perf_counter() - started, 1),
+        }
+        return Restoration(restored, facts | record)
+
+    def _restore_frames(
+        self, restored: Frames, model: ExposureModel, todo: list[int], labels: SharpLabels, budget: Budget
+    ) -> dict[str, Any]:
+        """Fit, then restore the frames ``todo`` in place, one candidate stack at a time."""
+        learn_from = _evenly_spread(todo, restored[0].size)
+        stack = self._stack(model, learn_from, labels, budget.workers)
+        blur = None
+        if self.settings.fit.reblur > 0 and model.explained[learn_from].any():
+            motion = list(thread_map(model.motion, learn_from, budget.workers))
+            blur = ReblurModel(motion, model.tau, model.explained[learn_from])
+        fit = FusionFit(stack, self.settings.fit, budget, blur)
+        network = fit.run()
+        del stack
+
+        def one(i: int) -> Image:
+            picture = apply_fusion(network, self._stack(model, [i], labels, 1), budget.device)[0]
+            return corrected(picture, i, model, self.settings.correction_steps)
+
+        for done, picture in enumerate(thread_map(one, todo, budget.workers)):
+            restored[todo[done]] = np.rint(picture)
+            budget.progress(done + 1, len(todo), "restore")
+        chosen = fit.record.sharp_share
+        return {
+            "loss": [round(value, 6) for value in fit.record.loss],
+            "sharp_chosen_share": round(float(np.mean(chosen)), 4) if chosen else None,
+            "steps": self.settings.fit.stage1_steps + self.settings.fit.stage2_steps,
+        }
+
+    def _stack(self, model: ExposureModel, index: list[int], labels: SharpLabels, workers: int) -> CandidateStack:
+        selected: NDArray[np.intp] = labels.selected
+        extra = (lambda i: blend(model, i, selected)) if self.settings.reblur_candidate else None
+        return stack_candidates(model.aligner, index, labels.is_sharp, blend=extra, workers=workers)
+
+
+def _evenly_spread(todo: list[int], frame_bytes: int) -> list[int]:
+    """Choose the frames that the fit draws from: all, or as many as a bounded stack of candidates holds."""
+    most = max(2, _STACK_BYTES // (8 * frame_bytes))  # six candidates of three colours and a mask
+    if len(todo) <= most:
+        return todo
+    return [todo[k] for k in np.linspace(0, len(todo) - 1, most).round().astype(int)]

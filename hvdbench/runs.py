@@ -1,0 +1,201 @@
+"""Runs on disk: what a method made of each clip of a dataset, and what it was made with.
+
+``runs/<method>/<dataset>/<split>/<clip>/`` holds one PNG a frame and ``run.json``. A finished clip whose digest matches
+is not made again; one that differs is refused, unless overwriting is asked for.
+"""
+
+import hashlib
+import json
+import logging
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from hvdbench import __version__
+from hvdbench.atomic import atomic_folder, atomic_write_text
+from hvdbench.engine import Engine
+from hvdbench.errors import DatasetError, WeightsError
+from hvdbench.evaluation import score_run
+from hvdbench.frames import list_frames, write_clip
+from hvdbench.labels.sharpness import SharpLabels, label_paper, read_labels, write_labels
+from hvdbench.methods.recipe import Method, load_method, load_trained
+from hvdbench.methods.restoration import Budget, Progress, silent
+from hvdbench.recipe import digest_of
+from hvdbench.store import ClipFolder, Dataset
+
+logger = logging.getLogger(__name__)
+
+PACKAGES = ("numpy", "opencv-python", "torch", "torchvision")
+
+
+def versions() -> dict[str, str]:
+    """Name the versions that numbers hang on."""
+    found = {"hvdbench": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "missing"
+    return found
+
+
+def labels_of(clip: ClipFolder, labeller: str = "paper") -> SharpLabels:
+    """Read a clip's labels, or make and store them.
+
+    Raises:
+        DatasetError: the stored labels are damaged.
+    """
+    if clip.track(f"labels/{labeller}/is_sharp") is not None:
+        return read_labels(clip, labeller)
+    labels = label_paper(clip.blurry())
+    write_labels(clip, labels)
+    return labels
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """One clip to restore; picklable, for a worker process."""
+
+    method: str
+    clip: Path
+    out: Path
+    digest: str
+    dataset: str
+    seed: int
+    device: str
+    workers: int
+    weights: Path | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A method's frames for a dataset.
+
+    Attributes:
+        method: its name.
+        folders: the clip's key ``<split>/<clip>`` → its folder.
+        digest: names what produced all of them.
+    """
+
+    method: str
+    folders: Mapping[str, Path]
+    digest: str
+
+
+def run_folder(runs: Path, method: str, dataset: str, clip: ClipFolder) -> Path:
+    """Name the folder of one clip's run."""
+    return runs / method / dataset / clip.split / clip.name
+
+
+def plan_run(
+    method: Method,
+    dataset: Dataset,
+    *,
+    runs: Path,
+    workers: int = 1,
+    seed: int = 0,
+    device: str = "cpu",
+    weights: Path | None = None,
+    overwrite: bool = False,
+) -> tuple[Run, list[RunJob]]:
+    """List what is still to be done to restore every clip of a dataset.
+
+    Args:
+        method: what restores.
+        dataset: with labels, or they are made.
+        runs: the folder ``runs``.
+        workers: threads of each job.
+        seed: of the fits.
+        device: ``cpu`` or ``cuda``.
+        weights: of a method that is trained first.
+        overwrite: replace what came from other settings.
+
+    Returns:
+        The run as it will be, and a job for each clip that is not finished.
+
+    Raises:
+        DatasetError: a run from other settings lies there and ``overwrite`` is off.
+    """
+    jobs: list[RunJob] = []
+    folders: dict[str, Path] = {}
+    digests: dict[str, str] = {}
+    for clip in dataset.clips():
+        key = f"{clip.split}/{clip.name}"
+        out = run_folder(runs, method.name, dataset.name, clip)
+        digest = _digest(method, dataset.manifest["clips"][key], labels_of(clip), seed, weights)
+        folders[key], digests[key] = out, digest
+        if not _finished(out, digest, overwrite):
+            jobs.append(
+                RunJob(method.reference, clip.folder, out, digest, dataset.name, seed, device, workers, weights)
+            )
+    return Run(method.name, folders, digest_of(digests)), jobs
+
+
+def do_jobs(jobs: Sequence[RunJob], engine: Engine, *, what: str, progress: Progress = silent) -> None:
+    """Restore and score clips, one job each."""
+    if jobs:
+        progress(0, len(jobs), what)
+    for done, _ in enumerate(engine.map(restore_clip_job, jobs)):
+        progress(done + 1, len(jobs), what)
+
+
+def restore_clip_job(job: RunJob) -> None:
+    """Restore one clip, write its run whole or not at all, and score it (the scores are kept beside the frames)."""
+    method, clip = load_method(job.method), ClipFolder(job.clip)
+    blurry, labels = clip.blurry(), labels_of(clip)
+    budget = Budget(seed=job.seed, workers=job.workers, device=job.device)
+    started = time.perf_counter()
+    if method.is_trained:
+        if job.weights is None:
+            raise WeightsError(f"method '{method.name}' needs weights and none were given")
+        restoration = method.scheme.restore(load_trained(method, job.weights), blurry, budget)
+    else:
+        restoration = method.scheme.restore(blurry, labels, budget)
+    seconds = time.perf_counter() - started
+    names = [path.name for path in list_frames(clip.folder / "blur")]
+    manifest = {
+        "method": method.name,
+        "recipe": method.recipe.values.model_dump(mode="json"),
+        "recipe_digest": method.recipe.digest,
+        "run_digest": job.digest,
+        "dataset": job.dataset,
+        "clip": f"{clip.split}/{clip.name}",
+        "seed": job.seed,
+        "device": job.device,
+        "weights_sha256": file_sha256(job.weights),
+        "versions": versions(),
+        "facts": restoration.facts,
+        "seconds_per_frame": round(seconds / len(blurry), 4),
+    }
+    with atomic_folder(job.out) as folder:
+        write_clip(folder, restoration.frames, [Path(name).with_suffix(".png").name for name in names])
+        atomic_write_text(folder / "run.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    score_run(job.out, clip, labels)
+
+
+def _digest(method: Method, clip_digest: str, labels: SharpLabels, seed: int, weights: Path | None) -> str:
+    return digest_of([method.recipe.digest, clip_digest, labels.is_sharp.tolist(), seed, file_sha256(weights)])
+
+
+def _finished(out: Path, digest: str, overwrite: bool) -> bool:
+    """Tell whether a clip's run is there and the same.
+
+    Raises:
+        DatasetError: one from other settings is there, and may not be replaced.
+    """
+    path = out / "run.json"
+    if not path.is_file():
+        return False
+    if json.loads(path.read_text(encoding="utf-8")).get("run_digest") == digest:
+        return True
+    if overwrite:
+        return False
+    raise DatasetError(f"{out} holds a run from other settings: --overwrite it or choose another --runs folder")
+
+
+def file_sha256(path: Path | None) -> str | None:
+    """Hash a file, None for no file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path else None

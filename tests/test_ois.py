@@ -1,0 +1,183 @@
+"""The stabiliser against closed forms, and the camera path that it leaves."""
+
+import time
+
+import numpy as np
+import pytest
+
+from hvdbench.camera.hand import PRESETS
+from hvdbench.camera.motion import simulate_motion
+from hvdbench.camera.ois import OisSettings, highpass, simulate_ois, small_signal_residual
+from hvdbench.camera.trajectory import Trajectory
+
+RATE_HZ = 2000.0
+PERFECT = OisSettings(
+    stroke_deg=45.0,
+    leak_hz=0.0,
+    leak_limit_hz=0.0,
+    highpass_hz=0.0,
+    gain=1.0,
+    delay_s=0.0,
+    natural_frequency_hz=0.0,
+    gyro_noise_mdps=0.0,
+)
+
+
+def angle_of(omega: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.zeros((1, omega.shape[1])), np.cumsum(0.5 * (omega[1:] + omega[:-1]), axis=0)]) / RATE_HZ
+
+
+@pytest.mark.parametrize("frequency_hz", [0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 20.0])
+def test_a_small_sinusoid_leaves_the_closed_forms_residual(frequency_hz: float) -> None:
+    ois = OisSettings(stroke_deg=45.0, leak_limit_hz=0.14, gyro_noise_mdps=0.0)
+    t_s = np.arange(int(14 * RATE_HZ)) / RATE_HZ
+    amplitude = np.radians(0.1)
+    angle = amplitude * np.sin(2 * np.pi * frequency_hz * t_s)
+    omega = (2 * np.pi * frequency_hz * amplitude * np.cos(2 * np.pi * frequency_hz * t_s))[:, None]
+    residual = angle - simulate_ois(omega, RATE_HZ, ois)[:, 0]
+    keep = t_s >= 10.0  # the 0.05 Hz high-pass forgets the start in 3 s
+    wave = np.exp(-2j * np.pi * frequency_hz * t_s[keep])
+    measured = 2 * np.abs(np.mean((residual[keep] - residual[keep].mean()) * wave)) / amplitude
+    expected = np.abs(small_signal_residual(np.array([frequency_hz]), ois))[0]
+    assert measured == pytest.approx(expected, rel=0.02)
+
+
+def test_the_closed_form_gives_the_published_suppression() -> None:
+    # 20 log10 |1 - G| of a good stabiliser: -15 dB at 1 Hz, -29 dB at 3 Hz, -22 dB at 10 Hz.
+    good = OisSettings(natural_frequency_hz=250, delay_s=0.0005, gain=0.99)
+    level = 20 * np.log10(np.abs(small_signal_residual(np.array([1.0, 3.0, 10.0]), good)))
+    np.testing.assert_allclose(level, [-15, -29, -22], atol=0.6)
+
+
+def test_a_perfect_stabiliser_leaves_nothing() -> None:
+    omega = np.radians(np.random.default_rng(0).normal(0, 30, (4000, 2)))
+    np.testing.assert_allclose(simulate_ois(omega, RATE_HZ, PERFECT), angle_of(omega), atol=1e-9)
+
+
+def test_off_means_that_the_lens_rests() -> None:
+    omega = np.ones((100, 2))
+    assert not simulate_ois(omega, RATE_HZ, OisSettings(kind="off")).any()
+
+
+@pytest.mark.parametrize(
+    ("pan_deg_s", "stroke_deg", "saturates_s"), [(30.0, 1.0, 0.0338), (2.0, 1.0, 0.659), (0.5, 1.0, None)]
+)
+def test_a_constant_pan_saturates_when_the_closed_form_says(
+    pan_deg_s: float, stroke_deg: float, saturates_s: float | None
+) -> None:
+    # t = -ln(1 - λ θmax / Ω) / λ with λ = 2π 0.14; 0.5 deg/s settles at Ω / λ = 0.568 deg instead.
+    leaky = PERFECT.model_copy(update={"stroke_deg": stroke_deg, "leak_hz": 0.14, "leak_limit_hz": 0.14})
+    omega = np.full((int(8 * RATE_HZ), 1), np.radians(pan_deg_s))
+    lens_deg = np.degrees(simulate_ois(omega, RATE_HZ, leaky)[:, 0])
+    if saturates_s is None:
+        assert lens_deg[-1] == pytest.approx(pan_deg_s / (2 * np.pi * 0.14), rel=0.003)
+    else:
+        reached = np.argmax(lens_deg >= stroke_deg * (1 - 1e-9)) / RATE_HZ
+        assert reached == pytest.approx(saturates_s, abs=1.5 / RATE_HZ)
+        assert lens_deg.max() == pytest.approx(stroke_deg)
+
+
+@pytest.mark.parametrize("swing_deg", [2.0, 4.0, 8.0])
+def test_a_clamped_integrator_leaves_a_play_operator(swing_deg: float) -> None:
+    stroke_deg = 1.0
+    clamped = PERFECT.model_copy(update={"stroke_deg": stroke_deg})
+    t_s = np.arange(int(4 * RATE_HZ)) / RATE_HZ
+    omega = np.radians(swing_deg) * 2 * np.pi * np.cos(2 * np.pi * t_s)
+    hand = np.degrees(angle_of(omega[:, None])[:, 0])
+    residual = hand - np.degrees(simulate_ois(omega[:, None], RATE_HZ, clamped)[:, 0])
+    play = np.zeros_like(hand)
+    for index in range(1, len(hand)):
+        play[index] = min(max(play[index - 1], hand[index] - stroke_deg), hand[index] + stroke_deg)
+    np.testing.assert_allclose(residual, play, atol=1e-6)
+    late = t_s >= 1.0
+    assert np.ptp(residual[late]) / 2 == pytest.approx(swing_deg - stroke_deg, abs=1e-3)
+    still_share = np.mean(np.abs(np.diff(residual[late])) < 1e-9)
+    assert still_share == pytest.approx(np.arccos(1 - 2 * stroke_deg / swing_deg) / np.pi, abs=0.01)
+
+
+def test_the_lens_stays_within_its_stroke() -> None:
+    omega = np.radians(np.random.default_rng(1).normal(0, 400, (4000, 2)))
+    assert np.degrees(np.abs(simulate_ois(omega, RATE_HZ, OisSettings(stroke_deg=0.5)))).max() <= 0.5 + 1e-12
+
+
+def test_the_highpass_is_exact_for_a_step() -> None:
+    step = np.ones((2001, 1))
+    decayed = highpass(step, 0.5, RATE_HZ)[1000:, 0]
+    ratio = decayed[1:] / decayed[:-1]
+    np.testing.assert_allclose(ratio, np.exp(-2 * np.pi * 0.5 / RATE_HZ), rtol=1e-9)
+
+
+def test_gyro_noise_moves_the_lens_a_little() -> None:
+    noisy = OisSettings(gyro_noise_mdps=3.8)
+    lens = simulate_ois(np.zeros((6000, 2)), RATE_HZ, noisy, np.random.default_rng(0))
+    assert 0 < np.degrees(np.abs(lens)).max() < 0.03
+
+
+def test_six_seconds_take_under_half_a_second() -> None:
+    omega = np.radians(np.random.default_rng(1).normal(0, 30, (12000, 2)))
+    begin = time.process_time()
+    simulate_ois(omega, RATE_HZ, OisSettings())
+    assert time.process_time() - begin < 0.5
+
+
+def path_of(ois: OisSettings, **values: object) -> np.ndarray:
+    path = simulate_motion(
+        duration_s=2.0, focal_px=300.0, hand=PRESETS["shaky"], ois=ois, generator=np.random.default_rng(4), **values
+    )
+    return path.residual_rad
+
+
+def test_a_stabiliser_leaves_less_motion_than_none() -> None:
+    with_it = np.gradient(path_of(OisSettings(stroke_deg=1.5)), axis=0)[:, :2].std()
+    without = np.gradient(path_of(OisSettings(kind="off")), axis=0)[:, :2].std()
+    assert with_it < 0.8 * without
+
+
+def test_a_stabiliser_that_follows_everything_leaves_a_still_view() -> None:
+    residual = path_of(PERFECT)[:, :2]
+    # Only what components of a rotation vector do not share with body angles is left, under half a degree.
+    assert np.degrees(np.abs(residual)).max() < 0.5
+    assert np.degrees(np.abs(path_of(OisSettings(kind="off"))[:, :2])).max() > 2.0
+
+
+def test_a_path_without_motion_gets_the_whole_hand() -> None:
+    t_s = np.arange(300) / 60.0
+    rest = Trajectory(t_s, np.tile([1.0, 0, 0, 0], (300, 1)), np.zeros((300, 3)), scale_m=True)
+    rate = np.degrees(np.gradient(path_of(OisSettings(kind="off"), trajectory=rest), 1 / RATE_HZ, axis=0))
+    assert rate[:, :2].std() == pytest.approx(26.4, rel=0.25)
+
+
+def test_unknown_scale_becomes_the_stated_speed() -> None:
+    t_s = np.arange(480) / 60.0
+    position = 0.01 * np.stack([np.sin(2 * np.pi * 1.5 * t_s), np.cos(2 * np.pi * 1.5 * t_s), 0 * t_s], axis=1)
+    circling = Trajectory(t_s, np.tile([1.0, 0, 0, 0], (480, 1)), position)
+    path = simulate_motion(
+        duration_s=2.0,
+        focal_px=300.0,
+        hand=PRESETS["still"],
+        ois=OisSettings(kind="off"),
+        generator=np.random.default_rng(0),
+        trajectory=circling,
+        speed_without_scale_m_s=0.3,
+    )
+    speed = np.linalg.norm(np.gradient(path.position_w_m, 1 / RATE_HZ, axis=0), axis=1)
+    assert np.median(speed) == pytest.approx(0.3, rel=0.15)
+
+
+def test_a_scenes_known_depth_scales_the_path() -> None:
+    t_s = np.arange(480) / 60.0
+    position = 0.01 * np.stack([np.sin(2 * np.pi * 1.5 * t_s), np.cos(2 * np.pi * 1.5 * t_s), 0 * t_s], axis=1)
+    swaying = Trajectory(t_s, np.tile([1.0, 0, 0, 0], (480, 1)), position, scene_depth=0.5)
+    reach = []
+    for depth_m in (2.0, 8.0):
+        path = simulate_motion(
+            duration_s=2.0,
+            focal_px=300.0,
+            hand=PRESETS["still"],
+            ois=OisSettings(kind="off"),
+            generator=np.random.default_rng(0),
+            trajectory=swaying,
+            scene_depth_m=depth_m,
+        )
+        reach.append(np.ptp(path.position_w_m[:, 0]) / depth_m)
+    np.testing.assert_allclose(reach, 2 * 0.01 / 0.5, rtol=0.2)  # a circle's width over the depth
