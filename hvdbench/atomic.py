@@ -27,7 +27,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """Give an empty temporary folder that becomes ``folder``, in place of an old one, when the block ends without error.
+    """Give an empty temporary folder that becomes ``folder``, in place of an old one, when the block ends well.
 
     What killed processes left under such names for the same folder is removed first.
     """

@@ -204,7 +204,7 @@ def _write(request: DeblurRequest, clip: InputClip, frames: Frames) -> list[str]
         with atomic_folder(request.output) as folder:
             write_clip(folder, frames, clip.names)
         return []
-    from hvdbench.video import write_video
+    from hvdbench.video_writer import write_video
 
     note = write_video(request.output, frames, fps=clip.fps or Fraction(30), t_s=clip.t_s, audio_from=request.source)
     return [note] if note else []

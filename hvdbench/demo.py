@@ -24,8 +24,8 @@ METHODS = ("blurry", "warp_average", "reblur_blend", "selfhvd_fusion", "selfhvd_
 STAMP = "Demo: embedded scenes, simulated camera paths and stabiliser"
 INTRO = (
     "Four scenes made from photographs inside scikit-image were shaken by a simulated hand, steadied by a simulated "
-    "optical stabiliser and blurred by their exposure, so that sharp frames occur by nature and the truth is known. The "
-    "methods below saw the blurry frames alone.\n"
+    "optical stabiliser and blurred by their exposure, so that sharp frames occur by nature and the truth is known. "
+    "The methods below saw the blurry frames alone.\n"
     "warp_average learns nothing: it warps and averages the two neighbouring sharp frames. A method that does not beat "
     "it on a clip has learned nothing from that clip."
 )
@@ -87,10 +87,15 @@ def run_demo(out: Path, *, engine: Engine, seed: int = 0, progress: Progress = s
 
 def _tables(board: Path) -> tuple[Any, str]:
     """Give the board as a DataFrame of texts for the page and as Markdown for the terminal."""
-    from hvdbench.leaderboard import export, formatted, read_board, table
+    from hvdbench.board_text import export, formatted, table
+    from hvdbench.leaderboard import read_board
 
     rows = read_board(str(board))
-    return formatted(table(rows)), export(rows, "md")
+    wide = table(rows)
+    aside = [
+        name for name in wide.columns if name.startswith(("±", "PSNR registered")) or name in ("clips", "sharpness")
+    ]
+    return formatted(wide.drop(columns=aside)), export(rows, "md")
 
 
 def clip_view(

@@ -101,7 +101,7 @@ def synth(
         origin="demo" if stood_in else "simulated",
         engine=engine,
         overwrite=overwrite,
-        progress=progress,
+        progress=lambda done, total, clip: progress(done, total, f"synthesise {name}"),
     )
 
 

@@ -13,7 +13,8 @@ from hvdbench.errors import DatasetError, RecipeError, TrajectoryError
 from hvdbench.frames import write_frame
 from hvdbench.recipe import check, load_recipe, recipe_names
 from hvdbench.store import Dataset
-from hvdbench.synth.goproshake import generator_for, open_scenes, plan_clip, synthesise
+from hvdbench.synth.clip_plan import generator_for, plan_clip
+from hvdbench.synth.goproshake import open_scenes, synthesise
 from hvdbench.synth.settings import DatasetSettings
 
 TINY = {

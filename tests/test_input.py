@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hvdbench.errors import HvdbenchError, InputError
 from hvdbench.frames import write_frame
 from hvdbench.input import parse_crop, parse_size, read_input
-from hvdbench.video import write_video
+from hvdbench.video_writer import write_video
 
 
 def noise(count: int, width: int = 40, height: int = 32) -> NDArray[np.uint8]:

@@ -25,7 +25,7 @@ def leaderboard() -> None:
 def export(board: str | None, kind: str, subset: str, boards: Path, output: Path | None) -> None:
     """Print BOARD, a name or a CSV; left out: the one written last."""
     from hvdbench.atomic import atomic_write_text
-    from hvdbench.leaderboard import export as as_text
+    from hvdbench.board_text import export as as_text
     from hvdbench.leaderboard import latest_board, read_board
 
     rows = read_board(board, boards) if board else read_board(str(latest_board(boards)))

@@ -78,9 +78,10 @@ def evaluate(
     Writes runs/<method>/<dataset>/ and leaderboards/<board>.csv. A method without trained weights is fitted at its
     @tiny size and entered under that name, with a warning.
     """
+    from hvdbench.board_text import export
     from hvdbench.engine import parse_engine
     from hvdbench.fallback import Fallback
-    from hvdbench.leaderboard import export, read_board
+    from hvdbench.leaderboard import read_board
     from hvdbench.stages import evaluate as score
     from hvdbench.stages import find_dataset
 

@@ -56,7 +56,7 @@ class Aligner:
         return found
 
     def mask(self, target: int, source: int) -> Image:
-        """Give ``M_occ`` (Eq. 5, see :func:`hvdbench.flow.occlusion_mask`) of ``source`` seen from ``target``, (H, W)."""
+        """Give ``M_occ`` (:func:`hvdbench.flow.occlusion_mask`) of ``source`` seen from ``target``, (H, W)."""
         return occlusion_mask(self.flow(target, source), self.flow(source, target), self.scale)
 
     def warped(self, target: int, source: int) -> Image:

@@ -89,8 +89,8 @@ class FusionFit:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(budget.seed)
             slots = stack.colours.shape[1]
-            favoured = slots - 1 if settings.learn_blend else 0
-            self.network = FusionNetwork(slots, settings.channels, settings.blocks, favoured=favoured)
+            favoured, favour = (slots - 1, 4.0) if settings.learn_blend else (0, 2.0)
+            self.network = FusionNetwork(slots, settings.channels, settings.blocks, favoured=favoured, favour=favour)
         self.network.to(budget.device)
         label_slots = slice(-1, None) if settings.learn_blend else slice(FIRST_SHARP_SLOT, FIRST_SHARP_SLOT + 2)
         first = label_slots.indices(slots)[0]
@@ -155,7 +155,7 @@ class FusionFit:
         )
 
     def _remove_clues(self, batch: _Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Replace a random non-empty part of each frame's sharp clues by the closest blurry frame: the frame itself (RSCR)."""
+        """Replace a random part of each frame's sharp clues by the closest blurry frame, the frame itself (RSCR)."""
         is_sharp = batch.is_sharp.bool()
         keep = torch.from_numpy(self._random.random(tuple(is_sharp.shape)) < 0.5).to(is_sharp.device)
         drop = is_sharp & ~keep
@@ -167,7 +167,7 @@ class FusionFit:
         return candidates, torch.where(gone, torch.ones_like(batch.masks), batch.masks), (is_sharp & ~drop).float()
 
     def _draw(self) -> _Batch:
-        """Draw random crops of random frames, flipped at random, each with one of its two warped sharp frames as label."""
+        """Draw random crops of random frames, flipped at random, each with one of its labels."""
         size = min(self.settings.patch_px, *(side // 2 * 2 for side in self.stack.colours.shape[2:4]))
         rows = self._random.choice(self._labelled, self.settings.batch)
         height, width = self.stack.colours.shape[2:4]

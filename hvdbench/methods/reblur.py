@@ -1,7 +1,7 @@
 """Re-blur consistency: a sharp picture, blurred along the motion of its exposure, must give the blurry frame back.
 
-Notation: ``u`` (H, W, 2) is the motion of frame i in px per frame interval; the exposure covers the share ``tau`` of the
-interval, so a point travels ``tau * u`` while the shutter is open. ``K`` is the mean of warps along that path.
+Notation: ``u`` (H, W, 2) is the motion of frame i in px per frame interval; the exposure covers the share ``tau`` of
+the interval, so a point travels ``tau * u`` while the shutter is open. ``K`` is the mean of warps along that path.
 """
 
 from collections.abc import Sequence

@@ -9,7 +9,6 @@ from hvdbench.networks.blocks import LEAKY_SLOPE, ResidualBlock
 _COLOUR_CENTRE = 0.45
 _COLOUR_GAIN = 4.0
 _LOGIT_GAIN = 4.0
-_FAVOUR = 2.0
 _MASK_FLOOR = 1e-3
 
 
@@ -22,7 +21,13 @@ class FusionNetwork(nn.Module):
     """
 
     def __init__(
-        self, candidates: int = 5, channels: int = 32, blocks: int = 3, residual_scale: float = 0.3, favoured: int = 0
+        self,
+        candidates: int = 5,
+        channels: int = 32,
+        blocks: int = 3,
+        residual_scale: float = 0.3,
+        favoured: int = 0,
+        favour: float = 2.0,
     ) -> None:
         """Make the network.
 
@@ -32,6 +37,7 @@ class FusionNetwork(nn.Module):
             blocks: residual blocks.
             residual_scale: factor on the residual; 1 is the full range of the colours.
             favoured: the candidate that an untrained network leans to.
+            favour: by how much, added to its blend logit.
         """
         super().__init__()
         if candidates < 1:
@@ -39,6 +45,7 @@ class FusionNetwork(nn.Module):
         self.candidates = candidates
         self.residual_scale = residual_scale
         self.favoured = favoured
+        self.favour = favour
         self.first = nn.Conv2d(candidates * (4 * 4 + 1), channels, 3, padding=1)
         self.body = nn.Sequential(*(ResidualBlock(channels, leaky_slope=LEAKY_SLOPE, gain=1.0) for _ in range(blocks)))
         self.last = nn.Conv2d(channels, 4 * (candidates + 3), 3, padding=1)
@@ -71,7 +78,7 @@ class FusionNetwork(nn.Module):
         x = F.pixel_shuffle(self.last(self.body(x)), 2)  # (N, C+3, H, W)
         logits, residual = x.split((self.candidates, 3), dim=1)  # (N, C, H, W), (N, 3, H, W)
         bias = torch.zeros(self.candidates, 1, 1, device=x.device, dtype=x.dtype)
-        bias[self.favoured] = _FAVOUR
+        bias[self.favoured] = self.favour
         prior = bias + torch.log(masks.squeeze(2) + _MASK_FLOOR)  # (N, C, H, W)
         weights = torch.softmax(_LOGIT_GAIN * logits + prior, dim=1).unsqueeze(2)  # (N, C, 1, H, W)
         restored = (weights * candidates).sum(dim=1) + self.residual_scale * residual  # (N, 3, H, W)
