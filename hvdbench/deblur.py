@@ -81,7 +81,7 @@ def deblur_clip(request: DeblurRequest, *, overwrite: bool = False, progress: Pr
     method = with_budget(method, request.minutes)
     clip = read_input(request.source, crop=request.crop, size=request.size)
     _check_output(request, clip)
-    digest = digest_of([method.recipe.digest, _frames_digest(clip), request.output.suffix, request.seed])
+    digest = digest_of([method.digest, _frames_digest(clip), request.output.suffix, request.seed])
     if _state(path, digest, output, overwrite) == "done":
         return DeblurResult(output, page, path, (f"{output}: already restored by the same command, left as it is",))
     atomic_write_text(path, json.dumps({"state": "running", "digest": digest}) + "\n")
@@ -234,7 +234,7 @@ def _manifest(
         "threshold": labels.threshold,
         "method": method.name,
         "recipe": method.recipe.values.model_dump(mode="json"),
-        "recipe_digest": method.recipe.digest,
+        "recipe_digest": method.digest,
         "seed": request.seed,
         "device": request.device,
         "facts": restoration.facts,

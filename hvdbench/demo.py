@@ -88,14 +88,15 @@ def run_demo(out: Path, *, engine: Engine, seed: int = 0, progress: Progress = s
 def _tables(board: Path) -> tuple[Any, str]:
     """Give the board as a DataFrame of texts for the page and as Markdown for the terminal."""
     from hvdbench.board_text import export, formatted, table
-    from hvdbench.leaderboard import read_board
+    from hvdbench.leaderboard import read_board, settings_of
 
     rows = read_board(str(board))
-    wide = table(rows)
+    truths = settings_of(rows).truths
+    wide = table(rows, truths=truths)
     aside = [
         name for name in wide.columns if name.startswith(("±", "PSNR registered")) or name in ("clips", "sharpness")
     ]
-    return formatted(wide.drop(columns=aside)), export(rows, "md")
+    return formatted(wide.drop(columns=aside)), export(rows, "md", truths=truths)
 
 
 def clip_view(

@@ -131,7 +131,7 @@ def write_board(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     board = _typed(rows)
     _check(board)
     board = _sorted(board)
-    settings = _settings_of(board)
+    settings = settings_of(board)
     _check_protocol(board, settings)
     text = document(board, title=settings.title, truths=settings.truths, note=settings.note)
     atomic_write_text(path, board.to_csv(index=False, lineterminator="\n"))
@@ -181,7 +181,7 @@ def latest_board(root: Path = Path("leaderboards")) -> Path:
     return max(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
-def _settings_of(board: pd.DataFrame) -> BoardSettings:
+def settings_of(board: pd.DataFrame) -> BoardSettings:
     """Find the recipe of the board's name; without one, what its rows tell."""
     name = str(board["board"].iloc[0])
     if name in recipe_names("boards"):

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from hvdbench import __version__
 from hvdbench.atomic import atomic_folder, atomic_write_text
+from hvdbench.catalog import resolve
 from hvdbench.engine import Engine
 from hvdbench.errors import DatasetError, WeightsError
 from hvdbench.evaluation import score_run
 from hvdbench.frames import list_frames, write_clip
-from hvdbench.labels.sharpness import SharpLabels, label_paper, read_labels, write_labels
+from hvdbench.labels.sharpness import SharpLabels, read_labels, write_labels
 from hvdbench.methods.recipe import Method, load_method, load_trained
 from hvdbench.methods.restoration import Budget, Progress, silent
 from hvdbench.recipe import digest_of
@@ -50,7 +51,7 @@ def labels_of(clip: ClipFolder, labeller: str = "paper") -> SharpLabels:
     """
     if clip.track(f"labels/{labeller}/is_sharp") is not None:
         return read_labels(clip, labeller)
-    labels = label_paper(clip.blurry())
+    labels: SharpLabels = resolve("labeller", labeller)(clip.blurry())
     write_labels(clip, labels)
     return labels
 
@@ -159,7 +160,7 @@ def restore_clip_job(job: RunJob) -> None:
     manifest = {
         "method": method.name,
         "recipe": method.recipe.values.model_dump(mode="json"),
-        "recipe_digest": method.recipe.digest,
+        "recipe_digest": method.digest,
         "run_digest": job.digest,
         "dataset": job.dataset,
         "clip": f"{clip.split}/{clip.name}",
@@ -177,7 +178,7 @@ def restore_clip_job(job: RunJob) -> None:
 
 
 def _digest(method: Method, clip_digest: str, labels: SharpLabels, seed: int, weights: Path | None) -> str:
-    return digest_of([method.recipe.digest, clip_digest, labels.is_sharp.tolist(), seed, file_sha256(weights)])
+    return digest_of([method.digest, clip_digest, labels.is_sharp.tolist(), seed, file_sha256(weights)])
 
 
 def _finished(out: Path, digest: str, overwrite: bool) -> bool:

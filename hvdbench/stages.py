@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hvdbench.camera.index import MONST3R, load_sets
+from hvdbench.camera.index import load_sets
 from hvdbench.engine import Engine
 from hvdbench.errors import InputError
 from hvdbench.fallback import Fallback
@@ -77,7 +77,7 @@ def synth(
     paths = load_sets(settings.trajectories)
     if not paths:
         fallback.take(
-            f"no imported {MONST3R.capitalize()} paths in trajectories/index.toml",
+            "no imported MonST3R paths in trajectories/index.toml",
             f"the bundled set '{DEMO_SET}', which is simulated",
         )
         settings = settings.model_copy(update={"trajectories": DEMO_SET})

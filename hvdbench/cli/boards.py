@@ -26,10 +26,10 @@ def export(board: str | None, kind: str, subset: str, boards: Path, output: Path
     """Print BOARD, a name or a CSV; left out: the one written last."""
     from hvdbench.atomic import atomic_write_text
     from hvdbench.board_text import export as as_text
-    from hvdbench.leaderboard import latest_board, read_board
+    from hvdbench.leaderboard import latest_board, read_board, settings_of
 
     rows = read_board(board, boards) if board else read_board(str(latest_board(boards)))
-    text = as_text(rows, kind, subset=subset)
+    text = as_text(rows, kind, subset=subset, truths=settings_of(rows).truths)
     if output is None:
         click.echo(text)
     else:

@@ -7,7 +7,7 @@ import click
 
 from hvdbench import __version__
 from hvdbench.cli.boards import leaderboard
-from hvdbench.cli.data import label, synth, verify
+from hvdbench.cli.data import label, pair, synth, verify
 from hvdbench.cli.methods import evaluate, train
 from hvdbench.cli.start import deblur, demo, doctor
 from hvdbench.errors import HvdbenchError
@@ -29,7 +29,7 @@ def cli(verbose: bool, quiet: bool) -> None:
     logging.getLogger("hvdbench").setLevel(level)
 
 
-for command in (demo, deblur, synth, label, train, evaluate, leaderboard, verify, doctor):
+for command in (demo, deblur, synth, pair, label, train, evaluate, leaderboard, verify, doctor):
     cli.add_command(command)
 
 

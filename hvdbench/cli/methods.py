@@ -81,7 +81,7 @@ def evaluate(
     from hvdbench.board_text import export
     from hvdbench.engine import parse_engine
     from hvdbench.fallback import Fallback
-    from hvdbench.leaderboard import read_board
+    from hvdbench.leaderboard import read_board, settings_of
     from hvdbench.stages import evaluate as score
     from hvdbench.stages import find_dataset
 
@@ -101,5 +101,6 @@ def evaluate(
             overwrite=overwrite,
             progress=progress,
         )
-    click.echo(export(read_board(str(result.board)), "md"))
+    rows = read_board(str(result.board))
+    click.echo(export(rows, "md", truths=settings_of(rows).truths))
     click.echo(f"written: {result.board}")

@@ -27,7 +27,7 @@ class Aligner:
 
     Args:
         frames: uint8 RGB (T, H, W, 3).
-        preset: DIS preset; ``medium`` is 0.8-1.4 dB better than ``fast`` on real motion.
+        preset: OpenCV DIS preset.
         scale: ``s`` of Eq. 5, per px of forward-backward error.
     """
 

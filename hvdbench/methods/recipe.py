@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hvdbench.catalog import resolve
-from hvdbench.recipe import Recipe, Settings, check, load_recipe
+from hvdbench.recipe import Recipe, Settings, check, digest_of, load_recipe
 
 
 class MethodSettings(Settings):
@@ -29,7 +29,7 @@ class Method:
 
     Attributes:
         reference: what it was loaded by: a recipe's name or file.
-        recipe: name, values and digest; the values hold every setting of the scheme, defaults too.
+        recipe: name and values; these hold every setting of the scheme, defaults too.
         scheme: the object that restores; one that must be trained first has ``train``.
     """
 
@@ -40,6 +40,11 @@ class Method:
     @property
     def name(self) -> str:
         return self.recipe.name
+
+    @property
+    def digest(self) -> str:
+        """Name what moves a number: the scheme and all its settings; titles and notes may be reworded."""
+        return digest_of([self.recipe.values.scheme, self.recipe.values.settings])
 
     @property
     def is_trained(self) -> bool:
