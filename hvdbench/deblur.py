@@ -253,9 +253,8 @@ def _write_page(
     warnings: list[str],
 ) -> None:
     facts = {
-        "Input": request.source.name,
         "Frames": f"{len(clip.frames)} of {clip.frames.shape[2]}x{clip.frames.shape[1]}",
-        "Method": f"{method.name}: {method.recipe.values.title}",
+        "Method": method.name,
         "Selected as sharp": f"{measured['selected']}",
         "Passed through unchanged": ", ".join(map(str, restoration.facts.get("passed_through", []))) or "none",
         "Sharpness to input": f"{measured['sharpness_ratio']}",
@@ -276,5 +275,5 @@ def _write_page(
             threshold=labels.threshold,
         ),
         facts=facts,
-        notes=[method.recipe.values.note, *warnings],
+        notes=[f"{method.recipe.values.title}. {method.recipe.values.note}", *warnings],
     )

@@ -73,24 +73,25 @@ def synth(
     settings, root = recipe.values, request.root
     if root is not None and not root.is_dir():
         raise InputError(f"{root} is not a folder: --root names the folder of the source's frames")
-    stood_in = settings.source in ROOTLESS
-    paths = load_sets(settings.trajectories)
-    if not paths:
-        fallback.take(
-            "no imported MonST3R paths in trajectories/index.toml",
-            f"the bundled set '{DEMO_SET}', which is simulated",
-        )
-        settings = settings.model_copy(update={"trajectories": DEMO_SET})
-        paths, stood_in = load_sets(DEMO_SET), True
     if settings.source not in ROOTLESS:
         root = root or configured_root(settings.source)
-        if root is None:
-            fallback.take(
-                f"no folder is configured for source '{settings.source}' (--root or {root_variable(settings.source)})",
-                "the embedded sample scenes",
-            )
-            demo = load_recipe("datasets", "demo", DatasetSettings, overrides=request.overrides).values
-            settings, stood_in = demo.model_copy(update={"trajectories": settings.trajectories}), True
+    paths = load_sets(settings.trajectories)
+    missing, instead = [], []
+    if settings.source not in ROOTLESS and root is None:
+        missing.append(
+            f"no folder is configured for source '{settings.source}' ({root_variable(settings.source)}, --root)"
+        )
+        instead.append("the embedded sample scenes")
+        demo = load_recipe("datasets", "demo", DatasetSettings, overrides=request.overrides).values
+        settings = demo.model_copy(update={"trajectories": settings.trajectories})
+    if not paths:
+        missing.append("no MonST3R paths are imported in trajectories/index.toml")
+        instead.append(f"the bundled set '{DEMO_SET}', which is simulated")
+        settings = settings.model_copy(update={"trajectories": DEMO_SET})
+        paths = load_sets(DEMO_SET)
+    if missing:
+        fallback.take(" and ".join(missing), " and ".join(instead))
+    stood_in = bool(missing) or settings.source in ROOTLESS
     name = f"demo-{recipe.name}" if stood_in and not recipe.name.startswith("demo") else recipe.name
     return synthesise(
         settings,

@@ -292,8 +292,8 @@ def test_minutes_set_the_steps_and_keep_the_shares_of_both_stages(method, contro
     fit = longer.scheme.settings.fit
     assert fit.stage1_steps == fit.stage2_steps == STEPS_PER_MINUTE // 4
     assert longer.recipe.values.settings["fit"]["stage1_steps"] == fit.stage1_steps
-    assert longer.recipe.digest != load_method(method).recipe.digest
-    assert with_budget(load_method(method), None).recipe.digest == load_method(method).recipe.digest
+    assert longer.digest != load_method(method).digest
+    assert with_budget(load_method(method), None).digest == load_method(method).digest
     with pytest.raises(InputError, match="--minutes has nothing to set"):
         with_budget(load_method(control), 1.0)
 

@@ -162,7 +162,7 @@ def test_run_json_tells_what_made_the_frames(dataset, tmp_path):
     assert found["recipe"] == method.recipe.values.model_dump(mode="json")
     assert found["recipe"]["settings"]["fit"]["stage1_steps"] == 2
     assert found["recipe"]["settings"]["pass_through"] is True  # defaults are told too
-    assert found["recipe_digest"] == method.recipe.digest
+    assert found["recipe_digest"] == method.digest
     assert (found["dataset"], found["clip"], found["seed"], found["device"]) == ("demo", "test/coffee", 3, "cpu")
     assert found["weights_sha256"] is None
     assert found["versions"]["hvdbench"] == __version__
@@ -220,6 +220,8 @@ def test_the_digest_changes_with_everything_that_changes_the_frames(dataset, tmp
         method_file(tmp_path, text + '[settings]\nflow = "fast"\n')
         assert digest() != before
         method_file(tmp_path, text + '[settings]\nflow = "medium"\n')  # the default, said aloud
+        assert digest() == before
+        method_file(tmp_path, 'title = "reworded"\nscheme = "warp_average"\n')
         assert digest() == before
     elif what == "labels":
         write_labels(dataset.clips()[0], select_sharp(np.arange(6.0)))

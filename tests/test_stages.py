@@ -103,7 +103,7 @@ def test_simulated_paths_stand_in_for_monst3r_s_with_a_warning_of_their_own(capl
     dataset = synth(SynthRequest(overrides=SMALL), fallback=LAX, engine=ONE)
     assert dataset.origin == "demo"
     paths, root = warnings_of(caplog)
-    assert "monst3r" in paths.lower()
+    assert "MonST3R" in paths
     assert "simulated" in paths
     assert "'gopro'" in root
     assert dataset.manifest["recipe"]["trajectories"] == "handheld_simulated"
