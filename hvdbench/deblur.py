@@ -11,7 +11,7 @@ import numpy as np
 
 from hvdbench.atomic import atomic_folder, atomic_write_text
 from hvdbench.engine import usable_cores
-from hvdbench.errors import InputError
+from hvdbench.errors import HvdbenchError, InputError
 from hvdbench.frames import FRAME_SUFFIXES, Frames, write_clip
 from hvdbench.input import InputClip, read_input
 from hvdbench.labels.sharpness import SharpLabels, label_paper
@@ -23,6 +23,7 @@ from hvdbench.report import ClipView, deblur_page
 from hvdbench.runs import versions
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv"})
+UNWRITTEN_SUFFIXES = frozenset({".avi", ".flv", ".gif", ".m4v", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
 STEPS_PER_MINUTE = 600
 """Steps that ``--minutes`` turns into; a fixed rate, so that the same command gives the same frames anywhere."""
 SHARPER_THAN_REST = 1.15
@@ -72,6 +73,8 @@ def deblur_clip(request: DeblurRequest, *, overwrite: bool = False, progress: Pr
         InputError: an input that is no clip, or an output that holds something else.
         UnknownNameError: no such method.
     """
+    if not request.output.name:
+        raise InputError(f"'{request.output}' cannot be an output: name a new folder, or a video file")
     output, page, path = request.output, _beside(request.output, ".html"), _beside(request.output, ".json")
     method = load_method(request.method)
     if method.is_trained:
@@ -85,6 +88,17 @@ def deblur_clip(request: DeblurRequest, *, overwrite: bool = False, progress: Pr
     if _state(path, digest, output, overwrite) == "done":
         return DeblurResult(output, page, path, (f"{output}: already restored by the same command, left as it is",))
     atomic_write_text(path, json.dumps({"state": "running", "digest": digest}) + "\n")
+    try:
+        return _restore(request, clip, method, digest, page, path, progress)
+    except HvdbenchError:
+        path.unlink()  # nothing was made
+        raise
+
+
+def _restore(
+    request: DeblurRequest, clip: InputClip, method: Method, digest: str, page: Path, path: Path, progress: Progress
+) -> DeblurResult:
+    """Restore, write frames or video, page and, last, the manifest that says it is done."""
     progress(0, 1, "label")
     labels = label_paper(clip.frames)
     progress(1, 1, "label")
@@ -101,6 +115,7 @@ def deblur_clip(request: DeblurRequest, *, overwrite: bool = False, progress: Pr
         "warnings": warnings,
     }
     atomic_write_text(path, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    output = request.output
     return DeblurResult(output, page, path, (*_lines(labels, measured, warnings), f"{output}  {page}  {path}"))
 
 
@@ -148,9 +163,11 @@ def measure(blurry: Frames, restored: Frames, labels: SharpLabels) -> dict[str, 
         return found | {"sharpness_ratio": None, "shift_px_median": None}
     before = float(np.mean([laplacian_variance(blurry[i]) for i in rest]))
     after = float(np.mean([laplacian_variance(restored[i]) for i in rest]))
-    shift = float(np.nanmedian([shift_px(restored[i], blurry[i]) for i in rest]))
+    shifts = np.array([shift_px(restored[i], blurry[i]) for i in rest])
+    known = shifts[np.isfinite(shifts)]
     ratio = round(after / before, 3) if before > 0 else None
-    return found | {"sharpness_ratio": ratio, "shift_px_median": round(shift, 3)}
+    shift = round(float(np.median(known)), 3) if len(known) else None
+    return found | {"sharpness_ratio": ratio, "shift_px_median": shift}
 
 
 def _beside(output: Path, suffix: str) -> Path:
@@ -161,12 +178,19 @@ def _beside(output: Path, suffix: str) -> Path:
 
 def _check_output(request: DeblurRequest, clip: InputClip) -> None:
     suffix = request.output.suffix.lower()
+    output, source = request.output.resolve(), request.source.resolve()
+    if output == source or output in source.parents:
+        what = "is the input itself" if output == source else "holds the input"
+        raise InputError(f"{request.output} {what}: name another output")
+    blocked = next((folder for folder in output.parents if folder.exists() and not folder.is_dir()), None)
+    if blocked is not None:
+        raise InputError(f"{request.output} cannot be made, since {blocked} is a file: name another output")
+    if suffix in UNWRITTEN_SUFFIXES:
+        raise InputError(f"{request.output}: videos are written as {', '.join(sorted(VIDEO_SUFFIXES))}, not {suffix}")
     if suffix in FRAME_SUFFIXES or (suffix and suffix not in VIDEO_SUFFIXES and request.output.is_file()):
         raise InputError(
             f"{request.output} is one file: name a folder, or a video ({', '.join(sorted(VIDEO_SUFFIXES))})"
         )
-    if request.output.resolve() == request.source.resolve():
-        raise InputError(f"{request.output} is the input itself: name another output")
     if suffix in VIDEO_SUFFIXES and clip.fps is None:
         raise InputError(f"{request.source} is a folder and tells no frame rate: name a folder for the output")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hvdbench.camera.index import load_sets
+from hvdbench.catalog import resolve
 from hvdbench.engine import Engine
 from hvdbench.errors import InputError
 from hvdbench.fallback import Fallback
@@ -71,6 +72,7 @@ def synth(
     overrides = {key: value for key, value in given.items() if value} | dict(request.overrides or {})
     recipe = load_recipe("datasets", request.recipe, DatasetSettings, overrides=overrides)
     settings, root = recipe.values, request.root
+    resolve("source", settings.source)  # a typo is an error before anything stands in
     if root is not None and not root.is_dir():
         raise InputError(f"{root} is not a folder: --root names the folder of the source's frames")
     if settings.source not in ROOTLESS:
@@ -314,8 +316,10 @@ def evaluate(
     )
     do_jobs(jobs, engine, what=f"restore and score: {method.name}", progress=progress)
     scores = score(run, dataset)
-    origin = "demo" if dataset.origin == "demo" or (name != method.name) else dataset.origin
-    rows, path = enter(scores, run, dataset, boards / f"{board or dataset.name}.csv", origin=origin, seed=seed)
+    stood_in = method.name != load_method(name).name
+    origin = "demo" if stood_in else dataset.origin
+    usual = f"demo-{dataset.name}" if stood_in and not dataset.name.startswith("demo") else dataset.name
+    rows, path = enter(scores, run, dataset, boards / f"{board or usual}.csv", origin=origin, seed=seed)
     return Evaluation(run, method.name, scores, rows, path)
 
 

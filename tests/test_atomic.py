@@ -58,7 +58,7 @@ def test_a_folder_that_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_pa
 
 
 def test_what_a_killed_run_left_is_cleared_by_the_next(tmp_path):
-    leftover = tmp_path / ".partial-clip"
+    leftover = tmp_path / ".partial-99999999-clip"  # no process has that number
     leftover.mkdir()
     (leftover / "half.png").touch()
     with atomic_folder(tmp_path / "clip") as temporary:

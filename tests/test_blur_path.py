@@ -10,7 +10,7 @@ from hvdbench.frames import Image
 from hvdbench.methods.blur_path import free_path_gain
 
 H, W = 60, 80
-EVEN = np.linspace(-0.5, 0.5, 41)
+EVEN = np.linspace(-0.5, 0.5, 11)
 FULL = np.ones((H, W), np.float32)
 
 
@@ -21,7 +21,7 @@ def texture() -> Image:
 
 def exposed(sharp: Image, path: NDArray[np.float64]) -> Image:
     """Blur along a path (M, 2) px and add a sensor's noise."""
-    views = [warp(sharp, np.full((H, W, 2), point, np.float32)) for point in path]
+    views = [warp(sharp, np.full((H, W, 2), point, np.float32), "linear") for point in path]
     return np.mean(views, axis=0).astype(np.float32) + np.random.default_rng(0).normal(0, 1, (H, W)).astype(np.float32)
 
 

@@ -102,5 +102,6 @@ def evaluate(
             progress=progress,
         )
     rows = read_board(str(result.board))
-    click.echo(export(rows, "md", truths=settings_of(rows).truths))
+    subset = "not_selected" if (rows["subset"] == "not_selected").any() else "all"
+    click.echo(export(rows, "md", subset=subset, truths=settings_of(rows).truths))
     click.echo(f"written: {result.board}")

@@ -99,7 +99,9 @@ class FusionFit:
         self._label_slots = [first + np.flatnonzero(row) for row in labelled]
 
     def run(self) -> FusionNetwork:
-        """Run both stages and give the network."""
+        """Run both stages and give the network; without a label anywhere it stays as it begins, a blend by masks."""
+        if not len(self._labelled):
+            return self.network
         total = self.settings.stage1_steps + self.settings.stage2_steps
         self._stage(self.settings.stage1_steps, self._stage1_loss, 0, total)
         self._anchor = copy.deepcopy(self.network).requires_grad_(False)

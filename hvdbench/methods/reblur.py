@@ -20,11 +20,14 @@ SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 def exposure_motion(aligner: Aligner, index: int, sigma_px: float = 2.0) -> Flow:
     """Estimate the motion of a frame, (H, W, 2) px per frame interval, from the flow to its two neighbours.
 
-    ``u = (flow(i, i+1) - flow(i, i-1)) / 2``, smoothed; the first and last frame have one neighbour.
+    ``u = (flow(i, i+1) - flow(i, i-1)) / 2``, smoothed; the first and last frame have one neighbour, a lone
+    frame stands still.
     """
     last = len(aligner.frames) - 1
     seen = [aligner.flow(index, index + 1)] if index < last else []
     seen += [-aligner.flow(index, index - 1)] if index > 0 else []
+    if not seen:
+        return np.zeros((*aligner.frames.shape[1:3], 2), np.float32)
     motion = np.asarray(np.mean(seen, axis=0), np.float32)
     return np.asarray(cv2.GaussianBlur(motion, (0, 0), sigma_px), np.float32)
 
