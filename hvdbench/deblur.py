@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hvdbench.atomic import atomic_folder, atomic_write_text
+from hvdbench.atomic import atomic_folder, atomic_write_text, is_partial
 from hvdbench.engine import usable_cores
 from hvdbench.errors import HvdbenchError, InputError
 from hvdbench.frames import FRAME_SUFFIXES, Frames, write_clip
@@ -85,13 +85,17 @@ def deblur_clip(request: DeblurRequest, *, overwrite: bool = False, progress: Pr
     clip = read_input(request.source, crop=request.crop, size=request.size)
     _check_output(request, clip)
     digest = digest_of([method.digest, _frames_digest(clip), request.output.suffix, request.seed])
-    if _state(path, digest, output, overwrite) == "done":
+    if _is_done(path, digest, output, page, clip, overwrite):
         return DeblurResult(output, page, path, (f"{output}: already restored by the same command, left as it is",))
+    former = path.read_text(encoding="utf-8") if path.is_file() else None
     atomic_write_text(path, json.dumps({"state": "running", "digest": digest}) + "\n")
     try:
         return _restore(request, clip, method, digest, page, path, progress)
-    except HvdbenchError:
-        path.unlink()  # nothing was made
+    except HvdbenchError:  # nothing was made
+        if former is None:
+            path.unlink()
+        else:
+            atomic_write_text(path, former)
         raise
 
 
@@ -201,25 +205,38 @@ def _frames_digest(clip: InputClip) -> str:
     return total.hexdigest()
 
 
-def _state(path: Path, digest: str, output: Path, overwrite: bool) -> str:
-    """Tell ``done``, ``running`` (a stopped run of the same command) or ``new``.
+def _is_done(path: Path, digest: str, output: Path, page: Path, clip: InputClip, overwrite: bool) -> bool:
+    """Tell whether the same command finished before; a stopped run of it, or nothing, may be written over.
 
     Raises:
-        InputError: the output is there and came from something else.
+        InputError: the output is there and came from something else, or holds what no run of this writes.
     """
-    found: dict[str, Any] = {}
-    if path.is_file():
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            found = {}
-    if isinstance(found, dict) and found.get("digest") == digest:
-        whole = found.get("state") == "done" and output.exists()
-        return "done" if whole and not overwrite else "running"
+    found = _read_manifest(path)
+    if found.get("digest") == digest:
+        whole = output.is_file() or (output.is_dir() and {p.name for p in output.iterdir()} == set(clip.names))
+        return found.get("state") == "done" and whole and page.is_file() and not overwrite
     taken = next((p for p in (output, path) if p.is_file() or (p.is_dir() and any(p.iterdir()))), None)
-    if taken is not None and not overwrite:
+    if taken is not None and not overwrite and not (taken == path and found.get("state") == "running"):
         raise InputError(f"{taken} is there and came from something else: choose another output, or --overwrite it")
-    return "new"
+    strange = next((p for p in _entries(output) if p.is_dir() or p.suffix.lower() not in FRAME_SUFFIXES), None)
+    if strange is not None:
+        raise InputError(
+            f"{output} holds {strange.name}, which is no frame, and is not replaced: choose another output"
+        )
+    return False
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not is_partial(path)) if folder.is_dir() else []
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    """Read what a run left beside its output; nothing where it is absent or no manifest."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _write(request: DeblurRequest, clip: InputClip, frames: Frames) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hvdbench.engine import Engine
+from hvdbench.errors import DatasetError
 from hvdbench.fallback import Fallback
 from hvdbench.frames import Frames, read_clip
 from hvdbench.methods.recipe import load_method
@@ -59,7 +60,10 @@ def run_demo(out: Path, *, engine: Engine, seed: int = 0, progress: Progress = s
     runs: dict[str, Run] = {}
     jobs = []
     for name in METHODS:
-        runs[name], todo = plan_run(load_method(name), dataset, runs=out / "runs", seed=seed)
+        try:
+            runs[name], todo = plan_run(load_method(name), dataset, runs=out / "runs", seed=seed)
+        except DatasetError as error:
+            raise DatasetError(f"{out} holds a demo made from other settings: choose another --out") from error
         jobs += todo
     # the long fits first, so that no worker is left with one at the end
     do_jobs(jobs[::-1], engine, what="fit, restore, score", progress=progress)

@@ -128,7 +128,7 @@ def plan_run(
         out = run_folder(runs, method.name, dataset.name, clip)
         digest = _digest(method, dataset.manifest["clips"][key], labels_of(clip), seed, weights)
         folders[key], digests[key] = out, digest
-        if not _finished(out, digest, overwrite):
+        if not _finished(out, clip, digest, overwrite):
             jobs.append(
                 RunJob(method.reference, clip.folder, out, digest, dataset.name, seed, device, workers, weights)
             )
@@ -156,7 +156,6 @@ def restore_clip_job(job: RunJob) -> None:
     else:
         restoration = method.scheme.restore(blurry, labels, budget)
     seconds = time.perf_counter() - started
-    names = [path.name for path in list_frames(clip.folder / "blur")]
     manifest = {
         "method": method.name,
         "recipe": method.recipe.values.model_dump(mode="json"),
@@ -172,7 +171,7 @@ def restore_clip_job(job: RunJob) -> None:
         "seconds_per_frame": round(seconds / len(blurry), 4),
     }
     with atomic_folder(job.out) as folder:
-        write_clip(folder, restoration.frames, [Path(name).with_suffix(".png").name for name in names])
+        write_clip(folder, restoration.frames, _frame_names(clip))
         atomic_write_text(folder / "run.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     score_run(job.out, clip, labels)
 
@@ -181,8 +180,8 @@ def _digest(method: Method, clip_digest: str, labels: SharpLabels, seed: int, we
     return digest_of([method.digest, clip_digest, labels.is_sharp.tolist(), seed, file_sha256(weights)])
 
 
-def _finished(out: Path, digest: str, overwrite: bool) -> bool:
-    """Tell whether a clip's run is there and the same.
+def _finished(out: Path, clip: ClipFolder, digest: str, overwrite: bool) -> bool:
+    """Tell whether a clip's run is there, the same and whole; one that lost frames is made again.
 
     Raises:
         DatasetError: one from other settings is there, and may not be replaced.
@@ -190,11 +189,19 @@ def _finished(out: Path, digest: str, overwrite: bool) -> bool:
     path = out / "run.json"
     if not path.is_file():
         return False
-    if json.loads(path.read_text(encoding="utf-8")).get("run_digest") == digest:
-        return True
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["run_digest"]
+    except (ValueError, KeyError, TypeError):  # damaged: what it came from is not known
+        found = None
+    if found == digest:
+        return {file.name for file in out.glob("*.png")} == set(_frame_names(clip))
     if overwrite:
         return False
     raise DatasetError(f"{out} holds a run from other settings: --overwrite it or choose another --runs folder")
+
+
+def _frame_names(clip: ClipFolder) -> list[str]:
+    return [path.with_suffix(".png").name for path in list_frames(clip.folder / "blur")]
 
 
 def file_sha256(path: Path | None) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 from hvdbench import __version__, doctor, stages
@@ -17,6 +18,7 @@ from hvdbench.engine import Engine
 from hvdbench.errors import DatasetError
 from hvdbench.fallback import Fallback
 from hvdbench.frames import read_clip
+from hvdbench.labels.sharpness import SharpLabels, write_labels
 from hvdbench.stages import SynthRequest, evaluate, synth
 from hvdbench.store import Dataset
 
@@ -137,7 +139,6 @@ def test_what_a_user_can_mend_is_code_1_and_one_sentence(run, arguments, words):
     assert list(Path().iterdir()) == []
 
 
-@pytest.mark.xfail(reason="a mistyped source is taken for one without a folder, and the embedded scenes stand in")
 def test_a_mistyped_source_is_an_error_not_a_fallback(run, monkeypatch):
     monkeypatch.setattr(stages, "synthesise", lambda *_, **__: pytest.fail("went on"))
     answer = run("synth", "--src", "sampel")
@@ -221,6 +222,13 @@ def test_runs_from_other_settings_need_overwrite(run, demo):
     assert answer.code == 1
     assert "--overwrite" in answer.err
     assert run(*command, "--overwrite").code == 0
+
+
+def test_a_dataset_whose_frames_are_all_selected_is_evaluated(run, demo):
+    for clip in demo.clips():
+        write_labels(clip, SharpLabels(np.ones(4), np.ones(4, bool), 0.0, ("",) * 4, "paper"))
+    answer = run("eval", "--method", "blurry", "--data", "demo", "--engine", "local:1")
+    assert answer.code == 0
 
 
 @pytest.mark.parametrize("name", [[], ["demo"], ["leaderboards/demo.csv"]])

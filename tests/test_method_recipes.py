@@ -91,7 +91,6 @@ def test_a_typo_in_a_key_is_answered_with_the_known_ones(tmp_path):
             load_method(recipe_file(tmp_path, text))
 
 
-@pytest.mark.xfail(reason="sizes and steps have no bounds yet")
 @pytest.mark.parametrize("line", ["batch = 0", "channels = 0", "stage1_steps = -1"])
 def test_a_value_that_no_fit_can_use_is_answered(tmp_path, line):
     with pytest.raises(RecipeError, match=line.split()[0]):

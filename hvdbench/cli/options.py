@@ -13,9 +13,9 @@ FILE = click.Path(path_type=Path)
 
 def seed(command: F) -> F:
     """Add ``--seed``."""
-    return click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all chance.")(
-        command
-    )
+    return click.option(
+        "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of all chance."
+    )(command)
 
 
 def device(command: F) -> F:
@@ -74,6 +74,6 @@ def choose_device(name: str) -> str:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
         raise InputError(
-            f"device '{name}' cannot be used here ({str(error).splitlines()[0]}): try --device cpu"
+            f"device '{name}' cannot be used here ({str(error).splitlines()[0].split('. ')[0][:120]}): try --device cpu"
         ) from error
     return name

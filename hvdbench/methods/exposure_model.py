@@ -13,8 +13,8 @@ from hvdbench.methods.alignment import Aligner, nearest_sharp
 from hvdbench.methods.blur_path import free_path_gain
 from hvdbench.methods.reblur import SHARES, exposure_motion, reblur
 
-FRAME_GAIN = 0.8
-CLIP_GAIN = 0.9
+FRAME_GAIN = 0.9
+CLIP_GAIN = 0.95
 _FIT_WIDTH_PX = 320  # larger frames are fitted on an area-reduced copy: a few numbers a frame need no more
 _SHARE_FRAMES = 40  # the exposure share is one number a clip: evenly spread frames tell it
 
@@ -27,8 +27,8 @@ class ExposureModel:
         aligner: of the clip.
         tau: exposure share of the frame interval, one number a clip.
         gain: (T,) :func:`hvdbench.methods.blur_path.free_path_gain`, NaN for frames that were not asked.
-        explained: (T,) whether the flow explains the frame's blur: its own gain at least 0.8 and the clip's median at
-            least 0.9; False for frames that were not asked.
+        explained: (T,) whether the flow explains the frame's blur: its own gain at least 0.9 and the clip's median at
+            least 0.95; False for frames that were not asked.
         extent: (T,) blur extent, the median of ``tau * |motion|`` over the frame as a share of its width.
     """
 

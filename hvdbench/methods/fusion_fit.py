@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 
 from hvdbench.flow import Flow
@@ -21,21 +22,21 @@ from hvdbench.recipe import Settings
 class FusionFitSettings(Settings):
     """The fit's values; those of the paper are marked in the recipes."""
 
-    channels: int = 32
-    blocks: int = 3
-    patch_px: int = 64
+    channels: int = Field(32, ge=1)
+    blocks: int = Field(3, ge=0)
+    patch_px: int = Field(64, ge=8, multiple_of=2)
     """Side of the random crops, even."""
-    batch: int = 8
-    stage1_steps: int = 300
-    stage2_steps: int = 300
-    learning_rate: float = 3e-4
+    batch: int = Field(8, ge=1)
+    stage1_steps: int = Field(300, ge=0)
+    stage2_steps: int = Field(300, ge=0)
+    learning_rate: float = Field(3e-4, gt=0)
     """Adam's, falling by a cosine to a thirtieth in each stage."""
-    warm_up_steps: int = 20
-    distortion_threshold: float = 0.5
+    warm_up_steps: int = Field(20, ge=0)
+    distortion_threshold: float = Field(0.5, ge=0, le=1)
     """``τ`` of Eq. 8."""
-    spatial_consistency: float = 1.0
+    spatial_consistency: float = Field(1.0, ge=0)
     """``λ`` of Eq. 14."""
-    reblur: float = 0.0
+    reblur: float = Field(0.0, ge=0)
     """Weight of the re-blur consistency loss; 0 turns it off."""
     learn_blend: bool = False
     """Take the last candidate, a blend of all sharp neighbours, as label and starting point; else one of the two warped

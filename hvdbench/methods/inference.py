@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hvdbench.errors import FitError
 from hvdbench.networks.spec import NetworkSpec, VideoNetwork
 
 Frames = NDArray[np.uint8]
@@ -45,7 +46,7 @@ def restore_clip(
 
     Raises:
         ValueError: the frames have another shape or type, or the window is too short for the network or overlap.
-        FloatingPointError: the network gave a value that is not finite.
+        FitError: the network gave a value that is not finite.
     """
     if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or frames.size == 0:
         raise ValueError(f"frames must be a non-empty (T, H, W, 3) uint8, not {frames.shape} {frames.dtype}")
@@ -138,7 +139,7 @@ def _from_network(clip: Tensor, spec: NetworkSpec) -> Frames:
     """Turn (1, T, 3, H, W) in the order and range of the spec into (T, H, W, 3) uint8 RGB, rounded half up."""
     low, high = spec.value_range
     if not torch.isfinite(clip).all():
-        raise FloatingPointError("the network gave values that are not finite: its weights are damaged or it diverged")
+        raise FitError("the network gave values that are not finite: its weights are damaged or it diverged")
     if spec.channel_order == "bgr":
         clip = clip.flip(2)
     levels = ((clip.float() - low) / (high - low)).clamp(0, 1) * 255

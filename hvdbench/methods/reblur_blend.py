@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from hvdbench.engine import thread_map
 from hvdbench.flow import Preset
@@ -21,9 +22,9 @@ class ReblurBlendSettings(Settings):
 
     flow: Preset = "medium"
     """OpenCV DIS preset."""
-    mask_scale: float = 0.5
+    mask_scale: float = Field(0.5, gt=0)
     """``s`` of Eq. 5, per px."""
-    correction_steps: int = 4
+    correction_steps: int = Field(4, ge=0)
     """On frames whose blur the flow explains; 0 leaves the blend as it is."""
 
 

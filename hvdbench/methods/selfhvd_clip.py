@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from hvdbench.engine import thread_map
 from hvdbench.errors import FitError
@@ -32,13 +33,13 @@ class SelfHvdClipSettings(Settings):
 
     flow: Preset = "medium"
     """OpenCV DIS preset, on the blurry input."""
-    mask_scale: float = 0.5
+    mask_scale: float = Field(0.5, gt=0)
     """``s`` of Eq. 5, per px."""
     fit: FusionFitSettings = FusionFitSettings()
     """Steps, rates and weights of the fit."""
     reblur_candidate: bool = False
     """Hand the network the re-blur blend as one more candidate."""
-    correction_steps: int = 0
+    correction_steps: int = Field(0, ge=0)
     """Correction steps after the network, on frames whose blur the flow explains."""
     pass_through: bool = True
     """Leave selected frames as they are where their motion confirms that they are sharp."""

@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor, nn
 
 from hvdbench.catalog import resolve
 from hvdbench.engine import thread_map
-from hvdbench.errors import FitError
+from hvdbench.errors import FitError, RecipeError
 from hvdbench.flow import Preset
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
@@ -35,22 +36,22 @@ class SelfHvdDatasetSettings(Settings):
     """A video network of the catalogue, or an import string."""
     network_arguments: dict[str, Any] = {}
     """The network's constructor arguments."""
-    crop_px: int = 256
+    crop_px: int = Field(256, ge=8)
     """Side of the random crops."""
-    clip_frames: int = 10
+    clip_frames: int = Field(10, ge=2)
     """Consecutive frames in a training window."""
-    batch: int = 1
-    stage1_steps: int = 100_000
-    stage2_steps: int = 100_000
-    learning_rate: float = 1e-4
-    final_learning_rate: float = 1e-7
-    distortion_threshold: float = 0.5
+    batch: int = Field(1, ge=1)
+    stage1_steps: int = Field(100_000, ge=0)
+    stage2_steps: int = Field(100_000, ge=0)
+    learning_rate: float = Field(1e-4, gt=0)
+    final_learning_rate: float = Field(1e-7, ge=0)
+    distortion_threshold: float = Field(0.5, ge=0, le=1)
     """``τ`` of Eq. 8."""
-    spatial_consistency: float = 1.0
+    spatial_consistency: float = Field(1.0, ge=0)
     """``λ`` of Eq. 14."""
     flow: Preset = "medium"
     """OpenCV DIS preset of the alignment, on the blurry input."""
-    mask_scale: float = 0.5
+    mask_scale: float = Field(0.5, gt=0)
     """``s`` of Eq. 5, per px."""
     zero_flow_start: bool = False
     """Let an untrained SPyNet start at zero flow; for fits without its pre-trained weights."""
@@ -135,7 +136,12 @@ class SelfHvdDataset:
         """Build the network, its initial weights drawn from ``seed``."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network: nn.Module = resolve("network", self.settings.network)(**self.settings.network_arguments)
+            network_class = resolve("network", self.settings.network)
+            try:
+                network: nn.Module = network_class(**self.settings.network_arguments)
+            except (TypeError, ValueError) as error:
+                given = ", ".join(f"{key} = {value}" for key, value in self.settings.network_arguments.items())
+                raise RecipeError(f"network '{self.settings.network}' does not take {given}: {error}") from error
         if self.settings.zero_flow_start and hasattr(network, "spynet"):
             network.spynet.start_at_zero_flow()  # type: ignore[union-attr, operator]
         return network

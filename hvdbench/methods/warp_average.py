@@ -6,6 +6,7 @@ What cannot beat this on a clip has learned nothing from it.
 from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from hvdbench.engine import thread_map
 from hvdbench.flow import Preset
@@ -21,7 +22,7 @@ class WarpAverageSettings(Settings):
 
     flow: Preset = "medium"
     """OpenCV DIS preset."""
-    mask_scale: float = 0.5
+    mask_scale: float = Field(0.5, gt=0)
     """``s`` of Eq. 5, per px."""
 
 
