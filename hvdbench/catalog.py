@@ -18,6 +18,21 @@ SOURCES: Mapping[str, str] = {
 }
 TRAJECTORY_FORMATS: Mapping[str, str] = {
     "monst3r": "hvdbench.camera.monst3r:read_monst3r",
+    "tum": "hvdbench.camera.tum:read_tum",
+    "kitti": "hvdbench.camera.kitti:read_kitti",
+    "euroc": "hvdbench.camera.euroc:read_euroc",
+    "colmap": "hvdbench.camera.colmap:read_colmap",
+    "re10k": "hvdbench.camera.re10k:read_re10k",
+    "arkit": "hvdbench.camera.arkit:read_arkit",
+    "shakify": "hvdbench.camera.shakify:read_shakify",
+    "gyro": "hvdbench.camera.gyro:read_gyro",
+}
+STABILISERS: Mapping[str, str] = {
+    "off": "hvdbench.camera.stabilisers:Off",
+    "lens_shift": "hvdbench.camera.stabilisers:LensShift",
+    "sensor_shift": "hvdbench.camera.stabilisers:SensorShift",
+    "module_tilt": "hvdbench.camera.stabilisers:ModuleTilt",
+    "eis": "hvdbench.camera.stabilisers:Eis",
 }
 LABELLERS: Mapping[str, str] = {
     "paper": "hvdbench.labels.sharpness:label_paper",
@@ -45,6 +60,7 @@ METRICS: Mapping[str, str] = {
 _KINDS: Mapping[str, Mapping[str, str]] = {
     "source": SOURCES,
     "trajectory format": TRAJECTORY_FORMATS,
+    "stabiliser": STABILISERS,
     "labeller": LABELLERS,
     "network": NETWORKS,
     "scheme": SCHEMES,

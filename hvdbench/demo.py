@@ -12,11 +12,12 @@ from hvdbench.engine import Engine
 from hvdbench.errors import DatasetError
 from hvdbench.fallback import Fallback
 from hvdbench.frames import Frames, read_clip
+from hvdbench.making import ClipLabels, SynthRequest, accuracy_rows, label, synth
 from hvdbench.methods.recipe import load_method
 from hvdbench.methods.restoration import Progress, silent
 from hvdbench.report import ClipView, board_page
 from hvdbench.runs import Run, do_jobs, plan_run, versions
-from hvdbench.stages import ClipLabels, SynthRequest, accuracy_rows, enter, label, score, synth
+from hvdbench.scoring import enter, score
 from hvdbench.store import Dataset, Truth
 
 METHODS = ("blurry", "warp_average", "reblur_blend", "selfhvd_fusion", "selfhvd_rc_fusion")

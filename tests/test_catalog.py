@@ -7,7 +7,7 @@ import pytest
 from hvdbench import catalog
 from hvdbench.errors import UnknownNameError
 
-KINDS = ("source", "trajectory format", "labeller", "network", "scheme", "metric")
+KINDS = ("source", "trajectory format", "labeller", "network", "scheme", "metric", "stabiliser")
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in KINDS for name in catalog.names(kind)])

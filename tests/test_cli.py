@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from hvdbench import __version__, doctor, stages
+from hvdbench import __version__, doctor, making
 from hvdbench.cli import data
 from hvdbench.cli.main import cli, main
 from hvdbench.doctor import Finding
@@ -19,7 +19,8 @@ from hvdbench.errors import DatasetError
 from hvdbench.fallback import Fallback
 from hvdbench.frames import read_clip
 from hvdbench.labels.sharpness import SharpLabels, write_labels
-from hvdbench.stages import SynthRequest, evaluate, synth
+from hvdbench.making import SynthRequest, synth
+from hvdbench.scoring import evaluate
 from hvdbench.store import Dataset
 
 COMMANDS = sorted(cli.commands)
@@ -140,7 +141,7 @@ def test_what_a_user_can_mend_is_code_1_and_one_sentence(run, arguments, words):
 
 
 def test_a_mistyped_source_is_an_error_not_a_fallback(run, monkeypatch):
-    monkeypatch.setattr(stages, "synthesise", lambda *_, **__: pytest.fail("went on"))
+    monkeypatch.setattr(making, "synthesise", lambda *_, **__: pytest.fail("went on"))
     answer = run("synth", "--src", "sampel")
     assert answer.code == 1
     assert "no source named 'sampel'; did you mean 'sample'?" in answer.err

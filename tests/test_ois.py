@@ -95,6 +95,16 @@ def test_a_clamped_integrator_leaves_a_play_operator(swing_deg: float) -> None:
     assert still_share == pytest.approx(np.arccos(1 - 2 * stroke_deg / swing_deg) / np.pi, abs=0.01)
 
 
+def test_after_a_reversal_the_residual_rests_for_twice_the_stroke() -> None:
+    # 25 deg/s and 0.7 deg: 56 ms in which a frame can be sharp.
+    clamped = PERFECT.model_copy(update={"stroke_deg": 0.7})
+    omega = np.full((2000, 1), np.radians(25.0))
+    omega[1000:] *= -1
+    residual = angle_of(omega) - simulate_ois(omega, RATE_HZ, clamped)
+    resting = np.abs(np.diff(residual[1000:, 0])) < 1e-9
+    assert resting.sum() / RATE_HZ == pytest.approx(2 * 0.7 / 25.0, abs=1.5 / RATE_HZ)
+
+
 def test_the_lens_stays_within_its_stroke() -> None:
     omega = np.radians(np.random.default_rng(1).normal(0, 400, (4000, 2)))
     assert np.degrees(np.abs(simulate_ois(omega, RATE_HZ, OisSettings(stroke_deg=0.5)))).max() <= 0.5 + 1e-12

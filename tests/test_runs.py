@@ -15,10 +15,10 @@ from hvdbench.errors import DatasetError, RecipeError, WeightsError
 from hvdbench.fallback import Fallback
 from hvdbench.frames import read_clip
 from hvdbench.labels.sharpness import label_paper, select_sharp, write_labels
+from hvdbench.making import SynthRequest, synth
 from hvdbench.methods.blurry import Blurry
 from hvdbench.methods.recipe import load_method, load_trained
 from hvdbench.runs import Run, do_jobs, file_sha256, labels_of, plan_run, run_folder
-from hvdbench.stages import SynthRequest, synth
 from hvdbench.store import TRUTH_FOLDERS, Dataset
 from hvdbench.training import train_method
 from hvdbench.weights import load_checkpoint

@@ -83,7 +83,7 @@ def test_the_same_clips_give_the_same_bytes_in_any_order(tmp_path):
 
 def test_a_killed_run_goes_on_where_it_was(folder):
     add_clip(open_writer(folder), "a")
-    half = folder / "train" / ".partial-b"
+    half = folder / "train" / ".partial-99999999-b"  # no process has that number
     (half / "blur").mkdir(parents=True)
     writer = open_writer(folder)
     assert writer.has("train", "a")

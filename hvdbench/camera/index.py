@@ -1,9 +1,10 @@
 """The sets of camera paths that are at hand: ``trajectories/index.toml``.
 
-A set is a table ``[name]`` with ``origin``, ``format``, ``fps``, ``folder``, ``licence``, ``source`` and ``note``; its
-paths are the files (or folders) one level below ``folder`` that the format's reader takes.
+A set is a table ``[name]`` with the keys of :class:`TrajectorySet`; its paths are those that ``paths`` lists, else the
+files (or folders) one level below ``folder`` that the format's reader takes.
 """
 
+import inspect
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,9 +12,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from hvdbench.camera.breaks import find_gaps, split_at_gaps
 from hvdbench.camera.monst3r import PATH_FILE
+from hvdbench.camera.rows import looks_like, read_lines
 from hvdbench.camera.trajectory import Origin, Trajectory
-from hvdbench.catalog import resolve, unknown
+from hvdbench.catalog import names, resolve, unknown
 from hvdbench.errors import TrajectoryError, UnknownNameError
 from hvdbench.paths import home_folder
 from hvdbench.recipe import Settings, check
@@ -28,8 +31,8 @@ class TrajectorySet(Settings):
     """``simulated``, ``measured``, or ``monst3r`` for paths that MonST3R estimated."""
     format: str = "monst3r"
     """A trajectory format of the catalogue."""
-    fps: float = Field(gt=0)
-    """Rows per second."""
+    fps: float | None = Field(default=None, gt=0)
+    """Rows per second; may be left out where the files have times of their own."""
     folder: str
     """Relative to ``index.toml``."""
     licence: str
@@ -37,6 +40,12 @@ class TrajectorySet(Settings):
     note: str = ""
     metric: bool = False
     """Whether positions are in metres."""
+    paths: tuple[str, ...] = ()
+    """The paths, relative to ``folder``; empty: ``*/pred_traj.txt``, else ``*.txt``, ``*.csv`` and ``*.gcsv``."""
+    orientation: str = ""
+    """Of a gyroscope: see :func:`hvdbench.camera.gyro.read_gyro`."""
+    force: bool = False
+    """Read files although they look like another format."""
 
 
 def read_index(root: Path | None = None) -> Mapping[str, TrajectorySet]:
@@ -61,19 +70,27 @@ def read_index(root: Path | None = None) -> Mapping[str, TrajectorySet]:
 
 
 def load_sets(name: str, *, root: Path | None = None) -> list[Trajectory]:
-    """Load the paths of a set, or of every set that MonST3R estimated where ``name`` is ``monst3r``.
+    """Load the paths of a set, or of every set that MonST3R estimated where ``name`` is ``monst3r``, ready for use.
 
     Args:
         name: a set's name, or ``monst3r``.
         root: the folder ``trajectories``; None: this installation's.
 
     Returns:
-        The paths sorted by set and file, each named ``<set>/<file>``; empty where no MonST3R set is there.
+        The paths sorted by set and file, each named ``<set>/<file>``, one with gaps split there; empty where no
+        MonST3R set is there.
 
     Raises:
         UnknownNameError: no set has the name.
-        TrajectoryError: a set's folder is missing or empty, or one of its paths cannot be read.
+        TrajectoryError: a set's folder is missing or empty, or one of its paths cannot be read or has gaps and no
+            stretch long enough between them.
     """
+    paths = read_sets(name, root=root)
+    return [part for path in paths for part in (split_at_gaps(path) if find_gaps(path) else [path])]
+
+
+def read_sets(name: str, *, root: Path | None = None) -> list[Trajectory]:
+    """Read the paths of a set as :func:`load_sets` does, but each whole, whatever it is fit for."""
     root = root or home_folder("trajectories")
     index = read_index(root)
     if name == MONST3R:
@@ -82,18 +99,94 @@ def load_sets(name: str, *, root: Path | None = None) -> list[Trajectory]:
         chosen = [name]
     else:
         raise UnknownNameError(unknown("trajectory set", name, [*index, MONST3R]))
-    return [path for key in chosen for path in _load_set(key, index[key], root)]
+    return [path for key in chosen for path in _read_set(key, index[key], root)]
 
 
-def _load_set(name: str, entry: TrajectorySet, root: Path) -> list[Trajectory]:
+def read_path(
+    file: Path, *, format_name: str, fps: float | None = None, orientation: str = "", force: bool = False
+) -> Trajectory:
+    """Read one path.
+
+    Args:
+        file: what the format's reader takes.
+        format_name: a trajectory format of the catalogue, or an import string.
+        fps: rows per second, where the file holds no times.
+        orientation: of a gyroscope.
+        force: read a file that looks like another format.
+
+    Raises:
+        UnknownNameError: no such format.
+        TrajectoryError: the file cannot be read, the format needs ``fps``, or it has no such option.
+    """
+    reader = resolve("trajectory format", format_name)
+    taken = inspect.signature(reader).parameters
+    given = {"fps": fps, "orientation": orientation or None, "force": force or None}
+    options = {key: value for key, value in given.items() if value is not None}
+    foreign = [key for key in options if key not in taken]
+    if foreign:
+        raise TrajectoryError(f"{file}: format '{format_name}' has no option '{foreign[0]}': leave it out")
+    if fps is None and "fps" in taken and taken["fps"].default is inspect.Parameter.empty:
+        raise TrajectoryError(
+            f"{file}: format '{format_name}' holds no times: say how many rows it has a second (--fps)"
+        )
+    path: Trajectory = reader(file, **options)
+    return path
+
+
+def path_files(name: str, entry: TrajectorySet, root: Path) -> list[Path]:
+    """List the files of a set.
+
+    Raises:
+        TrajectoryError: the set lists none and its folder holds none.
+    """
     folder = root / entry.folder
-    reader = resolve("trajectory format", entry.format)
-    files = sorted(folder.glob(f"*/{PATH_FILE}")) or sorted(folder.glob("*.txt"))
+    if entry.paths:
+        return [folder / path for path in entry.paths]
+    loose = sorted(file for ending in ("*.txt", "*.csv", "*.gcsv") for file in folder.glob(ending))
+    files = sorted(folder.glob(f"*/{PATH_FILE}")) or loose
     if not files:
         raise TrajectoryError(f"trajectory set '{name}' names {folder}, which holds no <path>/{PATH_FILE} and no *.txt")
+    return files
+
+
+def _read_set(name: str, entry: TrajectorySet, root: Path) -> list[Trajectory]:
     paths: list[Trajectory] = []
-    for file in files:
-        label = file.parent.name if file.name == PATH_FILE else file.stem
-        path = reader(file, fps=entry.fps)
+    for file in path_files(name, entry, root):
+        label = file.parent.name if file.parent != root / entry.folder else file.stem
+        path = read_path(
+            file, format_name=entry.format, fps=entry.fps, orientation=entry.orientation, force=entry.force
+        )
         paths.append(replace(path, name=f"{name}/{label}", origin=entry.origin, scale_m=entry.metric))
     return paths
+
+
+def read_target(
+    target: str, *, format_name: str | None = None, fps: float | None = None, orientation: str = "", force: bool = False
+) -> tuple[list[str], list[Trajectory]]:
+    """Read what a person names: a set, one path of a set (``SET/PATH``), or a file.
+
+    Returns:
+        Lines that say whose the paths are (none for a file), and the paths, each whole.
+
+    Raises:
+        UnknownNameError: neither a set nor a file.
+        TrajectoryError: no such path in the set, a file without its format, or one that cannot be read.
+    """
+    name, _, label = target.partition("/")
+    index = read_index()
+    if name in index or (target == MONST3R and format_name is None):
+        paths = [path for path in read_sets(name) if not label or path.name == target]
+        if not paths:
+            raise TrajectoryError(
+                f"no path '{target}' (known: {', '.join(path.name for path in read_sets(name)) or 'none'})"
+            )
+        entry = index.get(name)
+        return ([] if entry is None else [f"{name}: {entry.origin}; {entry.source}; licence: {entry.licence}"]), paths
+    file = Path(target)
+    if not file.exists():
+        raise UnknownNameError(unknown("trajectory set or file", target, index))
+    if format_name is None:
+        guess = looks_like(read_lines(file)) if file.is_file() else None
+        hint = f"it looks like '{guess}'" if guess else f"one of {', '.join(names('trajectory format'))}"
+        raise TrajectoryError(f"{file}: say its format with --format ({hint})")
+    return [], [read_path(file, format_name=format_name, fps=fps, orientation=orientation, force=force)]

@@ -1,13 +1,16 @@
 """What reaches the sensor: a camera path and a hand, stabilised, as small motion about a slow reference view."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from hvdbench.camera.hand import HandPreset, hand_motion, integrate
 from hvdbench.camera.ois import OisSettings, simulate_ois
+from hvdbench.camera.stabilisers import RecordedController, read_log, stabiliser_of
 from hvdbench.camera.trajectory import Array, Trajectory, lowpass
 
 BURN_IN_S = 3.0  # the lens starts centred; its leak forgets that in about 1.1 s
@@ -23,10 +26,13 @@ class CameraPath:
 
     Args:
         t_s: (S,) times, 0 at the clip's start.
-        rotation_vector_wc: (S, 3) rad, camera-to-world.
+        rotation_vector_wc: (S, 3) rad, camera-to-world, of the hand: what the phone's body does.
         position_w_m: (S, 3).
-        lens_rad: (S, 2) the angle about x and about y that the lens makes up for.
+        lens_rad: (S, 2) the angle about x and about y that the lens, sensor or module makes up for.
         focal_px: of the output frame.
+        kind: of the stabiliser.
+        smooth_rotation_vector_wc: (S, 3) rad, the path that whole frames are turned onto; None: they are not.
+        frame_hz: frames a second, the first from t = 0, where frames are turned as a whole.
     """
 
     t_s: Array
@@ -34,27 +40,46 @@ class CameraPath:
     position_w_m: Array
     lens_rad: Array
     focal_px: float
+    kind: str = "lens_shift"
+    smooth_rotation_vector_wc: Array | None = None
+    frame_hz: float = 30.0
 
-    def rotation_at(self, t_s: Array) -> Array:
-        """Interpolate the rotation vector, (N, 3) rad."""
-        return _columns(t_s, self.t_s, self.rotation_vector_wc)
+    def rotation_at(self, t_s: Array, *, stabilised: bool = True) -> Array:
+        """Interpolate the rotation vector of the view, (N, 3) rad; of the hand where not ``stabilised``.
+
+        A module that tilts turns the view; a lens that shifts does not (see :meth:`lens_shift_at`). Frames that are
+        turned as a whole afterwards have, at each of their instants, the hand's turn since mid-exposure on top of the
+        smoothed path at mid-exposure.
+        """
+        hand = _columns(t_s, self.t_s, self.rotation_vector_wc)
+        if not stabilised:
+            return hand
+        if self.smooth_rotation_vector_wc is not None:
+            middle = (np.floor(t_s * self.frame_hz + 1e-9) + 0.5) / self.frame_hz
+            start = Rotation.from_rotvec(_columns(middle, self.t_s, self.rotation_vector_wc))
+            smooth = Rotation.from_rotvec(_columns(middle, self.t_s, self.smooth_rotation_vector_wc))
+            return np.asarray((Rotation.from_rotvec(hand) * start.inv() * smooth).as_rotvec())
+        stabiliser = stabiliser_of(self.kind)
+        if not stabiliser.turns_view:
+            return hand
+        lens = _columns(t_s, self.t_s, self.lens_rad)
+        return np.asarray(stabiliser.turn(Rotation.from_rotvec(hand), lens).as_rotvec())
 
     def position_at(self, t_s: Array) -> Array:
         """Interpolate the position, (N, 3) m."""
         return _columns(t_s, self.t_s, self.position_w_m)
 
     def lens_shift_at(self, t_s: Array) -> Array:
-        """Give the shift of the image by the lens, (N, 2) px: ``f·(tan θ_y, −tan θ_x)``.
-
-        A turn about y by θ moves the image by ``−f·tan θ`` in x; the lens moves it back.
-        """
-        angle = _columns(t_s, self.t_s, self.lens_rad)
-        return self.focal_px * np.stack([np.tan(angle[:, 1]), -np.tan(angle[:, 0])], axis=1)
+        """Give the shift of the image by lens or sensor, (N, 2) px; 0 for kinds that shift nothing."""
+        return stabiliser_of(self.kind).shift_px(_columns(t_s, self.t_s, self.lens_rad), self.focal_px)
 
     @property
     def residual_rad(self) -> Array:
-        """The angles that the lens leaves, (S, 3); roll is left whole."""
-        return self.rotation_vector_wc - np.pad(self.lens_rad, ((0, 0), (0, 1)))
+        """The angles that the stabiliser leaves on the axis, (S, 3); lens and sensor leave roll whole."""
+        turned = self.rotation_at(self.t_s)
+        if stabiliser_of(self.kind).turns_view:
+            return turned
+        return turned - np.pad(self.lens_rad, ((0, 0), (0, 1)))
 
 
 def _columns(t_s: Array, grid_s: Array, values: Array) -> Array:
@@ -78,9 +103,10 @@ def simulate_motion(
 ) -> CameraPath:
     """Shake a camera and stabilise it.
 
-    The hand is ``gain · lowpass(path) + what the path lacks of the preset``; the stabiliser follows its turns about x
-    and y. Then the slow part of what the lens leaves, below ``reference_hz``, is taken out (the virtual camera that
-    follows it is the reference view), so a clip stays within the scene's margin while shake and blur remain.
+    The hand is ``gain · lowpass(path) + what the path lacks of the preset``, or what a log of the stabiliser's holds;
+    the stabiliser follows its turns about x and y. Then the slow part of what the lens leaves, below ``reference_hz``,
+    is taken out (the virtual camera that follows it is the reference view), so a clip stays within the scene's margin
+    while shake and blur remain.
 
     Args:
         duration_s: of the clip; 3 s of run-in before it and 1 s after it are simulated and dropped.
@@ -102,7 +128,12 @@ def simulate_motion(
     """
     samples = int(np.ceil((BURN_IN_S + duration_s + TAIL_S) * rate_hz)) + 1
     time = np.arange(samples) / rate_hz
-    if trajectory is None:
+    replay = None
+    if ois.log is not None:
+        log = read_log(Path(ois.log))
+        replay = RecordedController(log, generator.uniform(0.0, 1.0) * max(0.0, log.duration_s - time[-1]))
+        omega, velocity = log.motion(time + replay.start_s)[0], np.zeros((samples, 3))
+    elif trajectory is None:
         omega, velocity = hand_motion(hand, samples=samples, rate_hz=rate_hz, generator=generator)
     else:
         spare_s = max(0.0, trajectory.duration_s - time[-1])
@@ -113,11 +144,23 @@ def simulate_motion(
             hand, samples=samples, rate_hz=rate_hz, generator=generator, path_omega=omega
         )
         omega, velocity = omega + more_omega, velocity + more_velocity
-    lens = simulate_ois(omega[:, :2], rate_hz, ois, generator)
+    lens = simulate_ois(omega[:, :2], rate_hz, ois, generator, controller=replay)
     rotation, position = integrate(omega, velocity, rate_hz)
     vector, offset = _about_slow_view(rotation, position, lens, rate_hz, reference_hz)
     keep = slice(int(BURN_IN_S * rate_hz), samples)
-    return CameraPath(time[keep] - time[keep.start], vector[keep], offset[keep], lens[keep], focal_px)
+    smooth = None
+    if stabiliser_of(ois.kind).smooths_frames:
+        smooth = gaussian_filter1d(vector, ois.smoothing_s * rate_hz, axis=0, mode="nearest")[keep]
+    return CameraPath(
+        time[keep] - time[keep.start],
+        vector[keep],
+        offset[keep],
+        lens[keep],
+        focal_px,
+        kind=ois.kind,
+        smooth_rotation_vector_wc=smooth,
+        frame_hz=ois.frame_hz,
+    )
 
 
 def _metric_scale(trajectory: Trajectory, velocity: Array, depth_m: float | None, speed_m_s: float) -> float:

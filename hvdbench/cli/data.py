@@ -34,8 +34,8 @@ def synth(
     """
     from hvdbench.engine import parse_engine
     from hvdbench.fallback import Fallback
-    from hvdbench.stages import SynthRequest
-    from hvdbench.stages import synth as make
+    from hvdbench.making import SynthRequest
+    from hvdbench.making import synth as make
 
     request = SynthRequest(recipe=recipe, source=source, trajectories=trajectories, root=root, out=out)
     with showing() as progress:
@@ -53,8 +53,8 @@ def synth(
 @click.argument("dataset", type=options.FOLDER)
 def label(dataset: Path) -> None:
     """Find the sharp frames of every clip by the paper's rule; say how well that agrees with the oracle."""
-    from hvdbench.stages import accuracy_rows
-    from hvdbench.stages import label as label_dataset
+    from hvdbench.making import accuracy_rows
+    from hvdbench.making import label as label_dataset
     from hvdbench.store import Dataset
 
     with showing() as progress:

@@ -9,8 +9,17 @@ from hvdbench import __version__
 from hvdbench.cli.boards import leaderboard
 from hvdbench.cli.data import label, pair, synth, verify
 from hvdbench.cli.methods import evaluate, train
+from hvdbench.cli.ois import ois
 from hvdbench.cli.start import deblur, demo, doctor
+from hvdbench.cli.traj import traj
 from hvdbench.errors import HvdbenchError
+
+
+class _Sentence(logging.Formatter):
+    """Words a record as ``Warning: …``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{record.levelname.capitalize()}: {super().format(record)}"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -24,19 +33,22 @@ def cli(verbose: bool, quiet: bool) -> None:
     'hvdbench deblur clip.mp4 -o restored.mp4'.
     """
     level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
-    logging.addLevelName(logging.WARNING, "Warning")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Sentence())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("hvdbench").setLevel(level)
 
 
 for command in (demo, deblur, synth, pair, label, train, evaluate, leaderboard, verify, doctor):
     cli.add_command(command)
+cli.add_command(ois)
+cli.add_command(traj)
 
 
 def main() -> None:
     """Run the command line: exit code 0 done, 1 an error that a user can mend, 2 usage, 130 stopped."""
     try:
-        cli(standalone_mode=False)
+        cli(prog_name="hvdbench", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -44,6 +56,10 @@ def main() -> None:
         sys.exit(stop.exit_code)
     except HvdbenchError as error:
         click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"Error: {place}{error.strerror or error}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped. What was finished is kept; the same command goes on from there.", err=True)

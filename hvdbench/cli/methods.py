@@ -33,7 +33,7 @@ def train(
     """
     from hvdbench.engine import parse_engine
     from hvdbench.fallback import Fallback
-    from hvdbench.stages import train as train_on
+    from hvdbench.scoring import train as train_on
 
     with showing() as progress:
         weights = train_on(
@@ -82,8 +82,8 @@ def evaluate(
     from hvdbench.engine import parse_engine
     from hvdbench.fallback import Fallback
     from hvdbench.leaderboard import read_board, settings_of
-    from hvdbench.stages import evaluate as score
-    from hvdbench.stages import find_dataset
+    from hvdbench.making import find_dataset
+    from hvdbench.scoring import evaluate as score
 
     fallback, workers = Fallback.from_environment(strict), parse_engine(engine)
     with showing() as progress:

@@ -27,9 +27,9 @@ def free_path_gain(sharp: Image, blurry: Image, mask: Image, motion: Flow, tau: 
     """Give the masked squared error of the best free path over that of the best even one, in (0, 1].
 
     The free path of a pixel is ``g tau s u + a s + c (s² - mean s²)``, s in [-0.5, 0.5], with one gain g, one line a
-    and one bend c (px) for the whole frame; the even path has the gain alone, within 0.7 to 1.4, so that an
-    exposure share a little off does not count. Both are fitted by damped Gauss-Newton steps. Near 1 the flow tells the blur; far below it the
-    camera moved otherwise inside the exposure.
+    and one bend c (px) for the whole frame; the even path has the gain alone, within 0.7 to 1.4, so that an exposure
+    share a little off does not count. Both are fitted by damped Gauss-Newton steps. Near 1 the flow tells the blur; far
+    below it the camera moved otherwise inside the exposure.
 
     Args:
         sharp: gray picture warped onto the frame, float32 (H, W).

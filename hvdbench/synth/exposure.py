@@ -36,7 +36,8 @@ class View:
         """Map each layer's texture to the frame at N times, its own offset included: (N, 3, 3) a layer."""
         lens = self.path.lens_shift_at(t_s) if stabilised else np.zeros((len(t_s), 2))
         offsets = self.offsets(layers, t_s)
-        return self._map(layers, self.path.rotation_at(t_s), self.path.position_at(t_s), lens, offsets)
+        rotation = self.path.rotation_at(t_s, stabilised=stabilised)
+        return self._map(layers, rotation, self.path.position_at(t_s), lens, offsets)
 
     def centroid_homographies(self, layers: Sequence[Layer], t_s: Array) -> list[Array]:
         """Map each layer's texture under the mean rotation vector, position, lens shift and offset over N times."""

@@ -84,6 +84,10 @@ class DatasetSettings(Settings):
             bounds = getattr(self, name)
             if bounds is not None and bounds[0] > bounds[1]:
                 raise ValueError(f"{name} must rise, found {bounds[0]} before {bounds[1]}")
+        if self.ois.kind == "eis" and (self.ois.frame_hz != self.fps or self.exposure_share[1] >= 1):
+            raise ValueError(
+                f"ois.kind 'eis' turns whole frames: ois.frame_hz must be fps ({self.fps:g}) and exposure_share below 1"
+            )
         if not self.hand:
             raise ValueError("hand names no preset")
         if self.size is not None and min(self.size) < 16:

@@ -13,9 +13,10 @@ from hvdbench.engine import Engine
 from hvdbench.errors import DatasetError, InputError, StrictError, UnknownNameError, WeightsError
 from hvdbench.fallback import Fallback
 from hvdbench.leaderboard import read_board
+from hvdbench.making import SynthRequest, accuracy_rows, find_dataset, label, synth
 from hvdbench.paths import home_folder
 from hvdbench.runs import file_sha256
-from hvdbench.stages import SynthRequest, accuracy_rows, evaluate, find_dataset, label, synth, train
+from hvdbench.scoring import evaluate, train
 from hvdbench.store import Dataset
 
 ONE = Engine(1)

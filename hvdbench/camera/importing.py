@@ -1,0 +1,250 @@
+"""Adding a set of camera paths: the files copied below ``trajectories/``, and a table in its ``index.toml``."""
+
+import json
+import os
+import re
+import shutil
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hvdbench.atomic import atomic_folder, atomic_write_text
+from hvdbench.camera.breaks import split_at_gaps
+from hvdbench.camera.colmap import CAMERAS_FILE
+from hvdbench.camera.euroc import SENSOR_FILE
+from hvdbench.camera.index import MONST3R, TrajectorySet, read_index, read_path
+from hvdbench.camera.kitti import times_file
+from hvdbench.camera.monst3r import INTRINSICS_FILE, PATH_FILE
+from hvdbench.camera.quality import PathQuality, assess
+from hvdbench.camera.trajectory import Origin
+from hvdbench.errors import TrajectoryError
+from hvdbench.paths import home_folder
+from hvdbench.recipe import check
+
+INDEX_FILE = "index.toml"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_ENDINGS = (".txt", ".csv", ".gcsv")
+_DEPTH_MAPS = 8
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """A set to add, and whose it is.
+
+    Args:
+        inputs: files, or folders of files; for MonST3R its output folders, or a folder of them.
+        name: of the set.
+        format_name: a trajectory format of the catalogue.
+        licence: whose the paths are and what may be done with them.
+        source: what they were measured on or estimated from.
+        fps: rows per second, where the files hold no times.
+        note: anything else.
+        origin: None: ``monst3r`` for that format, ``measured`` for any other.
+        metric: whether positions are in metres; None: what the format says.
+        orientation: of a gyroscope.
+        force: read files that look like another format.
+    """
+
+    inputs: tuple[Path, ...]
+    name: str
+    format_name: str
+    licence: str
+    source: str
+    fps: float | None = None
+    note: str = ""
+    origin: Origin | None = None
+    metric: bool | None = None
+    orientation: str = ""
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class ImportedSet:
+    """A set that was added: its folder, and a report on each path."""
+
+    folder: Path
+    qualities: tuple[PathQuality, ...]
+
+
+def import_set(request: ImportRequest, *, into: Path | None = None) -> ImportedSet:
+    """Read every path, copy the files (each path in a folder of its own) and enter the set in ``index.toml``.
+
+    Nothing is written unless all can be read and used; a set that is there is never replaced. A folder without sets
+    begins as a copy of the one in use, so that the shipped set stays at hand.
+
+    Args:
+        request: what to add.
+        into: the folder ``trajectories``; None: that of ``HVDBENCH_HOME``, else of the checkout.
+
+    Raises:
+        TrajectoryError: a path cannot be read or used, two paths have one name, the set is there already, or there is
+            no folder of the user's own to add to.
+    """
+    if not _NAME.fullmatch(request.name) or request.name == MONST3R:
+        raise TrajectoryError(
+            f"'{request.name}' cannot name a set: use letters, digits, '-' and '_', and not '{MONST3R}', which means "
+            "all of MonST3R's"
+        )
+    root = _root(into)
+    _refuse_existing(request.name, root)
+    files = find_files(request.inputs, request.format_name)
+    labels = [_label(file) for file in files]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise TrajectoryError(f"two paths would be named '{request.name}/{twice[0]}': rename one, or import them apart")
+    entry, qualities = _read_all(request, files, labels)
+    _prepare(root)
+    folder = root / request.name
+    with atomic_folder(folder) as temporary:
+        for file, label in zip(files, labels, strict=True):
+            _copy(file, temporary / label, request.format_name)
+    try:
+        _enter(request.name, entry, root / INDEX_FILE)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return ImportedSet(folder, tuple(qualities))
+
+
+def find_files(inputs: Sequence[Path], format_name: str) -> list[Path]:
+    """List the path files that inputs mean.
+
+    A folder means MonST3R's ``pred_traj.txt`` in it or one level below, COLMAP's ``images.txt``, or every ``.txt``,
+    ``.csv`` and ``.gcsv`` in it but KITTI's times.
+
+    Raises:
+        TrajectoryError: an input that is not there, or a folder without such files.
+    """
+    files: list[Path] = []
+    for path in inputs:
+        if not path.exists():
+            raise TrajectoryError(f"{path} is not there")
+        found = _in_folder(path.resolve(), format_name) if path.is_dir() else [path.absolute()]
+        if not found:
+            raise TrajectoryError(f"{path} holds no file of format '{format_name}'")
+        files += found
+    return files
+
+
+def _in_folder(folder: Path, format_name: str) -> list[Path]:
+    fixed = {MONST3R: PATH_FILE, "colmap": "images.txt"}.get(format_name)
+    if fixed:
+        here = folder / fixed
+        return [here] if here.is_file() else sorted(folder.glob(f"*/{fixed}"))
+    files = sorted(file for file in folder.iterdir() if file.suffix in _ENDINGS and file.is_file())
+    times = {times_file(file) for file in files} if format_name == "kitti" else set()
+    return [file for file in files if file not in times]
+
+
+def _label(file: Path) -> str:
+    return file.parent.name if file.name in {PATH_FILE, "images.txt"} else file.stem
+
+
+def _read_all(
+    request: ImportRequest, files: Sequence[Path], labels: Sequence[str]
+) -> tuple[TrajectorySet, list[PathQuality]]:
+    metric = request.metric
+    qualities: list[PathQuality] = []
+    for file, label in zip(files, labels, strict=True):
+        path = read_path(
+            file,
+            format_name=request.format_name,
+            fps=request.fps,
+            orientation=request.orientation,
+            force=request.force,
+        )
+        split_at_gaps(path)
+        metric = path.scale_m if metric is None else metric
+        qualities.append(assess(replace(path, name=f"{request.name}/{label}", scale_m=metric)))
+    named = [_stored_name(file, request.format_name) for file in files]
+    values = {
+        "origin": request.origin or (MONST3R if request.format_name == MONST3R else "measured"),
+        "format": request.format_name,
+        "fps": request.fps,
+        "folder": request.name,
+        "metric": bool(metric),
+        "licence": request.licence,
+        "source": request.source,
+        "note": request.note,
+        "paths": [f"{label}/{name}" for label, name in zip(labels, named, strict=True)],
+        "orientation": request.orientation,
+        "force": request.force,
+    }
+    return check(f"set '{request.name}'", values, TrajectorySet), qualities
+
+
+def _stored_name(file: Path, format_name: str) -> str:
+    return PATH_FILE if format_name == MONST3R else file.name
+
+
+def _root(into: Path | None) -> Path:
+    current = home_folder("trajectories")
+    if into is not None:
+        return into.resolve()
+    home = os.environ.get("HVDBENCH_HOME")
+    if home:
+        return Path(home).resolve() / "trajectories"
+    if (current.parent / "__init__.py").is_file():
+        raise TrajectoryError(
+            f"the sets in {current} belong to the installation and go when it is updated: make a folder of your own, "
+            "name it in HVDBENCH_HOME, and import again"
+        )
+    return current
+
+
+def _refuse_existing(name: str, root: Path) -> None:
+    if (root / INDEX_FILE).is_file() and name in read_index(root):
+        raise TrajectoryError(f"{root / INDEX_FILE} has a set '{name}' already: choose another name")
+    if (root / name).exists():
+        raise TrajectoryError(
+            f"{root / name} is there already, but no set in {INDEX_FILE}: move it, or choose another name"
+        )
+    if root.is_dir() and not (root / INDEX_FILE).is_file() and any(root.iterdir()):
+        raise TrajectoryError(f"{root} holds no {INDEX_FILE} but other things: name a new or empty folder")
+
+
+def _prepare(root: Path) -> None:
+    """Let a folder without sets begin as a copy of the one in use."""
+    if (root / INDEX_FILE).is_file():
+        return
+    current = home_folder("trajectories")
+    with atomic_folder(root) as temporary:
+        shutil.copytree(
+            current,
+            temporary,
+            dirs_exist_ok=True,
+            copy_function=shutil.copyfile,
+            ignore=shutil.ignore_patterns(".*", "__pycache__", "*.py"),
+        )
+
+
+def _copy(file: Path, folder: Path, format_name: str) -> None:
+    folder.mkdir()
+    shutil.copyfile(file, folder / _stored_name(file, format_name))
+    for companion in _companions(file, format_name):
+        shutil.copyfile(companion, folder / companion.name)
+
+
+def _companions(file: Path, format_name: str) -> list[Path]:
+    """List what the format's reader looks for beside a path; of depth maps, those that it would sample."""
+    if format_name == MONST3R:
+        maps = sorted(file.parent.glob("frame_*.npy"))
+        beside = [file.with_name(INTRINSICS_FILE), *maps[:: max(1, len(maps) // _DEPTH_MAPS)]]
+    else:
+        names = {"euroc": SENSOR_FILE, "colmap": CAMERAS_FILE}
+        times = times_file(file) if format_name == "kitti" else None
+        beside = [file.with_name(names[format_name])] if format_name in names else [times] if times else []
+    return [companion for companion in beside if companion.is_file()]
+
+
+def _enter(name: str, entry: TrajectorySet, index: Path) -> None:
+    """Add a table at the end of ``index.toml``; what stands there, comments too, stays as it is."""
+    values = entry.model_dump(mode="json", exclude_defaults=True) | {"format": entry.format}
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+    text = index.read_text(encoding="utf-8").rstrip("\n") + "\n\n" + "\n".join([f"[{name}]", *lines]) + "\n"
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TrajectoryError(f"{index}: the set '{name}' cannot be written as TOML: {error}") from error
+    atomic_write_text(index, text)

@@ -1,0 +1,94 @@
+"""Commands that import camera paths and look at them."""
+
+from pathlib import Path
+
+import click
+
+from hvdbench import catalog
+from hvdbench.cli import options
+
+_format = click.option(
+    "--format",
+    "format_name",
+    help=f"The file's format: {', '.join(catalog.names('trajectory format'))}, or an import string.",
+)
+_fps = click.option(
+    "--fps", type=click.FloatRange(min=0, min_open=True), help="Rows a second, where a file has no times."
+)
+_orientation = click.option("--orientation", default="", help="A gyroscope's axes as the device's x, y, z, e.g. yXZ.")
+_force = click.option("--force", is_flag=True, help="Read a file although it looks like another format.")
+
+
+@click.group()
+def traj() -> None:
+    """Import camera paths and look at them. docs/camera-paths.md describes the formats."""
+
+
+@traj.command("import")
+@click.argument("inputs", nargs=-1, required=True, metavar="FILE|FOLDER…", type=options.FILE)
+@click.option("--format", "format_name", required=True, help=f"One of {', '.join(catalog.names('trajectory format'))}.")
+@_fps
+@click.option("--name", required=True, help="The set's name, for --traj.")
+@click.option("--licence", required=True, help="Whose the paths are, and under which licence.")
+@click.option("--source", required=True, help="What they were measured on or estimated from.")
+@click.option("--note", default="", help="Anything else.")
+@click.option("--origin", type=click.Choice(["measured", "simulated", "monst3r"]), help="Left out: by the format.")
+@click.option("--metric/--no-metric", default=None, help="Whether positions are in metres; left out: by the format.")
+@click.option("--into", type=options.FOLDER, help="A folder of sets; left out: that of HVDBENCH_HOME or the checkout.")
+@_orientation
+@_force
+def import_(inputs: tuple[Path, ...], into: Path | None, **values: object) -> None:
+    """Copy camera paths into a set of their own, with provenance, after reading each of them."""
+    from hvdbench.camera.importing import ImportRequest, import_set
+
+    added = import_set(ImportRequest(inputs=inputs, **values), into=into)  # type: ignore[arg-type]
+    click.echo("\n".join(line for quality in added.qualities for line in quality.lines()))
+    click.echo(f"{added.folder}: {len(added.qualities)} path(s), for --traj {values['name']}")
+
+
+@traj.command("list")
+def list_() -> None:
+    """List the sets at hand."""
+    from hvdbench.camera.index import path_files, read_index
+    from hvdbench.paths import home_folder
+
+    root = home_folder("trajectories")
+    for name, entry in sorted(read_index(root).items()):
+        count = len(path_files(name, entry, root))
+        rate = f", {entry.fps:g} rows a second" if entry.fps else ""
+        click.echo(f"{name}: {entry.origin}, {count} path(s) of format {entry.format}{rate}; licence: {entry.licence}")
+
+
+@traj.command()
+@click.argument("target", metavar="SET|SET/PATH|FILE")
+@_format
+@_fps
+@_orientation
+@_force
+def show(target: str, format_name: str | None, fps: float | None, orientation: str, force: bool) -> None:
+    """Report on paths: rate, gaps, jumps, window seams, and how much they move in which band."""
+    from hvdbench.camera.index import read_target
+    from hvdbench.camera.quality import assess
+
+    heading, paths = read_target(target, format_name=format_name, fps=fps, orientation=orientation, force=force)
+    click.echo("\n".join([*heading, *(line for path in paths for line in assess(path).lines())]))
+
+
+@traj.command()
+@click.argument("target", metavar="SET|SET/PATH|FILE")
+@click.option("-o", "--output", type=options.FILE, required=True, help="The picture, .png.")
+@_format
+@_fps
+@_orientation
+@_force
+def plot(target: str, output: Path, format_name: str | None, fps: float | None, orientation: str, force: bool) -> None:
+    """Draw paths: angles, positions and the spectrum, with gaps, jumps and seams marked."""
+    from hvdbench.atomic import atomic_write_bytes
+    from hvdbench.camera.index import read_target
+    from hvdbench.camera.path_plot import draw_paths
+
+    if output.suffix.lower() != ".png":
+        raise click.BadParameter(f"{output} does not end in .png", param_hint="--output")
+    _, paths = read_target(target, format_name=format_name, fps=fps, orientation=orientation, force=force)
+    atomic_write_bytes(output, draw_paths(paths))
+    click.echo(output)
