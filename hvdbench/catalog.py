@@ -39,7 +39,15 @@ LABELLERS: Mapping[str, str] = {
 }
 NETWORKS: Mapping[str, str] = {
     "spynet": "hvdbench.networks.spynet:SPyNet",
+    "sea_raft": "hvdbench.networks.sea_raft:SeaRaft",
     "basicvsrpp": "hvdbench.networks.basicvsrpp:BasicVSRPlusPlus",
+    "estrnn": "hvdbench.networks.estrnn:ESTRNN",
+    "ifirnn": "hvdbench.networks.ifirnn:IFIRNN",
+    "rvrt": "hvdbench.networks.rvrt:RVRT",
+    "cdvd_tsp": "hvdbench.networks.cdvd_tsp:CDVDTSP",
+    "pwc_net": "hvdbench.networks.pwc_net:PWCNet",
+    "nafnet": "hvdbench.networks.nafnet:NAFNet",
+    "hypercut": "hvdbench.networks.hypercut:HyperCUT",
     "fusion": "hvdbench.networks.fusion:FusionNetwork",
 }
 SCHEMES: Mapping[str, str] = {

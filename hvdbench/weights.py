@@ -120,6 +120,10 @@ SIGNATURES: Mapping[str, tuple[str, ...]] = {
     "ifirnn": ("rnncell0.F_B.0.weight",),
     "sea_raft": ("cnet.layer1.0.conv1.weight", "fnet.layer1.0.conv1.weight"),
     "spynet": ("basic_module.0.basic_module.0.conv.weight",),
+    "cdvd_tsp": ("recons_net.inBlock.0.0.weight", "flow_net.moduleNetwork.moduleRefiner.moduleMain.0.weight"),
+    "pwc_net": ("moduleExtractor.moduleOne.0.weight", "moduleRefiner.moduleMain.0.weight"),
+    "nafnet": ("intro.weight", "ending.weight", "middle_blks.0.sca.1.weight"),
+    "hypercut": ("f_func.model.1.weight", "hyperplane.hyperplane"),
     "fusion": ("first.weight", "body.0.conv1.weight", "last.weight"),
 }
 """Keys that together tell which network a state dict belongs to."""

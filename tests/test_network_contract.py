@@ -52,9 +52,72 @@ def _fusion() -> nn.Module:
     return FusedWithNeighbours(network)
 
 
+def _sea_raft() -> nn.Module:
+    make = catalog.resolve("network", "sea_raft")
+    return WarpedByFlow(
+        make(depths=(1, 1, 1), initial_dim=8, block_dims=(8, 8, 8), dim=8, radius=1, num_blocks=1, iters=2)
+    )
+
+
+class OrderedByPairs(nn.Module):
+    """Each frame brightened by the side of the plane that the pair of it and the next one lies on."""
+
+    spec = NetworkSpec(min_size_px=33, context_frames=1)
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clip: Tensor) -> Tensor:
+        following = torch.cat((clip[:, 1:], clip[:, -1:]), dim=1).flatten(0, 1)  # (N*T, 3, H, W)
+        size = [max(side, 33) for side in clip.shape[-2:]]
+        pair = [nn.functional.interpolate(frames, size=size) for frames in (clip.flatten(0, 1), following)]
+        sides = self.network.hyperplane(self.network.encode(*pair))  # (N*T, 1)
+        return clip + torch.tanh(sides).view(*clip.shape[:2], 1, 1, 1)
+
+
+class FlowOfOneConvolution(nn.Module):
+    """Stands in for PWC-Net inside CDVD-TSP, to save time; PWC-Net has a line of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(6, 2, 3, padding=1)
+
+    def forward(self, reference: Tensor, supporting: Tensor) -> Tensor:
+        return self.conv(torch.cat((reference, supporting), dim=1))
+
+
+def _cdvd_tsp() -> nn.Module:
+    network = catalog.resolve("network", "cdvd_tsp")(n_feat=4, n_resblock=1)
+    network.flow_net["moduleNetwork"] = FlowOfOneConvolution()
+    return network
+
+
+def _nafnet() -> nn.Module:
+    network = catalog.resolve("network", "nafnet")(width=8, enc_blk_nums=(1, 1), dec_blk_nums=(1, 1))
+    for name, parameter in network.named_parameters():
+        if name.endswith((".beta", ".gamma")):  # they start at zero, which would hide the blocks
+            nn.init.normal_(parameter)
+    return network
+
+
+def _rvrt() -> nn.Module:
+    return catalog.resolve("network", "rvrt")(
+        embed_dim=12, num_heads=2, num_blocks=(1, 1, 1), deformable_groups=2, attention_heads=2
+    )
+
+
 TINY: dict[str, Callable[[], nn.Module]] = {
     "basicvsrpp": lambda: catalog.resolve("network", "basicvsrpp")(mid_channels=8, num_blocks=1),
+    "cdvd_tsp": _cdvd_tsp,
+    "estrnn": lambda: catalog.resolve("network", "estrnn")(n_features=4, n_blocks=1),
     "fusion": _fusion,
+    "hypercut": lambda: OrderedByPairs(catalog.resolve("network", "hypercut")(out_dim=8)),
+    "ifirnn": lambda: catalog.resolve("network", "ifirnn")(iterations=2),
+    "nafnet": _nafnet,
+    "pwc_net": lambda: WarpedByFlow(catalog.resolve("network", "pwc_net")()),
+    "rvrt": _rvrt,
+    "sea_raft": _sea_raft,
     "spynet": lambda: WarpedByFlow(catalog.resolve("network", "spynet")()),
 }
 

@@ -179,7 +179,8 @@ def test_a_checkpoint_that_fits_is_loaded(tmp_path):
         ("ifirnn", "ifirnn_keys.txt"),
         ("rvrt", "rvrt_gopro_keys.txt"),
         ("sea_raft", "sea_raft_spring_m_keys.txt"),
-        (None, "cdvd_tsp_keys.txt"),
+        ("cdvd_tsp", "cdvd_tsp_keys.txt"),
+        ("hypercut", "hypercut_keys.txt"),
     ],
 )
 def test_published_keys_tell_their_network(shared, name, keys_file):
@@ -191,6 +192,7 @@ def test_our_networks_have_a_signature():
     assert set(catalog.names("network")) <= SIGNATURES.keys()
     assert guess_network(SPyNet().state_dict()) == "spynet"
     assert guess_network(FusionNetwork().state_dict()) == "fusion"
+    assert guess_network(["layer1.0.conv1.weight", "fc.weight"]) is None
 
 
 def test_the_status_tells_which_weights_are_there(tmp_path, monkeypatch):

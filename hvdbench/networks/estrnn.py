@@ -1,0 +1,215 @@
+"""ESTRNN: a recurrent network of residual dense blocks with attention over neighbours (Zhong et al., ECCV 2020).
+
+The names of parameters are those of the published checkpoints, without ``module.model.``.
+"""
+
+from collections import deque
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hvdbench.networks.spec import NetworkSpec
+
+_SCALE = 4  # features live at a quarter of the picture's size
+_DENSE_LAYERS = 3
+
+
+class _DenseLayer(nn.Module):
+    """A 3x3 convolution and GELU whose result is appended to the input; (N, C, H, W) to (N, C + growth, H, W)."""
+
+    def __init__(self, in_channels: int, growth: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, growth, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat((x, F.gelu(self.conv(x))), dim=1)
+
+
+class ResidualDenseBlock(nn.Module):
+    """Three dense layers, a 1x1 convolution back to the input's width and the input itself; the shape stays."""
+
+    def __init__(self, channels: int, growth: int) -> None:
+        """Make the block; each dense layer adds ``growth`` channels."""
+        super().__init__()
+        widths = [channels + layer * growth for layer in range(_DENSE_LAYERS + 1)]
+        self.dense_layers = nn.Sequential(*(_DenseLayer(width, growth) for width in widths[:-1]))
+        self.conv1x1 = nn.Conv2d(widths[-1], channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the block."""
+        return x + self.conv1x1(self.dense_layers(x))
+
+
+class _Downsampler(nn.Module):
+    """A residual dense block, then half the size and twice the width; (N, C, H, W) to (N, 2C, H/2, W/2)."""
+
+    def __init__(self, channels: int, growth: int) -> None:
+        super().__init__()
+        self.rdb = ResidualDenseBlock(channels, growth)
+        self.down_sampling = nn.Conv2d(channels, 2 * channels, 5, stride=2, padding=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down_sampling(self.rdb(x))
+
+
+class _DenseTrunk(nn.Module):
+    """Residual dense blocks in a row, the results of all merged by a 1x1 and a 3x3 convolution; the shape stays."""
+
+    def __init__(self, channels: int, growth: int, blocks: int) -> None:
+        super().__init__()
+        self.RDBs = nn.ModuleList(ResidualDenseBlock(channels, growth) for _ in range(blocks))
+        self.conv1x1 = nn.Conv2d(blocks * channels, channels, 1)
+        self.conv3x3 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        results = []
+        for block in self.RDBs:
+            x = block(x)
+            results.append(x)
+        return self.conv3x3(self.conv1x1(torch.cat(results, dim=1)))
+
+
+class _Cell(nn.Module):
+    """One step of the recurrence: a frame and the state before it give features and the next state."""
+
+    def __init__(self, n_features: int, n_blocks: int) -> None:
+        super().__init__()
+        width = 5 * n_features  # four parts from the frame, one from the state
+        self.F_B0 = nn.Conv2d(3, n_features, 5, padding=2)
+        self.F_B1 = _Downsampler(n_features, n_features)
+        self.F_B2 = _Downsampler(2 * n_features, 3 * n_features // 2)
+        self.F_R = _DenseTrunk(width, 2 * n_features, n_blocks)
+        self.F_h = nn.Sequential(
+            nn.Conv2d(width, n_features, 3, padding=1),
+            ResidualDenseBlock(n_features, n_features),
+            nn.Conv2d(n_features, n_features, 3, padding=1),
+        )
+
+    def forward(self, frame: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Take (N, 3, H, W) and (N, F, H/4, W/4); give (N, 5F, H/4, W/4) and the next state."""
+        x = self.F_B2(self.F_B1(self.F_B0(frame)))  # (N, 4F, H/4, W/4)
+        x = self.F_R(torch.cat((x, state), dim=1))  # (N, 5F, H/4, W/4)
+        return x, self.F_h(x)
+
+
+class GlobalAttention(nn.Module):
+    """Global spatio-temporal attention: weigh each neighbour's features against those of the reference.
+
+    Weights of whole channels come from the means over the picture. The reference is appended last, after all others.
+    """
+
+    def __init__(self, channels: int, frames: int) -> None:
+        """Make the layer for windows of ``frames`` frames, the reference among them."""
+        super().__init__()
+        pair = 2 * channels
+        self.F_f = nn.Sequential(nn.Linear(pair, 2 * pair), nn.GELU(), nn.Linear(2 * pair, pair), nn.Sigmoid())
+        self.F_p = nn.Sequential(nn.Conv2d(pair, 2 * pair, 1), nn.Conv2d(2 * pair, pair, 1))
+        self.condense = nn.Conv2d(pair, channels, 1)
+        self.fusion = nn.Conv2d(frames * channels, frames * channels, 1)
+
+    def forward(self, reference: Tensor, others: list[Tensor]) -> Tensor:
+        """Fuse the features of a window.
+
+        Args:
+            reference: (N, C, h, w), of the frame to restore.
+            others: of the other frames, in the order of time.
+
+        Returns:
+            (N, frames * C, h, w)
+        """
+        weighted = []
+        for other in others:
+            pair = torch.cat((reference, other), dim=1)  # (N, 2C, h, w)
+            weight = self.F_f(pair.mean(dim=(2, 3)))[..., None, None]  # (N, 2C, 1, 1)
+            weighted.append(self.condense(weight * self.F_p(pair)))  # (N, C, h, w)
+        return self.fusion(torch.cat((*weighted, reference), dim=1))
+
+
+class _Reconstructor(nn.Module):
+    """Features of a window to the restored frame; (N, C, H/4, W/4) to (N, 3, H, W)."""
+
+    def __init__(self, in_channels: int, n_features: int) -> None:
+        super().__init__()
+        self.model = nn.Sequential(
+            nn.ConvTranspose2d(in_channels, 2 * n_features, 3, stride=2, padding=1, output_padding=1),
+            nn.ConvTranspose2d(2 * n_features, n_features, 3, stride=2, padding=1, output_padding=1),
+            nn.Conv2d(n_features, 3, 5, padding=2),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x)
+
+
+class ESTRNN(nn.Module):
+    """Restore a clip by a recurrence forward in time whose features are fused over a window of neighbours.
+
+    BGR in [-0.5, 0.5], as the published weights have it. A frame depends on all frames before it and on
+    ``future_frames`` after it. The default is the published C80B15: 2 467 931 parameters.
+
+    The published module returns no frames where the window hangs over an end of the clip. Here :meth:`forward`
+    restores them too, with the first and last frame repeated (the authors' advice in their tracker);
+    :meth:`restore_inner` is the published part.
+    """
+
+    spec = NetworkSpec(size_multiple=_SCALE, min_size_px=_SCALE, channel_order="bgr", value_range=(-0.5, 0.5))
+
+    def __init__(self, n_features: int = 16, n_blocks: int = 15, past_frames: int = 2, future_frames: int = 2) -> None:
+        """Make the network with random weights.
+
+        Args:
+            n_features: F; features are 5F wide, the state F.
+            n_blocks: residual dense blocks of the recurrent cell.
+            past_frames: frames of the window before the one to restore.
+            future_frames: frames of the window after it.
+        """
+        super().__init__()
+        window = past_frames + 1 + future_frames
+        self.n_features = n_features
+        self.past_frames = past_frames
+        self.future_frames = future_frames
+        self.cell = _Cell(n_features, n_blocks)
+        self.recons = _Reconstructor(window * 5 * n_features, n_features)
+        self.fusion = GlobalAttention(5 * n_features, window)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Restore a clip (N, T, 3, H, W), BGR in [-0.5, 0.5]; the result has the same shape and is not clamped.
+
+        Raises:
+            ValueError: the shape is another, or H or W is no multiple of 4.
+        """
+        first = clip[:, :1].repeat_interleave(self.past_frames, dim=1)  # (N, past, 3, H, W)
+        last = clip[:, -1:].repeat_interleave(self.future_frames, dim=1)
+        return self.restore_inner(torch.cat((first, clip, last), dim=1))
+
+    def restore_inner(self, clip: Tensor) -> Tensor:
+        """Restore the frames that have a whole window.
+
+        Args:
+            clip: (N, T, 3, H, W), BGR in [-0.5, 0.5], T over ``past_frames + future_frames``.
+
+        Returns:
+            (N, T - past_frames - future_frames, 3, H, W): the first is that of frame ``past_frames``.
+
+        Raises:
+            ValueError: the shape is another, H or W is no multiple of 4, or the clip is too short.
+        """
+        if clip.dim() != 5 or clip.shape[2] != 3 or clip.shape[-1] % _SCALE or clip.shape[-2] % _SCALE:
+            raise ValueError(
+                f"ESTRNN takes clips (N, T, 3, H, W) with H and W multiples of {_SCALE}, not {tuple(clip.shape)}"
+            )
+        window = self.past_frames + 1 + self.future_frames
+        if clip.shape[1] < window:
+            raise ValueError(f"a window of {window} frames does not fit into a clip of {clip.shape[1]}")
+        batch, _, _, height, width = clip.shape
+        state = clip.new_zeros(batch, self.n_features, height // _SCALE, width // _SCALE)
+        features: deque[Tensor] = deque(maxlen=window)  # each (N, 5F, H/4, W/4)
+        restored = []
+        for frame in clip.unbind(1):
+            feature, state = self.cell(frame, state)
+            features.append(feature)
+            if len(features) == window:
+                others = list(features)
+                reference = others.pop(self.past_frames)
+                restored.append(self.recons(self.fusion(reference, others)))  # (N, 3, H, W)
+        return torch.stack(restored, dim=1)

@@ -1,0 +1,104 @@
+"""IFIRNN: a recurrent network with iterations inside each frame (Nah et al., CVPR 2019), the variant C2H3.
+
+The names of parameters are those of the implementation in ESTRNN's repository, without ``module.model.``. SimDeblur's
+network of that name is another one; its weights do not fit.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from hvdbench.networks.spec import NetworkSpec
+
+_SCALE = 4  # features live at a quarter of the picture's size
+_FRAME_CHANNELS = 60
+_STATE_CHANNELS = 20
+_CHANNELS = _FRAME_CHANNELS + _STATE_CHANNELS
+_BLOCKS = 6
+
+
+class _ResidualBlock(nn.Module):
+    """``x + conv(ReLU(conv(x)))`` under the name ``main_branch``; the shape stays."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.main_branch = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU(), nn.Conv2d(channels, channels, 3, padding=1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.main_branch(x)
+
+
+class _Cell(nn.Module):
+    """A recurrent cell: features of a frame and the state so far give a hidden feature, that the next state."""
+
+    def __init__(self, *, reconstructs: bool) -> None:
+        """Make the cell; only one that ``reconstructs`` has the layers from the hidden feature to a picture."""
+        super().__init__()
+        self.F_B = nn.Sequential(
+            nn.Conv2d(3, 20, 5, padding=2),
+            nn.Conv2d(20, 40, 5, stride=2, padding=2),
+            nn.Conv2d(40, _FRAME_CHANNELS, 5, stride=2, padding=2),
+        )
+        self.F_R = nn.Sequential(*(_ResidualBlock(_CHANNELS) for _ in range(_BLOCKS)))
+        if reconstructs:
+            self.F_L = nn.Sequential(
+                nn.ConvTranspose2d(_CHANNELS, 40, 3, stride=2, padding=1, output_padding=1),
+                nn.ConvTranspose2d(40, 20, 3, stride=2, padding=1, output_padding=1),
+                nn.Conv2d(20, 3, 5, padding=2),
+            )
+        self.F_h = nn.Sequential(
+            nn.Conv2d(_CHANNELS, _STATE_CHANNELS, 3, padding=1),
+            _ResidualBlock(_STATE_CHANNELS),
+            nn.Conv2d(_STATE_CHANNELS, _STATE_CHANNELS, 3, padding=1),
+        )
+
+    def forward(self, feature: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Take ``F_B`` of a frame (N, 60, h, w) and a state (N, 20, h, w); give (N, 80, h, w) and the next state."""
+        hidden = self.F_R(torch.cat((feature, state), dim=1))
+        return hidden, self.F_h(hidden)
+
+
+class IFIRNN(nn.Module):
+    """Restore a clip frame by frame, the state refined several times on each frame before the result is read.
+
+    BGR in [-0.5, 0.5], as the published weights have it. A frame depends on itself and on all before it. Two cells:
+    the first takes the state over from the frame before, the second refines it ``iterations`` times and
+    reconstructs after the last. Widths are fixed: 1 635 683 parameters.
+    """
+
+    spec = NetworkSpec(size_multiple=_SCALE, min_size_px=_SCALE, channel_order="bgr", value_range=(-0.5, 0.5))
+
+    def __init__(self, iterations: int = 3) -> None:
+        """Make the network with random weights.
+
+        Args:
+            iterations: runs of the second cell on a frame, 1 or more; 3 makes C2H3.
+        """
+        super().__init__()
+        if iterations < 1:
+            raise ValueError(f"iterations must be 1 or more, not {iterations}")
+        self.iterations = iterations
+        self.rnncell0 = _Cell(reconstructs=False)
+        self.rnncell1 = _Cell(reconstructs=True)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Restore a clip (N, T, 3, H, W), BGR in [-0.5, 0.5]; the result has the same shape and is not clamped.
+
+        Raises:
+            ValueError: the shape is another, or H or W is no multiple of 4.
+        """
+        if clip.dim() != 5 or clip.shape[2] != 3 or clip.shape[-1] % _SCALE or clip.shape[-2] % _SCALE:
+            raise ValueError(
+                f"IFIRNN takes clips (N, T, 3, H, W) with H and W multiples of {_SCALE}, not {tuple(clip.shape)}"
+            )
+        batch, _, _, height, width = clip.shape
+        state = clip.new_zeros(batch, _STATE_CHANNELS, height // _SCALE, width // _SCALE)
+        restored = []
+        for frame in clip.unbind(1):
+            hidden, state = self.rnncell0(self.rnncell0.F_B(frame), state)
+            feature = self.rnncell1.F_B(frame)  # (N, 60, H/4, W/4), the same in every iteration
+            for _ in range(self.iterations):
+                hidden, state = self.rnncell1(feature, state)
+            restored.append(self.rnncell1.F_L(hidden))  # (N, 80, H/4, W/4) to (N, 3, H, W)
+        return torch.stack(restored, dim=1)
