@@ -17,7 +17,7 @@ from hvdbench.methods.recipe import load_method
 from hvdbench.methods.restoration import Progress, silent
 from hvdbench.report import ClipView, board_page
 from hvdbench.runs import Run, do_jobs, plan_run, versions
-from hvdbench.scoring import enter, score
+from hvdbench.scoring import enter, made_from, score
 from hvdbench.store import Dataset, Truth
 
 METHODS = ("blurry", "warp_average", "reblur_blend", "selfhvd_fusion", "selfhvd_rc_fusion")
@@ -71,7 +71,7 @@ def run_demo(out: Path, *, engine: Engine, seed: int = 0, progress: Progress = s
     board = out / "leaderboards" / "demo.csv"
     scores = {name: score(run, dataset) for name, run in runs.items()}
     for name, run in runs.items():
-        enter(scores[name], run, dataset, board, origin="demo", seed=seed)
+        enter(scores[name], run, dataset, board, origin="demo", seed=seed, source=made_from(dataset, None))
     page = out / "index.html"
     progress(0, 1, "page")
     table, markdown = _tables(board)

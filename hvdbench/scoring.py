@@ -3,6 +3,7 @@
 A method without trained weights is fitted at its ``@tiny`` size and keeps that name; see :mod:`hvdbench.fallback`.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hvdbench.fallback import Fallback
 from hvdbench.making import find_dataset
 from hvdbench.methods.recipe import Method, load_method
 from hvdbench.methods.restoration import Progress, silent
-from hvdbench.runs import Run, do_jobs, labels_of, plan_run, versions
+from hvdbench.runs import Run, do_jobs, file_sha256, labels_of, plan_run, versions
 from hvdbench.store import Dataset
 
 
@@ -191,7 +192,8 @@ def evaluate(
     stood_in = method.name != load_method(name).name
     origin = "demo" if stood_in else dataset.origin
     usual = f"demo-{dataset.name}" if stood_in and not dataset.name.startswith("demo") else dataset.name
-    rows, path = enter(scores, run, dataset, boards / f"{board or usual}.csv", origin=origin, seed=seed)
+    path = boards / f"{board or usual}.csv"
+    rows, path = enter(scores, run, dataset, path, origin=origin, seed=seed, source=made_from(dataset, found))
     return Evaluation(run, method.name, scores, rows, path)
 
 
@@ -208,8 +210,29 @@ def score(run: Run, dataset: Dataset) -> Any:
     return pd.concat(tables, ignore_index=True)
 
 
+def made_from(dataset: Dataset, weights: Path | None) -> str:
+    """Word what a run's frames were made from, for the board: the clip alone, a training, or weights of others.
+
+    Args:
+        dataset: the one that is scored.
+        weights: of a method that is trained first; ``train.json`` beside them, where it is theirs, says on what.
+    """
+    if weights is None:
+        return "made from each scored clip alone, no truth read"
+    try:
+        training = json.loads((weights.parent / "train.json").read_text(encoding="utf-8"))
+        ours = training["weights_sha256"] == file_sha256(weights)
+    except (OSError, ValueError, KeyError, TypeError):
+        ours = False
+    if not ours:
+        return f"weights {weights.name}, trained elsewhere"
+    if training["dataset_digest"] == dataset.digest:
+        return "trained on the scored clips themselves, no truth read"
+    return f"trained on {training['dataset']}, no truth read"
+
+
 def enter(
-    scores: Any, run: Run, dataset: Dataset, path: Path, *, origin: str, seed: int, source: str = ""
+    scores: Any, run: Run, dataset: Dataset, path: Path, *, origin: str, seed: int, source: str
 ) -> tuple[Any, Path]:
     """Lay a run's rows over the board's, write it, and give the new rows and the board's path."""
     from hvdbench.evaluation import summarise
@@ -220,7 +243,7 @@ def enter(
         dataset=dataset.name,
         origin=origin,  # type: ignore[arg-type]
         seed=seed,
-        source=source or "fitted to the scored clips, no truth read",
+        source=source,
         dataset_digest=dataset.digest,
         run_digest=run.digest,
         versions=" ".join(f"{package}={number}" for package, number in versions().items()),

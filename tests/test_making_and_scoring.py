@@ -16,7 +16,7 @@ from hvdbench.leaderboard import read_board
 from hvdbench.making import SynthRequest, accuracy_rows, find_dataset, label, synth
 from hvdbench.paths import home_folder
 from hvdbench.runs import file_sha256
-from hvdbench.scoring import evaluate, train
+from hvdbench.scoring import evaluate, made_from, train
 from hvdbench.store import Dataset
 
 ONE = Engine(1)
@@ -276,3 +276,18 @@ def test_a_method_named_by_its_file_keeps_the_origin_of_the_dataset(shaken):
     result = evaluate("mine.toml", shaken, fallback=STRICT, engine=ONE)
     assert result.method == "mine"
     assert set(result.rows["origin"]) == {"simulated"}
+
+
+def test_a_board_says_what_a_run_was_made_from(tmp_path):
+    dataset = Dataset(tmp_path, {"clips": {"test/a": "0"}})
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"numbers")
+    assert made_from(dataset, None) == "made from each scored clip alone, no truth read"
+    assert made_from(dataset, weights) == "weights weights.safetensors, trained elsewhere"
+    training = {"weights_sha256": file_sha256(weights), "dataset": "here", "dataset_digest": dataset.digest}
+    (tmp_path / "train.json").write_text(json.dumps(training))
+    assert made_from(dataset, weights) == "trained on the scored clips themselves, no truth read"
+    (tmp_path / "train.json").write_text(json.dumps(training | {"dataset_digest": "another"}))
+    assert made_from(dataset, weights) == "trained on here, no truth read"
+    weights.write_bytes(b"other numbers")
+    assert made_from(dataset, weights) == "weights weights.safetensors, trained elsewhere"
