@@ -14,6 +14,7 @@ from hvdbench.errors import UnknownNameError
 SOURCES: Mapping[str, str] = {
     "sample": "hvdbench.sources.sample:SampleSource",
     "gopro": "hvdbench.sources.gopro:GoProSource",
+    "reds": "hvdbench.sources.reds:RedsSource",
     "folder": "hvdbench.sources.folder:FolderSource",
 }
 TRAJECTORY_FORMATS: Mapping[str, str] = {

@@ -29,7 +29,7 @@ _OPENCV_WHEELS = (
     "opencv-contrib-python",
     "opencv-contrib-python-headless",
 )
-_NEEDS_ROOT = {"gopro": "GoPro's high-rate clips are not used"}
+_NEEDS_ROOT = {"gopro": "GoPro's high-rate clips are not used", "reds": "REDS's 120 fps clips are not used"}
 _TORCH_PATIENCE_S = 12.0
 _TORCH_PROBE = """
 import json, torch
@@ -176,11 +176,12 @@ def _folders() -> Iterator[Finding]:
 
 def _sources() -> Iterator[Finding]:
     for source, without in _NEEDS_ROOT.items():
-        variable = paths.root_variable(source)
-        root = paths.configured_root(source)
-        if root:
-            yield Finding("sources", "ok", f"{variable}: {root}")
+        found = paths.root_setting(source)
+        if found:
+            root, named_by = found
+            yield Finding("sources", "ok", f"{named_by}: {root}")
         else:
+            variable = paths.root_variable(source)
             yield Finding("sources", "note", f"{variable} is unset: {without}; set it to the folder that holds them")
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hvdbench.atomic import atomic_write_bytes
 from hvdbench.errors import InputError
+from hvdbench.response import gamma_response
 
 Frame = NDArray[np.uint8]  # (H, W, 3)
 Frames = NDArray[np.uint8]  # (T, H, W, 3)
@@ -112,13 +113,11 @@ def to_gray(frame: Frame) -> Gray:
     return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def to_linear(frame: Frame, gamma: float = 2.2) -> Image:
+def to_linear(frame: NDArray[np.uint8], gamma: float = 2.2) -> Image:
     """Undo the display gamma: uint8 of any shape to float32 linear light in [0, 1]."""
-    table = (np.arange(256, dtype=np.float64) / 255.0) ** gamma
-    return table.astype(np.float32)[frame]
+    return gamma_response(gamma).to_light(frame)
 
 
 def to_display(light: Image, gamma: float = 2.2) -> NDArray[np.uint8]:
-    """Apply the display gamma: float32 linear light (clipped to [0, 1]) to uint8, rounded."""
-    clipped = np.clip(light, 0.0, 1.0)
-    return np.asarray(np.rint(255.0 * np.power(clipped, np.float32(1.0 / gamma))), np.uint8)
+    """Apply the display gamma: float32 linear light (clipped to [0, 1]) to uint8, rounded half up."""
+    return gamma_response(gamma).to_display(light)

@@ -191,6 +191,12 @@ def settings_of(board: pd.DataFrame) -> BoardSettings:
     return BoardSettings(title=name, dataset=str(board["dataset"].iloc[0]), protocol=protocol)
 
 
+def usual_board(dataset: str) -> str:
+    """Name the board that a dataset's rows go to: the recipe that is about it, else one of the dataset's own name."""
+    about = [name for name in recipe_names("boards") if board_settings(name).values.dataset == dataset]
+    return about[0] if about else dataset
+
+
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:
     """Give the columns their order and types: text, float64, and Int64 for what may be empty."""
     missing, surplus = ([c for c in a if c not in b] for a, b in ((COLUMNS, rows.columns), (rows.columns, COLUMNS)))

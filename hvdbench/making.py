@@ -17,7 +17,7 @@ from hvdbench.fallback import Fallback
 from hvdbench.labels.accuracy import LabelAccuracy, label_accuracy
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.restoration import Progress, silent
-from hvdbench.paths import configured_root, root_variable
+from hvdbench.paths import configured_root, how_to_set_root
 from hvdbench.recipe import load_recipe
 from hvdbench.runs import labels_of
 from hvdbench.store import ClipFolder, Dataset
@@ -72,15 +72,15 @@ def synth(
     recipe = load_recipe("datasets", request.recipe, DatasetSettings, overrides=overrides)
     settings, root = recipe.values, request.root
     resolve("source", settings.source)  # a typo is an error before anything stands in
-    if root is not None and not root.is_dir():
-        raise InputError(f"{root} is not a folder: --root names the folder of the source's frames")
+    if root is not None and not root.exists():
+        raise InputError(f"{root} is not there: --root names the folder of the source's frames, or a film")
     if settings.source not in ROOTLESS:
         root = root or configured_root(settings.source)
     paths = load_sets(settings.trajectories)
     missing, instead = [], []
     if settings.source not in ROOTLESS and root is None:
         missing.append(
-            f"no folder is configured for source '{settings.source}' ({root_variable(settings.source)}, --root)"
+            f"no folder is configured for source '{settings.source}' (--root, {how_to_set_root(settings.source)})"
         )
         instead.append("the embedded sample scenes")
         demo = load_recipe("datasets", "demo", DatasetSettings, overrides=request.overrides).values
@@ -93,11 +93,12 @@ def synth(
     if missing:
         fallback.take(" and ".join(missing), " and ".join(instead))
     stood_in = bool(missing) or settings.source in ROOTLESS
-    name = f"demo-{recipe.name}" if stood_in and not recipe.name.startswith("demo") else recipe.name
+    folder = f"demo-{recipe.name}" if stood_in and not recipe.name.startswith("demo") else recipe.name
+    name = folder if stood_in else settings.name or recipe.name
     return synthesise(
         settings,
         name,
-        request.out or Path("datasets") / name,
+        request.out or Path("datasets") / folder,
         scenes=open_scenes(settings, root),
         trajectories=paths,
         origin="demo" if stood_in else "simulated",

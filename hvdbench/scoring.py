@@ -183,6 +183,8 @@ def evaluate(
         overwrite=overwrite,
         progress=progress,
     )
+    from hvdbench.leaderboard import usual_board
+
     threads = max(1, engine.workers // len(dataset.clips()))
     run, jobs = plan_run(
         method, dataset, runs=runs, workers=threads, seed=seed, device=device, weights=found, overwrite=overwrite
@@ -191,7 +193,8 @@ def evaluate(
     scores = score(run, dataset)
     stood_in = method.name != load_method(name).name
     origin = "demo" if stood_in else dataset.origin
-    usual = f"demo-{dataset.name}" if stood_in and not dataset.name.startswith("demo") else dataset.name
+    usual = usual_board(dataset.name)
+    usual = f"demo-{usual}" if stood_in and not dataset.name.startswith("demo") else usual
     path = boards / f"{board or usual}.csv"
     rows, path = enter(scores, run, dataset, path, origin=origin, seed=seed, source=made_from(dataset, found))
     return Evaluation(run, method.name, scores, rows, path)

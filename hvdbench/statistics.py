@@ -1,4 +1,4 @@
-"""How sure a mean over clips is."""
+"""How sure a mean over clips is, and a share of frames."""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from hvdbench.errors import InputError
 
@@ -67,3 +67,28 @@ def paired_difference(
     if first.shape != second.shape:
         raise InputError(f"paired scores are of the same clips, found {first.size} and {second.size} of them")
     return mean_interval(first - second, level)
+
+
+def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
+    """Give a share with Wilson's score interval (J. Am. Stat. Assoc. 22, 1927, p. 209).
+
+    It stays within 0 and 1 and is right for few trials and for shares near either end, where the usual interval is
+    not. Frames of one clip are not independent of each other, so over frames it is too narrow: a lower bound of doubt.
+
+    Args:
+        successes: 0 to n.
+        n: trials, at least 1.
+        level: coverage, between 0 and 1.
+
+    Raises:
+        InputError: no trial, more successes than trials, or a level outside (0, 1).
+    """
+    if not 0 <= successes <= n or n == 0:
+        raise InputError(f"a share needs 0 to n successes in n > 0 trials, found {successes} in {n}")
+    if not 0 < level < 1:
+        raise InputError(f"the level of an interval lies between 0 and 1, found {level}")
+    z, share = float(ndtri((1 + level) / 2)), successes / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    return Interval(share, 0.0 if successes == 0 else low, 1.0 if successes == n else high, n)

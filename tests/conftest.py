@@ -9,6 +9,8 @@ import pytest
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
+os.environ["XDG_CONFIG_HOME"] = os.devnull  # a developer's own settings stay out of the tests
+
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 

@@ -15,7 +15,7 @@ TORCH = json.dumps(["2.15.0", "13.2", None])
 
 @pytest.fixture(autouse=True)
 def plain_environment(tmp_path, monkeypatch):
-    for variable in ("HVDBENCH_HOME", "HVDBENCH_GOPRO_ROOT"):
+    for variable in ("HVDBENCH_HOME", "HVDBENCH_GOPRO_ROOT", "HVDBENCH_REDS_ROOT"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HVDBENCH_WEIGHTS", str(tmp_path / "weights"))
     answer_as(monkeypatch, f"{TORCH}\ntorchvision works\n")
@@ -150,10 +150,10 @@ def test_a_wrong_home_or_root_is_a_problem_and_no_crash(tmp_path, monkeypatch):
 
 
 def test_an_unset_root_is_a_note_that_names_the_variable(tmp_path, monkeypatch):
-    assert only("sources").state == "note"
-    assert "HVDBENCH_GOPRO_ROOT is unset" in only("sources").text
+    assert about("sources")[0].state == "note"
+    assert "HVDBENCH_GOPRO_ROOT is unset" in about("sources")[0].text
     monkeypatch.setenv("HVDBENCH_GOPRO_ROOT", str(tmp_path))
-    assert only("sources") == Finding("sources", "ok", f"HVDBENCH_GOPRO_ROOT: {tmp_path}")
+    assert about("sources")[0] == Finding("sources", "ok", f"HVDBENCH_GOPRO_ROOT: {tmp_path}")
 
 
 def write_index(home: Path, origin: str) -> None:

@@ -52,14 +52,15 @@ def test_rates_are_body_fixed_as_scipy_composes_them() -> None:
     assert (turned.inv() * last).magnitude() < 1e-9
 
 
-def test_gcsv_is_scaled_and_its_letters_name_the_sensors_axes(tmp_path: Path) -> None:
-    # YxZ: the device's x is the sensor's y, its y the sensor's -x. 2 counts of 0.5 rad/s on the sensor's -x.
+def test_gcsv_is_scaled_and_its_letters_name_top_left_and_front(tmp_path: Path) -> None:
+    # YxZ: the picture's top is the sensor's y, its left the sensor's -x. 2 counts of 0.5 rad/s on the sensor's -x turn
+    # about left, that is by -1 rad about the camera's x, which points right.
     path = read_gyro(gcsv(tmp_path, "YxZ", (-2, 0, 0)))
     assert path.duration_s == pytest.approx(1.0)
-    turned = Rotation.from_rotvec([0, -1.0, 0])  # 1 rad about up is -1 about the camera's y, which points down
+    turned = Rotation.from_rotvec([-1.0, 0, 0])
     assert (path.rotation[-1].inv() * turned).magnitude() < 1e-9
-    stated = read_gyro(gcsv(tmp_path, "XYZ", (-2, 0, 0)), orientation="YxZ")
-    np.testing.assert_allclose(stated.quaternion_wxyz, path.quaternion_wxyz)
+    stated = read_gyro(gcsv(tmp_path, "YxZ", (0, 2, 0)), orientation="XYZ")  # device axes: 1 rad about up
+    assert (stated.rotation[-1].inv() * Rotation.from_rotvec([0, -1.0, 0])).magnitude() < 1e-9
 
 
 def test_the_real_phone_is_read(shared: Path) -> None:

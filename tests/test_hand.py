@@ -10,6 +10,7 @@ from hvdbench.camera.hand import (
     PRESETS,
     SIMULATED_PRESETS,
     HandPreset,
+    PresetName,
     band_rms,
     hand_motion,
     integrate,
@@ -28,13 +29,23 @@ def draw(preset: HandPreset, seed: int = 0, path_omega: np.ndarray | None = None
 
 
 @pytest.mark.parametrize(
-    ("name", "rms_xy"), [("still", 1.9), ("hold", 5.4), ("scan", 11.4), ("walk", 15.4), ("shaky", 26.4)]
+    ("name", "rms_xy"), [("still", 1.9), ("hold", 5.4), ("scan", 11.4), ("walk", 15.4), ("shaky", 26.4), ("hvd", 28.8)]
 )
 def test_a_preset_turns_at_its_stated_rate(name: str, rms_xy: float) -> None:
     # sqrt of the sum of the four squares; the last column of the table that the presets come from.
     omega = np.degrees(draw(PRESETS[name]))
     np.testing.assert_allclose(omega[:, :2].std(axis=0), rms_xy, rtol=0.06)
     np.testing.assert_allclose(omega[:, 2].std(), PRESETS[name].roll_share * rms_xy, rtol=0.06)
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_a_presets_bands_hold_the_power_of_their_processes(name: PresetName) -> None:
+    # Below 1 Hz drift and half-step lines, above 6 Hz tremor and the arm's tail: the sum over bands is the whole.
+    preset = PRESETS[name]
+    bands = np.degrees(band_rms(draw(preset, samples=80000), RATE_HZ))[:, :2]
+    whole = preset.drift_deg_s**2 + preset.walk_deg_s**2 + preset.arm_deg_s**2 + preset.tremor_deg_s**2
+    np.testing.assert_allclose((bands**2).sum(axis=0), whole, rtol=0.12)
+    assert (bands[2] > 0.9 * preset.tremor_deg_s).all()
 
 
 def test_tremor_peaks_near_9_hz() -> None:

@@ -76,7 +76,7 @@ def demo(made) -> Dataset:
 def shaken(demo) -> Dataset:
     """The same under the name and origin of a full dataset."""
     path = demo.folder / "dataset.json"
-    path.write_text(json.dumps(dict(demo.manifest) | {"origin": "simulated", "name": "goproshake"}))
+    path.write_text(json.dumps(dict(demo.manifest) | {"origin": "simulated", "name": "goproshake-hvdbench-1"}))
     return Dataset.open(demo.folder)
 
 
@@ -130,7 +130,7 @@ def test_the_environment_can_ask_for_strictness(monkeypatch, value, strict):
 
 def test_a_root_that_was_named_and_is_missing_is_an_error_not_a_fallback(monkeypatch, caplog):
     request = SynthRequest(trajectories="handheld_simulated", root=Path("nowhere"), overrides=SMALL)
-    with pytest.raises(InputError, match="nowhere is not a folder"):
+    with pytest.raises(InputError, match="nowhere is not there: --root names"):
         synth(request, fallback=LAX, engine=ONE)
     monkeypatch.setenv("HVDBENCH_GOPRO_ROOT", "elsewhere")
     with pytest.raises(InputError, match="HVDBENCH_GOPRO_ROOT names elsewhere"):
@@ -180,7 +180,7 @@ def test_a_tiny_fit_stands_in_for_weights_and_its_rows_say_so(shaken, caplog):
     assert result.board == Path("leaderboards/demo-goproshake.csv")
     assert set(board["method"]) == {"selfhvd_basicvsrpp@tiny"}
     assert set(board["origin"]) == {"demo"}
-    assert Path("runs/selfhvd_basicvsrpp@tiny/goproshake/weights.safetensors").is_file()
+    assert Path("runs/selfhvd_basicvsrpp@tiny/goproshake-hvdbench-1/weights.safetensors").is_file()
     # asked for by its own name it is what it is, and the same fit
     again = evaluate("selfhvd_basicvsrpp@tiny", shaken, fallback=STRICT, engine=ONE)
     assert again.run == result.run
@@ -203,7 +203,7 @@ def test_named_weights_that_are_missing_are_an_error_not_a_fallback(demo, caplog
 
 def test_weights_of_its_own_training_are_found(shaken, caplog):
     path = train("selfhvd_basicvsrpp", shaken.folder, fallback=STRICT, engine=ONE)
-    assert path == Path("runs/selfhvd_basicvsrpp/goproshake/weights.safetensors")
+    assert path == Path("runs/selfhvd_basicvsrpp/goproshake-hvdbench-1/weights.safetensors")
     result = evaluate("selfhvd_basicvsrpp", shaken, fallback=STRICT, engine=ONE)
     run_json = json.loads((result.run.folders["test/cup"] / "run.json").read_text())
     assert run_json["weights_sha256"] == file_sha256(path)

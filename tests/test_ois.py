@@ -123,6 +123,137 @@ def test_gyro_noise_moves_the_lens_a_little() -> None:
     assert 0 < np.degrees(np.abs(lens)).max() < 0.03
 
 
+# The limiter ----------------------------------------------------------------------------------------------------------
+
+SHAKES = np.radians(np.random.default_rng(3).normal(0, 60, (12, 900, 2)).cumsum(axis=1) / 15)
+RADIAL = OisSettings(stroke_deg=0.5, limiter="radial", gyro_noise_mdps=0.0)
+
+
+def turned(omega: np.ndarray, angle_deg: float) -> np.ndarray:
+    c, s = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+    return omega @ np.array([[c, s], [-s, c]])
+
+
+@pytest.mark.parametrize("natural_frequency_hz", [0.0, 200.0])
+def test_a_radial_stop_knows_no_direction(natural_frequency_hz: float) -> None:
+    settings = RADIAL.model_copy(update={"natural_frequency_hz": natural_frequency_hz})
+    lens = simulate_ois(SHAKES[0], RATE_HZ, settings)
+    again = simulate_ois(turned(SHAKES[0], 30.0), RATE_HZ, settings)
+    np.testing.assert_allclose(again, turned(lens, 30.0), atol=1e-12)
+    assert np.degrees(np.linalg.norm(lens, axis=1).max()) == pytest.approx(0.5)
+    box = settings.model_copy(update={"limiter": "box"})
+    moved = simulate_ois(turned(SHAKES[0], 30.0), RATE_HZ, box) - turned(simulate_ois(SHAKES[0], RATE_HZ, box), 30.0)
+    assert np.degrees(np.abs(moved).max()) > 0.05
+
+
+def test_along_one_axis_a_radial_stop_is_the_box() -> None:
+    omega = SHAKES[0] * [1.0, 0.0]
+    lens = simulate_ois(omega, RATE_HZ, RADIAL)
+    np.testing.assert_allclose(lens, simulate_ois(omega, RATE_HZ, RADIAL.model_copy(update={"limiter": "box"})))
+    np.testing.assert_allclose(lens[:, :1], simulate_ois(omega[:, :1], RATE_HZ, RADIAL), atol=1e-15)
+
+
+def test_both_axes_share_a_radial_stroke() -> None:
+    steady = np.full((2000, 2), np.radians(30.0))
+    end_deg = np.degrees(simulate_ois(steady, RATE_HZ, PERFECT.model_copy(update={"stroke_deg": 0.5})))[-1]
+    np.testing.assert_allclose(end_deg, [0.5, 0.5])
+    radial = PERFECT.model_copy(update={"stroke_deg": 0.5, "limiter": "radial"})
+    np.testing.assert_allclose(np.degrees(simulate_ois(steady, RATE_HZ, radial))[-1], [0.5 / np.sqrt(2)] * 2)
+
+
+def test_a_lens_at_a_radial_stop_slides_as_the_closed_form_says() -> None:
+    # Pushed to the stop along x, then driven along y at Ω: φ' = −(Ω / stroke) sin φ from the drive's direction, so
+    # tan(φ / 2) = exp(−Ω t / stroke).
+    radial = PERFECT.model_copy(update={"stroke_deg": 0.5, "limiter": "radial"})
+    rate_hz = 20000.0
+    omega = np.zeros((5000, 2))
+    omega[:1000, 0] = omega[1000:, 1] = np.radians(20.0)
+    lens = simulate_ois(omega, rate_hz, radial)[1000:]
+    t_s = np.arange(len(lens)) / rate_hz
+    angle = np.arctan2(lens[:, 0], lens[:, 1])
+    np.testing.assert_allclose(np.tan(angle / 2), np.exp(-20.0 / 0.5 * t_s), atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"natural_frequency_hz": 0.0},
+        {"leak_from": 0.4},
+        {"pan_deg_s": 30.0},
+        {"leak_hz": 0.0, "leak_limit_hz": 0.0},
+    ],
+)
+def test_radial_clips_simulated_together_are_those_simulated_alone(changes: dict[str, float]) -> None:
+    settings = RADIAL.model_copy(update=changes)
+    together = simulate_ois(SHAKES, RATE_HZ, settings)
+    alone = np.stack([simulate_ois(clip, RATE_HZ, settings) for clip in SHAKES])
+    np.testing.assert_allclose(together, alone, atol=1e-12)
+
+
+def test_a_radial_limiter_stops_a_foreign_controller_too() -> None:
+    def follow_all(gyro_rad_s: np.ndarray, rate_hz: float) -> np.ndarray:
+        return np.cumsum(gyro_rad_s, axis=0) / rate_hz
+
+    lens = simulate_ois(np.tile([3.0, 4.0], (2000, 1)), RATE_HZ, RADIAL, controller=follow_all)
+    np.testing.assert_allclose(np.degrees(lens[-1]), [0.3, 0.4])
+
+
+# The leak's start and the gyro's bias ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limiter", ["box", "radial"])
+def test_a_leak_rises_from_its_start_to_the_stop(limiter: str) -> None:
+    # At rest gΩ = λ(c)·c with λ = 2π (0.14 + 0.96 max(0, c/stroke − ½)/½): a root of a quadratic above the start.
+    ois = PERFECT.model_copy(
+        update={"stroke_deg": 1.0, "leak_hz": 0.14, "leak_limit_hz": 1.1, "leak_from": 0.5, "limiter": limiter}
+    )
+    pan = np.zeros((int(8 * RATE_HZ), 2))
+    for rate_deg_s, expected_deg in ((0.4, 0.4 / (2 * np.pi * 0.14)), (3.0, None)):
+        pan[:, 0] = np.radians(rate_deg_s)
+        end_deg = np.degrees(simulate_ois(pan, RATE_HZ, ois)[-1, 0])
+        if expected_deg is None:
+            expected_deg = max(np.roots([2 * 0.96, 0.14 - 0.96, -rate_deg_s / (2 * np.pi)]))
+            assert 0.5 < expected_deg < 1.0
+        assert end_deg == pytest.approx(expected_deg, rel=0.003)
+
+
+@pytest.mark.parametrize("leak_from", [0.0, 0.3, 0.6])
+def test_a_late_leak_is_the_same_for_many_clips(leak_from: float) -> None:
+    settings = OisSettings(stroke_deg=0.5, leak_limit_hz=1.8, leak_from=leak_from)
+    together = simulate_ois(SHAKES, RATE_HZ, settings)
+    np.testing.assert_allclose(
+        together, np.stack([simulate_ois(clip, RATE_HZ, settings) for clip in SHAKES]), atol=1e-12
+    )
+
+
+def test_without_a_highpass_a_bias_offsets_the_lens_by_gain_bias_over_leak() -> None:
+    ois = PERFECT.model_copy(
+        update={
+            "gain": 0.98,
+            "leak_hz": 0.2,
+            "leak_limit_hz": 0.2,
+            "gyro_bias_deg_s": 0.5,
+            "natural_frequency_hz": 200.0,
+        }
+    )
+    lens = np.degrees(simulate_ois(np.zeros((int(12 * RATE_HZ), 2)), RATE_HZ, ois))
+    np.testing.assert_allclose(lens[-1], 0.98 * 0.5 / (2 * np.pi * 0.2), rtol=1e-5)
+
+
+def test_with_a_highpass_a_bias_dies_away_as_the_closed_form_says() -> None:
+    # c = g b (exp(−a t) − exp(−λ t)) / (λ − a), with a and λ of the high-pass and the leak.
+    ois = PERFECT.model_copy(
+        update={"leak_hz": 0.14, "leak_limit_hz": 0.14, "highpass_hz": 0.05, "gyro_bias_deg_s": -0.3}
+    )
+    lens = np.degrees(simulate_ois(np.zeros((int(20 * RATE_HZ), 2)), RATE_HZ, ois))[:, 1]
+    t_s = np.arange(len(lens)) / RATE_HZ
+    a, leak = 2 * np.pi * 0.05, 2 * np.pi * 0.14
+    expected = -0.3 * (np.exp(-a * t_s) - np.exp(-leak * t_s)) / (leak - a)
+    np.testing.assert_allclose(lens, expected, atol=2e-4)
+    assert abs(lens[-1]) < 0.01 * np.abs(lens).max()
+
+
 def test_six_seconds_take_under_half_a_second() -> None:
     omega = np.radians(np.random.default_rng(1).normal(0, 30, (12000, 2)))
     begin = time.process_time()

@@ -10,10 +10,16 @@ from hvdbench import catalog
 from hvdbench.camera.hand import PRESETS
 from hvdbench.camera.motion import CameraPath, simulate_motion
 from hvdbench.camera.ois import OisSettings, detect_pan, simulate_ois, small_signal_residual
-from hvdbench.camera.stabilisers import LensShift, RecordedController, Stabiliser, open_controller, read_log
+from hvdbench.camera.stabilisers import (
+    LensShift,
+    RecordedController,
+    Stabiliser,
+    open_controller,
+    read_log,
+    stabiliser_table,
+)
 from hvdbench.errors import InputError, RecipeError, UnknownNameError
 from hvdbench.recipe import check
-from hvdbench.synth.settings import DatasetSettings
 from hvdbench.synth.warp import apply_homography, plane_homography
 
 RATE_HZ = 2000.0
@@ -195,7 +201,7 @@ def test_mid_exposures_lie_on_the_gaussian_smoothed_path() -> None:
 
 
 def test_the_smoothed_path_is_the_gaussian_average_of_the_hands() -> None:
-    path = shaken(OisSettings(kind="eis", smoothing_s=0.3))
+    path = shaken(OisSettings(kind="eis", eis_smoothing_s=0.3))
     assert path.smooth_rotation_vector_wc is not None
     middle = len(path.t_s) // 2
     weight = np.exp(-0.5 * ((path.t_s - path.t_s[middle]) / 0.3) ** 2)
@@ -203,12 +209,18 @@ def test_the_smoothed_path_is_the_gaussian_average_of_the_hands() -> None:
     np.testing.assert_allclose(path.smooth_rotation_vector_wc[middle], expected, atol=2e-5)
 
 
-def test_a_recipe_whose_frames_are_not_those_that_are_turned_is_refused() -> None:
-    table = {"title": "x", "source": "sample", "fps": 24.0, "ois": {"kind": "eis"}}
-    with pytest.raises(RecipeError, match="frame_hz must be fps"):
-        check("mine.toml", table, DatasetSettings)
-    table["ois"] = {"kind": "eis", "frame_hz": 24.0}
-    assert check("mine.toml", table, DatasetSettings).ois.kind == "eis"
+@pytest.mark.parametrize(
+    ("table", "smoothing_s"),
+    [
+        ({"kind": "eis"}, 0.4),
+        ({"kind": "eis", "eis_smoothing_s": 0.3}, 0.3),
+        ({"kind": "lens_shift"}, None),
+        ({"kind": "lens_shift", "eis_smoothing_s": 0.5}, 0.5),
+        ({"kind": "off", "eis_smoothing_s": 0.4}, 0.4),
+    ],
+)
+def test_any_kind_may_have_its_frames_turned(table: dict[str, object], smoothing_s: float | None) -> None:
+    assert check("mine.toml", table, OisSettings).smoothing_s == smoothing_s
 
 
 # Pans ----------------------------------------------------------------------------------------------------------------
@@ -315,6 +327,34 @@ def test_a_controller_that_cannot_be_used_is_one_sentence(name: str, error: type
 
 def test_an_imported_class_is_made_into_a_controller() -> None:
     assert isinstance(open_controller("test_stabilisers:PerfectController"), PerfectController)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("eis", {"kind": "eis"}),
+        ("test_stabilisers:HalfShift", {"kind": "test_stabilisers:HalfShift"}),
+        ("test_stabilisers:PerfectController", {"controller": "test_stabilisers:PerfectController"}),
+        ("test_stabilisers:lazy_controller", {"controller": "test_stabilisers:lazy_controller"}),
+    ],
+)
+def test_a_stabiliser_is_named_by_kind_or_controller(text: str, expected: dict[str, str]) -> None:
+    assert stabiliser_table(text) == {"kind": "lens_shift", "controller": None, "log": None} | expected
+
+
+def test_a_stabiliser_is_named_by_a_log(tmp_path: Path) -> None:
+    write_log(tmp_path / "phone.csv")
+    name = str(tmp_path / "phone.csv")
+    assert stabiliser_table(name) == {"kind": "lens_shift", "controller": None, "log": name}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("lens_shft", "did you mean 'lens_shift'"), ("json:nothing", "nothing"), ("no/such.csv", "cannot be read")],
+)
+def test_what_names_no_stabiliser_is_one_sentence(text: str, words: str) -> None:
+    with pytest.raises((UnknownNameError, InputError), match=words):
+        stabiliser_table(text)
 
 
 # Logs ----------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """Suppression curves and sharp shares of stabilisers."""
 
+import base64
 import csv
 import dataclasses
+import re
 from pathlib import Path
 
 import cv2
@@ -12,17 +14,19 @@ from click.testing import CliRunner
 from hvdbench.camera.hand import PRESETS
 from hvdbench.camera.ois import OisSettings, small_signal_residual
 from hvdbench.camera.sweep import (
+    DEFAULT_SET,
     Camera,
-    SharpRow,
     compare_stabilisers,
     draw_hands,
     hands_of_log,
     measure_suppression,
-    write_csv,
 )
 from hvdbench.camera.sweep_figures import choose_stabilisers, run_sweep
+from hvdbench.camera.sweep_rows import SharpRow, write_csv
+from hvdbench.catalog import names
 from hvdbench.cli.main import cli
 from hvdbench.errors import InputError, RecipeError
+from hvdbench.sweeping import sweep
 
 RATE_HZ = 2000.0
 OFF = OisSettings(kind="off")
@@ -141,8 +145,8 @@ def test_a_table_reads_back(tmp_path: Path) -> None:
 
 def test_every_kind_meets_every_stroke() -> None:
     chosen = choose_stabilisers(["lens_shift", "module_tilt", "eis"], [0.5, 2.0])
-    names = ["off", "lens_shift 0.5 deg", "lens_shift 2 deg", "module_tilt 0.5 deg", "module_tilt 2 deg", "eis"]
-    assert list(chosen) == names
+    expected = ["off", "lens_shift 0.5 deg", "lens_shift 2 deg", "module_tilt 0.5 deg", "module_tilt 2 deg", "eis"]
+    assert list(chosen) == expected
     assert (chosen["module_tilt 2 deg"].kind, chosen["module_tilt 2 deg"].stroke_deg) == ("module_tilt", 2.0)
 
 
@@ -184,15 +188,63 @@ def test_the_command_writes_tables_and_pictures_twice_the_same(tmp_path: Path) -
     for name in ("a", "b"):
         done = CliRunner().invoke(cli, [*arguments, str(tmp_path / name)], catch_exceptions=False)
         assert done.exit_code == 0
-    assert "shaky, off: " in done.output
+    assert "hvd, off: " in done.output
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert files == ["sharp_share.csv", "sharp_share.png", "suppression.csv", "suppression.png"]
+    assert files == ["sharp_share.csv", "sharp_share.png", "suppression.csv", "suppression.png", "sweep.html"]
     for name in files:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     for name in ("sharp_share.png", "suppression.png"):
         picture = cv2.imread(str(tmp_path / "a" / name))
         assert picture is not None
         assert picture.std() > 5
+
+
+def page_of(folder: Path) -> tuple[str, list[str], list[list[str]]]:
+    """A page's source, its pictures, and the cells of its tables' rows."""
+    text = (folder / "sweep.html").read_text(encoding="utf-8")
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", text, re.DOTALL)]
+    return text, re.findall(r'<img class="[^"]*" src="([^"]*)"', text), rows
+
+
+def test_the_page_holds_pictures_tables_and_settings_and_loads_nothing(tmp_path: Path) -> None:
+    chosen = {"off": OFF, "mine <1>": OisSettings(stroke_deg=0.55, limiter="radial", eis_smoothing_s=0.3)}
+    done, restored = sweep(chosen, tmp_path, seconds=1.0)
+    text, pictures, rows = page_of(tmp_path)
+    assert restored == []
+    assert "<script" not in text
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
+    assert len(pictures) == 4
+    assert len(set(pictures)) == 4  # two charts, light and dark
+    assert base64.b64decode(pictures[0].partition(",")[2]) == (tmp_path / "sharp_share.png").read_bytes()
+    (mine,) = [row for row in rows if row[0] == "mine &lt;1&gt;" and "radial" in row]
+    assert {"0.55", "0.3", "lens_shift"} <= set(mine)
+    assert len(mine) == 1 + len(OisSettings.model_fields)
+    first = next(row for row in done.sharp if row.stabiliser != "off")
+    assert f"{first.sharp_share:.0%}" in next(row for row in rows if row[0] == "mine &lt;1&gt;")
+    assert any("HVD" in row[0] for row in rows)
+
+
+def test_a_page_without_curves_says_nothing_of_them(tmp_path: Path) -> None:
+    sweep({"off": OFF}, tmp_path, seconds=1.0)
+    text, pictures, _ = page_of(tmp_path)
+    assert 'id="suppression"' not in text
+    assert len(pictures) == 2
+
+
+def test_the_page_of_a_log_names_it(tmp_path: Path) -> None:
+    write_log(tmp_path / "phone.csv", 7.0)
+    log = tmp_path / "phone.csv"
+    done, _ = sweep(choose_stabilisers(["off"], log=log), tmp_path / "out", log=log)
+    assert {row.hand for row in done.sharp} == {"phone.csv"}
+    text, _, rows = page_of(tmp_path / "out")
+    assert "2 stabilisers, phone.csv, seed 0" in text
+    assert any(row[0] == "lens of phone.csv" for row in rows)
+
+
+def test_the_default_set_shows_every_kind_and_both_limiters() -> None:
+    assert {ois.kind for ois in DEFAULT_SET.values()} == set(names("stabiliser"))
+    assert {ois.limiter for ois in DEFAULT_SET.values()} == {"box", "radial"}
+    assert any(ois.eis_smoothing_s and ois.kind != "eis" for ois in DEFAULT_SET.values())
 
 
 def test_a_sweep_of_nothing_but_off_has_no_suppression(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from hvdbench.camera.rows import looks_like, read_lines
 from hvdbench.catalog import names
 from hvdbench.cli.main import main
 from hvdbench.errors import TrajectoryError
+from hvdbench.frames import write_frame
 
 WHOSE = ("--licence", "CC BY 4.0, N. N.", "--source", 'made "here"')
 STILL = "1 0 0 0 0 1 0 0 0 0 1 0\n"
@@ -97,13 +99,17 @@ def test_monst3r_folders_bring_intrinsics_and_the_depth_maps_that_count(
         (folder / "pred_intrinsics.txt").write_text("400 0 256 0 400 144 0 0 1\n" * 40, encoding="utf-8")
         for row in range(40):
             np.save(folder / f"frame_{row:04d}.npy", np.full((2, 2), 0.5 + 0.01 * row, np.float32))
+            np.save(folder / f"conf_{row}.npy", np.ones((2, 2), np.float32))
+            write_frame(folder / f"dynamic_mask_{row}.png", np.zeros((2, 2, 3), np.uint8))
     answer = run("import", tmp_path / "out", "--format", "monst3r", "--fps", 30, "--name", "phone", *WHOSE)
     assert answer.code == 0, answer.err
     paths = load_sets("monst3r")
     assert [path.name for path in paths] == ["phone/a", "phone/b"]
     assert paths[0].focal_per_width == pytest.approx(400 / 512)
     assert paths[0].scene_depth == pytest.approx(0.5 + 0.01 * 20, abs=0.03)
-    assert len(list((home / "trajectories" / "phone" / "a").glob("*.npy"))) == 8
+    names = {file.name for file in (home / "trajectories" / "phone" / "a").iterdir()}
+    kept = [f"frame_{row:04d}.npy conf_{row}.npy dynamic_mask_{row}.png".split() for row in range(0, 40, 5)]
+    assert names == {"pred_traj.txt", "pred_intrinsics.txt", *(name for names in kept for name in names)}
 
 
 def test_the_real_conversion_is_imported_as_a_set(run: Callable[..., Answer], shared: Path) -> None:
@@ -281,6 +287,58 @@ def test_a_monst3r_file_read_as_tum_is_refused_until_forced(
     assert answer.code == 1
     assert "looks like a MonST3R path" in answer.err
     assert run("show", file, "--format", "tum", "--force").code == 0
+
+
+def test_a_tum_file_read_as_monst3r_is_refused_until_forced(run: Callable[..., Answer], tmp_path: Path) -> None:
+    answer = run("show", tum_file(tmp_path), "--format", "monst3r", "--fps", 30)
+    assert answer.code == 1
+    assert "looks like a TUM path" in answer.err
+    assert answer.err.count("\n") == 1
+    assert run("show", tmp_path / "walk.txt", "--format", "monst3r", "--fps", 30, "--force").code == 0
+
+
+def test_an_estimate_of_a_clip_is_shown_and_imported(run: Callable[..., Answer], tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    wall = cv2.GaussianBlur(generator.integers(0, 256, (220, 320, 3)).astype(np.uint8), (0, 0), 2.0)
+    wall = cv2.normalize(wall, None, 0, 255, cv2.NORM_MINMAX)
+    for row in range(34):
+        x = int(40 + 12 * np.sin(row / 3))
+        write_frame(tmp_path / "clip" / f"{row:04d}.png", wall[30:190, x : x + 240])
+    out = tmp_path / "paths" / "clip"
+    answer = run("estimate", tmp_path / "clip", "--fps", 30, "--focal-per-width", 3, "-o", out)
+    assert (answer.code, answer.err) == (0, "")
+    assert "33 of 33 frame pairs trusted (100 %)" in answer.out
+    assert f"hvdbench traj show {out} --format monst3r --fps 30" in answer.out
+    shown = run("show", out, "--format", "monst3r", "--fps", 30)
+    assert "34 rows, 1.10 s, 30 Hz" in shown.out
+    again = run("estimate", tmp_path / "clip", "--fps", 30, "-o", out)
+    assert (again.code, again.err.count("\n")) == (1, 1)
+    assert "holds an estimate already" in again.err
+    given = ("--format", "monst3r", "--fps", 30, "--origin", "measured", "--name", "own", *WHOSE)
+    assert run("import", out, *given).code == 0
+    assert read_index()["own"].origin == "measured"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("hostile/zero_bytes.mov", "is empty"),
+        ("hostile/text_named_mp4.mp4", "cannot be opened as a video"),
+        ("hostile/audio_only.mp4", "has no video stream"),
+        ("hostile/invalid_bitstream_vp9.webm", "not one frame can be decoded"),
+        ("hostile/one_pixel_yuv444p.mp4", "at least 16 pixels"),
+        ("hostile/absent.mp4", "does not exist"),
+        ("hostile", "say how many a second"),
+    ],
+)
+def test_a_clip_that_cannot_be_measured_is_answered_in_a_sentence(
+    run: Callable[..., Answer], shared: Path, tmp_path: Path, name: str, sentence: str
+) -> None:
+    answer = run("estimate", shared / "data" / name, "-o", tmp_path / "out")
+    assert answer.code == 1
+    assert sentence in answer.err
+    assert answer.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_show_reports_on_a_set_one_of_its_paths_and_a_file(run: Callable[..., Answer], tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from hvdbench.camera.index import load_sets, read_index
+from hvdbench.camera.index import load_sets, read_index, read_sets
 from hvdbench.camera.trajectory import Trajectory, lowpass
 from hvdbench.errors import RecipeError, TrajectoryError, UnknownNameError
 
@@ -112,6 +112,41 @@ def test_short_paths_and_gaps_give_no_motion() -> None:
         broken.motion(np.linspace(0, 1, 100))
 
 
+def test_a_resampled_path_keeps_its_motion_on_an_even_clock() -> None:
+    path = turning(frequency_hz=1.3)
+    uneven = np.delete(np.arange(len(path.t_s)), [7, 40, 41])
+    some = Trajectory(path.t_s[uneven], path.quaternion_wxyz[uneven], path.position_w[uneven])
+    even = some.resampled(25.0)
+    np.testing.assert_allclose(np.diff(even.t_s), 0.04)
+    angle = 0.05 * np.sin(2 * np.pi * 1.3 * even.t_s)
+    np.testing.assert_allclose(even.rotation.as_rotvec()[:, 1], angle, atol=2e-4)
+    with pytest.raises(TrajectoryError, match="cannot be told"):
+        path.resampled(0.2)
+
+
+def test_an_extended_path_turns_round_where_it_is_calm_and_keeps_its_rates() -> None:
+    path = turning(frequency_hz=0.9, seconds=1.6)
+    longer = path.extended(10.0)
+    assert 10.0 <= longer.duration_s < 10.0 + path.duration_s
+    longer.check_regular()
+    speeds = [
+        np.sqrt(np.mean(np.square(np.degrees((one.rotation[:-1].inv() * one.rotation[1:]).magnitude()))))
+        for one in (path, longer)
+    ]
+    assert speeds[1] == pytest.approx(speeds[0], rel=0.1)
+    # No step reverses at full speed: neighbours' rates differ as little as within the path, but at a calm end.
+    rate = np.diff(longer.rotation.as_rotvec()[:, 1]) * 30.0
+    within = np.abs(np.diff(np.diff(path.rotation.as_rotvec()[:, 1]) * 30.0)).max()
+    assert np.abs(np.diff(rate)).max() < 2.0 * within
+    assert path.extended(1.0) is path
+
+
+def test_a_path_too_short_to_use_is_not_made_long() -> None:
+    path = turning(seconds=0.5)
+    with pytest.raises(TrajectoryError, match="too short to use"):
+        path.extended(10.0)
+
+
 def write_index(root: Path, text: str) -> None:
     (root / "index.toml").write_text(text, encoding="utf-8")
 
@@ -139,6 +174,15 @@ def test_no_monst3r_set_gives_no_path_and_an_unknown_set_a_hint(tmp_path: Path) 
     assert load_sets("monst3r", root=tmp_path) == []
     with pytest.raises(UnknownNameError, match="did you mean 'made_up'"):
         load_sets("made_ip", root=tmp_path)
+
+
+def test_a_set_may_state_its_scenes_depth_and_extend_its_paths(tmp_path: Path) -> None:
+    write_index(tmp_path, write_set(tmp_path, "short", "measured") + "scene_depth = 1.5\nextend_s = 6\n")
+    (path,) = load_sets("short", root=tmp_path)
+    assert path.name == "short/00 (back and forth)"
+    assert path.duration_s >= 6.0
+    assert path.scene_depth == 1.5
+    assert read_sets("short", root=tmp_path)[0].duration_s == pytest.approx(1.3)
 
 
 def test_a_wrong_value_of_the_index_is_named(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ _GCSV = ("GYROFLOW IMU LOG", "CAMERA IMU LOG")
 _LAYOUT = "t,gx,gy,gz"
 _FASTEST_MEDIAN_RAD_S = 8.0
 _SLOWEST_HZ = 20.0
+_DEVICE_FROM_TOP_LEFT_FRONT = "yXZ"  # right is the opposite of left
 _DEVICE_TO_OPENCV = np.array([1.0, -1.0, -1.0])
 
 
@@ -20,17 +21,18 @@ def read_gyro(path: Path, *, fps: float | None = None, orientation: str = "", fo
 
     CSV: ``t,gx,gy,gz`` in seconds and rad/s, with or without a header; further columns are passed over. gcsv
     (https://docs.gyroflow.xyz/app/technical-details/gcsv-format): ``t`` times ``tscale`` is seconds, ``g`` times
-    ``gscale`` rad/s, and ``orientation`` says which sensor axis (a small letter: its opposite) is the device's x, y
-    and z. Device axes are x right, y *up*, z out of the *front* (Android's, with the phone upright), so the camera on
-    the back gets (gx, -gy, -gz). A gyroscope's bias stays in: the path drifts by it.
+    ``gscale`` rad/s, and its ``orientation`` says which sensor axis (a small letter: its opposite) points to the
+    picture's top, to its left and out of the front. Device axes are x right, y *up*, z out of the *front* (Android's,
+    with the phone upright), so the camera on the back gets (gx, -gy, -gz). A gyroscope's bias stays in: the path drifts
+    by it.
 
     Rates are body-fixed: ``R[k+1] = R[k] exp((w[k] + w[k+1]) / 2 · dt)``, R[0] = 1.
 
     Args:
         path: the file.
         fps: None, or a rate that the file's own times must agree with within 20 %.
-        orientation: three letters that come before the file's, e.g. ``yXZ`` for a phone held
-            on its side with its top to the left.
+        orientation: three letters for the device's x, y and z, which come before the file's own, e.g. ``yXZ`` for a
+            phone held on its side with its top to the left.
         force: take rates that look like degrees per second, and letters that mirror, as they are.
 
     Returns:
@@ -52,7 +54,11 @@ def read_gyro(path: Path, *, fps: float | None = None, orientation: str = "", fo
     t_s = seconds(rows[:, 0], unit_s=_scale(fields, "tscale", path), unit="seconds", file=path, fps=fps)
     rates = rows[:, 1:4] * _scale(fields, "gscale", path)
     _check_rates(t_s, rates, path, force)
-    omega = _orient(rates, orientation or fields.get("orientation", "XYZ"), path, force) * _DEVICE_TO_OPENCV
+    stated = fields.get("orientation")
+    device = _orient(rates, orientation or stated or "XYZ", path, force)
+    if stated and not orientation:
+        device = _orient(device, _DEVICE_FROM_TOP_LEFT_FRONT, path, force)
+    omega = device * _DEVICE_TO_OPENCV
     return Trajectory(
         t_s=t_s, quaternion_wxyz=integrate_rates(t_s, omega), position_w=np.zeros_like(omega), name=str(path)
     )

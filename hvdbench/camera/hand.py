@@ -18,7 +18,7 @@ from hvdbench.atomic import atomic_write_text
 from hvdbench.camera.monst3r import PATH_FILE
 from hvdbench.camera.trajectory import Array
 
-PresetName = Literal["still", "hold", "scan", "walk", "shaky", "tense"]
+PresetName = Literal["still", "hold", "scan", "walk", "shaky", "hvd", "tense"]
 
 WALK_LINES = ((0.5, 0.5), (1.0, 1.0), (2.0, 0.35), (3.0, 0.1))  # of the step rate: place, weight
 LINE_WIDTH = 0.12
@@ -62,6 +62,7 @@ PRESETS: Mapping[PresetName, HandPreset] = {
     "scan": HandPreset(0.4, 1.8, 3.5, 1.0, 9.0, 10.0, 3.0, 4.0, 2.0, 0.03),
     "walk": HandPreset(0.5, 1.8, 3.8, 1.2, 9.0, 8.0, 10.0, 8.0, 2.5, 0.05),
     "shaky": HandPreset(0.6, 1.9, 4.0, 1.5, 9.0, 10.0, 16.0, 18.0, 4.0, 0.04, roll_share=0.25),
+    "hvd": HandPreset(0.6, 1.8, 4.8, 1.3, 9.0, 11.0, 16.0, 21.0, 3.5, 0.04, roll_share=0.25),
     "tense": HandPreset(0.4, 1.8, 4.5, 2.5, 9.0, 2.0, 2.0, 24.0, 2.0, 0.03, roll_share=0.25),
 }
 

@@ -1,7 +1,6 @@
 """Adding a set of camera paths: the files copied below ``trajectories/``, and a table in its ``index.toml``."""
 
 import json
-import os
 import re
 import shutil
 import tomllib
@@ -16,16 +15,16 @@ from hvdbench.camera.euroc import SENSOR_FILE
 from hvdbench.camera.index import MONST3R, TrajectorySet, read_index, read_path
 from hvdbench.camera.kitti import times_file
 from hvdbench.camera.monst3r import INTRINSICS_FILE, PATH_FILE
+from hvdbench.camera.monst3r_maps import sampled_maps
 from hvdbench.camera.quality import PathQuality, assess
 from hvdbench.camera.trajectory import Origin
 from hvdbench.errors import TrajectoryError
-from hvdbench.paths import home_folder
+from hvdbench.paths import home, home_folder
 from hvdbench.recipe import check
 
 INDEX_FILE = "index.toml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _ENDINGS = (".txt", ".csv", ".gcsv")
-_DEPTH_MAPS = 8
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,7 @@ class ImportRequest:
         note: anything else.
         origin: None: ``monst3r`` for that format, ``measured`` for any other.
         metric: whether positions are in metres; None: what the format says.
+        scene_depth: median distance of what the camera saw, in the positions' unit; None: what depth maps say, if any.
         orientation: of a gyroscope.
         force: read files that look like another format.
     """
@@ -55,6 +55,7 @@ class ImportRequest:
     note: str = ""
     origin: Origin | None = None
     metric: bool | None = None
+    scene_depth: float | None = None
     orientation: str = ""
     force: bool = False
 
@@ -164,6 +165,7 @@ def _read_all(
         "fps": request.fps,
         "folder": request.name,
         "metric": bool(metric),
+        "scene_depth": request.scene_depth,
         "licence": request.licence,
         "source": request.source,
         "note": request.note,
@@ -182,9 +184,9 @@ def _root(into: Path | None) -> Path:
     current = home_folder("trajectories")
     if into is not None:
         return into.resolve()
-    home = os.environ.get("HVDBENCH_HOME")
-    if home:
-        return Path(home).resolve() / "trajectories"
+    own = home()
+    if own is not None:
+        return own.resolve() / "trajectories"
     if (current.parent / "__init__.py").is_file():
         raise TrajectoryError(
             f"the sets in {current} belong to the installation and go when it is updated: make a folder of your own, "
@@ -227,10 +229,9 @@ def _copy(file: Path, folder: Path, format_name: str) -> None:
 
 
 def _companions(file: Path, format_name: str) -> list[Path]:
-    """List what the format's reader looks for beside a path; of depth maps, those that it would sample."""
+    """List what the format's reader looks for beside a path; of MonST3R's maps, those that it samples."""
     if format_name == MONST3R:
-        maps = sorted(file.parent.glob("frame_*.npy"))
-        beside = [file.with_name(INTRINSICS_FILE), *maps[:: max(1, len(maps) // _DEPTH_MAPS)]]
+        beside = [file.with_name(INTRINSICS_FILE), *sampled_maps(file.parent)]
     else:
         names = {"euroc": SENSOR_FILE, "colmap": CAMERAS_FILE}
         times = times_file(file) if format_name == "kitti" else None

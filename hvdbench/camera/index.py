@@ -40,6 +40,11 @@ class TrajectorySet(Settings):
     note: str = ""
     metric: bool = False
     """Whether positions are in metres."""
+    scene_depth: float | None = Field(default=None, gt=0)
+    """Median distance of what the camera saw, in the positions' unit; comes before depth maps beside a path."""
+    extend_s: float | None = Field(default=None, gt=0)
+    """Shorter paths are run forwards and backwards by turns until they last as long
+    (:meth:`hvdbench.camera.trajectory.Trajectory.extended`)."""
     paths: tuple[str, ...] = ()
     """The paths, relative to ``folder``; empty: ``*/pred_traj.txt``, else ``*.txt``, ``*.csv`` and ``*.gcsv``."""
     orientation: str = ""
@@ -77,16 +82,25 @@ def load_sets(name: str, *, root: Path | None = None) -> list[Trajectory]:
         root: the folder ``trajectories``; None: this installation's.
 
     Returns:
-        The paths sorted by set and file, each named ``<set>/<file>``, one with gaps split there; empty where no
-        MonST3R set is there.
+        The paths sorted by set and file, each named ``<set>/<file>``, one with gaps split there, one that its set
+        extends named ``… (back and forth)``; empty where no MonST3R set is there.
 
     Raises:
         UnknownNameError: no set has the name.
         TrajectoryError: a set's folder is missing or empty, or one of its paths cannot be read or has gaps and no
             stretch long enough between them.
     """
+    root = root or home_folder("trajectories")
+    index = read_index(root)
     paths = read_sets(name, root=root)
-    return [part for path in paths for part in (split_at_gaps(path) if find_gaps(path) else [path])]
+    parts = [part for path in paths for part in (split_at_gaps(path) if find_gaps(path) else [path])]
+    return [_extend(part, index[part.name.partition("/")[0]].extend_s) for part in parts]
+
+
+def _extend(path: Trajectory, duration_s: float | None) -> Trajectory:
+    if duration_s is None or path.duration_s >= duration_s:
+        return path
+    return replace(path.extended(duration_s), name=f"{path.name} (back and forth)")
 
 
 def read_sets(name: str, *, root: Path | None = None) -> list[Trajectory]:
@@ -156,7 +170,10 @@ def _read_set(name: str, entry: TrajectorySet, root: Path) -> list[Trajectory]:
         path = read_path(
             file, format_name=entry.format, fps=entry.fps, orientation=entry.orientation, force=entry.force
         )
-        paths.append(replace(path, name=f"{name}/{label}", origin=entry.origin, scale_m=entry.metric))
+        depth = path.scene_depth if entry.scene_depth is None else entry.scene_depth
+        paths.append(
+            replace(path, name=f"{name}/{label}", origin=entry.origin, scale_m=entry.metric, scene_depth=depth)
+        )
     return paths
 
 

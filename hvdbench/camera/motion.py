@@ -1,6 +1,6 @@
 """What reaches the sensor: a camera path and a hand, stabilised, as small motion about a slow reference view."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,8 @@ class CameraPath:
         focal_px: of the output frame.
         kind: of the stabiliser.
         smooth_rotation_vector_wc: (S, 3) rad, the path that whole frames are turned onto; None: they are not.
-        frame_hz: frames a second, the first from t = 0, where frames are turned as a whole.
+        frame_hz: frames a second, the first from t = 0, where frames are turned as a whole; mid-exposures are in the
+            middle of each frame's slot.
     """
 
     t_s: Array
@@ -48,38 +49,85 @@ class CameraPath:
         """Interpolate the rotation vector of the view, (N, 3) rad; of the hand where not ``stabilised``.
 
         A module that tilts turns the view; a lens that shifts does not (see :meth:`lens_shift_at`). Frames that are
-        turned as a whole afterwards have, at each of their instants, the hand's turn since mid-exposure on top of the
+        turned as a whole afterwards have, at each of their instants, the view's turn since mid-exposure on top of the
         smoothed path at mid-exposure.
         """
-        hand = _columns(t_s, self.t_s, self.rotation_vector_wc)
         if not stabilised:
-            return hand
-        if self.smooth_rotation_vector_wc is not None:
-            middle = (np.floor(t_s * self.frame_hz + 1e-9) + 0.5) / self.frame_hz
-            start = Rotation.from_rotvec(_columns(middle, self.t_s, self.rotation_vector_wc))
-            smooth = Rotation.from_rotvec(_columns(middle, self.t_s, self.smooth_rotation_vector_wc))
-            return np.asarray((Rotation.from_rotvec(hand) * start.inv() * smooth).as_rotvec())
-        stabiliser = stabiliser_of(self.kind)
-        if not stabiliser.turns_view:
-            return hand
-        lens = _columns(t_s, self.t_s, self.lens_rad)
-        return np.asarray(stabiliser.turn(Rotation.from_rotvec(hand), lens).as_rotvec())
+            return _columns(t_s, self.t_s, self.rotation_vector_wc)
+        if self.smooth_rotation_vector_wc is None:
+            return self._captured(t_s)
+        middle = self._mid_exposure(t_s)
+        start, smooth = Rotation.from_rotvec(self._captured(middle)), self._smooth(middle)
+        return np.asarray((Rotation.from_rotvec(self._captured(t_s)) * start.inv() * smooth).as_rotvec())
 
     def position_at(self, t_s: Array) -> Array:
         """Interpolate the position, (N, 3) m."""
         return _columns(t_s, self.t_s, self.position_w_m)
 
     def lens_shift_at(self, t_s: Array) -> Array:
-        """Give the shift of the image by lens or sensor, (N, 2) px; 0 for kinds that shift nothing."""
+        """Give the shift of the image by lens or sensor, (N, 2) px; 0 for kinds that shift nothing.
+
+        Frames that are turned as a whole keep of it what moved since mid-exposure, turned with the frame: exact at the
+        frame's centre.
+        """
+        shift = self._captured_shift(t_s)
+        if self.smooth_rotation_vector_wc is None or not shift.any():
+            return shift
+        middle = self._mid_exposure(t_s)
+        turn = (self._smooth(middle).inv() * Rotation.from_rotvec(self._captured(middle))).as_matrix()
+        scale = turn[:, 2, 2, None, None]
+        jacobian = (turn[:, :2, :2] - turn[:, :2, 2:] * turn[:, 2:, :2] / scale) / scale  # of the frame's turn, at 0
+        return np.asarray(np.einsum("nij,nj->ni", jacobian, shift - self._captured_shift(middle)))
+
+    def _captured(self, t_s: Array) -> Array:
+        """Give the view's rotation vector while the shutter is open, (N, 3) rad."""
+        hand = _columns(t_s, self.t_s, self.rotation_vector_wc)
+        stabiliser = stabiliser_of(self.kind)
+        if not stabiliser.turns_view:
+            return hand
+        lens = _columns(t_s, self.t_s, self.lens_rad)
+        return np.asarray(stabiliser.turn(Rotation.from_rotvec(hand), lens).as_rotvec())
+
+    def _captured_shift(self, t_s: Array) -> Array:
         return stabiliser_of(self.kind).shift_px(_columns(t_s, self.t_s, self.lens_rad), self.focal_px)
+
+    def _smooth(self, t_s: Array) -> Rotation:
+        assert self.smooth_rotation_vector_wc is not None
+        return Rotation.from_rotvec(_columns(t_s, self.t_s, self.smooth_rotation_vector_wc))
+
+    def _mid_exposure(self, t_s: Array) -> Array:
+        return np.asarray((np.floor(t_s * self.frame_hz + 1e-9) + 0.5) / self.frame_hz)
 
     @property
     def residual_rad(self) -> Array:
         """The angles that the stabiliser leaves on the axis, (S, 3); lens and sensor leave roll whole."""
+        if self.smooth_rotation_vector_wc is not None:
+            return self.rotation_at(self.t_s) - _angle_of_shift(self.lens_shift_at(self.t_s), self.focal_px)
         turned = self.rotation_at(self.t_s)
         if stabiliser_of(self.kind).turns_view:
             return turned
         return turned - np.pad(self.lens_rad, ((0, 0), (0, 1)))
+
+
+def smooth_frames(path: CameraPath, smoothing_s: float) -> CameraPath:
+    """Turn whole frames onto the Gaussian average of what lens or module leave of the hand's turning.
+
+    A stabiliser that leaves nothing therefore keeps its still view.
+
+    Args:
+        path: without a smoothed path.
+        smoothing_s: standard deviation of the Gaussian.
+    """
+    left = path.rotation_at(path.t_s) - _angle_of_shift(path.lens_shift_at(path.t_s), path.focal_px)
+    rate_hz = (len(path.t_s) - 1) / path.t_s[-1]
+    smooth = gaussian_filter1d(left, smoothing_s * rate_hz, axis=0, mode="nearest")
+    return replace(path, smooth_rotation_vector_wc=smooth)
+
+
+def _angle_of_shift(shift_px: Array, focal_px: float) -> Array:
+    """Give the turn about x, y and z that a shift of the image makes up for on the axis, (N, 3) rad."""
+    x, y = np.arctan(shift_px / focal_px).T
+    return np.stack([-y, x, np.zeros_like(x)], axis=1)
 
 
 def _columns(t_s: Array, grid_s: Array, values: Array) -> Array:
@@ -100,6 +148,7 @@ def simulate_motion(
     reference_hz: float = 0.3,
     speed_without_scale_m_s: float = 0.3,
     rate_hz: float = 2000.0,
+    fps: float = 30.0,
 ) -> CameraPath:
     """Shake a camera and stabilise it.
 
@@ -122,6 +171,7 @@ def simulate_motion(
         reference_hz: corner of the slow reference view.
         speed_without_scale_m_s: median speed that any other path without metres is scaled to.
         rate_hz: of the simulation.
+        fps: frames a second, for a stabiliser that turns them as a whole.
 
     Raises:
         TrajectoryError: the path is too short or has gaps.
@@ -147,19 +197,22 @@ def simulate_motion(
     lens = simulate_ois(omega[:, :2], rate_hz, ois, generator, controller=replay)
     rotation, position = integrate(omega, velocity, rate_hz)
     vector, offset = _about_slow_view(rotation, position, lens, rate_hz, reference_hz)
-    keep = slice(int(BURN_IN_S * rate_hz), samples)
-    smooth = None
-    if stabiliser_of(ois.kind).smooths_frames:
-        smooth = gaussian_filter1d(vector, ois.smoothing_s * rate_hz, axis=0, mode="nearest")[keep]
-    return CameraPath(
-        time[keep] - time[keep.start],
-        vector[keep],
-        offset[keep],
-        lens[keep],
-        focal_px,
-        kind=ois.kind,
-        smooth_rotation_vector_wc=smooth,
-        frame_hz=ois.frame_hz,
+    path = CameraPath(time, vector, offset, lens, focal_px, kind=ois.kind, frame_hz=fps)
+    if ois.smoothing_s is not None:
+        path = smooth_frames(path, ois.smoothing_s)
+    return _from(path, int(BURN_IN_S * rate_hz))
+
+
+def _from(path: CameraPath, first: int) -> CameraPath:
+    """Drop the samples before ``first``; time is 0 there."""
+    smooth = path.smooth_rotation_vector_wc
+    return replace(
+        path,
+        t_s=path.t_s[first:] - path.t_s[first],
+        rotation_vector_wc=path.rotation_vector_wc[first:],
+        position_w_m=path.position_w_m[first:],
+        lens_rad=path.lens_rad[first:],
+        smooth_rotation_vector_wc=None if smooth is None else smooth[first:],
     )
 
 

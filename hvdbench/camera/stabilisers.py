@@ -100,6 +100,31 @@ def stabiliser_of(kind: str) -> Stabiliser:
     return found()
 
 
+def stabiliser_table(text: str) -> dict[str, str | None]:
+    """Turn what a user names a stabiliser by into values of the table ``[ois]``.
+
+    Args:
+        text: a kind of the catalogue; an import string of a :class:`Stabiliser`, else of a controller, which moves a
+            lens; or the path of a CSV log, which has a lens too.
+
+    Returns:
+        ``kind``, ``controller`` and ``log``, those that do not apply None.
+
+    Raises:
+        UnknownNameError: no such kind, or an import string that leads nowhere.
+        InputError: a controller or log that cannot be used.
+    """
+    table: dict[str, str | None] = {"kind": "lens_shift", "controller": None, "log": None}
+    if text.lower().endswith(".csv"):
+        read_log(Path(text))
+        return table | {"log": text}
+    found = resolve("stabiliser", text)
+    if isinstance(found, type) and issubclass(found, Stabiliser):
+        return table | {"kind": text}
+    open_controller(text)
+    return table | {"controller": text}
+
+
 class Controller(Protocol):
     """What turns gyro readings into lens angles."""
 

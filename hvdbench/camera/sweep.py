@@ -1,18 +1,18 @@
 """Compare stabilisers: how much of a sinusoid they leave, and how often a frame of a shaking hand stays sharp."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from hvdbench.atomic import atomic_write_text
 from hvdbench.camera.hand import PRESETS, HandPreset, PresetName, hand_motion
 from hvdbench.camera.motion import BURN_IN_S, TAIL_S
 from hvdbench.camera.ois import OisSettings, simulate_ois, small_signal_residual
 from hvdbench.camera.stabilisers import read_log, stabiliser_of
+from hvdbench.camera.sweep_rows import SharpRow, SuppressionRow
 from hvdbench.errors import InputError
 
 Array = NDArray[np.float64]
@@ -21,11 +21,13 @@ DEFAULT_SET: Mapping[str, OisSettings] = {
     "off": OisSettings(kind="off"),
     "lens shift 0.5 deg": OisSettings(stroke_deg=0.5, leak_limit_hz=1.8),
     "lens shift 1 deg": OisSettings(stroke_deg=1.0),
+    "lens shift 1 deg, radial": OisSettings(stroke_deg=1.0, limiter="radial"),
     "lens shift 1 deg, pan at 30 deg/s": OisSettings(stroke_deg=1.0, pan_deg_s=30.0),
     "slow lens 0.7 deg": OisSettings(natural_frequency_hz=60.0, damping=0.7, delay_s=0.002, gain=0.95),
     "sensor shift 0.7 deg": OisSettings(kind="sensor_shift", natural_frequency_hz=250.0, delay_s=0.0005, gain=0.99),
     "module tilt 3 deg": OisSettings(kind="module_tilt", stroke_deg=3.0),
     "eis": OisSettings(kind="eis"),
+    "lens shift 1 deg and eis": OisSettings(stroke_deg=1.0, eis_smoothing_s=0.4),
 }
 """What is compared where nothing is asked for; ``docs/stabiliser.md`` says where the constants come from."""
 
@@ -58,49 +60,6 @@ class Camera:
     exposure_share: float = 0.7
     floor_px: float = 4.0
     sharp_share: float = 0.003
-
-
-@dataclass(frozen=True)
-class SharpRow:
-    """One stabiliser under one hand.
-
-    Args:
-        hand, stabiliser: their names.
-        frames: measured.
-        blur_p10_px, blur_p50_px, blur_p90_px: extent of the blur at the frame's centre, ``sqrt(12 λmax)`` of the
-            path's covariance, with the floor.
-        motion_p10_px, motion_p50_px, motion_p90_px: from mid-exposure to the next frame's.
-        sharp_share: of frames.
-        sharp_run, blurry_run: mean lengths in frames; NaN where there is none.
-        motion_acf1: correlation of the motion with the next frame's.
-        blur_per_motion: slope of extent on motion through the origin.
-    """
-
-    hand: str
-    stabiliser: str
-    frames: int
-    blur_p10_px: float
-    blur_p50_px: float
-    blur_p90_px: float
-    motion_p10_px: float
-    motion_p50_px: float
-    motion_p90_px: float
-    sharp_share: float
-    sharp_run: float
-    blurry_run: float
-    motion_acf1: float
-    blur_per_motion: float
-
-
-@dataclass(frozen=True)
-class SuppressionRow:
-    """What a stabiliser leaves of a sinusoid, rms over rms in dB; the closed form is NaN where none is known."""
-
-    stabiliser: str
-    amplitude_deg: float
-    frequency_hz: float
-    residual_db: float
-    closed_form_db: float
 
 
 def measure_suppression(
@@ -189,7 +148,7 @@ def compare_stabilisers(
     for name, settings in stabilisers.items():
         residual = angle - simulate_ois(omega, rate_hz, settings, np.random.default_rng(seed))
         view = residual
-        if stabiliser_of(settings.kind).smooths_frames:
+        if settings.smoothing_s is not None:
             view = gaussian_filter1d(residual, settings.smoothing_s * rate_hz, axis=1, mode="nearest")
         for hand, left, seen in zip(hands, np.split(residual, ends), np.split(view, ends), strict=True):
             rows[hand, name] = _measure(hand, name, left, seen, camera, rate_hz)
@@ -275,20 +234,7 @@ def hands_of_log(path: Path, rate_hz: float) -> dict[str, Array]:
     return {log.name: log.motion(time)[0][None, :, :2]}
 
 
-def write_csv(path: Path, rows: Sequence[SharpRow] | Sequence[SuppressionRow]) -> None:
-    """Write rows of one kind with their names on the first line; numbers have four decimals, NaN is left empty."""
-    names = [field.name for field in fields(rows[0])]
-    lines = [",".join(_cell(getattr(row, name)) for name in names) for row in rows]
-    atomic_write_text(path, "\n".join([",".join(names), *lines]) + "\n")
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return "" if np.isnan(value) else f"{value:.4f}".rstrip("0").rstrip(".")
-    return f'"{value}"' if isinstance(value, str) and "," in value else str(value)
-
-
 def default_hands() -> dict[str, HandPreset]:
     """Give the presets that were set to real hands, shakiest first."""
-    chosen: tuple[PresetName, ...] = ("shaky", "walk", "scan", "hold", "still")
+    chosen: tuple[PresetName, ...] = ("hvd", "shaky", "walk", "scan", "hold", "still")
     return {name: PRESETS[name] for name in chosen}

@@ -1,26 +1,27 @@
 """The pictures and tables of ``hvdbench ois sweep``."""
 
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from hvdbench.atomic import atomic_path
+from hvdbench.atomic import atomic_write_bytes
 from hvdbench.camera.ois import OisSettings
 from hvdbench.camera.sweep import (
     DEFAULT_SET,
-    SharpRow,
-    SuppressionRow,
     compare_stabilisers,
     default_hands,
     draw_hands,
     hands_of_log,
     measure_suppression,
-    write_csv,
 )
+from hvdbench.camera.sweep_rows import RestoredRow, SharpRow, SuppressionRow, write_csv
 from hvdbench.recipe import check
+
+R = TypeVar("R", SharpRow, SuppressionRow, RestoredRow)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +35,18 @@ DPI = 130
 MARKS = ("o", "s", "^", "D", "v", "P")
 RUN_TICKS = (1, 2, 5, 10, 20, 50, 100, 200)
 RESTING = ("off", "eis")  # kinds without a stroke
+TRUTH_MARKS = {"mid": ("o", -0.14, "tab:blue"), "centroid": ("s", 0.14, "tab:orange")}
+DARK = {
+    "text.color": "#e9e7e2",
+    "axes.labelcolor": "#e9e7e2",
+    "axes.edgecolor": "#a3a7ad",
+    "axes.facecolor": "none",
+    "figure.facecolor": "#1a1c1f",
+    "savefig.facecolor": "#1a1c1f",
+    "xtick.color": "#c9c4ba",
+    "ytick.color": "#c9c4ba",
+    "grid.color": "#a3a7ad",
+}
 
 
 @dataclass(frozen=True)
@@ -116,16 +129,21 @@ def run_sweep(
         for row in measure_suppression(name, settings)
     ]
     write_csv(folder / "sharp_share.csv", sharp)
-    _save(draw_sharp_share(sharp), folder / "sharp_share.png")
+    atomic_write_bytes(folder / "sharp_share.png", as_png(draw_sharp_share, sharp))
     if suppression:
         write_csv(folder / "suppression.csv", suppression)
-        _save(draw_suppression(suppression), folder / "suppression.png")
+        atomic_write_bytes(folder / "suppression.png", as_png(draw_suppression, suppression))
     return Sweep(sharp, suppression)
 
 
-def _save(figure: "Figure", path: Path) -> None:
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, metadata={"Software": None})
+def as_png(draw: "Callable[[Sequence[R]], Figure]", rows: Sequence[R], *, dark: bool = False) -> bytes:
+    """Draw rows and give the PNG, light on dark where asked; the same bytes every time."""
+    from matplotlib import rc_context
+
+    buffer = io.BytesIO()
+    with rc_context(DARK if dark else {}):  # type: ignore[arg-type]
+        draw(rows).savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def draw_suppression(rows: Sequence[SuppressionRow]) -> "Figure":
@@ -139,7 +157,7 @@ def draw_suppression(rows: Sequence[SuppressionRow]) -> "Figure":
     down = -(-len(names) // across)
     figure = Figure(figsize=(max(6.0, 3.7 * across), 3.1 * down + 1.2), layout="constrained")
     grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
-    colours = colormaps["viridis"](np.linspace(0.0, 0.85, len(amplitudes)))
+    colours = colormaps["viridis"](np.linspace(0.12, 0.88, len(amplitudes)))
     for axes, name in zip(grid.flat, names, strict=False):
         for amplitude, colour in zip(amplitudes, colours, strict=True):
             mine = [row for row in rows if row.stabiliser == name and row.amplitude_deg == amplitude]
@@ -172,7 +190,7 @@ def draw_sharp_share(rows: Sequence[SharpRow]) -> "Figure":
     share, sharp_run, blurry_run = figure.subplots(1, 3, sharey=True)
     _dots(share, rows, names, "sharp_share")
     share.set(xlabel="share of sharp frames", xlim=(-0.03, 1.03), yticks=range(len(names)), yticklabels=names)
-    share.invert_yaxis()
+    share.set_ylim(len(names) - 0.5, -0.5)
     for axes, field, label in (
         (sharp_run, "sharp_run", "mean run of sharp frames"),
         (blurry_run, "blurry_run", "mean run of blurry frames"),
@@ -191,3 +209,37 @@ def _dots(axes: "Axes", rows: Sequence[SharpRow], names: Sequence[str], field: s
         values = [getattr(row, field) for row in rows if row.hand == hand]
         axes.plot(values, range(len(names)), MARKS[index % len(MARKS)], ms=6, alpha=0.85, label=hand)
     axes.grid(alpha=0.3, lw=0.5)
+
+
+def draw_restored(rows: Sequence[RestoredRow]) -> "Figure":
+    """Draw the means over scenes, a line a stabiliser: sharp share, and PSNR before (hollow) and after (filled)."""
+    from matplotlib.figure import Figure
+
+    rows = [row for row in rows if row.scene == "*"]
+    names = list(dict.fromkeys(row.stabiliser for row in rows))
+    figure = Figure(figsize=(12.0, 0.5 * len(names) + 2.0), layout="constrained")
+    share, every, blurry = figure.subplots(1, 3, sharey=True, width_ratios=(2, 3, 3))
+    share.barh(names, [_of(rows, name, "mid").sharp_share for name in names], height=0.5, color="tab:green", alpha=0.75)
+    share.set(xlabel="share of sharp frames", xlim=(0.0, 1.0), ylim=(len(names) - 0.5, -0.5))
+    for truth, (mark, offset, colour) in TRUTH_MARKS.items():
+        of_truth = [_of(rows, name, truth) for name in names]
+        place = np.arange(len(names)) + offset
+        for axes, before, after in (
+            (every, [row.input_db for row in of_truth], [row.restored_db for row in of_truth]),
+            (blurry, [row.blurry_input_db for row in of_truth], [row.blurry_restored_db for row in of_truth]),
+        ):
+            axes.hlines(place, before, after, color=colour, lw=2.0, alpha=0.6)
+            axes.plot(before, place, mark, ms=7, mfc="none", color=colour, label=f"input, {truth}")
+            axes.plot(after, place, mark, ms=7, color=colour, label=f"restored, {truth}")
+    every.set_xlabel("PSNR of all frames, dB")
+    blurry.set_xlabel("PSNR of frames that are not sharp, dB")
+    for axes in (share, every, blurry):
+        axes.grid(alpha=0.3, lw=0.5)
+        axes.set_axisbelow(True)
+    handles, labels = every.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9, frameon=False)
+    return figure
+
+
+def _of(rows: Sequence[RestoredRow], name: str, truth: str) -> RestoredRow:
+    return next(row for row in rows if row.stabiliser == name and row.truth == truth)

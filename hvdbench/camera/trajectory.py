@@ -1,6 +1,6 @@
 """A camera path in time: poses, and the motion that a body-fixed sensor would feel along it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -117,6 +117,52 @@ class Trajectory:
         where = np.clip(t_s, self.t_s[0], self.t_s[-1])
         return RotationSpline(self.t_s, self.rotation)(where), CubicSpline(self.t_s, self.position_w)(where)
 
+    def resampled(self, rate_hz: float) -> "Trajectory":
+        """Give the path at even times from its first row on, interpolated as :meth:`pose_at` does.
+
+        Raises:
+            TrajectoryError: a rate at which fewer than two rows fit.
+        """
+        count = int(np.floor(self.duration_s * rate_hz + 1e-6)) + 1
+        if not rate_hz > 0 or count < 2:
+            raise TrajectoryError(f"{self.name}: {self.duration_s:.3f} s cannot be told at {rate_hz:g} rows a second")
+        t_s = self.t_s[0] + np.arange(count) / rate_hz
+        rotation, position = self.pose_at(t_s)
+        return replace(self, t_s=t_s, quaternion_wxyz=_wxyz(rotation), position_w=position)
+
+    def extended(self, duration_s: float) -> "Trajectory":
+        """Give a path of at least ``duration_s`` that runs this one forwards and backwards by turns.
+
+        It turns round at the calmest row (slowest turning) among the first and among the last fifth of the rows, and
+        what lies beyond is left out, so that no kink is made where the hand was moving fast. A path that is long
+        enough comes back as it is. Played backwards, a hand's motion keeps its rates and its spectrum.
+
+        Raises:
+            TrajectoryError: as :meth:`check_regular`.
+        """
+        if self.duration_s >= duration_s:
+            return self
+        self.check_regular()
+        first, last = self._calm_ends()
+        there = np.arange(first, last + 1)
+        rows, t_s = there, self.t_s[there]
+        while t_s[-1] - t_s[0] < duration_s:
+            ahead = there[:-1][::-1] if rows[-1] == last else there[1:]
+            steps = np.abs(np.diff(self.t_s[np.concatenate([rows[-1:], ahead])]))
+            t_s = np.concatenate([t_s, t_s[-1] + np.cumsum(steps)])
+            rows = np.concatenate([rows, ahead])
+        return replace(self, t_s=t_s, quaternion_wxyz=self.quaternion_wxyz[rows], position_w=self.position_w[rows])
+
+    def _calm_ends(self) -> tuple[int, int]:
+        """Give the rows with the slowest turning among the first and the last fifth; 80 % of a second stays between."""
+        steps = (self.rotation[:-1].inv() * self.rotation[1:]).magnitude() / np.diff(self.t_s)
+        speed = np.concatenate([steps[:1], 0.5 * (steps[1:] + steps[:-1]), steps[-1:]])
+        fifth = max(1, len(speed) // 5)
+        first, last = int(np.argmin(speed[:fifth])), len(speed) - fifth + int(np.argmin(speed[-fifth:]))
+        if self.t_s[last] - self.t_s[first] < 0.8 * SHORTEST_S:
+            return 0, len(speed) - 1
+        return first, last
+
     def motion(self, t_s: Array, *, lowpass_hz: float | None = 6.0) -> tuple[Array, Array]:
         """Give the motion that a sensor fixed to the camera would feel, at evenly spaced times.
 
@@ -145,6 +191,10 @@ class Trajectory:
             return omega, velocity
         rate_hz = (len(t_s) - 1) / float(t_s[-1] - t_s[0])
         return lowpass(omega, lowpass_hz, rate_hz), lowpass(velocity, lowpass_hz, rate_hz)
+
+
+def _wxyz(rotation: Rotation) -> Array:
+    return np.asarray(rotation.as_quat()[:, [3, 0, 1, 2]], np.float64)
 
 
 def align_signs(quaternion: Array) -> Array:

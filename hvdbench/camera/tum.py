@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
+
+from hvdbench.atomic import atomic_write_text
 from hvdbench.camera.rows import counts_frames, read_rows, seconds
 from hvdbench.camera.trajectory import Trajectory
 from hvdbench.errors import TrajectoryError
@@ -38,3 +41,10 @@ def read_tum(path: Path, *, fps: float | None = None, force: bool = False) -> Tr
         position_w=rows[:, 1:4],
         name=str(path),
     )
+
+
+def write_tum(file: Path, path: Trajectory) -> None:
+    """Write a path as TUM's rows ``t tx ty tz qx qy qz qw``, seconds from the path's own clock."""
+    rows = np.column_stack([path.t_s, path.position_w, path.quaternion_wxyz[:, [1, 2, 3, 0]]])
+    lines = [" ".join(f"{value:.9f}" for value in row) for row in rows]
+    atomic_write_text(file, "\n".join(["# t tx ty tz qx qy qz qw", *lines]) + "\n")

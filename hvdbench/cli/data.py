@@ -7,13 +7,22 @@ import click
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
 
+HANDS = ("still", "hold", "scan", "walk", "shaky", "hvd", "tense")  # of hvdbench.camera.hand, which is slow to import
+
 
 @click.command()
-@click.option("--src", "source", help="Where sharp frames come from: gopro, folder, sample, or an import string.")
+@click.option("--src", "source", help="Where sharp frames come from: gopro, reds, folder, sample, or an import string.")
 @click.option("--traj", "trajectories", help="Camera paths: monst3r (all imported MonST3R sets) or a set's name.")
 @click.option("--recipe", default="goproshake", show_default=True, help="A dataset recipe's name or file.")
-@click.option("--root", type=options.FOLDER, help="The source's folder, e.g. GOPRO_Large_all.")
+@click.option("--root", type=options.FILE, help="The source's folder, e.g. GOPRO_Large_all; for folder also a film.")
 @click.option("--out", type=options.FOLDER, help="The dataset's folder; left out: datasets/<recipe>.")
+@click.option(
+    "--ois", help="Stabiliser: off, lens_shift, sensor_shift, module_tilt, eis, your_pkg:Controller, log.csv."
+)
+@click.option("--hand", type=click.Choice(HANDS), help="How the phone is held in every clip.")
+@click.option("--clips", type=click.IntRange(min=1), help="At most, per split.")
+@click.option("--fps", type=click.FloatRange(min=1), help="Of the frames written.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of all chance; left out: the recipe's.")
 @options.engine
 @options.overwrite
 @options.strict
@@ -23,6 +32,11 @@ def synth(
     recipe: str,
     root: Path | None,
     out: Path | None,
+    ois: str | None,
+    hand: str | None,
+    clips: int | None,
+    fps: float | None,
+    seed: int | None,
     engine: str,
     overwrite: bool,
     strict: bool,
@@ -30,14 +44,23 @@ def synth(
     """Make blurry clips with exact truth from sharp high-rate frames, camera paths and a simulated stabiliser.
 
     Without a GoPro folder or imported MonST3R paths the embedded scenes and bundled simulated paths stand in, with a
-    warning, under datasets/demo-<recipe>.
+    warning, under datasets/demo-<recipe>. --ois, --hand, --clips, --fps and --seed are laid over the recipe's values.
     """
+    from hvdbench.camera.stabilisers import stabiliser_table
     from hvdbench.engine import parse_engine
     from hvdbench.fallback import Fallback
     from hvdbench.making import SynthRequest
     from hvdbench.making import synth as make
 
-    request = SynthRequest(recipe=recipe, source=source, trajectories=trajectories, root=root, out=out)
+    named = {"ois": stabiliser_table(ois) if ois else None, "hand": hand, "max_clips": clips, "fps": fps, "seed": seed}
+    request = SynthRequest(
+        recipe=recipe,
+        source=source,
+        trajectories=trajectories,
+        root=root,
+        out=out,
+        overrides={key: value for key, value in named.items() if value is not None},
+    )
     with showing() as progress:
         dataset = make(
             request,

@@ -8,8 +8,10 @@ import click
 from hvdbench import __version__
 from hvdbench.cli.boards import leaderboard
 from hvdbench.cli.data import label, pair, synth, verify
+from hvdbench.cli.datasets import dataset
 from hvdbench.cli.methods import evaluate, train
 from hvdbench.cli.ois import ois
+from hvdbench.cli.realism import realism
 from hvdbench.cli.start import deblur, demo, doctor
 from hvdbench.cli.traj import traj
 from hvdbench.errors import HvdbenchError
@@ -39,10 +41,10 @@ def cli(verbose: bool, quiet: bool) -> None:
     logging.getLogger("hvdbench").setLevel(level)
 
 
-for command in (demo, deblur, synth, pair, label, train, evaluate, leaderboard, verify, doctor):
+for command in (demo, deblur, synth, pair, label, train, evaluate, leaderboard, verify, realism, doctor):
     cli.add_command(command)
-cli.add_command(ois)
-cli.add_command(traj)
+for group in (dataset, ois, traj):
+    cli.add_command(group)
 
 
 def main() -> None:

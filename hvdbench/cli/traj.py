@@ -1,6 +1,7 @@
-"""Commands that import camera paths and look at them."""
+"""Commands that measure camera paths, import them and look at them."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,16 +13,15 @@ _format = click.option(
     "format_name",
     help=f"The file's format: {', '.join(catalog.names('trajectory format'))}, or an import string.",
 )
-_fps = click.option(
-    "--fps", type=click.FloatRange(min=0, min_open=True), help="Rows a second, where a file has no times."
-)
+_RATE = click.FloatRange(min=0, min_open=True)
+_fps = click.option("--fps", type=_RATE, help="Rows a second, where a file has no times.")
 _orientation = click.option("--orientation", default="", help="A gyroscope's axes as the device's x, y, z, e.g. yXZ.")
 _force = click.option("--force", is_flag=True, help="Read a file although it looks like another format.")
 
 
 @click.group()
 def traj() -> None:
-    """Import camera paths and look at them. docs/camera-paths.md describes the formats."""
+    """Measure camera paths, import them, look at them. docs/camera-paths.md describes the formats."""
 
 
 @traj.command("import")
@@ -34,6 +34,7 @@ def traj() -> None:
 @click.option("--note", default="", help="Anything else.")
 @click.option("--origin", type=click.Choice(["measured", "simulated", "monst3r"]), help="Left out: by the format.")
 @click.option("--metric/--no-metric", default=None, help="Whether positions are in metres; left out: by the format.")
+@click.option("--scene-depth", type=_RATE, help="Median distance of what the camera saw, in the positions' unit.")
 @click.option("--into", type=options.FOLDER, help="A folder of sets; left out: that of HVDBENCH_HOME or the checkout.")
 @_orientation
 @_force
@@ -44,6 +45,29 @@ def import_(inputs: tuple[Path, ...], into: Path | None, **values: object) -> No
     added = import_set(ImportRequest(inputs=inputs, **values), into=into)  # type: ignore[arg-type]
     click.echo("\n".join(line for quality in added.qualities for line in quality.lines()))
     click.echo(f"{added.folder}: {len(added.qualities)} path(s), for --traj {values['name']}")
+
+
+@traj.command()
+@click.argument("source", metavar="VIDEO|FOLDER", type=options.FILE)
+@click.option("-o", "--output", type=options.FOLDER, required=True, help="A new folder for the path.")
+@click.option(
+    "--focal-per-width", type=_RATE, help="Focal length over the picture's width; left out: 0.751 of the longer side."
+)
+@click.option("--fps", type=_RATE, help="Frames a second when it was taken: of a folder, or where a video's file errs.")
+@click.option("--resample", "rows_hz", type=_RATE, help="Rows a second; left out: a row a frame.")
+@click.option("--crop", metavar="X:Y:W:H", help="Look at a part of the picture; its middle is taken for the lens's.")
+@options.seed
+@options.overwrite
+def estimate(source: Path, output: Path, crop: str | None, overwrite: bool, **values: Any) -> None:
+    """Measure how the camera turned over a clip, without a network; written in MonST3R's file layout."""
+    from hvdbench.camera.measure import check_free, measure_clip, write_measured
+    from hvdbench.input import parse_crop
+
+    check_free(output, overwrite=overwrite)
+    measured = measure_clip(source, crop=parse_crop(crop) if crop else None, **values)
+    write_measured(output, measured, overwrite=overwrite)
+    click.echo("\n".join(measured.lines()))
+    click.echo(f"{output}: hvdbench traj show {output} --format monst3r --fps {measured.rows_hz:.6g}")
 
 
 @traj.command("list")

@@ -1,55 +1,107 @@
-"""Any folder of high-speed frames, or of clip folders."""
+"""Anything sharp of one's own: frames, clip folders of frames, a film, or a folder of films."""
 
-from hvdbench.catalog import unknown
-from hvdbench.errors import InputError, UnknownNameError
-from hvdbench.frames import list_frames
-from hvdbench.paths import root_variable
-from hvdbench.sources.high_speed import VideoScene, clip_folders, open_video_scene
+import logging
+from pathlib import Path
+
+from hvdbench.errors import InputError
+from hvdbench.sources.clip_tree import (
+    FEWEST_FRAMES,
+    SPLITS,
+    Clip,
+    choose,
+    clips_below,
+    frame_files,
+    require_root,
+)
+from hvdbench.sources.frame_sequence import FileFrames, FrameSequence, find_depth_files
+from hvdbench.sources.high_speed import VideoScene, open_video_scene
 from hvdbench.sources.scene import SourceOptions
+
+FPS = 240.0  # of pictures, where nobody says
+FILM_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".3gp"})
+RATE_TOLERANCE = 0.005  # 29.97 is 30
+_HOLDS = "a folder of sharp frames or films, or a film"
+_LOG = logging.getLogger(__name__)
 
 
 class FolderSource:
-    """``<root>/*.png`` is one clip; ``<root>/<clip>/*.png`` are several. The frame rate comes from the recipe.
+    """``<root>/*.png`` is one clip, ``<root>/<clip>/*.png`` and ``<root>/<clip>.mp4`` are several, a film is one.
+
+    Clips below ``<root>/train`` and ``<root>/test`` keep that split; all others are ``test``. The rate is the one that
+    is given; else a film's own, and 240 fps for pictures. Slow motion is often stored at 30 fps: a given rate wins over
+    the film's, with a warning. Pictures with a depth map each (``depth/<stem>.npy``, or ``<stem>.npy`` beside them as
+    MonST3R writes) bring depth.
 
     Raises:
-        InputError: no root is given, or it is no folder.
+        InputError: no root is given, or it does not exist.
     """
 
     def __init__(self, options: SourceOptions) -> None:
-        if options.root is None:
-            raise InputError(f"the source 'folder' needs a folder of sharp frames: set {root_variable('folder')} to it")
-        if not options.root.is_dir():
-            raise InputError(f"{options.root} is not a folder: name one that holds frames, or clip folders of frames")
         self._options = options
+        self._root = require_root(options, "folder", _HOLDS)
 
     def scenes(self) -> list[VideoScene]:
-        """List the clips by name, all in the split ``test``.
+        """List the clips by split and name.
 
         Raises:
-            InputError: neither frames nor clip folders with frames.
+            InputError: neither frames nor films, a film that cannot be opened, or depth for some frames only.
             UnknownNameError: a clip is asked for that is not there.
         """
-        root = self._options.root
-        assert root is not None
-        files = list_frames(root)
-        found = [(root, files)] if len(files) >= 2 else clip_folders(root)
+        found = _clips(self._root)
         if not found:
-            raise InputError(f"{root} holds neither frames nor clip folders with two frames or more")
-        names = {folder.name for folder, _ in found}
-        for wanted in self._options.names:
-            if wanted not in names:
-                raise UnknownNameError(unknown("clip", wanted, names))
-        return [
-            open_video_scene(
-                folder,
-                files,
-                self._options,
-                name=folder.name,
-                split="test",
-                fps=self._options.fps,
-                licence="the owner's",
-                source=f"folder of frames '{folder.name}' at {self._options.fps:g} fps",
+            raise InputError(
+                f"{self._root} holds neither frames nor clip folders with two frames or more, nor films "
+                f"({', '.join(sorted(FILM_SUFFIXES))})"
             )
-            for folder, files in found
-            if not self._options.names or folder.name in self._options.names
-        ]
+        return [self._scene(clip) for clip in choose(found, self._options, "clip")]
+
+    def _scene(self, clip: Clip) -> VideoScene:
+        frames: FrameSequence
+        if clip.files:
+            frames, fps = FileFrames(clip.files, find_depth_files(clip.files)), self._options.fps or FPS
+            source = f"folder of frames '{clip.name}' at {fps:g} fps"
+            if frames.depth_files:
+                source += ", with a depth map each"
+        else:
+            from hvdbench.sources.movie import open_movie  # brings PyAV
+
+            frames, stated_fps = open_movie(clip.place)
+            fps, source = _rate_of_film(clip.place.name, stated_fps, self._options.fps)
+        return open_video_scene(
+            frames,
+            self._options,
+            name=clip.name,
+            split=clip.split,
+            fps=fps,
+            licence="the owner's",
+            source=source,
+            where=clip.place,
+        )
+
+
+def _clips(root: Path) -> list[Clip]:
+    if root.is_file():
+        return [Clip(root.stem, "test", root)]
+    files = frame_files(root)
+    if len(files) >= FEWEST_FRAMES:
+        return [Clip(root.name, "test", root, files)]
+    found = [clip for split in SPLITS for clip in _clips_of_folder(root / split, split)]
+    return found + _clips_of_folder(root, "test")
+
+
+def _clips_of_folder(folder: Path, split: str) -> list[Clip]:
+    if not folder.is_dir():
+        return []
+    films = [Clip(file.stem, split, file) for file in sorted(folder.iterdir()) if _is_film(file)]
+    return sorted([*clips_below(folder, split), *films], key=lambda clip: (clip.name, clip.place))
+
+
+def _is_film(file: Path) -> bool:
+    return file.suffix.lower() in FILM_SUFFIXES and not file.name.startswith(".") and file.is_file()
+
+
+def _rate_of_film(name: str, stated_fps: float, given_fps: float | None) -> tuple[float, str]:
+    if given_fps is None or abs(given_fps / stated_fps - 1.0) <= RATE_TOLERANCE:
+        return stated_fps, f"film '{name}' at {stated_fps:g} fps"
+    _LOG.warning("%s states %g fps and is read at %g fps, as the recipe says", name, stated_fps, given_fps)
+    return given_fps, f"film '{name}', which states {stated_fps:g} fps, read at {given_fps:g} fps as asked"

@@ -12,7 +12,7 @@ from hvdbench.catalog import unknown
 from hvdbench.errors import UnknownNameError
 from hvdbench.frames import Image, to_linear
 from hvdbench.sources.depth_planes import cut_planes, fill_disparity
-from hvdbench.sources.scene import Layer, Matrix3, SceneKind, SourceOptions, enlarge, shrink_linear
+from hvdbench.sources.scene import Layer, Matrix3, SceneKind, SourceOptions, Times, enlarge, shrink_linear
 
 DEFAULT_SIZE = (320, 192)
 PLANES = 8
@@ -98,16 +98,16 @@ class SampleScene:
         return self.focal_per_width * self.size[0]
 
     @property
-    def is_held(self) -> bool:
-        return self.kind != "moving_object"
-
-    @property
     def licence(self) -> str:
         return _PHOTOGRAPHS[self.name].licence
 
     @property
     def provenance(self) -> str:
         return _PHOTOGRAPHS[self.name].provenance
+
+    def key_times(self, start_s: float, end_s: float) -> Times | None:
+        """Hold all but the moving thing."""
+        return None if self.kind == "moving_object" else np.array([0.5 * (start_s + end_s)])
 
     def own_flow(self, t_s: float) -> NDArray[np.float32] | None:
         """Say nothing: layers tell all motion."""

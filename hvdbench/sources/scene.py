@@ -15,6 +15,7 @@ from hvdbench.frames import Image, to_linear
 SceneKind = Literal["planar", "parallax", "moving_object", "video"]
 Mode = Literal["static", "dynamic"]
 Matrix3 = NDArray[np.float64]
+Times = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Layer:
         K: 3x3 intrinsics of the texture: the pixel of the reference view's optical axis, and the focal length in
             texture pixels.
         inverse_depth_1_m: 1 / distance of the plane; 0: at infinity; None: unknown, the dataset draws one.
+        relative_inverse_depth: where depth is known without a unit: 1 at the scene's median depth, to be multiplied by
+            1 / the depth that the dataset draws; None: ``inverse_depth_1_m`` holds.
         offset_px: (x, y) by which the layer has moved within its plane, texture pixels.
         is_object: whether it is the moving object that the oracle's mask marks.
         sampling: ``cubic``, or ``linear`` for textures of about twice the frame's resolution (:func:`enlarge`), where
@@ -38,6 +41,7 @@ class Layer:
     offset_px: tuple[float, float] = (0.0, 0.0)
     is_object: bool = False
     sampling: Literal["cubic", "linear"] = "cubic"
+    relative_inverse_depth: float | None = None
 
     @cached_property
     def bounds_px(self) -> tuple[int, int, int, int]:
@@ -79,10 +83,6 @@ class Scene(Protocol):
         """How long the scene lasts; None: as long as asked."""
 
     @property
-    def is_held(self) -> bool:
-        """Whether the world stands still within one exposure."""
-
-    @property
     def licence(self) -> str: ...
 
     @property
@@ -91,6 +91,12 @@ class Scene(Protocol):
 
     def layers(self, t_s: float) -> tuple[Layer, ...]:
         """Give the layers at a time, back to front; the first is opaque and wider than the frame."""
+
+    def key_times(self, start_s: float, end_s: float) -> Times | None:
+        """Give (K,) rising times that cover [start, end], between two of which :meth:`layers` blend linearly.
+
+        One time: the world is held from start to end, as it is then. None: it must be asked at every sub-frame.
+        """
 
     def own_flow(self, t_s: float) -> NDArray[np.float32] | None:
         """Give motion in the pictures themselves, (h, w, 2) output px per s at any resolution; None: layers say it."""
@@ -104,17 +110,23 @@ class SourceOptions:
         root: the source's folder; unused by ``sample``.
         size: width and height of output frames; None: the source's own less a margin.
         focal_per_width: focal length over width of output frames.
-        fps: frame rate of a source made of frames.
+        fps: frame rate of a source made of frames, over what its films or names tell; None: theirs.
         mode: ``dynamic``: time passes within an exposure; ``static``: each exposure holds one source frame.
         names: scenes wanted, in this order; empty: all.
+        interpolate: whether frames between fast-moving ones are interpolated along optical flow.
+        response: the camera response of a source's 8-bit frames, as :func:`hvdbench.response.open_response` takes it.
+        margin_share: what video sources keep beside the frame on each side for motion, as a share of its width.
     """
 
     root: Path | None = None
     size: tuple[int, int] | None = None
     focal_per_width: float = 0.751
-    fps: float = 240.0
+    fps: float | None = None
     mode: Mode = "dynamic"
     names: tuple[str, ...] = ()
+    interpolate: bool = True
+    response: str = "gamma2.2"
+    margin_share: float = 0.05
 
 
 class Source(Protocol):
@@ -129,9 +141,9 @@ def centred_K(focal_px: float, width: float, height: float) -> Matrix3:
     return np.array([[focal_px, 0.0, 0.5 * (width - 1)], [0.0, focal_px, 0.5 * (height - 1)], [0.0, 0.0, 1.0]])
 
 
-def shrink_linear(picture: NDArray[np.uint8], size: tuple[int, int], gamma: float = 2.2) -> Image:
-    """Bring a uint8 RGB picture to linear light and down to (width, height) by area averages."""
-    light = to_linear(picture, gamma)
+def shrink_linear(picture: NDArray[np.uint8], size: tuple[int, int]) -> Image:
+    """Bring a uint8 RGB picture to linear light (gamma 2.2) and down to (width, height) by area averages."""
+    light = to_linear(picture)
     if (picture.shape[1], picture.shape[0]) == size:
         return light
     return np.asarray(cv2.resize(light, size, interpolation=cv2.INTER_AREA), np.float32)

@@ -1,6 +1,7 @@
 """What a clip leaves to chance, drawn from the seed and the clip's own name; and the camera's motion that follows."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,11 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.camera.hand import PRESETS, PresetName
-from hvdbench.camera.motion import CameraPath, simulate_motion
+from hvdbench.camera.motion import simulate_motion
 from hvdbench.camera.trajectory import Trajectory
 from hvdbench.errors import DatasetError
 from hvdbench.sources.scene import Scene
+from hvdbench.synth.margin import border_by_frame_px
 from hvdbench.synth.settings import DatasetSettings
+from hvdbench.synth.view import View
+
+CALMER = 1.5  # by which reference_hz rises
+MOST_STEPS = 3  # up to 3.4 times: what it takes out then begins to show in the blur
+MOST_DRAWS = 12
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,23 @@ class ClipPlan:
     frames: int
 
 
+@dataclass(frozen=True)
+class ShakenClip:
+    """A scene in front of its moving camera, and when its frames are taken.
+
+    Args:
+        view: scene and motion.
+        t_s: (T,) mid-exposure times.
+        reference_hz: corner of the slow reference view that was needed to stay inside the scene.
+        draws: how many motions were rejected before this one.
+    """
+
+    view: View
+    t_s: NDArray[np.float64]
+    reference_hz: float
+    draws: int
+
+
 def generator_for(seed: int, clip: str, purpose: str) -> np.random.Generator:
     """Give a clip's own generator for one purpose, the same on every machine and for any number of workers."""
     digest = hashlib.sha256(f"{seed}/{clip}/{purpose}".encode()).digest()
@@ -51,7 +75,7 @@ def plan_clip(scene: Scene, settings: DatasetSettings, trajectories: Sequence[Tr
     generator = generator_for(settings.seed, scene.name, "plan")
     frames = settings.frames_per_clip
     if scene.duration_s is not None:
-        frames = min(frames, int(scene.duration_s * settings.fps + 1e-6))
+        frames = min(frames, int((scene.duration_s - 2.0 * _lead_s(settings)) * settings.fps + 1e-6))
     if frames < 1:
         raise DatasetError(f"{scene.name} lasts {scene.duration_s:.3f} s, less than one frame at {settings.fps:g} fps")
     share, stroke, depth = generator.uniform(size=3)
@@ -72,24 +96,50 @@ def plan_clip(scene: Scene, settings: DatasetSettings, trajectories: Sequence[Tr
     )
 
 
-def shake_clip(scene: Scene, settings: DatasetSettings, plan: ClipPlan) -> CameraPath:
-    """Simulate the camera of a clip."""
-    return simulate_motion(
-        duration_s=plan.frames / settings.fps,
-        focal_px=scene.focal_px,
-        hand=PRESETS[plan.hand],
-        ois=settings.ois.model_copy(update={"stroke_deg": plan.stroke_deg}),
-        generator=generator_for(settings.seed, scene.name, "motion"),
-        trajectory=plan.trajectory,
-        trajectory_gain=settings.trajectory_gain,
-        scene_depth_m=plan.depth_m,
-        lowpass_hz=settings.lowpass_hz,
-        reference_hz=settings.reference_hz,
-        speed_without_scale_m_s=settings.speed_without_scale_m_s,
-        rate_hz=settings.simulate_hz,
+def shake_clip(scene: Scene, settings: DatasetSettings, plan: ClipPlan) -> ShakenClip:
+    """Simulate the camera of a clip such that no frame shows the scene's border.
+
+    Where a motion would leave the scene's margin, more of its slow part is taken out: ``reference_hz`` rises by half,
+    up to three times; then another motion is drawn, up to twelve. Geometry alone decides.
+
+    Raises:
+        DatasetError: no motion drawn stays inside.
+    """
+    times = mid_exposure_times(settings, plan.frames)
+    beyond = math.inf
+    for draw in range(MOST_DRAWS):
+        for corner_hz in settings.reference_hz * CALMER ** np.arange(MOST_STEPS + 1):
+            path = simulate_motion(
+                duration_s=float(times[-1]) + 0.5 / settings.fps,
+                focal_px=scene.focal_px,
+                hand=PRESETS[plan.hand],
+                ois=settings.ois.model_copy(update={"stroke_deg": plan.stroke_deg}),
+                generator=generator_for(settings.seed, scene.name, f"motion {draw}" if draw else "motion"),
+                trajectory=plan.trajectory,
+                trajectory_gain=settings.trajectory_gain,
+                scene_depth_m=plan.depth_m,
+                lowpass_hz=settings.lowpass_hz,
+                reference_hz=float(corner_hz),
+                speed_without_scale_m_s=settings.speed_without_scale_m_s,
+                rate_hz=settings.simulate_hz,
+                fps=settings.fps,
+            )
+            view = View(scene, path, plan.depth_m)
+            past = border_by_frame_px(view, times, plan.exposure_s, readout_s=settings.readout_s)
+            if past.max() <= 0.0:
+                return ShakenClip(view, times, float(corner_hz), draw)
+            beyond = min(beyond, float(past.max()))
+    raise DatasetError(
+        f"{scene.name}: the calmest of {MOST_DRAWS} motions looks {beyond:.1f} px past the scene's border: "
+        "give it a larger margin_share or a smaller size, or choose a calmer hand"
     )
 
 
 def mid_exposure_times(settings: DatasetSettings, frames: int) -> NDArray[np.float64]:
-    """Give (T,) mid-exposure times: the middle of each frame's slot."""
-    return np.asarray((np.arange(frames) + 0.5) / settings.fps, np.float64)
+    """Give (T,) mid-exposure times: the middle of each frame's slot, late enough for the first row's opening."""
+    return np.asarray((np.arange(frames) + 0.5) / settings.fps + _lead_s(settings), np.float64)
+
+
+def _lead_s(settings: DatasetSettings) -> float:
+    """Give by how much the longest exposure and the readout begin before their frame's slot."""
+    return max(0.0, 0.5 * ((settings.exposure_share[1] - 1.0) / settings.fps + settings.readout_s))

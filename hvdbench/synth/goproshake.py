@@ -1,29 +1,28 @@
 """GoProShake: sharp scenes and camera paths to a dataset of blurry clips in which sharp frames occur by nature."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
-import h5py
 import numpy as np
-from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from hvdbench.atomic import atomic_folder
-from hvdbench.camera.motion import CameraPath
 from hvdbench.camera.trajectory import Trajectory
 from hvdbench.catalog import resolve
 from hvdbench.engine import Engine
 from hvdbench.errors import DatasetError
-from hvdbench.frames import to_display, write_frame
+from hvdbench.frames import Frame, write_frame
+from hvdbench.response import open_response
 from hvdbench.sources.scene import Scene, SourceOptions
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
-from hvdbench.synth.clip_plan import ClipPlan, generator_for, mid_exposure_times, plan_clip, shake_clip
-from hvdbench.synth.exposure import Exposure, View, expose
-from hvdbench.synth.sensor import expose_sensor
+from hvdbench.synth.clip_plan import ClipPlan, ShakenClip, generator_for, plan_clip, shake_clip
+from hvdbench.synth.developer import Developer
+from hvdbench.synth.exposure import Exposure, expose
+from hvdbench.synth.highlights import BrightScene
 from hvdbench.synth.settings import DatasetSettings
+from hvdbench.synth.tracks import ClipFacts, write_tracks
 
 Progress = Callable[[int, int, str], None]
 
@@ -55,6 +54,9 @@ def open_scenes(settings: DatasetSettings, root: Path | None = None) -> list[Sce
         fps=settings.source_fps,
         mode=settings.mode,
         names=settings.clips,
+        interpolate=settings.interpolate,
+        response=settings.response,
+        margin_share=settings.margin_share,
     )
     scenes: list[Scene] = list(resolve("source", settings.source)(options).scenes())
     counts: dict[str, int] = {}
@@ -106,6 +108,7 @@ def synthesise(
         "scenes": keys,
         "trajectories": [path.name for path in trajectories],
         "source": sorted({s.kind for s in scenes}),
+        "response": open_response(settings.response).name,
     }
     writer = DatasetWriter(
         out,
@@ -145,84 +148,57 @@ def _write_clip(job: _Job) -> str:
     """Render and write one clip, whole or not at all; return its digest."""
     cv2.setNumThreads(1)
     settings, scene = job.settings, job.scene
+    facts: dict[str, float | str] = {}
+    if settings.highlights is not None:
+        gain = settings.highlights.draw_gain(generator_for(settings.seed, scene.name, "highlights"))
+        scene = BrightScene(scene, gain, settings.highlights.knee)
+        facts["highlight_gain"] = gain
     plan = plan_clip(scene, settings, job.trajectories)
-    path = shake_clip(scene, settings, plan)
-    view = View(scene, path, plan.depth_m)
-    times = mid_exposure_times(settings, plan.frames)
-    noise = generator_for(settings.seed, scene.name, "noise")
+    shaken = shake_clip(scene, settings, plan)
+    developer = Developer(
+        open_response(settings.response),
+        generator_for(settings.seed, scene.name, "noise"),
+        sensor=settings.noise,
+        isp=settings.isp,
+        codec=settings.codec,
+    )
     with atomic_folder(job.folder) as folder:
         for name in ("blur", *TRUTH_FOLDERS.values()):
             (folder / name).mkdir()
         exposures: list[Exposure] = []
-        for index, time in enumerate(times):
-            exposure = expose(
-                view, float(time), plan.exposure_s, step_px=settings.step_px, sub_frame_hz=settings.sub_frame_hz
-            )
-            file = f"{index:08d}.png"
-            blurry = expose_sensor(exposure.blurry, settings.noise, noise, settings.gamma)
-            write_frame(folder / "blur" / file, blurry)
-            write_frame(folder / TRUTH_FOLDERS["mid"] / file, to_display(exposure.mid, settings.gamma))
-            write_frame(folder / TRUTH_FOLDERS["centroid"] / file, to_display(exposure.centroid, settings.gamma))
-            exposures.append(_without_pictures(exposure))
-        _write_tracks(folder / "tracks.h5", job, plan, path, times, exposures)
+        blurry = _expose_clip(shaken, settings, plan, developer, folder, exposures)
+        for index, frame in enumerate(developer.clip(blurry, fps=settings.fps)):
+            write_frame(folder / "blur" / f"{index:08d}.png", frame)
+        facts |= developer.drawn()
+        write_tracks(folder / "tracks.h5", ClipFacts(job.origin, settings, plan, shaken, exposures, facts))
         return ClipFolder(folder).digest()
+
+
+def _expose_clip(
+    shaken: ShakenClip,
+    settings: DatasetSettings,
+    plan: ClipPlan,
+    developer: Developer,
+    folder: Path,
+    exposures: list[Exposure],
+) -> Iterator[Frame]:
+    """Expose frame by frame: write both truths, keep what the oracle says, and hand on the blurry frame."""
+    for index, time in enumerate(shaken.t_s):
+        exposure = expose(
+            shaken.view,
+            float(time),
+            plan.exposure_s,
+            step_px=settings.step_px,
+            sub_frame_hz=settings.sub_frame_hz,
+            readout_s=settings.readout_s,
+        )
+        file = f"{index:08d}.png"
+        write_frame(folder / TRUTH_FOLDERS["mid"] / file, developer.truth(exposure.mid))
+        write_frame(folder / TRUTH_FOLDERS["centroid"] / file, developer.truth(exposure.centroid))
+        exposures.append(_without_pictures(exposure))
+        yield developer.frame(exposure.blurry)
 
 
 def _without_pictures(exposure: Exposure) -> Exposure:
     empty = np.zeros((0, 0, 3), np.float32)
-    return Exposure(empty, empty, empty, exposure.displacement, exposure.object_mask, exposure.sub_frames)
-
-
-def _write_tracks(
-    file: Path,
-    job: _Job,
-    plan: ClipPlan,
-    path: CameraPath,
-    times: NDArray[np.float64],
-    exposures: Sequence[Exposure],
-) -> None:
-    """Write ``tracks.h5``; ``docs/store.md`` lists the fields."""
-    width = job.scene.size[0]
-    moved = [exposure.displacement for exposure in exposures]
-    extent = np.stack([one.extent_px for one in moved])
-    inside = path.t_s <= times[-1] + 0.5 / job.settings.fps
-    fields: dict[str, NDArray[Any]] = {
-        "t_s": times,
-        "exposure_s": np.full(len(times), plan.exposure_s),
-        "pose/rotation_wc": np.asarray(Rotation.from_rotvec(path.rotation_at(times)).as_matrix()),
-        "pose/position_w_m": path.position_at(times),
-        "lens_shift_px": path.lens_shift_at(times),
-        "exposure/residual_px": np.stack([one.centre_px for one in moved]),
-        "exposure/hand_px": np.stack([one.hand_px for one in moved]),
-        "exposure/sub_frames": np.array([exposure.sub_frames for exposure in exposures]),
-        "path/t_s": path.t_s[inside],
-        "path/hand_deg": np.degrees(path.rotation_vector_wc[inside]),
-        "path/lens_deg": np.degrees(path.lens_rad[inside]),
-        "path/residual_deg": np.degrees(path.residual_rad[inside]),
-        "oracle/class": np.array([one.label(width) for one in moved], np.int8),
-        "oracle/displacement_max_px": extent.max(axis=1),
-        "oracle/displacement_median_px": np.median(extent, axis=1),
-        "oracle/displacement_mean_px": extent.mean(axis=1),
-        "oracle/displacement_centre_px": extent[:, extent.shape[1] // 2],
-    }
-    masks = [exposure.object_mask for exposure in exposures]
-    if masks[0] is not None:
-        fields["oracle/object_mask"] = np.stack([mask for mask in masks if mask is not None])
-    attributes = {
-        "origin": job.origin,
-        "source": job.scene.provenance,
-        "licence": job.scene.licence,
-        "trajectory": plan.trajectory.name if plan.trajectory else "hand model",
-        "trajectory_origin": plan.trajectory.origin if plan.trajectory else "simulated",
-        "scene_kind": job.scene.kind,
-        "hand": plan.hand,
-        "stroke_deg": plan.stroke_deg,
-        "focal_px": job.scene.focal_px,
-        "depth_m": plan.depth_m,
-        "fps": job.settings.fps,
-    }
-    with h5py.File(file, "w") as tracks:
-        for name, values in fields.items():
-            packed = {"compression": "gzip", "compression_opts": 4} if values.nbytes > 4096 else {}
-            tracks.create_dataset(name, data=values, track_times=False, **packed)
-        tracks.attrs.update(attributes)
+    return replace(exposure, blurry=empty, mid=empty, centroid=empty)

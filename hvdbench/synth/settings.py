@@ -1,25 +1,22 @@
 """What a dataset recipe says."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hvdbench.camera.hand import PresetName
 from hvdbench.camera.ois import OisSettings
 from hvdbench.recipe import Settings
+from hvdbench.response import open_response
 from hvdbench.sources.scene import Mode
+from hvdbench.synth.codec import CodecSettings
+from hvdbench.synth.highlights import HighlightSettings
+from hvdbench.synth.isp import IspSettings
+from hvdbench.synth.oracle import OracleSettings
+from hvdbench.synth.sensor import SensorSettings
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
-
-
-class NoiseSettings(Settings):
-    """Sensor noise of the blurry frames; truth has none."""
-
-    shot: float = Field(default=0.0, ge=0)
-    """Variance per unit of linear light."""
-    read: float = Field(default=1.0 / 255.0, ge=0)
-    """Standard deviation after the display gamma, as a share of full scale."""
 
 
 class DatasetSettings(Settings):
@@ -27,6 +24,8 @@ class DatasetSettings(Settings):
 
     title: str
     """One line for people."""
+    name: str | None = None
+    """The dataset's name on boards; left out: the recipe's."""
     source: str
     """A source of the catalogue, or an import string."""
     trajectories: str = "handheld_simulated"
@@ -43,8 +42,10 @@ class DatasetSettings(Settings):
     """Scenes wanted, in this order; left out: all."""
     fps: Positive = 30.0
     """Of the frames written."""
-    source_fps: Positive = 240.0
-    """Of a ``folder`` source's frames."""
+    source_fps: Positive | None = None
+    """Of the source's frames, over what its films or names tell; left out: theirs, and 240 for loose pictures."""
+    interpolate: bool = True
+    """Whether frames between those of a fast-moving source are interpolated along optical flow (``dynamic``)."""
     exposure_share: tuple[Share, Share] = (0.6, 0.85)
     """Exposure time over frame time, drawn evenly for each clip."""
     hand: dict[PresetName, Positive] = Field(default={"shaky": 1.0})
@@ -61,6 +62,8 @@ class DatasetSettings(Settings):
     """The stabiliser."""
     stroke_deg: tuple[Positive, Positive] | None = None
     """Range to draw the stabiliser's stroke from for each clip; left out: ``ois.stroke_deg``."""
+    margin_share: float = Field(default=0.05, ge=0, lt=0.5)
+    """What a video source keeps beside the frame on each side for motion, as a share of the frame's width."""
     focal_per_width: Positive = 0.751
     """Focal length over frame width."""
     scene_depth_m: tuple[Positive, Positive] = (2.0, 10.0)
@@ -73,10 +76,33 @@ class DatasetSettings(Settings):
     """Largest step between sub-frames."""
     sub_frame_hz: Positive = 960.0
     """Least rate of sub-frames."""
-    gamma: Positive = 2.2
-    """Display gamma: light is averaged in linear light."""
-    noise: NoiseSettings = NoiseSettings()
+    readout_s: float = Field(default=0.0, ge=0, le=0.05)
+    """Rolling shutter: from the first row to the one after the last; phones: 0.008 to 0.016. 0: all rows at once."""
+    response: str = "gamma2.2"
+    """From light to level, and back for the source: ``gamma2.2``, ``srgb``, ``linear`` or a measured curve's CSV."""
+    highlights: HighlightSettings | None = None
+    """Light above full scale, so that lamps draw streaks; left out: none."""
+    noise: SensorSettings = SensorSettings()
     """Of the blurry frames."""
+    isp: IspSettings | None = None
+    """RAW round trip of the blurry frames; left out: noise is added without one."""
+    codec: CodecSettings | None = None
+    """Video codec that the blurry frames go through; left out: none."""
+    oracle: OracleSettings = OracleSettings()
+    """What counts as sharp."""
+    flow: bool = False
+    """Whether ``tracks.h5`` gets the exact flow from each frame to the next and back: large."""
+
+    @field_validator("hand", mode="before")
+    @classmethod
+    def _one_hand(cls, hand: Any) -> Any:
+        return {hand: 1.0} if isinstance(hand, str) else hand
+
+    @field_validator("response")
+    @classmethod
+    def _known(cls, spec: str) -> str:
+        open_response(spec)
+        return spec
 
     @model_validator(mode="after")
     def _ordered(self) -> "DatasetSettings":
@@ -84,9 +110,11 @@ class DatasetSettings(Settings):
             bounds = getattr(self, name)
             if bounds is not None and bounds[0] > bounds[1]:
                 raise ValueError(f"{name} must rise, found {bounds[0]} before {bounds[1]}")
-        if self.ois.kind == "eis" and (self.ois.frame_hz != self.fps or self.exposure_share[1] >= 1):
+        open_share = self.exposure_share[1] + self.readout_s * self.fps
+        if self.ois.smoothing_s is not None and open_share >= 1:
             raise ValueError(
-                f"ois.kind 'eis' turns whole frames: ois.frame_hz must be fps ({self.fps:g}) and exposure_share below 1"
+                "a stabiliser that turns whole frames needs exposures and readout that end within each frame's time, "
+                f"found {open_share:g} of it"
             )
         if not self.hand:
             raise ValueError("hand names no preset")

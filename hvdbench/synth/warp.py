@@ -60,7 +60,23 @@ def apply_homography(H: Array, points_px: Array) -> Array:
     return np.asarray(mapped[..., :2] / mapped[..., 2:])
 
 
-def render(layers: Sequence[Layer], H: Sequence[Array], size: tuple[int, int]) -> Image:
+def inverse(H: Array) -> Array:
+    """Invert homographies (..., 3, 3)."""
+    return np.asarray(np.linalg.inv(H), np.float64)
+
+
+def project(H: Array, points_px: Array) -> Array:
+    """Map points (..., 2) by homographies (..., 3, 3), both broadcast: one map for all points or one for each."""
+    x, y = points_px[..., 0], points_px[..., 1]
+    scale = H[..., 2, 0] * x + H[..., 2, 1] * y + H[..., 2, 2]
+    across = H[..., 0, 0] * x + H[..., 0, 1] * y + H[..., 0, 2]
+    down = H[..., 1, 0] * x + H[..., 1, 1] * y + H[..., 1, 2]
+    return np.stack([across / scale, down / scale], axis=-1)
+
+
+def render(
+    layers: Sequence[Layer], H: Sequence[Array], size: tuple[int, int], *, rows: tuple[int, int] | None = None
+) -> Image:
     """Composite layers as one instant sees them, in linear light.
 
     The first layer fills the frame (reflected past its border); those in front are laid over it. Each is sampled once,
@@ -70,10 +86,12 @@ def render(layers: Sequence[Layer], H: Sequence[Array], size: tuple[int, int]) -
         layers: back to front, the first opaque.
         H: for each layer its 3x3 map from texture to frame px.
         size: width and height, px.
+        rows: the first row and the one after the last, where only these are wanted.
 
     Returns:
-        (height, width, 3) float32; a bicubic may overshoot [0, 1] by a little.
+        (height, width, 3) float32, or as many rows as wanted; a bicubic may overshoot [0, 1] by a little.
     """
+    H, size = _band(H, size, rows)
     first = _sample(layers[0], layers[0].texture, H[0], (0, 0), size, cv2.BORDER_REFLECT_101)
     picture = _colour(first)
     for layer, homography in zip(layers[1:], H[1:], strict=True):
@@ -95,13 +113,26 @@ def _colour(sample: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.cvtColor(sample, cv2.COLOR_RGBA2RGB), np.float32)
 
 
-def render_alpha(layers: Sequence[Layer], H: Sequence[Array], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Give each layer's coverage of the frame, (L, height, width); hidden parts count as covered."""
+def render_alpha(
+    layers: Sequence[Layer], H: Sequence[Array], size: tuple[int, int], *, rows: tuple[int, int] | None = None
+) -> NDArray[np.float32]:
+    """Give each layer's coverage of the frame or of its ``rows``, (L, height, width); hidden parts count as covered."""
+    H, size = _band(H, size, rows)
     covers = [np.ones((size[1], size[0]), np.float32)]
     for layer, homography in zip(layers[1:], H[1:], strict=True):
         alpha = np.ascontiguousarray(layer.texture[..., 3])
         covers.append(_sample(layer, alpha, homography, (0, 0), size, cv2.BORDER_CONSTANT))
     return np.stack(covers)
+
+
+def _band(
+    H: Sequence[Array], size: tuple[int, int], rows: tuple[int, int] | None
+) -> tuple[Sequence[Array], tuple[int, int]]:
+    if rows is None or rows == (0, size[1]):
+        return H, size
+    top, bottom = rows
+    up = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, -top], [0.0, 0.0, 1.0]])
+    return [up @ homography for homography in H], (size[0], bottom - top)
 
 
 def window_of(layer: Layer, H: Array, size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -1,0 +1,1 @@
+"""Timed comparisons with common scripts; run one by ``python -m benchmarks.NAME``."""

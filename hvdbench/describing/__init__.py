@@ -1,0 +1,1 @@
+"""What ``hvdbench dataset describe`` measures and draws."""

@@ -1,0 +1,104 @@
+"""What sources made of files share: the root that was named, the clips below it, and the choice among them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hvdbench.catalog import unknown
+from hvdbench.errors import InputError, UnknownNameError
+from hvdbench.frames import list_frames
+from hvdbench.paths import how_to_set_root
+from hvdbench.sources.scene import SourceOptions
+
+FEWEST_FRAMES = 2
+SPLITS = ("train", "test")
+_MONST3R_PATH, _MONST3R_FRAME = "pred_traj.txt", "frame_"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip's files: the picture files of a folder, or one film.
+
+    Attributes:
+        name: of the scene; no other clip of its source has it.
+        split: ``train`` or ``test``.
+        place: its folder or film.
+        files: the pictures in order; none: ``place`` is a film.
+    """
+
+    name: str
+    split: str
+    place: Path
+    files: tuple[Path, ...] = field(default=(), repr=False)
+
+
+def require_root(options: SourceOptions, source: str, holds: str) -> Path:
+    """Give the folder (or file) that the options name.
+
+    Args:
+        options: what a dataset asks of the source.
+        source: its name in the catalogue.
+        holds: what must lie there, for the sentence.
+
+    Raises:
+        InputError: none is named, or it does not exist.
+    """
+    if options.root is None:
+        raise InputError(f"the source '{source}' needs {holds}: name it with --root, {how_to_set_root(source)}")
+    if not options.root.exists():
+        raise InputError(f"{options.root} is not a folder: the source '{source}' needs {holds}")
+    return options.root
+
+
+def sub_folders(folder: Path) -> list[Path]:
+    """List the folders directly below one, sorted by name; hidden ones are left out."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def frame_files(folder: Path) -> tuple[Path, ...]:
+    """List a clip folder's frames in natural order; in MonST3R's output, the frames and not the masks beside them."""
+    files = list_frames(folder)
+    if (folder / _MONST3R_PATH).is_file():
+        files = [file for file in files if file.name.startswith(_MONST3R_FRAME)]
+    return tuple(files)
+
+
+def clips_below(root: Path, split: str, *, inside: str = "", prefix: str = "") -> list[Clip]:
+    """List the clip folders directly below ``root`` that hold two frames or more.
+
+    Args:
+        root: the folder of clip folders; one that is not there holds none.
+        split: what the clips are.
+        inside: the folder of a clip folder in which the frames lie.
+        prefix: put before the folder's name.
+    """
+    found = []
+    for folder in sub_folders(root) if root.is_dir() else []:
+        frames = folder / inside
+        files = frame_files(frames) if frames.is_dir() else ()
+        if len(files) >= FEWEST_FRAMES:
+            found.append(Clip(prefix + folder.name, split, frames, files))
+    return found
+
+
+def choose(clips: Sequence[Clip], options: SourceOptions, what: str) -> list[Clip]:
+    """Give the clips asked for, in the order of asking; all where none is named.
+
+    Args:
+        clips: what the source has.
+        options: whose ``names`` say what is wanted.
+        what: a clip's kind, for the sentence, e.g. ``GoPro clip``.
+
+    Raises:
+        InputError: two clips have one name.
+        UnknownNameError: a clip is asked for that is not there.
+    """
+    by_name: dict[str, Clip] = {}
+    for clip in clips:
+        if clip.name in by_name:
+            raise InputError(f"{by_name[clip.name].place} and {clip.place} would be one {what}: rename one of them")
+        by_name[clip.name] = clip
+    for wanted in options.names:
+        if wanted not in by_name:
+            raise UnknownNameError(unknown(what, wanted, by_name))
+    return [by_name[name] for name in options.names] if options.names else list(clips)

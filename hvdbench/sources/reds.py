@@ -1,0 +1,91 @@
+"""REDS at 120 fps as it is downloaded: ``train_orig`` and ``val_orig`` (Nah et al., NTIRE 2019)."""
+
+from pathlib import Path
+
+from hvdbench.errors import InputError
+from hvdbench.sources.clip_tree import Clip, choose, clips_below, require_root
+from hvdbench.sources.frame_sequence import FileFrames
+from hvdbench.sources.high_speed import VideoScene, open_video_scene
+from hvdbench.sources.scene import SourceOptions
+
+FPS = 120.0
+LICENCE = "CC BY 4.0 (REDS; the licence tag of its author's data card snah/REDS)"
+VALIDATION = "val_"  # before the names of validation clips: both parts of REDS count from 000
+_HOLDS = "the folder of REDS at 120 fps, which holds train/train_orig and val/val_orig"
+_PARTS = (("train_orig", "train", ""), ("val_orig", "test", VALIDATION))
+_FLAT = (("train", "train", ""), ("val", "test", VALIDATION))
+_SLOW = ("train_sharp", "val_sharp", "train_blur", "val_blur", "test_blur")
+
+
+class RedsSource:
+    """``<root>/train/train_orig/<clip>/00000000.png`` and ``<root>/val/val_orig/…`` at 120 fps.
+
+    The folders ``train_orig`` and ``val_orig`` may lie anywhere down to two levels below the root (zip by zip unpacked
+    too), or be the root; without them ``train/<clip>`` and ``val/<clip>`` are read. Validation clips are the split
+    ``test`` and are called ``val_<clip>``.
+
+    Raises:
+        InputError: no root is given, or it is no folder.
+    """
+
+    def __init__(self, options: SourceOptions) -> None:
+        self._options = options
+        self._root = require_root(options, "reds", _HOLDS)
+        if not self._root.is_dir():
+            raise InputError(f"{self._root} is not a folder: the source 'reds' needs {_HOLDS}")
+
+    def scenes(self) -> list[VideoScene]:
+        """List the clips, ``train`` before ``test``.
+
+        Raises:
+            InputError: no clip folders with frames, or only those at 24 fps.
+            UnknownNameError: a clip is asked for that is not there.
+        """
+        found = _clips(self._root)
+        if not found:
+            raise InputError(_nothing(self._root))
+        return [
+            open_video_scene(
+                FileFrames(clip.files),
+                self._options,
+                name=clip.name,
+                split=clip.split,
+                fps=FPS,
+                licence=LICENCE,
+                source=_source(clip),
+                where=clip.place,
+            )
+            for clip in choose(found, self._options, "REDS clip")
+        ]
+
+
+def _clips(root: Path) -> list[Clip]:
+    found = []
+    for name, split, prefix in _PARTS:
+        folders = [root] if root.name == name else []
+        for pattern in (name, f"*/{name}", f"*/*/{name}"):
+            folders = folders or sorted(path for path in root.glob(pattern) if path.is_dir())
+        found += [clip for folder in folders for clip in clips_below(folder, split, prefix=prefix)]
+    if not found:
+        for name, split, prefix in _FLAT:
+            found += clips_below(root if root.name == name else root / name, split, prefix=prefix)
+    return found
+
+
+def _source(clip: Clip) -> str:
+    if clip.split == "train":
+        return f"REDS 120 fps, train clip {clip.name}"
+    return f"REDS 120 fps, validation clip {clip.name.removeprefix(VALIDATION)}, here in the split test"
+
+
+def _nothing(root: Path) -> str:
+    slow = [name for name in _SLOW if (root / name).is_dir() or (root / name.partition("_")[0] / name).is_dir()]
+    if slow or root.name in _SLOW:
+        return (
+            f"{root} holds REDS at 24 fps ({', '.join(slow) or root.name}): the source 'reds' needs the frames at "
+            "120 fps, train_orig and val_orig"
+        )
+    return (
+        f"{root} holds no REDS clips: expected {root.name}/train/train_orig/<clip>/00000000.png, "
+        f"{root.name}/train_orig/<clip>/… or {root.name}/train/<clip>/… at 120 fps"
+    )

@@ -1,0 +1,33 @@
+"""What a dataset recipe says about the video codec: the table ``[codec]``."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from hvdbench.recipe import Settings
+
+CodecName = Literal["h264", "hevc"]
+
+
+class CodecSettings(Settings):
+    """The video codec that blurry frames go through."""
+
+    codec: CodecName = "h264"
+    """``h264`` or ``hevc``."""
+    crf: tuple[int, int] = (18, 28)
+    """Constant quality, both ends included, drawn evenly for each clip; smaller is better."""
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"] = "medium"
+    """How hard the encoder tries."""
+    keyframe_s: float = Field(default=1.0, gt=0)
+    """Longest time between key frames."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "CodecSettings":
+        if not 0 <= self.crf[0] <= self.crf[1] <= 51:
+            raise ValueError(f"crf must rise within 0 to 51, found {self.crf[0]} before {self.crf[1]}")
+        return self
+
+    def draw_crf(self, generator: np.random.Generator) -> int:
+        """Draw a clip's quality."""
+        return int(generator.integers(self.crf[0], self.crf[1] + 1))
