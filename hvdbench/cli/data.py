@@ -22,6 +22,9 @@ HANDS = ("still", "hold", "scan", "walk", "shaky", "hvd", "tense")  # of hvdbenc
 @click.option("--hand", type=click.Choice(HANDS), help="How the phone is held in every clip.")
 @click.option("--clips", type=click.IntRange(min=1), help="At most, per split.")
 @click.option("--fps", type=click.FloatRange(min=1), help="Of the frames written.")
+@click.option(
+    "--source-fps", type=click.FloatRange(min=1), help="Of the source's frames, over what its films or names tell."
+)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of all chance; left out: the recipe's.")
 @options.engine
 @options.overwrite
@@ -36,6 +39,7 @@ def synth(
     hand: str | None,
     clips: int | None,
     fps: float | None,
+    source_fps: float | None,
     seed: int | None,
     engine: str,
     overwrite: bool,
@@ -44,7 +48,7 @@ def synth(
     """Make blurry clips with exact truth from sharp high-rate frames, camera paths and a simulated stabiliser.
 
     Without a GoPro folder or imported MonST3R paths the embedded scenes and bundled simulated paths stand in, with a
-    warning, under datasets/demo-<recipe>. --ois, --hand, --clips, --fps and --seed are laid over the recipe's values.
+    warning, under datasets/demo-<recipe>. Options from --ois to --seed are laid over the recipe's values.
     """
     from hvdbench.camera.stabilisers import stabiliser_table
     from hvdbench.engine import parse_engine
@@ -52,7 +56,14 @@ def synth(
     from hvdbench.making import SynthRequest
     from hvdbench.making import synth as make
 
-    named = {"ois": stabiliser_table(ois) if ois else None, "hand": hand, "max_clips": clips, "fps": fps, "seed": seed}
+    named = {
+        "ois": stabiliser_table(ois) if ois else None,
+        "hand": hand,
+        "max_clips": clips,
+        "fps": fps,
+        "source_fps": source_fps,
+        "seed": seed,
+    }
     request = SynthRequest(
         recipe=recipe,
         source=source,

@@ -49,7 +49,9 @@ class GoProSource:
         if pairs:
             fps, source = _pairs_at(clip, self._options.fps)
         else:
-            fps, source = GOPRO_FPS, f"{WHOLE} {clip.split}/{clip.name}, {GOPRO_FPS:g} fps"
+            fps = self._options.fps or GOPRO_FPS
+            stated = "" if fps == GOPRO_FPS else " as the user states"
+            source = f"{WHOLE} {clip.split}/{clip.name}, {fps:g} fps{stated}"
         return open_video_scene(
             FileFrames(clip.files),
             self._options,
