@@ -59,11 +59,14 @@ BOTH = [("train", "GOPR0372_07_00", 240.0), ("test", "GOPR0384_11_00", 240.0)]
 
 def test_gopro_clips_keep_their_split_and_their_rate(tmp_path: Path) -> None:
     (whole_gopro(tmp_path) / "test" / "empty").mkdir()
-    found = scenes(GoProSource, tmp_path, fps=30.0)
+    found = scenes(GoProSource, tmp_path)
     assert told(found) == BOTH
     assert found[0].size == (80, 56)  # 96x72 less 5 % of the width a side, down to multiples of 8
     assert found[0].provenance == "GOPRO_Large_all train/GOPR0372_07_00, 240 fps"
     assert found[0].licence == "CC BY 4.0 (GOPRO_Large_all)"
+    (slow, _) = scenes(GoProSource, tmp_path, fps=30.0)
+    assert slow.fps == 30.0
+    assert slow.provenance.endswith("30 fps as the user states; 30 fps footage stands in for high-speed frames")
 
 
 def test_the_folder_above_gopro_and_one_split_of_it_will_do(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hvdbench.camera.index import load_sets
 from hvdbench.camera.trajectory import Trajectory
 from hvdbench.engine import Engine
 from hvdbench.errors import DatasetError, RecipeError, TrajectoryError
+from hvdbench.flow import warp
 from hvdbench.frames import write_frame
 from hvdbench.recipe import check, load_recipe, recipe_names
 from hvdbench.store import Dataset
@@ -107,6 +108,76 @@ def test_two_workers_write_the_same_bytes(tiny: Dataset, tmp_path: Path) -> None
         for file in [*sorted(clip.folder.rglob("*.png")), clip.tracks_path]:
             other = twice.folder / file.relative_to(tiny.folder)
             assert other.read_bytes() == file.read_bytes(), file.name
+
+
+def test_a_clip_more_changes_no_other_clip(tiny: Dataset, tmp_path: Path) -> None:
+    more = make(tmp_path / "three", settings(clips=("astronaut", "coffee", "cup")))
+    assert tiny.manifest["clips"].items() < more.manifest["clips"].items()
+
+
+def test_every_stage_between_light_and_frame_is_made_the_same_twice(tmp_path: Path) -> None:
+    stages = {
+        "readout_s": 0.012,
+        "response": "srgb",
+        "highlights": {},
+        "noise": {"shot_range": (1e-3, 1e-2), "dark_range": (1e-5, 1e-3), "read": 0.0},
+        "isp": {},
+        "codec": {"preset": "ultrafast"},
+        "oracle": {"statistic": "max"},
+        "flow": True,
+        "clips": ("coffee",),
+    }
+    once, twice = (make(tmp_path / name, settings(**stages)) for name in ("once", "twice"))
+    assert once.manifest["clips"] == twice.manifest["clips"]
+    (clip,) = once.clips()
+    for field in ("oracle/flow_next", "oracle/flow_previous"):
+        flow = clip.track(field)
+        assert flow is not None
+        assert flow.shape == (3, 48, 64, 2)
+    strict = np.asarray(clip.track("oracle/displacement_max_px")) <= 0.003 * 64
+    np.testing.assert_array_equal(np.asarray(clip.track("oracle/class")) == 0, strict)
+    attributes = clip.attributes()
+    assert 0.25 <= attributes["highlight_gain"] <= 5.0
+    assert 18 <= attributes["crf"] <= 28
+    assert 1e-3 <= attributes["noise_shot"] <= 1e-2
+    assert once.manifest["recipe"]["made_of"]["response"] == "srgb"
+
+
+def test_exact_flow_to_the_next_frame_carries_its_truth_there(tmp_path: Path) -> None:
+    made = make(tmp_path / "d", settings(clips=("coffee",), frames_per_clip=2, flow=True, size=(128, 96)))
+    (clip,) = made.clips()
+    truth, flow = clip.truth("mid"), clip.track("oracle/flow_next")
+    assert truth is not None
+    assert flow is not None
+    inner = (slice(16, -16), slice(16, -16))
+    moved = np.abs(warp(truth[1], flow[0])[inner] - truth[0][inner].astype(np.float32)).mean()
+    still = np.abs(truth[1][inner].astype(np.float32) - truth[0][inner]).mean()
+    assert moved < 0.25 * still
+
+
+def footage(folder: Path, size: tuple[int, int] = (192, 128)) -> Path:
+    (folder / "clip").mkdir(parents=True)
+    picture = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), np.uint8)
+    for index in range(30):
+        write_frame(folder / "clip" / f"{index}.png", picture)
+    return folder
+
+
+def test_a_motion_past_the_border_is_calmed_until_none_shows(tmp_path: Path) -> None:
+    root = footage(tmp_path / "footage")
+    made = settings(
+        source="folder", clips=(), source_fps=30.0, frames_per_clip=20, size=None, mode="static", hand="hvd"
+    )
+    calm, wild = (
+        make(tmp_path / f"{share}", made.model_copy(update={"margin_share": share}), root=root).clips()[0].attributes()
+        for share in (0.2, 0.05)
+    )
+    assert (calm["reference_hz"], calm["motions_rejected"]) == (0.3, 0)
+    assert wild["reference_hz"] > 0.3 or wild["motions_rejected"] > 0
+    assert max(calm["border_px"], wild["border_px"]) <= 0.0
+    with pytest.raises(DatasetError, match="px past the scene's border: give it a larger margin_share"):
+        make(tmp_path / "none", made.model_copy(update={"margin_share": 0.005}), root=root)
+    assert not list((tmp_path / "none").rglob("*.png"))
 
 
 def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -238,6 +309,8 @@ def test_a_clip_shorter_than_a_frame_is_refused(tmp_path: Path) -> None:
         ({"hand": {"wobbly": 1.0}}, "wobbly"),
         ({"size": (8, 8)}, "16 px"),
         ({"simulate_hz": 10}, "simulate_hz"),
+        ({"response": "gama2.2"}, "did you mean 'gamma2.2'"),
+        ({"ois": {"kind": "eis"}, "readout_s": 0.016}, "end within each frame's time, found 1.33"),
     ],
 )
 def test_a_wrong_recipe_is_answered(values: dict[str, object], sentence: str) -> None:

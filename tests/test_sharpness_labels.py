@@ -10,11 +10,13 @@ from hvdbench.labels.sharpness import (
     ABOVE,
     BELOW,
     SEGMENT,
+    SharpLabels,
     label_paper,
     otsu_threshold,
     read_labels,
     select_sharp,
     sharpness,
+    with_segments,
     write_labels,
 )
 from hvdbench.store import ClipFolder
@@ -171,3 +173,36 @@ def test_missing_labels_and_wrong_lengths_are_named(tmp_path):
         write_labels(clip, select_sharp(np.arange(3.0)))
     with pytest.raises(DatasetError, match="is missing"):
         read_labels(ClipFolder(tmp_path / "nothing"), "paper")
+
+
+@pytest.mark.parametrize("measure", ["gray", "colour"])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_choice_is_that_of_the_formula_computed_the_slow_way(measure, seed):
+    random = np.random.default_rng(seed)
+    frames = random.integers(0, 256, (45, 30, 40, 3), dtype=np.uint8)
+    frames = np.stack([np.asarray(cv2.GaussianBlur(f, (0, 0), random.uniform(0.3, 1.5)), np.uint8) for f in frames])
+    pictures = [to_gray(frame) if measure == "gray" else frame for frame in frames]
+    slow = np.array([cv2.Laplacian(picture, cv2.CV_64F, ksize=1).var() for picture in pictures])
+    chosen = slow > threshold_otsu(slow, nbins=256)
+    for start in range(0, 45, 20):
+        if not chosen[start : start + 20].any():
+            chosen[start + np.argmax(slow[start : start + 20])] = True
+    np.testing.assert_array_equal(label_paper(frames, measure=measure).is_sharp, chosen)
+
+
+@pytest.mark.parametrize("measure", ["colour", "luma"])
+def test_reds_027_by_other_measures_ranks_alike(shared, measure):
+    frames = read_clip(shared / "data/paired/reds_027_x4_f000-039/blur")
+    gray, other = label_paper(frames), label_paper(frames, measure=measure)
+    ranks = [np.argsort(np.argsort(labels.sharpness)) for labels in (gray, other)]
+    assert np.corrcoef(ranks)[0, 1] > 0.99
+    assert other.labeller == f"paper-{measure}"
+
+
+def test_a_labeller_with_a_scale_of_its_own_keeps_a_segments_pick_apart_from_sharp_frames():
+    values = np.full(30, 1.0)
+    values[[4, 25]] = 3.0, 2.0
+    labels = with_segments(SharpLabels(values, values > 2.5, 2.5, ("",) * 30, "mine"))
+    assert np.flatnonzero(labels.is_sharp).tolist() == [4]
+    assert np.flatnonzero(labels.from_segment).tolist() == [25]
+    assert labels.selected.tolist() == [4, 25]

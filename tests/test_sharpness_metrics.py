@@ -4,7 +4,7 @@ import pytest
 
 from hvdbench.errors import InputError
 from hvdbench.frames import to_gray
-from hvdbench.metrics.sharpness import laplacian_variance, shift_px
+from hvdbench.metrics.sharpness import colour_sharpness, gray_sharpness, laplacian_variance, sharpness, shift_px
 
 
 def texture(height=96, width=128, seed=0):
@@ -47,3 +47,27 @@ def test_small_and_unequal_frames_are_refused():
         shift_px(frame[:10], frame[:10])
     with pytest.raises(InputError, match="only frames of one size"):
         shift_px(frame, frame[:-1])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 1), (11, 11), (97, 61), (720, 1280), (301, 1999)])
+def test_colour_and_gray_are_exact_however_a_frame_is_cut_into_strips(size):
+    frame = np.random.default_rng(4).integers(0, 256, (*size, 3), dtype=np.uint8)
+    whole = cv2.Laplacian(frame, cv2.CV_64F, ksize=1).astype(object)  # Python's integers: no rounding at all
+    count, total = whole.size, int(whole.sum())
+    assert colour_sharpness(frame) == (count * int((whole**2).sum()) - total * total) / (count * count)
+    assert gray_sharpness(frame) == sharpness(to_gray(frame))
+    slow = cv2.Laplacian(to_gray(frame), cv2.CV_64F, ksize=1).var()
+    assert gray_sharpness(frame) == pytest.approx(slow, rel=1e-12, abs=1e-9)
+
+
+def test_a_strided_view_measures_as_its_copy():
+    frame = np.random.default_rng(5).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    view = frame[3:50, 5:70]
+    assert colour_sharpness(view) == colour_sharpness(view.copy())
+    assert sharpness(view[..., 1]) == sharpness(view[..., 1].copy())
+
+
+def test_gray_frames_have_no_colour_sharpness():
+    for measure in (colour_sharpness, gray_sharpness):
+        with pytest.raises(InputError, match="uint8 RGB"):
+            measure(np.zeros((8, 8), np.uint8))
