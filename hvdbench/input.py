@@ -70,15 +70,15 @@ def read_input(path: Path, *, crop: Crop | None = None, size: Size | None = None
 
 
 def parse_crop(text: str) -> Crop:
-    """Read ``x:y:w:h`` (pixels; the corner from 0, the size from 1).
+    """Read ``x:y:w:h`` or ``x,y,w,h`` (pixels; the corner from 0, the size from 1).
 
     Raises:
         InputError: anything else.
     """
-    found = re.fullmatch(r"(\d+):(\d+):([1-9]\d*):([1-9]\d*)", text.strip(), re.ASCII)
+    found = re.fullmatch(r"(\d+)([:,])(\d+)\2([1-9]\d*)\2([1-9]\d*)", text.strip(), re.ASCII)
     if not found:
         raise InputError(f"crop '{text}' is not x:y:w:h in whole pixels, e.g. 100:0:640:480")
-    x, y, width, height = (int(part) for part in found.groups())
+    x, y, width, height = (int(found[part]) for part in (1, 3, 4, 5))
     return x, y, width, height
 
 

@@ -78,7 +78,7 @@ class ClipFolder:
     def digest(self) -> str:
         """Hash frames and tracks (SHA-256 hex); labels are left out, they are added later by whoever labels."""
         total = hashlib.sha256()
-        for name in ("blur", *TRUTH_FOLDERS.values()):
+        for name in ("blur", *TRUTH_FOLDERS.values(), "linear"):
             folder = self.folder / name
             for path in list_frames(folder) if folder.is_dir() else []:
                 total.update(f"{name}/{path.name}".encode())

@@ -14,7 +14,9 @@ from av.video.reformatter import VideoReformatter
 from made_video import made_clip, make_sound
 
 from hvdbench.errors import HvdbenchError, InputError, VideoError
-from hvdbench.video import _to_rgb, _Upright, _upright, cut, cut_fault, read_video, stack
+from hvdbench.video import cut, cut_fault, read_video, stack
+from hvdbench.video_colour import to_rgb
+from hvdbench.video_upright import Upright, upright_of
 from hvdbench.video_writer import write_video
 
 
@@ -76,12 +78,12 @@ def test_the_colour_matrix_and_the_range_are_honoured(matrix, kr, kb, color_rang
     red, blue = luma + 2 * (1 - kr) * cr, luma + 2 * (1 - kb) * cb
     green = (luma - kr * red - kb * blue) / (1 - kr - kb)
     expected = np.clip(255 * np.stack([red, green, blue], -1), 0, 255)
-    assert np.abs(_to_rgb(frame, VideoReformatter()) - expected).max() < 1
+    assert np.abs(to_rgb(frame, VideoReformatter()) - expected).max() < 1
 
 
 def test_an_untagged_clip_of_720_lines_is_read_as_bt709():
     yuv = np.stack([np.full((720, 720), value, np.uint8) for value in (120, 90, 180)])
-    picture = _to_rgb(av.VideoFrame.from_ndarray(yuv, format="yuv444p"), VideoReformatter())
+    picture = to_rgb(av.VideoFrame.from_ndarray(yuv, format="yuv444p"), VideoReformatter())
     assert picture[0, 0, 0] == round(255 * ((120 - 16) / 219 + 2 * (1 - 0.2126) * (180 - 128) / 224))
 
 
@@ -92,7 +94,7 @@ def test_every_right_angle_and_mirror_of_the_display_matrix_is_undone():
             upright = np.rot90(picture[:, ::-1] if mirrored else picture, -turns)  # np.rot90 turns anticlockwise
             found = [
                 move
-                for move in (_Upright(t, x, y) for t in (False, True) for x in (False, True) for y in (False, True))
+                for move in (Upright(t, x, y) for t in (False, True) for x in (False, True) for y in (False, True))
                 if np.array_equal(move.apply(picture), upright)
             ]
             assert [move.rotation_deg for move in found] == [90 * turns]
@@ -101,13 +103,13 @@ def test_every_right_angle_and_mirror_of_the_display_matrix_is_undone():
 @pytest.mark.parametrize(
     ("matrix", "expected"),
     [
-        ((1, 0, 0, 1), _Upright()),
-        ((0, 1, -1, 0), _Upright(transpose=True, flip_x=True)),
-        ((-1, 0, 0, -1), _Upright(flip_x=True, flip_y=True)),
-        ((0, -1, 1, 0), _Upright(transpose=True, flip_y=True)),
-        ((-1, 0, 0, 1), _Upright(flip_x=True)),
-        ((0, 1, 1, 0), _Upright(transpose=True)),
-        ((0.8, 0.6, -0.6, 0.8), _Upright(askew=True)),
+        ((1, 0, 0, 1), Upright()),
+        ((0, 1, -1, 0), Upright(transpose=True, flip_x=True)),
+        ((-1, 0, 0, -1), Upright(flip_x=True, flip_y=True)),
+        ((0, -1, 1, 0), Upright(transpose=True, flip_y=True)),
+        ((-1, 0, 0, 1), Upright(flip_x=True)),
+        ((0, 1, 1, 0), Upright(transpose=True)),
+        ((0.8, 0.6, -0.6, 0.8), Upright(askew=True)),
     ],
 )
 def test_the_display_matrix_is_read_as_the_file_format_says(matrix, expected):
@@ -116,7 +118,7 @@ def test_the_display_matrix_is_read_as_the_file_format_says(matrix, expected):
     class Frame:
         side_data = {"DISPLAYMATRIX": struct.pack("=9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)}
 
-    assert _upright(Frame()) == expected
+    assert upright_of(Frame()) == expected
 
 
 @pytest.mark.parametrize(
@@ -180,10 +182,10 @@ def test_wild_frame_times_are_kept(shared):
     assert video.fps == Fraction(3628800, 502589)
 
 
-def test_an_hdr_clip_says_that_no_tone_mapping_was_done(shared):
+def test_an_hdr_clip_says_that_it_was_tone_mapped(shared):
     video = read_video(shared / "data/phone/phone_hlg10_colorchart_9f.mp4", size=(96, 54), max_frames=2)
     assert (
-        video.warning == "phone_hlg10_colorchart_9f.mp4: the clip is HDR (HLG) and was converted without tone mapping"
+        video.warning == "phone_hlg10_colorchart_9f.mp4: the clip is HDR (HLG) and was tone-mapped to SDR (bt2390-203)"
     )
 
 

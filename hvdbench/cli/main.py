@@ -9,6 +9,7 @@ from hvdbench import __version__
 from hvdbench.cli.boards import leaderboard
 from hvdbench.cli.data import label, pair, synth, verify
 from hvdbench.cli.datasets import dataset
+from hvdbench.cli.ingest import ingest
 from hvdbench.cli.methods import evaluate, train
 from hvdbench.cli.ois import ois
 from hvdbench.cli.realism import realism
@@ -41,7 +42,7 @@ def cli(verbose: bool, quiet: bool) -> None:
     logging.getLogger("hvdbench").setLevel(level)
 
 
-for command in (demo, deblur, synth, pair, label, train, evaluate, leaderboard, verify, realism, doctor):
+for command in (demo, deblur, synth, ingest, pair, label, train, evaluate, leaderboard, verify, realism, doctor):
     cli.add_command(command)
 for group in (dataset, ois, traj):
     cli.add_command(group)
@@ -50,12 +51,10 @@ for group in (dataset, ois, traj):
 def main() -> None:
     """Run the command line: exit code 0 done, 1 an error that a user can mend, 2 usage, 130 stopped."""
     try:
-        cli(prog_name="hvdbench", standalone_mode=False)
+        code = cli(prog_name="hvdbench", standalone_mode=False)  # what a command gave to ctx.exit()
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
     except HvdbenchError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
@@ -66,3 +65,4 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped. What was finished is kept; the same command goes on from there.", err=True)
         sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from hvdbench.errors import VideoError
 from hvdbench.frames import Frame
 from hvdbench.sources.frame_sequence import Recent
-from hvdbench.video import FILE_ERRORS, _moving_stream, _to_rgb, _Upright, _upright, open_video
+from hvdbench.video_colour import to_rgb
+from hvdbench.video_file import FILE_ERRORS, moving_stream, open_video
+from hvdbench.video_upright import Upright, upright_of
 
 KEPT_FRAMES, KEPT_BYTES = 64, 256 * 2**20  # as decoded
 
@@ -27,14 +29,14 @@ class MovieFrames:
         path: the film.
 
     Raises:
-        VideoError: as :func:`~hvdbench.video.open_video`; from ``len`` and ``read`` where nothing can be decoded or
-            the picture changes its size.
+        VideoError: as :func:`~hvdbench.video_file.open_video`; from ``len`` and ``read`` where nothing can be decoded
+            or the picture changes its size.
     """
 
     _kept: Recent[int, Frame]
     _frames: Iterator[VideoFrame]
     _next: int
-    _upright: _Upright | None
+    _upright: Upright | None
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -87,8 +89,8 @@ class MovieFrames:
 
     def _keep(self, index: int, frame: VideoFrame) -> None:
         if self._upright is None:
-            self._upright = _upright(frame)
-        self._kept.put(index, np.ascontiguousarray(self._upright.apply(_to_rgb(frame, self._reformatter))))
+            self._upright = upright_of(frame)
+        self._kept.put(index, np.ascontiguousarray(self._upright.apply(to_rgb(frame, self._reformatter))))
 
     def _decode(self) -> Iterator[VideoFrame]:
         """Decode from the start to the end or to the first error."""
@@ -112,7 +114,7 @@ class MovieFrames:
 
 
 def _frames_of(container: InputContainer, path: Path) -> Iterator[VideoFrame]:
-    stream = _moving_stream(container, path)
+    stream = moving_stream(container, path)
     count = 0
     try:
         for packet in container.demux(stream):
@@ -133,7 +135,7 @@ def open_movie(path: Path) -> tuple[MovieFrames, float]:
         VideoError: no such file, no film, or not one frame that decodes.
     """
     with open_video(path) as container:
-        stream = _moving_stream(container, path)
+        stream = moving_stream(container, path)
         rate = stream.average_rate or stream.guessed_rate
     frames = MovieFrames(path)
     frames.read(0)

@@ -1,0 +1,1 @@
+"""Phone captures as a dataset without truth."""

@@ -1,0 +1,241 @@
+"""What is to be ingested: films and folders of frames, found below what a user names, and read frame by frame."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from hvdbench.errors import HvdbenchError, InputError
+from hvdbench.frames import list_frames, read_frame
+from hvdbench.ingest.device import as_word
+from hvdbench.ingest.exif import read_exif
+from hvdbench.sources.release import SPLITS
+from hvdbench.video_metadata import CameraFacts
+from hvdbench.video_reader import Shot, VideoReader
+from hvdbench.video_tone import linear_meaning, to_linear16
+
+FILM_SUFFIXES = frozenset(
+    {".mp4", ".mov", ".m4v", ".qt", ".mkv", ".webm", ".avi", ".3gp", ".3g2", ".mts", ".m2ts", ".ts"}
+    | {".mpg", ".mpeg", ".flv", ".wmv", ".asf", ".ogv"}
+)
+_CHUNK_BYTES = 1 << 20
+_SLOWED = 1.5
+
+
+class Reader(Protocol):
+    """Frames of a capture, one at a time, and what the capture states."""
+
+    camera: CameraFacts
+    frames_stated: int
+
+    def shots(self) -> Iterator[Shot]:
+        """Give the frames in order of time; they can be had once."""
+
+    def notes(self) -> list[str]:
+        """Give what a user must know; complete when the frames have ended."""
+
+    def attributes(self) -> dict[str, Any]:
+        """Give what is kept of the capture: plain values, nothing personal."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How frames are read.
+
+    Attributes:
+        linear: give 16-bit linear light too.
+        fps: of folders of frames, which state no times.
+    """
+
+    linear: bool = False
+    fps: float | None = None
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A film, or a folder of frames.
+
+    Attributes:
+        path: of the film or the folder.
+        files: the folder's pictures in natural order; empty for a film.
+        split: where it lies in a release's folder ``train``, ``test`` …; empty elsewhere.
+    """
+
+    path: Path
+    files: tuple[Path, ...] = field(default=(), repr=False)
+    split: str = ""
+
+    @property
+    def name(self) -> str:
+        """Give the file's name without its suffix, or the folder's, as a word."""
+        return as_word(self.path.resolve().name if self.files else self.path.stem) or "capture"
+
+    def sha256(self) -> str:
+        """Hash the film, or the names and bytes of all pictures.
+
+        Raises:
+            InputError: a file cannot be read, or the film is no file.
+        """
+        total = hashlib.sha256()
+        if not self.files and not self.path.is_file():  # a pipe would never end
+            raise InputError(f"{self.path} is no file: name a video file or a folder of frames")
+        for file in self.files or (self.path,):
+            if self.files:
+                total.update(f"{file.name}\n".encode())
+            try:
+                with file.open("rb") as stream:
+                    while chunk := stream.read(_CHUNK_BYTES):
+                        total.update(chunk)
+            except OSError as error:
+                raise InputError(f"{file} cannot be read: {error.strerror}") from error
+        return total.hexdigest()
+
+    def open(self, options: ReadOptions) -> AbstractContextManager[Reader]:
+        """Open for reading, as a context manager.
+
+        Raises:
+            InputError, VideoError: it cannot be read as asked, on entering or while frames are read.
+        """
+        return nullcontext(_FolderReader(self, options)) if self.files else _Film(self, options)
+
+
+def find_captures(path: Path) -> list[Capture]:
+    """List what a path holds: a film; a folder of frames; or, below any other folder, all films and folders of frames.
+
+    Below ``train``, ``test`` and the like, as in a release, captures are of that split. Names that begin with a dot,
+    datasets of ours and linked folders are passed over.
+
+    Raises:
+        InputError: nothing there, or a folder that cannot be read.
+    """
+    if not path.is_dir():
+        if not path.exists():
+            raise InputError(f"{path} does not exist: name a video file or a folder of frames")
+        return [Capture(path)]
+    try:
+        found = list(_below(path, ""))
+    except OSError as error:
+        raise InputError(f"{error.filename or path} cannot be read: {error.strerror}") from error
+    if not found:
+        raise InputError(f"{path} holds no films and no frames")
+    return found
+
+
+def _below(folder: Path, split: str) -> Iterator[Capture]:
+    pictures = tuple(file for file in list_frames(folder) if not file.name.startswith("."))
+    if pictures:
+        yield Capture(folder, pictures, split)
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(".") or (entry / "dataset.json").is_file():
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            yield from _below(entry, SPLITS.get(entry.name.lower(), split))
+        elif entry.suffix.lower() in FILM_SUFFIXES:
+            yield Capture(entry, (), split)
+
+
+class _Film(AbstractContextManager["_Film"]):
+    """A film's frames."""
+
+    def __init__(self, capture: Capture, options: ReadOptions) -> None:
+        self._reader = VideoReader(capture.path, linear=options.linear)
+        self._options = options
+
+    def __enter__(self) -> "_Film":
+        facts = self._reader.__enter__().facts
+        self.camera, self.frames_stated = facts.camera, facts.frames_stated
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._reader.__exit__(*error)
+
+    def shots(self) -> Iterator[Shot]:
+        return iter(self._reader)
+
+    def notes(self) -> list[str]:
+        notes, facts = list(self._reader.notes), self._reader.facts
+        if facts.video_tracks > 1:
+            notes.append(f"has {facts.video_tracks} picture tracks, of which the first was taken")
+        captured, stored = facts.camera.capture_fps, float(facts.fps or 0)
+        if captured and stored and captured > _SLOWED * stored:
+            notes.append(
+                f"was captured at {captured:g} frames a second and is stored at {stored:.4g}: times are stored ones"
+            )
+        return notes
+
+    def attributes(self) -> dict[str, Any]:
+        facts = self._reader.facts
+        width, height = facts.stored_size
+        aspect = facts.pixel_aspect
+        kept: dict[str, Any] = {
+            "codec": facts.codec,
+            "stored_size": f"{width}x{height}",
+            "rotation_deg": facts.upright.rotation_deg,
+            "mirrored": facts.upright.mirrored,
+            "pixel_aspect": f"{aspect.numerator}:{aspect.denominator}",
+            "pixel_format": facts.colour.pixel_format,
+            "bit_depth": facts.colour.bit_depth,
+            "transfer": facts.colour.transfer,
+            "primaries": facts.colour.primaries,
+            "matrix": facts.colour.matrix,
+            "range": "full" if facts.colour.full_range else "limited",
+            "tone_map": facts.tone_map or "none",
+            "outside_edit_list": self._reader.outside_edit_list,
+        }
+        if facts.fps:
+            kept["fps_stated"] = float(facts.fps)
+        if facts.dolby:
+            kept["dolby_vision"] = str(facts.dolby)
+        if facts.camera.capture_fps:
+            kept["capture_fps"] = facts.camera.capture_fps
+        if self._options.linear:
+            kept["linear"] = linear_meaning(facts.colour.transfer)
+        return kept
+
+
+class _FolderReader:
+    """A folder's frames; JPEG files may state the camera and exposure times."""
+
+    def __init__(self, capture: Capture, options: ReadOptions) -> None:
+        self._capture, self._options = capture, options
+        first = read_exif(capture.files[0])
+        self.camera = CameraFacts(first.make, first.model)
+        self.frames_stated = len(capture.files)
+
+    def shots(self) -> Iterator[Shot]:
+        size: tuple[int, int] | None = None
+        for index, file in enumerate(self._capture.files):
+            picture = read_frame(file)
+            found = picture.shape[1], picture.shape[0]
+            size = size or found
+            if found != size:
+                raise InputError(
+                    f"{self._capture.path}: {file.name} is {found[0]}x{found[1]}, the frames before it are "
+                    f"{size[0]}x{size[1]}: a clip has one size"
+                )
+            linear = to_linear16(picture * np.uint16(256), "bt709") if self._options.linear else None
+            time_s = index / self._options.fps if self._options.fps else None
+            yield Shot(time_s, picture, linear, read_exif(file).exposure_s)
+
+    def notes(self) -> list[str]:
+        return [] if self._options.fps else ["a folder states no times, so t_s is absent: give --fps"]
+
+    def attributes(self) -> dict[str, Any]:
+        kept: dict[str, Any] = {"rotation_deg": 0, "mirrored": False, "tone_map": "none", "bit_depth": 8}
+        return kept | ({"linear": linear_meaning("bt709")} if self._options.linear else {})
+
+
+def captures_of(paths: Sequence[Path]) -> tuple[list[Capture], list[str]]:
+    """Find the captures of several paths, each once, with a sentence for every path that holds none."""
+    found: dict[Path, Capture] = {}
+    failures = []
+    for path in paths:
+        try:
+            found |= {capture.path.resolve(): capture for capture in find_captures(path)}
+        except HvdbenchError as error:
+            failures.append(str(error))
+    return list(found.values()), failures

@@ -1,0 +1,297 @@
+"""Phone captures into a dataset: which split, which name, what is kept of each, and what happens to what exists."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hvdbench.errors import DatasetError, HvdbenchError, InputError
+from hvdbench.ingest.capture import Capture, Reader, ReadOptions, captures_of
+from hvdbench.ingest.clips import ClipPlan, ClipSeries, check_plan
+from hvdbench.ingest.device import DeviceMap, check_device, choose_device, read_device_map
+from hvdbench.ingest.scenes import with_cuts
+from hvdbench.input import FEWEST_FRAMES
+from hvdbench.recipe import digest_of
+from hvdbench.store import ClipFolder, Dataset, DatasetWriter
+from hvdbench.video_crop import Crop
+from hvdbench.video_tone import TONE_MAP
+
+SPLITS = ("train", "test")
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class IngestRequest:
+    """Captures to take in.
+
+    Attributes:
+        paths: films, folders of frames, folders of either.
+        out: the dataset's folder; its name is the dataset's.
+        device: of captures that state none and that no folder of ``device_map`` names.
+        device_map: a TOML file of folders and devices.
+        keep_location: keep where a capture was made.
+        clip_frames, clip_seconds: cut clips so long; None: at scene cuts only.
+        cut_scenes: look for scene cuts.
+        test_share: share of captures that go to ``test``, chosen by their names.
+        split: all captures go there; None: by ``test_share``, or by the release's folder they lie in.
+        crop: x, y, width, height in pixels of the upright picture.
+        linear16: write 16-bit linear light beside the frames.
+        fps: of folders of frames.
+        overwrite: replace a dataset that was made with other settings.
+    """
+
+    paths: tuple[Path, ...]
+    out: Path
+    device: str = ""
+    device_map: Path | None = None
+    keep_location: bool = False
+    clip_frames: int | None = None
+    clip_seconds: float | None = None
+    cut_scenes: bool = True
+    test_share: float = 0.2
+    split: str | None = None
+    crop: Crop | None = None
+    linear16: bool = False
+    fps: float | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What became of the captures.
+
+    Attributes:
+        dataset: None where nothing was taken in.
+        rows: a line for every capture that was.
+        warnings: a line for every capture of which a user must know something.
+        failures: a sentence for every capture or path that failed.
+    """
+
+    dataset: Dataset | None
+    rows: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+
+
+def ingest(request: IngestRequest, *, progress: Progress | None = None) -> Ingested:
+    """Take captures in, one after another; one that fails leaves the others as they are.
+
+    Finished clips and captures are kept when a run is killed, and are not made again.
+
+    Raises:
+        InputError: settings that cannot be.
+        DatasetError: ``out`` holds another dataset, or one made with other settings.
+    """
+    devices = _check(request)
+    captures, failures = captures_of(request.paths)
+    book = _Book(request)
+    rows, warnings = [], []
+    for capture in captures:
+        try:
+            row, warning = _Intake(capture, request, devices, book).run(progress)
+        except DatasetError:
+            raise
+        except HvdbenchError as error:
+            failures.append(str(error))
+        else:
+            rows.append(row)
+            warnings += [warning] if warning else []
+    return Ingested(book.dataset(), tuple(rows), tuple(warnings), tuple(failures))
+
+
+def split_of(name: str, test_share: float) -> str:
+    """Choose a capture's split by a hash of its name alone, so that no other capture moves it."""
+    place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
+    return "test" if place < test_share else "train"
+
+
+def _check(request: IngestRequest) -> DeviceMap:
+    if not request.paths:
+        raise InputError("nothing to ingest: name video files or folders of frames")
+    if request.clip_frames is not None and request.clip_seconds is not None:
+        raise InputError("clips have a length in frames or in seconds, not both: drop one of the two")
+    if not 0 <= request.test_share <= 1:
+        raise InputError(f"a test share of {request.test_share} is none: name one from 0 to 1")
+    if request.split is not None and request.split not in SPLITS:
+        raise InputError(f"no split '{request.split}' (known: {', '.join(SPLITS)})")
+    if request.fps is not None and not 0 < request.fps < 1e6:
+        raise InputError(f"{request.fps} frames a second are no rate: name one above 0")
+    check_plan(ClipPlan("", "", request.clip_frames, request.clip_seconds))
+    if request.device:
+        check_device(request.device)
+    return read_device_map(request.device_map) if request.device_map else DeviceMap()
+
+
+@dataclass
+class _Book:
+    """The dataset while it is written, and what its manifest tells of each capture."""
+
+    request: IngestRequest
+    captures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    writer: DatasetWriter | None = None
+
+    def __post_init__(self) -> None:
+        if (self.request.out / "dataset.json").is_file():
+            old = Dataset.open(self.request.out).manifest
+            if old.get("recipe_digest") == digest_of(self.recipe()):
+                self.captures = dict(old.get("provenance", {}).get("captures", {}))
+                self.save()
+            elif not self.request.overwrite:
+                self.save()  # which says that it is another dataset
+
+    def recipe(self) -> dict[str, Any]:
+        request = self.request
+        return {
+            "kind": "phone captures",
+            "clip_frames": request.clip_frames,
+            "clip_seconds": request.clip_seconds,
+            "cut_scenes": request.cut_scenes,
+            "crop": list(request.crop) if request.crop else None,
+            "tone_map": TONE_MAP,
+            "linear16": request.linear16,
+        }
+
+    def save(self) -> DatasetWriter:
+        """Write the manifest with what is known of the captures; finished clips stay in it."""
+        self.writer = DatasetWriter(
+            self.request.out,
+            name=self.request.out.resolve().name,
+            origin="measured",
+            recipe=self.recipe(),
+            provenance={"captures": self.captures},
+            overwrite=self.request.overwrite,
+        )
+        return self.writer
+
+    def dataset(self) -> Dataset | None:
+        return self.writer.dataset() if self.writer and self.captures else None
+
+    def check(self, capture: Capture, key: str, sha256: str, split: str) -> dict[str, Any] | None:
+        """Give the entry of a capture that was taken in completely, None where there is something to do.
+
+        Raises:
+            InputError: another capture has the name, the same one another name, or it is in the other split.
+        """
+        for other, entry in self.captures.items():
+            if other != key and entry["sha256"] == sha256:
+                raise InputError(f"{capture.path} is the same capture as '{other}', which the dataset holds already")
+        entry = self.captures.get(key, {})
+        if entry and entry["sha256"] != sha256:
+            raise InputError(f"{capture.path} would be called '{key}', as another capture of the dataset: rename it")
+        if entry and entry["split"] != split:
+            raise InputError(
+                f"{capture.path} is in '{entry['split']}' already and would go to '{split}': a capture has one split"
+            )
+        if not entry or not entry["complete"] or self.writer is None:
+            return None
+        return entry if all(self.writer.has(split, clip) for clip in entry["clips"]) else None
+
+
+class _Intake:
+    """One capture on its way in; the dataset is touched when its first clip is begun."""
+
+    def __init__(self, capture: Capture, request: IngestRequest, devices: DeviceMap, book: _Book) -> None:
+        self.capture, self.request, self.devices, self.book = capture, request, devices, book
+        self.split = request.split or capture.split or split_of(capture.name, request.test_share)
+        self.key = ""
+        self.entry: dict[str, Any] = {}
+
+    def run(self, progress: Progress | None) -> tuple[str, str]:
+        """Take it in; give its row and its warning."""
+        request, capture = self.request, self.capture
+        if capture.files and request.clip_seconds is not None and request.fps is None:
+            raise InputError(f"{capture.path} states no times: give --fps, or clips in frames")
+        sha256 = capture.sha256()
+        with capture.open(ReadOptions(request.linear16, request.fps)) as reader:
+            device, device_note = choose_device(reader.camera, self.devices.device(capture.path), request.device)
+            self.key = f"{device}_{capture.name}"
+            done = self.book.check(capture, self.key, sha256, self.split)
+            if done:
+                return f"{capture.path.name}: in '{self.split}' already, {len(done['clips'])} clips", ""
+            self.entry = self._entry(reader, device, sha256)
+            plan = ClipPlan(self.split, self.key, request.clip_frames, request.clip_seconds, request.crop)
+            notes = [device_note] if device_note else []
+            with ClipSeries(self, plan, lambda: self._attributes(reader, notes)) as series:
+                self._write(reader, series, progress, notes)
+            notes += reader.notes() + series.notes()
+            self.entry |= reader.attributes() | {
+                "clips": series.names,
+                "frames": series.frames,
+                "warnings": notes,
+                "complete": True,
+            }
+        self.book.captures[self.key] = self.entry
+        self.book.save()
+        return self._row(series), f"{capture.path.name}: {'; '.join(notes)}" if notes else ""
+
+    def _write(self, reader: Reader, series: ClipSeries, progress: Progress | None, notes: list[str]) -> None:
+        """Write all clips; note where reading failed after two frames or more."""
+        path, total = self.capture.path, reader.frames_stated
+        try:
+            for seen in with_cuts(reader.shots(), detect=self.request.cut_scenes):
+                series.add(seen)
+                if progress and series.frames < total:
+                    progress(series.frames, total, f"ingest {path.name}")
+        except InputError as error:
+            reason = str(error).removeprefix(f"{path}: ")
+            if series.frames < FEWEST_FRAMES:
+                raise InputError(f"{path}: {reason}") from error
+            notes.append(f"stopped after {series.frames} frames: {reason}")
+        if progress:
+            progress(max(series.frames, 1), max(series.frames, 1), f"ingest {path.name}")
+        series.end()
+        if not series.names:
+            raise InputError(f"{path} has {series.frames} frame: at least {FEWEST_FRAMES} are needed")
+
+    def _entry(self, reader: Reader, device: str, sha256: str) -> dict[str, Any]:
+        camera = reader.camera
+        kept = {
+            "file": self.capture.path.name or self.capture.path.resolve().name,
+            "sha256": sha256,
+            "device": device,
+            "make": camera.make,
+            "model": camera.model,
+            "split": self.split,
+            "complete": False,
+            "clips": [],
+        }
+        return kept | ({"location": camera.location} if self.request.keep_location and camera.location else {})
+
+    def _attributes(self, reader: Reader, notes: Sequence[str]) -> dict[str, Any]:
+        left_out = {"complete", "clips", "split", "file"}
+        kept = {key: value for key, value in self.entry.items() if key not in left_out}
+        return (
+            kept
+            | reader.attributes()
+            | {"source": self.entry["file"], "warnings": "; ".join([*notes, *reader.notes()])}
+        )
+
+    def _row(self, series: ClipSeries) -> str:
+        entry = self.entry
+        tone = f", tone map {entry['tone_map']}" if entry["tone_map"] != "none" else ""
+        outside = entry.get("outside_edit_list")
+        edits = f", {outside} stored frames outside its edit list" if outside else ""
+        turn = f", turned {entry['rotation_deg']} deg" if entry["rotation_deg"] else ""
+        mirror = ", mirrored" if entry["mirrored"] else ""
+        return (
+            f"{entry['file']}: {series.frames} frames, {len(series.names)} clips in '{self.split}', "
+            f"{entry['device']}{turn}{mirror}{tone}{edits}"
+        )
+
+    # What a ClipSeries puts its clips on: the writer, entered into the manifest with the first clip.
+
+    def _writer(self) -> DatasetWriter:
+        if self.key not in self.book.captures:
+            self.book.captures[self.key] = self.entry
+            return self.book.save()
+        return self.book.writer or self.book.save()
+
+    def clip_folder(self, split: str, clip: str) -> ClipFolder:
+        return self._writer().clip_folder(split, clip)
+
+    def has(self, split: str, clip: str) -> bool:
+        return self._writer().has(split, clip)
+
+    def finish(self, clip: ClipFolder, digest: str) -> None:
+        self._writer().finish(clip, digest)

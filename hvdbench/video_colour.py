@@ -1,0 +1,129 @@
+"""What a decoded frame states of its colours, and its conversion to RGB by that matrix and range."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from numpy.typing import NDArray
+
+from hvdbench.frames import Frame
+
+Frame16 = NDArray[np.uint16]  # (H, W, 3)
+
+# Code points of ITU-T H.273: transfer characteristics (table 3), colour primaries (table 2), matrices (table 4).
+TRANSFERS = {
+    1: "bt709",
+    4: "gamma22",
+    5: "gamma28",
+    6: "bt601",
+    7: "smpte240m",
+    8: "linear",
+    13: "srgb",
+    14: "bt2020",
+    15: "bt2020",
+    16: "pq",
+    18: "hlg",
+}
+PRIMARIES = {1: "bt709", 5: "bt601-625", 6: "bt601-525", 7: "smpte240m", 9: "bt2020", 11: "p3-dci", 12: "p3-d65"}
+MATRICES = {0: "rgb", 1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+UNSTATED = "unstated"
+WHITE16 = 255 << 8  # what libswscale makes of white in 16 bits, to 3 codes
+HDR_TRANSFERS = ("pq", "hlg")
+
+_MATRIX_BT709, _MATRIX_UNSPECIFIED = 1, 2
+_SCALED = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+_BICUBIC, _FULL_CHROMA_OUT, _FULL_CHROMA_IN, _ACCURATE, _BITEXACT = 0x4, 0x2000, 0x4000, 0x40000, 0x80000
+SCALER = _BICUBIC | _FULL_CHROMA_OUT | _FULL_CHROMA_IN | _ACCURATE | _BITEXACT  # libswscale's flags
+
+
+@dataclass(frozen=True)
+class Colour:
+    """What a frame states of its colours.
+
+    Attributes:
+        pixel_format: as stored, e.g. ``yuv420p10le``.
+        bit_depth: of its first component.
+        transfer, primaries, matrix: names of H.273's code points; ``unstated`` where the file says nothing.
+        full_range: whether black is 0 and white the highest code.
+    """
+
+    pixel_format: str
+    bit_depth: int
+    transfer: str
+    primaries: str
+    matrix: str
+    full_range: bool
+
+    @property
+    def is_hdr(self) -> bool:
+        """Tell whether the transfer is PQ or HLG."""
+        return self.transfer in HDR_TRANSFERS
+
+
+def colour_of(frame: VideoFrame) -> Colour:
+    """Read what a decoded frame states."""
+    return Colour(
+        frame.format.name,
+        int(frame.format.components[0].bits),
+        _name(TRANSFERS, int(frame.color_trc)),
+        _name(PRIMARIES, int(frame.color_primaries)),
+        "rgb" if frame.format.is_rgb else _name(MATRICES, int(frame.colorspace)),
+        _is_full_range(frame),
+    )
+
+
+def _name(table: dict[int, str], code: int) -> str:
+    return table.get(code, UNSTATED if code in {0, 2} else f"h273-{code}")
+
+
+def to_rgb(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int] | None = None) -> Frame:
+    """Convert a decoded frame of any pixel format to 8-bit RGB (H, W, 3) by its matrix and range.
+
+    A frame that says nothing about its matrix is taken as BT.709 from 720 lines up and as BT.601 below, as players do.
+
+    Args:
+        frame: as decoded.
+        reformatter: kept from frame to frame, since it keeps its tables.
+        size: width and height to scale the stored picture to (bicubic); None: as stored.
+    """
+    return np.asarray(_reformat(frame, reformatter, "rgb24", size).to_ndarray(), np.uint8)
+
+
+def to_rgb16(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int] | None = None) -> Frame16:
+    """Convert as :func:`to_rgb` does, to 16 bits a component: 0 is black, ``WHITE16`` the highest nominal level."""
+    picture = np.asarray(_reformat(frame, reformatter, "rgb48le", size).to_ndarray(), np.uint16)
+    return (picture * (WHITE16 / 65535) + 0.5).astype(np.uint16) if frame.format.is_rgb else picture
+
+
+def _reformat(
+    frame: VideoFrame, reformatter: VideoReformatter, pixel_format: str, size: tuple[int, int] | None
+) -> VideoFrame:
+    width, height = size or (frame.width, frame.height)
+    if frame.format.is_rgb:
+        return reformatter.reformat(frame, width, height, format=pixel_format, interpolation=SCALER)
+    matrix = int(frame.colorspace)
+    if matrix == _MATRIX_UNSPECIFIED and min(frame.width, frame.height) >= 720:
+        matrix = _MATRIX_BT709
+    return reformatter.reformat(
+        frame,
+        width,
+        height,
+        format=pixel_format,
+        src_colorspace=int(_SCALED.get(matrix, Colorspace.ITU601)),
+        src_color_range=int(ColorRange.JPEG if _is_full_range(frame) else ColorRange.MPEG),
+        dst_color_range=int(ColorRange.JPEG),
+        interpolation=SCALER,
+    )
+
+
+def _is_full_range(frame: VideoFrame) -> bool:
+    if frame.format.is_rgb:
+        return True
+    return int(frame.color_range) == ColorRange.JPEG or frame.format.name.startswith("yuvj")

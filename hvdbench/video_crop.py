@@ -1,0 +1,37 @@
+"""Cropping and resizing of upright pictures."""
+
+import cv2
+import numpy as np
+
+from hvdbench.frames import Frame
+
+Crop = tuple[int, int, int, int]
+Size = tuple[int, int]
+
+
+def cut_fault(picture: Frame, crop: Crop | None, size: Size | None) -> str | None:
+    """Say why an (H, W, 3) picture cannot be cropped and resized so, None where it can."""
+    return size_fault((picture.shape[1], picture.shape[0]), crop, size)
+
+
+def size_fault(picture_size: Size, crop: Crop | None, size: Size | None) -> str | None:
+    """Say why a picture of a width and height cannot be cropped and resized so, None where it can."""
+    width_px, height_px = picture_size
+    if crop is not None:
+        x, y, width, height = crop
+        if min(x, y) < 0 or min(width, height) < 1 or x + width > width_px or y + height > height_px:
+            asked = f"{x}:{y}:{width}:{height}"
+            return f"the crop {asked} (x:y:w:h) does not lie inside the picture, which is {width_px}x{height_px}"
+    if size is not None and min(size) < 1:
+        return f"the size {size[0]}x{size[1]} is no size: both must be at least 1"
+    return None
+
+
+def cut(picture: Frame, crop: Crop | None, size: Size | None) -> Frame:
+    """Crop (x, y, width, height), then resize (width, height) by area averaging; always a new contiguous array."""
+    if crop is not None:
+        x, y, width, height = crop
+        picture = picture[y : y + height, x : x + width]
+    if size is not None and size != (picture.shape[1], picture.shape[0]):
+        return np.asarray(cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA), np.uint8)
+    return picture.copy()

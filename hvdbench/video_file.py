@@ -1,0 +1,57 @@
+"""Opening a video file and choosing its picture track, with one sentence for what is no video."""
+
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from hvdbench.errors import VideoError
+
+FILE_ERRORS = (av.FFmpegError, OSError, ValueError)  # what PyAV raises where a file cannot be opened or written
+
+_LOCAL_ONLY = {"protocol_whitelist": "file"}  # a playlist in disguise must not reach out for other addresses
+_NO_FILM = int(Disposition.attached_pic) | int(Disposition.timed_thumbnails) | int(Disposition.still_image)
+
+
+def open_video(path: Path) -> InputContainer:
+    """Open a local file for reading; what moves or sounds in it is not looked at yet.
+
+    Raises:
+        VideoError: no such file, an empty one, or one that is no video.
+    """
+    if path.is_dir():
+        raise VideoError(f"{path} is a folder: name a video file")
+    if not path.is_file():
+        raise VideoError(f"{path} does not exist: name a video file")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path} is empty (0 bytes)")
+    try:
+        container = av.open(str(path), "r", options=_LOCAL_ONLY, metadata_errors="ignore")
+    except FILE_ERRORS as error:
+        raise VideoError(
+            f"{path} cannot be opened as a video ({path.stat().st_size} bytes): it is damaged or of another kind"
+        ) from error
+    name = container.format.name
+    if name in {"image2", "gif", "apng"} or name.endswith("_pipe"):
+        container.close()
+        raise VideoError(f"{path} is a picture, not a video: name a video file or a folder of frames")
+    return container
+
+
+def moving_streams(container: InputContainer) -> list[VideoStream]:
+    """List the tracks of moving pictures: no attached cover, no timed thumbnails, no still."""
+    return [stream for stream in container.streams.video if not int(stream.disposition) & _NO_FILM]
+
+
+def moving_stream(container: InputContainer, path: Path) -> VideoStream:
+    """Give the first track of moving pictures.
+
+    Raises:
+        VideoError: there is none.
+    """
+    streams = moving_streams(container)
+    if not streams:
+        raise VideoError(f"{path} has no video stream ({len(container.streams.audio)} of sound): name a video file")
+    return streams[0]
