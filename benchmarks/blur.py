@@ -36,7 +36,7 @@ TILE = (32, 16)
 EXTENT_PX = 12.0
 COUNTS = (8, 16, 32, 64)
 CLIP_FRAMES, CLIPS = 4, 6  # of the row "workers"
-ROWS = ("static", "accuracy", "memory", "dynamic", "pair", "workers")
+ROWS = ("static", "single", "accuracy", "memory", "dynamic", "pair", "workers")
 RESPONSE = open_response("gamma2.2")
 
 
@@ -198,6 +198,21 @@ def measure_static(report: Report, frame: Frame, repeats: int) -> None:
     report.add(Figure("static: time(N=64) / time(N=16)", medians[64]["hvdbench"] / medians[16]["hvdbench"], 1.3))
 
 
+def measure_single(report: Report, frame: Frame, repeats: int) -> None:
+    """Time one sub-frame of a turned view, as a frame's truths are: no file, no decoding."""
+    light, maps = naive.decode(frame), hand_path(8)[:1]
+    rules: dict[Kernel, int] = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
+    for kernel, rule in rules.items():
+        work: dict[str, Callable[[], object]] = {
+            "one float32 warp": lambda rule=rule: naive.warp(light, maps[0], rule),
+            "hvdbench": lambda kernel=kernel: average_along(
+                light, places_of(maps), np.ones(1), SIZE, tile=TILE, kernel=kernel
+            ),
+        }
+        now = report.time(f"single, {kernel}", work, repeats)
+        report.add(Figure(f"single, {kernel}: hvdbench / one float32 warp", now["hvdbench"] / now["one float32 warp"]))
+
+
 def measure_accuracy(report: Report, frame: Frame) -> None:
     """Compare 8-bit results with float64 references, in levels."""
     for kernel, count in (("linear", 8), ("linear", 32), ("linear", 64), ("cubic", 32)):
@@ -352,6 +367,7 @@ def main() -> None:
     report = Report()
     measures: dict[str, Callable[[], None]] = {
         "static": lambda: measure_static(report, frame, options.repeats),
+        "single": lambda: measure_single(report, frame, options.repeats),
         "accuracy": lambda: measure_accuracy(report, frame),
         "memory": lambda: measure_memory(report, options.image),
         "dynamic": lambda: measure_dynamic(report, frame, options.repeats),

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.catalog import unknown
+from hvdbench.compiled import compiled
 from hvdbench.errors import InputError, RecipeError
 
 Array = NDArray[np.float64]
@@ -272,7 +273,4 @@ def _quantise(bits: Any, keys: Any, shift: Any, darkest: Any, brightest: Any, le
 
 @functools.cache
 def _compiled_quantise() -> Callable[..., None]:
-    import numba  # its import alone takes longer than most commands
-
-    compiled: Callable[..., None] = numba.njit(cache=True, nogil=True)(_quantise)
-    return compiled
+    return compiled(_quantise)

@@ -22,6 +22,7 @@ from hvdbench.frames import Frames, list_frames, read_clip
 from hvdbench.recipe import digest_of
 
 SCHEMA = 1
+ANNOTATIONS = "annotations"  # the folder of labels made by hand
 Truth = Literal["mid", "centroid"]
 TRUTH_FOLDERS: Mapping[str, str] = {"mid": "sharp", "centroid": "sharp_centroid"}
 
@@ -224,7 +225,8 @@ class DatasetWriter:
         }
         if not clips:
             for leftover in folder.glob("*/"):
-                shutil.rmtree(leftover)
+                if leftover.name != ANNOTATIONS:  # made by hand: never removed
+                    shutil.rmtree(leftover)
         self._save()
 
     def has(self, split: str, clip: str) -> bool:

@@ -5,14 +5,14 @@ ITU-R BT.2390 from 1000 nit to the 203 nit that ITU-R BT.2408 gives diffuse whit
 hues stay; BT.2020 to BT.709 primaries (ITU-R BT.2087), clipped; the inverse of BT.1886's gamma of 2.4.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from hvdbench.compiled import compiled
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame
 from hvdbench.video_colour import WHITE16, Frame16
@@ -78,7 +78,7 @@ class ToneMap:
     def apply(self, picture: Frame16) -> Frame:
         """Map a 16-bit HDR picture (H, W, 3), BT.2020, full range, to 8-bit SDR of BT.709."""
         mapped = np.empty(picture.shape, np.uint8)
-        _map(np.ascontiguousarray(picture), self.light, self.ootf, self.gain, self.code, mapped)
+        _compiled_map()(np.ascontiguousarray(picture), self.light, self.ootf, self.gain, self.code, mapped)
         return mapped
 
 
@@ -132,8 +132,9 @@ def _map_pixels(
             mapped[y, x, 2] = code[int(np.sqrt(min(max(out_blue, np.float32(0)), one)) * top + half)]
 
 
-_JIT: Any = numba.njit  # how far Numba annotates itself changes from version to version
-_map = _JIT(cache=True)(_map_pixels)
+@cache
+def _compiled_map() -> Callable[..., None]:
+    return compiled(_map_pixels)
 
 
 def to_linear16(picture: Frame16, transfer: str) -> Frame16:

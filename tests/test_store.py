@@ -43,6 +43,16 @@ def folder(tmp_path) -> Path:
     return tmp_path / "toy"
 
 
+def test_labels_made_by_hand_outlive_overwriting(tmp_path):
+    add_clip(open_writer(tmp_path / "d"), "a")
+    kept = tmp_path / "d" / "annotations" / "eve.csv"
+    kept.parent.mkdir()
+    kept.write_text("clip,frame,label\n")
+    open_writer(tmp_path / "d", recipe={"other": 1}, overwrite=True)
+    assert kept.is_file()
+    assert not (tmp_path / "d" / "train" / "a").exists()
+
+
 def test_a_dataset_reads_back_what_was_written(folder):
     writer = open_writer(folder)
     add_clip(writer, "b")

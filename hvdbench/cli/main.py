@@ -6,6 +6,7 @@ import sys
 import click
 
 from hvdbench import __version__
+from hvdbench.cli.annotate import annotate
 from hvdbench.cli.boards import leaderboard
 from hvdbench.cli.data import label, pair, synth, verify
 from hvdbench.cli.datasets import dataset
@@ -42,7 +43,7 @@ def cli(verbose: bool, quiet: bool) -> None:
     logging.getLogger("hvdbench").setLevel(level)
 
 
-for command in (demo, deblur, synth, ingest, pair, label, train, evaluate, leaderboard, verify, realism, doctor):
+for command in (demo, deblur, synth, ingest, pair, label, annotate, train, evaluate, leaderboard, verify, realism, doctor):
     cli.add_command(command)
 for group in (dataset, ois, traj):
     cli.add_command(group)

@@ -79,44 +79,20 @@ class OnePlane:
         total = np.zeros((size[1], size[0], 3), np.float32)
         shares = hat_weights(self.keys_s, times[:, None] + self._delays) / len(times)  # (K, N, D)
         for key, share in zip(self.keys_s, shares, strict=True):
-            if not share.any():
-                continue
-            picture = self._picture(key)
-            if share.shape[1] == 1:
-                used = share[:, 0] > 0
-                total += _along(picture, places[used], share[used, 0], size, self._tile)
-            else:
-                self._add_by_rows(total, picture, places, share)
+            used = share.any(axis=1)
+            if used.any():
+                rows = share[used] if self.shutter.readout_s else share[used, 0]
+                total += _along(self._picture(key), places[used], rows, size, self._tile)
         return total
-
-    def _add_by_rows(self, total: Image, picture: Image, places: Array, share: Array) -> None:
-        """Add a picture whose sub-frames weigh (N, GY) by row: between two rows of nodes weights are linear.
-
-        The rows about each row of nodes are averaged with its weights, and faded out towards the next row of nodes.
-        """
-        width, height = self.view.scene.size
-        step = self._tile[1]
-        for node in range(places.shape[1]):
-            used = share[:, node] > 0
-            first = max(node - 1, 0)
-            top, bottom = first * step, min((node + 1) * step, height)
-            if not used.any() or bottom <= top:
-                continue
-            nodes = grid_of((width, bottom - top), self._tile)[1].shape[0]
-            part = _along(
-                picture, places[used, first : first + nodes], share[used, node], (width, bottom - top), self._tile
-            )
-            fade = 1.0 - np.abs(np.arange(top, bottom) - node * step) / step
-            total[top:bottom] += part * fade[:, None, None].astype(np.float32)
 
     def _picture(self, time_s: float) -> Image:
         return self.view.scene.layers(float(time_s))[0].texture
 
 
 def _along(picture: Image, places: Array, weights: Array, size: tuple[int, int], tile: tuple[int, int]) -> Image:
-    """Average a picture along places (N, GY, GX, 2); those that do not move are one."""
+    """Average a picture along places (N, GY, GX, 2), weights (N,) or (N, GY); those that do not move are one."""
     if len(places) > 1 and np.ptp(places, axis=0).max() < _STILL_PX:
-        places, weights = places[:1], weights.sum(keepdims=True)
+        places, weights = places[:1], weights.sum(axis=0, keepdims=True)
     return average_along(picture, places, weights, size, tile=tile)
 
 

@@ -4,35 +4,28 @@ All of it stands in one file: Numba's cache on disk watches the file of the func
 Products are fused with sums where the processor can, in a fixed order, so that one machine always gives the same bytes.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from hvdbench.compiled import Compiled, compiled
+
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
-Compiled = TypeVar("Compiled", bound=Callable[..., Any])
 
 CUBIC_A = -0.75  # Keys' cubic as OpenCV's INTER_CUBIC has it
 LEAST_WEIGHT = 1e-9  # of all weights: a tap that weighs less at all four corners of a cell is left out
 _CHANNELS = 3
-_JIT: Any = numba.njit  # how far Numba annotates itself changes from version to version
-_CODE: Any = cgutils
+_CODE: Any = cgutils  # how far Numba annotates itself changes from version to version
 
 
 def _compiled(function: Compiled) -> Compiled:
-    """Compile for this machine, cached on disk where a folder for that can be written."""
-    try:
-        compiled = _JIT(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function)
-    except RuntimeError:  # neither the package's folder nor the user's cache can be written
-        compiled = _JIT(nogil=True, error_model="numpy", fastmath={"contract"})(function)
-    return cast(Compiled, compiled)
+    return compiled(function, error_model="numpy", fastmath={"contract"})
 
 
 def _row_sum(pixels: int) -> Any:
@@ -97,6 +90,86 @@ _row_sum_8 = _row_sum(8)
 _row_sum_4 = _row_sum(4)
 
 
+def _tap_sum(taps: int, lanes: int) -> Any:
+    """Make the innermost loop for pixels that look at places of their own: ``taps`` columns and rows each.
+
+    ``target[4 i + c] += sum_jk shares[4 + j, i] · shares[k, i] · source[offset_i + j · stride + 3 k + c]`` for three
+    channels c; what stands in the fourth means nothing. Of each row ``lanes`` floats are read.
+    """
+
+    @intrinsic
+    def tap_sum(  # type: ignore[no-untyped-def]
+        typing, source, stride, offsets, shares, pitch, first, count, target
+    ):
+        signature = types.void(source, stride, offsets, shares, pitch, first, count, target)
+        return signature, generate
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def data(index: int) -> Any:
+            return context.make_array(signature.args[index])(context, builder, arguments[index]).data
+
+        source, offsets, shares, target = (data(index) for index in (0, 2, 3, 7))
+        stride, pitch, first, count = (arguments[index] for index in (1, 4, 5, 6))
+
+        def place(pointer: Any, at: Any, width: int) -> Any:
+            vector = ir.VectorType(ir.FloatType(), width)
+            return builder.bitcast(builder.gep(pointer, [at]), vector.as_pointer())
+
+        def pick(values: Any, lanes: list[int]) -> Any:
+            order = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
+            return builder.shuffle_vector(values, ir.Constant(values.type, ir.Undefined), order)
+
+        def times(value: Any, factor: int) -> Any:
+            return builder.mul(value, ir.Constant(value.type, factor))
+
+        def add_product(total: Any, share: int, pixel: Any, values: Any) -> Any:
+            weight = builder.load(place(shares, builder.add(times(pitch, share), pixel), 1), align=4)
+            product = builder.fmul(pick(weight, [0] * values.type.count), values, flags=("contract",))
+            return builder.fadd(total, product, flags=("contract",))
+
+        with _CODE.for_range(builder, count) as loop:
+            pixel = builder.add(first, loop.index)
+            at = builder.load(builder.gep(offsets, [loop.index]))
+            column = ir.Constant(ir.VectorType(ir.FloatType(), lanes), [0.0] * lanes)
+            for row in range(taps):
+                values = builder.load(place(source, builder.add(at, times(stride, row)), lanes), align=4)
+                column = add_product(column, 4 + row, pixel, values)
+            into = place(target, times(pixel, 4), 4)
+            total = builder.load(into, align=4)
+            for tap in range(taps):
+                total = add_product(total, tap, pixel, pick(column, list(range(3 * tap, 3 * tap + 4))))
+            builder.store(total, into, align=4)
+        return context.get_dummy_value()
+
+    return tap_sum
+
+
+_add_cubic = _tap_sum(4, 16)
+_add_linear = _tap_sum(2, 8)
+
+
+def _prefetch() -> Any:
+    """Make what asks the memory for floats before they are needed; any place will do, even outside the array."""
+
+    @intrinsic
+    def prefetch(typing, source, at):  # type: ignore[no-untyped-def]
+        return types.void(source, at), generate
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+        here = builder.bitcast(builder.gep(data, [arguments[1]]), pointer)
+        builder.call(fetch, [here, *(ir.Constant(number, value) for value in (0, 3, 1))])  # read, keep near, data
+        return context.get_dummy_value()
+
+    return prefetch
+
+
+_fetch = _prefetch()
+
+
 @_compiled
 def _reflect(index: int, size: int) -> int:
     """Mirror an index about the first and the last pixel, which are not repeated."""
@@ -109,18 +182,29 @@ def _reflect(index: int, size: int) -> int:
 
 
 @_compiled
-def _keys(share: float) -> tuple[float, float, float, float]:
-    """Weigh the four taps around a place that lies ``share`` past the second (Keys' cubic)."""
-    a, far, back = CUBIC_A, share + 1.0, 1.0 - share
-    first = ((a * far - 5.0 * a) * far + 8.0 * a) * far - 4.0 * a
-    second = ((a + 2.0) * share - (a + 3.0)) * share * share + 1.0
-    third = ((a + 2.0) * back - (a + 3.0)) * back * back + 1.0
-    return first, second, third, 1.0 - first - second - third
+def _keys(share: Any) -> Any:
+    """Weigh the four taps around a place that lies ``share`` past the second (Keys' cubic), in its own precision."""
+    one = type(share)(1.0)
+    a, back = type(share)(CUBIC_A), one - share
+    first, fourth = a * share * back * back, a * back * share * share
+    second = ((a + one + one) * share - (a + one + one + one)) * share * share + one
+    return first, second, one - first - second - fourth, fourth
 
 
 @_compiled
 def _weigh(share: float, cubic: bool) -> tuple[float, float, float, float]:
     return _keys(share) if cubic else (1.0 - share, share, 0.0, 0.0)
+
+
+@_compiled
+def _add_column(plane: Floats, row: int, column: int, weight: float, down: Any, cubic: bool) -> None:
+    """Add to taps one below the other; as rows they would be read as one vector, before single sums were written."""
+    first, here = np.uint64(row), np.uint64(column)
+    plane[first, here] += np.float32(weight * down[0])
+    plane[first + np.uint64(1), here] += np.float32(weight * down[1])
+    if cubic:
+        plane[first + np.uint64(2), here] += np.float32(weight * down[2])
+        plane[first + np.uint64(3), here] += np.float32(weight * down[3])
 
 
 @_compiled
@@ -132,42 +216,70 @@ def _widen(spans: Integers, row: int, first: int, end: int) -> None:
 
 
 @_compiled
-def _add_row(plane: Floats, spans: Integers, row: int, column: int, weight: float,
-             across: tuple[float, float, float, float]) -> None:  # fmt: skip
-    plane[row, column] += np.float32(weight * across[0])
-    plane[row, column + 1] += np.float32(weight * across[1])
-    plane[row, column + 2] += np.float32(weight * across[2])
-    plane[row, column + 3] += np.float32(weight * across[3])
-    _widen(spans, row, column, column + 4)
+def _between(shifts: Array, gy: int, gx: int, n: int, across: float, down: float) -> tuple[float, float]:
+    """Give a sub-frame's shift somewhere in a tile, 0 to 1 across and down."""
+    a, b = (1.0 - across) * (1.0 - down), across * (1.0 - down)
+    c, d = (1.0 - across) * down, across * down
+    x = a * shifts[gy, gx, n, 0] + b * shifts[gy, gx + 1, n, 0]
+    x += c * shifts[gy + 1, gx, n, 0] + d * shifts[gy + 1, gx + 1, n, 0]
+    y = a * shifts[gy, gx, n, 1] + b * shifts[gy, gx + 1, n, 1]
+    y += c * shifts[gy + 1, gx, n, 1] + d * shifts[gy + 1, gx + 1, n, 1]
+    return x, y
 
 
 @_compiled
-def measure_nodes(shifts: Array, weights: Array) -> Array:
-    """Measure what each node's (GY, GX, N, 2) shifts do.
+def shifts_of(places: Array, tile: Integers) -> Array:
+    """Take the nodes' own places off (N, GY, GX, 2) places: (GY, GX, N, 2) shifts."""
+    shifts = np.empty((places.shape[1], places.shape[2], places.shape[0], 2))
+    for gy in range(places.shape[1]):
+        for n in range(places.shape[0]):
+            for gx in range(places.shape[2]):
+                shifts[gy, gx, n, 0] = places[n, gy, gx, 0] - gx * tile[0]
+                shifts[gy, gx, n, 1] = places[n, gy, gx, 1] - gy * tile[1]
+    return shifts
+
+
+@_compiled
+def measure_strips(shifts: Array, weights: Array) -> Array:
+    """Measure what the sub-frames that weigh anything between two rows of nodes do there.
+
+    Args:
+        shifts: (GY, GX, N, 2).
+        weights: (GY, N).
 
     Returns:
-        (GY, GX, 6): least x and y, largest x and y; the weighted mean square of the change to the node to the right
-        and to the one below (0 at the grid's end), px².
+        (GY - 1, 8): least x and y; largest x and y; the least extent of a node, px; the largest weighted mean squares
+        of the change from a node to its right and from the upper row to the lower, px²; how many sub-frames matter.
     """
-    measured = np.zeros((shifts.shape[0], shifts.shape[1], 6))
-    total = max(np.abs(weights).sum(), 1e-300)
-    for gy in range(shifts.shape[0]):
-        for gx in range(shifts.shape[1]):
-            x = shifts[gy, gx, :, 0]
-            y = shifts[gy, gx, :, 1]
-            right, below = min(gx + 1, shifts.shape[1] - 1), min(gy + 1, shifts.shape[0] - 1)
-            low_x = low_y = np.inf
-            high_x = high_y = -np.inf
-            across = down = 0.0
-            for n in range(weights.size):
-                low_x, high_x = min(low_x, x[n]), max(high_x, x[n])
-                low_y, high_y = min(low_y, y[n]), max(high_y, y[n])
-                share = abs(weights[n])
-                across += share * ((shifts[gy, right, n, 0] - x[n]) ** 2 + (shifts[gy, right, n, 1] - y[n]) ** 2)
-                down += share * ((shifts[below, gx, n, 0] - x[n]) ** 2 + (shifts[below, gx, n, 1] - y[n]) ** 2)
-            measured[gy, gx, 0], measured[gy, gx, 1] = low_x, low_y
-            measured[gy, gx, 2], measured[gy, gx, 3] = high_x, high_y
-            measured[gy, gx, 4], measured[gy, gx, 5] = across / total, down / total
+    measured = np.zeros((shifts.shape[0] - 1, 8))
+    measured[:, :2], measured[:, 2:4], measured[:, 4] = np.inf, -np.inf, np.inf
+    shares = np.empty(weights.shape[1])
+    for gy in range(measured.shape[0]):
+        for n in range(shares.size):
+            shares[n] = abs(weights[gy, n]) + abs(weights[gy + 1, n])
+        total = shares.sum()
+        if total == 0.0:
+            continue
+        shares /= total
+        strip = measured[gy]
+        strip[7] = 1.0 / (shares**2).sum()
+        for row in range(gy, gy + 2):
+            for gx in range(shifts.shape[1]):
+                here, beside, below = shifts[row, gx], shifts[row, min(gx + 1, shifts.shape[1] - 1)], shifts[gy + 1, gx]
+                low_x = low_y = np.inf
+                high_x = high_y = -np.inf
+                across = down = 0.0
+                for n in range(np.uint64(shares.size)):  # unsigned: Numba would look at each index's sign
+                    if shares[n] > 0.0:
+                        x, y = here[n, 0], here[n, 1]
+                        low_x, high_x = min(low_x, x), max(high_x, x)
+                        low_y, high_y = min(low_y, y), max(high_y, y)
+                        across += shares[n] * ((beside[n, 0] - x) ** 2 + (beside[n, 1] - y) ** 2)
+                        down += shares[n] * ((below[n, 0] - x) ** 2 + (below[n, 1] - y) ** 2)
+                strip[0], strip[1] = min(strip[0], low_x), min(strip[1], low_y)
+                strip[2], strip[3] = max(strip[2], high_x), max(strip[3], high_y)
+                strip[4] = min(strip[4], np.hypot(high_x - low_x, high_y - low_y))
+                strip[5], strip[6] = max(strip[5], across), max(strip[6], down)
     return measured
 
 
@@ -190,41 +302,34 @@ def _splat(
     Args:
         shifts: (GY, GX, N, 2) how far the texture lies from the frame at the grid's nodes.
         gy, gx: the tile.
-        weights: (N,) of the sub-frames.
+        weights: (GY, N) of the sub-frames.
         across, down: where in the tile, 0 to 1.
         origin: (2,) x and y of the plane's first tap.
         cubic: 4 x 4 taps for each sub-frame, else 2 x 2.
         plane, spans, reach: (rows, columns), each row's columns in use, rows in use; clear before.
     """
-    a, b = (1.0 - across) * (1.0 - down), across * (1.0 - down)
-    c, d = (1.0 - across) * down, across * down
-    first, last = reach[0], reach[1]
-    for n in range(weights.size):
-        x = a * shifts[gy, gx, n, 0] + b * shifts[gy, gx + 1, n, 0]
-        x += c * shifts[gy + 1, gx, n, 0] + d * shifts[gy + 1, gx + 1, n, 0]
-        y = a * shifts[gy, gx, n, 1] + b * shifts[gy, gx + 1, n, 1]
-        y += c * shifts[gy + 1, gx, n, 1] + d * shifts[gy + 1, gx + 1, n, 1]
+    first, last, taps = reach[0], reach[1], (4 if cubic else 2)
+    last_column = last_row = -1
+    for n in range(weights.shape[1]):
+        weight = weights[gy, n] + down * (weights[gy + 1, n] - weights[gy, n])
+        if weight == 0.0:
+            continue
+        x, y = _between(shifts, gy, gx, n, across, down)
         left, top = np.floor(x), np.floor(y)
         x, y = x - left, y - top
         column, row = int(left) - origin[0], int(top) - origin[1]
-        weight = weights[n]
+        horizontal, vertical = _weigh(x, cubic), _weigh(y, cubic)
         if cubic:
             column, row = column - 1, row - 1
-            horizontal, vertical = _keys(x), _keys(y)
-            _add_row(plane, spans, row, column, weight * vertical[0], horizontal)
-            _add_row(plane, spans, row + 1, column, weight * vertical[1], horizontal)
-            _add_row(plane, spans, row + 2, column, weight * vertical[2], horizontal)
-            _add_row(plane, spans, row + 3, column, weight * vertical[3], horizontal)
-            first, last = min(first, row), max(last, row + 4)
-        else:
-            over, under = weight * (1.0 - y), weight * y
-            plane[row, column] += np.float32(over * (1.0 - x))
-            plane[row, column + 1] += np.float32(over * x)
-            plane[row + 1, column] += np.float32(under * (1.0 - x))
-            plane[row + 1, column + 1] += np.float32(under * x)
-            _widen(spans, row, column, column + 2)
-            _widen(spans, row + 1, column, column + 2)
-            first, last = min(first, row), max(last, row + 2)
+            _add_column(plane, row, column + 2, weight * horizontal[2], vertical, cubic)
+            _add_column(plane, row, column + 3, weight * horizontal[3], vertical, cubic)
+        _add_column(plane, row, column, weight * horizontal[0], vertical, cubic)
+        _add_column(plane, row, column + 1, weight * horizontal[1], vertical, cubic)
+        if column != last_column or row != last_row:
+            for k in range(taps):
+                _widen(spans, row + k, column, column + taps)
+            last_column, last_row = column, row
+        first, last = min(first, row), max(last, row + taps)
     reach[0], reach[1] = first, last
 
 
@@ -245,7 +350,7 @@ def _list_taps(planes: Floats, spans: Integers, reach: Integers, corners: Intege
     Returns:
         How many.
     """
-    count = 0
+    count = np.uint64(0)  # unsigned: Numba would look at each index's sign
     first = min(min(reach[corners[0], 0], reach[corners[1], 0]), min(reach[corners[2], 0], reach[corners[3], 0]))
     last = max(max(reach[corners[0], 1], reach[corners[1], 1]), max(reach[corners[2], 1], reach[corners[3], 1]))
     box[0], box[1], box[2], box[3] = first, last - 1, planes.shape[2], -1
@@ -253,17 +358,18 @@ def _list_taps(planes: Floats, spans: Integers, reach: Integers, corners: Intege
         begin, end = planes.shape[2], 0
         for corner in corners:
             begin, end = min(begin, spans[corner, row, 0]), max(end, spans[corner, row, 1])
-        for column in range(begin, end):
-            a, b = planes[corners[0], row, column], planes[corners[1], row, column]
-            c, d = planes[corners[2], row, column], planes[corners[3], row, column]
+        upper_left, upper_right = planes[corners[0], row], planes[corners[1], row]
+        lower_left, lower_right = planes[corners[2], row], planes[corners[3], row]
+        for column in range(np.uint64(begin), np.uint64(end)):
+            a, b, c, d = upper_left[column], upper_right[column], lower_left[column], lower_right[column]
             places[count, 0], places[count, 1] = row, column
             values[0, count], values[1, count] = a, c - a
             values[2, count], values[3, count] = b - a, (d - c) - (b - a)
             if max(max(abs(a), abs(b)), max(abs(c), abs(d))) > least:
-                count += 1
+                count += np.uint64(1)
         if begin < end:
             box[2], box[3] = min(box[2], begin), max(box[3], end - 1)
-    return count
+    return int(count)
 
 
 @_compiled
@@ -281,7 +387,7 @@ def _gather(
 
 @_compiled
 def _apply(source: Floats, start: int, stride: int, offsets: Integers, values: Floats, count: int, cell: Integers,
-           run: int, ramp: Floats, left: Floats, slope: Floats, scratch: Floats, target: Floats,
+           run: int, ramp: Floats, left: Floats, slope: Floats, scratch: Floats, ahead: Integers, target: Floats,
            target_width: int, target_height: int) -> None:  # fmt: skip
     """Fill one cell of the frame from its listed taps.
 
@@ -292,15 +398,23 @@ def _apply(source: Floats, start: int, stride: int, offsets: Integers, values: F
         run: pixels that are summed at once: 4, 8 or 16.
         ramp: (3 · width,) 0 to 1 across the cell.
         left, slope, scratch: to work in.
+        ahead: (2,) columns and rows of the window that the cell reads; the next cell's is fetched.
         target, target_width, target_height: the frame.
     """
     x, y, width, height = cell
     for j in range(min(height, target_height - y)):
         down = np.float32(j) / np.float32(height)
-        for k in range(count):
-            left[k] = values[0, k] + down * values[1, k]
-            slope[k] = values[2, k] + down * values[3, k]
+        for first in range(0, count, 16):  # all arrays hold whole groups
+            for part in range(np.uint64(16)):
+                tap = np.uint64(first) + part  # unsigned: Numba would look at each index's sign
+                left[tap] = values[0, tap] + down * values[1, tap]
+                slope[tap] = values[2, tap] + down * values[3, tap]
         row = start + j * stride
+        for i in range(0, 3 * width, 16):
+            _fetch(target, 3 * ((y + j) * target_width + x + width) + i)
+        for k in range(j, ahead[1], height):
+            for i in range(0, 3 * width, 16):
+                _fetch(source, start + k * stride + 3 * ahead[0] + i)
         for i in range(0, min(width, target_width - x), run):
             here = 3 * ((y + j) * target_width + x + i)
             fits = x + i + run <= target_width
@@ -326,7 +440,7 @@ def blend_strip(texture: Floats, texture_size: Integers, shifts: Array, weights:
     Args:
         texture, texture_size: (Ht · Wt · 3,) linear light; Wt and Ht.
         shifts: (GY, GX, N, 2) how far the texture lies from the frame at the grid's nodes.
-        weights: (N,).
+        weights: (GY, N), linear between the rows of nodes.
         gy: the row of tiles.
         tile, cell_size: (2,) width and height of a tile, and of its cells: 4, 8 or a multiple of 16 px wide.
         origin, window: (2,) x and y of the first tap; columns and rows of taps.
@@ -343,13 +457,13 @@ def blend_strip(texture: Floats, texture_size: Integers, shifts: Array, weights:
     reach = np.zeros((4, 2), np.int64)
     reach[:, 0] = rows
     corners, box, cell = np.array([0, 2, 1, 3]), np.zeros(4, np.int64), np.zeros(4, np.int64)
-    places, offsets = np.empty((rows * columns + 1, 2), np.int64), np.empty(rows * columns + 1, np.int64)
-    values = np.empty((4, rows * columns + 1), np.float32)
-    left, slope = np.empty(rows * columns + 1, np.float32), np.empty(rows * columns + 1, np.float32)
+    most = rows * columns + 16
+    places, offsets = np.empty((most, 2), np.int64), np.empty(most, np.int64)
+    values, left, slope = np.zeros((4, most), np.float32), np.empty(most, np.float32), np.empty(most, np.float32)
     patch = np.empty(3 * (cell_width + columns) * (cell_height + rows), np.float32)
-    scratch = np.empty(48, np.float32)
+    scratch, ahead = np.empty(48, np.float32), np.zeros(2, np.int64)
     ramp = np.repeat(np.arange(cell_width) / cell_width, 3).astype(np.float32)
-    least = LEAST_WEIGHT * np.abs(weights).sum()
+    least = LEAST_WEIGHT * max(np.abs(weights[gy]).sum(), np.abs(weights[gy + 1]).sum())
     for y in range(gy * tile[1], min((gy + 1) * tile[1], height), cell_height):
         top, bottom = (y - gy * tile[1]) / tile[1], (y + cell_height - gy * tile[1]) / tile[1]
         for x in range(0, width, cell_width):
@@ -370,6 +484,7 @@ def blend_strip(texture: Floats, texture_size: Integers, shifts: Array, weights:
             cell[0], cell[1], cell[2], cell[3] = x, y, cell_width, cell_height
             from_x, from_y = x + origin[0] + box[2], y + origin[1] + box[0]
             over, under = cell_width + box[3] - box[2], cell_height + box[1] - box[0]
+            ahead[0], ahead[1] = over, under
             inside = from_x >= 0 and from_y >= 0
             inside = inside and from_x + over <= texture_size[0] and from_y + under <= texture_size[1]
             stride = 3 * (texture_size[0] if inside else over)
@@ -377,84 +492,79 @@ def blend_strip(texture: Floats, texture_size: Integers, shifts: Array, weights:
                 offsets[k] = (places[k, 0] - box[0]) * stride + (places[k, 1] - box[2]) * 3
             if inside:
                 _apply(texture, 3 * (from_y * texture_size[0] + from_x), stride, offsets, values, count, cell, run,
-                       ramp, left, slope, scratch, target, width, height)  # fmt: skip
+                       ramp, left, slope, scratch, ahead, target, width, height)  # fmt: skip
             else:
                 _gather(texture, texture_size[0], texture_size[1], from_x, from_y, over, under, patch)
                 _apply(patch, 0, stride, offsets, values, count, cell, run,
-                       ramp, left, slope, scratch, target, width, height)  # fmt: skip
+                       ramp, left, slope, scratch, ahead, target, width, height)  # fmt: skip
 
 
 @_compiled
-def _blend_row(texture: Floats, width: int, row: int, column: int, cubic: bool, across: Any) -> Any:
-    """Interpolate three channels along a row, from a column inside on."""
-    at = np.uint64(3 * (row * width + column))  # unsigned: Numba would look at each index's sign
-    a, b = np.float32(across[0]), np.float32(across[1])
-    red = a * texture[at] + b * texture[at + np.uint64(3)]
-    green = a * texture[at + np.uint64(1)] + b * texture[at + np.uint64(4)]
-    blue = a * texture[at + np.uint64(2)] + b * texture[at + np.uint64(5)]
-    if cubic:
-        c, d = np.float32(across[2]), np.float32(across[3])
-        red += c * texture[at + np.uint64(6)] + d * texture[at + np.uint64(9)]
-        green += c * texture[at + np.uint64(7)] + d * texture[at + np.uint64(10)]
-        blue += c * texture[at + np.uint64(8)] + d * texture[at + np.uint64(11)]
-    return red, green, blue
+def _weigh_run(u: float, v: float, gain_u: float, gain_v: float, count: int, weight: float, cubic: bool, width: int,
+               offsets: Integers, shares: Floats) -> None:  # fmt: skip
+    """Weigh the taps of pixels that look along a line in the texture.
 
-
-@_compiled
-def _blend_rows(texture: Floats, width: int, row: int, column: int, cubic: bool, across: Any, down: Any) -> Any:
-    """Interpolate between 2 or 4 rows, from one inside on."""
-    light = _blend_row(texture, width, row, column, cubic, across)
-    weight = np.float32(down[0])
-    red, green, blue = weight * light[0], weight * light[1], weight * light[2]
-    light = _blend_row(texture, width, row + 1, column, cubic, across)
-    weight = np.float32(down[1])
-    red, green, blue = red + weight * light[0], green + weight * light[1], blue + weight * light[2]
-    if cubic:
-        light = _blend_row(texture, width, row + 2, column, cubic, across)
-        weight = np.float32(down[2])
-        red, green, blue = red + weight * light[0], green + weight * light[1], blue + weight * light[2]
-        light = _blend_row(texture, width, row + 3, column, cubic, across)
-        weight = np.float32(down[3])
-        red, green, blue = red + weight * light[0], green + weight * light[1], blue + weight * light[2]
-    return red, green, blue
-
-
-@_compiled
-def _look_up(texture: Floats, width: int, height: int, u: float, v: float, cubic: bool, near: Floats) -> Any:
-    """Interpolate the texture at one place; ``near`` is (48,) to work in."""
-    taps, before = (4, 1) if cubic else (2, 0)
-    column, row = int(np.floor(u)), int(np.floor(v))
-    across, down = _weigh(u - column, cubic), _weigh(v - row, cubic)
-    column, row = column - before, row - before
-    if column >= 0 and row >= 0 and column + taps <= width and row + taps <= height:
-        return _blend_rows(texture, width, row, column, cubic, across, down)
-    _gather(texture, width, height, column, row, 4, taps, near)
-    return _blend_rows(near, 4, 0, 0, cubic, across, down)
+    Args:
+        u, v, gain_u, gain_v: where the first one looks, and how much farther each next one.
+        count, weight, cubic, width: pixels; of the sub-frame; the kernel; columns of the texture.
+        offsets: (count,), filled: the first float of each pixel's first tap.
+        shares: (8, count), filled: weights of the tap's columns, and of its rows times ``weight``.
+    """
+    before, full = (1.0 if cubic else 0.0), np.float32(weight)
+    for i in range(np.uint64(count)):  # unsigned: Numba would look at each index's sign
+        x, y = u + i * gain_u, v + i * gain_v
+        left, top = np.floor(x), np.floor(y)
+        offsets[i] = int(3.0 * ((top - before) * width + left - before))
+        right, below = np.float32(x - left), np.float32(y - top)
+        if cubic:
+            shares[0, i], shares[1, i], shares[2, i], shares[3, i] = _keys(right)
+            a, b, c, d = _keys(below)
+            shares[4, i], shares[5, i], shares[6, i], shares[7, i] = full * a, full * b, full * c, full * d
+        else:
+            shares[0, i], shares[1, i] = np.float32(1.0) - right, right
+            shares[4, i], shares[5, i] = full * (np.float32(1.0) - below), full * below
 
 
 @_compiled
 def sample_strip(texture: Floats, texture_size: Integers, shifts: Array, weights: Array, gy: int, tile: Integers,
                  cubic: bool, target: Floats, target_size: Integers) -> None:  # fmt: skip
     """Fill one row of tiles pixel by pixel, each sub-frame at its exact place; arguments as in :func:`blend_strip`."""
-    width, height = target_size
-    near = np.empty(48, np.float32)
-    edge = np.empty((weights.size, 4))  # of each sub-frame: x and y at the tile's left, and what they gain to its right
-    for y in range(gy * tile[1], min((gy + 1) * tile[1], height)):
-        down = (y - gy * tile[1]) / tile[1]
+    width, height = texture_size
+    taps, before = (4, 1) if cubic else (2, 0)
+    reach = taps + (2 if cubic else 1)  # columns that are read
+    sums, near = np.empty(4 * tile[0], np.float32), np.empty(3 * reach * taps, np.float32)
+    offsets, first = np.empty(tile[0], np.int64), np.zeros(1, np.int64)
+    shares = np.empty((8, tile[0]), np.float32)
+    for y in range(gy * tile[1], min((gy + 1) * tile[1], target_size[1])):
+        share = (y - gy * tile[1]) / tile[1]
         for gx in range(shifts.shape[1] - 1):
-            for n in range(weights.size):
-                for axis in range(2):
-                    left = (1.0 - down) * shifts[gy, gx, n, axis] + down * shifts[gy + 1, gx, n, axis]
-                    right = (1.0 - down) * shifts[gy, gx + 1, n, axis] + down * shifts[gy + 1, gx + 1, n, axis]
-                    edge[n, axis], edge[n, axis + 2] = left, right - left
-            for i in range(min(tile[0], width - gx * tile[0])):
-                across = i / tile[0]
-                x = gx * tile[0] + i
-                red = green = blue = np.float32(0.0)
-                for n in range(weights.size):
-                    u, v = x + edge[n, 0] + across * edge[n, 2], y + edge[n, 1] + across * edge[n, 3]
-                    light = _look_up(texture, texture_size[0], texture_size[1], u, v, cubic, near)
-                    weight = np.float32(weights[n])
-                    red, green, blue = red + weight * light[0], green + weight * light[1], blue + weight * light[2]
-                here = 3 * (y * width + x)
-                target[here], target[here + 1], target[here + 2] = red, green, blue
+            count = min(tile[0], target_size[0] - gx * tile[0])
+            sums[:] = 0.0
+            for n in range(weights.shape[1]):
+                weight = weights[gy, n] + share * (weights[gy + 1, n] - weights[gy, n])
+                if weight == 0.0:
+                    continue
+                u, v = _between(shifts, gy, gx, n, 0.0, share)
+                gain_u, gain_v = _between(shifts, gy, gx, n, 1.0, share)
+                gain_u, gain_v = 1.0 + (gain_u - u) / tile[0], (gain_v - v) / tile[0]
+                u, v = u + gx * tile[0], v + y
+                _weigh_run(u, v, gain_u, gain_v, count, weight, cubic, width, offsets, shares)
+                end_u, end_v = u + (count - 1) * gain_u, v + (count - 1) * gain_v
+                inside = min(u, end_u) >= before and np.floor(max(u, end_u)) - before + reach <= width
+                if inside and min(v, end_v) >= before and np.floor(max(v, end_v)) - before + taps <= height:
+                    if cubic:
+                        _add_cubic(texture, 3 * width, offsets, shares, tile[0], 0, count, sums)
+                    else:
+                        _add_linear(texture, 3 * width, offsets, shares, tile[0], 0, count, sums)
+                    continue
+                for i in range(count):
+                    left, top = int(np.floor(u + i * gain_u)) - before, int(np.floor(v + i * gain_v)) - before
+                    _gather(texture, width, height, left, top, reach, taps, near)
+                    if cubic:
+                        _add_cubic(near, 3 * reach, first, shares, tile[0], i, 1, sums)
+                    else:
+                        _add_linear(near, 3 * reach, first, shares, tile[0], i, 1, sums)
+            here = 3 * (y * target_size[0] + gx * tile[0])
+            for i in range(count):
+                for channel in range(3):
+                    target[here + 3 * i + channel] = sums[4 * i + channel]

@@ -7,7 +7,8 @@ then a weighted sum of as many texture pixels as the motion has taps, whatever t
 
 Blending two functions that lie δ apart stands for a move by a cross-fade, whose error is at most δ²/8 times the second
 derivative of the picture that the sub-frames average to. So a row of tiles is cut into cells as small as its motion
-needs (roll, forward motion, a lens), and where that would be under 4 px each pixel looks up each sub-frame by itself.
+needs (roll, forward motion, a lens), and where that would be under 4 px each pixel looks up each sub-frame by itself;
+so it does in a single sub-frame that is not shifted as a whole.
 Measured in 8-bit levels at 1280x720 on a sharp video frame with grain, 4 to 30 px of travel with as much roll, 8 to 64
 sub-frames, against exact places: mean error of the rounded picture within 0.005 of what rounding alone gives, 99.9 % of
 samples within 0.75 (rounding alone: 0.50); single samples beside a light edge reach 7.
@@ -19,7 +20,7 @@ from typing import Literal
 import numpy as np
 
 from hvdbench.frames import Image
-from hvdbench.synth.tile_kernel import Array, Integers, blend_strip, measure_nodes, sample_strip
+from hvdbench.synth.tile_kernel import Array, blend_strip, measure_strips, sample_strip, shifts_of
 
 Kernel = Literal["linear", "cubic"]
 
@@ -28,6 +29,8 @@ TOLERANCE_PX = 0.2  # root mean square over sub-frames of what the places at two
 TOLERANCE_GAIN = 1 / 120  # more for each px of blur, which flattens the picture, up to
 MOST_TOLERANCE_PX = 0.45
 FEW = 8  # below so many sub-frames less is averaged out, and the tolerance falls in proportion
+SINGLE = 1.5  # up to so many that matter nothing is averaged out, and the tolerance is
+SINGLE_TOLERANCE_PX = 1e-3
 WIDEST_WINDOW = 1 << 20  # taps; a motion that spans more is sampled exactly
 
 
@@ -65,7 +68,7 @@ def average_along(
         texture: (Ht, Wt, 3) float32 linear light.
         places_px: (N, GY, GX, 2) where in the texture (x, y) the frame's pixel at each node of :func:`grid_of` looks
             in sub-frame n; about one texture pixel for each of the frame's.
-        weights: (N,) of the sub-frames, used as they are.
+        weights: (N,) of the sub-frames, used as they are; or (N, GY) at the grid's rows, linear between them.
         size: width and height of the frame, px.
         tile: width (a multiple of 16) and height (a multiple of 8) of a tile, px.
         kernel: ``linear`` or ``cubic`` interpolation of the texture.
@@ -78,25 +81,25 @@ def average_along(
     """
     _check(texture, places_px, weights, size, tile)
     width, height = size
-    nodes = grid_of(size, tile)[1]
-    shifts = np.empty((*nodes.shape[:2], len(weights), 2))
-    np.subtract(places_px.transpose(1, 2, 0, 3), nodes[:, :, None], out=shifts)
-    weights = np.ascontiguousarray(weights, np.float64)
+    sides = np.array(tile)
+    rows = np.zeros((places_px.shape[1], len(weights)))
+    rows += weights if weights.ndim == 1 else weights.T
+    shifts = shifts_of(np.ascontiguousarray(places_px, np.float64), sides)
     source = np.ascontiguousarray(texture, np.float32).ravel()
-    source_size, target_size, sides = np.array(texture.shape[1::-1]), np.array(size), np.array(tile)
+    source_size, target_size = np.array(texture.shape[1::-1]), np.array(size)
     target = np.empty(3 * width * height, np.float32)
     cubic = kernel == "cubic"
-    measured = measure_nodes(shifts, weights)
-    count = float(np.abs(weights).sum() ** 2 / max((weights**2).sum(), np.finfo(np.float64).tiny))  # that matter
-    for gy in range(len(measured) - 1):
-        cell = _cell_of(measured[gy : gy + 2], count, tile)
-        origin, window = _window_of(measured[gy : gy + 2], cubic)
-        if cell is None or int(window[0]) * int(window[1]) > WIDEST_WINDOW:
-            sample_strip(source, source_size, shifts, weights, gy, sides, cubic, target, target_size)
+    for gy, measured in enumerate(measure_strips(shifts, rows).tolist()):
+        if not measured[7]:
+            target[3 * width * gy * tile[1] : 3 * width * (gy + 1) * tile[1]] = 0.0
+            continue
+        cell, (origin, window) = _cell_of(measured, tile), _window_of(measured, cubic)
+        if cell is None or window[0] * window[1] > WIDEST_WINDOW:
+            sample_strip(source, source_size, shifts, rows, gy, sides, cubic, target, target_size)
         else:
-            cell_size = np.array(cell)
+            cell_size, start, taps = np.array([cell, origin, window])
             blend_strip(
-                source, source_size, shifts, weights, gy, sides, cell_size, origin, window, cubic, target, target_size
+                source, source_size, shifts, rows, gy, sides, cell_size, start, taps, cubic, target, target_size
             )
     return target.reshape(height, width, 3)
 
@@ -105,6 +108,8 @@ def _check(texture: Image, places_px: Array, weights: Array, size: tuple[int, in
     if tile[0] < 16 or tile[0] % 16 or tile[1] < 8 or tile[1] % 8:
         raise ValueError(f"a tile is a multiple of 16 px wide and of 8 px high, found {tile[0]}x{tile[1]}")
     (GX, GY), _ = grid_of(size, tile)
+    if weights.shape not in {(len(weights),), (len(weights), GY)}:
+        raise ValueError(f"weights are (N,) or (N, GY) = (N, {GY}), found {weights.shape}")
     if places_px.shape != (len(weights), GY, GX, 2):
         raise ValueError(
             f"places are (N, GY, GX, 2) = {(len(weights), GY, GX, 2)} for {len(weights)} weights and a frame of "
@@ -116,19 +121,18 @@ def _check(texture: Image, places_px: Array, weights: Array, size: tuple[int, in
         raise ValueError("places and weights are finite numbers, found an infinite one or none at all")
 
 
-def _cell_of(measured: Array, count: float, tile: tuple[int, int]) -> tuple[int, int] | None:
-    """Choose the largest cells over which a strip's shifts, (2, GX, 6), change by no more than the tolerance."""
-    extent_px = min(float(np.hypot(*(measured[:, :, 2:4] - measured[:, :, :2]).transpose(2, 0, 1)).min()), count)
-    tolerance = min(TOLERANCE_PX + TOLERANCE_GAIN * extent_px, MOST_TOLERANCE_PX) * min(1.0, count / FEW)
-    across = math.sqrt(float(measured[:, :, 4].max())) / tile[0]
-    down = math.sqrt(float(measured[0, :, 5].max())) / tile[1]
-    wide = [side for side in (tile[0], 16, 8, 4) if side * across <= tolerance]
-    high = [side for side in (tile[1], 8, 4) if side * down <= tolerance]
+def _cell_of(measured: list[float], tile: tuple[int, int]) -> tuple[int, int] | None:
+    """Choose the largest cells over which a strip's shifts change by no more than the tolerance."""
+    least_extent_px, across, down, count = measured[4:]
+    tolerance = min(TOLERANCE_PX + TOLERANCE_GAIN * min(least_extent_px, count), MOST_TOLERANCE_PX)
+    tolerance = SINGLE_TOLERANCE_PX if count <= SINGLE else tolerance * min(1.0, count / FEW)
+    wide = [side for side in (tile[0], 16, 8, 4) if side * math.sqrt(across) <= tolerance * tile[0]]
+    high = [side for side in (tile[1], 8, 4) if side * math.sqrt(down) <= tolerance * tile[1]]
     return (wide[0], high[0]) if wide and high else None
 
 
-def _window_of(measured: Array, cubic: bool) -> tuple[Integers, Integers]:
-    """Give x and y of the first tap that a strip, (2, GX, 6), needs, and how many columns and rows of taps."""
-    low = np.floor(measured[:, :, :2].min(axis=(0, 1))).astype(np.int64) - (2 if cubic else 1)
-    high = np.floor(measured[:, :, 2:4].max(axis=(0, 1))).astype(np.int64) + (4 if cubic else 3)
-    return low, high - low
+def _window_of(measured: list[float], cubic: bool) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Give x and y of the first tap that a strip needs, and how many columns and rows of taps."""
+    left, top = (math.floor(value) - (2 if cubic else 1) for value in measured[:2])
+    right, bottom = (math.floor(value) + (4 if cubic else 3) for value in measured[2:4])
+    return (left, top), (right - left, bottom - top)

@@ -1,0 +1,182 @@
+"""The CSV of answers: a row a frame and annotator, on disk as soon as it is given.
+
+:func:`hvdbench.labels.annotations.read_annotations` reads the same file to check labellers by. Rows of other annotators
+in it are kept as they are and shown to nobody.
+"""
+
+import csv
+import io
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hvdbench.atomic import atomic_write_text
+from hvdbench.errors import InputError
+from hvdbench.labels.annotations import COLUMNS as NEEDED
+from hvdbench.labels.annotations import WORDS
+
+COLUMNS = (*NEEDED, "confidence", "seconds")
+CONFIDENCES = (1, 2, 3)
+"""A guess, fairly sure, certain."""
+LONGEST_S = 86_400.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one annotator says of one frame.
+
+    Attributes:
+        clip: its name in the dataset.
+        frame: counted from 0.
+        label: ``sharp``, ``blurry`` or ``unsure``.
+        annotator: who says so.
+        confidence: 1 to 3; None where the file does not say.
+        seconds: for how long the question was on screen; None where the file does not say.
+    """
+
+    clip: str
+    frame: int
+    label: str
+    annotator: str
+    confidence: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.label not in WORDS:
+            raise InputError(f"label '{self.label}' is none of {', '.join(WORDS)}")
+        if self.frame < 0:
+            raise InputError(f"frame {self.frame} is no whole number from 0 up")
+        if self.confidence is not None and self.confidence not in CONFIDENCES:
+            raise InputError(f"confidence {self.confidence} is none of 1, 2, 3")
+        if self.seconds is not None and not 0 <= self.seconds <= LONGEST_S:
+            raise InputError(f"{self.seconds} seconds is no time from 0 to {LONGEST_S:.0f}")
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Name what there is one answer to: annotator, clip, frame."""
+        return self.annotator, self.clip, self.frame
+
+
+class AnswerFile:
+    """Reads and changes a CSV of answers; every change is read, made and written under a lock, whole or not at all.
+
+    Two processes may share a file (on systems that can lock a folder): each change is made to what is on disk then.
+
+    Args:
+        path: the CSV; made with the first answer.
+
+    Raises:
+        InputError: a file that is no CSV of answers, with the line that is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.read()
+
+    def read(self) -> list[Answer]:
+        """Give all answers in the order in which they were given; of two to one frame the later counts."""
+        if not self.path.exists():
+            return []
+        try:
+            text = self.path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.path} cannot be read as a CSV of labels: {error}") from error
+        found: dict[tuple[str, str, int], Answer] = {}
+        for answer in self._parse(text):
+            found.pop(answer.key, None)
+            found[answer.key] = answer
+        return list(found.values())
+
+    def put(self, answer: Answer) -> None:
+        """Write an answer, in place of an earlier one by the same person to the same frame."""
+        with _locked(self.path.parent):
+            self._write([*(kept for kept in self.read() if kept.key != answer.key), answer])
+
+    def remove(self, answer: Answer) -> None:
+        """Take an answer back."""
+        with _locked(self.path.parent):
+            self._write([kept for kept in self.read() if kept.key != answer.key])
+
+    def _write(self, answers: Sequence[Answer]) -> None:
+        atomic_write_text(self.path, answers_csv(answers))
+
+    def _parse(self, text: str) -> Iterator[Answer]:
+        rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        columns: list[str] = []
+        try:
+            for row in rows:
+                if not columns:
+                    columns = self._columns(row)
+                elif row:
+                    yield _answer(columns, row)
+        except (csv.Error, InputError) as error:
+            raise InputError(
+                f"{self.path}, line {max(rows.line_num, 1)}: {error}; mend the file, or name another with --labels"
+            ) from error
+
+    def _columns(self, row: list[str]) -> list[str]:
+        columns = [name.strip() for name in row]
+        missing, strange = [name for name in NEEDED if name not in columns], set(columns) - set(COLUMNS)
+        if missing or strange or len(set(columns)) != len(columns):
+            raise InputError(f"columns are {','.join(columns)[:80]}, expected {','.join(COLUMNS)}")
+        return columns
+
+
+def answers_csv(answers: Sequence[Answer]) -> str:
+    """Write answers as CSV text of :data:`COLUMNS`."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for one in answers:
+        seconds = "" if one.seconds is None else f"{one.seconds:.2f}"
+        table.writerow([one.clip, one.frame, one.label, one.annotator, one.confidence or "", seconds])
+    return text.getvalue()
+
+
+def _answer(columns: list[str], row: list[str]) -> Answer:
+    if len(row) != len(columns):
+        raise InputError(f"{len(row)} values, expected {len(columns)}")
+    values = {name: value.strip() for name, value in zip(columns, row, strict=True)}
+    frame, confidence, seconds = values["frame"], values.get("confidence", ""), values.get("seconds", "")
+    if not (frame.isascii() and frame.isdigit()):
+        raise InputError(f"frame '{frame}' is no whole number from 0 up")
+    if confidence and not (confidence.isascii() and confidence.isdigit()):
+        raise InputError(f"confidence '{confidence}' is none of 1, 2, 3")
+    return Answer(
+        values["clip"],
+        int(frame),
+        values["label"].lower(),
+        values["annotator"],
+        int(confidence) if confidence else None,
+        _seconds(seconds) if seconds else None,
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"'{text}' is no number of seconds")
+    return value
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder for one change, where the system can; nothing stays behind."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two processes on one file are not kept apart
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
