@@ -43,9 +43,9 @@ def cli(verbose: bool, quiet: bool) -> None:
     logging.getLogger("hvdbench").setLevel(level)
 
 
-for command in (demo, deblur, synth, ingest, pair, label, annotate, train, evaluate, leaderboard, verify, realism, doctor):
+for command in (demo, deblur, synth, ingest, pair, label, annotate, train, evaluate, verify, realism, doctor):
     cli.add_command(command)
-for group in (dataset, ois, traj):
+for group in (dataset, leaderboard, ois, traj):
     cli.add_command(group)
 
 
