@@ -51,7 +51,7 @@ class TestClip:
 def read_test_clip(clip: ClipFolder) -> TestClip:
     """Read a clip with its truths."""
     truths = {name: truth for name in ("centroid", "mid") if (truth := clip.truth(name)) is not None}  # type: ignore[arg-type]
-    return TestClip(clip.blurry(), truths, np.flatnonzero(~labels_of(clip).is_sharp).tolist())
+    return TestClip(clip.blurry(), truths, np.flatnonzero(~labels_of(clip).is_selected).tolist())
 
 
 def score(restored: Sequence[Frames], clips: Sequence[TestClip]) -> dict[str, float]:

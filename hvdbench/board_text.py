@@ -44,6 +44,14 @@ _METRICS = {
     "sharpness": _Column("sharpness", decimals=1),
     "sharpness_ratio": _Column("sharpness ratio"),
     "shift_px": _Column("shift", "px", 3),
+    "accuracy": _Column("accuracy", "%", 2, 100.0),
+    "selection_precision": _Column("precision of the selection", "%", 2, 100.0),
+    "majority_rate": _Column("commoner class", "%", 2, 100.0),
+    "balanced_accuracy": _Column("balanced accuracy", "%", 2, 100.0),
+    "precision": _Column("precision", "%", 2, 100.0),
+    "recall": _Column("recall", "%", 2, 100.0),
+    "f1": _Column("F1", "%", 2, 100.0),
+    "average_precision": _Column("average precision", "%", 2, 100.0),
 }
 
 

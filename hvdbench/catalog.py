@@ -37,6 +37,7 @@ STABILISERS: Mapping[str, str] = {
 }
 LABELLERS: Mapping[str, str] = {
     "paper": "hvdbench.labels.sharpness:label_paper",
+    "extent": "hvdbench.labels.extent:label_extent",
 }
 NETWORKS: Mapping[str, str] = {
     "spynet": "hvdbench.networks.spynet:SPyNet",

@@ -161,8 +161,8 @@ def advice(source: Path, labels: SharpLabels) -> list[str]:
 
 def measure(blurry: Frames, restored: Frames, labels: SharpLabels) -> dict[str, float | int | None]:
     """Measure what needs no truth, over the frames that were not selected as sharp."""
-    rest = np.flatnonzero(~labels.is_sharp)
-    found: dict[str, float | int | None] = {"frames": len(blurry), "selected": int(labels.is_sharp.sum())}
+    rest = np.flatnonzero(~labels.is_selected)
+    found: dict[str, float | int | None] = {"frames": len(blurry), "selected": int(labels.is_selected.sum())}
     if not len(rest) or min(blurry.shape[1:3]) < SMALLEST_SCORED_PX:
         return found | {"sharpness_ratio": None, "shift_px_median": None}
     before = float(np.mean([laplacian_variance(blurry[i]) for i in rest]))
@@ -311,7 +311,7 @@ def _write_page(
             source=request.source.name,
             t_s=np.arange(count, dtype=np.float64) if clip.t_s is None else clip.t_s,
             frames={"blurry": clip.frames, method.name: restoration.frames},
-            is_selected=labels.is_sharp,
+            is_selected=labels.is_selected,
             sharpness=labels.sharpness,
             threshold=labels.threshold,
         ),

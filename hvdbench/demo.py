@@ -129,7 +129,7 @@ def clip_view(
         t_s=np.arange(count, dtype=np.float64) if times is None else times,
         frames=frames,
         truth=truth if sharp is not None else None,
-        is_selected=labels.is_sharp,
+        is_selected=labels.is_selected,
         oracle_class=clip.track("oracle/class"),
         sharpness=labels.sharpness,
         threshold=labels.threshold,

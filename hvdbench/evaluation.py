@@ -221,7 +221,7 @@ def score_run(run_clip: Path, clip: ClipFolder, labels: SharpLabels) -> pd.DataF
     restored, blurry = read_frames(files, run_clip), clip.blurry()
     if restored.shape != blurry.shape:
         raise InputError(f"{run_clip} holds frames of {_shape(restored[0])}, {clip.folder} of {_shape(blurry[0])}")
-    scores = score_frames(restored, blurry, {truth: clip.truth(truth) for truth in TRUTHS}, labels.is_sharp)
+    scores = score_frames(restored, blurry, {truth: clip.truth(truth) for truth in TRUTHS}, labels.is_selected)
     atomic_write_text(run_clip / _CACHE, scores.assign(key=key).to_csv(index=False, lineterminator="\n"))
     return scores
 
@@ -246,7 +246,7 @@ def _key(files: list[Path], clip: ClipFolder, labels: SharpLabels) -> str:
     total = hashlib.sha256(f"{PROTOCOL}\n{','.join(FRAME_COLUMNS)}\n{clip.digest()}\n".encode())
     for path in files:
         total.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    total.update(labels.is_sharp.tobytes())
+    total.update(labels.is_selected.tobytes())
     return total.hexdigest()[:16]
 
 

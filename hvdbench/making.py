@@ -149,7 +149,7 @@ def accuracy_rows(found: Sequence[ClipLabels]) -> list[str]:
     """Word each clip's label accuracy against the oracle in a line."""
     lines = []
     for entry in found:
-        count = int(entry.labels.is_sharp.sum())
+        count = int(entry.labels.is_selected.sum())
         line = f"{entry.clip.name}: {count} of {len(entry.labels.is_sharp)} frames selected"
         if entry.accuracy is not None:
             a = entry.accuracy

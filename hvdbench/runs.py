@@ -177,7 +177,7 @@ def restore_clip_job(job: RunJob) -> None:
 
 
 def _digest(method: Method, clip_digest: str, labels: SharpLabels, seed: int, weights: Path | None) -> str:
-    return digest_of([method.digest, clip_digest, labels.is_sharp.tolist(), seed, file_sha256(weights)])
+    return digest_of([method.digest, clip_digest, labels.is_selected.tolist(), seed, file_sha256(weights)])
 
 
 def _finished(out: Path, clip: ClipFolder, digest: str, overwrite: bool) -> bool:

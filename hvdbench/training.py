@@ -38,7 +38,7 @@ def train_method(
     folder = runs / method.name / dataset.name
     weights, manifest_path = folder / "weights.safetensors", folder / "train.json"
     labels = {clip.folder: labels_of(clip) for clip in dataset.clips()}
-    digest = digest_of([method.digest, dataset.digest, [v.is_sharp.tolist() for v in labels.values()], seed])
+    digest = digest_of([method.digest, dataset.digest, [v.is_selected.tolist() for v in labels.values()], seed])
     if weights.is_file() and manifest_path.is_file():
         found = json.loads(manifest_path.read_text(encoding="utf-8"))
         if found["digest"] == digest and found["weights_sha256"] == file_sha256(weights):

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from hvdbench import __version__, doctor, making
-from hvdbench.cli import data
+from hvdbench.cli import labels
 from hvdbench.cli.main import cli, main
 from hvdbench.doctor import Finding
 from hvdbench.engine import Engine
-from hvdbench.errors import DatasetError
+from hvdbench.errors import DatasetError, InputError
 from hvdbench.fallback import Fallback
 from hvdbench.frames import read_clip
 from hvdbench.labels.sharpness import SharpLabels, write_labels
@@ -118,7 +118,7 @@ def test_wrong_usage_is_code_2(run, arguments, words):
         (["synth", "--src", "gopro", "--root", "nowhere"], "nowhere is not there"),
         (["synth", "--engine", "slurm"], "no engine 'slurm'"),
         (["synth", "--traj", "handheld_simulated", "--strict"], "HVDBENCH_GOPRO_ROOT"),
-        (["label", "nowhere"], "nowhere is no dataset"),
+        (["label", "nowhere"], "nowhere does not exist: name a dataset"),
         (["verify", "nowhere"], "nowhere is no dataset"),
         (["train", "selfhvd_basicvsrp"], "did you mean 'selfhvd_basicvsrpp'?"),
         (["train", "selfhvd_fusion"], "is fitted to each clip"),
@@ -151,7 +151,7 @@ def test_an_interruption_is_code_130_and_says_how_to_go_on(run, monkeypatch):
     def stop(*_args: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(data, "showing", stop)
+    monkeypatch.setattr(labels, "showing", stop)
     answer = run("label", "demo")
     assert answer.code == 130
     assert "the same command goes on from there" in answer.err
@@ -161,7 +161,7 @@ def test_a_bug_keeps_its_traceback(run, monkeypatch):
     def fail(*_args: object, **_options: object) -> None:
         raise AssertionError("a bug")
 
-    monkeypatch.setattr(data, "showing", fail)
+    monkeypatch.setattr(labels, "showing", fail)
     with pytest.raises(AssertionError, match="a bug"):
         run("label", "demo")
 
@@ -188,8 +188,8 @@ def test_a_dataset_is_made_labelled_and_verified(run):
 
     answer = run("label", "made")
     assert answer.code == 0
-    assert [line.split(":")[0] for line in answer.out.splitlines()] == ["coffee", "cup"]
-    assert "of 4 frames selected; against the oracle accuracy" in answer.out
+    assert [line.split(":")[0] for line in answer.out.splitlines()] == ["test/coffee", "test/cup"]
+    assert "of 4 frames sharp" in answer.out
 
     assert run("verify", "made")[:2] == (0, "made: 2 clips as they were written\n")
     (Path("made") / "test/cup/blur/00000001.png").write_bytes(b"changed")
@@ -287,7 +287,7 @@ def test_verbosity_is_a_level_of_the_package_alone(run, options, level):
     assert logging.getLogger().level == root
 
 
-@pytest.mark.parametrize("name", ["verify", "label"])
-def test_commands_hand_on_the_error_that_they_meet(name):
-    with pytest.raises(DatasetError):
+@pytest.mark.parametrize(("name", "error"), [("verify", DatasetError), ("label", InputError)])
+def test_commands_hand_on_the_error_that_they_meet(name, error):
+    with pytest.raises(error):
         cli([name, "nowhere"], standalone_mode=False)

@@ -1,19 +1,31 @@
 import argparse
 import hashlib
+import json
 import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
 from hvdbench import catalog
-from hvdbench.errors import WeightsError
+from hvdbench.errors import UnknownNameError, WeightsError
 from hvdbench.networks.fusion import FusionNetwork
 from hvdbench.networks.spynet import SPyNet
-from hvdbench.weights import KNOWN, SIGNATURES, guess_network, known_weights, load_checkpoint, load_into, weights_status
+from hvdbench.weights import (
+    KNOWN,
+    SIGNATURES,
+    guess_network,
+    known_weights,
+    load_checkpoint,
+    load_into,
+    read_checkpoint,
+    weights_status,
+)
+from hvdbench.weights.fitting import find_fits, network_shapes, shapes_of
 
 STATE = {"conv.weight": torch.arange(6.0).view(2, 3), "conv.bias": torch.ones(2)}
 
@@ -29,6 +41,10 @@ CONTAINERS = {
     "rvrt": {"params": STATE},
     "ema only": {"params_ema": STATE},
     "dadeblur": {"model_state": STATE, "args": argparse.Namespace(epochs=10)},
+    "numpy's numbers beside it": {"state_dict": STATE, "loss": np.float64(0.5), "epoch": np.int64(3)},
+    "averaged model": {"state_dict": {"n_averaged": torch.tensor(4), **_prefixed("module.")}},
+    "compiled": _prefixed("_orig_mod."),
+    "counted by thop": {"state_dict": {**STATE, "conv.total_ops": torch.zeros(1), "total_params": torch.zeros(1)}},
     "nested": {"model": {"state_dict": STATE}},
     "mmedit": {"meta": {"iter": 5}, "state_dict": {**_prefixed("generator."), "step_counter": torch.zeros(1)}},
     "mmedit with ema": {
@@ -75,7 +91,7 @@ def test_a_missing_known_file_says_where_to_get_it_and_where_to_put_it(tmp_path,
     with pytest.raises(WeightsError) as caught:
         load_checkpoint(tmp_path / "pretrain.pth")
     assert "https://github.com/cshonglei/SelfHVD" in str(caught.value)
-    assert f"put them at {tmp_path / 'pretrain.pth'}" in str(caught.value)
+    assert f"put it at {tmp_path / 'pretrain.pth'}" in str(caught.value)
 
 
 def test_a_missing_unknown_file_is_named(tmp_path):
@@ -97,6 +113,7 @@ def test_every_way_of_damage_gives_one_sentence(tmp_path):
         (".pth", b""),
         (".pth", b"\x80\x02}q\x00."),  # an empty dict, no weights
         (".pth", b"<html>Quota exceeded</html>"),
+        (".pth", b"version https://git-lfs.github.com/spec/v1\n"),
         (".pth", whole[: len(whole) // 2]),
         (".pth", whole[:100] + bytes(50) + whole[150:]),
         (".pt", bytes(range(256)) * 4),
@@ -107,6 +124,70 @@ def test_every_way_of_damage_gives_one_sentence(tmp_path):
         path.write_bytes(content)
         with pytest.raises(WeightsError, match=r"is damaged or no weight file|holds no state dict"):
             load_checkpoint(path)
+
+
+def test_what_was_saved_in_place_of_weights_is_named(tmp_path):
+    for content, place in (
+        (b"", "it is empty"),
+        (b"\n<!DOCTYPE html><html>", "a web page was saved in its place"),
+        (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer stands in its place"),
+    ):
+        (tmp_path / "w.pth").write_bytes(content)
+        with pytest.raises(WeightsError, match=place):
+            load_checkpoint(tmp_path / "w.pth")
+
+
+def test_a_byte_altered_among_the_numbers_is_found_by_the_archives_checksum(tmp_path):
+    path = tmp_path / "w.pth"
+    torch.save({"a": torch.zeros(1000)}, path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert torch.load(path, weights_only=True)["a"].count_nonzero() == 1  # torch does not look
+    with pytest.raises(WeightsError, match="is damaged or no weight file"):
+        load_checkpoint(path)
+
+
+def test_an_archive_without_checksums_is_read(tmp_path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(STATE, tmp_path / "w.pth")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert load_checkpoint(tmp_path / "w.pth").keys() == STATE.keys()
+
+
+def test_numbers_of_numpy_before_2_are_read(tmp_path):
+    path = tmp_path / "w.pth"
+    torch.save({"state_dict": STATE, "loss": np.float64(1)}, path, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes().replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
+    assert load_checkpoint(path).keys() == STATE.keys()
+
+
+def test_what_was_taken_off_is_told(tmp_path):
+    torch.save(CONTAINERS["mmedit with ema"], tmp_path / "w.pth")
+    assert read_checkpoint(tmp_path / "w.pth").steps == (
+        "taken from 'state_dict'",
+        "counters left out: step_counter",
+        "the keys under 'generator.' taken, others left out: "
+        "generator_ema.conv.weight, generator_ema.conv.bias, discriminator.weight",
+    )
+    torch.save(CONTAINERS["estrnn"], tmp_path / "w.pth")
+    assert read_checkpoint(tmp_path / "w.pth").steps == (
+        "taken from 'state_dict' (beside it: 'epoch', 'model', 'optimizer')",
+        "prefix 'module.model.' taken off",
+    )
+    torch.save(STATE, tmp_path / "w.pth", _use_new_zipfile_serialization=False)
+    assert (read_checkpoint(tmp_path / "w.pth").form, read_checkpoint(tmp_path / "w.pth").steps) == (
+        "torch.save, before 1.6",
+        (),
+    )
+
+
+def test_counters_alone_are_no_state_dict(tmp_path):
+    torch.save({"step_counter": torch.zeros(1)}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match="holds no state dict, only counters"):
+        load_checkpoint(tmp_path / "w.pth")
 
 
 class _Touches:
@@ -171,21 +252,56 @@ def test_a_checkpoint_that_fits_is_loaded(tmp_path):
     torch.testing.assert_close(target.state_dict(), source.state_dict(), atol=0, rtol=0)
 
 
-@pytest.mark.parametrize(
-    ("name", "keys_file"),
-    [
-        ("basicvsrpp", "basicvsrpp_selfhvd_keys.txt"),
-        ("estrnn", "estrnn_keys.txt"),
-        ("ifirnn", "ifirnn_keys.txt"),
-        ("rvrt", "rvrt_gopro_keys.txt"),
-        ("sea_raft", "sea_raft_spring_m_keys.txt"),
-        ("cdvd_tsp", "cdvd_tsp_keys.txt"),
-        ("hypercut", "hypercut_keys.txt"),
-    ],
-)
-def test_published_keys_tell_their_network(shared, name, keys_file):
-    rows = (shared / "parity" / keys_file).read_text().splitlines()
-    assert guess_network(row.split("\t")[0] for row in rows if not row.startswith("#")) == name
+PUBLISHED = {
+    "basicvsrpp": "basicvsrpp_selfhvd_keys.txt",
+    "estrnn": "estrnn_keys.txt",
+    "ifirnn": "ifirnn_keys.txt",
+    "rvrt": "rvrt_gopro_keys.txt",
+    "sea_raft": "sea_raft_spring_m_keys.txt",
+    "cdvd_tsp": "cdvd_tsp_keys.txt",
+    "hypercut": "hypercut_keys.txt",
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_keys_and_shapes_tell_their_network(shared, name):
+    rows = (shared / "parity" / PUBLISHED[name]).read_text().splitlines()
+    cells = [row.split("\t") for row in rows if not row.startswith("#")]
+    published = {key: tuple(json.loads(shape)) for key, shape, *_ in cells}
+    assert guess_network(published) == name
+    assert network_shapes(name) == published
+    best, *others = find_fits(published)
+    assert (best.network, best.is_strict, best.share) == (name, True, 1.0)
+    assert not any(fit.is_strict for fit in others)
+
+
+def test_a_network_inside_another_is_found_under_its_prefix():
+    fits = {fit.network: fit for fit in find_fits(network_shapes("basicvsrpp"))}
+    assert fits["spynet"].sentence == "is whole under the prefix 'spynet.' (62 keys), beside 344 other keys"
+    fits = {fit.network: fit for fit in find_fits(network_shapes("cdvd_tsp"))}
+    assert (fits["pwc_net"].prefix, fits["pwc_net"].is_whole) == ("flow_net.moduleNetwork.", True)
+
+
+def test_a_prefix_that_nobody_knows_is_found_out():
+    fit = find_fits({f"net.{key}": shape for key, shape in network_shapes("ifirnn").items()})[0]
+    assert fit.sentence == "is whole under the prefix 'net.' (82 keys), beside no other keys"
+    assert not fit.is_strict
+
+
+def test_another_size_of_a_network_is_told_as_such():
+    fit = find_fits(shapes_of(FusionNetwork(channels=16).state_dict()))[0]
+    assert (fit.network, fit.named, fit.own) == ("fusion", 16, 16)
+    # Of 16 tensors only last.bias does not depend on the width.
+    assert fit.sentence == (
+        "does not fit, 3%: 16 of its 16 keys are there, 1 of the same shape, no other keys: another size of it"
+    )
+
+
+def test_every_known_network_that_we_can_make_is_made():
+    made = {known.name: len(network_shapes(known.module)) for known in KNOWN if known.module}
+    # VGG19 has 16 convolutions and 3 linear layers, each of weight and bias.
+    assert made["vgg19"] == 2 * (16 + 3)
+    assert set(made) == {known.name for known in KNOWN if "pyiqa" not in known.licence}
 
 
 def test_our_networks_have_a_signature():
@@ -206,7 +322,9 @@ def test_the_status_tells_which_weights_are_there(tmp_path, monkeypatch):
 
 def test_known_weights_are_found_by_name():
     assert known_weights("selfhvd").network == "basicvsrpp"
-    with pytest.raises(WeightsError, match=r"no known weights are named 'vgg' \(known: selfhvd"):
+    with pytest.raises(
+        UnknownNameError, match=r"no weights named 'vgg'; did you mean 'vgg19'\? \(known: basicvsrpp_gopro"
+    ):
         known_weights("vgg")
 
 

@@ -1,4 +1,4 @@
-"""Commands that make, label and check datasets."""
+"""Commands that make and check datasets."""
 
 from pathlib import Path
 
@@ -81,19 +81,6 @@ def synth(
             progress=progress,
         )
     click.echo(f"{dataset.folder}: {len(dataset.clips())} clips, {dataset.origin}, digest {dataset.digest}")
-
-
-@click.command()
-@click.argument("dataset", type=options.FOLDER)
-def label(dataset: Path) -> None:
-    """Find the sharp frames of every clip by the paper's rule; say how well that agrees with the oracle."""
-    from hvdbench.making import accuracy_rows
-    from hvdbench.making import label as label_dataset
-    from hvdbench.store import Dataset
-
-    with showing() as progress:
-        found = label_dataset(Dataset.open(dataset), progress=progress)
-    click.echo("\n".join(accuracy_rows(found)))
 
 
 @click.command()

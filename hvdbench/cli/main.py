@@ -8,14 +8,16 @@ import click
 from hvdbench import __version__
 from hvdbench.cli.annotate import annotate
 from hvdbench.cli.boards import leaderboard
-from hvdbench.cli.data import label, pair, synth, verify
+from hvdbench.cli.data import pair, synth, verify
 from hvdbench.cli.datasets import dataset
 from hvdbench.cli.ingest import ingest
+from hvdbench.cli.labels import label
 from hvdbench.cli.methods import evaluate, train
 from hvdbench.cli.ois import ois
 from hvdbench.cli.realism import realism
 from hvdbench.cli.start import deblur, demo, doctor
 from hvdbench.cli.traj import traj
+from hvdbench.cli.weights import weights
 from hvdbench.errors import HvdbenchError
 
 
@@ -45,7 +47,7 @@ def cli(verbose: bool, quiet: bool) -> None:
 
 for command in (demo, deblur, synth, ingest, pair, label, annotate, train, evaluate, verify, realism, doctor):
     cli.add_command(command)
-for group in (dataset, leaderboard, ois, traj):
+for group in (dataset, leaderboard, ois, traj, weights):
     cli.add_command(group)
 
 

@@ -78,3 +78,61 @@ def label_accuracy(is_sharp: NDArray[np.bool_], oracle_class: NDArray[np.integer
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
+
+
+def average_precision(sharpness: NDArray[np.floating], is_sharp: NDArray[np.bool_]) -> float:
+    """Give the mean of the precision over the ranks of the truly sharp frames: 1 where all of them come first.
+
+    Frames of equal sharpness are taken together, so that their order in the clip does not count.
+
+    Args:
+        sharpness: (T,) larger is sharper.
+        is_sharp: (T,) the truth.
+
+    Returns:
+        NaN where no frame is sharp.
+    """
+    recall, precision = threshold_curve(sharpness, is_sharp)[1:3]
+    if not len(recall) or not np.isfinite(recall).all():
+        return math.nan
+    return float((np.diff(recall, prepend=0.0) * precision).sum())
+
+
+def threshold_curve(
+    sharpness: NDArray[np.floating], is_sharp: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Say what each threshold would have given.
+
+    Args:
+        sharpness: (T,) larger is sharper; a frame counts as sharp from the threshold up.
+        is_sharp: (T,) the truth.
+
+    Returns:
+        Thresholds, falling, one for each value that occurs; recall, precision and accuracy at each.
+    """
+    order = np.argsort(-np.asarray(sharpness, np.float64), kind="stable")
+    values, truth = np.asarray(sharpness, np.float64)[order], np.asarray(is_sharp, np.bool_)[order]
+    last = np.flatnonzero(np.append(values[1:] != values[:-1], True)) if len(values) else np.zeros(0, np.intp)
+    tp, chosen, sharp = np.cumsum(truth)[last], last + 1.0, int(truth.sum())
+    recall = tp / sharp if sharp else np.full(len(last), math.nan)
+    correct = tp + (len(truth) - sharp) - (chosen - tp)
+    return values[last], recall, tp / chosen, correct / max(len(truth), 1)
+
+
+def cohens_kappa(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    """Give the agreement of two people beyond chance (Cohen, Educ. Psychol. Meas. 20, 1960): 1 is full, 0 is chance.
+
+    Args:
+        a, b: (N,) their labels of the same frames.
+
+    Returns:
+        NaN where no frame is given, or both always say the same one thing, so that chance already agrees fully.
+    """
+    first, second = np.asarray(a, np.bool_), np.asarray(b, np.bool_)
+    if first.shape != second.shape:
+        raise InputError(f"agreement is over the same frames, found {first.size} and {second.size} of them")
+    if not first.size:
+        return math.nan
+    agreed, p, q = float((first == second).mean()), float(first.mean()), float(second.mean())
+    chance = p * q + (1 - p) * (1 - q)
+    return math.nan if chance == 1 else (agreed - chance) / (1 - chance)

@@ -5,14 +5,17 @@ which none is gives its sharpest one, so that every stretch of the clip has a fr
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
+import cv2
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import DatasetError, InputError
-from hvdbench.frames import Frames, to_gray
+from hvdbench.frames import Frame, Frames, to_gray
+from hvdbench.metrics.sharpness import colour_sharpness, gray_sharpness
 from hvdbench.metrics.sharpness import sharpness as sharpness
 from hvdbench.store import ClipFolder
 
@@ -20,7 +23,11 @@ ABOVE = "above the threshold"
 BELOW = "below the threshold"
 SEGMENT = "sharpest of its segment"
 
+Measure = Literal["gray", "colour", "luma"]
+MEASURES: tuple[Measure, ...] = ("gray", "colour", "luma")
+
 _BINS = 256
+_NARROW = np.asarray(np.rint(16 + np.arange(256) * (219 / 255)), np.uint8)  # full to narrow range
 _FLAT = 1e-9  # a spread of sharpness below this share of the largest value is rounding, not two kinds of frames
 
 
@@ -29,20 +36,31 @@ class SharpLabels:
     """One labeller's verdict on the T frames of a clip."""
 
     sharpness: NDArray[np.float64]
-    """(T,) variance of the Laplacian, squared 8-bit gray levels."""
+    """(T,) the labeller's measure, larger is sharper; the paper's is the variance of the Laplacian, squared levels."""
     is_sharp: NDArray[np.bool_]
-    """(T,) True where the frame is selected as sharp, for whichever reason."""
+    """(T,) True where the labeller calls the frame sharp. The paper's also calls the frame sharp that it takes because
+    its segment has no other; labellers with a scale of their own do not."""
     threshold: float
     """On ``sharpness``; a frame selected for its segment lies at or below it."""
     reason: tuple[str, ...]
-    """T sentences that say why."""
+    """T phrases that say why."""
     labeller: str
     """The name under which the labels are stored."""
 
     @property
+    def from_segment(self) -> NDArray[np.bool_]:
+        """(T,) True where a frame is selected only because its segment has no sharp one."""
+        return np.array([reason == SEGMENT for reason in self.reason], np.bool_)
+
+    @property
+    def is_selected(self) -> NDArray[np.bool_]:
+        """(T,) True where a frame is selected, as sharp or for its segment: what methods learn from."""
+        return self.is_sharp | self.from_segment
+
+    @property
     def selected(self) -> NDArray[np.intp]:
-        """Indices of the sharp frames, ascending."""
-        return np.flatnonzero(self.is_sharp)
+        """Indices of the selected frames, ascending: at least one in every segment."""
+        return np.flatnonzero(self.is_selected)
 
 
 def otsu_threshold(values: NDArray[np.float64]) -> float:
@@ -86,35 +104,68 @@ def select_sharp(values: NDArray[np.float64], *, segment_length: int = 20, label
     Raises:
         InputError: no frame, a sharpness that is not finite, or segments under one frame.
     """
-    if segment_length < 1:
-        raise InputError(f"segment_length is {segment_length}: a segment has at least one frame")
     values = np.asarray(values, np.float64)
     threshold = otsu_threshold(values)
     is_sharp = values > threshold
-    reason = [ABOVE if above else BELOW for above in is_sharp]
-    for start in range(0, len(values), segment_length):
+    reason = tuple(ABOVE if above else BELOW for above in is_sharp)
+    labels = with_segments(SharpLabels(values, is_sharp, threshold, reason, labeller), segment_length=segment_length)
+    return replace(labels, is_sharp=labels.is_selected)
+
+
+def with_segments(labels: SharpLabels, *, segment_length: int = 20) -> SharpLabels:
+    """Give each segment without a sharp frame its sharpest one: the ``reason`` says so, ``is_sharp`` stays.
+
+    Args:
+        labels: of one clip.
+        segment_length: frames a segment; the first begins at frame 0 and the last may be shorter.
+
+    Raises:
+        InputError: segments under one frame.
+    """
+    if segment_length < 1:
+        raise InputError(f"segment_length is {segment_length}: a segment has at least one frame")
+    reason = list(labels.reason)
+    for start in range(0, len(reason), segment_length):
         segment = slice(start, start + segment_length)
-        if not is_sharp[segment].any():
-            sharpest = start + int(np.argmax(values[segment]))
-            is_sharp[sharpest] = True
-            reason[sharpest] = SEGMENT
-    return SharpLabels(values, is_sharp, threshold, tuple(reason), labeller)
+        if not labels.is_sharp[segment].any():
+            reason[start + int(np.argmax(labels.sharpness[segment]))] = SEGMENT
+    return replace(labels, reason=tuple(reason))
 
 
-def label_paper(frames: Frames, *, segment_length: int = 20) -> SharpLabels:
-    """Label the frames of a clip the paper's way (section 3.1): see :func:`sharpness` and :func:`select_sharp`.
+def label_paper(frames: Frames, *, segment_length: int = 20, measure: Measure = "gray") -> SharpLabels:
+    """Label the frames of a clip the paper's way (section 3.1): see :func:`measured` and :func:`select_sharp`.
+
+    The paper names neither the colour nor the bins of the histogram; gray and 256 are our reading.
 
     Args:
         frames: uint8 RGB (T, H, W, 3).
         segment_length: the paper's 20 frames.
+        measure: what the Laplacian is taken of. Labels by another measure than gray are stored under
+            ``paper-<measure>``.
 
     Raises:
         InputError: no frame, or frames that are not 8-bit RGB.
     """
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or len(frames) == 0:
         raise InputError(f"labels are made from uint8 RGB (T, H, W, 3), found {frames.dtype} {frames.shape}")
-    values = np.array([sharpness(to_gray(frame)) for frame in frames], np.float64)
-    return select_sharp(values, segment_length=segment_length)
+    values = np.array([measured(frame, measure) for frame in frames], np.float64)
+    return select_sharp(values, segment_length=segment_length, labeller=paper_name(measure))
+
+
+def paper_name(measure: Measure) -> str:
+    """Name the paper's labeller with a measure."""
+    return "paper" if measure == "gray" else f"paper-{measure}"
+
+
+def measured(frame: Frame, measure: Measure = "gray") -> float:
+    """Give the variance of a frame's Laplacian: of its BT.601 ``gray``, of all ``colour`` values, or of its ``luma``.
+
+    ``luma`` is the gray in the narrow range (16 to 235) that a video's Y plane has; from a film it is read off the
+    plane itself, see :mod:`hvdbench.labels.film`.
+    """
+    if measure == "luma":
+        return sharpness(np.asarray(cv2.LUT(to_gray(frame), _NARROW), np.uint8))
+    return colour_sharpness(frame) if measure == "colour" else gray_sharpness(frame)
 
 
 def write_labels(clip: ClipFolder, labels: SharpLabels) -> None:

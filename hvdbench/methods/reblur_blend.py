@@ -40,8 +40,8 @@ class ReblurBlend:
         """Restore the frames that are not selected; selected ones stay as they are."""
         budget.progress(0, 1, "flow and exposure")
         aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
-        model = fit_exposure_model(aligner, labels.is_sharp, budget.workers)
-        todo = [int(i) for i in np.flatnonzero(~labels.is_sharp)]
+        model = fit_exposure_model(aligner, labels.is_selected, budget.workers)
+        todo = [int(i) for i in np.flatnonzero(~labels.is_selected)]
         restored = blurry.copy()
 
         def one(i: int) -> Image:

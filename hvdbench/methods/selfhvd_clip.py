@@ -59,14 +59,14 @@ class SelfHvdClip:
         Raises:
             FitError: no frame is selected.
         """
-        if not labels.is_sharp.any():
+        if not labels.is_selected.any():
             raise FitError("no frame of the clip is sharper than the rest: there is nothing to learn from")
         started = time.perf_counter()
         budget.progress(0, 1, "flow and exposure")
         aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
-        model = fit_exposure_model(aligner, labels.is_sharp, budget.workers)
+        model = fit_exposure_model(aligner, labels.is_selected, budget.workers)
         budget.progress(1, 1, "flow and exposure")
-        passed = model.confirmed_sharp(labels.is_sharp) if self.settings.pass_through else np.zeros(len(blurry), bool)
+        passed = model.confirmed_sharp(labels.is_selected) if self.settings.pass_through else np.zeros(len(blurry), bool)
         todo = [int(i) for i in np.flatnonzero(~passed)]
         restored, record = blurry.copy(), {}
         if todo:
@@ -75,7 +75,7 @@ class SelfHvdClip:
             "exposure_share": model.tau,
             "explained_by_flow": np.flatnonzero(model.explained).tolist(),
             "passed_through": np.flatnonzero(passed).tolist(),
-            "selected_but_restored": np.flatnonzero(labels.is_sharp & ~passed).tolist(),
+            "selected_but_restored": np.flatnonzero(labels.is_selected & ~passed).tolist(),
             "off": ["VGG losses (no weights)", "uncertainty mask (needs SEA-RAFT; the occlusion mask is on)"],
             "seconds": round(time.perf_counter() - started, 1),
         }
@@ -112,7 +112,7 @@ class SelfHvdClip:
     def _stack(self, model: ExposureModel, index: list[int], labels: SharpLabels, workers: int) -> CandidateStack:
         selected: NDArray[np.intp] = labels.selected
         extra = (lambda i: blend(model, i, selected)) if self.settings.reblur_candidate else None
-        return stack_candidates(model.aligner, index, labels.is_sharp, blend=extra, workers=workers)
+        return stack_candidates(model.aligner, index, labels.is_selected, blend=extra, workers=workers)
 
 
 def _evenly_spread(todo: list[int], frame_bytes: int) -> list[int]:

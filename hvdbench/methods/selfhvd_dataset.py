@@ -80,10 +80,10 @@ def align_clip(blurry: Frames, labels: SharpLabels, settings: SelfHvdDatasetSett
     Raises:
         FitError: no frame is selected.
     """
-    if not labels.is_sharp.any():
+    if not labels.is_selected.any():
         raise FitError("no frame of the clip is sharper than the rest: there is nothing to learn from")
     aligner = Aligner(blurry, settings.flow, settings.mask_scale)
-    nearest = {i: nearest_sharp(i, labels.selected) for i in range(len(blurry)) if not labels.is_sharp[i]}
+    nearest = {i: nearest_sharp(i, labels.selected) for i in range(len(blurry)) if not labels.is_selected[i]}
     warped, masks = blurry.copy(), np.full(blurry.shape[:3], 255, np.uint8)
 
     def align(i: int) -> None:
@@ -93,7 +93,7 @@ def align_clip(blurry: Frames, labels: SharpLabels, settings: SelfHvdDatasetSett
             masks[i] = np.rint(255 * aligner.mask(i, j))
 
     list(thread_map(align, list(nearest), workers))
-    return TrainingClip(blurry, warped, masks, labels.is_sharp)
+    return TrainingClip(blurry, warped, masks, labels.is_selected)
 
 
 def remove_clues(is_sharp: NDArray[np.bool_], random: np.random.Generator) -> NDArray[np.intp]:

@@ -38,7 +38,7 @@ class WarpAverage:
         """Restore the frames that are not selected; selected ones stay as they are."""
         aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
         restored = blurry.copy()
-        todo = [int(i) for i in np.flatnonzero(~labels.is_sharp)]
+        todo = [int(i) for i in np.flatnonzero(~labels.is_selected)]
 
         def average(i: int) -> Image:
             return warp_average(aligner, i, sharp_neighbours(i, labels.selected))

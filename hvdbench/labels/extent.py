@@ -1,0 +1,195 @@
+"""Which frames are sharp by how far the view moved while the shutter was open: the labeller ``extent``.
+
+A frame's texture says little about its blur, its noise says less. So texture is made to cancel: the way of the view is
+measured between frames, and the spectra of neighbouring frames, of one view and one noise, tell for how large a share
+of the time between frames the shutter must have been open to explain how they differ. Way times share is the extent of
+the blur in pixels, and a frame is sharp where it stays below a fixed share of the frame's width. No class has to exist:
+a clip may be sharp from end to end, or blurry.
+
+The spectra also tell by themselves how much more blurred each frame is than the clip's sharpest
+(:mod:`hvdbench.labels.relative_blur`). That is a second witness beside the way, and the only one where the way explains
+little of what the spectra tell, as in clips that were stabilised after exposure.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.errors import InputError
+from hvdbench.frames import Frames, to_gray
+from hvdbench.labels.registration import Array, exposure_tracks, frame_points, reduced, view_path
+from hvdbench.labels.relative_blur import relative_extents
+from hvdbench.labels.sharpness import SharpLabels, with_segments
+from hvdbench.labels.spectra import SpectralPairs, compare_spectra, transfer
+
+LABELLER = "extent"
+SHARP_BELOW = 0.0045
+"""Of the frame's width: half-way between the oracle's sharp (0.003) and blurry (0.006)."""
+LONGEST_SIDE_PX = 640
+BELOW_EXTENT = "blur extent below the limit"
+ABOVE_EXTENT = "blur extent above the limit"
+UNKNOWN_EXTENT = "no texture to tell by"
+
+_SHARES = np.concatenate([[0.02], np.arange(0.05, 1.001, 0.05)])
+_SPREAD = 0.35  # of a log ratio about its model: neither scenes nor noise cancel wholly
+_LEFT = 0.02  # of the power, where the model says none: windows leak, and not all of the view moves alike
+_USUAL_SHARE, _USUAL_SPREAD = 0.5, 0.7  # of exposures, and of their logarithm: decides only where no blur tells
+_BINS_PER_FACT = 20.0  # neighbouring bins and lags tell nearly the same
+_SAMPLES = 9
+_DIFFERENT, _EXPLAINED = 0.3, 0.25  # clips of calibration: 0.38 and more of the difference, stabilised ones 0.00
+_FLAT_LEVELS = 0.5
+_FINEST = 0.1  # of the limit: extents much below are all the same
+
+
+@dataclass(frozen=True)
+class BlurExtents:
+    """How far the view moved in each exposure of a clip.
+
+    Attributes:
+        extent_px: (T,) median over the frame of the largest distance between two places of a point, px of the frames
+            given; NaN where a frame has no texture.
+        exposure_share: time open over time between frames, the one that explains the spectra best.
+        differ: how much the spectra of neighbouring frames differ, the mean of ``log(1 + (ratio / 0.35)²)``; below 0.3
+            hardly any blur comes and goes.
+        explained: share of that difference that motion blur accounts for, 0 to 1; near 0 where frames were moved
+            after they were exposed (electronic stabilisers).
+        basis: ``motion``, or ``spectra`` where frames differ and motion does not explain how.
+    """
+
+    extent_px: Array
+    exposure_share: float
+    differ: float
+    explained: float
+    basis: Literal["motion", "spectra"]
+
+
+def blur_extents(frames: Frames) -> BlurExtents:
+    """Measure the extent of motion blur in each frame of a clip.
+
+    Args:
+        frames: uint8 RGB (T, H, W, 3).
+
+    Raises:
+        InputError: no frame, or frames that are not 8-bit RGB.
+    """
+    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or len(frames) == 0:
+        raise InputError(f"labels are made from uint8 RGB (T, H, W, 3), found {frames.dtype} {frames.shape}")
+    grays = [reduced(to_gray(frame), LONGEST_SIDE_PX) for frame in frames]
+    height, width = grays[0].shape
+    path, stretches = view_path(grays)
+    pairs = compare_spectra(grays, path, stretches)
+    fit = fit_exposure_share(pairs, path, stretches, (width, height))
+    by_spectra = fit.differ > _DIFFERENT and fit.explained < _EXPLAINED
+    extent_px = relative_extents(pairs, len(frames))
+    if not by_spectra:
+        points = frame_points(width, height, 9, 5)
+        from_way = extents(exposure_tracks(path, stretches, fit.share, points, _SAMPLES))
+        extent_px = joined_extents(from_way, extent_px, SHARP_BELOW * width)
+    flat = np.array([float(gray.std()) < _FLAT_LEVELS for gray in grays])
+    return BlurExtents(
+        extent_px=np.where(flat, np.nan, extent_px * (frames.shape[2] / width)),
+        exposure_share=fit.share,
+        differ=fit.differ,
+        explained=fit.explained,
+        basis="spectra" if by_spectra else "motion",
+    )
+
+
+def extents(tracks: NDArray[np.float32]) -> Array:
+    """Give the median over points of the largest distance between two places of a point: (T, M, P, 2) to (T,)."""
+    reach = np.zeros((len(tracks), tracks.shape[2]))
+    for sample in range(tracks.shape[1] - 1):
+        apart = np.linalg.norm(tracks[:, sample + 1 :] - tracks[:, sample, None], axis=-1)
+        reach = np.maximum(reach, apart.max(axis=1))
+    return np.asarray(np.median(reach, axis=1), np.float64)
+
+
+def joined_extents(from_way: Array, from_spectra: Array, limit_px: float) -> Array:
+    """Join what the way of the view says with what the spectra say.
+
+    Spectra only tell differences of the kernels' variances, so their squares are first shifted to agree with the way's
+    over the frames near or below the limit. Then the squares are averaged, the way's counted twice: on simulated clips
+    it errs less, but it knows nothing of jerks between frames or of rows that were exposed at other times.
+
+    Args:
+        from_way, from_spectra: (T,) px.
+        limit_px: about which extents matter most.
+    """
+    near = from_way < 3 * limit_px
+    shift = float(np.median(from_way[near] ** 2 - from_spectra[near] ** 2)) if near.any() else 0.0
+    return np.asarray(np.sqrt((2 * from_way**2 + np.maximum(from_spectra**2 + shift, 0.0)) / 3))
+
+
+@dataclass(frozen=True)
+class ExposureFit:
+    """The exposure share found; ``differ`` and ``explained`` as in :class:`BlurExtents`."""
+
+    share: float
+    differ: float
+    explained: float
+
+
+def fit_exposure_share(pairs: SpectralPairs, path: Array, stretches: list[slice], size: tuple[int, int]) -> ExposureFit:
+    """Find the exposure share under which the way of the view explains how neighbouring frames differ.
+
+    Robust (Cauchy) misfit between measured and modelled log ratios of power, over shares from 0.02 to 1, and the vertex
+    of the parabola through the best three. Where the frames show no difference that blur could have made, the usual
+    exposure stands in; the extents are small then whatever the share.
+
+    Args:
+        pairs: of compared frames.
+        path, stretches: see :func:`hvdbench.labels.registration.view_path`.
+        size: width and height of the compared pictures.
+    """
+    points = frame_points(*size, 3, 3)
+    usual = 0.5 * (np.log(_SHARES / _USUAL_SHARE) / _USUAL_SPREAD) ** 2
+    misfit = np.zeros(len(_SHARES))
+    if len(pairs.first):
+        for index, share in enumerate(_SHARES):
+            left = np.log(transfer(exposure_tracks(path, stretches, float(share), points, _SAMPLES)) + _LEFT)
+            off = (pairs.log_ratio - left[pairs.first] + left[pairs.second]) / _SPREAD
+            misfit[index] = float((pairs.weight * np.log1p(off**2)).sum())
+    unblurred = float((pairs.weight * np.log1p((pairs.log_ratio / _SPREAD) ** 2)).sum())
+    cost = misfit / _BINS_PER_FACT + usual
+    best = int(np.argmin(cost))
+    share = float(_SHARES[best])
+    if 1 < best < len(_SHARES) - 1:  # the first step is narrower than the others
+        before, here, after = cost[best - 1 : best + 2]
+        share += 0.05 * 0.5 * (before - after) / (before - 2 * here + after)
+    return ExposureFit(
+        share=float(share),
+        differ=unblurred / max(float(pairs.weight.sum()), 1e-9),
+        explained=float(np.clip(1.0 - misfit[best] / unblurred, 0.0, 1.0)) if unblurred > 0 else 0.0,
+    )
+
+
+def label_extent(frames: Frames, *, segment_length: int = 20, sharp_below: float = SHARP_BELOW) -> SharpLabels:
+    """Label frames by the extent of their motion blur.
+
+    ``sharpness`` is the limit over the extent, levelled off at 10: 1 (but for the levelling) at the limit, 2 where the
+    blur is half as long. A segment without a sharp frame has its sharpest one selected; it stays not sharp.
+
+    Args:
+        frames: uint8 RGB (T, H, W, 3).
+        segment_length: the paper's 20 frames.
+        sharp_below: extent below which a frame is sharp, as a share of the frame's width.
+
+    Raises:
+        InputError: no frame, frames that are not 8-bit RGB, segments under one frame, or a limit that is no share.
+    """
+    if not 0 < sharp_below < 1:
+        raise InputError(f"sharp_below is {sharp_below:g}: it is a share of the frame's width, e.g. {SHARP_BELOW}")
+    found = blur_extents(frames).extent_px / frames.shape[2] / sharp_below
+    if len(frames) == 1:
+        found[:] = np.nan
+    sharpness = np.nan_to_num(1.0 / np.hypot(found, _FINEST), nan=0.0)
+    threshold = float(1.0 / np.hypot(1.0, _FINEST))
+    is_sharp = sharpness > threshold
+    reason = [BELOW_EXTENT if sharp else ABOVE_EXTENT for sharp in is_sharp]
+    for index in np.flatnonzero(np.isnan(found)):
+        reason[index] = UNKNOWN_EXTENT
+    return with_segments(
+        SharpLabels(sharpness, is_sharp, threshold, tuple(reason), LABELLER), segment_length=segment_length
+    )

@@ -1,0 +1,148 @@
+"""How the picture moves through a clip: one similarity for each step, joined to a smooth path.
+
+The path is what a point of the view does between the middles of two exposures; from it follows what it does within one.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+
+from hvdbench.flow import Flow, flow_dis
+from hvdbench.frames import Gray
+
+Array = NDArray[np.float64]
+
+FLOW_SIDE_PX = 480
+_GRID_PX = 8
+_TUKEY = 4.685  # 95 % efficiency on normal errors
+_LEAST_SPREAD_PX = 0.05
+_ROUNDS = 8
+_CHECK_SIDE_PX = 96
+_LEAST_CORRELATION = 0.4
+"""Of one frame and the next laid over it, much reduced so that blur hardly counts: below, the view was lost."""
+
+
+def reduced(gray: Gray, longest_px: int) -> Gray:
+    """Shrink a gray picture (H, W) by area averaging so that no side is longer."""
+    height, width = gray.shape
+    if max(height, width) <= longest_px:
+        return gray
+    scale = longest_px / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def view_path(grays: Sequence[Gray]) -> tuple[Array, list[slice]]:
+    """Follow the view through a clip.
+
+    Args:
+        grays: T pictures uint8 (H, W).
+
+    Returns:
+        (T, 4) growth, turn (rad), shift x and shift y of the picture's centre (px) since frame 0, small angles added
+        up; and the stretches of frames between which the view could be followed (a cut ends one).
+    """
+    small = [reduced(gray, FLOW_SIDE_PX) for gray in grays]
+    per_px = grays[0].shape[1] / small[0].shape[1]
+    steps = np.zeros((len(grays), 4))
+    stretches, start = [], 0
+    for index, (a, b) in enumerate(pairwise(small), start=1):
+        step = fit_similarity(flow_dis(a, b, "fast"))
+        if _correlation(a, b, step) < _LEAST_CORRELATION:
+            stretches.append(slice(start, index))
+            start = index
+            continue
+        steps[index] = step * (1.0, 1.0, per_px, per_px)
+    return np.cumsum(steps, axis=0), [*stretches, slice(start, len(grays))]
+
+
+def fit_similarity(flow: Flow) -> Array:
+    """Fit ``(a x − b y + c, b x + a y + d)`` to a flow, x and y from the picture's centre.
+
+    Weighted least squares with Tukey's biweight, begun at the median shift, on every eighth pixel, so that things of
+    their own motion and parallax are left out.
+
+    Args:
+        flow: (H, W, 2) px.
+
+    Returns:
+        a (growth), b (turn), c, d (shift of the centre, px).
+    """
+    height, width = flow.shape[:2]
+    start_y, start_x = min(_GRID_PX // 2, height - 1), min(_GRID_PX // 2, width - 1)
+    y, x = np.mgrid[start_y:height:_GRID_PX, start_x:width:_GRID_PX].astype(np.float64).reshape(2, -1)
+    x, y = x - (width - 1) / 2, y - (height - 1) / 2
+    u, v = flow[start_y::_GRID_PX, start_x::_GRID_PX].reshape(-1, 2).astype(np.float64).T
+    found = np.array([0.0, 0.0, np.median(u), np.median(v)])
+    for _ in range(_ROUNDS):
+        a, b, c, d = found
+        off = np.hypot(u - (a * x - b * y + c), v - (b * x + a * y + d))
+        spread = max(1.4826 * float(np.median(off)), _LEAST_SPREAD_PX)
+        weight = np.clip(1.0 - (off / (_TUKEY * spread)) ** 2, 0.0, None) ** 2
+        total = weight.sum()
+        mx, my, mu, mv = ((weight * values).sum() / total for values in (x, y, u, v))
+        dx, dy, du, dv = x - mx, y - my, u - mu, v - mv
+        spread_xy = (weight * (dx * dx + dy * dy)).sum()
+        if spread_xy > 0:
+            a = (weight * (dx * du + dy * dv)).sum() / spread_xy
+            b = (weight * (dx * dv - dy * du)).sum() / spread_xy
+        found = np.array([a, b, mu - a * mx + b * my, mv - b * mx - a * my])
+    return found
+
+
+def _correlation(a: Gray, b: Gray, step: Array) -> float:
+    """Correlate a with b moved back onto it, where they overlap; 1 where either is flat."""
+    height, width = a.shape
+    growth, turn, shift_x, shift_y = step
+    x, y = (width - 1) / 2, (height - 1) / 2
+    matrix = np.array([[1 + growth, -turn, 0.0], [turn, 1 + growth, 0.0]])
+    matrix[:, 2] = np.array([x + shift_x, y + shift_y]) - matrix[:, :2] @ (x, y)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    back = cv2.warpAffine(b, matrix, (width, height), flags=flags)
+    inside = cv2.warpAffine(np.ones_like(b), matrix, (width, height), flags=flags)
+    first, second = (reduced(np.asarray(picture * inside, np.uint8), _CHECK_SIDE_PX) for picture in (a, back))
+    both = reduced(np.asarray(inside * 255, np.uint8), _CHECK_SIDE_PX) == 255
+    values = np.stack([first[both], second[both]]).astype(np.float64)
+    if values.shape[1] < 16:
+        return 0.0
+    if (values.std(axis=1) < 0.5).any():
+        return 1.0
+    return float(np.asarray(np.corrcoef(values))[0, 1])
+
+
+def exposure_tracks(
+    path: Array, stretches: Sequence[slice], share: float, points: Array, samples: int
+) -> NDArray[np.float32]:
+    """Follow points of the view through each exposure, on cubic splines through the middles of the exposures.
+
+    Args:
+        path: (T, 4), see :func:`view_path`.
+        stretches: of frames that hang together.
+        share: exposure time over frame time.
+        points: (P, 2) px from the picture's centre.
+        samples: M, evenly over the exposure, ends included.
+
+    Returns:
+        (T, M, P, 2) px, relative to the middle of the exposure.
+    """
+    offsets = share * np.linspace(-0.5, 0.5, samples)
+    moved = np.zeros((len(path), samples, 4))
+    for stretch in stretches:
+        known = path[stretch]
+        if len(known) > 1:
+            places = np.arange(len(known))
+            spline = CubicSpline(places, known, bc_type="natural")
+            moved[stretch] = spline(places[:, None] + offsets) - known[:, None]
+    growth, turn, shift_x, shift_y = (moved[..., index, None] for index in range(4))
+    x, y = points[:, 0], points[:, 1]
+    return np.stack([growth * x - turn * y + shift_x, turn * x + growth * y + shift_y], axis=-1).astype(np.float32)
+
+
+def frame_points(width: int, height: int, columns: int, rows: int) -> Array:
+    """Give an even grid of points from corner to corner, (columns * rows, 2) px from the picture's centre."""
+    x, y = np.meshgrid(np.linspace(-0.5, 0.5, columns) * (width - 1), np.linspace(-0.5, 0.5, rows) * (height - 1))
+    return np.stack([x.ravel(), y.ravel()], axis=1)

@@ -1,0 +1,120 @@
+"""Blur from spectra alone: by how much more each frame of a clip is blurred than its sharpest.
+
+For clips whose frames were moved after they were exposed, so that the way of the view no longer tells the blur.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
+
+from hvdbench.labels.registration import Array
+from hvdbench.labels.spectra import DIRECTIONS, RADII, SpectralPairs
+
+_LEFT = 0.02  # of the power, where the model says none
+_SPREAD = 0.35
+_ROUNDS = 12
+_RIDGE = 1e-3
+_HELD = 1e3  # weight that keeps the sharpest frame's covariance at 0
+_START_RINGS = 4  # lower frequencies, where the model is nearly linear
+_REACH_PX2 = 60.0  # largest change of a covariance in a round
+
+
+def relative_extents(pairs: SpectralPairs, count: int) -> Array:
+    """Estimate blur extents from how neighbouring frames' spectra differ.
+
+    Each frame's blur is a Gaussian with a covariance of its own; log ratios of power are, but for a floor, differences
+    of quadratic forms of the covariances. They are solved for all frames together by reweighted least squares (Cauchy
+    weights), with the sharpest frame's covariance taken as 0: a clip without any sharp frame comes out too sharp.
+
+    Args:
+        pairs: of compared frames.
+        count: T.
+
+    Returns:
+        (T,) ``sqrt(12 λmax)`` of the covariance, the length of an even motion on a line, px of the compared pictures.
+    """
+    if not len(pairs.first):
+        return np.zeros(count)
+    forms = _forms()
+    covariance = np.zeros((count, 3))
+    early = np.repeat(np.arange(len(RADII)) < _START_RINGS, DIRECTIONS)
+    for _ in range(3):
+        covariance = covariance + _step(pairs, covariance, forms, pairs.weight * early, None, linear=True)
+    sharpest = int(np.argmin(covariance[:, 0] + covariance[:, 2]))
+    covariance = _positive(covariance - covariance[sharpest])
+    for _ in range(_ROUNDS):
+        change = _step(pairs, covariance, forms, pairs.weight, sharpest, linear=False)
+        covariance = _positive(covariance + np.clip(change, -_REACH_PX2, _REACH_PX2))
+    return np.asarray(np.sqrt(12.0 * np.maximum(np.linalg.eigvalsh(_matrices(covariance))[:, -1], 0.0)))
+
+
+def _forms() -> Array:
+    """Give (N, 3): what a unit of xx, xy and yy takes from the logarithm of the power in each bin."""
+    angle = np.arange(DIRECTIONS) * np.pi / DIRECTIONS
+    x = (np.asarray(RADII)[:, None] * np.cos(angle)).ravel()
+    y = (np.asarray(RADII)[:, None] * np.sin(angle)).ravel()
+    return 4 * np.pi**2 * np.stack([x * x, 2 * x * y, y * y], axis=1)
+
+
+def _step(
+    pairs: SpectralPairs, covariance: Array, forms: Array, weight: Array, held: int | None, *, linear: bool
+) -> Array:
+    """Give one Gauss-Newton step (T, 3) towards the covariances that explain the ratios."""
+    taken = np.clip(covariance @ forms.T, -20.0, 50.0)  # (T, N)
+    left = np.exp(-taken)
+    log_left = -taken if linear else np.log(left + _LEFT)
+    slope = np.ones_like(left) if linear else left / (left + _LEFT)
+    off = pairs.log_ratio - log_left[pairs.first] + log_left[pairs.second]
+    robust = weight / (1.0 + (off / _SPREAD) ** 2)
+    blocks = np.zeros((len(covariance), 4, 3, 3))  # with itself and the three frames after it
+    right = np.zeros((len(covariance), 3))
+    outer = forms[:, :, None] * forms[:, None, :]
+    first, second = slope[pairs.first], slope[pairs.second]
+    own_first = np.einsum("nb,bij->nij", robust * first * first, outer)
+    own_second = np.einsum("nb,bij->nij", robust * second * second, outer)
+    cross = np.einsum("nb,bij->nij", robust * first * second, outer)
+    at_self = np.zeros_like(pairs.first)
+    np.add.at(blocks, (pairs.first, at_self), own_first)
+    np.add.at(blocks, (pairs.second, at_self), own_second)
+    np.add.at(blocks, (pairs.first, pairs.second - pairs.first), -cross)
+    np.add.at(right, pairs.first, -(robust * off * first) @ forms)
+    np.add.at(right, pairs.second, (robust * off * second) @ forms)
+    keep = np.full(len(covariance), _RIDGE)
+    if held is not None:
+        keep[held] = _HELD
+    blocks[:, 0] += keep[:, None, None] * np.eye(3)
+    return solve_blocks(blocks, right)
+
+
+def solve_blocks(blocks: Array, right: Array) -> Array:
+    """Solve a symmetric, positive definite, block-banded system.
+
+    Args:
+        blocks: (T, B, n, n) row ``t``'s blocks with columns ``t`` to ``t + B - 1``.
+        right: (T, n).
+
+    Returns:
+        (T, n).
+    """
+    count, width, n = blocks.shape[:3]
+    band = np.zeros((width * n, count * n))  # lower form: band[i - j, j]
+    columns = np.arange(count) * n
+    for ahead in range(width):
+        for i in range(n):
+            for j in range(n):
+                below = ahead * n + j - i
+                if below >= 0:
+                    stop = count - ahead
+                    band[below, columns[:stop] + i] = blocks[:stop, ahead, i, j]
+    return np.asarray(solveh_banded(band, right.ravel(), lower=True)).reshape(count, n)
+
+
+def _positive(covariance: Array) -> Array:
+    """Cut negative eigenvalues of covariances (T, 3) off."""
+    values, vectors = np.linalg.eigh(_matrices(covariance))
+    whole = np.einsum("tik,tk,tjk->tij", vectors, np.maximum(values, 0.0), vectors)
+    return np.stack([whole[:, 0, 0], whole[:, 0, 1], whole[:, 1, 1]], axis=1)
+
+
+def _matrices(covariance: Array) -> NDArray[np.float64]:
+    return covariance[:, [0, 1, 1, 2]].reshape(-1, 2, 2)

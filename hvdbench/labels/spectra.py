@@ -1,0 +1,158 @@
+"""What blur does to spectra: two frames of one view compared by the ratio of their power.
+
+What the view shows is in both spectra and cancels; what is left is how much each shutter took away, and from where.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import rfft2
+
+from hvdbench.frames import Gray, Image
+from hvdbench.labels.registration import Array
+
+RADII = (0.06, 0.09, 0.12, 0.15, 0.19, 0.23, 0.28)  # centres of the rings, cycles per px
+DIRECTIONS = 8
+BINS = len(RADII) * DIRECTIONS
+LAGS = (1, 2, 3)
+_EDGES = (0.045, 0.075, 0.105, 0.135, 0.17, 0.21, 0.255, 0.305)
+_CORNER = 0.38  # cycles per px along both axes: little but noise is left there
+_RING_SPREAD = 0.012
+_QUIET_SHARE = 5.0  # per cent of pairs: the noise of the clip is what the quietest have
+_LEAST_OVERLAP = 0.4  # of each side
+_LEAST_SIDE_PX = 16
+_AT_ONCE = 64  # frames: bounds the memory
+
+
+@dataclass(frozen=True)
+class SpectralPairs:
+    """N pairs of frames of one view.
+
+    Attributes:
+        first, second: (N,) frames.
+        log_ratio: (N, BINS) natural logarithm of the first's power over the second's, noise taken off.
+        weight: (N, BINS) 0 to 1: how far the power stands out of the noise.
+    """
+
+    first: NDArray[np.intp]
+    second: NDArray[np.intp]
+    log_ratio: Array
+    weight: Array
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the bins lie in the half spectrum of a picture of one size."""
+
+    bin_of: NDArray[np.intp]
+    count: Array
+    corner: NDArray[np.bool_]
+    window: Image
+    noise_gain: Array  # of white noise through the Laplacian, for each bin
+    corner_gain: float
+
+
+@lru_cache(maxsize=64)
+def _layout(height: int, width: int) -> _Layout:
+    y, x = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
+    radius, angle = np.hypot(x, y), np.arctan2(y, x) % np.pi
+    ring = np.searchsorted(_EDGES, radius) - 1
+    direction = np.floor(angle / np.pi * DIRECTIONS + 0.5) % DIRECTIONS
+    inside = (ring >= 0) & (ring < len(RADII))
+    bin_of = np.where(inside, ring * DIRECTIONS + direction, BINS).astype(np.intp).ravel()
+    count = np.bincount(bin_of, minlength=BINS + 1)[:-1].astype(np.float64)
+    corner = (np.abs(y) > _CORNER) & (x > _CORNER)
+    gain = (4.0 - 2.0 * np.cos(2 * np.pi * y) - 2.0 * np.cos(2 * np.pi * x)) ** 2
+    noise = np.bincount(bin_of, gain.ravel(), minlength=BINS + 1)[:-1] / np.maximum(count, 1.0)
+    window = np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
+    return _Layout(bin_of, count, corner, window, noise, float(gain[corner].mean()))
+
+
+def _power(picture: Image) -> tuple[Array, float]:
+    """Give the power of the Laplacian in each bin, and the white noise that the corners of the spectrum show."""
+    layout = _layout(*picture.shape)
+    spectrum = rfft2(cv2.Laplacian(picture, cv2.CV_32F, ksize=1) * layout.window)
+    power = (spectrum.real**2 + spectrum.imag**2) / float((layout.window**2).sum())
+    binned = np.bincount(layout.bin_of, power.ravel(), minlength=BINS + 1)[:-1] / np.maximum(layout.count, 1.0)
+    return binned, float(power[layout.corner].mean()) / layout.corner_gain
+
+
+def compare_spectra(grays: Sequence[Gray], path: Array, stretches: Sequence[slice]) -> SpectralPairs:
+    """Compare each frame with the next three, on the part of the view that both show.
+
+    The pictures are cut on whole pixels and never resampled, which would blur them itself.
+
+    Args:
+        grays: T pictures uint8 (H, W).
+        path: (T, 4), see :func:`hvdbench.labels.registration.view_path`.
+        stretches: of frames that hang together.
+    """
+    pairs, powers, noises, gains = [], [], [], []
+    for stretch in stretches:
+        for lag in LAGS:
+            for first in range(stretch.start, stretch.stop - lag):
+                second = first + lag
+                cuts = _overlap(grays[0].shape, path[second, 2:] - path[first, 2:])
+                if cuts is None:
+                    continue
+                parts = [grays[index][cut].astype(np.float32) for index, cut in zip((first, second), cuts, strict=True)]
+                (a, noise_a), (b, noise_b) = (_power(part) for part in parts)
+                layout = _layout(*parts[0].shape)
+                pairs.append((first, second))
+                powers.append((a, b))
+                noises.append(min(noise_a, noise_b))
+                gains.append(np.where(layout.count > 0, layout.noise_gain, np.inf))
+    if not pairs:
+        none = np.zeros(0, np.intp)
+        return SpectralPairs(none, none, np.zeros((0, BINS)), np.zeros((0, BINS)))
+    power = np.asarray(powers).transpose(1, 0, 2)  # (2, N, BINS)
+    floor = np.asarray(gains) * max(float(np.percentile(noises, _QUIET_SHARE)), 1e-6)
+    with np.errstate(invalid="ignore"):
+        clean = np.maximum(power - floor, np.maximum(0.05 * power, 1e-9))
+        weight = np.clip(1.0 - 2.0 * floor / np.maximum(power, 1e-9), 0.0, 1.0).prod(axis=0)
+    first_of, second_of = np.asarray(pairs, np.intp).T
+    return SpectralPairs(first_of, second_of, np.log(clean[0] / clean[1]), weight)
+
+
+def _overlap(shape: tuple[int, ...], shift: Array) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
+    """Cut two pictures to what both show where the second's content is shifted; None where that is too little."""
+    cuts = []
+    for length, by in ((shape[0], round(float(shift[1]))), (shape[1], round(float(shift[0])))):
+        left = length - abs(by)
+        if left < max(_LEAST_OVERLAP * length, _LEAST_SIDE_PX):
+            return None
+        cuts.append((slice(max(0, -by), max(0, -by) + left), slice(max(0, by), max(0, by) + left)))
+    (rows_a, rows_b), (columns_a, columns_b) = cuts
+    return (rows_a, columns_a), (rows_b, columns_b)
+
+
+def transfer(tracks: NDArray[np.float32]) -> Array:
+    """Give the share of power that exposures along tracks leave in each bin, (T, BINS).
+
+    The tracks are taken as straight between their samples; the mean is over points and over nine frequencies a bin.
+
+    Args:
+        tracks: (T, M, P, 2) px.
+    """
+    found = np.zeros((len(tracks), BINS))
+    for start in range(0, len(tracks), _AT_ONCE):
+        some = tracks[start : start + _AT_ONCE]
+        phase = 2 * np.pi * np.einsum("tmpc,bc->tmpb", (some[:, 1:] + some[:, :-1]) / 2, _frequencies())
+        within = np.sinc(np.einsum("tmpc,bc->tmpb", np.diff(some, axis=1), _frequencies()))
+        power = (within * np.cos(phase)).mean(axis=1) ** 2 + (within * np.sin(phase)).mean(axis=1) ** 2
+        found[start : start + _AT_ONCE] = power.mean(axis=1).reshape(len(some), BINS, -1).mean(axis=2)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _frequencies() -> NDArray[np.float32]:
+    angle = np.arange(DIRECTIONS) * np.pi / DIRECTIONS
+    ring, turn = np.array([-1.0, 0.0, 1.0]) * _RING_SPREAD, np.array([-1.0, 0.0, 1.0]) * np.pi / DIRECTIONS / 3
+    radius, bearing = np.broadcast_arrays(
+        np.asarray(RADII)[:, None, None, None] + ring[:, None], angle[:, None, None] + turn
+    )
+    return np.stack([radius * np.cos(bearing), radius * np.sin(bearing)], axis=-1).reshape(-1, 2).astype(np.float32)

@@ -1,0 +1,227 @@
+"""What ``hvdbench weights`` does: list the known weights, check them, put one in its place, tell what a file is."""
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from hvdbench.atomic import atomic_path, is_partial
+from hvdbench.errors import WeightsError
+from hvdbench.paths import weights_folder
+from hvdbench.weights.checkpoints import SUFFIXES, Checkpoint, check_whole, read_checkpoint
+from hvdbench.weights.fitting import Fit, find_fits, looks_like, misfit, network_shapes, shapes_of
+from hvdbench.weights.registry import (
+    KNOWN,
+    KnownWeights,
+    check_sha256,
+    file_sha256,
+    known_weights,
+    weights_status,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_OTHER_KINDS = (".safetensors", ".mat")
+_SHOWN_FITS = 3
+_SHOWN_KEYS = 3
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a look at known weights found.
+
+    Attributes:
+        name: of the weights.
+        state: ``ok``; ``note``: not there; ``problem``: there, and not what it should be.
+        text: one sentence.
+    """
+
+    name: str
+    state: Literal["ok", "note", "problem"]
+    text: str
+
+
+def list_lines() -> list[str]:
+    """Word every known weight file: there or missing, network, size, path, licence, page. Imports no torch."""
+    status = weights_status()
+    width = max(len(known.name) for known in KNOWN)
+    networks = max(len(known.network) for known in KNOWN)
+    there = sum(present for _, _, present in status)
+    lines = [f"folder: {weights_folder()} ({there} of {len(status)} there)"]
+    for known, path, present in status:
+        size = _size(path) if present else "-"
+        mark = "there  " if present else "missing"
+        lines.append(f"{mark}  {known.name:{width}}  {known.network:{networks}}  {size:>9}  {known.file_name}")
+        lines.append(f"         {known.licence}; {known.page}")
+        lines.append(f"         {known.note}")
+    others = _other_files({path for _, path, _ in status})
+    if others:
+        lines.append(f"also there: {', '.join(others)}; 'hvdbench weights identify FILE' says what a file is")
+    return lines
+
+
+def check_weights(names: Iterable[str] = ()) -> list[Checked]:
+    """Check known weights that are there: digest where known, then every key and shape of the network.
+
+    Args:
+        names: of the weights; none: all.
+
+    Raises:
+        UnknownNameError: no such name.
+    """
+    return [_check(known) for known in [known_weights(name) for name in names] or KNOWN]
+
+
+def add_weights(name: str, file: Path, *, overwrite: bool = False) -> str:
+    """Verify a downloaded file and copy it to its place in the folder of weights, whole or not at all.
+
+    Args:
+        name: of known weights.
+        file: as downloaded, whatever it is called.
+        overwrite: replace another file that stands in its place.
+
+    Returns:
+        A sentence on where it is and what was verified.
+
+    Raises:
+        UnknownNameError: no such name.
+        WeightsError: it is not that file, or another one stands in its place.
+    """
+    known = known_weights(name)
+    target = weights_folder() / known.file_name
+    if not file.is_file():
+        raise WeightsError(f"{file} is no file: name the file that you downloaded from {known.page}")
+    if _kind(file) != _kind(target):
+        raise WeightsError(f"{file} is no {target.suffix} file, as {name} is published: download it from {known.page}")
+    verified, digest = _verify(known, file)
+    if target.exists() and target.samefile(file):
+        return f"{target} is in its place; {verified}"
+    if target.is_file() and file_sha256(target) == digest:
+        return f"{target} is there already, the same file; {verified}"
+    if target.exists() and not overwrite:
+        raise WeightsError(f"{target} is there already and is another file: --overwrite replaces it")
+    with atomic_path(target) as temporary:
+        shutil.copyfile(file, temporary)
+        if file_sha256(temporary) != digest:
+            raise WeightsError(f"{file} changed while it was copied to {target}: nothing was added, do it again")
+    return f"{target} added; {verified}"
+
+
+def identify_lines(file: Path) -> list[str]:
+    """Word what a weight file is: size, container, prefixes, the networks of the catalogue that it fits.
+
+    Raises:
+        WeightsError: it is missing, damaged, holds code, or no state dict.
+    """
+    checkpoint = read_checkpoint(file)
+    state_dict = checkpoint.state_dict
+    digest = file_sha256(file)
+    lines = [
+        f"file:      {file}, {_size(file)}, sha256 {digest}",
+        f"container: {_container(checkpoint)}",
+        f"tensors:   {_tensors(state_dict)}",
+    ]
+    lines += [f"warning:   {text}" for text in [_not_finite(state_dict)] if text]
+    fits = _fits(state_dict)
+    strict = [fit for fit in fits if fit.is_strict]
+    whole = [fit for fit in fits if fit.is_whole and not fit.is_strict]
+    shown = strict + whole if strict else list(dict.fromkeys([*fits[:_SHOWN_FITS], *whole]))
+    lines += [f"{fit.network}: {fit.sentence}" for fit in shown]
+    if not fits:
+        lines.append("no network of the catalogue shares a key with it")
+    if not strict:
+        lines.append(f"its keys begin with {', '.join(list(state_dict)[:_SHOWN_KEYS])}")
+    published = [known.name for known in KNOWN if known.sha256 and digest.startswith(known.sha256)]
+    fitting = {fit.network for fit in strict}
+    candidates = published or [known.name for known in KNOWN if known.network in fitting and not known.sha256]
+    if candidates:
+        sure = "by its digest" if published else "by its keys alone, which cannot tell them apart from others' training"
+        lines.append(
+            f"known as:  {' or '.join(candidates)} ({sure}); 'hvdbench weights add NAME FILE' puts it in place"
+        )
+    return lines
+
+
+def _other_files(known: set[Path]) -> list[str]:
+    """Name the weight files of the folder that stand under no known name, such as that of a download."""
+    folder = weights_folder()
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path.name for path in files if path.suffix in SUFFIXES and path not in known and not is_partial(path)]
+
+
+def _check(known: KnownWeights) -> Checked:
+    path = weights_folder() / known.file_name
+    if not path.exists():
+        return Checked(known.name, "note", f"missing: {known.how_to_get}")
+    try:
+        return Checked(known.name, "ok", f"{path}, {_verify(known, path)[0]}")
+    except WeightsError as error:
+        return Checked(known.name, "problem", str(error))
+
+
+def _verify(known: KnownWeights, path: Path) -> tuple[str, str]:
+    """Compare a file with what is known of it; say what was verified, and the file's digest."""
+    check_whole(path)
+    if known.sha256:
+        digest = check_sha256(path, known.sha256)
+        told = f"sha256 {digest}, as published" + (f" ({known.sha256}…)" if len(known.sha256) < len(digest) else "")
+    else:
+        digest = file_sha256(path)
+        told = f"sha256 {digest}, none is published"
+    if known.module is None:
+        return f"not compared with a network: pyiqa alone reads it; {told}", digest
+    state_dict = read_checkpoint(path).state_dict
+    own, given = network_shapes(known.module), shapes_of(state_dict)
+    wrong = misfit(own, given)
+    if wrong:
+        raise WeightsError(f"{path} does not fit {known.network}: {wrong}; {_what_it_fits(state_dict)}")
+    not_finite = _not_finite(state_dict)
+    if not_finite:
+        raise WeightsError(f"{path} fits {known.network}, but {not_finite}: download it again")
+    return f"fits {known.network} in every key and shape ({len(own)}); {told}", digest
+
+
+def _what_it_fits(state_dict: "dict[str, Tensor]") -> str:
+    """Name the networks of the catalogue that a misplaced state dict fits, else those that it looks like."""
+    strict = [fit.network for fit in _fits(state_dict) if fit.is_strict]
+    return f"it fits {' and '.join(strict)}" if strict else looks_like(state_dict)
+
+
+def _fits(state_dict: "dict[str, Tensor]") -> list[Fit]:
+    """Compare with the networks of the catalogue, and with those of known weights besides."""
+    others = {known.network: known.module for known in KNOWN if known.module and known.module != known.network}
+    return find_fits(shapes_of(state_dict), others)
+
+
+def _not_finite(state_dict: "dict[str, Tensor]") -> str | None:
+    import torch
+
+    dense = {
+        key: value.float() if value.element_size() == 1 else value  # few functions take 8-bit floats
+        for key, value in state_dict.items()
+        if value.is_floating_point() and value.layout == torch.strided and value.device.type == "cpu"
+    }
+    keys = [key for key, value in dense.items() if not torch.isfinite(value).all().item()]
+    return f"{len(keys)} tensors hold values that are not finite ({keys[0]} ...)" if keys else None
+
+
+def _container(checkpoint: Checkpoint) -> str:
+    return "; ".join((checkpoint.form, *(checkpoint.steps or ("a bare state dict",))))
+
+
+def _tensors(state_dict: "dict[str, Tensor]") -> str:
+    kinds = sorted({str(value.dtype).removeprefix("torch.") for value in state_dict.values()})
+    numbers = f"{sum(value.numel() for value in state_dict.values()):,}".replace(",", " ")
+    return f"{len(state_dict)}, {numbers} numbers, {', '.join(kinds)}"
+
+
+def _kind(path: Path) -> str:
+    """Tell what reads a file, by its suffix; files of torch.save have many."""
+    return path.suffix if path.suffix in _OTHER_KINDS else "torch"
+
+
+def _size(path: Path) -> str:
+    size = path.stat().st_size
+    return f"{size / 2**20:.1f} MiB" if size >= 2**20 / 10 else f"{size / 2**10:.1f} KiB"
