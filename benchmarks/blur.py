@@ -36,6 +36,7 @@ TILE = (32, 16)
 EXTENT_PX = 12.0
 COUNTS = (8, 16, 32, 64)
 CLIP_FRAMES, CLIPS = 4, 6  # of the row "workers"
+SPINS = 5_000_000
 ROWS = ("static", "single", "accuracy", "memory", "dynamic", "pair", "workers")
 RESPONSE = open_response("gamma2.2")
 
@@ -333,8 +334,24 @@ def make_clip(source: Path) -> None:
             make_pair(source, Path(name))
 
 
+def spin(count: int) -> int:
+    """Keep one core busy with nothing but arithmetic."""
+    return sum(index * index for index in range(count))
+
+
 def measure_workers(report: Report, frame: Frame) -> None:
-    """Time worker processes by the clock: the one figure that needs an idle machine."""
+    """Time worker processes by the clock: the one figure that needs an idle machine.
+
+    Beside it stands what the machine itself gives to two processes that share nothing, which is the bound.
+    """
+    bare = {}
+    for workers in (1, 2):
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            list(pool.map(spin, [SPINS] * workers))
+            start = time.perf_counter()
+            list(pool.map(spin, [SPINS] * 4))
+            bare[workers] = time.perf_counter() - start
+    report.add(Figure("workers: two processes of arithmetic alone / one (wall)", bare[1] / bare[2]))
     with tempfile.TemporaryDirectory() as name:
         source = Path(name) / "source.png"
         write_frame(source, frame)

@@ -72,12 +72,18 @@ def table(
 
     Returns:
         ``method``, ``origin``; ``dataset``, ``split`` and ``seed`` where the board has several; ``clips`` (``frames``
-        for one clip), the least number behind a row; then titled metrics, unrounded, NaN where a row has none. Best
-        first within dataset and split: by the first truth that any row was scored against, else by sharpness.
-        Published rows follow after all others: they were made under other protocols and rank only among themselves.
+        for one clip, and for scores of labels), the least number behind a row; then titled metrics, unrounded, NaN
+        where a row has none. Best first within dataset and split: by the first truth that any row was scored against,
+        else by sharpness. Published rows follow after all others: they were made under other protocols and rank only
+        among themselves.
     """
     rows = board[(board["subset"] == subset) & (board["clip"] == clip)]
-    return _wide(rows, board, "clips" if clip == "*" else "frames", truths)
+    return _wide(rows, board, "frames" if clip != "*" or _pools_frames(rows) else "clips", truths)
+
+
+def _pools_frames(rows: pd.DataFrame) -> bool:
+    """Say whether rows over all clips are about their frames pooled, as those that score labels are."""
+    return bool(len(rows)) and bool(rows["protocol"].str.startswith("labels").all())
 
 
 def _wide(rows: pd.DataFrame, board: pd.DataFrame, count: str, truths: Sequence[Truth]) -> pd.DataFrame:
@@ -89,7 +95,8 @@ def _wide(rows: pd.DataFrame, board: pd.DataFrame, count: str, truths: Sequence[
         names = list(zip(group["truth"], group["metric"], strict=True))
         values = dict(zip(names, group["value"].tolist(), strict=True))
         values |= {(t, f"{m}_half"): half for (t, m), half in zip(names, group["half"].tolist(), strict=True)}
-        record = dict(zip(keys, key, strict=True)) | {count: group["n"].min()}
+        behind = group["n"].max() if _pools_frames(group) else group["n"].min()
+        record = dict(zip(keys, key, strict=True)) | {count: behind}
         record |= {c.title(truth): c.factor * values.get((truth, m), math.nan) for (truth, m), c in metrics.items()}
         records.append(record)
     titles = [column.title(truth) for (truth, _), column in metrics.items()]
@@ -202,6 +209,7 @@ def document(board: pd.DataFrame, *, title: str, truths: Sequence[Truth], note: 
     parts += [f"*{line}*\n" for line in stamp_lines(board)]
     words = {
         "not_selected": "Frames not selected as sharp",
+        "sharp_blurry": "Sharp and blurry frames, mild ones apart",
         "all": "All frames",
         "selected": "Frames selected as sharp",
     }

@@ -66,7 +66,8 @@ class SelfHvdClip:
         aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
         model = fit_exposure_model(aligner, labels.is_selected, budget.workers)
         budget.progress(1, 1, "flow and exposure")
-        passed = model.confirmed_sharp(labels.is_selected) if self.settings.pass_through else np.zeros(len(blurry), bool)
+        confirmed = model.confirmed_sharp(labels.is_selected)
+        passed = confirmed if self.settings.pass_through else np.zeros(len(blurry), bool)
         todo = [int(i) for i in np.flatnonzero(~passed)]
         restored, record = blurry.copy(), {}
         if todo:
