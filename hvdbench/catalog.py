@@ -5,6 +5,7 @@ third party needs no hook here. Methods, datasets and boards are not listed: eac
 """
 
 import difflib
+import functools
 import importlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -86,9 +87,18 @@ def names(kind: str) -> list[str]:
 def resolve(kind: str, name: str) -> Any:
     """Import the part ``name`` of a kind; an import string ``package.module:Thing`` is taken as it is.
 
+    A network's name may end in ``@tiny``: the class with the arguments of that preset.
+
     Raises:
-        UnknownNameError: the catalogue has no such name, or the import string leads nowhere.
+        UnknownNameError: the catalogue has no such name or preset, or the import string leads nowhere.
     """
+    if kind == "network" and "@" in name:
+        presets = importlib.import_module("hvdbench.networks.presets")
+        try:
+            bare, arguments = presets.preset_arguments(name)
+        except KeyError as error:
+            raise UnknownNameError(error.args[0]) from error
+        return functools.partial(resolve(kind, bare), **arguments)
     table = _KINDS[kind]
     target = name if ":" in name else table.get(name)
     if target is None:

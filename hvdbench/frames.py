@@ -1,7 +1,7 @@
 """Frames as arrays: reading, writing, gray, light.
 
 One convention: uint8 RGB ``(T, H, W, 3)``, pixel centres at integers. Tensors are made from them in
-:mod:`hvdbench.methods.inference` and in the fits, nowhere else.
+:mod:`hvdbench.methods.runner` and in the fits, nowhere else.
 """
 
 import re

@@ -54,3 +54,12 @@ def test_listing_names_imports_nothing_heavy():
         f"{KINDS!r}]; sys.exit(bool({{'numpy', 'torch', 'cv2', 'pydantic'}} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_network_comes_in_its_tiny_size_by_name():
+    tiny = catalog.resolve("network", "estrnn@tiny")()
+    whole = catalog.resolve("network", "estrnn")()
+    assert sum(p.numel() for p in tiny.parameters()) < 0.2 * sum(p.numel() for p in whole.parameters())
+    for name, sentence in (("estrnn@huge", "no preset 'huge' .known: tiny"), ("estrn@tiny", "of network 'estrn'")):
+        with pytest.raises(UnknownNameError, match=sentence):
+            catalog.resolve("network", name)

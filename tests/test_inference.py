@@ -1,10 +1,17 @@
+import logging
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from hvdbench.errors import FitError
-from hvdbench.methods.inference import plan_windows, restore_clip
+from hvdbench.errors import FitError, InputError
+from hvdbench.methods.inference import make_plan, plan_windows, restore_clip, restore_stream
+from hvdbench.methods.windows import stream_windows
 from hvdbench.networks.spec import NetworkSpec
 
 
@@ -175,3 +182,171 @@ def test_a_spec_that_makes_no_sense_is_refused():
         NetworkSpec(size_multiple=0)
     with pytest.raises(ValueError, match="must rise"):
         NetworkSpec(value_range=(1, 1))
+    with pytest.raises(ValueError, match="0 or more"):
+        NetworkSpec(context_px=-1)
+
+
+@pytest.mark.parametrize(
+    ("frames", "window", "overlap"), [(1, 4, 1), (4, 4, 1), (5, 4, 1), (10, 3, 1), (11, 7, 2), (30, 9, 0), (12, 5, 2)]
+)
+def test_a_stream_is_cut_into_the_windows_of_a_clip_and_holds_no_more_than_one_frame_beyond(frames, window, overlap):
+    clip = _clip(frames, 2, 2)
+    given = []
+
+    def come():
+        for frame in clip:
+            given.append(frame)
+            yield frame
+
+    found = []
+    for part in stream_windows(come(), window, overlap):
+        assert len(given) <= part.start + window + 1
+        np.testing.assert_array_equal(part.frames, clip[part.start : part.start + len(part.frames)])
+        found.append((part.start, part.start + len(part.frames), part.first, part.last))
+        assert part.is_end == (part.last == frames)
+    assert found == plan_windows(frames, window, overlap)
+
+
+def test_a_stream_gives_the_frames_of_the_clip_one_by_one():
+    clip = _clip(12, 8, 10)
+    network = NeighbourMean()
+    plan = make_plan(network.spec, window=6)
+    stream = restore_stream(network, iter(clip), plan)
+    np.testing.assert_array_equal(list(stream), restore_clip(network, clip))
+    assert list(restore_stream(network, iter(()), plan)) == []
+
+
+def test_a_stream_leaves_gradients_on_between_frames_and_the_network_as_it_was_when_closed():
+    network = Identity(NetworkSpec()).train()
+    stream = restore_stream(network, iter(_clip(9, 8, 8)), make_plan(network.spec, window=4, overlap=1))
+    next(stream)
+    assert torch.is_grad_enabled()
+    assert not network.training
+    stream.close()
+    assert network.training
+    assert network.inner.training
+
+
+def test_a_stream_whose_frames_change_size_is_refused():
+    network = Identity(NetworkSpec())
+    frames = [np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8)]
+    with pytest.raises(InputError, match="frame 1 is 9x8, those before it are 8x8"):
+        list(restore_stream(network, iter(frames), make_plan(network.spec)))
+    with pytest.raises(ValueError, match="frames must be"):
+        list(restore_stream(network, iter([np.zeros((8, 8), np.uint8)]), make_plan(network.spec)))
+
+
+class Multiply(nn.Module):
+    """A matrix product, which autocast turns into 16 bits."""
+
+    spec = NetworkSpec()
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, clip):
+        product = clip @ torch.eye(clip.shape[-1])
+        self.seen.append(product.dtype)
+        return product
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_a_network_computes_in_the_precision_asked_for(precision):
+    network, told = Multiply(), []
+    clip = _clip(2, 16, 16)
+    restored = restore_clip(network, clip, precision=precision, report=told.append)
+    assert network.seen == [getattr(torch, precision)]
+    assert told[0].plan.precision == precision
+    assert np.abs(restored.astype(int) - clip).max() <= 1
+    assert restore_clip(network, clip).dtype == np.uint8
+    assert network.seen[-1] == torch.float32
+
+
+def test_where_an_operator_has_no_16_bit_form_one_warning_is_logged_and_float32_is_used(caplog):
+    class NoHalf(Multiply):
+        def forward(self, clip):
+            product = super().forward(clip)
+            if product.dtype != torch.float32:
+                raise RuntimeError("\"deformable_im2col\" not implemented for 'BFloat16'\nmore")
+            return product
+
+    network, told = NoHalf(), []
+    clip = _clip(8, 16, 16)
+    restored = restore_clip(network, clip, precision="bfloat16", window=4, report=told.append)
+    np.testing.assert_array_equal(restored, clip)
+    assert told[0].plan.precision == "float32"
+    warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert warnings == [
+        "NoHalf does not run in bfloat16 on cpu (\"deformable_im2col\" not implemented for 'BFloat16'): "
+        "going on in float32"
+    ]
+    assert network.seen.count(torch.bfloat16) == 1
+
+
+def test_a_network_that_declares_16_bits_unfit_is_run_in_float32(caplog):
+    network = Multiply()
+    network.spec = NetworkSpec(reduced_precision=False)
+    restore_clip(network, _clip(1, 8, 8), precision="float16")
+    assert network.seen == [torch.float32]
+    assert "loses accuracy" in caplog.text
+
+
+def test_an_error_that_has_nothing_to_do_with_precision_is_raised_as_it_is(caplog):
+    class Fails(Identity):
+        def forward(self, clip):
+            raise RuntimeError("another reason")
+
+    with pytest.raises(RuntimeError, match="another reason"):
+        restore_clip(Fails(NetworkSpec()), _clip(1, 8, 8), precision="bfloat16")
+    assert not caplog.records
+
+
+def test_another_precision_is_refused():
+    with pytest.raises(ValueError, match="must be one of float32, bfloat16, float16"):
+        restore_clip(Multiply(), _clip(1, 8, 8), precision="half")
+
+
+def test_memory_that_does_not_suffice_is_said_in_a_sentence():
+    class Large(Identity):
+        def forward(self, clip):
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(FitError, match="does not hold 2 frames of 8x8 px"):
+        restore_clip(Large(NetworkSpec()), _clip(2, 8, 8), precision="bfloat16")
+
+
+def test_a_run_is_reported():
+    told = []
+    restore_clip(Identity(NetworkSpec()), _clip(6, 8, 8), window=4, report=told.append)
+    assert len(told) == 1
+    assert told[0].frame_count == 6
+    assert told[0].frames_per_s == pytest.approx(6 / told[0].seconds)
+    assert (told[0].plan.window, told[0].plan.overlap, told[0].plan.device) == (4, 1, "cpu")
+    assert told[0].peak_bytes is None or told[0].peak_bytes > 1 << 20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="the peak of a process is read from /proc")
+def test_300_frames_of_720p_stay_under_2_gb():
+    code = """
+    import numpy, torch
+    from hvdbench.methods.inference import make_plan, restore_stream
+    from hvdbench.networks.estrnn import ESTRNN
+    from hvdbench.networks.presets import PRESETS
+
+    torch.set_num_threads(1)
+    network = ESTRNN(**PRESETS["tiny"]["estrnn"])
+    frame = numpy.random.default_rng(0).integers(0, 256, (720, 1280, 3), dtype=numpy.uint8)
+    frames = (numpy.roll(frame, number, axis=1) for number in range(300))
+    plan = make_plan(network.spec, window=12, overlap=2)
+    told = []
+    count = sum(1 for _ in restore_stream(network, frames, plan, report=told.append))
+    print(count, told[0].peak_bytes, told[0].frames_per_s)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True, timeout=1200
+    )
+    count, peak, _ = done.stdout.split()
+    assert int(count) == 300
+    assert int(peak) < 2e9

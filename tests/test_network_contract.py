@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from hvdbench import catalog
 from hvdbench.methods.inference import restore_clip
 from hvdbench.networks.blocks import warp_by_flow
+from hvdbench.networks.presets import PRESETS, preset_arguments
 from hvdbench.networks.spec import NetworkSpec
 
 
@@ -87,36 +88,34 @@ class FlowOfOneConvolution(nn.Module):
         return self.conv(torch.cat((reference, supporting), dim=1))
 
 
+def _tiny(name: str) -> nn.Module:
+    return catalog.resolve("network", name)(**PRESETS["tiny"][name])
+
+
 def _cdvd_tsp() -> nn.Module:
-    network = catalog.resolve("network", "cdvd_tsp")(n_feat=4, n_resblock=1)
+    network = _tiny("cdvd_tsp")
     network.flow_net["moduleNetwork"] = FlowOfOneConvolution()
     return network
 
 
 def _nafnet() -> nn.Module:
-    network = catalog.resolve("network", "nafnet")(width=8, enc_blk_nums=(1, 1), dec_blk_nums=(1, 1))
+    network = _tiny("nafnet")
     for name, parameter in network.named_parameters():
         if name.endswith((".beta", ".gamma")):  # they start at zero, which would hide the blocks
             nn.init.normal_(parameter)
     return network
 
 
-def _rvrt() -> nn.Module:
-    return catalog.resolve("network", "rvrt")(
-        embed_dim=12, num_heads=2, num_blocks=(1, 1, 1), deformable_groups=2, attention_heads=2
-    )
-
-
 TINY: dict[str, Callable[[], nn.Module]] = {
-    "basicvsrpp": lambda: catalog.resolve("network", "basicvsrpp")(mid_channels=8, num_blocks=1),
+    "basicvsrpp": lambda: _tiny("basicvsrpp"),
     "cdvd_tsp": _cdvd_tsp,
-    "estrnn": lambda: catalog.resolve("network", "estrnn")(n_features=4, n_blocks=1),
+    "estrnn": lambda: _tiny("estrnn"),
     "fusion": _fusion,
     "hypercut": lambda: OrderedByPairs(catalog.resolve("network", "hypercut")(out_dim=8)),
-    "ifirnn": lambda: catalog.resolve("network", "ifirnn")(iterations=2),
+    "ifirnn": lambda: _tiny("ifirnn"),
     "nafnet": _nafnet,
     "pwc_net": lambda: WarpedByFlow(catalog.resolve("network", "pwc_net")()),
-    "rvrt": _rvrt,
+    "rvrt": lambda: _tiny("rvrt"),
     "sea_raft": _sea_raft,
     "spynet": lambda: WarpedByFlow(catalog.resolve("network", "spynet")()),
 }
@@ -133,6 +132,24 @@ def frames():
     return np.random.default_rng(0).integers(0, 256, (5, 97, 131, 3), dtype=np.uint8)
 
 
+def test_a_preset_is_found_by_its_name():
+    assert preset_arguments("estrnn@tiny") == ("estrnn", {"n_features": 4, "n_blocks": 1})
+    assert preset_arguments("estrnn") == ("estrnn", {})
+    with pytest.raises(KeyError, match="no preset 'tny'"):
+        preset_arguments("estrnn@tny")
+    with pytest.raises(KeyError, match="'spynet'"):
+        preset_arguments("spynet@tiny")
+    assert set(PRESETS["tiny"]) <= set(catalog.names("network"))
+
+
+def test_a_tiny_network_is_far_smaller_than_its_default():
+    for name in ("basicvsrpp", "estrnn", "nafnet"):
+        with torch.device("meta"):
+            pair = _tiny(name), catalog.resolve("network", name)()
+        tiny, default = (sum(parameter.numel() for parameter in network.parameters()) for network in pair)
+        assert tiny < default / 4, name
+
+
 def test_every_network_of_the_catalogue_has_a_tiny_instance():
     assert sorted(TINY) == catalog.names("network")
 
@@ -142,6 +159,45 @@ def test_clips_of_odd_size_keep_their_shape(make, frames, count):
     restored = restore_clip(make(), frames[:count])
     assert restored.shape == (count, 97, 131, 3)
     assert restored.dtype == np.uint8
+
+
+@pytest.mark.parametrize("size", ["smallest", "one pixel more"])
+def test_a_clip_at_the_least_that_a_network_declares_is_restored(make, frames, size):
+    network = make().eval()
+    spec = network.spec
+    side = max(spec.min_size_px, spec.size_multiple)
+    with torch.no_grad():
+        smallest = network(torch.rand(1, spec.min_frames, 3, side, side))
+    assert smallest.shape == (1, spec.min_frames, 3, side, side)
+    assert torch.isfinite(smallest).all()
+    if size == "one pixel more":
+        clip = frames[: spec.min_frames, : side + 1, : side + 1]
+        assert restore_clip(network, clip).shape == clip.shape
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", sorted(PRESETS["tiny"]))
+def test_sixteen_bits_give_nearly_the_same_frames_or_fall_back(name, frames, precision):
+    torch.manual_seed(0)
+    network = TINY[name]()
+    clip = frames[:2, :48, :64]
+    told = []
+    restored = restore_clip(network, clip, precision=precision, report=told.append).astype(int)
+    expected = restore_clip(network, clip).astype(int)
+    if told[0].plan.precision == "float32":
+        np.testing.assert_array_equal(restored, expected)
+    else:
+        assert np.abs(restored - expected).mean() < 1.5
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS["tiny"]))
+def test_tiles_and_windows_restore_every_pixel_of_an_odd_size(name, frames):
+    torch.manual_seed(0)
+    network = TINY[name]()
+    clip = frames[:4, :, :113]
+    whole = restore_clip(network, clip).astype(int)
+    cut = restore_clip(network, clip, window=3, overlap=1, tile=(128, 104), context_px=16).astype(int)
+    assert np.abs(cut - whole).mean() < 20  # a tile left out would be off by 100 and more
 
 
 def test_a_state_dict_carries_the_whole_network(make, frames):

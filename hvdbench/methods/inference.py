@@ -1,19 +1,59 @@
-"""Run a network over a clip: the one door between 8-bit frames and the tensors of networks."""
+"""Run a network over a clip of any length and size: windows, tiles, precision, and streams of frames."""
 
+import dataclasses
+import logging
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from hvdbench.errors import FitError
+from hvdbench.frames import Frame, Frames
+from hvdbench.methods import memory
+from hvdbench.methods.inference_plan import Auto, InferencePlan, make_plan, padded_size, plan_inference, tiles_of
+from hvdbench.methods.runner import Precision, Runner, from_network, running
+from hvdbench.methods.tiling import Tile, blend_tiles
+from hvdbench.methods.windows import Window, plan_windows, stream_windows
 from hvdbench.networks.spec import NetworkSpec, VideoNetwork
 
-Frames = NDArray[np.uint8]
-_DEFAULT_OVERLAP_SHARE = 4
+__all__ = [
+    "InferencePlan",
+    "InferenceReport",
+    "Precision",
+    "make_plan",
+    "plan_inference",
+    "plan_windows",
+    "restore_clip",
+    "restore_stream",
+]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class InferenceReport:
+    """What a run was and took.
+
+    Attributes:
+        plan: what was done, in the precision that was really used.
+        frame_count: frames restored.
+        seconds: time spent on them, without that of whoever gives and takes the frames.
+        peak_bytes: on a GPU the most that tensors took, else the peak of the whole process; None where not known.
+    """
+
+    plan: InferencePlan
+    frame_count: int
+    seconds: float
+    peak_bytes: int | None
+
+    @property
+    def frames_per_s(self) -> float:
+        """Frames restored a second."""
+        return self.frame_count / self.seconds if self.seconds else math.inf
 
 
 def restore_clip(
@@ -21,9 +61,13 @@ def restore_clip(
     frames: Frames,
     *,
     device: str | torch.device = "cpu",
-    window: int | None = None,
+    window: int | Auto | None = None,
     overlap: int | None = None,
+    tile: int | tuple[int, int] | Auto | None = None,
+    context_px: int | None = None,
+    precision: Precision = "float32",
     progress: Callable[[int, int], None] | None = None,
+    report: Callable[[InferenceReport], None] | None = None,
 ) -> Frames:
     """Restore a clip of any size and length with a network.
 
@@ -31,132 +75,146 @@ def restore_clip(
     is too small to mirror), the last frame is repeated where there are too few, and all is cut off again. The result is
     clamped and rounded half up to 8 bit. The network ends on the device and in the training mode it came with.
 
+    Windows and tiles bound memory. Where the network declares how far it looks they change nothing; otherwise
+    results differ a little from those without. "auto" chooses by free memory (:func:`plan_inference`); the plan is
+    logged and reported.
+
     Args:
         network: the module; its ``spec`` says what it takes.
         frames: (T, H, W, 3) uint8 RGB.
         device: where to run it.
-        window: most frames to hand over at once, to bound memory; None is the whole clip.
+        window: most frames to hand over at once; None is the whole clip.
         overlap: frames at each inner end of a window that serve as context only. Default: the context that the
-            network declares, or a quarter of the window where that is the whole clip (results then differ a little
-            from those without windows).
+            network declares, or a quarter of the window where that is the whole clip.
+        tile: largest side, or height and width, to hand over at once; None is the whole frame.
+        context_px: px at each inner side of a tile that serve as context only. Default: the context that the network
+            declares, or 32 where that is the whole picture.
+        precision: what to compute in. Where the network or an operator has no 16-bit form on the device, one warning
+            is logged and float32 is used.
         progress: called with the frames done and T after each window.
+        report: called at the end with the plan, the speed and the peak memory.
 
     Returns:
         (T, H, W, 3) uint8 RGB.
 
     Raises:
-        ValueError: the frames have another shape or type, or the window is too short for the network or overlap.
-        FitError: the network gave a value that is not finite.
+        ValueError: the frames have another shape or type, or the window or tile is too small.
+        FitError: the network gave a value that is not finite, or the memory does not suffice.
     """
     if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or frames.size == 0:
         raise ValueError(f"frames must be a non-empty (T, H, W, 3) uint8, not {frames.shape} {frames.dtype}")
     frame_count, height, width = frames.shape[:3]
-    spec = network.spec
-    padded = _pad(frames, spec)
+    if "auto" in (window, tile):
+        plan = plan_inference(
+            network,
+            (height, width),
+            frame_count=frame_count,
+            device=device,
+            window=window,
+            overlap=overlap,
+            tile=tile,
+            context_px=context_px,
+            precision=precision,
+        )
+    else:
+        plan = make_plan(
+            network.spec,
+            device=device,
+            window=window,  # type: ignore[arg-type]
+            overlap=overlap,
+            tile=tile,  # type: ignore[arg-type]
+            context_px=context_px,
+            precision=precision,
+        )
     restored = np.empty_like(frames)
-    with _running(network, torch.device(device)), torch.no_grad():
-        for start, stop, first, last in plan_windows(len(padded), *_window(spec, len(padded), window, overlap)):
-            clip = _to_network(padded[start:stop], spec, torch.device(device))
-            result = network(clip)
-            if result.shape != clip.shape:
-                raise ValueError(f"the network turned {tuple(clip.shape)} into {tuple(result.shape)}: another shape")
-            last = min(last, frame_count)  # the clip may have been lengthened
-            if first < last:
-                restored[first:last] = _from_network(result[:, first - start : last - start, :, :height, :width], spec)
+    done = 0
+    with closing(_restore_windows(network, frames, plan, report)) as parts:
+        for part in parts:
+            restored[done : done + len(part)] = part
+            done += len(part)
             if progress is not None:
-                progress(last, frame_count)
+                progress(done, frame_count)
     return restored
 
 
-def plan_windows(frame_count: int, window: int, overlap: int) -> list[tuple[int, int, int, int]]:
-    """Cut a clip into windows of equal length, the last moved back to end with the clip.
+def restore_stream(
+    network: VideoNetwork,
+    frames: Iterable[Frame],
+    plan: InferencePlan,
+    *,
+    report: Callable[[InferenceReport], None] | None = None,
+) -> Iterator[Frame]:
+    """Restore frames as they come, one window after the other; memory does not grow with their number.
+
+    The same frames come out as from :func:`restore_clip`. Until the stream is read to its end or closed, the
+    network stays on the plan's device and in evaluation.
 
     Args:
-        frame_count: T.
-        window: frames in a window; at least T means a single one.
-        overlap: frames of context at each end of a window that is not an end of the clip.
+        network: the module.
+        frames: (H, W, 3) uint8 RGB each, of one size.
+        plan: of :func:`plan_inference` or :func:`make_plan`; one whose window is None holds the whole clip.
+        report: called at the end.
 
-    Returns:
-        (start, stop, first, last) a window: frames ``start:stop`` go in, ``first:last`` are kept. The kept ranges
-        follow one another without gaps.
+    Yields:
+        (H, W, 3) uint8 RGB, as many as came in.
 
     Raises:
-        ValueError: no frame would be left to keep.
+        InputError: a frame has another size than those before.
+        ValueError: a frame is no (H, W, 3) uint8, or the window or tile is too small.
+        FitError: the network gave a value that is not finite, or the memory does not suffice.
     """
-    if window >= frame_count:
-        return [(0, frame_count, 0, frame_count)]
-    if overlap < 0 or window <= 2 * overlap:
-        raise ValueError(f"a window of {window} frames has no centre between {overlap} frames of overlap at each end")
-    windows = []
-    first = 0
-    while first < frame_count:
-        start = min(max(first - overlap, 0), frame_count - window)
-        stop = start + window
-        last = frame_count if stop == frame_count else stop - overlap
-        windows.append((start, stop, first, last))
-        first = last
-    return windows
+    with closing(_restore_windows(network, frames, plan, report)) as parts:
+        for part in parts:
+            yield from part
 
 
-def _window(spec: NetworkSpec, frame_count: int, window: int | None, overlap: int | None) -> tuple[int, int]:
-    """Fill in the window and overlap that were left open."""
-    if window is None:
-        return frame_count, 0
-    if window < spec.min_frames:
-        raise ValueError(f"a window of {window} frames is too short for this network, which takes {spec.min_frames}")
-    if overlap is None:
-        overlap = window // _DEFAULT_OVERLAP_SHARE if spec.context_frames is None else spec.context_frames
-        if window <= 2 * overlap:
-            raise ValueError(f"this network looks {overlap} frames ahead and back: use a window over {2 * overlap}")
-    return window, overlap
+def _restore_windows(
+    network: VideoNetwork,
+    frames: Iterable[Frame],
+    plan: InferencePlan,
+    report: Callable[[InferenceReport], None] | None,
+) -> Generator[Frames, None, None]:
+    """Restore window by window; yields the frames that each one adds."""
+    device = torch.device(plan.device)
+    logger.info("restoring: %s", plan.describe())
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    seconds, done = 0.0, 0
+    with running(network, device):
+        runner = Runner(network, device, plan.precision)
+        for window in stream_windows(frames, plan.window, plan.overlap):
+            started = time.perf_counter()
+            restored = _restore_window(runner, window, plan)
+            seconds += time.perf_counter() - started
+            done = window.last
+            yield restored
+    if report is not None:
+        used = dataclasses.replace(plan, precision=runner.precision)
+        report(InferenceReport(used, done, seconds, memory.peak_memory(device)))
+
+
+def _restore_window(runner: Runner, window: Window, plan: InferencePlan) -> Frames:
+    """Restore the frames of a window that are kept."""
+    spec = runner.network.spec
+    padded = _pad(window.frames, spec)
+    height, width = padded.shape[1:3]
+    kept = slice(window.first - window.start, window.last - window.start)
+
+    def restore(tile: Tile) -> Tensor:
+        return runner.run(padded[:, tile.top : tile.bottom, tile.left : tile.right])[:, kept]  # (1, T, 3, h, w)
+
+    whole = blend_tiles(tiles_of((height, width), plan.tile, spec, plan.context_px), restore, height, width)
+    return from_network(whole[..., : window.frames.shape[1], : window.frames.shape[2]], spec)
 
 
 def _pad(frames: Frames, spec: NetworkSpec) -> Frames:
     """Extend a clip below, to the right and at its end to what the spec asks for."""
     if len(frames) < spec.min_frames:
         frames = np.concatenate((frames, np.repeat(frames[-1:], spec.min_frames - len(frames), axis=0)))
-    for axis in (1, 2):
-        side = frames.shape[axis]
-        missing = math.ceil(max(side, spec.min_size_px) / spec.size_multiple) * spec.size_multiple - side
-        if missing:
+    size = (frames.shape[1], frames.shape[2])
+    for axis, side, wanted in zip((1, 2), size, padded_size(size, spec), strict=True):
+        if wanted > side:
             widths = [(0, 0)] * 4
-            widths[axis] = (0, missing)
-            frames = np.pad(frames, widths, mode="reflect" if missing < side else "edge")
+            widths[axis] = (0, wanted - side)
+            frames = np.pad(frames, widths, mode="reflect" if wanted < 2 * side else "edge")
     return frames
-
-
-def _to_network(frames: Frames, spec: NetworkSpec, device: torch.device) -> Tensor:
-    """Turn (T, H, W, 3) uint8 RGB into (1, T, 3, H, W) float32 in the order and range of the spec."""
-    low, high = spec.value_range
-    clip = torch.from_numpy(frames.copy()).to(device)
-    clip = clip.permute(0, 3, 1, 2).unsqueeze(0)  # (1, T, 3, H, W)
-    if spec.channel_order == "bgr":
-        clip = clip.flip(2)
-    return (clip.float() / 255 * (high - low) + low).contiguous()
-
-
-def _from_network(clip: Tensor, spec: NetworkSpec) -> Frames:
-    """Turn (1, T, 3, H, W) in the order and range of the spec into (T, H, W, 3) uint8 RGB, rounded half up."""
-    low, high = spec.value_range
-    if not torch.isfinite(clip).all():
-        raise FitError("the network gave values that are not finite: its weights are damaged or it diverged")
-    if spec.channel_order == "bgr":
-        clip = clip.flip(2)
-    levels = ((clip.float() - low) / (high - low)).clamp(0, 1) * 255
-    eight_bit = (levels + 0.5).floor().to(torch.uint8)
-    return eight_bit[0].permute(0, 2, 3, 1).cpu().numpy()  # (T, H, W, 3)
-
-
-@contextmanager
-def _running(network: VideoNetwork, device: torch.device) -> Iterator[None]:
-    """Put a network on a device and into evaluation, and back afterwards."""
-    home = next((parameter.device for parameter in network.parameters()), device)
-    modes = [(module, module.training) for module in network.modules()]
-    try:
-        network.to(device)
-        network.eval()
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-        network.to(home)

@@ -95,8 +95,10 @@ def plan_inference(
     least, most = memory.frames_wanted(spec, frame_count)
     if window == "auto":
         least = min(most, max(least, 4 * (overlap or 0)))
+    elif window is not None:
+        least = most = window if frame_count is None else min(window, most)
     else:
-        least = most = min(window or most, most)
+        least = most
     given = (tile, tile) if isinstance(tile, int) else tile
     part = padded if given is None or given == "auto" else (min(given[0], padded[0]), min(given[1], padded[1]))
     frames = memory.longest_window(cost, part, least, most, allowed)

@@ -90,10 +90,10 @@ def to_network(frames: Frames, spec: NetworkSpec, device: torch.device) -> Tenso
     """Turn (T, H, W, 3) uint8 RGB into (1, T, 3, H, W) float32 in the order and range of the spec."""
     low, high = spec.value_range
     clip = torch.from_numpy(frames.copy()).to(device)
-    clip = clip.permute(0, 3, 1, 2).unsqueeze(0)  # (1, T, 3, H, W)
+    clip = clip.permute(0, 3, 1, 2).unsqueeze(0).contiguous()  # (1, T, 3, H, W)
     if spec.channel_order == "bgr":
         clip = clip.flip(2)
-    return (clip.float() / 255 * (high - low) + low).contiguous()
+    return clip.float().div_(255).mul_(high - low).add_(low)
 
 
 def from_network(clip: Tensor, spec: NetworkSpec) -> Frames:
@@ -109,8 +109,8 @@ def from_network(clip: Tensor, spec: NetworkSpec) -> Frames:
         )
     if spec.channel_order == "bgr":
         clip = clip.flip(2)
-    levels = ((clip.float() - low) / (high - low)).clamp(0, 1) * 255
-    eight_bit = (levels + 0.5).floor().to(torch.uint8)
+    levels = (clip.float() - low).div_(high - low).clamp_(0, 1).mul_(255)  # a copy of its own, changed in place
+    eight_bit = levels.add_(0.5).floor_().to(torch.uint8)
     return np.asarray(eight_bit[0].permute(0, 2, 3, 1).cpu().numpy(), np.uint8)  # (T, H, W, 3)
 
 

@@ -102,7 +102,9 @@ class CDVDTSP(nn.Module):
     samples differently on PyTorch from 1.3 on than where its weights were made; here it is as there.
     """
 
-    spec = NetworkSpec(size_multiple=_SCALE, min_size_px=_SCALE, context_frames=_CONTEXT_FRAMES)
+    spec = NetworkSpec(
+        size_multiple=_SCALE, min_size_px=_SCALE, context_frames=_CONTEXT_FRAMES, reduced_precision=False
+    )
 
     def __init__(self, n_feat: int = 32, n_resblock: int = 3) -> None:
         """Make the network with random weights.

@@ -24,11 +24,17 @@ class NetworkSpec:
     """What black and white are mapped to, at the input and at the output."""
     context_frames: int | None = None
     """Frames before and after a frame that its result depends on; None where it is the whole clip."""
+    context_px: int | None = None
+    """Largest distance along a side of what a pixel's result depends on; None where it is the whole picture."""
+    reduced_precision: bool = True
+    """Whether 16-bit floats keep its result; not where it computes places of pixels in them."""
 
     def __post_init__(self) -> None:
-        """Refuse sizes below 1 and an empty range."""
+        """Refuse sizes below 1, contexts below 0 and an empty range."""
         if min(self.size_multiple, self.min_size_px, self.min_frames) < 1:
             raise ValueError(f"size_multiple, min_size_px and min_frames must be 1 or more: {self}")
+        if min(self.context_frames or 0, self.context_px or 0) < 0:
+            raise ValueError(f"context_frames and context_px must be 0 or more, or None: {self}")
         if self.value_range[0] >= self.value_range[1]:
             raise ValueError(f"value_range must rise: {self}")
 

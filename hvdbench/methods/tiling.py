@@ -1,0 +1,127 @@
+"""Tiles over the picture, where a whole frame does not fit into memory: cut, and blended without seams."""
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hvdbench.networks.spec import NetworkSpec
+
+FEATHER_PX = 32
+"""Width of the band over which one tile goes over into the next."""
+GLOBAL_CONTEXT_PX = 32
+"""Context at the inner sides of a tile for networks that see the whole picture: most of what they use lies near."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of a picture: rows ``top:bottom`` and columns ``left:right``, with a weight for each of them.
+
+    The weights of all tiles at a pixel, products of those of its row and its column, sum to 1.
+    """
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    row_weights: Tensor
+    column_weights: Tensor
+
+
+def tile_context(spec: NetworkSpec, context_px: int | None = None) -> int:
+    """Give the context at the inner sides of a tile: the one asked for, or the network's own, or a usual one.
+
+    Raises:
+        ValueError: it is negative.
+    """
+    if context_px is None:
+        return GLOBAL_CONTEXT_PX if spec.context_px is None else spec.context_px
+    if context_px < 0:
+        raise ValueError(f"the context of a tile must be 0 px or more, not {context_px}")
+    return context_px
+
+
+def smallest_tile(spec: NetworkSpec, context_px: int) -> int:
+    """Give the smallest side, in px, of tiles that cover a picture of any size."""
+    shared = _in_steps(2 * context_px + FEATHER_PX, spec.size_multiple)
+    return max(shared + 1, _in_steps(spec.min_size_px, spec.size_multiple)) * spec.size_multiple
+
+
+def plan_tiles(height: int, width: int, tile: tuple[int, int], spec: NetworkSpec, context_px: int) -> list[Tile]:
+    """Cut a picture into equal tiles at even distances.
+
+    Where two neighbours meet, either has ``context_px`` of its own beyond a band of ``FEATHER_PX`` over which
+    they are blended. Tiles begin at multiples of the network's, so that strides fall as on the whole picture.
+
+    Args:
+        height: of the padded picture, a multiple of ``spec.size_multiple``.
+        width: the same.
+        tile: largest height and width of a tile; rounded down to the multiple.
+        spec: of the network.
+        context_px: px at each inner side of a tile that serve as context only.
+
+    Raises:
+        ValueError: a tile is too small for the network or for its context.
+    """
+    sides = []
+    for whole, side in ((height, tile[0]), (width, tile[1])):
+        if side < whole and side < smallest_tile(spec, context_px):
+            smallest = smallest_tile(spec, context_px)
+            raise ValueError(
+                f"a tile of {side} px is too small: with {context_px} px of context at each side and {FEATHER_PX} px "
+                f"of feathering it must be {smallest} px or more"
+            )
+        sides.append(_plan_side(whole, side, spec.size_multiple, context_px))
+    return [
+        Tile(top, top + len(rows), left, left + len(columns), rows, columns)
+        for (top, rows), (left, columns) in itertools.product(*sides)
+    ]
+
+
+def blend_tiles(tiles: list[Tile], restore: Callable[[Tile], Tensor], height: int, width: int) -> Tensor:
+    """Restore tile by tile and blend.
+
+    Args:
+        tiles: that cover the picture.
+        restore: gives (..., h, w) for a tile.
+        height: of the picture.
+        width: of the picture.
+
+    Returns:
+        (..., H, W), float32, in main memory; where there is one tile, what ``restore`` gave.
+    """
+    if len(tiles) == 1:
+        return restore(tiles[0])
+    whole: Tensor | None = None
+    for tile in tiles:
+        part = restore(tile).float().cpu()  # (..., h, w)
+        if whole is None:
+            whole = part.new_zeros(*part.shape[:-2], height, width)
+        part = part * tile.row_weights[:, None] * tile.column_weights
+        whole[..., tile.top : tile.bottom, tile.left : tile.right] += part
+    assert whole is not None
+    return whole
+
+
+def _plan_side(whole: int, tile: int, multiple: int, context_px: int) -> list[tuple[int, Tensor]]:
+    """Cut one side; (start, weights) a tile."""
+    if tile >= whole:
+        return [(0, torch.ones(whole))]
+    steps, tile_steps = whole // multiple, tile // multiple
+    stride = tile_steps - _in_steps(2 * context_px + FEATHER_PX, multiple)
+    count = 1 + math.ceil((steps - tile_steps) / stride)
+    starts = [number * (steps - tile_steps) // (count - 1) * multiple for number in range(count)]
+    side = tile_steps * multiple
+    middles = [(after + before + side) / 2 for before, after in itertools.pairwise(starts)]
+    place = torch.arange(whole) + 0.5
+    # How far a pixel has gone over into tile 1, 2 …; tile k has what it took from k-1 less what k+1 took from it.
+    taken = [((place - middle) / FEATHER_PX + 0.5).clamp(0, 1) for middle in middles]
+    ramps = [torch.ones(whole), *taken, torch.zeros(whole)]
+    return [(start, (ramps[number] - ramps[number + 1])[start : start + side]) for number, start in enumerate(starts)]
+
+
+def _in_steps(length_px: int, multiple: int) -> int:
+    return math.ceil(length_px / multiple)
