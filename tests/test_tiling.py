@@ -218,7 +218,7 @@ def test_an_automatic_plan_is_reported_and_gives_what_the_same_plan_by_hand_give
     clip = np.random.default_rng(0).integers(0, 256, (9, 120, 160, 3), dtype=np.uint8)
     monkeypatch.setattr(memory, "memory_to_use", lambda device: 7 << 20)
     told = []
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "hvdbench"):
         restored = restore_clip(network, clip, window="auto", tile="auto", report=told.append)
     plan = told[0].plan
     assert plan.window is not None
