@@ -23,3 +23,11 @@ def compiled(function: Compiled, **options: Any) -> Compiled:
     except RuntimeError:  # neither the package's folder nor the user's cache can be written
         made = jit(nogil=True, **options)(function)
     return cast(Compiled, made)
+
+
+def compiled_loop(function: Compiled) -> Compiled:
+    """Compile as :func:`compiled` does; a division by zero gives infinity, and a product and a sum may be fused.
+
+    Their order stays, so one machine always gives the same bytes.
+    """
+    return compiled(function, error_model="numpy", fastmath={"contract"})

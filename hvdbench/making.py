@@ -1,4 +1,4 @@
-"""Making and labelling datasets: what ``synth`` and ``label`` do, with their fallbacks.
+"""Making datasets, with the fallbacks of ``synth``, and the labels that methods read from them.
 
 Where something was not configured a default stands in (see :mod:`hvdbench.fallback`): its output is stamped ``demo``
 and lives under ``demo-…``. What the user named and is wrong is an error.
@@ -118,7 +118,7 @@ class ClipLabels:
 
 
 def label(dataset: Dataset, *, progress: Progress = silent) -> list[ClipLabels]:
-    """Label every clip of a dataset by the paper's rule; stored labels are used again."""
+    """Give the labels that methods use, the paper's, for every clip of a dataset; stored ones are used again."""
     clips = dataset.clips()
     found = []
     for done, clip in enumerate(clips):

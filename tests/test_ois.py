@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from made_scene import PERFECT
 
 from hvdbench.camera.hand import PRESETS
 from hvdbench.camera.motion import simulate_motion
@@ -11,16 +12,6 @@ from hvdbench.camera.ois import OisSettings, highpass, simulate_ois, small_signa
 from hvdbench.camera.trajectory import Trajectory
 
 RATE_HZ = 2000.0
-PERFECT = OisSettings(
-    stroke_deg=45.0,
-    leak_hz=0.0,
-    leak_limit_hz=0.0,
-    highpass_hz=0.0,
-    gain=1.0,
-    delay_s=0.0,
-    natural_frequency_hz=0.0,
-    gyro_noise_mdps=0.0,
-)
 
 
 def angle_of(omega: np.ndarray) -> np.ndarray:

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from made_shake import make_shake, make_texture
 
-from hvdbench.realism.motion import FLOW_WIDTH_PX, fit_similarity, view_motion
+from hvdbench.labels.registration import fit_similarity
+from hvdbench.realism.motion import FLOW_WIDTH_PX, view_motion
 
 
 def _flow(zoom: float, turn: float, x: float, y: float) -> np.ndarray:

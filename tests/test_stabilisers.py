@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_scene import PERFECT
 from scipy.spatial.transform import Rotation
 
 from hvdbench import catalog
@@ -24,16 +25,6 @@ from hvdbench.synth.warp import apply_homography, plane_homography
 
 RATE_HZ = 2000.0
 FOCAL_PX = 1387.0
-EXACT = OisSettings(
-    stroke_deg=45.0,
-    leak_hz=0.0,
-    leak_limit_hz=0.0,
-    highpass_hz=0.0,
-    gain=1.0,
-    delay_s=0.0,
-    natural_frequency_hz=0.0,
-    gyro_noise_mdps=0.0,
-)
 
 
 def integral(omega: np.ndarray) -> np.ndarray:
@@ -225,7 +216,7 @@ def test_any_kind_may_have_its_frames_turned(table: dict[str, object], smoothing
 
 # Pans ----------------------------------------------------------------------------------------------------------------
 
-PANNING = EXACT.model_copy(update={"stroke_deg": 1.0, "pan_deg_s": 20.0})
+PANNING = PERFECT.model_copy(update={"stroke_deg": 1.0, "pan_deg_s": 20.0})
 
 
 def test_a_detected_pan_centres_the_lens_at_15_hz() -> None:
@@ -287,18 +278,18 @@ def test_clips_simulated_together_are_those_simulated_alone(changes: dict[str, f
 
 @pytest.mark.parametrize("kind", ["lens_shift", "sensor_shift", "module_tilt"])
 def test_a_perfect_controller_by_import_string_leaves_nothing(kind: str) -> None:
-    ois = EXACT.model_copy(update={"kind": kind, "controller": "test_stabilisers:PerfectController"})
+    ois = PERFECT.model_copy(update={"kind": kind, "controller": "test_stabilisers:PerfectController"})
     omega = np.radians(np.random.default_rng(0).normal(0, 30, (3, 2000, 2)))
     np.testing.assert_allclose(simulate_ois(omega, RATE_HZ, ois), integral(omega), atol=1e-12)
 
 
 def test_a_function_is_a_controller_too() -> None:
-    ois = EXACT.model_copy(update={"controller": "test_stabilisers:lazy_controller"})
+    ois = PERFECT.model_copy(update={"controller": "test_stabilisers:lazy_controller"})
     assert not simulate_ois(np.ones((100, 2)), RATE_HZ, ois).any()
 
 
 def test_a_controller_reads_the_gyro_late_and_meets_the_stop() -> None:
-    ois = EXACT.model_copy(
+    ois = PERFECT.model_copy(
         update={"controller": "test_stabilisers:PerfectController", "delay_s": 0.01, "stroke_deg": 0.5}
     )
     omega = np.zeros((1000, 2))

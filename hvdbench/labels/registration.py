@@ -60,7 +60,7 @@ def view_path(grays: Sequence[Gray]) -> tuple[Array, list[slice]]:
     return np.cumsum(steps, axis=0), [*stretches, slice(start, len(grays))]
 
 
-def fit_similarity(flow: Flow) -> Array:
+def fit_similarity(flow: Flow, rounds: int = _ROUNDS) -> Array:
     """Fit ``(a x − b y + c, b x + a y + d)`` to a flow, x and y from the picture's centre.
 
     Weighted least squares with Tukey's biweight, begun at the median shift, on every eighth pixel, so that things of
@@ -68,6 +68,7 @@ def fit_similarity(flow: Flow) -> Array:
 
     Args:
         flow: (H, W, 2) px.
+        rounds: of weighing anew.
 
     Returns:
         a (growth), b (turn), c, d (shift of the centre, px).
@@ -78,7 +79,7 @@ def fit_similarity(flow: Flow) -> Array:
     x, y = x - (width - 1) / 2, y - (height - 1) / 2
     u, v = flow[start_y::_GRID_PX, start_x::_GRID_PX].reshape(-1, 2).astype(np.float64).T
     found = np.array([0.0, 0.0, np.median(u), np.median(v)])
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         a, b, c, d = found
         off = np.hypot(u - (a * x - b * y + c), v - (b * x + a * y + d))
         spread = max(1.4826 * float(np.median(off)), _LEAST_SPREAD_PX)

@@ -1,6 +1,7 @@
 """Compiled loops of :mod:`hvdbench.synth.tiles`: splat sub-frames into point-spread functions, apply them to pixels.
 
-All of it stands in one file: Numba's cache on disk watches the file of the function that it compiled, and no other.
+What calls each other stands in one file: Numba's cache on disk watches the file of the function that it compiled, and
+no other, so a change elsewhere would go on running the old code.
 Products are fused with sums where the processor can, in a fixed order, so that one machine always gives the same bytes.
 """
 
@@ -12,7 +13,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from hvdbench.compiled import Compiled, compiled
+from hvdbench.compiled import compiled_loop
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -22,10 +23,6 @@ CUBIC_A = -0.75  # Keys' cubic as OpenCV's INTER_CUBIC has it
 LEAST_WEIGHT = 1e-9  # of all weights: a tap that weighs less at all four corners of a cell is left out
 _CHANNELS = 3
 _CODE: Any = cgutils  # how far Numba annotates itself changes from version to version
-
-
-def _compiled(function: Compiled) -> Compiled:
-    return compiled(function, error_model="numpy", fastmath={"contract"})
 
 
 def _row_sum(pixels: int) -> Any:
@@ -170,7 +167,7 @@ def _prefetch() -> Any:
 _fetch = _prefetch()
 
 
-@_compiled
+@compiled_loop
 def _reflect(index: int, size: int) -> int:
     """Mirror an index about the first and the last pixel, which are not repeated."""
     if 0 <= index < size:
@@ -181,7 +178,7 @@ def _reflect(index: int, size: int) -> int:
     return index if index < size else 2 * (size - 1) - index
 
 
-@_compiled
+@compiled_loop
 def _keys(share: Any) -> Any:
     """Weigh the four taps around a place that lies ``share`` past the second (Keys' cubic), in its own precision."""
     one = type(share)(1.0)
@@ -191,12 +188,12 @@ def _keys(share: Any) -> Any:
     return first, second, one - first - second - fourth, fourth
 
 
-@_compiled
+@compiled_loop
 def _weigh(share: float, cubic: bool) -> tuple[float, float, float, float]:
     return _keys(share) if cubic else (1.0 - share, share, 0.0, 0.0)
 
 
-@_compiled
+@compiled_loop
 def _add_column(plane: Floats, row: int, column: int, weight: float, down: Any, cubic: bool) -> None:
     """Add to taps one below the other; as rows they would be read as one vector, before single sums were written."""
     first, here = np.uint64(row), np.uint64(column)
@@ -207,7 +204,7 @@ def _add_column(plane: Floats, row: int, column: int, weight: float, down: Any, 
         plane[first + np.uint64(3), here] += np.float32(weight * down[3])
 
 
-@_compiled
+@compiled_loop
 def _widen(spans: Integers, row: int, first: int, end: int) -> None:
     if first < spans[row, 0]:
         spans[row, 0] = first
@@ -215,7 +212,7 @@ def _widen(spans: Integers, row: int, first: int, end: int) -> None:
         spans[row, 1] = end
 
 
-@_compiled
+@compiled_loop
 def _between(shifts: Array, gy: int, gx: int, n: int, across: float, down: float) -> tuple[float, float]:
     """Give a sub-frame's shift somewhere in a tile, 0 to 1 across and down."""
     a, b = (1.0 - across) * (1.0 - down), across * (1.0 - down)
@@ -227,63 +224,7 @@ def _between(shifts: Array, gy: int, gx: int, n: int, across: float, down: float
     return x, y
 
 
-@_compiled
-def shifts_of(places: Array, tile: Integers) -> Array:
-    """Take the nodes' own places off (N, GY, GX, 2) places: (GY, GX, N, 2) shifts."""
-    shifts = np.empty((places.shape[1], places.shape[2], places.shape[0], 2))
-    for gy in range(places.shape[1]):
-        for n in range(places.shape[0]):
-            for gx in range(places.shape[2]):
-                shifts[gy, gx, n, 0] = places[n, gy, gx, 0] - gx * tile[0]
-                shifts[gy, gx, n, 1] = places[n, gy, gx, 1] - gy * tile[1]
-    return shifts
-
-
-@_compiled
-def measure_strips(shifts: Array, weights: Array) -> Array:
-    """Measure what the sub-frames that weigh anything between two rows of nodes do there.
-
-    Args:
-        shifts: (GY, GX, N, 2).
-        weights: (GY, N).
-
-    Returns:
-        (GY - 1, 8): least x and y; largest x and y; the least extent of a node, px; the largest weighted mean squares
-        of the change from a node to its right and from the upper row to the lower, px²; how many sub-frames matter.
-    """
-    measured = np.zeros((shifts.shape[0] - 1, 8))
-    measured[:, :2], measured[:, 2:4], measured[:, 4] = np.inf, -np.inf, np.inf
-    shares = np.empty(weights.shape[1])
-    for gy in range(measured.shape[0]):
-        for n in range(shares.size):
-            shares[n] = abs(weights[gy, n]) + abs(weights[gy + 1, n])
-        total = shares.sum()
-        if total == 0.0:
-            continue
-        shares /= total
-        strip = measured[gy]
-        strip[7] = 1.0 / (shares**2).sum()
-        for row in range(gy, gy + 2):
-            for gx in range(shifts.shape[1]):
-                here, beside, below = shifts[row, gx], shifts[row, min(gx + 1, shifts.shape[1] - 1)], shifts[gy + 1, gx]
-                low_x = low_y = np.inf
-                high_x = high_y = -np.inf
-                across = down = 0.0
-                for n in range(np.uint64(shares.size)):  # unsigned: Numba would look at each index's sign
-                    if shares[n] > 0.0:
-                        x, y = here[n, 0], here[n, 1]
-                        low_x, high_x = min(low_x, x), max(high_x, x)
-                        low_y, high_y = min(low_y, y), max(high_y, y)
-                        across += shares[n] * ((beside[n, 0] - x) ** 2 + (beside[n, 1] - y) ** 2)
-                        down += shares[n] * ((below[n, 0] - x) ** 2 + (below[n, 1] - y) ** 2)
-                strip[0], strip[1] = min(strip[0], low_x), min(strip[1], low_y)
-                strip[2], strip[3] = max(strip[2], high_x), max(strip[3], high_y)
-                strip[4] = min(strip[4], np.hypot(high_x - low_x, high_y - low_y))
-                strip[5], strip[6] = max(strip[5], across), max(strip[6], down)
-    return measured
-
-
-@_compiled
+@compiled_loop
 def _clear(plane: Floats, spans: Integers, reach: Integers) -> None:
     """Set a point-spread function back to nothing where it held something."""
     for row in range(reach[0], reach[1]):
@@ -292,7 +233,7 @@ def _clear(plane: Floats, spans: Integers, reach: Integers) -> None:
     reach[0], reach[1] = plane.shape[0], 0
 
 
-@_compiled
+@compiled_loop
 def _splat(
     shifts: Array, gy: int, gx: int, weights: Array, across: float, down: float, origin: Integers, cubic: bool,
     plane: Floats, spans: Integers, reach: Integers,
@@ -333,7 +274,7 @@ def _splat(
     reach[0], reach[1] = first, last
 
 
-@_compiled
+@compiled_loop
 def _list_taps(planes: Floats, spans: Integers, reach: Integers, corners: Integers, places: Integers, values: Floats,
                box: Integers, least: float) -> int:  # fmt: skip
     """List the taps that weigh anything at a corner of a cell.
@@ -372,7 +313,7 @@ def _list_taps(planes: Floats, spans: Integers, reach: Integers, corners: Intege
     return int(count)
 
 
-@_compiled
+@compiled_loop
 def _gather(
     texture: Floats, width: int, height: int, left: int, top: int, columns: int, rows: int, patch: Floats
 ) -> None:
@@ -385,7 +326,7 @@ def _gather(
                 patch[3 * (j * columns + i) + channel] = texture[here + channel]
 
 
-@_compiled
+@compiled_loop
 def _apply(source: Floats, start: int, stride: int, offsets: Integers, values: Floats, count: int, cell: Integers,
            run: int, ramp: Floats, left: Floats, slope: Floats, scratch: Floats, ahead: Integers, target: Floats,
            target_width: int, target_height: int) -> None:  # fmt: skip
@@ -431,7 +372,7 @@ def _apply(source: Floats, start: int, stride: int, offsets: Integers, values: F
                     target[here + k] = scratch[k]
 
 
-@_compiled
+@compiled_loop
 def blend_strip(texture: Floats, texture_size: Integers, shifts: Array, weights: Array, gy: int, tile: Integers,
                 cell_size: Integers, origin: Integers, window: Integers, cubic: bool, target: Floats,
                 target_size: Integers) -> None:  # fmt: skip
@@ -499,7 +440,7 @@ def blend_strip(texture: Floats, texture_size: Integers, shifts: Array, weights:
                        ramp, left, slope, scratch, ahead, target, width, height)  # fmt: skip
 
 
-@_compiled
+@compiled_loop
 def _weigh_run(u: float, v: float, gain_u: float, gain_v: float, count: int, weight: float, cubic: bool, width: int,
                offsets: Integers, shares: Floats) -> None:  # fmt: skip
     """Weigh the taps of pixels that look along a line in the texture.
@@ -525,7 +466,7 @@ def _weigh_run(u: float, v: float, gain_u: float, gain_v: float, count: int, wei
             shares[4, i], shares[5, i] = full * (np.float32(1.0) - below), full * below
 
 
-@_compiled
+@compiled_loop
 def sample_strip(texture: Floats, texture_size: Integers, shifts: Array, weights: Array, gy: int, tile: Integers,
                  cubic: bool, target: Floats, target_size: Integers) -> None:  # fmt: skip
     """Fill one row of tiles pixel by pixel, each sub-frame at its exact place; arguments as in :func:`blend_strip`."""

@@ -20,7 +20,8 @@ from typing import Literal
 import numpy as np
 
 from hvdbench.frames import Image
-from hvdbench.synth.tile_kernel import Array, blend_strip, measure_strips, sample_strip, shifts_of
+from hvdbench.synth.tile_kernel import blend_strip, sample_strip
+from hvdbench.synth.tile_motion import Array, measure_strips, shifts_of
 
 Kernel = Literal["linear", "cubic"]
 
