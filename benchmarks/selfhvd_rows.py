@@ -25,10 +25,10 @@ from torch import Tensor, nn
 
 from benchmarks.networks import machine
 from hvdbench.frames import Frames
-from hvdbench.methods import selfhvd
 from hvdbench.methods.inference import restore_clip
 from hvdbench.methods.recipe import load_method
 from hvdbench.methods.restoration import Budget
+from hvdbench.methods.selfhvd import equations
 from hvdbench.methods.selfhvd_dataset import SelfHvdDataset, TrainingClip, align_clip
 from hvdbench.metrics.fidelity import psnr
 from hvdbench.metrics.sharpness import laplacian_variance, shift_px
@@ -147,7 +147,7 @@ class Trainer:
             window = self.scheme._draw(clips, random, self.given.device)
             with self._precision():
                 restored = network(window.blurry)
-            return selfhvd.reconstruction_loss(restored.float(), window.warped, window.masks)
+            return equations.reconstruction_loss(restored.float(), window.warped, window.masks)
 
         return loss
 
@@ -168,8 +168,8 @@ class Trainer:
                 restored = network(window.blurry)
                 with torch.no_grad():
                     kept = held(window.blurry)
-            to_sharp = selfhvd.reconstruction_loss(restored.float(), window.warped, window.masks)
-            return to_sharp + selfhvd.spatial_consistency_loss(restored.float(), kept.float())
+            to_sharp = equations.reconstruction_loss(restored.float(), window.warped, window.masks)
+            return to_sharp + equations.spatial_consistency_loss(restored.float(), kept.float())
 
         return loss
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hvdbench.methods.reblur import reblur
-from hvdbench.methods.selfhvd import (
+from hvdbench.methods.selfhvd.equations import (
     laplacian_variance,
     reblur_loss,
     reblur_tensor,

@@ -12,10 +12,11 @@ from hvdbench.cli.data import pair, synth, verify
 from hvdbench.cli.datasets import dataset
 from hvdbench.cli.ingest import ingest
 from hvdbench.cli.labels import label
-from hvdbench.cli.methods import evaluate, train
+from hvdbench.cli.methods import evaluate
 from hvdbench.cli.ois import ois
 from hvdbench.cli.realism import realism
 from hvdbench.cli.start import deblur, demo, doctor
+from hvdbench.cli.train import train
 from hvdbench.cli.traj import traj
 from hvdbench.cli.weights import weights
 from hvdbench.errors import HvdbenchError

@@ -12,9 +12,9 @@ from pydantic import Field
 from torch import Tensor
 
 from hvdbench.flow import Flow
-from hvdbench.methods import selfhvd
 from hvdbench.methods.candidates import FIRST_SHARP_SLOT, CandidateStack
 from hvdbench.methods.restoration import Budget
+from hvdbench.methods.selfhvd import equations
 from hvdbench.networks.fusion import FusionNetwork
 from hvdbench.recipe import Settings
 
@@ -130,7 +130,9 @@ class FusionFit:
     def _stage1_loss(self, batch: _Batch) -> Tensor:
         """Eq. 13 without its VGG term, plus the re-blur term where it is on."""
         restored, _ = self.network(batch.candidates, batch.masks, batch.is_sharp)
-        return selfhvd.reconstruction_loss(restored, batch.label, batch.label_mask) + self._reblur_term(restored, batch)
+        return equations.reconstruction_loss(restored, batch.label, batch.label_mask) + self._reblur_term(
+            restored, batch
+        )
 
     def _stage2_loss(self, batch: _Batch) -> Tensor:
         """Eq. 14 without its VGG term, plus the re-blur term where it is on."""
@@ -139,21 +141,21 @@ class FusionFit:
             anchor = None
             if self.settings.spatial_consistency > 0:
                 anchor, _ = self._anchor(batch.candidates, batch.masks, batch.is_sharp)
-        take_sharp = selfhvd.sharp_frame_is_better(
+        take_sharp = equations.sharp_frame_is_better(
             batch.label, batch.label_mask, teacher, self.settings.distortion_threshold
         )
         self.record.sharp_share.append(float(take_sharp.float().mean()))
         restored, _ = self.network(*self._remove_clues(batch))
-        loss = selfhvd.self_enhanced_loss(restored, batch.label, batch.label_mask, teacher, take_sharp)
+        loss = equations.self_enhanced_loss(restored, batch.label, batch.label_mask, teacher, take_sharp)
         if anchor is not None:
-            loss = loss + self.settings.spatial_consistency * selfhvd.spatial_consistency_loss(restored, anchor)
+            loss = loss + self.settings.spatial_consistency * equations.spatial_consistency_loss(restored, anchor)
         return loss + self._reblur_term(restored, batch)
 
     def _reblur_term(self, restored: Tensor, batch: _Batch) -> Tensor:
         if batch.motion is None or batch.explained is None or self.blur is None or self.settings.reblur <= 0:
             return restored.new_zeros(())
         blurry = batch.candidates[:, 0]
-        return self.settings.reblur * selfhvd.reblur_loss(
+        return self.settings.reblur * equations.reblur_loss(
             restored, blurry, batch.motion, self.blur.tau, batch.explained
         )
 

@@ -22,10 +22,10 @@ from hvdbench.errors import FitError, RecipeError
 from hvdbench.flow import Preset
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
-from hvdbench.methods import selfhvd
 from hvdbench.methods.alignment import Aligner, nearest_sharp
 from hvdbench.methods.inference import restore_clip
 from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.methods.selfhvd import equations
 from hvdbench.recipe import Settings
 
 
@@ -165,7 +165,7 @@ class SelfHvdDataset:
             window = self._draw(clips, random, budget.device)
             if step < settings.stage1_steps:
                 restored = network(window.blurry)
-                loss = selfhvd.reconstruction_loss(restored, window.warped, window.masks)  # Eq. 13
+                loss = equations.reconstruction_loss(restored, window.warped, window.masks)  # Eq. 13
             else:
                 anchor = anchor or copy.deepcopy(network).requires_grad_(False)
                 loss = self._stage2_loss(network, anchor, window, random)
@@ -201,10 +201,10 @@ class SelfHvdDataset:
             held = at_slots(anchor(window.blurry)) if self.settings.spatial_consistency > 0 else None
         warped, masks = at_slots(window.warped), at_slots(window.masks)
         restored = network(window.blurry[rows, slots]).flatten(0, 1)  # (N*T, 3, h, w)
-        take_sharp = selfhvd.sharp_frame_is_better(warped, masks, teacher, self.settings.distortion_threshold)
-        loss = selfhvd.self_enhanced_loss(restored, warped, masks, teacher, take_sharp)
+        take_sharp = equations.sharp_frame_is_better(warped, masks, teacher, self.settings.distortion_threshold)
+        loss = equations.self_enhanced_loss(restored, warped, masks, teacher, take_sharp)
         if held is not None:
-            loss = loss + self.settings.spatial_consistency * selfhvd.spatial_consistency_loss(restored, held)
+            loss = loss + self.settings.spatial_consistency * equations.spatial_consistency_loss(restored, held)
         return loss
 
     def _draw(self, clips: Sequence[TrainingClip], random: np.random.Generator, device: str) -> _Window:

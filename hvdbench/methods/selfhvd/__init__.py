@@ -1,0 +1,1 @@
+"""SelfHVD: its equations, its parts and its training over clips."""
