@@ -1,7 +1,7 @@
 """Recipes: TOML that a person writes, checked by a pydantic model, with a digest that names its values.
 
 A recipe's name is its file's stem. ``name@tiny`` lays the file's ``[tiny]`` table over its values: the same recipe at a
-size that a laptop runs in minutes.
+size that a laptop runs in minutes. A file that begins with ``based_on = "other"`` holds only what differs from that one.
 """
 
 import hashlib
@@ -81,17 +81,39 @@ def load_recipe(kind: str, name: str, model: type[S], *, overrides: Mapping[str,
 
 
 def read_recipe_table(kind: str, name: str) -> tuple[dict[str, Any], str]:
-    """Read a recipe's TOML as it stands, with its bare name.
+    """Read a recipe's TOML, laid over the one that it is based on, with its bare name.
 
     Raises:
         UnknownNameError, RecipeError: as :func:`load_recipe`.
     """
     bare = name.removesuffix("@tiny")
-    path = Path(bare) if bare.endswith(".toml") else home_folder("recipes") / kind / f"{bare}.toml"
-    if not path.is_file():
-        raise UnknownNameError(unknown(kind.rstrip("s") + " recipe", bare, recipe_names(kind)))
+    table, path = _read_toml(kind, bare)
+    return _with_base(kind, table, [path]), path.stem
+
+
+def _with_base(kind: str, table: dict[str, Any], chain: list[Path]) -> dict[str, Any]:
+    """Lay a table over those that it is based on; ``chain`` is the files read so far, the nearest last."""
+    base = table.pop("based_on", None)
+    if base is None:
+        return table
+    if not isinstance(base, str) or base.endswith("@tiny"):
+        raise RecipeError(f"{chain[-1].name}: 'based_on' is the name of a recipe or its file, found {base!r}")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8")), path.stem
+        below, path = _read_toml(kind, base)
+    except UnknownNameError as error:
+        raise RecipeError(f"{chain[-1].name}: 'based_on': {error}") from error
+    if path in chain:
+        around = " → ".join(p.stem for p in (*chain[chain.index(path) :], path))
+        raise RecipeError(f"{chain[-1].name}: 'based_on' leads back to itself ({around})")
+    return _merge(_with_base(kind, below, [*chain, path]), table)
+
+
+def _read_toml(kind: str, name: str) -> tuple[dict[str, Any], Path]:
+    path = Path(name) if name.endswith(".toml") else home_folder("recipes") / kind / f"{name}.toml"
+    if not path.is_file():
+        raise UnknownNameError(unknown(kind.rstrip("s") + " recipe", name, recipe_names(kind)))
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")), path
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not TOML: {error}") from error
 

@@ -125,3 +125,33 @@ def test_a_digest_is_of_the_resolved_values_so_a_default_written_out_changes_not
     plain, written = check("a", {"fps": 30}, Shoot), check("b", {"fps": 30, "lens": {"stroke_deg": 0.7}}, Shoot)
     dumps = [json.dumps(values.model_dump(mode="json")) for values in (plain, written)]
     assert dumps[0] == dumps[1]
+
+
+def test_a_recipe_holds_only_what_differs_from_the_one_it_is_based_on(home):
+    (home / "run.toml").write_text('based_on = "walk"\nfps = 60\n[lens]\nnatural_frequency_hz = 90\n')
+    recipe = load_recipe("datasets", "run", Shoot)
+    assert recipe.name == "run"
+    assert recipe.values == Shoot(fps=60, clips=("a", "b"), lens=Lens(stroke_deg=0.5, natural_frequency_hz=90))
+    assert load_recipe("datasets", "run@tiny", Shoot).values.lens == Lens(stroke_deg=0.1, natural_frequency_hz=90)
+
+
+def test_a_base_may_have_a_base_and_may_be_a_file(home, tmp_path):
+    (home / "run.toml").write_text('based_on = "walk"\nfps = 60\n')
+    mine = tmp_path / "mine.toml"
+    mine.write_text('based_on = "run"\nclips = []\n')
+    (tmp_path / "other.toml").write_text(f'based_on = "{mine}"\n[lens]\nstroke_deg = 0.2\n')
+    assert load_recipe("datasets", str(tmp_path / "other.toml"), Shoot).values == Shoot(
+        fps=60, clips=(), lens=Lens(stroke_deg=0.2)
+    )
+
+
+def test_a_base_that_is_missing_circular_or_no_name_is_answered(home):
+    for text, words in {
+        'based_on = "wlk"\n': r"run\.toml: 'based_on': no dataset recipe named 'wlk'; did you mean 'walk'\?",
+        'based_on = "run"\n': r"run\.toml: 'based_on' leads back to itself \(run → run\)",
+        'based_on = "walk@tiny"\n': r"run\.toml: 'based_on' is the name of a recipe or its file, found 'walk@tiny'",
+        "based_on = 3\n": r"run\.toml: 'based_on' is the name of a recipe or its file, found 3",
+    }.items():
+        (home / "run.toml").write_text(text)
+        with pytest.raises(RecipeError, match=words):
+            load_recipe("datasets", "run", Shoot)
