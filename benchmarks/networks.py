@@ -36,7 +36,7 @@ def measure(name: str, precision: str, given: argparse.Namespace) -> dict[str, A
         torch.manual_seed(0)
         network: nn.Module = catalog.resolve("network", name)().to(given.device)
         if given.channels_last:
-            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            _put_channels_last(network)
         network.train(given.train)
         network = torch.compile(network, dynamic=False) if given.compile else network  # type: ignore[assignment]
         seconds, is_finite = _run(network, precision, given)
@@ -49,6 +49,14 @@ def measure(name: str, precision: str, given: argparse.Namespace) -> dict[str, A
     if on_gpu:
         row["peak_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 3)
     return row
+
+
+def _put_channels_last(network: nn.Module) -> None:
+    """Lay out the weights of convolutions over pictures and over clips with their channels last."""
+    layouts = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for parameter in network.parameters():
+        if parameter.dim() in layouts:
+            parameter.data = parameter.data.contiguous(memory_format=layouts[parameter.dim()])
 
 
 def _run(network: nn.Module, precision: str, given: argparse.Namespace) -> tuple[list[float], bool]:

@@ -59,6 +59,9 @@ SCHEMES: Mapping[str, str] = {
     "reblur_blend": "hvdbench.methods.reblur_blend:ReblurBlend",
     "selfhvd_clip": "hvdbench.methods.selfhvd_clip:SelfHvdClip",
     "selfhvd": "hvdbench.methods.selfhvd_dataset:SelfHvdDataset",
+    "network": "hvdbench.methods.foreign.network_scheme:NetworkScheme",
+    "folder": "hvdbench.methods.foreign.folder:FolderScheme",
+    "command": "hvdbench.methods.foreign.command:CommandScheme",
 }
 METRICS: Mapping[str, str] = {
     "psnr": "hvdbench.metrics.fidelity:psnr",

@@ -64,8 +64,7 @@ def read_input(path: Path, *, crop: Crop | None = None, size: Size | None = None
     count, height, width = clip.frames.shape[:3]
     if count < FEWEST_FRAMES:
         raise InputError(f"{path} has {count} frame: at least {FEWEST_FRAMES} are needed")
-    if min(height, width) < SMALLEST_SIDE_PX:
-        raise InputError(f"{path} has frames of {width}x{height}: at least {SMALLEST_SIDE_PX} pixels a side are needed")
+    check_side(path, width, height)
     return clip
 
 
@@ -95,21 +94,42 @@ def parse_size(text: str) -> Size:
 
 
 def _read_folder(folder: Path, crop: Crop | None, size: Size | None) -> InputClip:
-    files = list_frames(folder)
-    if not files:
-        raise InputError(_no_frames(folder))
+    files = frames_of(folder)
     pictures: list[Frame] = []
-    first: tuple[int, ...] = ()
+    first: Frame | None = None
     for file in files:
         picture = read_frame(file)
-        first = first or picture.shape
-        if picture.shape != first:
-            found, expected = f"{picture.shape[1]}x{picture.shape[0]}", f"{first[1]}x{first[0]}"
-            raise InputError(f"{file} is {found}, the frames before it are {expected}: a clip has one size")
+        first = picture if first is None else first
+        check_same_size(file, picture, first)
         if not pictures and (fault := cut_fault(picture, crop, size)):
             raise InputError(f"{folder}: {fault}")
         pictures.append(cut(picture, crop, size))
     return InputClip(stack(pictures), tuple(file.name for file in files), "folder", folder)
+
+
+def frames_of(folder: Path) -> list[Path]:
+    """List a folder's frames in natural order.
+
+    Raises:
+        InputError: there are none; what is there instead is told.
+    """
+    files = list_frames(folder)
+    if not files:
+        raise InputError(_no_frames(folder))
+    return files
+
+
+def check_same_size(file: Path, picture: NDArray[np.uint8] | NDArray[np.uint16], first: NDArray[np.generic]) -> None:
+    """Refuse a picture of another size than the first of its folder."""
+    if picture.shape != first.shape:
+        found, expected = f"{picture.shape[1]}x{picture.shape[0]}", f"{first.shape[1]}x{first.shape[0]}"
+        raise InputError(f"{file} is {found}, the frames before it are {expected}: a clip has one size")
+
+
+def check_side(path: Path, width: int, height: int) -> None:
+    """Refuse frames that are too small to restore."""
+    if min(height, width) < SMALLEST_SIDE_PX:
+        raise InputError(f"{path} has frames of {width}x{height}: at least {SMALLEST_SIDE_PX} pixels a side are needed")
 
 
 def _no_frames(folder: Path) -> str:

@@ -1,7 +1,8 @@
 """Recipes: TOML that a person writes, checked by a pydantic model, with a digest that names its values.
 
 A recipe's name is its file's stem. ``name@tiny`` lays the file's ``[tiny]`` table over its values: the same recipe at a
-size that a laptop runs in minutes. A file that begins with ``based_on = "other"`` holds only what differs from that one.
+size that a laptop runs in minutes. A file that begins with ``based_on = "other"`` holds only what differs from that
+one.
 """
 
 import hashlib
@@ -51,8 +52,12 @@ def digest_of(values: object) -> str:
 
 
 def recipe_names(kind: str) -> list[str]:
-    """List the recipes of a kind (``datasets``, ``methods``, ``boards``) by name."""
-    return sorted(path.stem for path in (home_folder("recipes") / kind).glob("*.toml"))
+    """List the recipes of a kind (``datasets``, ``methods``, ``boards``) by name.
+
+    A file whose name begins with ``_`` serves others as a base and is none.
+    """
+    files = (home_folder("recipes") / kind).glob("*.toml")
+    return sorted(path.stem for path in files if not path.stem.startswith("_"))
 
 
 def load_recipe(kind: str, name: str, model: type[S], *, overrides: Mapping[str, Any] | None = None) -> Recipe[S]:

@@ -8,6 +8,8 @@ import hashlib
 import json
 import logging
 import platform
+import resource
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +24,8 @@ from hvdbench.errors import DatasetError, WeightsError
 from hvdbench.evaluation import score_run
 from hvdbench.frames import list_frames, write_clip
 from hvdbench.labels.sharpness import SharpLabels, read_labels, write_labels
-from hvdbench.methods.recipe import Method, load_method, load_trained
+from hvdbench.methods.inference_options import InferenceOptions
+from hvdbench.methods.recipe import Method, load_trained
 from hvdbench.methods.restoration import Budget, Progress, silent
 from hvdbench.recipe import digest_of
 from hvdbench.store import ClipFolder, Dataset
@@ -60,7 +63,7 @@ def labels_of(clip: ClipFolder, labeller: str = "paper") -> SharpLabels:
 class RunJob:
     """One clip to restore; picklable, for a worker process."""
 
-    method: str
+    method: Method
     clip: Path
     out: Path
     digest: str
@@ -69,6 +72,7 @@ class RunJob:
     device: str
     workers: int
     weights: Path | None
+    inference: InferenceOptions
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ def plan_run(
     seed: int = 0,
     device: str = "cpu",
     weights: Path | None = None,
+    inference: InferenceOptions | None = None,
     overwrite: bool = False,
 ) -> tuple[Run, list[RunJob]]:
     """List what is still to be done to restore every clip of a dataset.
@@ -112,6 +117,7 @@ def plan_run(
         seed: of the fits.
         device: ``cpu`` or ``cuda``.
         weights: of a method that is trained first.
+        inference: how a network is run; None: in float32, whole clips.
         overwrite: replace what came from other settings.
 
     Returns:
@@ -120,18 +126,18 @@ def plan_run(
     Raises:
         DatasetError: a run from other settings lies there and ``overwrite`` is off.
     """
+    inference = inference or InferenceOptions()
     jobs: list[RunJob] = []
     folders: dict[str, Path] = {}
     digests: dict[str, str] = {}
     for clip in dataset.clips():
         key = f"{clip.split}/{clip.name}"
         out = run_folder(runs, method.name, dataset.name, clip)
-        digest = _digest(method, dataset.manifest["clips"][key], labels_of(clip), seed, weights)
+        digest = _digest(method, dataset.manifest["clips"][key], labels_of(clip), seed, weights, inference)
         folders[key], digests[key] = out, digest
         if not _finished(out, clip, digest, overwrite):
-            jobs.append(
-                RunJob(method.reference, clip.folder, out, digest, dataset.name, seed, device, workers, weights)
-            )
+            job = RunJob(method, clip.folder, out, digest, dataset.name, seed, device, workers, weights, inference)
+            jobs.append(job)
     return Run(method.name, folders, digest_of(digests)), jobs
 
 
@@ -145,9 +151,9 @@ def do_jobs(jobs: Sequence[RunJob], engine: Engine, *, what: str, progress: Prog
 
 def restore_clip_job(job: RunJob) -> None:
     """Restore one clip, write its run whole or not at all, and score it (the scores are kept beside the frames)."""
-    method, clip = load_method(job.method), ClipFolder(job.clip)
-    blurry, labels = clip.blurry(), labels_of(clip)
-    budget = Budget(seed=job.seed, workers=job.workers, device=job.device)
+    method, clip = job.method, ClipFolder(job.clip)
+    blurry, labels, key = clip.blurry(), labels_of(clip), f"{clip.split}/{clip.name}"
+    budget = Budget(seed=job.seed, workers=job.workers, device=job.device, inference=job.inference, clip=key)
     started = time.perf_counter()
     if method.is_trained:
         if job.weights is None:
@@ -162,13 +168,17 @@ def restore_clip_job(job: RunJob) -> None:
         "recipe_digest": method.digest,
         "run_digest": job.digest,
         "dataset": job.dataset,
-        "clip": f"{clip.split}/{clip.name}",
+        "clip": key,
         "seed": job.seed,
         "device": job.device,
         "weights_sha256": file_sha256(job.weights),
+        "made_from": method.made_from,
+        "inference_asked": job.inference.values(),
         "versions": versions(),
         "facts": restoration.facts,
         "seconds_per_frame": round(seconds / len(blurry), 4),
+        "frames_per_s": round(len(blurry) / seconds, 3),
+        "peak_bytes": restoration.facts.get("peak_bytes") or _peak_bytes(job.device),
     }
     with atomic_folder(job.out) as folder:
         write_clip(folder, restoration.frames, _frame_names(clip))
@@ -176,8 +186,29 @@ def restore_clip_job(job: RunJob) -> None:
     score_run(job.out, clip, labels)
 
 
-def _digest(method: Method, clip_digest: str, labels: SharpLabels, seed: int, weights: Path | None) -> str:
-    return digest_of([method.digest, clip_digest, labels.is_selected.tolist(), seed, file_sha256(weights)])
+def _digest(
+    method: Method,
+    clip_digest: str,
+    labels: SharpLabels,
+    seed: int,
+    weights: Path | None,
+    inference: InferenceOptions,
+) -> str:
+    """Name what moves the frames; how a network is run only where it is not the usual way."""
+    run_how = [] if inference.is_usual else [inference.values()]
+    return digest_of([method.digest, clip_digest, labels.is_selected.tolist(), seed, file_sha256(weights), *run_how])
+
+
+def _peak_bytes(device: str) -> int | None:
+    """Give the most memory that tensors took on a GPU, else this process since it began."""
+    if device.startswith("cuda"):
+        import torch
+
+        from hvdbench.methods.memory import peak_memory
+
+        return peak_memory(torch.device(device))
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _finished(out: Path, clip: ClipFolder, digest: str, overwrite: bool) -> bool:

@@ -11,7 +11,10 @@ from typing import Any
 from hvdbench.engine import Engine
 from hvdbench.errors import InputError
 from hvdbench.fallback import Fallback
+from hvdbench.frames import list_frames
 from hvdbench.making import find_dataset
+from hvdbench.methods.foreign.opening import open_method
+from hvdbench.methods.inference_options import InferenceOptions
 from hvdbench.methods.recipe import Method, load_method
 from hvdbench.methods.restoration import Progress, silent
 from hvdbench.runs import Run, do_jobs, file_sha256, labels_of, plan_run, versions
@@ -72,15 +75,18 @@ def find_weights(
     seed: int,
     overwrite: bool,
     progress: Progress,
+    label: str | None = None,
 ) -> tuple[Method, Path | None]:
     """Find what a method needs to restore: nothing, named weights, its own training's, or a tiny fit that stands in.
 
-    Weights of its own training on this dataset come first, else those of its only other training.
+    Weights of its own training on this dataset come first, else those of its only other training. A model of others
+    holds its weights itself.
 
     Returns:
-        The method, ``<name>@tiny`` where the tiny fit stands in, and its weights.
+        The method, ``<name>@tiny`` where the tiny fit stands in, and the weights of a training.
 
     Raises:
+        UnknownNameError: there is no such recipe, network, file or folder.
         InputError: it was trained on several other datasets, and none was named.
         WeightsError: the named weights are missing or damaged.
         StrictError: there are no weights, in strict mode.
@@ -88,14 +94,14 @@ def find_weights(
     from hvdbench.training import train_method
     from hvdbench.weights import load_checkpoint
 
-    method = load_method(name)
+    method = open_method(name, weights=weights, name=label)
     if not method.is_trained:
         return method, None
     if weights is not None:
         load_checkpoint(weights)  # a sentence now rather than after an hour
         return method, weights
     if not name.endswith("@tiny"):
-        trained = sorted(runs.glob(f"{method.name}/*/weights.safetensors"))
+        trained = sorted(runs.glob(f"{load_method(name).name}/*/weights.safetensors"))
         here = [path for path in trained if path.parent.name == dataset.name] or trained
         if len(here) == 1:
             return method, here[0]
@@ -104,7 +110,7 @@ def find_weights(
                 f"'{name}' has weights in {', '.join(str(p.parent) for p in here)}: name one with --weights"
             )
         fallback.take(f"no trained weights for '{name}' (--weights, or 'hvdbench train {name}')", f"'{name}@tiny'")
-        method = load_method(f"{name}@tiny")
+        method = open_method(f"{name}@tiny", name=label and f"{label}@tiny")
     path = train_method(
         method,
         dataset,
@@ -149,22 +155,26 @@ def evaluate(
     board: str | None = None,
     seed: int = 0,
     device: str = "cpu",
+    inference: InferenceOptions | None = None,
+    label: str | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Evaluation:
     """Restore a dataset with a method, score it and enter it on the dataset's board.
 
     Args:
-        name: a method recipe.
+        name: a method recipe, a network, or a model of others; :func:`hvdbench.methods.foreign.opening.open_method`.
         dataset: with or without truth.
         fallback: whether a tiny fit may stand in for missing weights.
         engine: one job a clip.
-        weights: of a method that is trained first.
+        weights: of a network, or of a method that is trained first.
         runs: where frames go.
         boards: where the board lies.
         board: its name; the dataset's by default.
         seed: of fits.
         device: ``cpu`` or ``cuda``.
+        inference: how a network is run; None: the method's own way.
+        label: what the method is called on the board; None: its own name.
         overwrite: replace runs and weights from other settings.
         progress: called with (done, total, what).
 
@@ -182,22 +192,52 @@ def evaluate(
         seed=seed,
         overwrite=overwrite,
         progress=progress,
+        label=label,
     )
     from hvdbench.leaderboard import usual_board
 
+    _check_before(method, dataset, inference)
+
     threads = max(1, engine.workers // len(dataset.clips()))
     run, jobs = plan_run(
-        method, dataset, runs=runs, workers=threads, seed=seed, device=device, weights=found, overwrite=overwrite
+        method,
+        dataset,
+        runs=runs,
+        workers=threads,
+        seed=seed,
+        device=device,
+        weights=found,
+        inference=inference,
+        overwrite=overwrite,
     )
     do_jobs(jobs, engine, what=f"restore and score: {method.name}", progress=progress)
     scores = score(run, dataset)
-    stood_in = method.name != load_method(name).name
+    stood_in = method.reference != name
     origin = "demo" if stood_in else dataset.origin
     usual = usual_board(dataset.name)
     usual = f"demo-{usual}" if stood_in and not dataset.name.startswith("demo") else usual
     path = boards / f"{board or usual}.csv"
-    rows, path = enter(scores, run, dataset, path, origin=origin, seed=seed, source=made_from(dataset, found))
+    source = method.made_from or made_from(dataset, found)
+    rows, path = enter(scores, run, dataset, path, origin=origin, seed=seed, source=source)
     return Evaluation(run, method.name, scores, rows, path)
+
+
+def _check_before(method: Method, dataset: Dataset, inference: InferenceOptions | None) -> None:
+    """Refuse before a long run what cannot be.
+
+    Raises:
+        InputError: options for networks and a method without one, or a folder of results that lacks frames.
+    """
+    from hvdbench.methods.network_restoration import has_network
+
+    if inference is not None and not inference.is_usual and not has_network(method):
+        raise InputError(
+            f"method '{method.name}' runs no network: --precision, --window and --tile have nothing to set"
+        )
+    if hasattr(method.scheme, "check_clips"):
+        method.scheme.check_clips(
+            {f"{clip.split}/{clip.name}": len(list_frames(clip.folder / "blur")) for clip in dataset.clips()}
+        )
 
 
 def score(run: Run, dataset: Dataset) -> Any:

@@ -71,7 +71,7 @@ def read_video(
         for shot in islice(reader, max_frames):
             pictures.append(shot.picture)
             times_s.append(shot.time_s or 0.0)
-        facts, notes = reader.facts, "; ".join([*_hdr_note(reader.facts), *reader.notes])
+        facts, notes = reader.facts, "; ".join([*hdr_note(reader.facts), *reader.notes])
     order = np.argsort(times_s, kind="stable")
     t_s = np.asarray(times_s, np.float64)[order] - times_s[order[0]]
     return Video(
@@ -85,7 +85,8 @@ def read_video(
     )
 
 
-def _hdr_note(facts: VideoFacts) -> list[str]:
+def hdr_note(facts: VideoFacts) -> list[str]:
+    """Word that a clip is HDR and was tone-mapped; nothing for SDR."""
     transfer = facts.colour.transfer.upper()
     return [f"the clip is HDR ({transfer}) and was tone-mapped to SDR ({facts.tone_map})"] if facts.tone_map else []
 

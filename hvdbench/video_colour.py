@@ -32,6 +32,9 @@ WHITE16 = 255 << 8  # what libswscale makes of white in 16 bits, to 3 codes
 HDR_TRANSFERS = ("pq", "hlg")
 
 _MATRIX_BT709, _MATRIX_UNSPECIFIED = 1, 2
+_BT709_FROM_LINES = 720
+_UNNAMED = "h273-"
+_HALF = np.uint16(128)
 _SCALED = {
     1: Colorspace.ITU709,
     4: Colorspace.FCC,
@@ -80,7 +83,7 @@ def colour_of(frame: VideoFrame) -> Colour:
 
 
 def _name(table: dict[int, str], code: int) -> str:
-    return table.get(code, UNSTATED if code in {0, 2} else f"h273-{code}")
+    return table.get(code, UNSTATED if code in {0, 2} else f"{_UNNAMED}{code}")
 
 
 def to_rgb(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int] | None = None) -> Frame:
@@ -102,21 +105,49 @@ def to_rgb16(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, 
     return (picture * (WHITE16 / 65535) + 0.5).astype(np.uint16) if frame.format.is_rgb else picture
 
 
+def to_signal16(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int] | None = None) -> Frame16:
+    """Convert as :func:`to_rgb` does, to 16 bits a component; 65535 is the highest nominal level, more is clipped."""
+    picture = np.minimum(to_rgb16(frame, reformatter, size), WHITE16)
+    return np.asarray(picture + ((picture + _HALF) >> 8), np.uint16)  # * 257/256, and no product over 16 bits
+
+
+def from_signal16(picture: Frame16) -> Frame16:
+    """Undo the scale of :func:`to_signal16`: 65535 becomes ``WHITE16``, as libswscale has it."""
+    return np.asarray(picture - (picture.astype(np.uint32) + _HALF) // 257, np.uint16)
+
+
+def tags_of(colour: Colour) -> tuple[int, int, int]:
+    """Give the H.273 code points (primaries, transfer, matrix) of a colour's names; 2 for what is unstated."""
+    matrix = 5 if (colour.matrix, colour.primaries) == ("bt601", "bt601-625") else _code(MATRICES, colour.matrix)
+    return _code(PRIMARIES, colour.primaries), _code(TRANSFERS, colour.transfer), matrix
+
+
+def scaler_matrix(matrix: int, width: int, height: int) -> int:
+    """Give libswscale's matrix for a code point; one that says nothing is read by the picture's size, as players do."""
+    if matrix == _MATRIX_UNSPECIFIED and min(width, height) >= _BT709_FROM_LINES:
+        matrix = _MATRIX_BT709
+    return int(_SCALED.get(matrix, Colorspace.ITU601))
+
+
+def _code(table: dict[int, str], name: str) -> int:
+    if name.startswith(_UNNAMED):
+        return int(name.removeprefix(_UNNAMED))
+    codes = [code for code, known in table.items() if known == name and name != "rgb"]
+    return max(codes) if name == "bt601" else min(codes, default=_MATRIX_UNSPECIFIED)
+
+
 def _reformat(
     frame: VideoFrame, reformatter: VideoReformatter, pixel_format: str, size: tuple[int, int] | None
 ) -> VideoFrame:
     width, height = size or (frame.width, frame.height)
     if frame.format.is_rgb:
         return reformatter.reformat(frame, width, height, format=pixel_format, interpolation=SCALER)
-    matrix = int(frame.colorspace)
-    if matrix == _MATRIX_UNSPECIFIED and min(frame.width, frame.height) >= 720:
-        matrix = _MATRIX_BT709
     return reformatter.reformat(
         frame,
         width,
         height,
         format=pixel_format,
-        src_colorspace=int(_SCALED.get(matrix, Colorspace.ITU601)),
+        src_colorspace=scaler_matrix(int(frame.colorspace), frame.width, frame.height),
         src_color_range=int(ColorRange.JPEG if _is_full_range(frame) else ColorRange.MPEG),
         dst_color_range=int(ColorRange.JPEG),
         interpolation=SCALER,

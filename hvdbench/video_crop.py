@@ -1,10 +1,14 @@
 """Cropping and resizing of upright pictures."""
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from hvdbench.frames import Frame
 
+Level = TypeVar("Level", np.uint8, np.uint16)
 Crop = tuple[int, int, int, int]
 Size = tuple[int, int]
 
@@ -27,11 +31,12 @@ def size_fault(picture_size: Size, crop: Crop | None, size: Size | None) -> str 
     return None
 
 
-def cut(picture: Frame, crop: Crop | None, size: Size | None) -> Frame:
+def cut(picture: NDArray[Level], crop: Crop | None, size: Size | None) -> NDArray[Level]:
     """Crop (x, y, width, height), then resize (width, height) by area averaging; always a new contiguous array."""
     if crop is not None:
         x, y, width, height = crop
         picture = picture[y : y + height, x : x + width]
     if size is not None and size != (picture.shape[1], picture.shape[0]):
-        return np.asarray(cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA), np.uint8)
+        resized = cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA)
+        return np.asarray(resized, picture.dtype)
     return picture.copy()

@@ -2,12 +2,13 @@
 
 import heapq
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import av
 from av.container import InputContainer
@@ -17,7 +18,7 @@ from av.video.stream import VideoStream
 
 from hvdbench.errors import VideoError
 from hvdbench.frames import Frame
-from hvdbench.video_colour import Colour, Frame16, colour_of, to_rgb, to_rgb16
+from hvdbench.video_colour import Colour, Frame16, colour_of, to_rgb, to_rgb16, to_signal16
 from hvdbench.video_crop import Crop, Size, cut, size_fault
 from hvdbench.video_file import moving_stream, moving_streams, open_video
 from hvdbench.video_metadata import CameraFacts, DolbyVision, camera_facts, dolby_vision
@@ -25,6 +26,7 @@ from hvdbench.video_tone import TONE_MAP, to_linear16, tone_map
 from hvdbench.video_upright import Upright, upright_of
 
 _LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 _REORDERED = 4  # decoded frames held back, for files whose frames come out of order
 _MOST_OBLONG = 4  # a pixel that is stated to be longer than this is taken as square
 _SQUARE = Fraction(1)
@@ -124,7 +126,7 @@ class VideoReader:
                 raise VideoError(f"{self.path}: not one frame can be decoded; the file is damaged")
             self._frames = chain([first], self._decoding)
             self.facts = self._facts(first[2], dolby_vision(self.path))
-            if fault := size_fault(self._upright_size(), self._crop, self._size):
+            if fault := size_fault(self.upright_size(), self._crop, self._size):
                 raise VideoError(f"{self.path}: {fault}")
             self._note_facts()
         except BaseException:
@@ -139,8 +141,15 @@ class VideoReader:
         self._container.close()
 
     def __iter__(self) -> Iterator[Shot]:
+        return self._each(self._shot)
+
+    def signals(self) -> Iterator[tuple[float, Frame16]]:
+        """Give times and uint16 RGB (H, W, 3) signal values in place of shots: 10 bit stays whole, HDR stays HDR."""
+        return self._each(self._signal)
+
+    def _each(self, convert: Callable[[_Held], T]) -> Iterator[T]:
         for held in self._frames:
-            yield self._shot(held)
+            yield convert(held)
         if self._damaged:
             self.notes.append(f"the decoder marks {self._damaged} of {self._decoded} frames as damaged")
         if self._untimed:
@@ -229,7 +238,8 @@ class VideoReader:
         if not facts.tone_map and facts.colour.primaries in {"bt2020", "p3-d65", "p3-dci"}:
             self.notes.append(f"its primaries are {facts.colour.primaries} and were taken as BT.709's")
 
-    def _upright_size(self) -> Size:
+    def upright_size(self) -> Size:
+        """Give the width and height of the upright picture, before it is cropped and resized."""
         width, height = self._square_size() or self.facts.stored_size
         return (height, width) if self.facts.upright.transpose else (width, height)
 
@@ -242,12 +252,7 @@ class VideoReader:
 
     def _shot(self, held: _Held) -> Shot:
         """Convert, turn, crop and resize one decoded frame."""
-        time_s, index, frame = held
-        if (frame.width, frame.height) != self.facts.stored_size:
-            raise VideoError(
-                f"{self.path}: the picture changes from {self.facts.stored_size[0]}x{self.facts.stored_size[1]} to "
-                f"{frame.width}x{frame.height} at frame {index}: cut the clip there first"
-            )
+        time_s, frame = self._checked(held)
         facts, square, linear = self.facts, self._square_size(), None
         if facts.tone_map or self._linear:
             deep = facts.upright.apply(to_rgb16(frame, self._reformatter, square))
@@ -260,6 +265,20 @@ class VideoReader:
         else:
             picture = cut(facts.upright.apply(to_rgb(frame, self._reformatter, square)), self._crop, self._size)
         return Shot(time_s, picture, linear)
+
+    def _signal(self, held: _Held) -> tuple[float, Frame16]:
+        time_s, frame = self._checked(held)
+        picture = self.facts.upright.apply(to_signal16(frame, self._reformatter, self._square_size()))
+        return time_s, cut(picture, self._crop, self._size)
+
+    def _checked(self, held: _Held) -> tuple[float, VideoFrame]:
+        time_s, index, frame = held
+        if (frame.width, frame.height) != self.facts.stored_size:
+            raise VideoError(
+                f"{self.path}: the picture changes from {self.facts.stored_size[0]}x{self.facts.stored_size[1]} to "
+                f"{frame.width}x{frame.height} at frame {index}: cut the clip there first"
+            )
+        return time_s, frame
 
     def _note_break(self, what: str) -> None:
         count, stated = self._decoded, self._stream.frames

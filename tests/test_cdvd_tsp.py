@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from hvdbench.networks.cdvd_tsp import CDVDTSP, sharpness_prior
 from hvdbench.networks.pwc_net import PWCNet, cost_volume, inside_mask
@@ -85,6 +86,17 @@ def test_the_prior_is_one_where_frames_agree_and_falls_with_their_distance():
     prior = sharpness_prior(frame, (frame + 0.2, frame), mask)
     torch.testing.assert_close(prior[0, 0, 4, 4], torch.tensor(3 * 0.2**2 / 2).sqrt().neg().exp())
     assert (sharpness_prior(frame, (frame, frame), 0 * mask) == 0).all()
+
+
+def test_bfloat16_aligns_pictures_wider_than_it_can_count(network):
+    generator = torch.Generator().manual_seed(0)
+    texture = F.interpolate(torch.rand(1, 3, 8, 50, generator=generator), size=(64, 400), mode="bilinear")
+    frames = texture[..., :384], texture[..., 5:389]
+    wanted, _, wanted_mask = network.align(*frames)
+    with torch.autocast("cpu", torch.bfloat16):
+        aligned, _, mask = network.align(*(frame.bfloat16().float() for frame in frames))
+    assert (aligned - wanted).abs().mean() < 0.01 * wanted.abs().mean()
+    assert (mask == wanted_mask).float().mean() > 0.99
 
 
 def test_a_size_off_four_is_refused(network):

@@ -338,7 +338,7 @@ def test_wrong_inputs_get_one_sentence_and_nothing_is_written(tmp_path, out, mon
         ("--crop", "1:2:3"): "is not x:y:w:h",
         ("--size", "big"): "is not WxH",
         ("--device", "abacus"): "device 'abacus' cannot be used here",
-        ("--method", "nothing"): "no method recipe named 'nothing'",
+        ("--method", "nothing"): "no method 'nothing'",
         ("--minutes", "1", "--method", "warp_average"): "--minutes has nothing to set",
     }.items():
         assert words in refused(monkeypatch, capsys, tmp_path / "clip", "-o", out, *options)

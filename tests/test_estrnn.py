@@ -105,3 +105,23 @@ def test_a_size_off_four_is_refused(network):
 def test_a_clip_shorter_than_the_window_has_no_inner_frames(network):
     with pytest.raises(ValueError, match="window of 5 frames"):
         network.restore_inner(torch.zeros(1, 4, 3, 8, 8))
+
+
+@pytest.mark.parametrize("parts", [(1, 1, 1, 1, 1, 1), (2, 4), (5, 1), (6,)])
+def test_a_clip_in_parts_gives_the_frames_of_the_whole(network, published, parts):
+    clip = published["__input__"]
+    state, restored, delay = None, [], []
+    for part in clip.split(parts, dim=1):
+        is_end = sum(parts[: len(delay) + 1]) == 6
+        result, state = network.forward_from(part, state, is_end=is_end)
+        restored.append(result)
+        delay.append(result.shape[1])
+    torch.testing.assert_close(torch.cat(restored, dim=1), network(clip), atol=1e-6, rtol=1e-6)
+    assert sum(delay[:-1]) == max(0, sum(parts[:-1]) - 2)  # it looks two frames ahead
+
+
+def test_the_state_holds_no_more_than_a_window(network):
+    state = None
+    for _ in range(9):
+        _, state = network.forward_from(torch.rand(1, 1, 3, 16, 20) - 0.5, state, is_end=False)
+    assert [tuple(part.shape) for part in state] == [(1, 4, 4, 5), *[(1, 20, 4, 5)] * 4]

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from hvdbench.methods.candidates import CandidateStack
-from hvdbench.methods.fusion_fit import FusionFit, FusionFitSettings, ReblurModel, apply_fusion
+from hvdbench.methods.fusion_batches import CropDrawer, Pairs, ReblurModel, labels_of_stack
+from hvdbench.methods.fusion_fit import FusionFit, FusionFitSettings, apply_fusion
 from hvdbench.methods.reblur import reblur
 from hvdbench.methods.restoration import Budget
 from hvdbench.networks.fusion import FusionNetwork
@@ -136,8 +137,8 @@ def test_crops_hold_label_mask_and_motion_of_one_place():
     masks = np.repeat(values[:, None], 5, axis=1)
     motion = np.repeat(values[..., None], 2, axis=-1).astype(np.float32)
     stack = CandidateStack(np.arange(count), colours, masks, np.tile(SHARP, (count, 1)))
-    fit = FusionFit(stack, settings(reblur=1.0, batch=16), Budget(), ReblurModel(motion, 0.5, np.ones(count, bool)))
-    batch = fit._draw()
+    blur = ReblurModel(motion, 0.5, np.ones(count, bool))
+    batch = CropDrawer(stack, labels_of_stack(stack), 16, np.random.default_rng(0), "cpu", blur).draw(16)
     gray = batch.candidates[:, 0, 0]
     assert torch.equal(batch.label[:, 0], gray)
     assert torch.equal(batch.label_mask[:, 0], gray)
@@ -152,9 +153,9 @@ def test_labels_come_from_sharp_neighbours_that_are_there():
     stack.masks[0, 4] = 0  # the first row has no next sharp frame
     stack.masks[1, 3:] = 0  # the second has none at all, and teaches nothing
     seen = set()
-    fit = FusionFit(stack, settings(batch=16), Budget(), None)
+    drawer = CropDrawer(stack, labels_of_stack(stack), 16, np.random.default_rng(0), "cpu")
     for _ in range(4):
-        batch = fit._draw()
+        batch = drawer.draw(16)
         seen |= {round(255 * float(value)) for value in batch.label.mean(dim=(1, 2, 3))}
         assert (batch.label_mask == 1).all()
     assert seen == {30, 40}
@@ -162,7 +163,7 @@ def test_labels_come_from_sharp_neighbours_that_are_there():
 
 def test_removed_clues_are_sharp_ones_at_least_one_a_frame_and_leave_the_blurry_frame():
     fit = FusionFit(easy_stack(), settings(batch=32), Budget(), None)
-    batch = fit._draw()
+    batch = CropDrawer(fit.stack, labels_of_stack(fit.stack), 16, np.random.default_rng(0), "cpu").draw(32)
     candidates, masks, is_sharp = fit._remove_clues(batch)
     gone = batch.is_sharp.bool() & ~is_sharp.bool()
     assert (gone.sum(dim=1) >= 1).all()
@@ -186,6 +187,88 @@ def test_the_reblur_loss_pulls_only_where_the_flow_explains_the_blur():
     assert weights(fitted(stack, reblur=0.0, blur=blur_of(stack))) == plain
     assert weights(fitted(stack, reblur=1.0)) == plain  # without a model of the blur there is nothing to ask
     assert weights(fitted(stack, reblur=1.0, blur=blur_of(stack))) != plain
+
+
+def test_stage_two_switches_each_change_the_outcome_and_branches_leave_their_start_alone():
+    start = FusionFit(easy_stack(), settings(stage1_steps=3), Budget())
+    start.first_stage()
+    before = weights(start)
+    found = set()
+    for self_enhanced in (False, True):
+        for spatial_consistency in (0.0, 1.0):
+            switches = {"self_enhanced": self_enhanced, "spatial_consistency": spatial_consistency}
+            branch = start.branch(settings(stage1_steps=3, **switches))
+            branch.second_stage()
+            found.add(weights(branch))
+            assert bool(branch.record.sharp_share) == self_enhanced
+    assert len(found) == 4
+    assert weights(start) == before
+
+
+def test_a_branch_with_the_same_settings_is_what_the_whole_run_gives():
+    start = FusionFit(easy_stack(), settings(), Budget(seed=4))
+    start.first_stage()
+    branch = start.branch(start.settings)
+    branch.second_stage()
+    assert weights(branch) == weights(fitted(easy_stack(), seed=4))
+
+
+def test_known_sharp_pictures_alone_teach_where_all_of_the_batch_is_theirs():
+    stack = easy_stack()
+    pairs = Pairs(stack, stack.colours[:, 3].copy())
+    unlabelled = easy_stack()
+    unlabelled.masks[:, 1:] = 0
+    fit = FusionFit(unlabelled, settings(exact_share=1.0, stage1_steps=40, learning_rate=3e-3), Budget(), pairs=pairs)
+    network = fit.run()
+    restored = apply_fusion(network, stack, "cpu")
+    assert np.abs(restored - pairs.sharp).mean() < 0.5 * np.abs(stack.colours[:, 0].astype(float) - pairs.sharp).mean()
+    assert fit.record.sharp_share == []
+
+
+def test_half_a_batch_of_known_pictures_changes_the_fit_and_pairs_without_a_share_do_not():
+    stack = easy_stack()
+    pairs = Pairs(stack, stack.colours[:, 3].copy())
+
+    def result(share: float) -> bytes:
+        fit = FusionFit(stack, settings(exact_share=share), Budget(), pairs=pairs)
+        fit.run()
+        return weights(fit)
+
+    assert result(0.0) == weights(fitted(stack))
+    assert result(0.5) not in (result(0.0), result(1.0))
+
+
+def test_labels_are_aligned_again_every_so_many_steps_to_the_output():
+    stack, asked = easy_stack(), []
+
+    def realign(restored):
+        asked.append(restored.shape)
+        return CandidateStack(stack.index, np.zeros_like(stack.colours), stack.masks, stack.is_sharp)
+
+    fit = FusionFit(stack, settings(stage1_steps=5, stage2_steps=0, refresh_steps=2), Budget(), realign=realign)
+    fit.run()
+    assert asked == [(3, 32, 40, 3)] * 2
+    assert weights(fit) != weights(fitted(stack, stage1_steps=5, stage2_steps=0))
+    assert fit.stack is stack
+
+
+def test_what_the_network_sees_is_aligned_again_where_that_is_asked_for():
+    stack = easy_stack()
+    other = CandidateStack(stack.index, np.zeros_like(stack.colours), stack.masks, stack.is_sharp)
+    values = settings(stage1_steps=3, stage2_steps=0, refresh_steps=2, refresh_inputs=True)
+    fit = FusionFit(stack, values, Budget(), realign=lambda restored: other)
+    fit.run()
+    assert fit.stack is other
+
+
+def test_the_anchor_moves_on_where_the_output_is_aligned_and_sharper_and_each_decision_is_kept():
+    allowing = {"shift_limit_px": 50.0, "sharpness_gain": 1.0}
+    fit = fitted(easy_stack(), stage1_steps=0, stage2_steps=30, validate_steps=10, learning_rate=3e-3, anchor=allowing)
+    assert [decision.updates for decision in fit.record.anchor] == [2, 2]
+    assert fit.record.anchor[0].moved
+    never = allowing | {"sharpness_gain": 100.0}
+    fit = fitted(easy_stack(), stage1_steps=0, stage2_steps=30, validate_steps=10, learning_rate=3e-3, anchor=never)
+    assert [decision.updates for decision in fit.record.anchor] == [1, 1]
 
 
 def test_a_stack_without_any_label_leaves_the_network_untrained():

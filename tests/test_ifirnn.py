@@ -42,6 +42,13 @@ def test_a_frame_knows_the_past_and_not_the_future(network, published):
     assert not torch.equal(network(clip[:, 1:])[:, 0], network(clip)[:, 1])
 
 
+def test_a_clip_in_parts_gives_the_frames_of_the_whole(network, published):
+    clip = published["__input__"][..., :32, :32]
+    first, state = network.forward_from(clip[:, :1], None, is_end=False)
+    then, _ = network.forward_from(clip[:, 1:], state, is_end=True)
+    torch.testing.assert_close(torch.cat((first, then), dim=1), network(clip), atol=1e-6, rtol=1e-6)
+
+
 def test_weights_serve_any_number_of_iterations(network, published):
     clip = published["__input__"][:, :2, :, :32, :32]
     fewer = IFIRNN(iterations=1).eval().requires_grad_(False)

@@ -11,8 +11,8 @@ from torch import nn
 
 from hvdbench.errors import FitError, InputError
 from hvdbench.methods.inference import make_plan, plan_windows, restore_clip, restore_stream
-from hvdbench.methods.windows import stream_windows
-from hvdbench.networks.spec import NetworkSpec
+from hvdbench.methods.windows import stream_parts, stream_windows
+from hvdbench.networks.spec import NetworkSpec, trainable_parameters
 
 
 class Identity(nn.Module):
@@ -37,6 +37,28 @@ class NeighbourMean(nn.Module):
         padded = torch.cat((clip[:, :1], clip[:, :1], clip, clip[:, -1:], clip[:, -1:]), dim=1)
         count = clip.shape[1]
         return sum(share * padded[:, i : i + count] for i, share in enumerate((0.1, 0.2, 0.4, 0.1, 0.2)))
+
+
+class Echo(nn.Module):
+    """Half of the frame after, and half of a mean of all before that fades; results come a frame late."""
+
+    spec = NetworkSpec(carries_state=True)
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, clip):
+        return self.forward_from(clip, None, is_end=True)[0]
+
+    def forward_from(self, clip, state, *, is_end):
+        self.seen.append(clip.shape[1])
+        mean, restored = (None, []) if state is None else (state[0], [])
+        for frame in (*clip.unbind(1), *([clip[:, -1]] if is_end else [])):
+            if mean is not None:
+                restored.append((mean + frame) / 2)
+            mean = frame if mean is None else 0.7 * mean + 0.3 * frame
+        return torch.stack(restored, dim=1) if restored else clip[:, :0], (mean,)
 
 
 def _clip(frames, height=97, width=131):
@@ -170,7 +192,13 @@ def test_results_that_are_no_numbers_or_another_shape_are_refused():
 
 
 @pytest.mark.parametrize(
-    "frames", [np.zeros((2, 8, 8, 3)), np.zeros((8, 8, 3), np.uint8), np.zeros((0, 8, 8, 3), np.uint8)]
+    "frames",
+    [
+        np.zeros((2, 8, 8, 3)),
+        np.zeros((2, 8, 8, 3), np.int16),
+        np.zeros((8, 8, 3), np.uint8),
+        np.zeros((0, 8, 8, 3), np.uint8),
+    ],
 )
 def test_other_arrays_than_frames_are_refused(frames):
     with pytest.raises(ValueError, match="frames must be"):
@@ -184,6 +212,8 @@ def test_a_spec_that_makes_no_sense_is_refused():
         NetworkSpec(value_range=(1, 1))
     with pytest.raises(ValueError, match="0 or more"):
         NetworkSpec(context_px=-1)
+    with pytest.raises(ValueError, match="single frames"):
+        NetworkSpec(carries_state=True, min_frames=2)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +237,105 @@ def test_a_stream_is_cut_into_the_windows_of_a_clip_and_holds_no_more_than_one_f
     assert found == plan_windows(frames, window, overlap)
 
 
+def test_parts_follow_one_another_and_hold_no_more_than_one_frame_beyond():
+    clip = _clip(7, 2, 2)
+    given = []
+    found = []
+    for part in stream_parts((given.append(0) or frame for frame in clip), 3):
+        np.testing.assert_array_equal(part.frames, clip[part.start : part.last])
+        assert part.first == part.start
+        assert len(given) <= part.last + 1
+        found.append((part.start, part.last, part.is_end))
+    assert found == [(0, 3, False), (3, 6, False), (6, 7, True)]
+    assert [part.is_end for part in stream_parts(clip[:6], 3)] == [False, True]
+
+
+@pytest.mark.parametrize("window", [1, 2, 5, 8, 40])
+def test_with_its_state_carried_a_network_restores_windows_as_one_clip(window):
+    clip, network, told = _clip(8, 8, 10), Echo(), []
+    whole = restore_clip(network, clip)
+    np.testing.assert_array_equal(restore_clip(network, clip, window=window), whole)
+    assert sum(network.seen) == 16  # each frame goes in once
+    plan = make_plan(network.spec, window=window)
+    assert (plan.carry_state, plan.overlap) == (True, 0)
+    np.testing.assert_array_equal(list(restore_stream(network, iter(clip), plan, report=told.append)), whole)
+    assert told[0].frame_count == 8
+    assert list(restore_stream(network, iter(()), plan)) == []
+
+
+def test_a_state_belongs_to_its_tile():
+    clip, network = _clip(4, 8, 150), Echo()
+    whole = restore_clip(network, clip).astype(int)
+    tiled = restore_clip(network, clip, window=1, tile=(8, 100), context_px=4)
+    assert np.abs(tiled - whole).max() <= 1  # halves may round either way
+
+
+def test_windows_overlap_where_the_state_is_left_or_an_overlap_is_given():
+    network = Echo()
+    for choice in ({"carry_state": False}, {"overlap": 2}):
+        plan = make_plan(network.spec, window=8, **choice)
+        assert (plan.carry_state, plan.overlap) == (False, 2)
+    assert not make_plan(network.spec).carry_state  # the whole clip has nobody to hand it to
+    assert make_plan(network.spec, window=8).describe() == (
+        "windows of 8 frames, the state carried on, whole frames, float32 on cpu"
+    )
+    with pytest.raises(ValueError, match="carries no state"):
+        make_plan(NetworkSpec(), window=8, carry_state=True)
+    with pytest.raises(ValueError, match="windows do not overlap"):
+        make_plan(network.spec, window=8, carry_state=True, overlap=1)
+    with pytest.raises(ValueError, match="1 frame or more"):
+        make_plan(network.spec, window=0)
+
+
+def test_a_network_that_loses_frames_between_windows_is_refused():
+    class Forgets(Echo):
+        def forward_from(self, clip, state, *, is_end):
+            restored, state = super().forward_from(clip, state, is_end=False)
+            return restored, state
+
+    with pytest.raises(ValueError, match="gave 7 frames for 8"):
+        restore_clip(Forgets(), _clip(8, 8, 8), window=4)
+
+
+def test_all_levels_of_16_bits_survive_the_way_there_and_back():
+    levels = np.arange(65536, dtype=np.uint16).reshape(1, 256, 256, 1).repeat(3, axis=3)
+    for spec in SPECS.values():
+        restored = restore_clip(Identity(spec), levels)
+        assert restored.dtype == np.uint16
+        np.testing.assert_array_equal(restored, levels)
+    tiled = restore_clip(Identity(NetworkSpec(context_px=0)), levels, tile=128)
+    np.testing.assert_array_equal(tiled, levels)
+
+
+def test_16_bits_go_in_as_the_same_colours_as_8():
+    network = Identity(NetworkSpec())
+    clip = _clip(2, 8, 8)
+    restored = list(restore_stream(network, iter(clip.astype(np.uint16) * 257), make_plan(network.spec, window=1)))
+    restore_clip(network, clip)
+    torch.testing.assert_close(torch.cat(network.seen[:2], dim=1), network.seen[2], atol=1e-7, rtol=0)
+    np.testing.assert_array_equal(restored, clip.astype(np.uint16) * 257)
+
+
+def test_halves_of_16_bits_round_up_and_are_clamped():
+    class Shift(Identity):
+        def forward(self, clip):
+            return clip + 0.5
+
+    network = Shift(NetworkSpec(value_range=(0, 65535)))
+    frames = np.array([0, 100, 65535], dtype=np.uint16).reshape(1, 1, 1, 3)
+    assert restore_clip(network, frames).reshape(3).tolist() == [1, 101, 65535]
+
+
+def test_parameters_that_a_spec_calls_frozen_are_not_trainable():
+    network = nn.ModuleDict({"flow": nn.Linear(2, 2), "flow_head": nn.Linear(2, 2)})
+    assert len(trainable_parameters(network)) == 4
+    network.spec = NetworkSpec(frozen=("flow", "flow_head.bias"))
+    assert [name for name, _ in trainable_parameters(network)] == ["flow_head.weight"]
+    network.spec = NetworkSpec(frozen=("head",))
+    with pytest.raises(ValueError, match="'head' frozen"):
+        trainable_parameters(network)
+
+
 def test_a_stream_gives_the_frames_of_the_clip_one_by_one():
     clip = _clip(12, 8, 10)
     network = NeighbourMean()
@@ -227,10 +356,13 @@ def test_a_stream_leaves_gradients_on_between_frames_and_the_network_as_it_was_w
     assert network.inner.training
 
 
-def test_a_stream_whose_frames_change_size_is_refused():
+def test_a_stream_whose_frames_change_size_or_type_is_refused():
     network = Identity(NetworkSpec())
     frames = [np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8)]
     with pytest.raises(InputError, match="frame 1 is 9x8, those before it are 8x8"):
+        list(restore_stream(network, iter(frames), make_plan(network.spec)))
+    frames = [np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8, 3), np.uint16)]
+    with pytest.raises(InputError, match="frame 1 is uint16, those before it are uint8"):
         list(restore_stream(network, iter(frames), make_plan(network.spec)))
     with pytest.raises(ValueError, match="frames must be"):
         list(restore_stream(network, iter([np.zeros((8, 8), np.uint8)]), make_plan(network.spec)))
@@ -339,7 +471,7 @@ def test_300_frames_of_720p_stay_under_2_gb():
     network = ESTRNN(**PRESETS["tiny"]["estrnn"])
     frame = numpy.random.default_rng(0).integers(0, 256, (720, 1280, 3), dtype=numpy.uint8)
     frames = (numpy.roll(frame, number, axis=1) for number in range(300))
-    plan = make_plan(network.spec, window=12, overlap=2)
+    plan = make_plan(network.spec, window=8)
     told = []
     count = sum(1 for _ in restore_stream(network, frames, plan, report=told.append))
     print(count, told[0].peak_bytes, told[0].frames_per_s)

@@ -14,6 +14,7 @@ from hvdbench.errors import DatasetError, InputError, StrictError, UnknownNameEr
 from hvdbench.fallback import Fallback
 from hvdbench.leaderboard import read_board
 from hvdbench.making import SynthRequest, accuracy_rows, find_dataset, label, synth
+from hvdbench.methods.inference_options import InferenceOptions
 from hvdbench.paths import home_folder
 from hvdbench.runs import file_sha256
 from hvdbench.scoring import evaluate, made_from, train
@@ -276,6 +277,40 @@ def test_a_method_named_by_its_file_keeps_the_origin_of_the_dataset(shaken):
     result = evaluate("mine.toml", shaken, fallback=STRICT, engine=ONE)
     assert result.method == "mine"
     assert set(result.rows["origin"]) == {"simulated"}
+
+
+def test_a_network_of_others_is_entered_under_the_name_it_is_given(demo):
+    evaluate("blurry", demo, fallback=STRICT, engine=ONE)
+    asked = InferenceOptions(window=3, tile=40)
+    result = evaluate(
+        "made_networks:Identity", demo, fallback=STRICT, engine=ONE, label="theirs", inference=asked, board="demo"
+    )
+    assert result.method == "theirs"
+    assert set(result.rows["source"]) == {"network made_networks:Identity as it is"}
+    assert Path("runs/theirs/demo/test/cup/run.json").is_file()
+    rows = read_board("demo").set_index("method")
+    whole = rows[
+        (rows["metric"] == "psnr") & (rows["truth"] == "mid") & (rows["subset"] == "all") & (rows["clip"] == "*")
+    ]
+    assert whole.loc["theirs", "value"] == whole.loc["blurry", "value"]
+    with pytest.raises(DatasetError, match="another --runs folder"):
+        evaluate("made_networks:Identity", demo, fallback=STRICT, engine=ONE, label="theirs")
+
+
+def test_a_folder_of_results_is_scored_as_it_lies_there(demo):
+    frames = evaluate("warp_average", demo, fallback=STRICT, engine=ONE)
+    shutil.copytree("runs/warp_average/demo", "theirs")
+    found = evaluate("theirs", demo, fallback=STRICT, engine=ONE)
+    assert set(found.rows["source"]) == {"frames restored elsewhere"}
+    assert found.rows["value"].tolist() == frames.rows["value"].tolist()
+    shutil.rmtree("theirs/test/cup")
+    with pytest.raises(InputError, match=r"no frames for 1 of 2 clips \(test/cup\)"):
+        evaluate("theirs", demo, fallback=STRICT, engine=ONE)
+
+
+def test_options_for_networks_are_refused_where_there_is_none(demo):
+    with pytest.raises(InputError, match="'warp_average' runs no network"):
+        evaluate("warp_average", demo, fallback=STRICT, engine=ONE, inference=InferenceOptions("bfloat16"))
 
 
 def test_a_board_says_what_a_run_was_made_from(tmp_path):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from made_values import leaves, with_values
 
 from hvdbench.errors import RecipeError, UnknownNameError, WeightsError
 from hvdbench.methods.recipe import MethodSettings, load_method, load_trained
@@ -31,10 +32,20 @@ def test_every_shipped_recipe_loads_under_its_name(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_provenance_names_a_setting_and_says_whose_it_is(name):
     provenance = load_method(name).recipe.values.provenance
-    written = read_recipe_table("methods", name)[0].get("settings", {})
-    known = set(written) | {key for value in written.values() if isinstance(value, dict) for key in value}
-    assert set(provenance) <= known
+    written = dict(leaves(read_recipe_table("methods", name)[0].get("settings", {})))
+    assert set(provenance) <= set(written)
     assert all(text.split(":")[0] in SOURCES for text in provenance.values())
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if load_method(name).is_trained])
+def test_every_value_of_a_trained_method_says_whose_it_is(name):
+    table = read_recipe_table("methods", name)[0]
+    assert set(dict(leaves(table["settings"]))) == set(table["provenance"])
+
+
+def test_the_page_of_recipes_lists_the_values_that_are_ours():
+    page = (Path(__file__).parent.parent / "recipes" / "README.md").read_text(encoding="utf-8")
+    assert page == with_values(page), "run: python tests/made_values.py"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -53,15 +64,26 @@ def test_settings_whose_value_the_paper_gives_have_it(name):
 
 def test_the_methods_that_are_asked_for_are_there():
     assert {"blurry", "warp_average", "reblur_blend", "selfhvd_fusion", "selfhvd_rc_fusion"} <= set(NAMES)
-    assert "selfhvd_basicvsrpp" in TINY
-    assert [name for name in NAMES if load_method(name).is_trained] == ["selfhvd_basicvsrpp"]
+    trained = {name for name in NAMES if load_method(name).is_trained}
+    table_1 = {f"{kind}_{n}" for kind in ("selfhvd", "supervised") for n in ("ifirnn", "estrnn", "rvrt", "basicvsrpp")}
+    assert table_1 <= trained <= set(TINY)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if load_method(name).is_trained])
+def test_the_tiny_size_of_a_trained_method_needs_no_weights_of_others(name):
+    settings = load_method(f"{name}@tiny").scheme.settings
+    assert not settings.start_from
+    assert not any(settings.start_parts.values())
+    if name.startswith("selfhvd"):
+        assert settings.flow.model.startswith("dis")
+        assert settings.perceptual.weight == 0
 
 
 def test_the_tiny_size_changes_settings_and_keeps_the_rest():
     full, tiny = load_method("selfhvd_basicvsrpp"), load_method("selfhvd_basicvsrpp@tiny")
     assert tiny.recipe.values.title == full.recipe.values.title
     assert tiny.scheme.settings.stage1_steps < full.scheme.settings.stage1_steps
-    assert tiny.scheme.settings.network_arguments["mid_channels"] < 64
+    assert tiny.scheme.settings.network == "basicvsrpp@tiny"
     assert tiny.scheme.settings.distortion_threshold == full.scheme.settings.distortion_threshold
     assert tiny.digest != full.digest
 

@@ -11,7 +11,7 @@ from hvdbench import catalog
 from hvdbench.methods.inference import restore_clip
 from hvdbench.networks.blocks import warp_by_flow
 from hvdbench.networks.presets import PRESETS, preset_arguments
-from hvdbench.networks.spec import NetworkSpec
+from hvdbench.networks.spec import NetworkSpec, trainable_parameters
 
 
 class WarpedByFlow(nn.Module):
@@ -121,6 +121,9 @@ TINY: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+BOTH_WAYS = {"basicvsrpp", "rvrt"}  # through the whole clip, so that windows must overlap and differ a little
+
+
 @pytest.fixture(scope="module", params=sorted(TINY))
 def make(request):
     torch.manual_seed(0)
@@ -200,6 +203,40 @@ def test_tiles_and_windows_restore_every_pixel_of_an_odd_size(name, frames):
     assert np.abs(cut - whole).mean() < 20  # a tile left out would be off by 100 and more
 
 
+def _largest_difference(network, frames, **cut):
+    """Between the clip in one go and cut up, of the range; 16 bits show what 8 would round off."""
+    fine = frames.astype(np.uint16) * 257
+    whole, found = restore_clip(network, fine), restore_clip(network, fine, **cut)
+    return np.abs(found.astype(int) - whole).max() / 65535
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS["tiny"].keys() - BOTH_WAYS))
+def test_windows_are_the_whole_clip_where_the_context_is_finite_or_the_state_is_carried(name, frames):
+    torch.manual_seed(0)
+    network = TINY[name]()
+    context = network.spec.context_frames
+    clip = np.concatenate((frames, frames[::-1]))[:7, :40, :48]
+    for window in (1, 2, 3, 6) if context is None else (2 * context + 1, 2 * context + 2):
+        assert _largest_difference(network, clip, window=window) < 1e-4, window
+
+
+def test_networks_without_a_finite_context_carry_a_state_or_run_both_ways():
+    found = {name for name in PRESETS["tiny"] if _tiny(name).spec.context_frames is None}
+    carrying = {name for name in found if _tiny(name).spec.carries_state}
+    assert carrying == {"estrnn", "ifirnn"}
+    assert found - carrying == BOTH_WAYS
+
+
+@pytest.mark.parametrize("name", ["estrnn", "ifirnn"])
+def test_a_state_is_carried_in_every_tile(name, frames):
+    torch.manual_seed(0)
+    network = TINY[name]()
+    clip = frames[:4, :40, :113].astype(np.uint16) * 257
+    cut = {"tile": (40, 104), "context_px": 16}
+    whole, found = restore_clip(network, clip, **cut), restore_clip(network, clip, window=2, **cut)
+    assert np.abs(found.astype(int) - whole).max() < 1e-4 * 65535
+
+
 def test_a_state_dict_carries_the_whole_network(make, frames):
     network, other = make(), make()
     clip = frames[:3, :40, :48]
@@ -209,14 +246,20 @@ def test_a_state_dict_carries_the_whole_network(make, frames):
     np.testing.assert_array_equal(restore_clip(other, clip), before)
 
 
-def test_every_parameter_gets_a_finite_gradient(make):
+def test_every_trainable_parameter_gets_a_finite_gradient_that_is_not_zero(make):
     network = make().train()
     torch.manual_seed(1)
-    clip = torch.rand(1, 3, 3, 32, 40)
+    for parameter in network.parameters():
+        if not parameter.any():  # layers that start at zero hide those before them
+            nn.init.normal_(parameter, std=0.02)
+    clip = torch.rand(1, 4, 3, 48, 64)  # the second order of BasicVSR++ shows from the third frame on
     (network(clip) - clip.roll(1, dims=-1)).square().mean().backward()
-    for name, parameter in network.named_parameters():
+    trainable = trainable_parameters(network)
+    assert trainable
+    for name, parameter in trainable:
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.any(), name
 
 
 def test_the_same_clip_gives_the_same_bytes(make, frames):

@@ -17,7 +17,9 @@ from hvdbench.frames import read_clip
 from hvdbench.labels.sharpness import label_paper, select_sharp, write_labels
 from hvdbench.making import SynthRequest, synth
 from hvdbench.methods.blurry import Blurry
+from hvdbench.methods.inference_options import InferenceOptions
 from hvdbench.methods.recipe import load_method, load_trained
+from hvdbench.methods.restoration import Restoration
 from hvdbench.runs import Run, do_jobs, file_sha256, labels_of, plan_run, run_folder
 from hvdbench.store import TRUTH_FOLDERS, Dataset
 from hvdbench.training import train_method
@@ -171,6 +173,31 @@ def test_run_json_tells_what_made_the_frames(dataset, tmp_path):
     assert {"exposure_share", "passed_through"} <= set(found["facts"])
 
 
+def test_run_json_tells_how_a_network_was_run(dataset, tmp_path):
+    method = load_method(method_file(tmp_path, NETWORK))
+    weights = train_method(method, dataset, runs=tmp_path / "runs")
+    asked = InferenceOptions(window=4, tile=100)
+    found = run_json(restore(method.reference, dataset, tmp_path / "runs", weights=weights, inference=asked))
+    assert found["inference_asked"] == {"precision": "float32", "window": 4, "tile": 100}
+    plan = found["facts"]["inference"]
+    assert (plan["window"], plan["overlap"], plan["tile"], plan["device"]) == (4, 1, [100, 100], "cpu")
+    assert found["facts"]["plan"] == "windows of 4 frames, 1 of overlap, tiles of 100x100 px, float32 on cpu"
+    assert found["frames_per_s"] > 0
+    assert found["peak_bytes"] > 1 << 20
+
+
+def test_a_method_is_told_which_clip_it_restores(dataset, tmp_path, monkeypatch):
+    asked = []
+
+    def remember(scheme, blurry, labels, budget):
+        asked.append(budget.clip)
+        return Restoration(blurry)
+
+    monkeypatch.setattr(Blurry, "restore", remember)
+    restore("blurry", dataset, tmp_path)
+    assert asked == ["test/coffee", "test/cup"]
+
+
 def test_finished_clips_are_skipped_and_left_as_they_are(dataset, tmp_path):
     first = restore("warp_average", dataset, tmp_path)
     files = [path for path in (tmp_path / "warp_average").rglob("*") if path.is_file()]
@@ -204,7 +231,7 @@ def test_a_run_from_other_settings_is_refused_until_overwriting_is_asked_for(dat
     assert again.digest != run.digest
 
 
-@pytest.mark.parametrize("what", ["seed", "setting", "labels", "weights", "frames"])
+@pytest.mark.parametrize("what", ["seed", "setting", "labels", "weights", "frames", "precision", "window", "tile"])
 def test_the_digest_changes_with_everything_that_changes_the_frames(dataset, tmp_path, what):
     text = 'title = "a"\nscheme = "warp_average"\n'
     name = method_file(tmp_path, text)
@@ -228,6 +255,10 @@ def test_the_digest_changes_with_everything_that_changes_the_frames(dataset, tmp
         assert digest() != before
     elif what == "weights":
         assert digest(weights=Path(name)) != before
+    elif what in ("precision", "window", "tile"):
+        asked = InferenceOptions(**{what: {"precision": "bfloat16", "window": 4, "tile": (32, 48)}[what]})
+        assert digest(inference=asked) != before
+        assert digest(inference=InferenceOptions()) == before
     else:
         clips = dataset.manifest["clips"] | {"test/cup": "another"}
         dataset = replace(dataset, manifest=dict(dataset.manifest) | {"clips": clips})

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 
+from hvdbench.networks.correlation import look_up
 from hvdbench.networks.sea_raft import SeaRaft, flow_confidence
 from hvdbench.weights import load_checkpoint, load_into
 
@@ -121,6 +123,21 @@ def test_a_checkpoint_is_loaded(network, pair, tmp_path):
     other = SeaRaft(**SMALL).eval().requires_grad_(False)
     load_into(other, load_checkpoint(tmp_path / "weights.pth"), tmp_path / "weights.pth")
     torch.testing.assert_close(other(*pair), network(*pair), atol=0, rtol=0)
+
+
+def test_weights_go_to_safetensors_and_back(network, pair, tmp_path):
+    save_file(network.state_dict(), tmp_path / "weights.safetensors")
+    other = SeaRaft(**SMALL).eval().requires_grad_(False)
+    assert other.load_state_dict(load_file(tmp_path / "weights.safetensors"), strict=True)
+    torch.testing.assert_close(other(*pair), network(*pair), atol=0, rtol=0)
+    block = other.fnet.layer2[0]
+    assert block.bn3 is block.downsample[1]
+
+
+def test_16_bit_flow_is_looked_up_at_whole_precision():
+    columns = torch.arange(400.0).view(1, 1, 1, 400).expand(1, 1, 2, 400)  # each says where it is
+    read = look_up([columns.repeat(800, 1, 1, 1)], torch.full((1, 2, 2, 400), 1.0, dtype=torch.bfloat16), 0)
+    torch.testing.assert_close(read[0, 0, 0, :399], torch.arange(1.0, 400.0), atol=1e-3, rtol=0)
 
 
 def test_encoders_have_three_stages():

@@ -48,3 +48,14 @@ def test_a_flow_of_two_right_and_one_up_fetches_from_there():
 def test_a_picture_one_pixel_wide_can_be_warped():
     picture = torch.rand(1, 3, 1, 1)
     torch.testing.assert_close(warp_by_flow(picture, torch.zeros(1, 2, 1, 1)), picture)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_16_bit_flow_fetches_from_the_right_pixel_of_a_wide_picture(dtype):
+    picture = torch.rand(1, 2, 3, 4500, generator=torch.Generator().manual_seed(0))
+    flow = torch.zeros(1, 2, 3, 4500, dtype=dtype)
+    flow[:, 0] = 3
+    torch.testing.assert_close(warp_by_flow(picture, flow)[..., :-3], picture[..., 3:], atol=5e-3, rtol=0)
+    warped = warp_by_flow(picture.to(dtype), flow)
+    assert warped.dtype == dtype
+    torch.testing.assert_close(warped[..., :-3], picture[..., 3:].to(dtype), atol=1e-2, rtol=0)

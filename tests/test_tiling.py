@@ -8,8 +8,17 @@ from torch import nn
 from hvdbench import catalog
 from hvdbench.errors import FitError
 from hvdbench.methods import memory
-from hvdbench.methods.inference import make_plan, plan_inference, restore_clip
-from hvdbench.methods.tiling import FEATHER_PX, GLOBAL_CONTEXT_PX, blend_tiles, plan_tiles, smallest_tile, tile_context
+from hvdbench.methods.inference import Estimate, make_plan, plan_inference, restore_clip
+from hvdbench.methods.inference_estimate import duration_text
+from hvdbench.methods.tiling import (
+    FEATHER_PX,
+    GLOBAL_CONTEXT_PX,
+    blend_tiles,
+    plan_tiles,
+    smallest_tile,
+    tile_context,
+    tiled_px,
+)
 from hvdbench.networks.presets import PRESETS
 from hvdbench.networks.spec import NetworkSpec
 
@@ -118,7 +127,10 @@ def test_a_difference_between_tiles_is_spread_evenly_over_the_band():
     torch.testing.assert_close(steps, expected, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["adds mean", "basicvsrpp", "estrnn", "ifirnn", "nafnet", "rvrt"])
+@pytest.mark.parametrize(
+    "name",
+    ["adds mean", "basicvsrpp", pytest.param("cdvd_tsp", marks=pytest.mark.slow), "estrnn", "ifirnn", "nafnet", "rvrt"],
+)
 def test_no_seam_shows_where_a_network_sees_the_whole_picture(name):
     torch.manual_seed(0)
     network = AddsMean() if name == "adds mean" else _tiny(name)
@@ -226,6 +238,53 @@ def test_an_automatic_plan_is_reported_and_gives_what_the_same_plan_by_hand_give
     assert told[0].frame_count == 9
     assert told[0].frames_per_s > 0
     np.testing.assert_array_equal(restore_clip(network, clip, window=plan.window, tile=plan.tile), restored)
+
+
+def test_a_state_that_is_carried_makes_short_windows_enough_and_its_memory_counts():
+    network = _tiny("estrnn")
+    plan = plan_inference(network, (480, 640), frame_count=1000, memory_bytes=2 << 30)
+    assert (plan.window, plan.overlap, plan.tile, plan.carry_state) == (8, 0, None, True)
+    assert plan.estimate.whole_bytes > 2 << 30
+    cost = memory.measure_cost(network, torch.device("cpu"), "float32")
+    # At a quarter of the size 4 channels of the recurrence and the features of 4 frames, 20 channels each.
+    assert cost.state_bytes_px == 4 * (4 + 4 * 20) / 16
+    left = plan_inference(network, (480, 640), frame_count=1000, window=8, carry_state=False, memory_bytes=2 << 30)
+    assert left.estimated_bytes < plan.estimated_bytes
+    assert left.estimated_s > plan.estimated_s
+    cut = plan_inference(network, (480, 640), frame_count=1000, memory_bytes=80 << 20)
+    assert cut.window == 1
+    assert cut.tile[0] < 640
+    assert plan_inference(network, (48, 64), frame_count=4).window is None
+
+
+@pytest.mark.parametrize("tile", [64, 80, 97, 200])
+def test_the_pixels_of_tiles_are_counted_without_making_them(tile):
+    network = Convolutions()
+    tiles = plan_tiles(126, 150, (tile, tile), network.spec, 8)
+    expected = sum((part.bottom - part.top) * (part.right - part.left) for part in tiles)
+    assert tiled_px(126, 150, (tile, tile), network.spec, 8) == expected
+
+
+def test_an_estimate_says_what_a_run_takes_and_what_limits_it():
+    estimate = Estimate((720, 1280), 300, 800 << 20, 4096 << 20, 16000 << 20, 0.8)
+    assert estimate.seconds == 240
+    assert estimate.describe() == (
+        "300 frames of 1280x720 px: about 1.2 frames/s, 4 min 0 s, 800 MiB of the 4096 MiB that may be used "
+        "(the whole clip at once would take 16000 MiB)"
+    )
+    stream = Estimate((720, 1280), None, 800 << 20, 400 << 20, None, 0.01)
+    assert stream.seconds is None
+    assert stream.describe() == (
+        "a stream of 1280x720 px: about 100 frames/s, 800 MiB of the 400 MiB that may be used; "
+        "it may not fit: take a shorter window or a smaller tile"
+    )
+    assert [duration_text(seconds) for seconds in (0.2, 59.4, 59.9, 250, 7500)] == [
+        "1 s",
+        "59 s",
+        "1 min 0 s",
+        "4 min 10 s",
+        "2 h 5 min",
+    ]
 
 
 def test_memory_on_a_cpu_is_capped():

@@ -10,8 +10,11 @@ from made_video import made_clip, make_sound
 
 from hvdbench.errors import VideoError
 from hvdbench.video import read_video
-from hvdbench.video_writer import write_video
+from hvdbench.video_colour import Colour, from_signal16
+from hvdbench.video_reader import VideoReader
+from hvdbench.video_writer import Encoding, VideoWriter, ten_bit_encoding, write_video
 
+PQ = Colour("yuv420p10le", 10, "pq", "bt2020", "bt2020", full_range=False)
 FPS = Fraction(30000, 1001)
 UNEVEN_S = np.cumsum([0, 0.033, 0.04, 0.1, 0.033, 0.5, 0.02, 0.033])
 
@@ -42,6 +45,21 @@ def test_the_colour_tags_of_a_written_clip_say_bt709_limited(tmp_path):
     with av.open(str(tmp_path / "a.mp4")) as container:
         frame = next(container.decode(video=0))
     assert (frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range) == (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize("depth", [8, 10])
+def test_colours_stay_where_they_are(tmp_path, depth):
+    x = np.linspace(20, 220, 64) if depth == 8 else np.linspace(5000, 60000, 64)
+    frame = np.stack(np.broadcast_arrays(x, x[::-1], np.full((48, 1), x.mean())), -1)
+    frame = frame.astype(np.uint8 if depth == 8 else np.uint16)
+    encoding = Encoding(crf=4) if depth == 8 else ten_bit_encoding(None)
+    with VideoWriter(tmp_path / "a.mp4", fps=25, encoding=encoding) as writer:
+        writer.add(frame)
+    with VideoReader(tmp_path / "a.mp4") as reader:
+        found = next(iter(reader)).picture if depth == 8 else next(iter(reader.signals()))[1]
+    slope = float(x[1] - x[0])
+    moved_px = (found.astype(float) - frame)[8:-8, 8:-8].mean((0, 1)) / (slope, -slope, slope)
+    assert np.abs(moved_px[:2]).max() < 0.2  # half a pixel where the place of chroma is not said
 
 
 def test_uneven_times_are_kept(tmp_path):
@@ -124,8 +142,8 @@ def test_a_silent_source_gives_a_silent_clip(tmp_path):
     ("name", "options", "words"),
     [
         ("a.gif", {"fps": 25}, "no video format '.gif'"),
-        ("a.mp4", {"fps": 0}, "both must be positive"),
-        ("a.mp4", {"fps": float("nan")}, "both must be positive"),
+        ("a.mp4", {"fps": 0}, "the rate must be positive"),
+        ("a.mp4", {"fps": float("nan")}, "the rate must be positive"),
         ("a.mp4", {"fps": 25, "t_s": np.array([0.0, 1.0])}, "2 times for 3 frames"),
         ("a.mp4", {"fps": 25, "t_s": np.array([0.0, 2.0, 1.0])}, "rising"),
         ("a.mp4", {"fps": 25, "audio_from": Path("nowhere.mov")}, "nowhere.mov does not exist"),
@@ -142,3 +160,72 @@ def test_a_failed_write_keeps_the_old_file(tmp_path):
     with pytest.raises(VideoError, match="cannot be written"):
         write_video(tmp_path / "a.mp4", np.zeros((3, 48, 64), np.uint8), fps=25)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def smooth16(count: int = 4, width: int = 64, height: int = 48) -> np.ndarray:
+    """Ramps of more than 256 levels."""
+    x = np.linspace(8000, 52000, width)
+    frame = np.stack(np.broadcast_arrays(x, x[::-1], np.full((height, 1), 30000.0)), -1)
+    return np.stack([frame + 1000 * index for index in range(count)]).astype(np.uint16)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("colour", [None, PQ, Colour("yuv444p10le", 10, "bt709", "bt709", "bt709", full_range=True)])
+def test_ten_bits_read_back_within_a_few_levels_and_with_their_colours(tmp_path, suffix, colour):
+    path = tmp_path / f"a{suffix}"
+    with VideoWriter(path, fps=FPS, encoding=ten_bit_encoding(colour)) as writer:
+        for frame in smooth16():
+            writer.add(frame)
+    with VideoReader(path) as reader:
+        found = np.stack([picture for _, picture in reader.signals()])
+        facts = reader.facts
+    difference = (found.astype(int) - smooth16()) / 64
+    assert np.abs(difference).max() <= 24
+    assert np.abs(difference).mean() <= 3
+    assert abs(difference.mean()) <= 1.5
+    expected = colour or Colour("", 10, "bt709", "bt709", "bt709", full_range=False)
+    assert (facts.colour.transfer, facts.colour.primaries, facts.colour.matrix, facts.colour.full_range) == (
+        expected.transfer,
+        expected.primaries,
+        expected.matrix,
+        expected.full_range,
+    )
+    assert (facts.colour.pixel_format, facts.colour.bit_depth) == ("yuv420p10le", 10)
+
+
+def test_h264_holds_ten_bits_where_there_is_no_encoder_of_hevc(tmp_path, monkeypatch):
+    monkeypatch.setattr(av, "codecs_available", {"libx264"})
+    with VideoWriter(tmp_path / "a.mp4", fps=25, encoding=ten_bit_encoding(None)) as writer:
+        writer.add(smooth16(1)[0])
+    with VideoReader(tmp_path / "a.mp4") as reader:
+        assert (reader.facts.codec, reader.facts.colour.pixel_format) == ("h264", "yuv420p10le")
+
+
+def test_ten_bits_of_odd_size_keep_it_and_the_same_input_gives_the_same_bytes(tmp_path):
+    for name in ("a.mp4", "b.mp4"):
+        with VideoWriter(tmp_path / name, fps=25, encoding=ten_bit_encoding(PQ)) as writer:
+            for frame in smooth16(6, 63, 47):
+                writer.add(frame)
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+    assert read_video(tmp_path / "a.mp4").frames.shape == (6, 47, 63, 3)
+
+
+def test_the_scale_of_sixteen_bits_is_undone():
+    levels = np.arange(65281, dtype=np.uint16)  # as libswscale has them, to its white
+    scaled = (levels + ((levels + np.uint16(128)) >> 8)).astype(np.uint16)
+    assert scaled[-1] == 65535
+    np.testing.assert_array_equal(from_signal16(scaled), levels)
+
+
+def test_a_stream_without_frames_or_of_the_wrong_depth_leaves_nothing(tmp_path):
+    with pytest.raises(VideoError, match="no frames to write"), VideoWriter(tmp_path / "a.mp4", fps=25):
+        pass
+    with (
+        pytest.raises(VideoError, match="uint16 do not go into 8 bits"),
+        VideoWriter(tmp_path / "a.mp4", fps=25) as writer,
+    ):
+        writer.add(smooth16(1)[0])
+    path = tmp_path / "a.mp4"
+    with pytest.raises(AttributeError), VideoWriter(path, fps=25, encoding=Encoding()) as writer:
+        [writer.add(frame) for frame in (made_clip(1)[0], None)]
+    assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,7 @@ from hvdbench.cli.ingest import ingest
 from hvdbench.cli.labels import label
 from hvdbench.cli.methods import evaluate
 from hvdbench.cli.ois import ois
+from hvdbench.cli.pack import pack
 from hvdbench.cli.realism import realism
 from hvdbench.cli.start import deblur, demo, doctor
 from hvdbench.cli.train import train
@@ -46,7 +47,7 @@ def cli(verbose: bool, quiet: bool) -> None:
     logging.getLogger("hvdbench").setLevel(level)
 
 
-for command in (demo, deblur, synth, ingest, pair, label, annotate, train, evaluate, verify, realism, doctor):
+for command in (demo, deblur, synth, ingest, pair, pack, label, annotate, train, evaluate, verify, realism, doctor):
     cli.add_command(command)
 for group in (dataset, leaderboard, ois, traj, weights):
     cli.add_command(group)

@@ -9,13 +9,20 @@ from hvdbench.cli.progress import showing
 
 
 @click.command(name="eval")
-@click.option("--method", required=True, help="A method recipe's name (with or without @tiny) or file.")
+@click.option(
+    "--method",
+    required=True,
+    help="A recipe's name or file, a network (with --weights), their_pkg.net:Net, torchscript:, onnx: or "
+    "spandrel:FILE, a folder of result frames, or 'command:… {input} … {output}'.",
+)
 @options.data
-@click.option("--weights", type=options.FILE, help="A checkpoint for a method that is trained first.")
+@click.option("--weights", type=options.FILE, help="A checkpoint of a network or of a method that is trained first.")
+@click.option("--name", help="What the method is called on the board and under runs/; left out: by what it is.")
 @click.option("--board", help="The board's name; left out: the dataset's.")
 @options.runs
 @options.seed
 @options.device
+@options.inference
 @options.engine
 @options.overwrite
 @options.strict
@@ -23,10 +30,14 @@ def evaluate(
     method: str,
     data: Path | None,
     weights: Path | None,
+    name: str | None,
     board: str | None,
     runs: Path,
     seed: int,
     device: str,
+    precision: str | None,
+    window: str | None,
+    tile: str | None,
     engine: str,
     overwrite: bool,
     strict: bool,
@@ -56,6 +67,8 @@ def evaluate(
             board=board,
             seed=seed,
             device=options.choose_device(device),
+            inference=options.read_inference(precision, window, tile, usual=None),
+            label=name,
             overwrite=overwrite,
             progress=progress,
         )

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from hvdbench.methods.inference_options import InferenceOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -23,6 +26,40 @@ def device(command: F) -> F:
     return click.option(
         "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 …; auto takes a GPU where there is one."
     )(command)
+
+
+def inference(command: F) -> F:
+    """Add ``--precision``, ``--window`` and ``--tile``; :func:`read_inference` reads them."""
+    for option in (
+        click.option("--tile", help="Largest part of a frame that a network gets at once: N or WxH px, or auto."),
+        click.option("--window", help="Most frames that a network gets at once: N, or auto, by free memory."),
+        click.option(
+            "--precision", help="float32 (default), bfloat16 or float16: what a network computes in, where it can."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def read_inference(
+    precision: str | None, window: str | None, tile: str | None, *, usual: str | None
+) -> "InferenceOptions | None":
+    """Read the options of :func:`inference`; None where none was given.
+
+    Args:
+        precision: as typed.
+        window: as typed.
+        tile: as typed.
+        usual: window and tile where another of the options was given.
+
+    Raises:
+        InputError: one that cannot be read.
+    """
+    from hvdbench.methods.inference_options import parse_inference
+
+    if precision is window is tile is None:
+        return None
+    return parse_inference(precision=precision or "float32", window=window or usual, tile=tile or usual)
 
 
 def engine(command: F) -> F:

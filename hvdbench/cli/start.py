@@ -30,9 +30,23 @@ def demo(out: Path, engine: str, seed: int) -> None:
 @click.option("--crop", help="x:y:w:h, the part of each frame to restore.")
 @click.option("--size", help="WxH to reduce frames to (by area) before anything else.")
 @click.option("--minutes", type=click.FloatRange(min=0.1), help="Fit for about this long on one core.")
-@click.option("--method", default="selfhvd_rc_fusion", show_default=True, help="A method recipe that fits to a clip.")
+@click.option(
+    "--method",
+    default="selfhvd_rc_fusion",
+    show_default=True,
+    help="A recipe, a network (with --weights), their_pkg.net:Net, or a model file, as for eval.",
+)
+@click.option("--weights", type=options.FILE, help="A checkpoint of the network.")
+@click.option(
+    "--bit-depth",
+    type=click.Choice(["8", "10"]),
+    default="8",
+    show_default=True,
+    help="10 keeps 10-bit sources whole and HDR as it is; for networks.",
+)
 @options.seed
 @options.device
+@options.inference
 @options.overwrite
 def deblur(
     input_path: Path,
@@ -41,11 +55,19 @@ def deblur(
     size: str | None,
     minutes: float | None,
     method: str,
+    weights: Path | None,
+    bit_depth: str,
     seed: int,
     device: str,
+    precision: str | None,
+    window: str | None,
+    tile: str | None,
     overwrite: bool,
 ) -> None:
-    """Restore INPUT, a video file or a folder of frames, from its own sharp frames.
+    """Restore INPUT, a video file or a folder of frames, from its own sharp frames, or through a network.
+
+    A method that is fitted to the clip holds the clip in memory. A network with weights restores it as it is decoded,
+    and writes as it goes: memory does not grow with the clip, and a run that is going to be long is told of first.
 
     OUT gets the restored frames under the input's names, or the video; OUT.html shows before and after, OUT.json says
     what was done. Nothing leaves this machine.
@@ -62,9 +84,14 @@ def deblur(
         method=method,
         seed=seed,
         device=options.choose_device(device),
+        weights=weights,
+        inference=options.read_inference(precision, window, tile, usual="auto"),
+        bit_depth=10 if bit_depth == "10" else 8,
     )
     with showing() as progress:
-        result = deblur_clip(request, overwrite=overwrite, progress=progress)
+        result = deblur_clip(
+            request, overwrite=overwrite, progress=progress, announce=lambda line: click.echo(line, err=True)
+        )
     for line in result.lines:
         click.echo(line)
 

@@ -1,7 +1,8 @@
 """A clip's frames warped onto each other along flow estimated on the blurry input.
 
-Flow from a blurry frame finds its exposure's centroid, so what is warped here is aligned to that instant. The flow is
-never estimated again on a method's output: re-aligning inputs and labels to the output makes both drift.
+Flow from a blurry frame finds its exposure's centroid, so what is warped here is aligned to that instant. Flow on a
+method's output, as the paper has it, is an option (``seen``): re-aligning inputs and labels to the output makes both
+drift.
 """
 
 from collections import OrderedDict
@@ -29,17 +30,19 @@ class Aligner:
         frames: uint8 RGB (T, H, W, 3).
         preset: OpenCV DIS preset.
         scale: ``s`` of Eq. 5, per px of forward-backward error.
+        seen: what flow is estimated on, (T, H, W, 3); None: the frames themselves.
     """
 
     frames: Frames
     preset: Preset = "medium"
     scale: float = 0.5
+    seen: Frames | None = field(default=None, repr=False)
     _grays: list[Gray] = field(init=False, repr=False)
     _flows: OrderedDict[tuple[int, int], Flow] = field(default_factory=OrderedDict, init=False, repr=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._grays = [to_gray(frame) for frame in self.frames]
+        self._grays = [to_gray(frame) for frame in (self.frames if self.seen is None else self.seen)]
 
     def flow(self, a: int, b: int) -> Flow:
         """Give ``flow_ab``, (H, W, 2) px."""

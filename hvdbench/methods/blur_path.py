@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from hvdbench.flow import Flow, warp
 from hvdbench.frames import Image
 
-_SAMPLES = np.linspace(-0.5, 0.5, 11)
-_BEND = _SAMPLES**2 - np.mean(_SAMPLES**2)
+_SAMPLES = 11
 _START = np.array([1.0, 0.0, 0.0, 0.0, 0.0])
 _GAIN, _ALL = np.arange(1), np.arange(5)
 _STEP = np.array([0.1, 0.3, 0.3, 0.6, 0.6])
@@ -23,8 +22,10 @@ _EVEN_GAIN, _FREE_GAIN = (0.7, 1.4), (0.0, 3.0)
 _PRIOR = np.array([0.5, 3.0, 3.0, 6.0, 6.0])
 
 
-def free_path_gain(sharp: Image, blurry: Image, mask: Image, motion: Flow, tau: float, iterations: int = 2) -> float:
-    """Give the masked squared error of the best free path over that of the best even one, in (0, 1].
+def fit_free_path(
+    sharp: Image, blurry: Image, mask: Image, motion: Flow, tau: float, iterations: int = 2
+) -> tuple[NDArray[np.float64], float]:
+    """Fit the free path, and give its numbers with its masked squared error over that of the best even one, in (0, 1].
 
     The free path of a pixel is ``g tau s u + a s + c (s² - mean s²)``, s in [-0.5, 0.5], with one gain g, one line a
     and one bend c (px) for the whole frame; the even path has the gain alone, within 0.7 to 1.4, so that an exposure
@@ -38,11 +39,19 @@ def free_path_gain(sharp: Image, blurry: Image, mask: Image, motion: Flow, tau: 
         motion: (H, W, 2) px per frame interval.
         tau: exposure share.
         iterations: Gauss-Newton steps of each fit.
+
+    Returns:
+        ``(g, a_x, a_y, c_x, c_y)``, and the gain.
     """
     fit = _PathFit(sharp, blurry, mask, motion, tau)
     even, even_error = fit.improve(_START, _GAIN, iterations, _EVEN_GAIN)
-    _, free_error = fit.improve(even, _ALL, iterations, _FREE_GAIN)
-    return free_error / even_error if even_error > 0 else 1.0
+    free, free_error = fit.improve(even, _ALL, iterations, _FREE_GAIN)
+    return free, free_error / even_error if even_error > 0 else 1.0
+
+
+def free_path_gain(sharp: Image, blurry: Image, mask: Image, motion: Flow, tau: float, iterations: int = 2) -> float:
+    """Give the error of the best free path over that of the best even one: see :func:`fit_free_path`."""
+    return fit_free_path(sharp, blurry, mask, motion, tau, iterations)[1]
 
 
 @dataclass(frozen=True)
@@ -82,15 +91,24 @@ class _PathFit:
 
     def _blurred(self, theta: NDArray[np.float64]) -> Image:
         total = np.zeros_like(self.sharp)
-        for where in _path(theta, self.motion, self.tau):
+        for where in path_offsets(theta, self.motion, self.tau, _SAMPLES):
             total += warp(self.sharp, where, "linear")
-        return total / np.float32(len(_SAMPLES))
+        return total / np.float32(_SAMPLES)
 
     def _error(self, picture: Image) -> float:
         return float((self.mask * (picture - self.blurry) ** 2).sum() / (self.mask.sum() + 1e-6))
 
 
-def _path(theta: NDArray[np.float64], motion: Flow, tau: float) -> Iterator[Flow]:
-    gain, line, bend = theta[0], theta[1:3], theta[3:5]
-    for share, curve in zip(_SAMPLES, _BEND, strict=True):
+def path_offsets(path: NDArray[np.float64], motion: Flow, tau: float, samples: int = 11) -> Iterator[Flow]:
+    """Give where each point is at ``samples`` even times of the exposure, (H, W, 2) px from its place on average.
+
+    Args:
+        path: ``(g, a_x, a_y, c_x, c_y)``.
+        motion: (H, W, 2) px per frame interval.
+        tau: exposure share.
+        samples: odd, so that mid-exposure is one of them.
+    """
+    gain, line, bend = path[0], path[1:3], path[3:5]
+    shares = np.linspace(-0.5, 0.5, samples)
+    for share, curve in zip(shares, shares**2 - np.mean(shares**2), strict=True):
         yield np.asarray(gain * tau * share * motion + (line * share + bend * curve), np.float32)

@@ -31,6 +31,10 @@ class CandidateStack:
     masks: NDArray[np.uint8]
     is_sharp: NDArray[np.bool_]
 
+    def rows(self, which: NDArray[np.intp]) -> "CandidateStack":
+        """Give some of the rows."""
+        return CandidateStack(self.index[which], self.colours[which], self.masks[which], self.is_sharp[which])
+
 
 def stack_candidates(
     aligner: Aligner,

@@ -10,7 +10,7 @@ from hvdbench.engine import thread_map
 from hvdbench.flow import Flow
 from hvdbench.frames import Image
 from hvdbench.methods.alignment import Aligner, nearest_sharp
-from hvdbench.methods.blur_path import free_path_gain
+from hvdbench.methods.blur_path import fit_free_path
 from hvdbench.methods.reblur import SHARES, exposure_motion, reblur
 
 FRAME_GAIN = 0.9
@@ -26,9 +26,11 @@ class ExposureModel:
     Attributes:
         aligner: of the clip.
         tau: exposure share of the frame interval, one number a clip.
-        gain: (T,) :func:`hvdbench.methods.blur_path.free_path_gain`, NaN for frames that were not asked.
+        gain: (T,) the second of :func:`hvdbench.methods.blur_path.fit_free_path`, NaN for frames that were not asked.
         explained: (T,) whether the flow explains the frame's blur: its own gain at least 0.9 and the clip's median at
             least 0.95; False for frames that were not asked.
+        path: (T, 5) the free path of each frame (:func:`hvdbench.methods.blur_path.fit_free_path`), px of the clip; NaN
+            for frames that were not asked.
         extent: (T,) blur extent, the median of ``tau * |motion|`` over the frame as a share of its width.
     """
 
@@ -36,6 +38,7 @@ class ExposureModel:
     tau: float
     gain: NDArray[np.float64]
     explained: NDArray[np.bool_]
+    path: NDArray[np.float64]
     extent: NDArray[np.float64]
 
     def motion(self, index: int) -> Flow:
@@ -64,12 +67,13 @@ def fit_exposure_model(aligner: Aligner, is_sharp: NDArray[np.bool_], workers: i
     asked = [i for i in range(count) if not is_sharp[i] and nearest_sharp(i, selected) is not None]
     reduced = dict(zip(asked, thread_map(lambda i: _reduced(aligner, i, selected), asked, workers), strict=True))
     tau = _fit_share([reduced[i] for i in asked], workers)
-    gain = np.full(count, np.nan)
-    gain[asked] = list(thread_map(lambda i: reduced[i].free_path_gain(tau), asked, workers))
+    gain, path = np.full(count, np.nan), np.full((count, 5), np.nan)
+    for i, (numbers, value) in zip(asked, thread_map(lambda i: reduced[i].free_path(tau), asked, workers), strict=True):
+        path[i], gain[i] = numbers, value
     whole_clip = len(asked) > 0 and float(np.nanmedian(gain)) >= CLIP_GAIN
     explained = np.nan_to_num(gain) >= FRAME_GAIN if whole_clip else np.zeros(count, bool)
     speed = list(thread_map(lambda i: _median_length(exposure_motion(aligner, i)), range(count), workers))
-    return ExposureModel(aligner, tau, gain, explained, tau * np.array(speed) / width)
+    return ExposureModel(aligner, tau, gain, explained, path, tau * np.array(speed) / width)
 
 
 def _median_length(motion: Flow) -> float:
@@ -84,13 +88,16 @@ class _Reduced:
     blurry: Image
     mask: Image
     motion: Flow
+    factor: float
+    """Its width over the frame's."""
 
     def error(self, tau: float) -> float:
         difference = reblur(self.sharp, self.motion, tau) - self.blurry
         return float((self.mask * difference**2).sum() / (self.mask.sum() + 1e-6))
 
-    def free_path_gain(self, tau: float) -> float:
-        return free_path_gain(self.sharp, self.blurry, self.mask, self.motion, tau)
+    def free_path(self, tau: float) -> tuple[NDArray[np.float64], float]:
+        path, gain = fit_free_path(self.sharp, self.blurry, self.mask, self.motion, tau)
+        return path / np.array([1.0, *[self.factor] * 4]), gain
 
 
 def _reduced(aligner: Aligner, index: int, selected: NDArray[np.intp]) -> _Reduced:
@@ -102,13 +109,13 @@ def _reduced(aligner: Aligner, index: int, selected: NDArray[np.intp]) -> _Reduc
     mask, motion = aligner.mask(index, source), exposure_motion(aligner, index)
     factor = _FIT_WIDTH_PX / sharp.shape[1]
     if factor >= 1:
-        return _Reduced(sharp, blurry, mask, motion)
+        return _Reduced(sharp, blurry, mask, motion, 1.0)
     size = (_FIT_WIDTH_PX, max(1, round(sharp.shape[0] * factor)))
 
     def shrink(picture: Image) -> Image:
         return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
 
-    return _Reduced(shrink(sharp), shrink(blurry), shrink(mask), shrink(motion) * np.float32(factor))
+    return _Reduced(shrink(sharp), shrink(blurry), shrink(mask), shrink(motion) * np.float32(factor), factor)
 
 
 def _fit_share(frames: list[_Reduced], workers: int) -> float:

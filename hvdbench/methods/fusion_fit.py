@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from hvdbench.flow import Flow
-from hvdbench.methods.candidates import FIRST_SHARP_SLOT, CandidateStack
+from hvdbench.methods.candidates import CandidateStack
+from hvdbench.methods.fusion_batches import Batch, CropDrawer, Labels, Pairs, ReblurModel, labels_of_stack
 from hvdbench.methods.restoration import Budget
 from hvdbench.methods.selfhvd import equations
+from hvdbench.methods.selfhvd.anchor import AnchorDecision, AnchorRule
+from hvdbench.methods.selfhvd.settings import AnchorSettings
+from hvdbench.metrics.sharpness import gray_sharpness, shift_px
 from hvdbench.networks.fusion import FusionNetwork
 from hvdbench.recipe import Settings
+
+_VALIDATED_FRAMES = 12
 
 
 class FusionFitSettings(Settings):
@@ -34,6 +39,8 @@ class FusionFitSettings(Settings):
     warm_up_steps: int = Field(20, ge=0)
     distortion_threshold: float = Field(0.5, ge=0, le=1)
     """``τ`` of Eq. 8."""
+    self_enhanced: bool = True
+    """Removed clues and Eq. 7 in stage 2; without, stage 2 keeps Eq. 6 on the input with all its clues."""
     spatial_consistency: float = Field(1.0, ge=0)
     """``λ`` of Eq. 14."""
     reblur: float = Field(0.0, ge=0)
@@ -41,15 +48,16 @@ class FusionFitSettings(Settings):
     learn_blend: bool = False
     """Take the last candidate, a blend of all sharp neighbours, as label and starting point; else one of the two warped
     neighbouring sharp frames as label, and the blurry frame as starting point."""
-
-
-@dataclass(frozen=True)
-class ReblurModel:
-    """The blur of the stacked frames: motion (N, H, W, 2), exposure share, and whose blur the flow explains (N,)."""
-
-    motion: NDArray[np.float32] | list[Flow]
-    tau: float
-    explained: NDArray[np.bool_]
+    exact_share: float = Field(0.0, ge=0, le=1)
+    """Share of each batch whose sharp picture is known; the losses are weighted alike. 1: supervised."""
+    refresh_steps: int = Field(0, ge=0)
+    """Align the labels to the network's output every so many steps, as the paper has it; 0: to the input, once."""
+    refresh_inputs: bool = False
+    """Align what the network sees along with the labels, as a network that aligns its features to its output does."""
+    validate_steps: int = Field(0, ge=0)
+    """Ask every so many steps of stage 2 whether the anchor of Eq. 9 moves on; 0: it stays the end of stage 1."""
+    anchor: AnchorSettings = AnchorSettings()
+    """When it does."""
 
 
 @dataclass
@@ -58,17 +66,8 @@ class FitRecord:
 
     loss: list[float] = field(default_factory=list)
     sharp_share: list[float] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Batch:
-    candidates: Tensor  # (N, C, 3, h, w)
-    masks: Tensor  # (N, C, 1, h, w)
-    is_sharp: Tensor  # (N, C)
-    label: Tensor  # (N, 3, h, w)
-    label_mask: Tensor  # (N, 1, h, w)
-    motion: Tensor | None  # (N, 2, h, w)
-    explained: Tensor | None  # (N,)
+    anchor: list[AnchorDecision] = field(default_factory=list)
+    """The decisions on the anchor, each with its numbers."""
 
 
 class FusionFit:
@@ -77,14 +76,25 @@ class FusionFit:
     Args:
         stack: the blurry frames with their aligned neighbours.
         settings: steps, sizes, weights.
-        blur: needed where ``settings.reblur`` is above 0.
         budget: seed, device and progress.
+        blur: needed where ``settings.reblur`` is above 0.
+        pairs: needed where ``settings.exact_share`` is above 0.
+        realign: gives the stack anew, aligned to the restored frames (N, H, W, 3) float32 in [0, 255]; needed where
+            ``settings.refresh_steps`` is above 0.
     """
 
     def __init__(
-        self, stack: CandidateStack, settings: FusionFitSettings, budget: Budget, blur: ReblurModel | None
+        self,
+        stack: CandidateStack,
+        settings: FusionFitSettings,
+        budget: Budget,
+        blur: ReblurModel | None = None,
+        *,
+        pairs: Pairs | None = None,
+        realign: Callable[[NDArray[np.float32]], CandidateStack] | None = None,
     ) -> None:
         self.stack, self.settings, self.budget, self.blur = stack, settings, budget, blur
+        self.pairs, self.realign = pairs if settings.exact_share > 0 else None, realign
         self.record = FitRecord()
         self._random = np.random.default_rng(budget.seed)
         with torch.random.fork_rng(devices=[]):
@@ -93,27 +103,60 @@ class FusionFit:
             favoured, favour = (slots - 1, 4.0) if settings.learn_blend else (0, 2.0)
             self.network = FusionNetwork(slots, settings.channels, settings.blocks, favoured=favoured, favour=favour)
         self.network.to(budget.device)
-        label_slots = slice(-1, None) if settings.learn_blend else slice(FIRST_SHARP_SLOT, FIRST_SHARP_SLOT + 2)
-        first = label_slots.indices(slots)[0]
-        labelled = stack.masks[:, label_slots].max(axis=(2, 3)) > 0  # (N, 1 or 2)
-        self._labelled = np.flatnonzero(labelled.any(axis=1))
-        self._label_slots = [first + np.flatnonzero(row) for row in labelled]
+        self._labels = labels_of_stack(stack, settings.learn_blend)
 
     def run(self) -> FusionNetwork:
         """Run both stages and give the network; without a label anywhere it stays as it begins, a blend by masks."""
-        if not len(self._labelled):
-            return self.network
-        total = self.settings.stage1_steps + self.settings.stage2_steps
-        self._stage(self.settings.stage1_steps, self._stage1_loss, 0, total)
-        self._anchor = copy.deepcopy(self.network).requires_grad_(False)
-        self._stage(self.settings.stage2_steps, self._stage2_loss, self.settings.stage1_steps, total)
-        return self.network
+        self.first_stage()
+        return self.second_stage()
 
-    def _stage(self, steps: int, loss_of: Callable[[_Batch], Tensor], done: int, total: int) -> None:
-        optimiser = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate, betas=(0.9, 0.999))
+    def first_stage(self) -> FusionNetwork:
+        """Run stage 1."""
+        return self._stage(self.settings.stage1_steps, self._stage1_loss, 0)
+
+    def second_stage(self) -> FusionNetwork:
+        """Run stage 2 from the network as it stands, which becomes the anchor of Eq. 9."""
+        self._anchor = copy.deepcopy(self.network).requires_grad_(False)
+        self._rule = AnchorRule(self.settings.anchor)
+        if self.settings.validate_steps:
+            self._rule.observe(self._measured())
+        self._rule.take_first(0)
+        return self._stage(self.settings.stage2_steps, self._stage2_loss, self.settings.stage1_steps)
+
+    def branch(self, settings: FusionFitSettings) -> "FusionFit":
+        """Give a fit that goes on from here with other settings, its chance the same; this one is not touched."""
+        other = copy.copy(self)
+        other.settings, other.network = settings, copy.deepcopy(self.network)
+        other.pairs = self.pairs if settings.exact_share > 0 else None
+        other._random, other.record = copy.deepcopy(self._random), copy.deepcopy(self.record)
+        return other
+
+    def _stage(self, steps: int, loss_of: Callable[[Batch], Tensor], done: int) -> FusionNetwork:
+        settings, total = self.settings, self.settings.stage1_steps + self.settings.stage2_steps
+        learned = round(settings.batch * (1 - settings.exact_share)) if self.pairs else settings.batch
+        drawer, exact = self._drawer(self._labels), self._exact_drawer()
+        learned = learned if len(drawer.labelled) else 0
+        if not learned and exact is None:
+            return self.network
+        optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate, betas=(0.9, 0.999))
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: self._rate(step, steps))
         for step in range(steps):
-            loss = loss_of(self._draw())
+            if settings.refresh_steps and self.realign is not None and step and step % settings.refresh_steps == 0:
+                self._refresh(self.realign)
+                drawer = self._drawer(self._labels)
+            if (
+                settings.validate_steps
+                and loss_of == self._stage2_loss
+                and step
+                and step % settings.validate_steps == 0
+            ):
+                self._validate(step)
+            loss = torch.zeros((), device=self.budget.device)
+            if learned:
+                loss = loss + loss_of(drawer.draw(learned)) * (learned / settings.batch)
+            if exact is not None and learned < settings.batch:
+                rest = settings.batch - learned
+                loss = loss + self._exact_loss(exact.draw(rest)) * (rest / settings.batch)
             optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -122,36 +165,84 @@ class FusionFit:
             if step % 10 == 0 or step == steps - 1:
                 self.record.loss.append(float(loss.detach()))
                 self.budget.progress(done + step + 1, total, "fit")
+        return self.network
+
+    def _refresh(self, realign: Callable[[NDArray[np.float32]], CandidateStack]) -> None:
+        """Align labels, and inputs where that is asked for, to the output."""
+        aligned = realign(apply_fusion(self.network, self.stack, self.budget.device))
+        self._labels = labels_of_stack(aligned, self.settings.learn_blend)
+        if self.settings.refresh_inputs:
+            self.stack = aligned
+
+    def _validate(self, step: int) -> None:
+        """Move the anchor on where the rule says so."""
+        decision = self._rule.consider(step, self._measured())
+        self.record.anchor.append(decision)
+        if decision.moved:
+            self._anchor = copy.deepcopy(self.network).requires_grad_(False)
+
+    def _measured(self) -> dict[str, float]:
+        """Give the median shift of output to input and the mean sharpness over some evenly spread frames."""
+        count = len(self.stack.index)
+        rows = np.unique(np.linspace(0, count - 1, min(count, _VALIDATED_FRAMES)).round().astype(int))
+        outputs = np.rint(apply_fusion(self.network, self.stack.rows(rows), self.budget.device)).astype(np.uint8)
+        blurry = self.stack.colours[rows, 0]
+        shifts = [shift_px(after, before) for after, before in zip(outputs, blurry, strict=True)]
+        return {"shift_px": float(np.median(shifts)), "sharpness": float(np.mean([*map(gray_sharpness, outputs)]))}
 
     def _rate(self, step: int, steps: int) -> float:
         warm = min(1.0, (step + 1) / max(1, self.settings.warm_up_steps))
         return warm * (1 / 30 + (1 - 1 / 30) * 0.5 * (1 + math.cos(math.pi * step / max(1, steps))))
 
-    def _stage1_loss(self, batch: _Batch) -> Tensor:
+    def _drawer(self, labels: Labels) -> CropDrawer:
+        blur = self.blur if self.settings.reblur > 0 else None
+        return CropDrawer(self.stack, labels, self.settings.patch_px, self._random, self.budget.device, blur)
+
+    def _exact_drawer(self) -> CropDrawer | None:
+        if self.pairs is None:
+            return None
+        size, device = self.settings.patch_px, self.budget.device
+        return CropDrawer(self.pairs.stack, self.pairs.labels(), size, self._random, device)
+
+    def _exact_loss(self, batch: Batch) -> Tensor:
+        """Give the L1 distance to pictures that are known."""
+        restored, _ = self.network(batch.candidates, batch.masks, batch.is_sharp)
+        return equations.reconstruction_loss(restored, batch.label, batch.label_mask)
+
+    def _stage1_loss(self, batch: Batch) -> Tensor:
         """Eq. 13 without its VGG term, plus the re-blur term where it is on."""
         restored, _ = self.network(batch.candidates, batch.masks, batch.is_sharp)
         return equations.reconstruction_loss(restored, batch.label, batch.label_mask) + self._reblur_term(
             restored, batch
         )
 
-    def _stage2_loss(self, batch: _Batch) -> Tensor:
+    def _stage2_loss(self, batch: Batch) -> Tensor:
         """Eq. 14 without its VGG term, plus the re-blur term where it is on."""
+        anchor = None
+        if self.settings.spatial_consistency > 0:
+            with torch.no_grad():
+                anchor, _ = self._anchor(batch.candidates, batch.masks, batch.is_sharp)
+        if self.settings.self_enhanced:
+            restored, loss = self._self_enhanced(batch)
+        else:
+            restored, _ = self.network(batch.candidates, batch.masks, batch.is_sharp)
+            loss = equations.reconstruction_loss(restored, batch.label, batch.label_mask)
+        if anchor is not None:
+            loss = loss + self.settings.spatial_consistency * equations.spatial_consistency_loss(restored, anchor)
+        return loss + self._reblur_term(restored, batch)
+
+    def _self_enhanced(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Restore without clues, and give the loss of Eq. 7."""
         with torch.no_grad():
             teacher, _ = self.network(batch.candidates, batch.masks, batch.is_sharp)
-            anchor = None
-            if self.settings.spatial_consistency > 0:
-                anchor, _ = self._anchor(batch.candidates, batch.masks, batch.is_sharp)
         take_sharp = equations.sharp_frame_is_better(
             batch.label, batch.label_mask, teacher, self.settings.distortion_threshold
         )
         self.record.sharp_share.append(float(take_sharp.float().mean()))
         restored, _ = self.network(*self._remove_clues(batch))
-        loss = equations.self_enhanced_loss(restored, batch.label, batch.label_mask, teacher, take_sharp)
-        if anchor is not None:
-            loss = loss + self.settings.spatial_consistency * equations.spatial_consistency_loss(restored, anchor)
-        return loss + self._reblur_term(restored, batch)
+        return restored, equations.self_enhanced_loss(restored, batch.label, batch.label_mask, teacher, take_sharp)
 
-    def _reblur_term(self, restored: Tensor, batch: _Batch) -> Tensor:
+    def _reblur_term(self, restored: Tensor, batch: Batch) -> Tensor:
         if batch.motion is None or batch.explained is None or self.blur is None or self.settings.reblur <= 0:
             return restored.new_zeros(())
         blurry = batch.candidates[:, 0]
@@ -159,7 +250,7 @@ class FusionFit:
             restored, blurry, batch.motion, self.blur.tau, batch.explained
         )
 
-    def _remove_clues(self, batch: _Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def _remove_clues(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Replace a random part of each frame's sharp clues by the closest blurry frame, the frame itself (RSCR)."""
         is_sharp = batch.is_sharp.bool()
         keep = torch.from_numpy(self._random.random(tuple(is_sharp.shape)) < 0.5).to(is_sharp.device)
@@ -170,62 +261,6 @@ class FusionFit:
         gone = drop[:, :, None, None, None]
         candidates = torch.where(gone, batch.candidates[:, :1], batch.candidates)
         return candidates, torch.where(gone, torch.ones_like(batch.masks), batch.masks), (is_sharp & ~drop).float()
-
-    def _draw(self) -> _Batch:
-        """Draw random crops of random frames, flipped at random, each with one of its labels."""
-        size = min(self.settings.patch_px, *(side // 2 * 2 for side in self.stack.colours.shape[2:4]))
-        rows = self._random.choice(self._labelled, self.settings.batch)
-        height, width = self.stack.colours.shape[2:4]
-        colours, masks, labels, label_masks, motions = [], [], [], [], []
-        for row in rows:
-            top = int(self._random.integers(0, height - size + 1))
-            left = int(self._random.integers(0, width - size + 1))
-            flip_y, flip_x = self._random.random(2) < 0.5
-            slot = int(self._random.choice(self._label_slots[row]))
-            ys = slice(top, top + size)
-            xs = slice(left, left + size)
-            step = (slice(None, None, -1 if flip_y else 1), slice(None, None, -1 if flip_x else 1))
-            crop = self.stack.colours[row, :, ys, xs][:, *step]
-            mask = self.stack.masks[row, :, ys, xs][:, *step]
-            colours.append(crop)
-            masks.append(mask)
-            labels.append(crop[slot])
-            label_masks.append(mask[slot])
-            if self.blur is not None and self.settings.reblur > 0:
-                sign = np.array([-1.0 if flip_x else 1.0, -1.0 if flip_y else 1.0], np.float32)
-                motions.append(self.blur.motion[row][ys, xs][*step] * sign)
-        return self._batch(rows, colours, masks, labels, label_masks, motions)
-
-    def _batch(
-        self,
-        rows: NDArray[np.intp],
-        colours: list[NDArray[np.uint8]],
-        masks: list[NDArray[np.uint8]],
-        labels: list[NDArray[np.uint8]],
-        label_masks: list[NDArray[np.uint8]],
-        motions: list[NDArray[np.float32]],
-    ) -> _Batch:
-        device = self.budget.device
-
-        def picture(arrays: list[NDArray[np.uint8]]) -> Tensor:
-            return torch.from_numpy(np.stack(arrays)).to(device).movedim(-1, -3).float() / 255  # (..., 3, h, w)
-
-        def plane(arrays: list[NDArray[np.uint8]]) -> Tensor:
-            return torch.from_numpy(np.stack(arrays)).to(device).float().unsqueeze(-3) / 255  # (..., 1, h, w)
-
-        motion = explained = None
-        if self.blur is not None and motions:
-            motion = torch.from_numpy(np.stack(motions)).to(device).permute(0, 3, 1, 2)  # (N, 2, h, w)
-            explained = torch.from_numpy(self.blur.explained[rows]).to(device)
-        return _Batch(
-            picture(colours),
-            plane(masks),
-            torch.from_numpy(self.stack.is_sharp[rows]).float().to(device),
-            picture(labels),
-            plane(label_masks),
-            motion,
-            explained,
-        )
 
 
 def apply_fusion(network: FusionNetwork, stack: CandidateStack, device: str) -> NDArray[np.float32]:

@@ -10,17 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from hvdbench.frames import Frame, Frames
 from hvdbench.methods import memory
+from hvdbench.methods.inference_estimate import Estimate
 from hvdbench.methods.inference_plan import Auto, InferencePlan, make_plan, padded_size, plan_inference, tiles_of
 from hvdbench.methods.runner import Precision, Runner, from_network, running
 from hvdbench.methods.tiling import Tile, blend_tiles
-from hvdbench.methods.windows import Window, plan_windows, stream_windows
-from hvdbench.networks.spec import NetworkSpec, VideoNetwork
+from hvdbench.methods.windows import Level, Window, is_clip, plan_windows, stream_parts, stream_windows
+from hvdbench.networks.spec import NetworkSpec, NetworkState, VideoNetwork
 
 __all__ = [
+    "Estimate",
     "InferencePlan",
     "InferenceReport",
     "Precision",
@@ -58,7 +60,7 @@ class InferenceReport:
 
 def restore_clip(
     network: VideoNetwork,
-    frames: Frames,
+    frames: NDArray[Level],
     *,
     device: str | torch.device = "cpu",
     window: int | Auto | None = None,
@@ -66,22 +68,24 @@ def restore_clip(
     tile: int | tuple[int, int] | Auto | None = None,
     context_px: int | None = None,
     precision: Precision = "float32",
+    carry_state: bool | None = None,
     progress: Callable[[int, int], None] | None = None,
     report: Callable[[InferenceReport], None] | None = None,
-) -> Frames:
+) -> NDArray[Level]:
     """Restore a clip of any size and length with a network.
 
     Frames are padded below and to the right to what ``network.spec`` asks for (mirrored; repeated edges where the frame
     is too small to mirror), the last frame is repeated where there are too few, and all is cut off again. The result is
-    clamped and rounded half up to 8 bit. The network ends on the device and in the training mode it came with.
+    clamped and rounded half up to the 8 or 16 bits that the frames have. The network ends on the device and in the
+    training mode it came with.
 
-    Windows and tiles bound memory. Where the network declares how far it looks they change nothing; otherwise
-    results differ a little from those without. "auto" chooses by free memory (:func:`plan_inference`); the plan is
-    logged and reported.
+    Windows and tiles bound memory. Where the network declares how far it looks they change nothing, nor do windows
+    where it carries its state; otherwise results differ a little from those without. "auto" chooses by free memory
+    (:func:`plan_inference`); the plan is logged and reported.
 
     Args:
         network: the module; its ``spec`` says what it takes.
-        frames: (T, H, W, 3) uint8 RGB.
+        frames: (T, H, W, 3) uint8 or uint16 RGB; the largest value of the type is white.
         device: where to run it.
         window: most frames to hand over at once; None is the whole clip.
         overlap: frames at each inner end of a window that serve as context only. Default: the context that the
@@ -91,18 +95,21 @@ def restore_clip(
             declares, or 32 where that is the whole picture.
         precision: what to compute in. Where the network or an operator has no 16-bit form on the device, one warning
             is logged and float32 is used.
+        carry_state: whether windows go on from the state of those before. Default: where the network can and no
+            overlap is given.
         progress: called with the frames done and T after each window.
         report: called at the end with the plan, the speed and the peak memory.
 
     Returns:
-        (T, H, W, 3) uint8 RGB.
+        (T, H, W, 3) RGB, of the type that the frames have.
 
     Raises:
-        ValueError: the frames have another shape or type, or the window or tile is too small.
+        ValueError: the frames have another shape or type, the window or tile is too small, or the state cannot be
+            carried.
         FitError: the network gave a value that is not finite, or the memory does not suffice.
     """
-    if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or frames.size == 0:
-        raise ValueError(f"frames must be a non-empty (T, H, W, 3) uint8, not {frames.shape} {frames.dtype}")
+    if not is_clip(frames):
+        raise ValueError(f"frames must be a non-empty (T, H, W, 3) uint8 or uint16, not {frames.shape} {frames.dtype}")
     frame_count, height, width = frames.shape[:3]
     if "auto" in (window, tile):
         plan = plan_inference(
@@ -115,6 +122,7 @@ def restore_clip(
             tile=tile,
             context_px=context_px,
             precision=precision,
+            carry_state=carry_state,
         )
     else:
         plan = make_plan(
@@ -125,6 +133,7 @@ def restore_clip(
             tile=tile,  # type: ignore[arg-type]
             context_px=context_px,
             precision=precision,
+            carry_state=carry_state,
         )
     restored = np.empty_like(frames)
     done = 0
@@ -139,11 +148,11 @@ def restore_clip(
 
 def restore_stream(
     network: VideoNetwork,
-    frames: Iterable[Frame],
+    frames: Iterable[NDArray[Level]],
     plan: InferencePlan,
     *,
     report: Callable[[InferenceReport], None] | None = None,
-) -> Iterator[Frame]:
+) -> Iterator[NDArray[Level]]:
     """Restore frames as they come, one window after the other; memory does not grow with their number.
 
     The same frames come out as from :func:`restore_clip`. Until the stream is read to its end or closed, the
@@ -151,16 +160,16 @@ def restore_stream(
 
     Args:
         network: the module.
-        frames: (H, W, 3) uint8 RGB each, of one size.
+        frames: (H, W, 3) uint8 or uint16 RGB each, of one size and type.
         plan: of :func:`plan_inference` or :func:`make_plan`; one whose window is None holds the whole clip.
         report: called at the end.
 
     Yields:
-        (H, W, 3) uint8 RGB, as many as came in.
+        (H, W, 3) RGB of the same type, as many as came in.
 
     Raises:
-        InputError: a frame has another size than those before.
-        ValueError: a frame is no (H, W, 3) uint8, or the window or tile is too small.
+        InputError: a frame has another size or type than those before.
+        ValueError: a frame is no (H, W, 3) uint8 or uint16, or the window or tile is too small.
         FitError: the network gave a value that is not finite, or the memory does not suffice.
     """
     with closing(_restore_windows(network, frames, plan, report)) as parts:
@@ -170,44 +179,69 @@ def restore_stream(
 
 def _restore_windows(
     network: VideoNetwork,
-    frames: Iterable[Frame],
+    frames: Iterable[NDArray[Level]],
     plan: InferencePlan,
     report: Callable[[InferenceReport], None] | None,
-) -> Generator[Frames, None, None]:
+) -> Generator[NDArray[Level], None, None]:
     """Restore window by window; yields the frames that each one adds."""
     device = torch.device(plan.device)
     logger.info("restoring: %s", plan.describe())
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    seconds, done = 0.0, 0
+    seconds, done, read = 0.0, 0, 0
     with running(network, device):
-        runner = Runner(network, device, plan.precision)
-        for window in stream_windows(frames, plan.window, plan.overlap):
+        cutter = _Cutter(Runner(network, device, plan.precision), plan)
+        windows = stream_windows(frames, plan.window, plan.overlap)
+        for window in stream_parts(frames, plan.window) if plan.carry_state else windows:
             started = time.perf_counter()
-            restored = _restore_window(runner, window, plan)
+            restored = cutter.restore(window)
             seconds += time.perf_counter() - started
-            done = window.last
-            yield restored
+            read = window.last
+            done += len(restored)
+            if len(restored):
+                yield restored
+    if done != read:
+        raise ValueError(f"the network gave {done} frames for {read}")
     if report is not None:
-        used = dataclasses.replace(plan, precision=runner.precision)
+        used = dataclasses.replace(plan, precision=cutter.precision)
         report(InferenceReport(used, done, seconds, memory.peak_memory(device)))
 
 
-def _restore_window(runner: Runner, window: Window, plan: InferencePlan) -> Frames:
-    """Restore the frames of a window that are kept."""
-    spec = runner.network.spec
-    padded = _pad(window.frames, spec)
-    height, width = padded.shape[1:3]
-    kept = slice(window.first - window.start, window.last - window.start)
+class _Cutter:
+    """Restores one window after the other in tiles, and keeps the state of each tile where it is carried."""
 
-    def restore(tile: Tile) -> Tensor:
-        return runner.run(padded[:, tile.top : tile.bottom, tile.left : tile.right])[:, kept]  # (1, T, 3, h, w)
+    def __init__(self, runner: Runner, plan: InferencePlan) -> None:
+        self._runner = runner
+        self._plan = plan
+        self._states: dict[tuple[int, int], NetworkState] = {}  # by the corner of the tile
 
-    whole = blend_tiles(tiles_of((height, width), plan.tile, spec, plan.context_px), restore, height, width)
-    return from_network(whole[..., : window.frames.shape[1], : window.frames.shape[2]], spec)
+    @property
+    def precision(self) -> Precision:
+        """What is computed in."""
+        return self._runner.precision
+
+    def restore(self, window: Window[Level]) -> NDArray[Level]:
+        """Restore the frames that a window adds; with a state they may be fewer or more than its own."""
+        spec = self._runner.network.spec
+        padded = _pad(window.frames, spec)
+        height, width = padded.shape[1:3]
+        kept = slice(window.first - window.start, window.last - window.start)
+
+        def restore(tile: Tile) -> Tensor:
+            part = padded[:, tile.top : tile.bottom, tile.left : tile.right]
+            if not self._plan.carry_state:
+                return self._runner.run(part)[:, kept]  # (1, T, 3, h, w)
+            corner = (tile.top, tile.left)
+            restored, self._states[corner] = self._runner.run_from(part, self._states.get(corner), is_end=window.is_end)
+            return restored
+
+        tiles = tiles_of((height, width), self._plan.tile, spec, self._plan.context_px)
+        whole = blend_tiles(tiles, restore, height, width)
+        whole = whole[..., : window.frames.shape[1], : window.frames.shape[2]]
+        return from_network(whole, spec, window.frames.dtype.type)
 
 
-def _pad(frames: Frames, spec: NetworkSpec) -> Frames:
+def _pad(frames: NDArray[Level], spec: NetworkSpec) -> NDArray[Level]:
     """Extend a clip below, to the right and at its end to what the spec asks for."""
     if len(frames) < spec.min_frames:
         frames = np.concatenate((frames, np.repeat(frames[-1:], spec.min_frames - len(frames), axis=0)))

@@ -7,9 +7,10 @@ from typing import Literal
 import torch
 
 from hvdbench.methods import memory
+from hvdbench.methods.inference_estimate import Estimate, RunCost
 from hvdbench.methods.runner import Precision
 from hvdbench.methods.tiling import Tile, plan_tiles, tile_context
-from hvdbench.methods.windows import fill_window, plan_windows
+from hvdbench.methods.windows import fill_window
 from hvdbench.networks.spec import NetworkSpec, VideoNetwork
 
 Auto = Literal["auto"]
@@ -21,13 +22,13 @@ class InferencePlan:
 
     Attributes:
         window: most frames that go into the network at once; None is the whole clip.
-        overlap: frames of context at each inner end of a window.
+        overlap: frames of context at each inner end of a window; 0 where the state is carried.
         tile: largest height and width that go into the network at once; None is the whole frame.
         context_px: px of context at each inner side of a tile, besides those over which tiles are blended.
         precision: what is computed in.
         device: where.
-        estimated_bytes: peak memory, as measured on a small clip; None where nothing was.
-        estimated_s: time in seconds, by the same; None where nothing was or the length is not known.
+        carry_state: whether windows go on from the state that those before left, as one long clip.
+        estimate: what it takes; None where nothing was measured.
     """
 
     window: int | None
@@ -36,19 +37,26 @@ class InferencePlan:
     context_px: int
     precision: Precision
     device: str
-    estimated_bytes: int | None = None
-    estimated_s: float | None = None
+    carry_state: bool = False
+    estimate: Estimate | None = None
+
+    @property
+    def estimated_bytes(self) -> int | None:
+        """Peak memory; None where nothing was measured."""
+        return None if self.estimate is None else self.estimate.peak_bytes
+
+    @property
+    def estimated_s(self) -> float | None:
+        """Time of the run; None where nothing was measured or the length is not known."""
+        return None if self.estimate is None else self.estimate.seconds
 
     def describe(self) -> str:
-        """Say it in one line."""
-        windows = f"windows of {self.window} frames, {self.overlap} of overlap" if self.window else "the whole clip"
+        """Say it in one line, and after a semicolon what it is going to take where that was measured."""
+        between = "the state carried on" if self.carry_state else f"{self.overlap} of overlap"
+        windows = f"windows of {self.window} frames, {between}" if self.window else "the whole clip"
         tiles = f"tiles of {self.tile[1]}x{self.tile[0]} px" if self.tile else "whole frames"
-        parts = [windows, tiles, f"{self.precision} on {self.device}"]
-        if self.estimated_bytes is not None:
-            parts.append(f"about {self.estimated_bytes / 2**20:.0f} MiB")
-        if self.estimated_s is not None:
-            parts.append(f"about {self.estimated_s:.0f} s")
-        return ", ".join(parts)
+        line = f"{windows}, {tiles}, {self.precision} on {self.device}"
+        return line if self.estimate is None else f"{line}; {self.estimate.describe()}"
 
 
 def plan_inference(
@@ -63,11 +71,13 @@ def plan_inference(
     context_px: int | None = None,
     precision: Precision = "float32",
     memory_bytes: int | None = None,
+    carry_state: bool | None = None,
 ) -> InferencePlan:
     """Decide how to cut up a clip, and estimate what it takes, before a long run.
 
     A small clip is restored first, once for a network, device and precision. Whole frames are preferred to tiles and
-    the whole clip to windows. A window or tile that is given stays as it is, even where it does not fit.
+    the whole clip to windows; where the state is carried, windows of 8 frames at most are as good. A window or tile
+    that is given stays as it is, even where it does not fit.
 
     Args:
         network: the module.
@@ -82,52 +92,65 @@ def plan_inference(
             whole picture.
         precision: what to compute in.
         memory_bytes: what may be used; None asks the device, with a cap of 4 GiB on a CPU.
+        carry_state: as in :func:`make_plan`.
 
     Raises:
-        ValueError: the window or tile is too small.
-        FitError: the memory does not suffice for the smallest tile.
+        ValueError: the window or tile is too small, or the state cannot be carried.
+        FitError: the memory does not suffice for any tile.
     """
     spec = network.spec
-    padded = padded_size(size, spec)
     context_px = tile_context(spec, context_px)
+    carries = carries_on(spec, overlap, carry_state) and window is not None
     cost = memory.measure_cost(network, torch.device(device), precision)
     allowed = memory.memory_to_use(torch.device(device)) if memory_bytes is None else memory_bytes
-    least, most = memory.frames_wanted(spec, frame_count)
+    run = RunCost(cost, spec, padded_size(size, spec), context_px, carries)
     if window == "auto":
+        least, most = memory.frames_wanted(spec, frame_count, carry_state=carries)
         least = min(most, max(least, 4 * (overlap or 0)))
-    elif window is not None:
-        least = most = window if frame_count is None else min(window, most)
     else:
-        least = most
-    given = (tile, tile) if isinstance(tile, int) else tile
-    part = padded if given is None or given == "auto" else (min(given[0], padded[0]), min(given[1], padded[1]))
-    frames = memory.longest_window(cost, part, least, most, allowed)
-    if frames is None and given == "auto":
-        frames = least
-        side = memory.largest_tile(cost, spec, padded, frame_count=frames, context_px=context_px, memory_bytes=allowed)
-        given = part = (side, side)
-    elif given == "auto":
-        given = None
-    frames = frames or least  # a window and tile that are given stay, whatever they need
+        least = most = _frames_at_once(spec, frame_count, window)
+    frames, tile = _fit(run, least, most, tile, allowed)
     if window == "auto":
         window = None if frame_count is not None and frames >= frame_count else frames
-    window, overlap = fill_window(spec, window, overlap)
-    tiles = tiles_of(padded, given, spec, context_px)
-    tile_px = sum((tile.bottom - tile.top) * (tile.right - tile.left) for tile in tiles)
-    seconds = None
-    if frame_count is not None:
-        seconds = cost.seconds_frame_px * tile_px * _frames_run(frame_count, frames, overlap, spec)
-    blend = memory.blend_bytes(frames, padded) if len(tiles) > 1 else 0
-    return InferencePlan(
-        window,
-        overlap,
-        given,
-        context_px,
-        cost.precision,
-        str(device),
-        blend + cost.peak_bytes(frames, min(part[0], padded[0]), min(part[1], padded[1])),
-        seconds,
+    window, overlap, carries = _cut_in_time(spec, window, overlap, carries=carries)
+    tile_size = tile or run.padded
+    tiles_of(run.padded, tile, spec, context_px)  # refuses a tile that is too small
+    estimate = Estimate(
+        size,
+        frame_count,
+        run.peak_bytes(frames, tile_size),
+        allowed,
+        None if frame_count is None else cost.peak_bytes(max(frame_count, spec.min_frames), *run.padded),
+        run.seconds_frame(frame_count, frames, overlap, tile_size),
     )
+    return InferencePlan(window, overlap, tile, context_px, cost.precision, str(device), carries, estimate)
+
+
+def _frames_at_once(spec: NetworkSpec, frame_count: int | None, window: int | None) -> int:
+    """Give the frames that go in at once where the window is given, or is the whole clip."""
+    whole = memory.frames_wanted(spec, frame_count, carry_state=False)[1]
+    if window is None:
+        return whole
+    return window if frame_count is None else min(window, whole)
+
+
+def _fit(
+    run: RunCost, least: int, most: int, tile: int | tuple[int, int] | Auto | None, allowed: int
+) -> tuple[int, tuple[int, int] | None]:
+    """Give the frames at once, ``least`` to ``most``, and the tile that fit into memory, or what is given as it is."""
+    given = None if tile == "auto" else (tile, tile) if isinstance(tile, int) else tile
+    fitting = (count for count in range(most, least - 1, -1) if run.peak_bytes(count, given or run.padded) <= allowed)
+    frames = next(fitting, None)
+    if frames is not None or tile != "auto":
+        return frames or least, given
+    side = memory.largest_tile(
+        lambda side: run.peak_bytes(least, (side, side)),
+        run.spec,
+        run.padded,
+        context_px=run.context_px,
+        allowed_bytes=allowed,
+    )
+    return least, (side, side)
 
 
 def make_plan(
@@ -139,15 +162,56 @@ def make_plan(
     tile: int | tuple[int, int] | None = None,
     context_px: int | None = None,
     precision: Precision = "float32",
+    carry_state: bool | None = None,
 ) -> InferencePlan:
     """Make a plan from given extents, with the defaults of :func:`restore_clip` and nothing measured.
 
+    Args:
+        spec: of the network.
+        device: where to run it.
+        window: most frames at once; None is the whole clip.
+        overlap: frames of context at each inner end of a window.
+        tile: largest side, or height and width, to hand over at once; None is the whole frame.
+        context_px: px of context at each inner side of a tile.
+        precision: what to compute in.
+        carry_state: whether windows go on from the state of those before. Default: where the network can and no
+            overlap is given.
+
     Raises:
-        ValueError: the window is too short for the network or the overlap.
+        ValueError: the window is too short for the network or the overlap, or the state cannot be carried.
     """
-    window, overlap = fill_window(spec, window, overlap)
+    carries = carries_on(spec, overlap, carry_state)
+    window, overlap, carries = _cut_in_time(spec, window, overlap, carries=carries)
     tile = (tile, tile) if isinstance(tile, int) else tile
-    return InferencePlan(window, overlap, tile, tile_context(spec, context_px), precision, str(device))
+    return InferencePlan(window, overlap, tile, tile_context(spec, context_px), precision, str(device), carries)
+
+
+def carries_on(spec: NetworkSpec, overlap: int | None, carry_state: bool | None) -> bool:
+    """Decide whether windows go on from the state of those before.
+
+    Raises:
+        ValueError: it is asked for where the network has no state to carry, or together with an overlap.
+    """
+    if carry_state is None:
+        return spec.carries_state and not overlap
+    if carry_state and not spec.carries_state:
+        raise ValueError("this network carries no state from one window to the next: leave carry_state out")
+    if carry_state and overlap:
+        raise ValueError(
+            f"where the state is carried windows do not overlap: leave out the overlap of {overlap} frames"
+        )
+    return carry_state
+
+
+def _cut_in_time(
+    spec: NetworkSpec, window: int | None, overlap: int | None, *, carries: bool
+) -> tuple[int | None, int, bool]:
+    """Check a window and fill in its overlap; none where the state is carried, which a whole clip has no use for."""
+    if window is None or not carries:
+        return *fill_window(spec, window, overlap), False
+    if window < 1:
+        raise ValueError(f"a window must be 1 frame or more, not {window}")
+    return window, 0, True
 
 
 def padded_size(size: tuple[int, int], spec: NetworkSpec) -> tuple[int, int]:
@@ -160,9 +224,3 @@ def padded_size(size: tuple[int, int], spec: NetworkSpec) -> tuple[int, int]:
 def tiles_of(size: tuple[int, int], tile: tuple[int, int] | None, spec: NetworkSpec, context_px: int) -> list[Tile]:
     """Cut padded frames of a size into tiles; a single one where ``tile`` is None."""
     return plan_tiles(*size, size if tile is None else tile, spec, context_px)
-
-
-def _frames_run(frame_count: int, window: int, overlap: int, spec: NetworkSpec) -> int:
-    """Count the frames that go into the network, those of overlaps each time."""
-    windows = plan_windows(max(frame_count, spec.min_frames), window, overlap)
-    return sum(stop - start for start, stop, _, _ in windows)

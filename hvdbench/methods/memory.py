@@ -15,9 +15,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from hvdbench.errors import FitError
+from hvdbench.frames import Frames
 from hvdbench.methods.runner import Precision, Runner, running
 from hvdbench.methods.tiling import smallest_tile
-from hvdbench.networks.spec import NetworkSpec, VideoNetwork
+from hvdbench.networks.spec import NetworkSpec, NetworkState, VideoNetwork, goes_on_from_a_state
 
 _PROBE_SIDE_PX = 128
 _PROBE_FRAMES = 2
@@ -28,7 +29,9 @@ _CPU_SHARE = 0.5  # of what is free
 _CPU_CAP_BYTES = 4 << 30
 _CUDA_SHARE = 0.9
 _GLOBAL_WINDOW = 16  # frames; where a result depends on the whole clip, shorter windows lose what it is good for
+_CARRIED_WINDOW = 8  # frames; with a state carried on, more at once are no better and hardly faster
 _STREAM_WINDOW = 64  # frames at most, where nobody knows how many will come
+_LEAST_SLOPE = 0.5  # of the time a further frame takes, over the mean of all: what lies below is noise
 _BLEND_BYTES = 3 * 4  # a pixel and frame of what tiles are blended into
 _PROC_STATUS = Path("/proc/self/status")
 _PROC_MEMORY = Path("/proc/meminfo")
@@ -41,16 +44,20 @@ class Cost:
     Attributes:
         bytes_px: of memory a pixel of the picture, however many frames.
         bytes_frame_px: further memory a pixel and frame.
-        seconds_frame_px: time a pixel and frame.
+        seconds_px: time a pixel of the picture, however many frames.
+        seconds_frame_px: further time a pixel and frame.
         precision: what it was measured in.
         margin: factor on the measured memory.
+        state_bytes_px: of memory a pixel of the picture for what is carried from window to window; 0 where nothing is.
     """
 
     bytes_px: float
     bytes_frame_px: float
+    seconds_px: float
     seconds_frame_px: float
     precision: Precision
     margin: float = 1.0
+    state_bytes_px: float = 0.0
 
     def peak_bytes(self, frame_count: int, height: int, width: int) -> int:
         """Estimate the peak, with a margin, beyond weights and frames."""
@@ -78,33 +85,39 @@ def _measure(network: VideoNetwork, device: torch.device, precision: Precision) 
     with running(network, device):
         runner = Runner(network, device, precision)
         runner.run(noise[:short])  # warms up, and settles the precision
-        least = _peak_of(runner, noise[:short])
-        started = time.perf_counter()
-        most = _peak_of(runner, noise)
-        seconds = time.perf_counter() - started
+        least, few_s = _peak_of(runner, noise[:short])
+        most, many_s = _peak_of(runner, noise)
+        state: NetworkState = ()
+        if goes_on_from_a_state(network):
+            _, state = runner.run_from(noise[:short], None, is_end=False)
     a_frame = max(0.0, (most - least) / (long - short))
     rest = max(0.0, least - short * a_frame)
+    mean_s = many_s / long
+    a_frame_s = min(mean_s, max(_LEAST_SLOPE * mean_s, (many_s - few_s) / (long - short)))
     return Cost(
         bytes_px=rest / side**2,
         bytes_frame_px=a_frame / side**2,
-        seconds_frame_px=seconds / (long * side**2),
+        seconds_px=long * (mean_s - a_frame_s) / side**2,
+        seconds_frame_px=a_frame_s / side**2,
         precision=runner.precision,
         margin=_CUDA_MARGIN if device.type == "cuda" else _CPU_MARGIN,
+        state_bytes_px=sum(part.untyped_storage().nbytes() for part in state) / side**2,
     )
 
 
-def _peak_of(runner: Runner, frames: np.ndarray[Any, np.dtype[np.uint8]]) -> int:
-    """Give the memory in bytes that tensors take at most while frames are restored."""
+def _peak_of(runner: Runner, frames: Frames) -> tuple[int, float]:
+    """Give the bytes that tensors take at most while frames are restored, and the seconds."""
+    started = time.perf_counter()
     if runner.device.type == "cuda":
         torch.cuda.synchronize(runner.device)
         torch.cuda.reset_peak_memory_stats(runner.device)
         before = torch.cuda.memory_allocated(runner.device)
         runner.run(frames)
         torch.cuda.synchronize(runner.device)
-        return int(torch.cuda.max_memory_allocated(runner.device) - before)
+        return torch.cuda.max_memory_allocated(runner.device) - before, time.perf_counter() - started
     with _LiveTensors() as live:
         runner.run(frames)
-    return int(live.peak_bytes)
+    return live.peak_bytes, time.perf_counter() - started
 
 
 class _LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -149,71 +162,55 @@ def peak_memory(device: torch.device) -> int | None:
     return _proc_bytes(_PROC_STATUS, "VmHWM")
 
 
-def frames_wanted(spec: NetworkSpec, frame_count: int | None) -> tuple[int, int]:
+def frames_wanted(spec: NetworkSpec, frame_count: int | None, *, carry_state: bool) -> tuple[int, int]:
     """Give the shortest window that does a clip justice, and the longest that is of use.
 
     Shortest: 16 frames where a result depends on the whole clip, else as many as keep no fewer than serve as context.
+    Where a state is carried on, from 1 to 8.
 
     Args:
         spec: of the network.
         frame_count: T; None, where it is not known, counts as 64.
+        carry_state: whether windows go on from the state of those before.
     """
+    longest = max(spec.min_frames, _STREAM_WINDOW if frame_count is None else frame_count)
+    if carry_state:
+        return 1, min(longest, _CARRIED_WINDOW)
     context = spec.context_frames
     enough = _GLOBAL_WINDOW if context is None else 2 * context + max(4, 2 * context)
-    longest = max(spec.min_frames, _STREAM_WINDOW if frame_count is None else frame_count)
     return min(longest, max(spec.min_frames, enough)), longest
 
 
-def longest_window(cost: Cost, size: tuple[int, int], least: int, most: int, memory_bytes: int) -> int | None:
-    """Give the most frames of a size (height, width) that fit into memory, from ``least`` on; None if too few do."""
-    return _largest(least, most, 1, lambda count: cost.peak_bytes(count, *size) <= memory_bytes)
-
-
 def largest_tile(
-    cost: Cost, spec: NetworkSpec, size: tuple[int, int], *, frame_count: int, context_px: int, memory_bytes: int
+    needed: Callable[[int], int], spec: NetworkSpec, size: tuple[int, int], *, context_px: int, allowed_bytes: int
 ) -> int:
-    """Give the side of the largest square tile of ``frame_count`` frames that fits into memory, in px.
+    """Give the side of the largest square tile that fits into memory, in px.
 
     Args:
-        cost: of the network.
+        needed: gives the bytes that a run in tiles of a side takes.
         spec: of the network.
         size: height and width of the padded frames.
-        frame_count: frames in a window.
         context_px: of the tiles.
-        memory_bytes: what may be used.
+        allowed_bytes: what may be used.
 
     Raises:
-        FitError: the smallest one does not fit.
+        FitError: none of them fits.
     """
     least = smallest_tile(spec, context_px)
-    blend = blend_bytes(frame_count, size)
-
-    def needed(side: int) -> int:
-        return blend + cost.peak_bytes(frame_count, min(side, size[0]), min(side, size[1]))
-
-    side = _largest(least, max(least, *size), spec.size_multiple, lambda side: needed(side) <= memory_bytes)
-    if side is None:
+    sides = range(least, max(least, *size) + 1, spec.size_multiple)
+    largest = next((side for side in reversed(sides) if needed(side) <= allowed_bytes), None)
+    if largest is None:
+        thriftiest = min(sides, key=needed)
         raise FitError(
-            f"{frame_count} frames in tiles of {least} px need about {needed(least) / 2**20:.0f} MiB, and "
-            f"{memory_bytes / 2**20:.0f} MiB may be used: give a shorter window"
+            f"frames of {size[1]}x{size[0]} px need about {needed(thriftiest) / 2**20:.0f} MiB even in tiles of "
+            f"{thriftiest} px, and {allowed_bytes / 2**20:.0f} MiB may be used: give a shorter window"
         )
-    return side
+    return largest
 
 
 def blend_bytes(frame_count: int, size: tuple[int, int]) -> int:
     """Give what the picture takes that tiles are blended into."""
     return frame_count * size[0] * size[1] * _BLEND_BYTES
-
-
-def _largest(low: int, high: int, step: int, fits: Callable[[int], bool]) -> int | None:
-    """Give the largest of low, low + step … up to high that fits, where smaller ones fit too."""
-    if not fits(low):
-        return None
-    few, many = 0, (high - low) // step
-    while few < many:
-        half = (few + many + 1) // 2
-        few, many = (half, many) if fits(low + half * step) else (few, half - 1)
-    return low + few * step
 
 
 def _proc_bytes(file: Path, field: str) -> int | None:

@@ -1,5 +1,7 @@
 """Method recipes: ``recipes/methods/<name>.toml`` names a scheme, its settings, and where they come from."""
 
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ class MethodSettings(Settings):
     """A name of ``hvdbench.catalog.SCHEMES`` or an import string."""
     note: str = ""
     """What a reader of a table must know: what is off, what is ours."""
+    needs: str = ""
+    """What it takes: weights, memory, time."""
     settings: dict[str, Any] = {}
     """The scheme's own settings, checked by its ``Settings`` model."""
     provenance: dict[str, str] = {}
@@ -25,10 +29,11 @@ class MethodSettings(Settings):
 
 @dataclass(frozen=True)
 class Method:
-    """A named scheme with its settings, ready to restore.
+    """A named scheme with its settings, ready to restore; picklable, for a worker process.
 
     Attributes:
-        reference: what it was loaded by: a recipe's name or file.
+        reference: what it was loaded by: a recipe's name or file, or a model of others
+            (:func:`hvdbench.methods.foreign.opening.open_method`).
         recipe: name and values; these hold every setting of the scheme, defaults too.
         scheme: the object that restores; one that must be trained first has ``train``.
     """
@@ -43,8 +48,16 @@ class Method:
 
     @property
     def digest(self) -> str:
-        """Name what moves a number: the scheme and all its settings; titles and notes may be reworded."""
-        return digest_of([self.recipe.values.scheme, self.recipe.values.settings])
+        """Name what moves a number: the scheme and all its settings; titles and notes may be reworded.
+
+        A scheme that reads files of its own has an ``identity``, which names them by what they hold, not where.
+        """
+        return digest_of([self.recipe.values.scheme, getattr(self.scheme, "identity", self.recipe.values.settings)])
+
+    @property
+    def made_from(self) -> str | None:
+        """Word for a board what its frames were made from, where the scheme brings more than the clip."""
+        return getattr(self.scheme, "made_from", None)
 
     @property
     def is_trained(self) -> bool:
@@ -52,18 +65,44 @@ class Method:
         return hasattr(self.scheme, "train")
 
 
-def load_method(name: str) -> Method:
+def load_method(name: str, *, overrides: Mapping[str, Any] | None = None) -> Method:
     """Load a method by its recipe's name (``selfhvd_fusion``, ``selfhvd_basicvsrpp@tiny``) or file.
+
+    Args:
+        name: of the recipe, or its file.
+        overrides: settings of the scheme, laid over the recipe's.
 
     Raises:
         UnknownNameError: no such recipe or scheme.
         RecipeError: a key or value that the recipe or the scheme does not know.
     """
-    recipe = load_recipe("methods", name, MethodSettings)
+    laid_over = {"settings": dict(overrides)} if overrides else None
+    return build_method(name, load_recipe("methods", name, MethodSettings, overrides=laid_over))
+
+
+def build_method(reference: str, recipe: Recipe[MethodSettings]) -> Method:
+    """Make a recipe's scheme.
+
+    Args:
+        reference: what the method goes by.
+        recipe: name and values; settings that are left out are filled in.
+
+    Raises:
+        UnknownNameError: no such scheme.
+        RecipeError: a key or value that the scheme does not know.
+    """
+    look_here()
     scheme_class = resolve("scheme", recipe.values.scheme)
     settings = check(f"{recipe.name}: [settings]", recipe.values.settings, scheme_class.Settings)
     resolved = recipe.values.model_copy(update={"settings": settings.model_dump(mode="json")})
-    return Method(name, Recipe(recipe.name, resolved), scheme_class(settings))
+    return Method(reference, Recipe(recipe.name, resolved), scheme_class(settings))
+
+
+def look_here() -> None:
+    """Let import strings name modules in the current folder; it comes last and stands in for no installed one."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
 
 
 def load_trained(method: Method, weights: Path) -> Any:

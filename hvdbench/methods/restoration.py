@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.methods.inference_options import InferenceOptions
 from hvdbench.recipe import Settings
 
 Progress = Callable[[int, int, str], None]
@@ -24,12 +25,17 @@ class Budget:
         workers: threads; the result of the CPU parts does not depend on it.
         device: where torch computes, ``cpu`` or ``cuda``.
         progress: called with (done, total, what).
+        inference: how networks are run: precision, windows, tiles.
+        clip: which clip this is, ``<split>/<clip>``, for methods that look something up by it; None where it is of no
+            dataset.
     """
 
     seed: int = 0
     workers: int = 1
     device: str = "cpu"
     progress: Progress = silent
+    inference: InferenceOptions = field(default_factory=InferenceOptions)
+    clip: str | None = None
 
 
 @dataclass(frozen=True)

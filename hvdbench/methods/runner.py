@@ -1,20 +1,22 @@
-"""The door between 8-bit frames and the tensors of networks: colours, range, device, precision."""
+"""The door between 8-bit or 16-bit frames and the tensors of networks: colours, range, device, precision."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hvdbench.errors import FitError
-from hvdbench.frames import Frames
-from hvdbench.networks.spec import NetworkSpec, VideoNetwork
+from hvdbench.methods.windows import Level
+from hvdbench.networks.spec import NetworkSpec, NetworkState, VideoNetwork, goes_on_from_a_state
 
 logger = logging.getLogger(__name__)
 Precision = Literal["float32", "bfloat16", "float16"]
+Result = TypeVar("Result")
 _DTYPES: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -35,8 +37,8 @@ class Runner:
         if precision != "float32" and not network.spec.reduced_precision:
             self._fall_back("it declares that it loses accuracy there")
 
-    def run(self, frames: Frames) -> Tensor:
-        """Restore (T, H, W, 3) uint8 RGB, of a size that the network takes.
+    def run(self, frames: NDArray[Level]) -> Tensor:
+        """Restore (T, H, W, 3) uint8 or uint16 RGB, of a size that the network takes.
 
         Returns:
             (1, T, 3, H, W) on the device, in the order and range of the network.
@@ -45,36 +47,67 @@ class Runner:
             FitError: the device has too little memory.
             ValueError: the network gave another shape.
         """
+        restored = self._run(frames, self.network)
+        count, height, width = frames.shape[:3]
+        if restored.shape != (1, count, 3, height, width):
+            shapes = f"{(1, count, 3, height, width)} into {tuple(restored.shape)}"
+            raise ValueError(f"the network turned {shapes}: another shape")
+        self._is_proven = True
+        return restored
+
+    def run_from(
+        self, frames: NDArray[Level], state: NetworkState | None, *, is_end: bool
+    ) -> tuple[Tensor, NetworkState]:
+        """Go on with the next frames of a clip, from the state that the frames before left.
+
+        Args:
+            frames: (T, H, W, 3) uint8 or uint16 RGB, of a size that the network takes.
+            state: of the call before; None at the start of a clip.
+            is_end: whether these are the last frames.
+
+        Returns:
+            The next results (1, T', 3, H, W), fewer or more than T where the network looks ahead, and the state.
+
+        Raises:
+            FitError: the device has too little memory.
+            ValueError: the network carries no state, or gave another height or width.
+        """
+        network = self.network
+        if not goes_on_from_a_state(network):
+            raise ValueError(f"{type(network).__name__} does not carry a state from one window to the next")
+        restored, state = self._run(frames, lambda clip: network.forward_from(clip, state, is_end=is_end))
+        if restored.shape[-2:] != frames.shape[1:3]:
+            raise ValueError(f"the network turned {frames.shape[1:3]} into {tuple(restored.shape[-2:])}: another shape")
+        self._is_proven = self._is_proven or restored.shape[1] > 0
+        return restored, state
+
+    def _run(self, frames: NDArray[Level], forward: Callable[[Tensor], Result]) -> Result:
+        """Take frames through the door and into a call of the network."""
         with torch.no_grad():
             clip = to_network(frames, self.network.spec, self.device)
             try:
-                result = self._forward(clip)
+                return self._in_precision(lambda: forward(clip))
             except torch.cuda.OutOfMemoryError as error:
                 count, height, width = frames.shape[:3]
                 raise FitError(
                     f"the memory of {self.device} does not hold {count} frames of {width}x{height} px in this network: "
                     "give it a shorter window or a smaller tile"
                 ) from error
-        if result.shape != clip.shape:
-            raise ValueError(f"the network turned {tuple(clip.shape)} into {tuple(result.shape)}: another shape")
-        return result
 
-    def _forward(self, clip: Tensor) -> Tensor:
+    def _in_precision(self, forward: Callable[[], Result]) -> Result:
         """Run the network; where the first run in 16 bits fails and the same in float32 does not, stay with that."""
         if self.precision == "float32":
-            return self.network(clip)
+            return forward()
         try:
             with torch.autocast(self.device.type, _DTYPES[self.precision]):
-                result = self.network(clip)
-            self._is_proven = True
-            return result
+                return forward()
         except torch.cuda.OutOfMemoryError:
             raise
         except RuntimeError as error:
             if self._is_proven:
                 raise
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        result = self.network(clip)
+        result = forward()
         self._fall_back(reason)
         return result
 
@@ -86,18 +119,23 @@ class Runner:
         self.precision = "float32"
 
 
-def to_network(frames: Frames, spec: NetworkSpec, device: torch.device) -> Tensor:
-    """Turn (T, H, W, 3) uint8 RGB into (1, T, 3, H, W) float32 in the order and range of the spec."""
+def to_network(frames: NDArray[Level], spec: NetworkSpec, device: torch.device) -> Tensor:
+    """Turn (T, H, W, 3) uint8 or uint16 RGB into (1, T, 3, H, W) float32 in the order and range of the spec."""
     low, high = spec.value_range
-    clip = torch.from_numpy(frames.copy()).to(device)
-    clip = clip.permute(0, 3, 1, 2).unsqueeze(0).contiguous()  # (1, T, 3, H, W)
+    levels = torch.from_numpy(frames.copy() if frames.dtype == np.uint8 else frames.astype(np.float32))
+    clip = levels.to(device).permute(0, 3, 1, 2).unsqueeze(0).contiguous()  # (1, T, 3, H, W)
     if spec.channel_order == "bgr":
         clip = clip.flip(2)
-    return clip.float().div_(255).mul_(high - low).add_(low)
+    return clip.float().div_(np.iinfo(frames.dtype).max).mul_(high - low).add_(low)
 
 
-def from_network(clip: Tensor, spec: NetworkSpec) -> Frames:
-    """Turn (1, T, 3, H, W) in the order and range of the spec into (T, H, W, 3) uint8 RGB, rounded half up.
+def from_network(clip: Tensor, spec: NetworkSpec, dtype: type[Level]) -> NDArray[Level]:
+    """Turn (1, T, 3, H, W) in the order and range of the spec into (T, H, W, 3) RGB, rounded half up.
+
+    Args:
+        clip: what the network gave.
+        spec: of the network.
+        dtype: uint8 or uint16, whose largest value is white.
 
     Raises:
         FitError: a value is not finite.
@@ -109,9 +147,10 @@ def from_network(clip: Tensor, spec: NetworkSpec) -> Frames:
         )
     if spec.channel_order == "bgr":
         clip = clip.flip(2)
-    levels = (clip.float() - low).div_(high - low).clamp_(0, 1).mul_(255)  # a copy of its own, changed in place
-    eight_bit = levels.add_(0.5).floor_().to(torch.uint8)
-    return np.asarray(eight_bit[0].permute(0, 2, 3, 1).cpu().numpy(), np.uint8)  # (T, H, W, 3)
+    levels = (clip.float() - low).div_(high - low).clamp_(0, 1)  # a copy of its own, changed in place
+    levels = levels.mul_(np.iinfo(dtype).max).add_(0.5).floor_()
+    levels = levels.to(torch.uint8 if dtype == np.uint8 else torch.int32)
+    return levels[0].permute(0, 2, 3, 1).cpu().numpy().astype(dtype, order="C")  # (T, H, W, 3)
 
 
 @contextmanager

@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hvdbench.engine import thread_map
-from hvdbench.errors import FitError
+from hvdbench.errors import FitError, RecipeError
 from hvdbench.flow import Preset
 from hvdbench.frames import Frames, Image
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.alignment import Aligner
 from hvdbench.methods.candidates import CandidateStack, stack_candidates
 from hvdbench.methods.exposure_model import ExposureModel, fit_exposure_model
-from hvdbench.methods.fusion_fit import FusionFit, FusionFitSettings, ReblurModel, apply_fusion
+from hvdbench.methods.fusion_batches import ReblurModel
+from hvdbench.methods.fusion_fit import FusionFit, FusionFitSettings, apply_fusion
 from hvdbench.methods.reblur_blend import blend, corrected
 from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.methods.resynthesis import resynthesise
 from hvdbench.recipe import Settings
 
 _STACK_BYTES = 1_500_000_000
@@ -41,6 +43,8 @@ class SelfHvdClipSettings(Settings):
     """Hand the network the re-blur blend as one more candidate."""
     correction_steps: int = Field(0, ge=0)
     """Correction steps after the network, on frames whose blur the flow explains."""
+    pairs: int = Field(32, ge=1)
+    """Sharp frames blurred again, where ``fit.exact_share`` is above 0."""
     pass_through: bool = True
     """Leave selected frames as they are where their motion confirms that they are sharp."""
 
@@ -51,6 +55,10 @@ class SelfHvdClip:
     Settings: ClassVar[type[Settings]] = SelfHvdClipSettings
 
     def __init__(self, settings: SelfHvdClipSettings) -> None:
+        if settings.reblur_candidate and settings.fit.refresh_steps:
+            raise RecipeError(
+                "the re-blur blend needs flow on the input: refresh_steps and reblur_candidate exclude one another"
+            )
         self.settings = settings
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
@@ -92,9 +100,24 @@ class SelfHvdClip:
         if self.settings.fit.reblur > 0 and model.explained[learn_from].any():
             motion = list(thread_map(model.motion, learn_from, budget.workers))
             blur = ReblurModel(motion, model.tau, model.explained[learn_from])
-        fit = FusionFit(stack, self.settings.fit, budget, blur)
+        pairs = None
+        if self.settings.fit.exact_share > 0:
+            random, with_blend = np.random.default_rng(budget.seed), self.settings.reblur_candidate
+            pairs = resynthesise(
+                model,
+                labels.is_selected,
+                random,
+                count=self.settings.pairs,
+                with_blend=with_blend,
+                workers=budget.workers,
+            )
+
+        def realign(pictures: NDArray[np.float32]) -> CandidateStack:
+            return realigned(model, learn_from, pictures, labels.is_selected, workers=budget.workers)
+
+        fit = FusionFit(stack, self.settings.fit, budget, blur, pairs=pairs, realign=realign)
         network = fit.run()
-        del stack
+        del stack, pairs
 
         def one(i: int) -> Image:
             picture = apply_fusion(network, self._stack(model, [i], labels, 1), budget.device)[0]
@@ -104,9 +127,11 @@ class SelfHvdClip:
             restored[todo[done]] = np.rint(picture)
             budget.progress(done + 1, len(todo), "restore")
         chosen = fit.record.sharp_share
+        moved = [decision.updates for decision in fit.record.anchor if decision.moved]
         return {
             "loss": [round(value, 6) for value in fit.record.loss],
             "sharp_chosen_share": round(float(np.mean(chosen)), 4) if chosen else None,
+            "anchor_updates": max(moved, default=1 if self.settings.fit.spatial_consistency > 0 else 0),
             "steps": self.settings.fit.stage1_steps + self.settings.fit.stage2_steps,
         }
 
@@ -114,6 +139,24 @@ class SelfHvdClip:
         selected: NDArray[np.intp] = labels.selected
         extra = (lambda i: blend(model, i, selected)) if self.settings.reblur_candidate else None
         return stack_candidates(model.aligner, index, labels.is_selected, blend=extra, workers=workers)
+
+
+def realigned(
+    model: ExposureModel,
+    index: list[int],
+    pictures: NDArray[np.float32],
+    is_sharp: NDArray[np.bool_],
+    *,
+    workers: int = 1,
+) -> CandidateStack:
+    """Stack the candidates of the frames ``index`` along flow on what was restored of them, (N, H, W, 3) in [0, 255].
+
+    What is warped stays the clip's own frames; the blend, which needs flow on the input, is not among the candidates.
+    """
+    seen = model.aligner.frames.copy()
+    seen[index] = np.rint(pictures)
+    aligner = Aligner(model.aligner.frames, model.aligner.preset, model.aligner.scale, seen)
+    return stack_candidates(aligner, index, is_sharp, workers=workers)
 
 
 def _evenly_spread(todo: list[int], frame_bytes: int) -> list[int]:

@@ -23,7 +23,7 @@ from hvdbench.flow import Preset
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.alignment import Aligner, nearest_sharp
-from hvdbench.methods.inference import restore_clip
+from hvdbench.methods.network_restoration import restore_with
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.selfhvd import equations
 from hvdbench.recipe import Settings
@@ -181,8 +181,8 @@ class SelfHvdDataset:
         return network.eval(), facts
 
     def restore(self, network: nn.Module, blurry: Frames, budget: Budget) -> Restoration:
-        """Restore a clip with trained weights."""
-        return Restoration(restore_clip(network, blurry, device=budget.device))  # type: ignore[arg-type]
+        """Restore a clip with trained weights, run as the budget says."""
+        return restore_with(network, blurry, budget)  # type: ignore[arg-type]
 
     def _stage2_loss(
         self, network: nn.Module, anchor: nn.Module, window: _Window, random: np.random.Generator

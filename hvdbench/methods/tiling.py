@@ -81,6 +81,15 @@ def plan_tiles(height: int, width: int, tile: tuple[int, int], spec: NetworkSpec
     ]
 
 
+def tiled_px(height: int, width: int, tile: tuple[int, int], spec: NetworkSpec, context_px: int) -> int:
+    """Count the pixels in all tiles of :func:`plan_tiles` together, those where they overlap each time."""
+    total = 1
+    for whole, side in ((height, tile[0]), (width, tile[1])):
+        length = whole if side >= whole else side // spec.size_multiple * spec.size_multiple
+        total *= length * _tiles_along(whole, side, spec.size_multiple, context_px)
+    return total
+
+
 def blend_tiles(tiles: list[Tile], restore: Callable[[Tile], Tensor], height: int, width: int) -> Tensor:
     """Restore tile by tile and blend.
 
@@ -111,8 +120,7 @@ def _plan_side(whole: int, tile: int, multiple: int, context_px: int) -> list[tu
     if tile >= whole:
         return [(0, torch.ones(whole))]
     steps, tile_steps = whole // multiple, tile // multiple
-    stride = tile_steps - _in_steps(2 * context_px + FEATHER_PX, multiple)
-    count = 1 + math.ceil((steps - tile_steps) / stride)
+    count = _tiles_along(whole, tile, multiple, context_px)
     starts = [number * (steps - tile_steps) // (count - 1) * multiple for number in range(count)]
     side = tile_steps * multiple
     middles = [(after + before + side) / 2 for before, after in itertools.pairwise(starts)]
@@ -121,6 +129,15 @@ def _plan_side(whole: int, tile: int, multiple: int, context_px: int) -> list[tu
     taken = [((place - middle) / FEATHER_PX + 0.5).clamp(0, 1) for middle in middles]
     ramps = [torch.ones(whole), *taken, torch.zeros(whole)]
     return [(start, (ramps[number] - ramps[number + 1])[start : start + side]) for number, start in enumerate(starts)]
+
+
+def _tiles_along(whole: int, tile: int, multiple: int, context_px: int) -> int:
+    """Count the tiles on one side."""
+    if tile >= whole:
+        return 1
+    tile_steps = tile // multiple
+    stride = tile_steps - _in_steps(2 * context_px + FEATHER_PX, multiple)
+    return 1 + math.ceil((whole // multiple - tile_steps) / stride)
 
 
 def _in_steps(length_px: int, multiple: int) -> int:

@@ -3,29 +3,34 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any, Generic, TypeGuard, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
-from hvdbench.frames import Frame, Frames
 from hvdbench.networks.spec import NetworkSpec
 
+Level = TypeVar("Level", np.uint8, np.uint16)
+"""How a clip holds its colours, in 8 or 16 bits."""
+
+_LEVEL_TYPES = (np.uint8, np.uint16)
 _DEFAULT_OVERLAP_SHARE = 4
 
 
 @dataclass(frozen=True)
-class Window:
+class Window(Generic[Level]):
     """Frames of a clip that go into a network together.
 
     Attributes:
-        frames: (T, H, W, 3) uint8.
+        frames: (T, H, W, 3) uint8 or uint16.
         start: number of the first of them in the clip.
         first: number of the first frame whose result is kept.
         last: number after the last one.
         is_end: whether the clip ends here.
     """
 
-    frames: Frames
+    frames: NDArray[Level]
     start: int
     first: int
     last: int
@@ -61,19 +66,19 @@ def plan_windows(frame_count: int, window: int, overlap: int) -> list[tuple[int,
     return windows
 
 
-def stream_windows(frames: Iterable[Frame], window: int | None, overlap: int) -> Iterator[Window]:
+def stream_windows(frames: Iterable[NDArray[Level]], window: int | None, overlap: int) -> Iterator[Window[Level]]:
     """Cut frames that come one after the other into the windows of :func:`plan_windows`, without knowing their count.
 
     No more than ``window + 1`` frames are held at a time; all of them where ``window`` is None.
 
     Raises:
-        InputError: a frame has another size than those before it.
-        ValueError: a frame is no (H, W, 3) uint8, or no frame of a window would be left to keep.
+        InputError: a frame has another size or another type than those before it.
+        ValueError: a frame is no (H, W, 3) uint8 or uint16, or no frame of a window would be left to keep.
     """
     if window is not None:
         check_window(window, overlap)
     source = _checked(frames)
-    held: deque[Frame] = deque(maxlen=window)  # always the last frames read
+    held: deque[NDArray[Level]] = deque(maxlen=window)  # always the last frames read
     ahead = next(source, None)
     read = first = 0
     while ahead is not None:
@@ -85,6 +90,29 @@ def stream_windows(frames: Iterable[Frame], window: int | None, overlap: int) ->
         last = read if ahead is None else read - overlap
         yield Window(np.stack(held), read - len(held), first, last, ahead is None)
         first = last
+
+
+def stream_parts(frames: Iterable[NDArray[Level]], length: int | None) -> Iterator[Window[Level]]:
+    """Cut frames that come one after the other into parts that follow one another, the last as long as it gets.
+
+    Each frame is in one part alone: for networks that carry a state. ``length + 1`` frames are held at a time.
+
+    Raises:
+        InputError: a frame has another size or another type than those before it.
+        ValueError: a frame is no (H, W, 3) uint8 or uint16.
+    """
+    held: list[NDArray[Level]] = []
+    start = 0
+    source = _checked(frames)
+    ahead = next(source, None)
+    while ahead is not None:
+        held.append(ahead)
+        ahead = next(source, None)
+        if ahead is None or len(held) == length:
+            stop = start + len(held)
+            yield Window(np.stack(held), start, start, stop, ahead is None)
+            held.clear()
+            start = stop
 
 
 def fill_window(spec: NetworkSpec, window: int | None, overlap: int | None) -> tuple[int | None, int]:
@@ -111,14 +139,23 @@ def check_window(window: int, overlap: int) -> None:
         raise ValueError(f"a window of {window} frames has no centre between {overlap} frames of overlap at each end")
 
 
-def _checked(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """Pass frames on that are frames and of one size."""
-    shape: tuple[int, ...] | None = None
+def is_clip(frames: NDArray[Any]) -> TypeGuard[NDArray[np.uint8] | NDArray[np.uint16]]:
+    """Tell whether an array is a clip: (T, H, W, 3) uint8 or uint16, with at least one pixel."""
+    return frames.ndim == 4 and frames.shape[3] == 3 and frames.dtype in _LEVEL_TYPES and frames.size > 0
+
+
+def _checked(frames: Iterable[NDArray[Level]]) -> Iterator[NDArray[Level]]:
+    """Pass frames on that are frames, of one size and type."""
+    before: NDArray[Level] | None = None
     for number, frame in enumerate(frames):
-        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or frame.size == 0:
-            raise ValueError(f"frames must be a non-empty (H, W, 3) uint8, not {frame.shape} {frame.dtype}")
-        if shape is not None and frame.shape != shape:
-            found, expected = f"{frame.shape[1]}x{frame.shape[0]}", f"{shape[1]}x{shape[0]}"
+        if not is_clip(frame[np.newaxis]):
+            raise ValueError(f"frames must be non-empty (H, W, 3) uint8 or uint16, not {frame.shape} {frame.dtype}")
+        if before is not None and frame.shape != before.shape:
+            found, expected = f"{frame.shape[1]}x{frame.shape[0]}", f"{before.shape[1]}x{before.shape[0]}"
             raise InputError(f"frame {number} is {found}, those before it are {expected}: a clip has one size")
-        shape = frame.shape
+        if before is not None and frame.dtype != before.dtype:
+            raise InputError(
+                f"frame {number} is {frame.dtype}, those before it are {before.dtype}: a clip has one type"
+            )
+        before = frame
         yield frame

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torchvision.ops import deform_conv2d
 
 from hvdbench.networks.blocks import LEAKY_SLOPE, ResidualStack, ShuffleUpsampler, warp_by_flow
+from hvdbench.networks.sampling import is_served, sampled_convolution
 from hvdbench.networks.spec import NetworkSpec
 from hvdbench.networks.spynet import SPyNet
 
@@ -60,7 +61,10 @@ class DeformableAlignment(nn.Module):
         base_1 = flow_1.flip(1).repeat(1, pairs, 1, 1)  # (N, 9G, h, w)
         base_2 = flow_2.flip(1).repeat(1, pairs, 1, 1)  # (N, 9G, h, w)
         offset = offset + torch.cat((base_1, base_2), dim=1)  # (N, 18G, h, w)
-        return deform_conv2d(features, offset, self.weight, self.bias, padding=1, mask=torch.sigmoid(mask))
+        mask = torch.sigmoid(mask)
+        if is_served(features):
+            return sampled_convolution(features, offset, self.weight, self.bias, mask)
+        return deform_conv2d(features, offset, self.weight, self.bias, padding=1, mask=mask)
 
 
 class BasicVSRPlusPlus(nn.Module):

@@ -7,6 +7,32 @@ from torch import Tensor, nn
 LEAKY_SLOPE = 0.1
 
 
+def at_full_precision(px: Tensor) -> Tensor:
+    """Widen places or displacements in px to float32: 16-bit floats miss whole pixels from 256 (bfloat16) on."""
+    return px.float() if px.dtype in (torch.float16, torch.bfloat16) else px
+
+
+def sample_at(picture: Tensor, x: Tensor, y: Tensor, *, padding_mode: str = "zeros") -> Tensor:
+    """Sample bilinearly at places in px, with pixel centres at integers.
+
+    Args:
+        picture: (N, C, H, W).
+        x: (N, h, w), float32 or wider.
+        y: the same shape.
+        padding_mode: what lies outside: "zeros" or "border".
+
+    Returns:
+        (N, C, h, w), in the dtype of ``picture``.
+    """
+    height, width = picture.shape[-2:]
+    grid = torch.stack((2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1), dim=-1)  # (N, h, w, 2)
+    wide = torch.promote_types(picture.dtype, grid.dtype)
+    sampled = F.grid_sample(
+        picture.to(wide), grid.to(wide), mode="bilinear", padding_mode=padding_mode, align_corners=True
+    )
+    return sampled.to(picture.dtype)
+
+
 def warp_by_flow(picture: Tensor, flow_ab: Tensor, *, padding_mode: str = "zeros") -> Tensor:
     """Sample ``picture`` (view b) where the flow of view a points, so that the result looks like a.
 
@@ -21,10 +47,10 @@ def warp_by_flow(picture: Tensor, flow_ab: Tensor, *, padding_mode: str = "zeros
         (N, C, H, W)
     """
     height, width = picture.shape[-2:]
+    flow_ab = at_full_precision(flow_ab)
     x = torch.arange(width, device=flow_ab.device, dtype=flow_ab.dtype) + flow_ab[:, 0]  # (N, H, W)
     y = torch.arange(height, device=flow_ab.device, dtype=flow_ab.dtype)[:, None] + flow_ab[:, 1]  # (N, H, W)
-    grid = torch.stack((2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1), dim=-1)  # (N, H, W, 2)
-    return F.grid_sample(picture, grid, mode="bilinear", padding_mode=padding_mode, align_corners=True)
+    return sample_at(picture, x, y, padding_mode=padding_mode)
 
 
 def initialise_residual(conv: nn.Conv2d, *, gain: float) -> None:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvdbench.networks.blocks import warp_by_flow
+from hvdbench.networks.blocks import at_full_precision, warp_by_flow
 from hvdbench.networks.pwc_net import PWCNet, inside_mask
 from hvdbench.networks.spec import NetworkSpec
 
@@ -102,9 +102,7 @@ class CDVDTSP(nn.Module):
     samples differently on PyTorch from 1.3 on than where its weights were made; here it is as there.
     """
 
-    spec = NetworkSpec(
-        size_multiple=_SCALE, min_size_px=_SCALE, context_frames=_CONTEXT_FRAMES, reduced_precision=False
-    )
+    spec = NetworkSpec(size_multiple=_SCALE, min_size_px=_SCALE, context_frames=_CONTEXT_FRAMES)
 
     def __init__(self, n_feat: int = 32, n_resblock: int = 3) -> None:
         """Make the network with random weights.
@@ -149,7 +147,8 @@ class CDVDTSP(nn.Module):
             The warped frame, zero where nothing is known; the flow (N, 2, H, W) from reference to supporting, px;
             the mask (N, 1, H, W), 1 where it points into the picture.
         """
-        flow = self.flow_net["moduleNetwork"](reference, supporting)
+        with torch.autocast(reference.device.type, enabled=False):  # a flow of 16 bits is off by part of a pixel
+            flow = self.flow_net["moduleNetwork"](at_full_precision(reference), at_full_precision(supporting))
         mask = inside_mask(flow)
         return warp_by_flow(supporting, flow, padding_mode="border") * mask, flow, mask
 

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hvdbench.networks.blocks import at_full_precision, sample_at
+
 LEVELS = 4
 
 
@@ -45,6 +47,7 @@ def look_up(pyramid: list[Tensor], flow: Tensor, radius: int) -> Tensor:
     """
     batch, _, height, width = flow.shape
     side = 2 * radius + 1
+    flow = at_full_precision(flow)
     steps = torch.arange(-radius, radius + 1, device=flow.device, dtype=flow.dtype)
     target_x = torch.arange(width, device=flow.device, dtype=flow.dtype) + flow[:, 0]  # (N, h, w)
     target_y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
@@ -52,9 +55,6 @@ def look_up(pyramid: list[Tensor], flow: Tensor, radius: int) -> Tensor:
     for level, correlation in enumerate(pyramid):
         x = target_x.reshape(-1, 1, 1) / 2**level + steps[:, None]  # (N*h*w, 2r+1, 1)
         y = target_y.reshape(-1, 1, 1) / 2**level + steps  # (N*h*w, 1, 2r+1)
-        level_height, level_width = correlation.shape[-2:]
-        x, y = torch.broadcast_tensors(2 * x / (level_width - 1) - 1, 2 * y / (level_height - 1) - 1)
-        grid = torch.stack((x, y), dim=-1)  # (N*h*w, 2r+1, 2r+1, 2)
-        values = F.grid_sample(correlation, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
+        values = sample_at(correlation, *torch.broadcast_tensors(x, y))  # (N*h*w, 1, 2r+1, 2r+1)
         read.append(values.view(batch, height, width, side * side))
     return torch.cat(read, dim=-1).permute(0, 3, 1, 2).contiguous()

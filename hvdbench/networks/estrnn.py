@@ -4,12 +4,13 @@ The names of parameters are those of the published checkpoints, without ``module
 """
 
 from collections import deque
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvdbench.networks.spec import NetworkSpec
+from hvdbench.networks.spec import NetworkSpec, NetworkState
 
 _SCALE = 4  # features live at a quarter of the picture's size
 _DENSE_LAYERS = 3
@@ -152,7 +153,9 @@ class ESTRNN(nn.Module):
     :meth:`restore_inner` is the published part.
     """
 
-    spec = NetworkSpec(size_multiple=_SCALE, min_size_px=_SCALE, channel_order="bgr", value_range=(-0.5, 0.5))
+    spec = NetworkSpec(
+        size_multiple=_SCALE, min_size_px=_SCALE, channel_order="bgr", value_range=(-0.5, 0.5), carries_state=True
+    )
 
     def __init__(self, n_features: int = 16, n_blocks: int = 15, past_frames: int = 2, future_frames: int = 2) -> None:
         """Make the network with random weights.
@@ -178,9 +181,31 @@ class ESTRNN(nn.Module):
         Raises:
             ValueError: the shape is another, or H or W is no multiple of 4.
         """
-        first = clip[:, :1].repeat_interleave(self.past_frames, dim=1)  # (N, past, 3, H, W)
-        last = clip[:, -1:].repeat_interleave(self.future_frames, dim=1)
-        return self.restore_inner(torch.cat((first, clip, last), dim=1))
+        return self.forward_from(clip, None, is_end=True)[0]
+
+    def forward_from(self, clip: Tensor, state: NetworkState | None, *, is_end: bool) -> tuple[Tensor, NetworkState]:
+        """Go on with the next frames of a clip; each result comes ``future_frames`` frames after its frame.
+
+        Args:
+            clip: (N, T, 3, H, W), BGR in [-0.5, 0.5].
+            state: of the call before; None at the start of a clip.
+            is_end: whether the clip ends here; then the results still missing come too.
+
+        Returns:
+            (N, T', 3, H, W) and the state: that of the recurrence, (N, F, H/4, W/4), and the features of the last
+            frames, up to ``past_frames + future_frames`` of (N, 5F, H/4, W/4).
+
+        Raises:
+            ValueError: the shape is another, or H or W is no multiple of 4.
+        """
+        self._check(clip)
+        frames = list(clip.unbind(1))
+        if state is None:
+            frames = [frames[0]] * self.past_frames + frames
+        if is_end:
+            frames = frames + [frames[-1]] * self.future_frames
+        restored, state = self._recur(frames, state)
+        return torch.stack(restored, dim=1) if restored else clip[:, :0], state
 
     def restore_inner(self, clip: Tensor) -> Tensor:
         """Restore the frames that have a whole window.
@@ -194,22 +219,32 @@ class ESTRNN(nn.Module):
         Raises:
             ValueError: the shape is another, H or W is no multiple of 4, or the clip is too short.
         """
+        self._check(clip)
+        window = self.past_frames + 1 + self.future_frames
+        if clip.shape[1] < window:
+            raise ValueError(f"a window of {window} frames does not fit into a clip of {clip.shape[1]}")
+        return torch.stack(self._recur(clip.unbind(1), None)[0], dim=1)
+
+    def _check(self, clip: Tensor) -> None:
         if clip.dim() != 5 or clip.shape[2] != 3 or clip.shape[-1] % _SCALE or clip.shape[-2] % _SCALE:
             raise ValueError(
                 f"ESTRNN takes clips (N, T, 3, H, W) with H and W multiples of {_SCALE}, not {tuple(clip.shape)}"
             )
-        window = self.past_frames + 1 + self.future_frames
-        if clip.shape[1] < window:
-            raise ValueError(f"a window of {window} frames does not fit into a clip of {clip.shape[1]}")
-        batch, _, _, height, width = clip.shape
-        state = clip.new_zeros(batch, self.n_features, height // _SCALE, width // _SCALE)
-        features: deque[Tensor] = deque(maxlen=window)  # each (N, 5F, H/4, W/4)
+
+    def _recur(self, frames: Sequence[Tensor], state: NetworkState | None) -> tuple[list[Tensor], NetworkState]:
+        """Go through frames (N, 3, H, W); one (N, 3, H, W) for each that completes a window, and the next state."""
+        if state is None:
+            batch, _, height, width = frames[0].shape
+            state = (frames[0].new_zeros(batch, self.n_features, height // _SCALE, width // _SCALE),)
+        hidden, *kept = state
+        features = deque(kept)  # each (N, 5F, H/4, W/4)
         restored = []
-        for frame in clip.unbind(1):
-            feature, state = self.cell(frame, state)
+        for frame in frames:
+            feature, hidden = self.cell(frame, hidden)
             features.append(feature)
-            if len(features) == window:
+            if len(features) > self.past_frames + self.future_frames:
                 others = list(features)
                 reference = others.pop(self.past_frames)
                 restored.append(self.recons(self.fusion(reference, others)))  # (N, 3, H, W)
-        return torch.stack(restored, dim=1)
+                features.popleft()
+        return restored, (hidden, *features)

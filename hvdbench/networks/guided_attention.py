@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvdbench.networks.blocks import LEAKY_SLOPE
+from hvdbench.networks.blocks import LEAKY_SLOPE, at_full_precision, sample_at
+from hvdbench.networks.sampling import is_served, sampled_attention
 from hvdbench.networks.swin import Mlp
 
 CLIP = 2
@@ -38,19 +38,14 @@ def sample_taps(features: Tensor, offset: Tensor) -> Tensor:
     """
     batch, groups = offset.shape[:2]
     height, width = features.shape[-2:]
+    offset = at_full_precision(offset)
     reach = torch.arange(_TAPS_ALONG, device=offset.device, dtype=offset.dtype) - _TAPS_ALONG // 2
     rows = torch.arange(height, device=offset.device, dtype=offset.dtype)[:, None]
     columns = torch.arange(width, device=offset.device, dtype=offset.dtype)
     y = rows + (reach.repeat_interleave(_TAPS_ALONG)[:, None, None] + offset[:, :, :, 0])  # (N, G, 9, h, w)
     x = columns + (reach.repeat(_TAPS_ALONG)[:, None, None] + offset[:, :, :, 1])
-    grid = torch.stack((2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1), dim=-1)  # (N, G, 9, h, w, 2)
-    sampled = F.grid_sample(
-        features.unflatten(1, (groups, -1)).flatten(0, 1),  # (N*G, C/G, h, w)
-        grid.flatten(0, 1).flatten(1, 2),  # (N*G, 9*h, w, 2)
-        mode="bilinear",
-        padding_mode="zeros",
-        align_corners=True,
-    )  # (N*G, C/G, 9*h, w)
+    grouped = features.unflatten(1, (groups, -1)).flatten(0, 1)  # (N*G, C/G, h, w)
+    sampled = sample_at(grouped, x.flatten(0, 1).flatten(1, 2), y.flatten(0, 1).flatten(1, 2))  # (N*G, C/G, 9*h, w)
     return sampled.view(batch, -1, _TAPS, height, width)
 
 
@@ -110,6 +105,13 @@ class GuidedDeformableAttention(nn.Module):
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, offsets: Sequence[Tensor]) -> Tensor:
         """Attend to the sampled places; all (N, 2, 2C, h, w), to the same shape."""
+        half = self.groups // 2
+        if is_served(query) and self.heads % half == 0:
+            return sampled_attention(query, key, value, offsets, heads=self.heads)
+        return self._attend_to_samples(query, key, value, offsets)
+
+    def _attend_to_samples(self, query: Tensor, key: Tensor, value: Tensor, offsets: Sequence[Tensor]) -> Tensor:
+        """Attend as :meth:`_attend` does, by PyTorch's own operators: all samples are held."""
         half = self.groups // 2
         queries = query.flatten(0, 1).unflatten(1, (self.heads, -1)).flatten(3)  # (2N, heads, c, h*w)
         keys = self._sample(key, [offset[:, :, :half] for offset in offsets])  # (2N, heads, c, 2*9, h*w)

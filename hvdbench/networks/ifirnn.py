@@ -7,7 +7,7 @@ network of that name is another one; its weights do not fit.
 import torch
 from torch import Tensor, nn
 
-from hvdbench.networks.spec import NetworkSpec
+from hvdbench.networks.spec import NetworkSpec, NetworkState
 
 _SCALE = 4  # features live at a quarter of the picture's size
 _FRAME_CHANNELS = 60
@@ -67,7 +67,9 @@ class IFIRNN(nn.Module):
     reconstructs after the last. Widths are fixed: 1 635 683 parameters.
     """
 
-    spec = NetworkSpec(size_multiple=_SCALE, min_size_px=_SCALE, channel_order="bgr", value_range=(-0.5, 0.5))
+    spec = NetworkSpec(
+        size_multiple=_SCALE, min_size_px=_SCALE, channel_order="bgr", value_range=(-0.5, 0.5), carries_state=True
+    )
 
     def __init__(self, iterations: int = 3) -> None:
         """Make the network with random weights.
@@ -88,17 +90,35 @@ class IFIRNN(nn.Module):
         Raises:
             ValueError: the shape is another, or H or W is no multiple of 4.
         """
+        return self.forward_from(clip, None, is_end=True)[0]
+
+    def forward_from(self, clip: Tensor, state: NetworkState | None, *, is_end: bool) -> tuple[Tensor, NetworkState]:
+        """Restore the next frames of a clip; each result comes with its frame.
+
+        Args:
+            clip: (N, T, 3, H, W), BGR in [-0.5, 0.5].
+            state: of the call before, (N, 20, H/4, W/4); None at the start of a clip.
+            is_end: makes no difference to this network.
+
+        Returns:
+            (N, T, 3, H, W) and the next state.
+
+        Raises:
+            ValueError: the shape is another, or H or W is no multiple of 4.
+        """
         if clip.dim() != 5 or clip.shape[2] != 3 or clip.shape[-1] % _SCALE or clip.shape[-2] % _SCALE:
             raise ValueError(
                 f"IFIRNN takes clips (N, T, 3, H, W) with H and W multiples of {_SCALE}, not {tuple(clip.shape)}"
             )
         batch, _, _, height, width = clip.shape
-        state = clip.new_zeros(batch, _STATE_CHANNELS, height // _SCALE, width // _SCALE)
+        hidden_state = (
+            clip.new_zeros(batch, _STATE_CHANNELS, height // _SCALE, width // _SCALE) if state is None else state[0]
+        )
         restored = []
         for frame in clip.unbind(1):
-            hidden, state = self.rnncell0(self.rnncell0.F_B(frame), state)
+            hidden, hidden_state = self.rnncell0(self.rnncell0.F_B(frame), hidden_state)
             feature = self.rnncell1.F_B(frame)  # (N, 60, H/4, W/4), the same in every iteration
             for _ in range(self.iterations):
-                hidden, state = self.rnncell1(feature, state)
+                hidden, hidden_state = self.rnncell1(feature, hidden_state)
             restored.append(self.rnncell1.F_L(hidden))  # (N, 80, H/4, W/4) to (N, 3, H, W)
-        return torch.stack(restored, dim=1)
+        return torch.stack(restored, dim=1), (hidden_state,)

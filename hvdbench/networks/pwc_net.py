@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvdbench.networks.blocks import LEAKY_SLOPE, warp_by_flow
+from hvdbench.networks.blocks import LEAKY_SLOPE, at_full_precision, warp_by_flow
 
 _INNER_MULTIPLE = 64
 _REACH_PX = 4  # of the cost volume, at each level
@@ -26,7 +26,8 @@ _INSIDE = 0.999
 def inside_mask(flow: Tensor) -> Tensor:
     """Tell where a flow points into the picture, without gradient; (N, 2, H, W) to (N, 1, H, W), 1 or 0."""
     with torch.no_grad():
-        return (warp_by_flow(torch.ones_like(flow[:, :1]), flow) > _INSIDE).to(flow.dtype)
+        wide = at_full_precision(flow)  # 16-bit shares would round up to one
+        return (warp_by_flow(torch.ones_like(wide[:, :1]), wide) > _INSIDE).to(flow.dtype)
 
 
 def cost_volume(first: Tensor, second: Tensor) -> Tensor:

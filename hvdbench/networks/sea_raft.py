@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hvdbench.networks.blocks import at_full_precision
 from hvdbench.networks.correlation import LEVELS, correlation_pyramid, look_up
 
 _SCALE = 8  # features and flow live at an eighth of the picture's size
@@ -49,6 +50,13 @@ class _ResidualBlock(nn.Module):
         x = F.relu(self.bn1(self.conv1(x)))
         x = F.relu(self.bn2(self.conv2(x)))
         return F.relu(shortcut + x)
+
+    def state_dict(self, *, prefix: str = "", keep_vars: bool = False, **given: Any) -> dict[str, Any]:  # type: ignore[override]
+        """Give what a module gives, with memory of its own under the second name: safetensors refuses shared memory."""
+        state: dict[str, Any] = super().state_dict(prefix=prefix, keep_vars=keep_vars, **given)
+        for key in [] if keep_vars else [key for key in state if key.startswith(f"{prefix}bn3.")]:
+            state[key] = state[key].clone()
+        return state
 
 
 class _Encoder(nn.Module):
@@ -206,13 +214,14 @@ class SeaRaft(nn.Module):
         features = self.init_conv(self.cnet(torch.cat((reference, supporting), dim=1)))  # (N, 2 dim, h, w)
         hidden, context = features.split(self.dim, dim=1)
         flow, info = self.flow_head(hidden).split((2, 4), dim=1)
+        flow = at_full_precision(flow)  # changes of part of a pixel are added to it
         yield flow, info, hidden
         if self.iters == 0:
             return
         pyramid = correlation_pyramid(self.fnet(reference), self.fnet(supporting))
         for _ in range(self.iters):
             flow = flow.detach()
-            hidden = self.update_block(hidden, context, look_up(pyramid, flow, self.radius), flow)
+            hidden = self.update_block(hidden, context, look_up(pyramid, flow, self.radius), flow.to(hidden.dtype))
             change, info = self.flow_head(hidden).split((2, 4), dim=1)
             flow = flow + change
             yield flow, info, hidden

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeGuard
 
 import torch
 from torch import Tensor, nn
+
+NetworkState = tuple[Tensor, ...]
+"""What a network that recurs forwards keeps of the frames it has seen; nobody else looks inside."""
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,21 @@ class NetworkSpec:
     """Largest distance along a side of what a pixel's result depends on; None where it is the whole picture."""
     reduced_precision: bool = True
     """Whether 16-bit floats keep its result; not where it computes places of pixels in them."""
+    carries_state: bool = False
+    """Whether it recurs forwards only and goes on from a state: whether it is a :class:`StatefulNetwork`."""
+    frozen: tuple[str, ...] = ()
+    """Names of parameters, or of modules that hold them, which no training moves; all others are trainable."""
 
     def __post_init__(self) -> None:
-        """Refuse sizes below 1, contexts below 0 and an empty range."""
+        """Refuse sizes below 1, contexts below 0, an empty range, and a state that cannot go on frame by frame."""
         if min(self.size_multiple, self.min_size_px, self.min_frames) < 1:
             raise ValueError(f"size_multiple, min_size_px and min_frames must be 1 or more: {self}")
         if min(self.context_frames or 0, self.context_px or 0) < 0:
             raise ValueError(f"context_frames and context_px must be 0 or more, or None: {self}")
         if self.value_range[0] >= self.value_range[1]:
             raise ValueError(f"value_range must rise: {self}")
+        if self.carries_state and self.min_frames > 1:
+            raise ValueError(f"a network that goes on from a state must take single frames, min_frames 1: {self}")
 
 
 class VideoNetwork(Protocol):
@@ -63,3 +72,49 @@ class VideoNetwork(Protocol):
     def to(self, device: torch.device) -> Any:
         """Move the module, in place."""
         ...
+
+
+class StatefulNetwork(VideoNetwork, Protocol):
+    """A network whose recurrence runs forwards only, so that a clip can be given to it part by part."""
+
+    def forward_from(self, clip: Tensor, state: NetworkState | None, *, is_end: bool) -> tuple[Tensor, NetworkState]:
+        """Go on with the next frames of a clip.
+
+        A network that looks ahead gives results later than it takes frames, and the last ones at the end. All parts
+        of a clip together give what the whole clip gives in one go.
+
+        Args:
+            clip: (N, T, 3, H, W), one frame or more, colours as the ``spec`` says.
+            state: what the call before returned; None at the start of a clip.
+            is_end: whether these are the last frames of the clip.
+
+        Returns:
+            The next results (N, T', 3, H, W), T' from 0, and the state to go on from.
+        """
+        ...
+
+
+def goes_on_from_a_state(network: VideoNetwork) -> TypeGuard[StatefulNetwork]:
+    """Tell whether a network declares that it carries a state."""
+    return network.spec.carries_state
+
+
+def trainable_parameters(network: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """List the parameters that training moves, with their names: all but those that the network's spec calls frozen.
+
+    A network without a spec has none that are frozen.
+
+    Raises:
+        ValueError: the spec names a frozen part that the network does not have.
+    """
+    spec = getattr(network, "spec", None)
+    frozen = spec.frozen if isinstance(spec, NetworkSpec) else ()
+    named = list(network.named_parameters())
+    for part in frozen:
+        if not any(_is_within(name, part) for name, _ in named):
+            raise ValueError(f"the spec of {type(network).__name__} calls '{part}' frozen, and there is no such part")
+    return [(name, parameter) for name, parameter in named if not any(_is_within(name, part) for part in frozen)]
+
+
+def _is_within(name: str, part: str) -> bool:
+    return name == part or name.startswith(f"{part}.")

@@ -1,12 +1,13 @@
 """SelfHVD's losses, one function an equation (Xu et al., CVPR 2026, section 3). ``docs/selfhvd.md`` has our readings.
 
-Pictures are float (N, 3, H, W) in [0, 1], masks (N, 1, H, W) in [0, 1] with 1 where the warp can be trusted. Norms are
-means over pixels and channels, so that a loss does not grow with the crop.
+Eqs. 3 to 5 are in :mod:`hvdbench.methods.selfhvd.masks`. Pictures are float (N, 3, H, W) in [0, 1], masks (N, 1, H, W)
+in [0, 1] with 1 where the warp can be trusted. Norms are means over pixels and channels, so that a loss does not grow
+with the crop.
 """
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def reconstruction_loss(restored: Tensor, warped_sharp: Tensor, mask: Tensor) -> Tensor:
@@ -47,9 +48,56 @@ def self_enhanced_loss(
     return torch.where(take_sharp.view(-1, 1, 1, 1), to_sharp, to_teacher).mean()
 
 
+@torch.no_grad()
+def earlier_output(earlier: nn.Module, blurry: Tensor) -> Tensor:
+    """Give ``R^e`` (Eq. 9): what an earlier state of the model makes of the input with all its clues, no gradient."""
+    restored: Tensor = earlier(blurry)
+    return restored
+
+
 def spatial_consistency_loss(restored_without_clues: Tensor, anchor: Tensor) -> Tensor:
     """Give ``L_scscm`` (Eq. 10): the L1 distance to what an earlier state of the model restored (Eq. 9)."""
     return (restored_without_clues - anchor.detach()).abs().mean()
+
+
+def mask_at(mask: Tensor, features: Tensor) -> Tensor:
+    """Shrink a mask to the size of features: each cell the mean of the pixels it covers."""
+    return F.adaptive_avg_pool2d(mask, (features.shape[-2], features.shape[-1]))
+
+
+def perceptual_loss(features: Tensor, warped_sharp_features: Tensor, mask: Tensor) -> Tensor:
+    """Give ``L_vgg1`` (Eq. 11): Eq. 6 between features, (N, C, h, w), under the mask shrunk to their size.
+
+    No gradient flows into the sharp frame's features.
+    """
+    return reconstruction_loss(features, warped_sharp_features.detach(), mask_at(mask, features))
+
+
+def self_enhanced_perceptual_loss(
+    features_without_clues: Tensor,
+    warped_sharp_features: Tensor,
+    mask: Tensor,
+    teacher_features: Tensor,
+    take_sharp: Tensor,
+) -> Tensor:
+    """Give ``L_vgg2`` (Eq. 12): Eq. 7 between features, with the choice that Eq. 8 made on the pictures."""
+    return self_enhanced_loss(
+        features_without_clues,
+        warped_sharp_features.detach(),
+        mask_at(mask, features_without_clues),
+        teacher_features,
+        take_sharp,
+    )
+
+
+def stage1_loss(reconstruction: Tensor, perceptual: Tensor, beta: float) -> Tensor:
+    """Give ``L_s1 = L_rec + β L_vgg1`` (Eq. 13)."""
+    return reconstruction + beta * perceptual
+
+
+def stage2_loss(self_enhanced: Tensor, consistency: Tensor, perceptual: Tensor, lambda_: float, beta: float) -> Tensor:
+    """Give ``L_s2 = L_sevd + λ L_scscm + β L_vgg2`` (Eq. 14)."""
+    return self_enhanced + lambda_ * consistency + beta * perceptual
 
 
 def reblur_tensor(picture: Tensor, motion: Tensor, tau: float, samples: int = 11) -> Tensor:

@@ -4,17 +4,23 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hvdbench.methods.reblur import reblur
 from hvdbench.methods.selfhvd.equations import (
+    earlier_output,
     laplacian_variance,
+    mask_at,
+    perceptual_loss,
     reblur_loss,
     reblur_tensor,
     reconstruction_loss,
     self_enhanced_loss,
+    self_enhanced_perceptual_loss,
     sharp_frame_is_better,
     spatial_consistency_loss,
+    stage1_loss,
+    stage2_loss,
 )
 
 
@@ -114,6 +120,60 @@ def test_no_gradient_flows_into_teacher_and_anchor(take_sharp):
 def test_spatial_consistency_is_the_mean_distance_to_the_anchor():
     assert spatial_consistency_loss(flat(0.5, 0.2), flat(0.5, 0.2)) == 0
     assert spatial_consistency_loss(flat(0.5, 0.2), flat(0.4, 0.5)).item() == pytest.approx(0.2)
+
+
+def test_an_earlier_state_restores_without_gradient():
+    earlier = nn.Conv2d(3, 3, 1)
+    restored = earlier_output(earlier, pictures())
+    assert not restored.requires_grad
+    torch.testing.assert_close(restored, earlier(pictures()).detach())
+
+
+def test_a_mask_shrinks_to_the_mean_of_the_pixels_of_each_cell():
+    mask = torch.zeros(1, 1, 8, 8)
+    mask[..., :4, :2] = 1  # half of the first cell of 4 x 4 px
+    shrunk = mask_at(mask, torch.zeros(1, 512, 2, 2))
+    torch.testing.assert_close(shrunk, torch.tensor([[[[0.5, 0.0], [0.0, 0.0]]]]))
+
+
+def test_the_perceptual_loss_is_the_masked_mean_distance_of_features():
+    own, sharp = torch.full((2, 5, 2, 2), 0.7), torch.full((2, 5, 2, 2), 0.3)
+    mask = torch.ones(2, 1, 8, 8)
+    assert perceptual_loss(own, sharp, mask).item() == pytest.approx(0.4)
+    mask[0, :, :4] = 0  # one of two pictures, its upper cells
+    assert perceptual_loss(own, sharp, mask).item() == pytest.approx(0.4 * 0.75)
+    mask[1, :, :, :2] = 0  # a quarter of the other's mask: half of two of its four cells
+    assert perceptual_loss(own, sharp, mask).item() == pytest.approx(0.4 * (0.5 + 0.75) / 2)
+
+
+def test_the_perceptual_loss_of_stage_two_follows_the_choice_made_on_pictures():
+    own, sharp, teacher = (torch.full((2, 4, 2, 2), level) for level in (0.5, 0.6, 0.1))
+    mask = torch.full((2, 1, 8, 8), 0.5)
+    for chosen, expected in {
+        (True, True): 0.5 * 0.1,
+        (True, False): (0.5 * 0.1 + 0.4) / 2,  # the teacher is not masked
+        (False, False): 0.4,
+    }.items():
+        loss = self_enhanced_perceptual_loss(own, sharp, mask, teacher, torch.tensor(chosen))
+        assert loss.item() == pytest.approx(expected)
+
+
+def test_features_of_targets_have_no_gradient():
+    own, sharp, teacher = (torch.rand(2, 4, 2, 2, requires_grad=True) for _ in range(3))
+    mask = torch.ones(2, 1, 8, 8)
+    loss = perceptual_loss(own, sharp, mask)
+    (loss + self_enhanced_perceptual_loss(own, sharp, mask, teacher, torch.tensor([True, False]))).backward()
+    assert own.grad.abs().sum() > 0
+    assert sharp.grad is None
+    assert teacher.grad is None
+
+
+def test_the_stages_add_their_terms_by_weight():
+    first, consistency, perceptual = torch.tensor(0.2), torch.tensor(0.3), torch.tensor(0.5)
+    assert stage1_loss(first, perceptual, 1.0).item() == pytest.approx(0.7)
+    assert stage1_loss(first, perceptual, 0.0).item() == pytest.approx(0.2)
+    assert stage2_loss(first, consistency, perceptual, 1.0, 1.0).item() == pytest.approx(1.0)
+    assert stage2_loss(first, consistency, perceptual, 2.0, 0.1).item() == pytest.approx(0.2 + 0.6 + 0.05)
 
 
 def test_without_motion_or_exposure_nothing_is_blurred():

@@ -1,0 +1,71 @@
+"""Restore a person's own clip: by a fit to it alone, or frame by frame through a network with weights."""
+
+from hvdbench.deblur.fitting import STEPS_PER_MINUTE, fit_clip, with_budget
+from hvdbench.deblur.measuring import advice, measure
+from hvdbench.deblur.request import DeblurRequest, DeblurResult
+from hvdbench.deblur.streaming import Announce, stream_clip
+from hvdbench.errors import InputError
+from hvdbench.methods.foreign.opening import open_method
+from hvdbench.methods.network_restoration import has_network
+from hvdbench.methods.recipe import Method
+from hvdbench.methods.restoration import Progress, silent
+
+__all__ = [
+    "STEPS_PER_MINUTE",
+    "DeblurRequest",
+    "DeblurResult",
+    "advice",
+    "deblur_clip",
+    "fit_clip",
+    "measure",
+    "stream_clip",
+    "with_budget",
+]
+
+
+def deblur_clip(
+    request: DeblurRequest, *, overwrite: bool = False, progress: Progress = silent, announce: Announce | None = None
+) -> DeblurResult:
+    """Restore a clip; the same command again finishes a stopped run and leaves a finished one alone.
+
+    Args:
+        request: what to do.
+        overwrite: replace what came from something else.
+        progress: called with (done, total, what).
+        announce: called with a line before a run starts that is going to be long.
+
+    Raises:
+        InputError: an input that is no clip, an output that holds something else, or an option that the method has no
+            use for.
+        UnknownNameError: no such method.
+        WeightsError: weights that are missing, damaged, or of another network.
+    """
+    if not request.output.name:
+        raise InputError(f"'{request.output}' cannot be an output: name a new folder, or a video file")
+    method = with_budget(open_method(request.method, weights=request.weights), request.minutes)
+    if has_network(method):
+        _check_has_weights(method, request)
+        return stream_clip(request, method, overwrite=overwrite, progress=progress, announce=announce)
+    _check_fits(method, request)
+    return fit_clip(request, method, overwrite=overwrite, progress=progress)
+
+
+def _check_has_weights(method: Method, request: DeblurRequest) -> None:
+    if method.is_trained and request.weights is None:
+        raise InputError(
+            f"method '{request.method}' must be trained over a dataset: name its weights with --weights, or a method "
+            "that fits to a clip"
+        )
+
+
+def _check_fits(method: Method, request: DeblurRequest) -> None:
+    """Refuse options that only networks with weights have a use for."""
+    if request.inference is not None:
+        raise InputError(
+            f"method '{method.name}' works without a network of its own, so --precision, --window and --tile have "
+            "nothing to set"
+        )
+    if request.bit_depth != 8:
+        raise InputError(
+            f"method '{method.name}' works in 8 bits: --bit-depth {request.bit_depth} is for networks with weights"
+        )

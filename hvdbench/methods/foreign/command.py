@@ -1,0 +1,200 @@
+"""A program of others that turns a folder of frames into another."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import PositiveFloat
+
+from hvdbench.errors import InputError
+from hvdbench.frames import Frames, write_clip
+from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.methods.foreign.folder import check_depth, read_results
+from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.recipe import Settings
+from hvdbench.weights.registry import file_sha256
+
+PLACEHOLDERS = ("input", "output", "device", "fps", "weights")
+_LONGEST_LINE = 300
+_TAIL_BYTES = 8192
+
+
+class CommandSettings(Settings):
+    """What is run for each clip."""
+
+    command: str
+    """Words as in a shell, but no shell runs them. ``{input}`` and ``{output}`` are folders of PNG frames, the second
+    one empty; ``{device}``, ``{fps}`` and ``{weights}`` may follow."""
+    weights: str | None = None
+    """A file, for ``{weights}``."""
+    fps: PositiveFloat = 30.0
+    """Frames per second, for ``{fps}``."""
+    timeout_s: PositiveFloat | None = None
+    """Longest time for a clip; none: as long as it takes."""
+
+
+class CommandScheme:
+    """Hands each clip to a program and takes the frames that it wrote."""
+
+    Settings: ClassVar[type[Settings]] = CommandSettings
+
+    def __init__(self, settings: CommandSettings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """Give the SHA-256 of each word that is a file, by its place, and of the weights.
+
+        Raises:
+            InputError: the template cannot be used.
+        """
+        words = enumerate(split_command(self.settings.command))
+        found = {f"word {place}": file_sha256(Path(word)) for place, word in words if _is_file(word)}
+        weights = self._weights()
+        return found | ({"weights": file_sha256(weights)} if weights else {})
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Say what moves a number: the command's words, and files by what they hold."""
+        values = self.settings.model_dump(mode="json", exclude={"weights", "timeout_s"})
+        return values | {"files": self.files}
+
+    @property
+    def made_from(self) -> str:
+        """Word what its frames are made from."""
+        return "made by a command of others, trained elsewhere"
+
+    def check(self) -> None:
+        """Check the template.
+
+        Raises:
+            InputError: it cannot be used.
+        """
+        split_command(self.settings.command)
+        self._weights()
+
+    def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
+        """Restore a clip in temporary folders, which are gone afterwards whatever happens.
+
+        Raises:
+            InputError: the program is not there, fails, takes too long, or leaves other frames than it was given.
+        """
+        check_depth(blurry, f"the command '{self.settings.command}'")
+        started = time.perf_counter()
+        with tempfile.TemporaryDirectory(prefix="hvdbench-") as temporary:
+            given, made = Path(temporary) / "input", Path(temporary) / "output"
+            made.mkdir()
+            write_clip(given, blurry)
+            words = fill(
+                split_command(self.settings.command),
+                {
+                    "input": str(given),
+                    "output": str(made),
+                    "device": budget.device,
+                    "fps": f"{self.settings.fps:g}",
+                    "weights": str(self._weights() or ""),
+                },
+            )
+            budget.progress(0, 1, "command")
+            _run(words, Path(temporary), self.settings.timeout_s)
+            frames = read_results(made, blurry, f"the command '{words[0]}'")
+            budget.progress(1, 1, "command")
+        return Restoration(frames, {"files_sha256": self.files, "command_s": round(time.perf_counter() - started, 2)})
+
+    def _weights(self) -> Path | None:
+        """Give the weights' file by its whole path.
+
+        Raises:
+            InputError: it is missing, or the command has no place for it.
+        """
+        text = self.settings.weights
+        if ("{weights}" in self.settings.command) != (text is not None):
+            raise InputError(
+                "the command has {weights} and none are given (--weights)"
+                if text is None
+                else f"the command has no {{weights}}, so that {text} would not reach it"
+            )
+        if text is None:
+            return None
+        if not Path(text).is_file():
+            raise InputError(f"the weights {text} are missing")
+        return Path(text).resolve()
+
+
+def split_command(template: str) -> list[str]:
+    """Split a template into words.
+
+    Raises:
+        InputError: quotes are open, ``{input}`` or ``{output}`` is missing, or a word is an unknown placeholder.
+    """
+    try:
+        words = shlex.split(template)
+    except ValueError as error:
+        raise InputError(f"the command '{template}' cannot be split into words: {error}") from error
+    for needed in ("input", "output"):
+        if not any(f"{{{needed}}}" in word for word in words):
+            raise InputError(f"the command '{template}' has no {{{needed}}}: the folder of frames goes there")
+    names = [found for word in words for found in re.findall(r"\{([a-z_]+)\}", word)]
+    unknown = [name for name in names if name not in PLACEHOLDERS]
+    if unknown:
+        known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        raise InputError(f"the command '{template}' has an unknown {{{unknown[0]}}} (known: {known})")
+    return words
+
+
+def fill(words: list[str], values: Mapping[str, str]) -> list[str]:
+    """Put values in the place of placeholders; what a value holds is not looked at again."""
+    return [re.sub(r"\{([a-z_]+)\}", lambda found: values[found[1]], word) for word in words]
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).is_file()
+    except OSError:  # longer than a name may be: a program of one word
+        return False
+
+
+def _run(words: list[str], folder: Path, timeout_s: float | None) -> None:
+    """Run a program to its end, with all that it starts; its words go to files, so that they cannot fill memory."""
+    with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+        try:
+            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+        except (OSError, ValueError) as error:
+            told = getattr(error, "strerror", None) or error
+            raise InputError(f"the command '{words[0]}' cannot be started: {told}") from error
+        try:
+            code = process.wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise InputError(
+                f"the command '{words[0]}' did not end within {timeout_s:g} s: set a longer timeout_s"
+            ) from error
+        finally:
+            _end(process)
+    if code:
+        ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        raise InputError(f"the command '{words[0]}' {ended}: {_last_line(folder) or 'it said nothing'}")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a program that still runs, and what it started."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _last_line(folder: Path) -> str:
+    for name in ("stderr", "stdout"):
+        with (folder / name).open("rb") as file:
+            file.seek(max(0, (folder / name).stat().st_size - _TAIL_BYTES))
+            lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
+        if lines:
+            return lines[-1][:_LONGEST_LINE]
+    return ""

@@ -1,0 +1,163 @@
+"""Frames that somebody restored already, by whatever means: a plain folder of results."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hvdbench.errors import InputError
+from hvdbench.frames import FRAME_SUFFIXES, Frames, list_frames, read_frames
+from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.recipe import Settings, digest_of
+from hvdbench.weights.registry import file_sha256
+
+_LAYOUTS = ("*", "*/*", "*/*/*")
+_LISTED = 4
+
+
+class FolderSettings(Settings):
+    """Where the results lie."""
+
+    folder: str
+    """``<split>/<clip>/*.png`` or ``<clip>/*.png`` below it, or, for a single clip, ``*.png`` in it."""
+
+
+class FolderScheme:
+    """Gives the frames that lie in a folder."""
+
+    Settings: ClassVar[type[Settings]] = FolderSettings
+
+    def __init__(self, settings: FolderSettings) -> None:
+        self.settings = settings
+
+    @property
+    def folder(self) -> Path:
+        """The folder of all results."""
+        return Path(self.settings.folder)
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Say what moves a number: every frame by its place in the folder and what it holds."""
+        files = [path for layout in _LAYOUTS for path in self.folder.glob(layout)]
+        frames = {
+            path.relative_to(self.folder).as_posix(): file_sha256(path)
+            for path in sorted(files)
+            if path.suffix.lower() in FRAME_SUFFIXES and path.is_file()
+        }
+        return {"frames": digest_of(frames)}
+
+    @property
+    def made_from(self) -> str:
+        """Word what its frames are made from."""
+        return "frames restored elsewhere"
+
+    def check(self) -> None:
+        """Refuse a folder that is not there or holds no frames in any layout.
+
+        Raises:
+            InputError: so it is.
+        """
+        if not self.folder.is_dir():
+            raise InputError(f"{self.folder} is not a folder of result frames")
+        if not any(path.suffix.lower() in FRAME_SUFFIXES for layout in _LAYOUTS for path in self.folder.glob(layout)):
+            raise InputError(f"{self.folder} holds no frames, neither in it nor in <clip>/ nor in <split>/<clip>/")
+
+    def check_clips(self, frame_counts: Mapping[str, int]) -> None:
+        """Compare the folder with a dataset before anything is read.
+
+        Args:
+            frame_counts: of each clip, by its key ``<split>/<clip>``.
+
+        Raises:
+            InputError: clips have no results or another number of frames, one folder would serve two clips, or the
+                frames lie in one folder and the dataset has several clips.
+        """
+        places = {key: find_results(self.folder, key) for key in frame_counts}
+        missing = [key for key, place in places.items() if place is None]
+        if missing:
+            raise InputError(
+                f"{self.folder} has no frames for {len(missing)} of {len(places)} clips ({_some(missing)}): put them "
+                f"in {self.folder}/<split>/<clip>/ or {self.folder}/<clip>/"
+            )
+        clips_of: dict[Path, list[str]] = {}
+        for key, place in places.items():
+            assert place is not None
+            clips_of.setdefault(place, []).append(key)
+        for place, keys in clips_of.items():
+            if len(keys) > 1:
+                raise InputError(
+                    f"{place} holds the frames of one clip and would serve {len(keys)} ({_some(keys)}): put them in "
+                    f"{self.folder}/<split>/<clip>/"
+                )
+            _check_count(place, len(list_frames(place)), frame_counts[keys[0]], str(place))
+
+    def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
+        """Read the frames of the clip that ``budget.clip`` names.
+
+        Raises:
+            InputError: they are missing, of another number or size, or cannot be decoded.
+        """
+        place = find_results(self.folder, budget.clip)
+        if place is None:
+            raise InputError(
+                f"{self.folder} has no frames for the clip {budget.clip or '(unnamed)'}: put them in "
+                f"{self.folder}/<split>/<clip>/ or {self.folder}/<clip>/"
+            )
+        frames = read_results(place, blurry, str(place))
+        kinds = sorted({path.suffix.lower() for path in list_frames(place)})
+        return Restoration(frames, {"files": kinds})
+
+
+def find_results(folder: Path, key: str | None) -> Path | None:
+    """Find the folder with a clip's frames: ``<split>/<clip>``, else ``<clip>``, else the folder itself; None if none.
+
+    Args:
+        folder: of all results.
+        key: ``<split>/<clip>``; None: of no dataset, whose frames lie in the folder itself.
+    """
+    places = [folder / key, folder / key.rpartition("/")[2]] if key else []
+    return next((place for place in [*places, folder] if place.is_dir() and list_frames(place)), None)
+
+
+def read_results(place: Path, blurry: Frames, whose: str) -> Frames:
+    """Read result frames, uint8 RGB (T, H, W, 3), and compare them with the input.
+
+    Args:
+        place: their folder; they are taken in natural order.
+        blurry: the input.
+        whose: for the sentence.
+
+    Raises:
+        InputError: another number or size, a picture that cannot be decoded, or an input of other than 8 bits.
+    """
+    check_depth(blurry, whose)
+    files = list_frames(place)
+    _check_count(place, len(files), len(blurry), whose)
+    frames = read_frames(files, place)
+    if frames.shape != blurry.shape:
+        (height, width), (high, wide) = blurry.shape[1:3], frames.shape[1:3]
+        raise InputError(f"{whose} has frames of {wide}x{high} px, the clip's are {width}x{height} px: keep the size")
+    return frames
+
+
+def check_depth(blurry: Frames, whose: str) -> None:
+    """Refuse clips of more than 8 bits, whose results would come back with 8.
+
+    Raises:
+        InputError: so it is.
+    """
+    if blurry.dtype.name != "uint8":
+        raise InputError(f"{whose} gives 8-bit frames, and the clip is {blurry.dtype}: give it an 8-bit clip")
+
+
+def _check_count(place: Path, found: int, expected: int, whose: str) -> None:
+    if found != expected:
+        beside = [path.name for path in place.iterdir() if path.is_dir()] if not found else []
+        hint = f"; it holds the folder {beside[0]}, and frames must lie beside it" if beside else ""
+        raise InputError(f"{whose} has {found} frames, the clip has {expected}: one is needed for each{hint}")
+
+
+def _some(names: list[str]) -> str:
+    more = " …" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more

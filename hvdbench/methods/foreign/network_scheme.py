@@ -1,0 +1,195 @@
+"""A network that is there ready, its own or others': restores clips, learns nothing."""
+
+import json
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import NonNegativeInt, PositiveInt
+
+from hvdbench.errors import HvdbenchError, InputError, WeightsError
+from hvdbench.frames import Frames
+from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.methods.foreign.adapting import SpecSettings, Takes, as_video_network
+from hvdbench.methods.foreign.building import build_network, find_weights, source_file
+from hvdbench.methods.foreign.onnx import fixed_frame_count, open_onnx, weight_files
+from hvdbench.methods.foreign.single_image import FRAMES_AT_ONCE, FrameByFrame
+from hvdbench.methods.foreign.spandrel import open_spandrel
+from hvdbench.methods.foreign.torchscript import Scripted
+from hvdbench.methods.inference import InferenceReport, Precision, restore_clip
+from hvdbench.methods.network_restoration import report_facts
+from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.networks.spec import VideoNetwork
+from hvdbench.recipe import Settings
+from hvdbench.weights.registry import file_sha256
+
+FILE_FORMS = ("torchscript", "onnx", "spandrel")
+"""What a file may be read as: ``onnx:FILE``."""
+
+
+class NetworkSettings(Settings):
+    """Which network, with which weights, and how it is run."""
+
+    network: str
+    """A name of the catalogue (``estrnn``, ``estrnn@tiny``), an import string (``their_pkg.net:Net``), or a file:
+    ``torchscript:FILE``, ``onnx:FILE``, ``spandrel:FILE``."""
+    network_arguments: dict[str, Any] = {}
+    """Of the class or function that an import string or a name stands for."""
+    weights: str | None = None
+    """A checkpoint: its path, the name of known weights, or a file in the folder of weights."""
+    own_weights: bool = False
+    """Whether what an import string names has its weights already."""
+    takes: Takes = "auto"
+    """``one``: single pictures (N, 3, H, W); ``clip``: clips (N, T, 3, H, W); ``auto``: what it declares, else what
+    works on a tiny input."""
+    output: int | str | None = None
+    """Which part of a tuple, list or dict the network gives is the restored one."""
+    spec: SpecSettings = SpecSettings()
+    """What it takes, where it does not say so."""
+    window: PositiveInt | Literal["auto"] | None = None
+    """Most frames at once; none: the whole clip."""
+    overlap: NonNegativeInt | None = None
+    """Frames of context at each inner end of a window; none: what the network declares, else a quarter."""
+    tile: PositiveInt | tuple[PositiveInt, PositiveInt] | Literal["auto"] | None = None
+    """Largest side, or height and width, at once, px; none: the whole frame."""
+    context_px: NonNegativeInt | None = None
+    """Px of context at each inner side of a tile; none: what the network declares, else 32."""
+    precision: Precision = "float32"
+    """What to compute in."""
+
+
+class NetworkScheme:
+    """Restores clips with a network that is ready."""
+
+    Settings: ClassVar[type[Settings]] = NetworkSettings
+
+    def __init__(self, settings: NetworkSettings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """Name what the network is read from, and the SHA-256 of each; by part, not by path.
+
+        Raises:
+            WeightsError: one is missing.
+        """
+        return {part: _sha256(path) for part, path in _files_of(self.settings).items()}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Say what moves a number: settings, and files by what they hold."""
+        values = self.settings.model_dump(mode="json", exclude={"weights"})
+        form = _form(self.settings.network)
+        return values | {"network": form or self.settings.network, "files": self.files}
+
+    @property
+    def made_from(self) -> str:
+        """Word what its frames are made from."""
+        settings = self.settings
+        path = _file_of(settings.network) or (Path(settings.weights) if settings.weights else None)
+        return f"weights {path.name}, trained elsewhere" if path else f"network {settings.network} as it is"
+
+    def check(self) -> None:
+        """Open the network, so that what is wrong with it is said before a long run.
+
+        Raises:
+            HvdbenchError: as :meth:`open`.
+        """
+        self.open()
+
+    def open(self) -> VideoNetwork:
+        """Make the network and load its weights; the last one that was opened is kept.
+
+        Raises:
+            UnknownNameError: there is no such network.
+            InputError: it cannot be made or used.
+            WeightsError: its file or weights are missing, damaged, of another network, or changed since.
+        """
+        return _open(self.settings.model_dump_json(), json.dumps(self.files))
+
+    def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
+        """Restore a clip; windows, tiles and precision of the budget come before those of the settings.
+
+        Raises:
+            InputError: the windows or tiles do not suit the network.
+            FitError: the network fails, or memory does not suffice.
+        """
+        network, settings, asked = self.open(), self.settings, budget.inference
+        precision = settings.precision if asked.precision == "float32" else asked.precision
+        reports: list[InferenceReport] = []
+        try:
+            frames = restore_clip(
+                network,
+                blurry,
+                device=budget.device,
+                window=self._window(network, settings.window if asked.window is None else asked.window),
+                overlap=settings.overlap,
+                tile=settings.tile if asked.tile is None else asked.tile,
+                context_px=settings.context_px,
+                precision=precision,
+                progress=lambda done, total: budget.progress(done, total, "restore"),
+                report=reports.append,
+            )
+        except HvdbenchError:
+            raise
+        except ValueError as error:
+            raise InputError(f"network '{settings.network}': {error}") from error
+        facts = {"files_sha256": self.files, "frame_by_frame": isinstance(network, FrameByFrame)}
+        return Restoration(frames, facts | report_facts(reports[-1]))
+
+    def _window(self, network: VideoNetwork, asked: int | Literal["auto"] | None) -> int | Literal["auto"] | None:
+        fixed = fixed_frame_count(network)
+        if fixed is not None:
+            if asked not in (None, "auto", fixed):
+                raise InputError(f"network '{self.settings.network}' takes {fixed} frames at once, not {asked}")
+            return fixed
+        return FRAMES_AT_ONCE if asked is None and isinstance(network, FrameByFrame) else asked
+
+
+@lru_cache(maxsize=1)
+def _open(settings_json: str, files_json: str) -> VideoNetwork:
+    """Open a network; what its files hold is part of the key, and must still be so."""
+    settings = NetworkSettings.model_validate_json(settings_json)
+    expected = json.loads(files_json)
+    for part, path in _files_of(settings).items():
+        if _sha256(path) != expected.get(part):
+            raise WeightsError(f"{path} has changed since it was opened: give the same command again")
+    form, path_or_none = _form(settings.network), _file_of(settings.network)
+    if form is None or path_or_none is None:
+        weights = None if settings.weights is None else find_weights(settings.weights)
+        network = build_network(settings.network, settings.network_arguments, weights, own_weights=settings.own_weights)
+        return as_video_network(network, settings.spec, takes=settings.takes, output=settings.output)
+    path = path_or_none
+    if settings.weights or settings.network_arguments:
+        raise InputError(f"{path} holds its weights and takes no arguments: leave out weights and network_arguments")
+    if form == "onnx":
+        return open_onnx(path, settings.spec, settings.output)
+    if form == "spandrel":
+        return open_spandrel(path, settings.spec)
+    return as_video_network(Scripted(path), settings.spec, takes=settings.takes, output=settings.output)
+
+
+def _form(network: str) -> str | None:
+    form, separator, _ = network.partition(":")
+    return form if separator and form in FILE_FORMS else None
+
+
+def _file_of(network: str) -> Path | None:
+    return Path(network.partition(":")[2]) if _form(network) else None
+
+
+def _files_of(settings: NetworkSettings) -> dict[str, Path]:
+    """List what decides about results: the model's file and those beside it, or source and weights."""
+    path = _file_of(settings.network)
+    if path is not None:
+        beside = weight_files(path) if _form(settings.network) == "onnx" and path.is_file() else []
+        return {"model": path} | {f"model data {number}": file for number, file in enumerate(beside)}
+    source = source_file(settings.network)
+    found = {"source": source} if source else {}
+    return found | ({"weights": find_weights(settings.weights)} if settings.weights else {})
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        raise WeightsError(f"{path} is a folder: name the file in it" if path.is_dir() else f"{path} is missing")
+    return file_sha256(path)

@@ -1,0 +1,110 @@
+"""A sharp frame warped onto another, and where that can be trusted (Eqs. 3 to 5); ``docs/selfhvd.md`` has our readings.
+
+Pictures are float (N, 3, H, W) in [0, 1], flows (N, 2, H, W), x first, px, masks and confidences (N, 1, H, W) in
+[0, 1]. i is the frame that is restored, j its sharp frame; everything here lies on i's grid in the end. The NumPy twins
+are in :mod:`hvdbench.flow`.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hvdbench.methods.selfhvd.flows import FlowModel, FlowPair
+from hvdbench.methods.selfhvd.settings import MaskSettings
+from hvdbench.networks.blocks import warp_by_flow
+
+_BORDER_PX = 0.5  # half a pixel outside still belongs to the outermost one
+
+
+@dataclass(frozen=True)
+class AlignedLabel:
+    """Sharp frames warped onto the frames that they label, (N, ...); none has a gradient.
+
+    Attributes:
+        warped: ``S_{j→i}``.
+        occlusion: ``M_occ``, whatever the switches say: Eq. 8 needs it.
+        mask: ``M_i``, the product of the masks that are on.
+        flow: ``Φ_{i→j}``.
+    """
+
+    warped: Tensor
+    occlusion: Tensor
+    mask: Tensor
+    flow: Tensor
+
+
+def warp_sharp(sharp: Tensor, flow_ij: Tensor) -> Tensor:
+    """Give ``S_{j→i} = W(S_j, Φ_{i→j})`` (Eq. 3), bilinear; what lies outside is its border repeated."""
+    warped: Tensor = warp_by_flow(sharp, flow_ij, padding_mode="border")
+    return warped
+
+
+def round_trip_px(flow_ij: Tensor, flow_ji: Tensor) -> Tensor:
+    """Give ``‖W(W(G; Φ_{j→i}); Φ_{i→j}) − G‖₂`` of Eq. 5, (N, 1, H, W) px: how far there and back ends from the start.
+
+    ``W(G; Φ)`` is ``G + Φ``, and a linear map is warped without error, so what is left of the double warp is
+    ``Φ_{i→j} + W(Φ_{j→i}; Φ_{i→j})``. Infinity where the match lies outside frame j: nothing there can be checked.
+    """
+    difference = flow_ij + warp_by_flow(flow_ji, flow_ij, padding_mode="border")
+    error: Tensor = torch.linalg.vector_norm(difference, dim=1, keepdim=True)
+    return error.masked_fill(~_lands_inside(flow_ij), torch.inf)
+
+
+def occlusion_mask(flow_ij: Tensor, flow_ji: Tensor, scale: float) -> Tensor:
+    """Give ``M_occ = 1 − min(s·‖·‖₂, 1)``, Eq. 5 in its working sense: 1 where the flows agree, 0 outside the frame."""
+    return 1 - (scale * round_trip_px(flow_ij, flow_ji)).clamp(max=1)
+
+
+def uncertainty_mask(confidence_ij: Tensor, confidence_ji: Tensor, flow_ij: Tensor) -> Tensor:
+    """Give ``M_uncer = C_{i→j} ⊙ W(C_{j→i}, Φ_{i→j})``, Eq. 4 in its working sense: 1 where both flows are sure."""
+    there: Tensor = warp_by_flow(confidence_ji, flow_ij, padding_mode="border")
+    return confidence_ij * there * _lands_inside(flow_ij)
+
+
+def _lands_inside(flow_ij: Tensor) -> Tensor:
+    """Tell which pixels' matches lie inside the other frame, (N, 1, H, W) bool."""
+    height, width = flow_ij.shape[-2:]
+    x = torch.arange(width, device=flow_ij.device) + flow_ij[:, 0]  # (N, H, W)
+    y = torch.arange(height, device=flow_ij.device)[:, None] + flow_ij[:, 1]  # (N, H, W)
+    inside_x = (x >= -_BORDER_PX) & (x <= width - 1 + _BORDER_PX)
+    inside_y = (y >= -_BORDER_PX) & (y <= height - 1 + _BORDER_PX)
+    return (inside_x & inside_y).unsqueeze(1)
+
+
+def mask_of(pair: FlowPair, occlusion: Tensor, settings: MaskSettings) -> Tensor:
+    """Give ``M_i``, the product of the masks that are switched on."""
+    mask = occlusion if settings.occlusion else torch.ones_like(occlusion)
+    if settings.uncertainty:
+        mask = mask * uncertainty_mask(pair.confidence_ij, pair.confidence_ji, pair.flow_ij)
+    return mask
+
+
+@torch.no_grad()
+def align(
+    reference: Tensor, sharp: Tensor, flows: FlowModel, settings: MaskSettings, in_place: Tensor | None = None
+) -> AlignedLabel:
+    """Warp each sharp frame onto its reference, without gradient.
+
+    Args:
+        reference: R_i or B_i, (N, 3, H, W).
+        sharp: S_j, the same shape.
+        flows: what estimates the flow.
+        settings: which masks are on.
+        in_place: (N,) bool: sharp frames that are their reference's own and stay where they are; None: no such.
+    """
+    reference, sharp = reference.detach().clamp(0, 1), sharp.clamp(0, 1)
+    pair = still_pair(sharp)
+    moving = torch.arange(len(sharp), device=sharp.device) if in_place is None else (~in_place).nonzero().flatten()
+    if len(moving):
+        found = flows(reference[moving], sharp[moving])
+        pair = FlowPair(*(kept.index_copy(0, moving, new) for kept, new in zip(pair, found, strict=True)))
+    occlusion = occlusion_mask(pair.flow_ij, pair.flow_ji, settings.scale)
+    return AlignedLabel(warp_sharp(sharp, pair.flow_ij), occlusion, mask_of(pair, occlusion, settings), pair.flow_ij)
+
+
+def still_pair(picture: Tensor) -> FlowPair:
+    """Give the flow of pictures onto themselves: none, and sure of it."""
+    nothing = torch.zeros_like(picture[:, :2])
+    sure = torch.ones_like(picture[:, :1])
+    return FlowPair(nothing, nothing, sure, sure)

@@ -1,0 +1,76 @@
+"""Features of VGG19 (Simonyan & Zisserman, 2014): the ``φ`` of Eqs. 11 and 12, under torchvision's names."""
+
+import torch
+from torch import Tensor, nn
+
+from hvdbench.errors import WeightsError
+from hvdbench.methods.selfhvd.settings import PerceptualSettings
+from hvdbench.methods.selfhvd.weights import weights_path
+from hvdbench.weights import load_checkpoint, load_into
+
+_KNOWN_WEIGHTS = "vgg19"
+_BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # width and convolutions of each
+LAYERS = tuple(f"relu{block}_{n}" for block, (_, count) in enumerate(_BLOCKS, start=1) for n in range(1, count + 1))
+"""Names of the ReLUs, as in the paper of VGG."""
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB in [0, 1]
+_PREFIX = "features."
+
+
+class VggFeatures(nn.Module):
+    """VGG19 up to one of its ReLUs, frozen; pictures RGB in [0, 1], normalised inside.
+
+    Its parameters are called as in torchvision's ``vgg19``; made with random weights (Kaiming, as torchvision's).
+    """
+
+    def __init__(self, layer: str = "relu5_4") -> None:
+        super().__init__()
+        self.features = nn.Sequential(*_layers(layer))
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+        self.eval().requires_grad_(False)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Give the features of (N, 3, H, W), (N, C, H / 2^b, W / 2^b) with b poolings before the layer."""
+        mean, std = self.get_buffer("mean"), self.get_buffer("std")
+        features: Tensor = self.features((pictures - mean) / std)
+        return features
+
+
+def _layers(last: str) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    channels = 3
+    if last not in LAYERS:
+        raise ValueError(f"VGG19 has no layer '{last}' (known: {', '.join(LAYERS)})")
+    for block, (width, convolutions) in enumerate(_BLOCKS, start=1):
+        for number in range(1, convolutions + 1):
+            convolution = nn.Conv2d(channels, width, 3, padding=1)
+            nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+            layers += [convolution, nn.ReLU(inplace=True)]
+            channels = width
+            if last == f"relu{block}_{number}":
+                return layers
+        layers.append(nn.MaxPool2d(2, 2))
+    return layers
+
+
+def make_features(settings: PerceptualSettings) -> VggFeatures | None:
+    """Make what the settings name; None where the losses that need it are off.
+
+    Raises:
+        WeightsError: VGG19's weights are missing, damaged or another network's.
+    """
+    if settings.weight == 0:
+        return None
+    otherwise = "or set perceptual.weight to 0 in the recipe, which leaves the VGG losses out"
+    path = weights_path(settings.weights, _KNOWN_WEIGHTS, otherwise)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = VggFeatures(settings.layer)
+    if path is not None:
+        found = {key: value for key, value in load_checkpoint(path).items() if key.startswith(_PREFIX)}
+        if not found:
+            raise WeightsError(f"{path} holds no parameter under '{_PREFIX}': torchvision's vgg19 is needed")
+        wanted = network.state_dict().keys()
+        load_into(network, {key: value for key, value in found.items() if key in wanted}, path)
+    return network

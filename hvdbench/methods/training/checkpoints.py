@@ -1,0 +1,144 @@
+"""Checkpoints: a folder each, written whole or not at all, tensors as safetensors and the rest as JSON.
+
+``checkpoints/00001000/`` holds ``model.safetensors`` (the network's own keys), ``optimiser.safetensors``,
+``objective.safetensors``, with an average ``ema.safetensors``, and ``state.json``. Nothing in it is unpickled.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from hvdbench.atomic import atomic_folder, atomic_path, atomic_write_text
+from hvdbench.errors import DatasetError, WeightsError
+
+FORMAT = 1
+_FOLDER = "checkpoints"
+_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Where a run stands.
+
+    Attributes:
+        step: optimiser steps done.
+        digest: of all that moves a number: recipe, data, seed, settings.
+        tensors: by file: ``model``, ``optimiser``, ``objective`` and, with an average, ``ema``.
+        notes: JSON-able: the next window, sums of the log that are not written yet, seconds, the guards' memory.
+    """
+
+    step: int
+    digest: str
+    tensors: Mapping[str, Mapping[str, Tensor]]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def checkpoint_folder(folder: Path, step: int) -> Path:
+    """Name the checkpoint of a step in a run's folder."""
+    return folder / _FOLDER / f"{step:0{_DIGITS}d}"
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """List a run's whole checkpoints, oldest first."""
+    found = (folder / _FOLDER).glob(f"{'[0-9]' * _DIGITS}/state.json")
+    return sorted(path.parent for path in found)
+
+
+def save_checkpoint(folder: Path, state: TrainingState, keep: int) -> Path:
+    """Write a checkpoint and remove all but the ``keep`` latest."""
+    target = checkpoint_folder(folder, state.step)
+    with atomic_folder(target) as made:
+        for name, tensors in state.tensors.items():
+            write_tensors(made / f"{name}.safetensors", tensors)
+        content = {
+            "format": FORMAT,
+            "step": state.step,
+            "digest": state.digest,
+            "files": sorted(state.tensors),
+            "notes": state.notes,
+        }
+        atomic_write_text(made / "state.json", json.dumps(content, indent=1, sort_keys=True) + "\n")
+    for old in list_checkpoints(folder)[:-keep]:
+        shutil.rmtree(old)
+    return target
+
+
+def latest_digest(folder: Path) -> str | None:
+    """Give the digest of the latest checkpoint; None where there is none, or a damaged one."""
+    found = list_checkpoints(folder)
+    try:
+        digest = json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))["digest"] if found else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(digest) if digest else None
+
+
+def load_latest(folder: Path, digest: str) -> TrainingState | None:
+    """Read the latest checkpoint of a run's folder; None where there is none.
+
+    Raises:
+        DatasetError: it comes from other settings or data.
+        WeightsError: it is damaged.
+    """
+    found = list_checkpoints(folder)
+    return load_checkpoint_folder(found[-1], digest) if found else None
+
+
+def load_checkpoint_folder(path: Path, digest: str) -> TrainingState:
+    """Read one checkpoint, as :func:`load_latest`."""
+    try:
+        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        found, step, files, notes = (content[key] for key in ("digest", "step", "files", "notes"))
+        known = content["format"] == FORMAT
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{path}/state.json is damaged: remove {path} to go on from the one before") from error
+    if not known:
+        raise WeightsError(f"{path} was written by another version of hvdbench: remove it, or train in another folder")
+    if found != digest:
+        raise DatasetError(
+            f"{path} belongs to other settings, data or another seed ({found}, not {digest}): "
+            "--overwrite it or train in another folder"
+        )
+    return TrainingState(step, digest, {name: read_tensors(path / f"{name}.safetensors") for name in files}, notes)
+
+
+def remove_training(folder: Path) -> None:
+    """Remove a run's checkpoints, log and pictures, before it begins again."""
+    shutil.rmtree(folder / _FOLDER, ignore_errors=True)
+    for name in ("tensorboard", "panels"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ("log.jsonl", "training.png"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors as safetensors, whole or not at all."""
+    from safetensors.torch import save_file
+
+    # clones: safetensors refuses tensors that share memory
+    state = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+    with atomic_path(path) as temporary:
+        save_file(state, temporary)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read safetensors onto the CPU.
+
+    Raises:
+        WeightsError: missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(
+            f"{path} is missing or damaged: remove {path.parent} to go on from the one before"
+        ) from error
+    return tensors

@@ -1,0 +1,167 @@
+"""Guards: what ends a run before it spoils its weights, and what it warns of."""
+
+import math
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from hvdbench.clip_facts import ClipFacts
+from hvdbench.methods.training.objective import MASK_COVERAGE
+from hvdbench.methods.training.settings import EngineSettings
+
+_MEMORY = 100
+_ENOUGH = 10
+_NO_CHANGE_LEVELS = 0.1
+_NO_CONTRAST = 0.05
+_IN_A_ROW = 3
+_CLEARLY_SHARPER = 1.2
+_LEAST_SHARPNESS = 1e-9
+_LEAST_COVERAGE = 0.1
+
+
+class LossGuard:
+    """Tells when the loss has exploded: not finite, or far above its running median for several steps in a row."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.factor, self.steps = settings.explosion_factor, settings.explosion_steps
+        self._seen: deque[float] = deque(maxlen=_MEMORY)
+        self._large = 0
+
+    def fault(self, loss: float) -> str | None:
+        """Take a step's loss and word what is wrong; None while all is well."""
+        if not math.isfinite(loss):
+            return "is not finite"
+        usual = median(self._seen) if len(self._seen) >= _ENOUGH else math.inf
+        self._large = self._large + 1 if loss > self.factor * usual else 0
+        if not self._large:
+            self._seen.append(loss)
+        if self._large < self.steps:
+            return None
+        return f"has been over {self.factor:g} times its median of {usual:.3g} for {self._large} steps"
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether the latest loss was not too large: a time to write a checkpoint."""
+        return self._large == 0
+
+    def state(self) -> dict[str, Any]:
+        """Give what a resumed run needs, JSON-able."""
+        return {"seen": list(self._seen), "large": self._large}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what :meth:`state` gave."""
+        self._seen = deque(state["seen"], maxlen=_MEMORY)
+        self._large = int(state["large"])
+
+
+@dataclass
+class ValidationGuard:
+    """Words what a validation gives reason to warn of.
+
+    Attributes:
+        drift_limit_px: shift of output to input.
+        was_aligned: whether the output has ever been within the limit; before it was, an untrained network's output
+            has no place that could be measured.
+        same: validations in a row whose output was its input.
+        flat: validations in a row whose output had no contrast.
+    """
+
+    drift_limit_px: float
+    was_aligned: bool = False
+    same: int = 0
+    flat: int = 0
+
+    def warnings(self, measured: Mapping[str, float], *, is_late: bool = True) -> list[str]:
+        """Take a validation's numbers and give a sentence for each thing that is wrong.
+
+        Args:
+            measured: as :func:`hvdbench.methods.training.validation.measure` gives them; ``mask_coverage`` of the
+                latest steps, where the objective has it.
+            is_late: whether the run is in its second half, where an output that was never in place is warned of too.
+        """
+        found = []
+        shift = measured.get("shift_px", float("nan"))
+        self.was_aligned = self.was_aligned or shift <= self.drift_limit_px
+        if shift > self.drift_limit_px and (self.was_aligned or is_late):
+            how = "has drifted" if self.was_aligned else "still lies"
+            found.append(f"the output {how} {shift:.2f} px off its input (limit {self.drift_limit_px:g} px)")
+        self.same = self.same + 1 if measured.get("change_levels", math.inf) < _NO_CHANGE_LEVELS else 0
+        self.flat = self.flat + 1 if measured.get("contrast_ratio", 1.0) < _NO_CONTRAST else 0
+        if self.same >= _IN_A_ROW:
+            found.append(f"the output has been its input, within 0.1 levels, for {self.same} validations: no learning")
+        if self.flat:
+            found.append("the output is nearly flat: the network has collapsed")
+        coverage = measured.get(MASK_COVERAGE, 1.0)
+        if coverage < _LEAST_COVERAGE:
+            found.append(
+                f"labels cover {coverage:.1%} of the pixels, so little is learned: "
+                "start from weights that restore already, or align to the input"
+            )
+        return found
+
+    def state(self) -> dict[str, int]:
+        """Give what a resumed run needs, JSON-able."""
+        return {"was_aligned": int(self.was_aligned), "same": self.same, "flat": self.flat}
+
+    def load_state(self, state: Mapping[str, int]) -> None:
+        """Take up what :meth:`state` gave."""
+        self.was_aligned = bool(state["was_aligned"])
+        self.same, self.flat = int(state["same"]), int(state["flat"])
+
+
+def unclear_clips(clips: Sequence[ClipFacts]) -> dict[str, float]:
+    """Find clips without clearly sharper frames, where only the segment fallback gave labels.
+
+    Returns:
+        By key the median sharpness of a clip's selected frames over that of its others, where it is under 1.2; clips
+        whose frames are all selected are left out.
+    """
+    found = {}
+    for clip in clips:
+        others = clip.sharpness[~clip.is_selected]
+        if len(others) and clip.is_selected.any():
+            usual = max(float(np.median(others)), _LEAST_SHARPNESS)
+            ratio = float(np.median(clip.sharpness[clip.is_selected])) / usual
+            if ratio < _CLEARLY_SHARPER:
+                found[clip.key] = ratio
+    return found
+
+
+@dataclass
+class StopWish:
+    """Whether somebody asked the run to stop."""
+
+    is_asked: bool = False
+
+
+@contextmanager
+def heeding_signals() -> Iterator[StopWish]:
+    """Turn the first SIGTERM or Ctrl-C into a wish, so that the step in hand ends in a checkpoint; a second one acts.
+
+    Outside the main thread signals cannot be caught and act at once.
+    """
+    wish = StopWish()
+    if threading.current_thread() is not threading.main_thread():
+        yield wish
+        return
+    old = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        wish.is_asked = True
+        signal.signal(number, old[signal.Signals(number)] or signal.SIG_DFL)
+
+    for number in old:
+        signal.signal(number, ask)
+    try:
+        yield wish
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler or signal.SIG_DFL)

@@ -1,0 +1,98 @@
+"""The processes of a run: one alone, or those of ``torchrun`` or ``accelerate launch``."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hvdbench.errors import InputError
+
+
+class Processes:
+    """What the loop needs of its fellow processes; with one process all of it is nothing.
+
+    Attributes:
+        device: where this process computes: the one asked for, or this process's GPU.
+        rank: number of this process, from 0.
+        count: how many there are.
+    """
+
+    def __init__(self, device: str = "cpu") -> None:
+        from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
+
+        is_cpu = torch.device(device).type == "cpu"
+        state = PartialState(cpu=is_cpu)
+        options = DistributedDataParallelKwargs(broadcast_buffers=False)
+        self._accelerator: Any = Accelerator(
+            mixed_precision="no",  # the network's door sees to it
+            cpu=is_cpu and state.device.type == "cpu",
+            device_placement=False,
+            kwargs_handlers=[options],
+        )
+        self.rank, self.count = int(state.process_index), int(state.num_processes)
+        self.device = torch.device(device)
+        if self.count > 1 and self.device.type == "cuda":
+            self.device = torch.device(state.device)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes the files."""
+        return self.rank == 0
+
+    def share(self, batch: int, parts: int) -> int:
+        """Give the samples of one part of this process's share of a batch.
+
+        Raises:
+            InputError: the batch does not divide evenly.
+        """
+        if batch % (self.count * parts):
+            raise InputError(
+                f"a batch of {batch} does not divide into {self.count} processes of {parts} parts each: "
+                f"take a multiple of {self.count * parts}"
+            )
+        return batch // (self.count * parts)
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """Give the network that averages gradients over processes; with one, the network itself."""
+        if self.count == 1:
+            return network
+        with warnings.catch_warnings():  # torch's newer name for it is not known to older versions
+            warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated", category=FutureWarning)
+            wrapped: nn.Module = self._accelerator.prepare_model(network, device_placement=False)
+        return wrapped
+
+    @contextmanager
+    def gathering(self, network: nn.Module, is_last: bool) -> Iterator[None]:
+        """Average gradients only with the last part of a batch."""
+        with nullcontext() if is_last or self.count == 1 else self._accelerator.no_sync(network):
+            yield
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Average a tensor over processes."""
+        if self.count == 1:
+            return values
+        reduced: Tensor = self._accelerator.reduce(values, reduction="mean")
+        return reduced
+
+    def tell(self, numbers: Mapping[str, float] | None) -> dict[str, float]:
+        """Give every process the main one's numbers."""
+        if self.count == 1:
+            return dict(numbers or {})
+        from accelerate.utils import broadcast_object_list
+
+        told = broadcast_object_list([dict(numbers or {})])[0]
+        return dict(told)
+
+    def wait(self) -> None:
+        """Go on when all are here."""
+        if self.count > 1:
+            self._accelerator.wait_for_everyone()
+
+    @contextmanager
+    def main_first(self) -> Iterator[None]:
+        """Let the main process through the block before the others."""
+        with self._accelerator.main_process_first():
+            yield

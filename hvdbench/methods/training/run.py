@@ -1,0 +1,352 @@
+"""One run of the training loop: its steps, looks, validations and checkpoints."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hvdbench.engine import usable_cores
+from hvdbench.errors import FitError
+from hvdbench.methods import memory
+from hvdbench.methods.restoration import Progress
+from hvdbench.methods.training.checkpoints import (
+    TrainingState,
+    list_checkpoints,
+    load_latest,
+    read_tensors,
+    save_checkpoint,
+)
+from hvdbench.methods.training.cost import describe_cost, duration, measure_step
+from hvdbench.methods.training.guards import LossGuard, StopWish, ValidationGuard
+from hvdbench.methods.training.objective import MASK_COVERAGE, Objective
+from hvdbench.methods.training.processes import Processes
+from hvdbench.methods.training.records import Means, Records
+from hvdbench.methods.training.rgb import RgbNetwork
+from hvdbench.methods.training.run_plot import draw_run
+from hvdbench.methods.training.samples import TrainingWindows, loader
+from hvdbench.methods.training.schedule import AveragedWeights, Optimiser
+from hvdbench.methods.training.settings import MOVES_NOTHING, EngineSettings
+from hvdbench.methods.training.validation import Validation, batch_of, mean_loss, measure
+from hvdbench.recipe import digest_of
+
+logger = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+StoppedBy = Literal["time", "signal"]
+_LOOK_EVERY = 10
+_LEAST_TO_ESTIMATE = 50
+_PLOT_EVERY_S = 60.0
+_MOST_WORKERS = 8
+
+
+def run_digest(digest: str, settings: EngineSettings, seed: int) -> str:
+    """Name all that moves a number of a run: what the caller names by ``digest``, the loop's settings, the seed."""
+    return digest_of([digest, settings.model_dump(mode="json", exclude=set(MOVES_NOTHING)), seed])
+
+
+class Run:
+    """One call of :func:`hvdbench.methods.training.engine.fit`: what changes from step to step."""
+
+    def __init__(
+        self,
+        network: RgbNetwork,
+        objective: Objective,
+        windows: TrainingWindows,
+        settings: EngineSettings,
+        folder: Path | None,
+        validation: Validation | None,
+        seed: int,
+        processes: Processes,
+        digest: str,
+    ) -> None:
+        self.network = network.to(processes.device).train()
+        self.objective, self.windows, self.settings = objective, windows, settings
+        self.folder, self.validation, self.seed, self.processes = folder, validation or Validation(), seed, processes
+        self.digest = run_digest(digest, settings, seed)
+        self.share = processes.share(settings.batch, settings.accumulate)
+        self.optimiser = Optimiser(network.inner, settings)
+        self.average = AveragedWeights(network.inner, settings.ema_decay) if settings.ema_decay else None
+        scaled = settings.precision == "float16"
+        self.scaler = torch.amp.GradScaler(processes.device.type, enabled=scaled, init_scale=2.0**12)
+        self.guard, self.watch = LossGuard(settings), ValidationGuard(settings.drift_limit_px)
+        self.records = Records(None)
+        self.stopped_by: StoppedBy | None = None
+        self.step = 0
+        self.seconds = 0.0  # of earlier calls
+        self._started = self._plotted = time.perf_counter()
+        self._waiting: list[dict[str, Tensor]] = []  # terms of the latest steps, on the device
+        self._means = Means()  # since the last line of the log
+        self._facts: dict[str, Any] = {}
+        self._warned: list[str] = []
+
+    # --- begin and end
+
+    def resume(self) -> None:
+        """Take up the latest checkpoint, if there is one, and cut the log back to it."""
+        found = load_latest(self.folder, self.digest) if self.folder else None
+        if found is not None:
+            notes = found.notes
+            self.step, self.seconds = found.step, float(notes["seconds"])
+            self.network.inner.load_state_dict(dict(found.tensors["model"]))
+            self.optimiser.load_state(dict(found.tensors["optimiser"]))
+            self.objective.load_state(self._on_device(found.tensors["objective"]))
+            if self.average is not None:
+                self.average.load_state(dict(found.tensors["ema"]))
+            if notes["scaler"]:
+                self.scaler.load_state_dict(notes["scaler"])
+            self.guard.load_state(notes["guard"])
+            self.watch.load_state(notes["watch"])
+            self._means.load_state(notes["means"])
+            self._facts, self._warned = dict(notes["facts"]), list(notes["warned"])
+            logger.info("going on after step %d of %d", self.step, self.settings.steps)
+        if self.processes.is_main:
+            self.records = Records(self.folder, self.step)
+        self.processes.wait()
+
+    def estimate(self, say: Say) -> None:
+        """Say what the rest of the run is going to take, from steps on copies; short runs say nothing."""
+        left = self.settings.steps - self.step
+        if left < _LEAST_TO_ESTIMATE or not self.processes.is_main:
+            return
+        first = self.step * self.settings.batch
+        batch = batch_of(self.windows, range(first, first + self.share), self.processes.device)
+        parts = self.settings.accumulate
+        now = measure_step(self.network, self.objective, batch, parts, self.step)
+        late = measure_step(self.network, self.objective, batch, parts, self.settings.steps - 1)
+        if now is not None and late is not None:
+            say(describe_cost(now, late, left, str(self.processes.device)))
+
+    def finish(self) -> dict[str, Any]:
+        """Leave the weights to use in the network, and give the facts of the run, JSON-able."""
+        if self.average is not None:
+            self.network.inner.load_state_dict(self.average.values)
+        self.network.eval()
+        self._plot()
+        return self._facts | {
+            "steps": self.step,
+            "seconds": round(self.seconds + time.perf_counter() - self._started, 1),
+            "peak_bytes": memory.peak_memory(self.processes.device),
+            "processes": self.processes.count,
+            "precision": self.network.precision,
+            "warnings": self._warned,
+        }
+
+    def latest(self) -> Path | None:
+        """Give the latest checkpoint's folder."""
+        found = list_checkpoints(self.folder) if self.folder else []
+        return found[-1] if found else None
+
+    # --- the loop
+
+    def go(self, progress: Progress, max_s: float | None, wish: StopWish) -> None:
+        """Do the steps that are left, or as many as there is time for."""
+        settings = self.settings
+        if self.step >= settings.steps:
+            return
+        wrapped = self.processes.wrap(self.network)
+        batches = iter(
+            loader(
+                self.windows,
+                self.share,
+                self._workers(),
+                self.step * settings.batch,
+                self.processes.device,
+                rank=self.processes.rank,
+                processes=self.processes.count,
+            )
+        )
+        begin, began = self.step, time.perf_counter()
+        while self.step < settings.steps:
+            self._train_step(wrapped, batches)
+            done, is_last = self.step, self.step == settings.steps
+            logs = done % settings.log_every == 0 or is_last
+            validates = done % settings.validate_every == 0 or done in self.validation.at or is_last
+            stops = self._should_stop(max_s, wish)
+            saves = done % settings.checkpoint_every == 0 or is_last or stops
+            if logs or validates or saves or done % _LOOK_EVERY == 0:
+                self._look()
+                if self.processes.is_main:
+                    progress(done, settings.steps, "train")
+            if logs:
+                self._log((time.perf_counter() - began) / (done - begin))
+            if validates:
+                self._validate()
+            if saves and (stops or is_last or self.guard.is_calm):
+                self._save()
+            if stops:
+                self.stopped_by = "signal" if wish.is_asked else "time"
+                break
+
+    def _workers(self) -> int:
+        if self.settings.workers is not None:
+            return self.settings.workers
+        return min(_MOST_WORKERS, usable_cores() - 1) if self.processes.device.type == "cuda" else 0
+
+    def _train_step(self, wrapped: nn.Module, batches: Iterator[Mapping[str, Any]]) -> None:
+        """Do one optimiser step."""
+        settings, parts = self.settings, self.settings.accumulate
+        draw = np.random.SeedSequence([self.seed, self.step, self.processes.rank])
+        torch.manual_seed(int(draw.generate_state(1, np.uint64)[0]))
+        self.optimiser.adam.zero_grad(set_to_none=True)
+        self.optimiser.set_rate(self.step)
+        terms: dict[str, Tensor] = {}
+        for part in range(parts):
+            with self.processes.gathering(wrapped, part == parts - 1):
+                loss = self.objective.loss(wrapped, next(batches), self.step)
+                torch.autograd.backward(self.scaler.scale(loss.total / parts))
+            for name, value in {"loss": loss.total, **loss.terms}.items():
+                terms[name] = terms.get(name, 0) + value.detach().float() / parts
+        self.optimiser.freeze(self.step)
+        self.scaler.unscale_(self.optimiser.adam)
+        limit = settings.clip_gradient or float("inf")
+        terms["gradient_norm"] = nn.utils.clip_grad_norm_(self.optimiser.parameters, limit).detach()
+        self.scaler.step(self.optimiser.adam)
+        self.scaler.update()
+        if self.average is not None:
+            self.average.update(self.network.inner)
+        self._waiting.append(terms)
+        self.step += 1
+
+    def _should_stop(self, max_s: float | None, wish: StopWish) -> bool:
+        """Ask whether time is up or somebody wants the run to stop; the main process decides for all."""
+        late = max_s is not None and time.perf_counter() - self._started >= max_s
+        if self.processes.count == 1:
+            return late or wish.is_asked
+        asked = torch.tensor(float(late or wish.is_asked), device=self.processes.device)
+        return float(self.processes.mean(asked)) > 0
+
+    # --- what is looked at
+
+    def _look(self) -> None:
+        """Fetch the terms of the latest steps, guard against explosion, and add them up for the log."""
+        first = self.step - len(self._waiting)
+        names = [sorted(terms) for terms in self._waiting]
+        flat = [terms[name] for terms, own in zip(self._waiting, names, strict=True) for name in own]
+        values = iter(self.processes.mean(torch.stack(flat)).tolist() if flat else [])
+        self._waiting = []
+        for offset, own in enumerate(names):
+            found = {name: next(values) for name in own}
+            fault = self.guard.fault(found["loss"])
+            if fault is None and not np.isfinite(found["gradient_norm"]) and not self.scaler.is_enabled():
+                fault = "has a gradient that is not finite"
+            if fault is not None:
+                raise self._explosion(first + offset + 1, f"the loss {fault}")
+            self._means.add(found)
+
+    def _explosion(self, step: int, words: str) -> FitError:
+        """Go back to the last good weights and word the end of the run."""
+        self.processes.wait()
+        self._plot()
+        good = self.latest()
+        if good is None:
+            return FitError(f"at step {step} {words}, before a first checkpoint: lower learning_rate and train again")
+        self.network.inner.load_state_dict(read_tensors(good / "model.safetensors"))
+        return FitError(
+            f"at step {step} {words}: the last good weights are those of step {int(good.name)}, in {good}; "
+            "start a run with a lower learning_rate from its model.safetensors (start_from)"
+        )
+
+    def _log(self, seconds_a_step: float) -> None:
+        """Write the means since the last line."""
+        means = self._means.take()
+        rate = self.optimiser.set_rate(self.step - 1)
+        self._facts |= {name: means[name] for name in ("loss", MASK_COVERAGE) if name in means}
+        if self.processes.is_main:
+            line = {"learning_rate": rate, **means, "seconds": round(self._elapsed(), 1)}
+            self.records.write("step", self.step, line)
+            left = duration((self.settings.steps - self.step) * seconds_a_step)
+            logger.info("step %d of %d: loss %.4g, about %s left", self.step, self.settings.steps, means["loss"], left)
+
+    def _validate(self) -> None:
+        """Measure, let the objective decide, warn, and draw."""
+        with self.average.lent_to(self.network.inner) if self.average else nullcontext():
+            self.network.eval()
+            found = self.processes.tell(self._measured() if self.processes.is_main else None)
+            if "fault" in found:
+                raise self._explosion(self.step, "the network gave values that are not finite")
+            decided = self.objective.at_validation(self.network, self.step, found) if "shift_px" in found else {}
+            if self.processes.is_main and found:
+                self.records.write("validation", self.step, {**found, **decided, "seconds": round(self._elapsed(), 1)})
+            if self.processes.is_main:
+                self._draw_panel()
+            self.network.train()
+        self._facts["validation"] = {name: round(value, 6) for name, value in {**found, **decided}.items()}
+        best = self._facts.get("best_validation_loss")
+        if "loss" in found and (best is None or found["loss"] < best["loss"]):
+            self._facts["best_validation_loss"] = {"step": self.step, "loss": found["loss"]}
+        latest = {name: value for name, value in self._facts.items() if name == MASK_COVERAGE}
+        for text in self.watch.warnings({**found, **latest}, is_late=2 * self.step >= self.settings.steps):
+            self._warned.append(f"step {self.step}: {text}")
+            if self.processes.is_main:
+                logger.warning("step %d: %s", self.step, text)
+                self.records.write("warning", self.step, {"text": text})
+
+    def _measured(self) -> dict[str, float]:
+        try:
+            found = measure(self.network, self.validation.clips, self.processes.device)
+        except FitError:
+            return {"fault": 1.0}
+        if self.validation.windows is not None:
+            device = self.processes.device
+            found["loss"] = mean_loss(self.network, self.objective, self.validation.windows, self.step - 1, device)
+        return found
+
+    def _draw_panel(self) -> None:
+        """Draw the objective's panel of a sample that is always the same."""
+        if self.folder is not None and self.validation.windows is not None:
+            batch = batch_of(self.validation.windows, [0], self.processes.device)
+            with torch.no_grad():
+                picture = self.objective.panel(self.network, batch, self.step)
+            if picture is not None:
+                self.records.picture("panels", self.step, picture)
+
+    def _plot(self) -> None:
+        """Draw the plot of the run."""
+        if self.folder is not None and self.processes.is_main:
+            self._plotted = time.perf_counter()
+            limit = self.settings.drift_limit_px
+            draw_run(self.folder / "log.jsonl", self.folder / "training.png", drift_limit_px=limit)
+
+    # --- what is kept
+
+    def _save(self) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            FitError: a weight is not finite; nothing is written.
+        """
+        model = self.network.inner.state_dict()
+        norms = [value.detach().float().norm() for value in model.values() if value.is_floating_point()]
+        if norms and not bool(torch.isfinite(torch.stack(norms)).all()):
+            raise self._explosion(self.step, "the weights are not finite")
+        if self.folder is not None and self.processes.is_main:
+            tensors = {"model": model, "optimiser": self.optimiser.state(), "objective": self.objective.state()}
+            if self.average is not None:
+                tensors["ema"] = self.average.values
+            notes = {
+                "seconds": self._elapsed(),
+                "next_window": self.step * self.settings.batch,
+                "random": "every step seeds torch from (seed, step, process)",
+                "means": self._means.state(),
+                "guard": self.guard.state(),
+                "watch": self.watch.state(),
+                "scaler": self.scaler.state_dict(),
+                "facts": self._facts,
+                "warned": self._warned,
+            }
+            save_checkpoint(self.folder, TrainingState(self.step, self.digest, tensors, notes), self.settings.keep)
+            if time.perf_counter() - self._plotted > _PLOT_EVERY_S:
+                self._plot()
+        self.processes.wait()
+
+    def _elapsed(self) -> float:
+        return self.seconds + time.perf_counter() - self._started
+
+    def _on_device(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: value.to(self.processes.device) for name, value in tensors.items()}

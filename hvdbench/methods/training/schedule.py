@@ -1,0 +1,129 @@
+"""Adam with its rates: over steps, by parameter, and frozen for a while."""
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from hvdbench.errors import RecipeError
+from hvdbench.methods.training.settings import EngineSettings
+from hvdbench.networks.spec import trainable_parameters
+
+
+def learning_rate(settings: EngineSettings, step: int) -> float:
+    """Give the learning rate of step ``step``, from 0: a cosine from the first rate to the final one, or constant."""
+    rate = settings.learning_rate
+    if settings.schedule == "cosine":
+        turn = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+        rate = settings.final_learning_rate + (rate - settings.final_learning_rate) * turn
+    if settings.warm_up_steps:
+        rate *= min(1.0, (step + 1) / settings.warm_up_steps)
+    return rate
+
+
+class Optimiser:
+    """Adam over what a network's spec does not freeze; rates and freezing by the beginning of parameter names.
+
+    Args:
+        network: the inner one, under whose names the settings speak.
+        settings: betas, rates, schedule.
+
+    Raises:
+        RecipeError: a name in the settings fits no parameter.
+    """
+
+    def __init__(self, network: nn.Module, settings: EngineSettings) -> None:
+        self.settings = settings
+        found = [(name, parameter) for name, parameter in trainable_parameters(network) if parameter.requires_grad]
+        self.names = [name for name, _ in found]
+        self.parameters = [parameter for _, parameter in found]
+        trained = {id(parameter) for parameter in self.parameters}
+        for parameter in network.parameters():
+            parameter.requires_grad_(id(parameter) in trained)
+        for table, prefix in ((t, p) for t in ("rates", "frozen_steps") for p in getattr(settings, t)):
+            if not any(_begins(name, prefix) for name in self.names):
+                raise RecipeError(f"[engine.{table}]: no parameter of the network begins with '{prefix}'")
+        factors = [_longest(settings.rates, name, 1.0) for name in self.names]
+        self._frozen_until = [int(_longest(settings.frozen_steps, name, 0)) for name in self.names]
+        groups = [
+            {"params": [p for p, f in zip(self.parameters, factors, strict=True) if f == factor], "factor": factor}
+            for factor in sorted(set(factors))
+        ]
+        self.adam = torch.optim.Adam(groups, lr=settings.learning_rate, betas=settings.betas)
+
+    def set_rate(self, step: int) -> float:
+        """Set every group's rate for a step and give the one without a factor."""
+        rate = learning_rate(self.settings, step)
+        for group in self.adam.param_groups:
+            group["lr"] = rate * group["factor"]
+        return rate
+
+    def freeze(self, step: int) -> None:
+        """Drop the gradients of what is still frozen, so that neither its value nor its moments change."""
+        for parameter, until in zip(self.parameters, self._frozen_until, strict=True):
+            if step < until:
+                parameter.grad = None
+
+    def state(self) -> dict[str, Tensor]:
+        """Give Adam's moments and counts as ``<parameter>|<what>``."""
+        return {
+            f"{name}|{what}": value.detach()
+            for name, parameter in zip(self.names, self.parameters, strict=True)
+            for what, value in self.adam.state.get(parameter, {}).items()
+        }
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Take up what :meth:`state` gave."""
+        self.adam.state.clear()
+        by_name = dict(zip(self.names, self.parameters, strict=True))
+        for key, value in state.items():
+            name, _, what = key.rpartition("|")
+            parameter = by_name[name]
+            on_device = value.clone() if what == "step" else value.to(parameter.device, copy=True)
+            self.adam.state[parameter][what] = on_device
+
+
+class AveragedWeights:
+    """An exponential average of a network's weights; whole-number buffers are copied."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.values = {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Move the average towards the present weights."""
+        for name, value in network.state_dict().items():
+            mean = self.values[name]
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - self.decay)
+            else:
+                mean.copy_(value)
+
+    @contextmanager
+    def lent_to(self, network: nn.Module) -> Iterator[None]:
+        """Put the averages in the place of a network's weights for a while."""
+        own = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        network.load_state_dict(self.values)
+        try:
+            yield
+        finally:
+            network.load_state_dict(own)
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Take up averages that were saved."""
+        for name, value in state.items():
+            self.values[name].copy_(value)
+
+
+def _begins(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(prefix if prefix.endswith(".") else f"{prefix}.")
+
+
+def _longest(table: dict[str, float] | dict[str, int], name: str, default: float) -> float:
+    """Give the entry whose key is the longest beginning of a name."""
+    fitting: Iterable[str] = (prefix for prefix in table if _begins(name, prefix))
+    found = max(fitting, key=len, default=None)
+    return default if found is None else table[found]

@@ -1,0 +1,150 @@
+"""Validation: whole frames restored on the way, and what is measured on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import default_collate
+
+from hvdbench.clip_facts import ClipFacts, ClipReader
+from hvdbench.frames import Frames
+from hvdbench.methods.inference import restore_clip
+from hvdbench.methods.training.objective import Objective
+from hvdbench.methods.training.samples import TrainingWindows, WindowSettings, to_float
+from hvdbench.methods.training.settings import ValidationSettings
+from hvdbench.metrics.fidelity import psnr
+from hvdbench.metrics.sharpness import laplacian_variance, shift_px
+from hvdbench.store import TRUTH_FOLDERS, Truth
+
+_OTHER_DRAWS = 2**64
+"""Added to the seed of windows that are measured and never trained on: no pair (seed, k) of a training is the same."""
+
+
+@dataclass(frozen=True)
+class ValidationClip:
+    """Frames to restore.
+
+    Attributes:
+        key: the clip's.
+        blurry: uint8 RGB (T, H, W, 3).
+        truth: the same size; None where there is none.
+    """
+
+    key: str
+    blurry: Frames
+    truth: Frames | None = None
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a validation looks at.
+
+    Attributes:
+        clips: restored whole.
+        windows: samples whose loss is measured; the first one is drawn as the panel.
+        at: steps done at which there is one besides the regular ones, the end of a stage for instance.
+    """
+
+    clips: tuple[ValidationClip, ...] = ()
+    windows: TrainingWindows | None = None
+    at: tuple[int, ...] = field(default=())
+
+
+def make_validation(
+    reader: ClipReader,
+    settings: ValidationSettings,
+    window: WindowSettings,
+    *,
+    seed: int,
+    truth: Truth | None = None,
+    with_sharp: bool = True,
+    at: Sequence[int] = (),
+) -> Validation:
+    """Choose evenly spread clips, the middle frames of each, and windows of a seed of their own.
+
+    Args:
+        reader: of the clips.
+        settings: how many of what.
+        window: of the samples.
+        seed: of the training.
+        truth: that windows hold; PSNR is measured against it, or what the settings name, where a clip has it.
+        with_sharp: windows hold sharp frames.
+        at: as in :class:`Validation`.
+    """
+    facts = reader.clips
+    chosen = np.unique(np.linspace(0, len(facts) - 1, min(settings.clips, len(facts))).round().astype(int))
+    clips = tuple(_read(reader, facts[i], settings.frames, truth or settings.truth) for i in chosen)
+    windows = None
+    if settings.loss_samples:
+        other = seed + _OTHER_DRAWS
+        windows = TrainingWindows(reader, window, other, settings.loss_samples, truth, with_sharp)
+    return Validation(clips, windows, tuple(at))
+
+
+def measure(network: nn.Module, clips: Sequence[ValidationClip], device: torch.device) -> dict[str, float]:
+    """Restore clips and measure them; no number but ``psnr`` knows a truth.
+
+    Returns:
+        ``shift_px``: median phase-correlation shift of output to input; ``sharpness``: mean Laplacian variance of the
+        outputs; ``sharpness_ratio``: to that of the inputs; ``change_levels``: mean absolute change of the 8-bit
+        values; ``contrast_ratio``: standard deviation over frames' pixels, outputs to inputs; with a truth ``psnr``
+        in dB. Empty without clips.
+
+    Raises:
+        FitError: the network gave values that are not finite.
+    """
+    shifts: list[float] = []
+    numbers: dict[str, list[float]] = {"sharp": [], "sharp_before": [], "change": [], "spread": [], "spread_before": []}
+    fidelity: list[float] = []
+    for clip in clips:
+        restored = restore_clip(network, clip.blurry, device=device)  # type: ignore[arg-type]
+        for i, (after, before) in enumerate(zip(restored, clip.blurry, strict=True)):
+            shifts.append(shift_px(after, before))
+            numbers["sharp"].append(laplacian_variance(after))
+            numbers["sharp_before"].append(laplacian_variance(before))
+            numbers["change"].append(float(np.abs(after.astype(np.int16) - before).mean()))
+            numbers["spread"].append(float(after.std()))
+            numbers["spread_before"].append(float(before.std()))
+            if clip.truth is not None:
+                fidelity.append(psnr(after, clip.truth[i]))
+    if not shifts:
+        return {}
+    mean = {name: float(np.mean(values)) for name, values in numbers.items()}
+    placed = [shift for shift in shifts if np.isfinite(shift)]
+    found = {
+        "shift_px": float(np.median(placed)) if placed else float("nan"),
+        "sharpness": mean["sharp"],
+        "sharpness_ratio": mean["sharp"] / mean["sharp_before"] if mean["sharp_before"] else float("nan"),
+        "change_levels": mean["change"],
+        "contrast_ratio": mean["spread"] / mean["spread_before"] if mean["spread_before"] else float("nan"),
+    }
+    if fidelity:
+        found["psnr"] = float(np.mean(fidelity))
+    return found
+
+
+def batch_of(windows: TrainingWindows, indices: Sequence[int], device: torch.device) -> dict[str, Any]:
+    """Load samples as one batch of floats on a device."""
+    return to_float(default_collate([windows[k] for k in indices]), device)
+
+
+@torch.no_grad()
+def mean_loss(
+    network: nn.Module, objective: Objective, windows: TrainingWindows, step: int, device: torch.device
+) -> float:
+    """Give the mean loss over all samples, one at a time, as the step before last would have it."""
+    losses = [float(objective.loss(network, batch_of(windows, [k], device), step).total) for k in range(len(windows))]
+    return float(np.mean(losses))
+
+
+def _read(reader: ClipReader, clip: ClipFacts, count: int, truth: Truth | None) -> ValidationClip:
+    count = min(count, clip.frame_count)
+    first = (clip.frame_count - count) // 2
+    frames = range(first, first + count)
+    stream = TRUTH_FOLDERS[truth] if truth else None
+    has_truth = stream is not None and stream in clip.streams
+    true = reader.read(clip.key, stream, frames, None) if stream is not None and has_truth else None
+    return ValidationClip(clip.key, reader.read(clip.key, "blur", frames, None), true)
