@@ -4,6 +4,7 @@ A method without trained weights is fitted at its ``@tiny`` size and keeps that 
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from hvdbench.making import find_dataset
 from hvdbench.methods.foreign.opening import open_method
 from hvdbench.methods.inference_options import InferenceOptions
 from hvdbench.methods.recipe import Method, load_method
-from hvdbench.methods.restoration import Progress, silent
+from hvdbench.methods.restoration import Budget, Progress, silent
 from hvdbench.runs import Run, do_jobs, file_sha256, labels_of, plan_run, versions
 from hvdbench.store import Dataset
 
@@ -28,39 +29,64 @@ def train(
     fallback: Fallback,
     engine: Engine,
     runs: Path = Path("runs"),
+    out: Path | None = None,
+    steps: int | None = None,
+    max_minutes: float | None = None,
+    precision: str | None = None,
+    say: Callable[[str], None] | None = None,
     seed: int = 0,
     device: str = "cpu",
     overwrite: bool = False,
     progress: Progress = silent,
-) -> Path:
+) -> Path | None:
     """Train a method on a dataset; where the embedded scenes stand in for one, its ``@tiny`` size is trained.
 
+    Args:
+        name: a method recipe.
+        data: a dataset's folder or a pack of one; None: the usual one.
+        fallback: whether something may stand in.
+        engine: workers, for what is made first.
+        runs: where runs lie.
+        out: the run's folder; None: ``<runs>/<method>/<dataset>``.
+        steps: in place of the recipe's.
+        max_minutes: time after which the run stops at a checkpoint, to go on with the same call.
+        precision: in place of the recipe's.
+        say: told what the run is going to take, and where it stopped.
+        seed: of all chance.
+        device: ``cpu`` or ``cuda``.
+        overwrite: begin anew where a run from other settings lies.
+        progress: called with (done, total, what).
+
     Returns:
-        The weights' file.
+        The weights' file; None where time was up before the end.
 
     Raises:
         InputError: the method is fitted to each clip and has nothing to train.
         StrictError: no dataset is there, in strict mode.
     """
-    from hvdbench.training import train_method
+    from hvdbench.training import run_training
 
+    asked = {key: value for key, value in (("steps", steps), ("precision", precision)) if value is not None}
     method = load_method(name)
     if not method.is_trained:
         raise InputError(f"method '{name}' is fitted to each clip as it restores: use 'hvdbench eval' or 'deblur'")
-    dataset = find_dataset(data, fallback=fallback, engine=engine, progress=progress)
-    if dataset.origin == "demo" and data is None and not name.endswith("@tiny"):
-        fallback.take(f"'{name}' at full size needs a full dataset (--data)", f"'{name}@tiny'")
-        method = load_method(f"{name}@tiny")
-    return train_method(
-        method,
-        dataset,
+    if data is None or not data.is_file():
+        dataset = find_dataset(data, fallback=fallback, engine=engine, progress=progress)
+        if dataset.origin == "demo" and data is None and not name.endswith("@tiny"):
+            fallback.take(f"'{name}' at full size needs a full dataset (--data)", f"'{name}@tiny'")
+            name = f"{name}@tiny"
+        data = dataset.folder
+    done = run_training(
+        load_method(name, overrides={"engine": asked} if asked else None),
+        data,
+        out,
+        Budget(seed=seed, workers=engine.workers, device=device, progress=progress),
         runs=runs,
-        seed=seed,
-        device=device,
-        workers=engine.workers,
         overwrite=overwrite,
-        progress=progress,
+        max_minutes=max_minutes,
+        say=say,
     )
+    return done.weights
 
 
 def find_weights(
@@ -269,9 +295,10 @@ def made_from(dataset: Dataset, weights: Path | None) -> str:
         ours = False
     if not ours:
         return f"weights {weights.name}, trained elsewhere"
+    read = "with their truth" if training.get("truth_read") else "no truth read"
     if training["dataset_digest"] == dataset.digest:
-        return "trained on the scored clips themselves, no truth read"
-    return f"trained on {training['dataset']}, no truth read"
+        return f"trained on the scored clips themselves, {read}"
+    return f"trained on {training['dataset']}, {read}"
 
 
 def enter(

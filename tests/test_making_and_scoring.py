@@ -32,12 +32,23 @@ QUICK = {
     "batch": 2,
     "crop_px": 32,
     "clip_frames": 3,
-    "mid_channels": 8,
-    "num_blocks": 1,
+    "steps": 2,
+    "loss_samples": 0,
     "frames_per_clip": 6,
     "size": SMALL["size"],
-    "clips": SMALL["clips"],
+    r"clips(?= = \[)": SMALL["clips"],
 }
+
+
+WITHOUT_WEIGHTS = """
+based_on = "selfhvd_estrnn"
+[settings]
+network = "estrnn@tiny"
+[settings.flow]
+model = "dis_medium"
+[settings.perceptual]
+weight = 0
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +62,7 @@ def at_home(tmp_path, monkeypatch) -> Path:
             new = json.dumps(value)
             text = re.sub(rf'(?m)^({key}) = [^"\n].*$', lambda found, new=new: f"{found[1]} = {new}", text)
         path.write_text(text)
+    (home / "recipes" / "methods" / "selfhvd_quick.toml").write_text(WITHOUT_WEIGHTS)
     for variable in ("HVDBENCH_GOPRO_ROOT", "HVDBENCH_FOLDER_ROOT", "HVDBENCH_STRICT"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HVDBENCH_HOME", str(home))
@@ -82,7 +94,8 @@ def shaken(demo) -> Dataset:
 
 
 def warnings_of(caplog) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    """Give what was said of fallbacks."""
+    return [r.getMessage() for r in caplog.records if r.levelname == "WARNING" and r.name == "hvdbench.fallback"]
 
 
 def whole(folder: Path) -> dict[str, bytes]:
@@ -203,9 +216,9 @@ def test_named_weights_that_are_missing_are_an_error_not_a_fallback(demo, caplog
 
 
 def test_weights_of_its_own_training_are_found(shaken, caplog):
-    path = train("selfhvd_basicvsrpp", shaken.folder, fallback=STRICT, engine=ONE)
-    assert path == Path("runs/selfhvd_basicvsrpp/goproshake-hvdbench-1/weights.safetensors")
-    result = evaluate("selfhvd_basicvsrpp", shaken, fallback=STRICT, engine=ONE)
+    path = train("selfhvd_quick", shaken.folder, fallback=STRICT, engine=ONE)
+    assert path == Path("runs/selfhvd_quick/goproshake-hvdbench-1/weights.safetensors")
+    result = evaluate("selfhvd_quick", shaken, fallback=STRICT, engine=ONE)
     run_json = json.loads((result.run.folders["test/cup"] / "run.json").read_text())
     assert run_json["weights_sha256"] == file_sha256(path)
     assert set(result.rows["origin"]) == {"simulated"}

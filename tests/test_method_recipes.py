@@ -25,7 +25,7 @@ def test_every_shipped_recipe_loads_under_its_name(name):
     method = load_method(name)
     assert method.name == method.reference == name
     assert method.recipe.values.title
-    assert method.is_trained == hasattr(method.scheme, "train")
+    assert method.is_trained == hasattr(method.scheme, "objective")
     assert method.recipe.values.settings == method.scheme.settings.model_dump(mode="json")
 
 
@@ -100,7 +100,7 @@ def test_a_typo_in_the_name_is_answered():
 
 def test_a_typo_in_a_key_is_answered_with_the_known_ones(tmp_path):
     for text, words in {
-        'title = "a"\nscheme = "blurry"\nnotes = "b"\n': r"mine\.toml: unknown key 'notes' \(known: note, ",
+        'title = "a"\nscheme = "blurry"\nnotes = "b"\n': r"mine\.toml: unknown key 'notes' \(known: needs, note, ",
         'title = "a"\nscheme = "warp_average"\n[settings]\nmask_scal = 1\n': (
             r"mine: \[settings\]: unknown key 'mask_scal' \(known: flow, mask_scale\)"
         ),

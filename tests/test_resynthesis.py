@@ -7,7 +7,7 @@ import pytest
 from hvdbench.methods.alignment import Aligner
 from hvdbench.methods.candidates import SLOTS
 from hvdbench.methods.exposure_model import ExposureModel, fit_exposure_model
-from hvdbench.methods.resynthesis import blur_again, resynthesise
+from hvdbench.methods.resynthesis import blur_again, noise_levels, resynthesise
 
 T, H, W = 12, 48, 64
 REST = np.arange(T) % 5 == 1
@@ -81,3 +81,13 @@ def test_the_donor_s_own_motion_counts_by_the_exposure_share():
     light = blur_again(frame, motion, np.array([1.0, 0.0, 0.0, 0.0, 0.0]), 0.5)
     assert light[5:10, 15, 0].min() > 0.1
     assert light[:, 15, 0].sum() == pytest.approx(1.0, abs=0.04)
+
+
+@pytest.mark.parametrize("sigma", [2.0, 6.0])
+def test_noise_is_measured_beside_edges_and_shading(sigma):
+    x = np.linspace(40, 180, 120)
+    picture = np.broadcast_to(x[None, :, None], (90, 120, 3)).copy()
+    picture[30:60, 40:80] += 40
+    noisy = picture + np.random.default_rng(0).normal(0, sigma, picture.shape)
+    assert noise_levels(np.rint(noisy).astype(np.uint8)) == pytest.approx(sigma, rel=0.1)
+    assert noise_levels(np.full((20, 20, 3), 7, np.uint8)) == 0

@@ -29,6 +29,7 @@ BATCH = 4  # half of the recipes': what two cores can do for all arms, clips and
 PLAIN = {"batch": BATCH, "stage1_steps": 200, "stage2_steps": 100, "learning_rate": 3e-4}
 RC = {**PLAIN, "stage1_steps": 120, "stage2_steps": 80, "learning_rate": 1e-4, "reblur": 1.0, "learn_blend": True}
 EXACT = {**PLAIN, "stage1_steps": 300, "stage2_steps": 0, "exact_share": 1.0}
+WITH_PAIRS = {**PLAIN, "stage1_steps": 250, "stage2_steps": 0, "exact_share": 0.5}
 PARTS: Mapping[str, Mapping[str, Any]] = {
     "goes on": {"self_enhanced": False, "spatial_consistency": 0.0},
     "+SEVD": {"self_enhanced": True, "spatial_consistency": 0.0},
@@ -180,7 +181,7 @@ def _two_stages(
 
 
 def _with_pairs(prepared: Prepared, seed: int) -> Iterator[Restored]:
-    """Learn from sharp frames that were blurred again, without and with the blend as a candidate."""
+    """Add pairs from sharp frames that were blurred again to stage 1, half of each batch, without and with re-blur."""
     began = time.process_time()
     random = np.random.default_rng(seed)
     selected = prepared.clip.labels.is_selected
@@ -191,7 +192,8 @@ def _with_pairs(prepared: Prepared, seed: int) -> Iterator[Restored]:
     for suffix, with_blend in (("", False), (" rc", True)):
         began = time.process_time()
         chosen = pairs if with_blend else replace(pairs, stack=without_blend(pairs.stack))
-        network = fit(prepared, seed, EXACT, with_blend=with_blend, pairs=chosen).run()
+        values = WITH_PAIRS | ({"reblur": 1.0, "learn_blend": True} if with_blend else {})
+        network = fit(prepared, seed, values, with_blend=with_blend, pairs=chosen).run()
         frames = apply(network, prepared, CORRECTION_STEPS if with_blend else 0)
         yield Restored(f"pairs{suffix}", frames, shared + time.process_time() - began)
 

@@ -23,8 +23,9 @@ EXACT: Mapping[str, Spec] = {
 _CHANGES: Mapping[str, Any] = {"fps": 30, "frames_per_clip": FRAMES, "size": (320, 192), "noise": {"read": 0.00392}}
 _SEEDS = {"v_motorcycle": 101, "v_cup": 102, "v_coffee": 103}
 _SHAKEN: Mapping[str, Any] = {"exposure_share": [0.8, 0.8], "hand": {"tense": 1.5}, "stroke_deg": [0.6, 0.6]}
-_LONG: Mapping[str, Any] = {"hand": {"hvd": 1.0}, "stroke_deg": [0.15, 0.15], "exposure_share": [0.9, 0.9]}
+_LONG: Mapping[str, Any] = {"hand": {"hvd": 1.0}, "stroke_deg": [0.08, 0.08], "exposure_share": [0.95, 0.95]}
 _SHORT: Mapping[str, Any] = {**_LONG, "exposure_share": [0.06, 0.06]}
+_PLANTED_SEEDS = {"v_motorcycle": 201, "v_cup": 202, "v_coffee": 203}  # no frame of the long exposures is sharp
 PLANTED_SHARES = (0.30, 0.20, 0.10, 0.05, 0.025, 0.0)
 
 
@@ -64,7 +65,7 @@ def planted_clip(name: str, share: float, work: Path, data: Path) -> tuple[Clip,
     Returns:
         The clip, labelled as the paper does, and the frames (T,) that are blurry for every share: the ones to score.
     """
-    spec, seed = EXACT[name], {"seed": _SEEDS[name] + 100}
+    spec, seed = EXACT[name], {"seed": _PLANTED_SEEDS[name]}
     long = make_clip(f"{name}_long", work, data, spec, {**_CHANGES, **_LONG, **seed})
     short = make_clip(f"{name}_short", work, data, spec, {**_CHANGES, **_SHORT, **seed})
     if not np.array_equal(long.truths["mid"], short.truths["mid"]):

@@ -60,7 +60,7 @@ def plan_stream(
         InputError: a window or tile that does not suit the network.
         FitError: the memory does not suffice.
     """
-    settings = getattr(method.scheme, "settings", None)
+    settings = None if method.is_trained else getattr(method.scheme, "settings", None)  # a training's window is another
     usual: PrecisionName = getattr(settings, "precision", "float32")
     try:
         plan = plan_inference(

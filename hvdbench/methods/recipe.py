@@ -62,7 +62,7 @@ class Method:
     @property
     def is_trained(self) -> bool:
         """Whether the scheme needs weights from a training over clips."""
-        return hasattr(self.scheme, "train")
+        return hasattr(self.scheme, "objective")
 
 
 def load_method(name: str, *, overrides: Mapping[str, Any] | None = None) -> Method:

@@ -155,7 +155,7 @@ def _takes_weights(reference: str, scheme_class: Any) -> bool:
     Raises:
         InputError: it takes none at all.
     """
-    if hasattr(scheme_class, "train"):
+    if hasattr(scheme_class, "objective"):
         return False
     if "weights" in scheme_class.Settings.model_fields:
         return True

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hvdbench.clip_reader import Box, ClipFacts, ClipReader
+from hvdbench.engine import usable_cores
 from hvdbench.errors import FitError
 from hvdbench.recipe import Settings
 from hvdbench.store import TRUTH_FOLDERS, Truth
@@ -247,7 +248,7 @@ def loader(
     Args:
         windows: what to load.
         batch: windows a batch, of this process.
-        workers: processes that read; 0 reads in this one.
+        workers: processes that read, at most one a core; 0 reads in this one.
         start: the first window: batches done x ``batch`` x ``processes`` goes on where a run stopped.
         device: where the batches are wanted.
         rank: which of ``processes`` this is; each batch of all is cut into ``processes`` equal parts.
@@ -256,7 +257,7 @@ def loader(
     Returns:
         An iterable of batches; windows at the end that do not fill a batch of every process are left out.
     """
-    device = torch.device(device)
+    device, workers = torch.device(device), min(workers, usable_cores())
     batches: DataLoader[dict[str, Any]] = DataLoader(
         windows.in_uint8(),
         batch_sampler=_Batches(len(windows), batch, start, rank, processes),

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from hvdbench.clip_facts import Box, ClipFacts, ClipReader
+from hvdbench.clip_reader import select_by_segments
 from hvdbench.errors import DatasetError
 from hvdbench.frames import Frames
 from hvdbench.methods.restoration import Budget, Restoration
@@ -23,6 +26,8 @@ from hvdbench.recipe import Settings
 
 logger = logging.getLogger(__name__)
 _LISTED = 3
+SEGMENT_FRAMES = 20
+"""Segments of the labels that lie beside a clip: the paper's."""
 
 
 class TrainedScheme(Protocol):
@@ -90,8 +95,15 @@ def train_scheme(
     truth = settings.truth if scheme.reads_truth else None
     if not scheme.reads_truth:
         _warn_of_unclear_clips(clips)
+    selection = _selection(settings, clips)
     windows = TrainingWindows(
-        clips, window, budget.seed, engine.steps * engine.batch, truth, with_sharp=not scheme.reads_truth
+        clips,
+        window,
+        budget.seed,
+        engine.steps * engine.batch,
+        truth,
+        with_sharp=not scheme.reads_truth,
+        selection=selection,
     )
     objective = scheme.objective(budget.seed)
     validation = make_validation(
@@ -101,6 +113,7 @@ def train_scheme(
         seed=budget.seed,
         truth=truth,
         with_sharp=not scheme.reads_truth,
+        selection=selection,
         at=getattr(objective, "validate_at", ()),
     )
     network = scheme.start(budget.seed)
@@ -120,6 +133,12 @@ def train_scheme(
         processes=processes,
     )
     return network, result
+
+
+def _selection(settings: Any, clips: ClipReader) -> dict[str, NDArray[np.bool_]] | None:
+    """Select frames anew where a recipe's segments are not the labels'; None leaves the labels."""
+    length = getattr(settings, "segment_frames", SEGMENT_FRAMES)
+    return None if length == SEGMENT_FRAMES else select_by_segments(clips.clips, length)
 
 
 def only_splits(reader: ClipReader, splits: Sequence[str]) -> ClipReader:

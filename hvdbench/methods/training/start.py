@@ -47,7 +47,7 @@ def load_start(network: nn.Module, start_from: str | None, start_parts: Mapping[
     Args:
         network: changed in place.
         start_from: a weight file or a name of the registry.
-        start_parts: the same by the name of a part, ``{"spynet" = "spynet_sintel"}``.
+        start_parts: the same by the name of a part, ``{"spynet" = "spynet"}``; an empty name leaves the part.
 
     Raises:
         WeightsError: a file is missing, damaged, or belongs to another network.
@@ -57,6 +57,8 @@ def load_start(network: nn.Module, start_from: str | None, start_parts: Mapping[
         path = find_weights(start_from)
         load_into(network, load_checkpoint(path), path)
     for part, named in start_parts.items():
+        if not named:
+            continue
         try:
             module = network.get_submodule(part)
         except AttributeError as error:

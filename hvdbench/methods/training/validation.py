@@ -1,11 +1,12 @@
 """Validation: whole frames restored on the way, and what is measured on them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import default_collate
 
@@ -61,6 +62,7 @@ def make_validation(
     seed: int,
     truth: Truth | None = None,
     with_sharp: bool = True,
+    selection: Mapping[str, NDArray[np.bool_]] | None = None,
     at: Sequence[int] = (),
 ) -> Validation:
     """Choose evenly spread clips, the middle frames of each, and windows of a seed of their own.
@@ -72,6 +74,7 @@ def make_validation(
         seed: of the training.
         truth: that windows hold; PSNR is measured against it, or what the settings name, where a clip has it.
         with_sharp: windows hold sharp frames.
+        selection: as of :class:`TrainingWindows`.
         at: as in :class:`Validation`.
     """
     facts = reader.clips
@@ -80,7 +83,7 @@ def make_validation(
     windows = None
     if settings.loss_samples:
         other = seed + _OTHER_DRAWS
-        windows = TrainingWindows(reader, window, other, settings.loss_samples, truth, with_sharp)
+        windows = TrainingWindows(reader, window, other, settings.loss_samples, truth, with_sharp, selection=selection)
     return Validation(clips, windows, tuple(at))
 
 
