@@ -23,15 +23,16 @@ from hvdbench.methods.training.checkpoints import (
     save_checkpoint,
 )
 from hvdbench.methods.training.cost import describe_cost, duration, measure_step
-from hvdbench.methods.training.guards import LossGuard, StopWish, ValidationGuard
+from hvdbench.methods.training.guards import StopWish, ValidationGuard
 from hvdbench.methods.training.objective import MASK_COVERAGE, Objective
 from hvdbench.methods.training.processes import Processes
-from hvdbench.methods.training.records import Means, Records
+from hvdbench.methods.training.records import Records
 from hvdbench.methods.training.rgb import RgbNetwork
 from hvdbench.methods.training.run_plot import draw_run
 from hvdbench.methods.training.samples import TrainingWindows, loader
 from hvdbench.methods.training.schedule import AveragedWeights, Optimiser
 from hvdbench.methods.training.settings import MOVES_NOTHING, EngineSettings
+from hvdbench.methods.training.terms import Terms
 from hvdbench.methods.training.validation import Validation, batch_of, mean_loss, measure
 from hvdbench.recipe import digest_of
 
@@ -74,14 +75,13 @@ class Run:
         self.average = AveragedWeights(network.inner, settings.ema_decay) if settings.ema_decay else None
         scaled = settings.precision == "float16"
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=scaled, init_scale=2.0**12)
-        self.guard, self.watch = LossGuard(settings), ValidationGuard(settings.drift_limit_px)
+        self.terms = Terms(settings, processes, skips_infinite=scaled)
+        self.watch = ValidationGuard(settings.drift_limit_px)
         self.records = Records(None)
         self.stopped_by: StoppedBy | None = None
         self.step = 0
         self.seconds = 0.0  # of earlier calls
         self._started = self._plotted = time.perf_counter()
-        self._waiting: list[dict[str, Tensor]] = []  # terms of the latest steps, on the device
-        self._means = Means()  # since the last line of the log
         self._facts: dict[str, Any] = {}
         self._warned: list[str] = []
 
@@ -100,9 +100,8 @@ class Run:
                 self.average.load_state(dict(found.tensors["ema"]))
             if notes["scaler"]:
                 self.scaler.load_state_dict(notes["scaler"])
-            self.guard.load_state(notes["guard"])
+            self.terms.load_state(notes["terms"])
             self.watch.load_state(notes["watch"])
-            self._means.load_state(notes["means"])
             self._facts, self._warned = dict(notes["facts"]), list(notes["warned"])
             logger.info("going on after step %d of %d", self.step, self.settings.steps)
         if self.processes.is_main:
@@ -177,7 +176,7 @@ class Run:
                 self._log((time.perf_counter() - began) / (done - begin))
             if validates:
                 self._validate()
-            if saves and (stops or is_last or self.guard.is_calm):
+            if saves and (stops or is_last or self.terms.is_calm):
                 self._save()
             if stops:
                 self.stopped_by = "signal" if wish.is_asked else "time"
@@ -210,7 +209,7 @@ class Run:
         self.scaler.update()
         if self.average is not None:
             self.average.update(self.network.inner)
-        self._waiting.append(terms)
+        self.terms.add(terms)
         self.step += 1
 
     def _should_stop(self, max_s: float | None, wish: StopWish) -> bool:
@@ -224,20 +223,10 @@ class Run:
     # --- what is looked at
 
     def _look(self) -> None:
-        """Fetch the terms of the latest steps, guard against explosion, and add them up for the log."""
-        first = self.step - len(self._waiting)
-        names = [sorted(terms) for terms in self._waiting]
-        flat = [terms[name] for terms, own in zip(self._waiting, names, strict=True) for name in own]
-        values = iter(self.processes.mean(torch.stack(flat)).tolist() if flat else [])
-        self._waiting = []
-        for offset, own in enumerate(names):
-            found = {name: next(values) for name in own}
-            fault = self.guard.fault(found["loss"])
-            if fault is None and not np.isfinite(found["gradient_norm"]) and not self.scaler.is_enabled():
-                fault = "has a gradient that is not finite"
-            if fault is not None:
-                raise self._explosion(first + offset + 1, f"the loss {fault}")
-            self._means.add(found)
+        """Fetch the terms of the latest steps, and end the run where they exploded."""
+        fault = self.terms.look(self.step)
+        if fault is not None:
+            raise self._explosion(*fault)
 
     def _explosion(self, step: int, words: str) -> FitError:
         """Go back to the last good weights and word the end of the run."""
@@ -254,7 +243,7 @@ class Run:
 
     def _log(self, seconds_a_step: float) -> None:
         """Write the means since the last line."""
-        means = self._means.take()
+        means = self.terms.take()
         rate = self.optimiser.set_rate(self.step - 1)
         self._facts |= {name: means[name] for name in ("loss", MASK_COVERAGE) if name in means}
         if self.processes.is_main:
@@ -333,8 +322,7 @@ class Run:
                 "seconds": self._elapsed(),
                 "next_window": self.step * self.settings.batch,
                 "random": "every step seeds torch from (seed, step, process)",
-                "means": self._means.state(),
-                "guard": self.guard.state(),
+                "terms": self.terms.state(),
                 "watch": self.watch.state(),
                 "scaler": self.scaler.state_dict(),
                 "facts": self._facts,

@@ -1,0 +1,67 @@
+"""The terms of the latest steps: kept on the device until somebody looks, then guarded and added up for the log."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hvdbench.methods.training.guards import LossGuard
+from hvdbench.methods.training.processes import Processes
+from hvdbench.methods.training.records import Means
+from hvdbench.methods.training.settings import EngineSettings
+
+
+class Terms:
+    """Numbers of steps, of all processes.
+
+    Args:
+        settings: of the loop: what counts as an explosion.
+        processes: whose mean is taken.
+        skips_infinite: a gradient that is not finite is no fault, since the scaler of float16 leaves such steps out.
+    """
+
+    def __init__(self, settings: EngineSettings, processes: Processes, *, skips_infinite: bool) -> None:
+        self.guard, self.processes, self.skips_infinite = LossGuard(settings), processes, skips_infinite
+        self._waiting: list[dict[str, Tensor]] = []
+        self._means = Means()
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether the latest loss was not too large: a time to write a checkpoint."""
+        return self.guard.is_calm
+
+    def add(self, terms: dict[str, Tensor]) -> None:
+        """Keep one step's terms, without waiting for the device."""
+        self._waiting.append(terms)
+
+    def look(self, step: int) -> tuple[int, str] | None:
+        """Fetch what was added, up to step ``step``; give the first step with a fault, and word it."""
+        first = step - len(self._waiting)
+        names = [sorted(terms) for terms in self._waiting]
+        flat = [terms[name] for terms, own in zip(self._waiting, names, strict=True) for name in own]
+        values = iter(self.processes.mean(torch.stack(flat)).tolist() if flat else [])
+        self._waiting = []
+        for offset, own in enumerate(names):
+            found = {name: next(values) for name in own}
+            fault = self.guard.fault(found["loss"])
+            if fault is None and not np.isfinite(found["gradient_norm"]) and not self.skips_infinite:
+                fault = "has a gradient that is not finite"
+            if fault is not None:
+                return first + offset + 1, f"the loss {fault}"
+            self._means.add(found)
+        return None
+
+    def take(self) -> dict[str, float]:
+        """Give the means since they were last taken."""
+        return self._means.take()
+
+    def state(self) -> dict[str, Any]:
+        """Give what a resumed run needs, JSON-able."""
+        return {"guard": self.guard.state(), "means": self._means.state()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what :meth:`state` gave."""
+        self.guard.load_state(state["guard"])
+        self._means.load_state(state["means"])
