@@ -17,8 +17,9 @@ from hvdbench.methods.recipe import load_method
 from hvdbench.methods.restoration import Progress, silent
 from hvdbench.report import ClipView, board_page
 from hvdbench.runs import Run, do_jobs, plan_run, versions
-from hvdbench.scoring import enter, made_from, score
+from hvdbench.scoring import enter, score
 from hvdbench.store import Dataset, Truth
+from hvdbench.trained import made_from
 
 METHODS = ("blurry", "warp_average", "reblur_blend", "selfhvd_fusion", "selfhvd_rc_fusion")
 """The rows of the demo's board, the headline last."""

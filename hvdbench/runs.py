@@ -11,7 +11,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,9 +20,9 @@ from hvdbench import __version__
 from hvdbench.atomic import atomic_folder, atomic_write_text
 from hvdbench.catalog import resolve
 from hvdbench.engine import Engine
-from hvdbench.errors import DatasetError, WeightsError
+from hvdbench.errors import DatasetError, HvdbenchError, WeightsError
 from hvdbench.evaluation import score_run
-from hvdbench.frames import list_frames, write_clip
+from hvdbench.frames import list_frames, read_frame, write_clip
 from hvdbench.labels.sharpness import SharpLabels, read_labels, write_labels
 from hvdbench.methods.inference_options import InferenceOptions
 from hvdbench.methods.recipe import Method, load_trained
@@ -32,6 +32,7 @@ from hvdbench.store import ClipFolder, Dataset
 
 logger = logging.getLogger(__name__)
 
+_LEAST_TO_MEASURE_PX = 1_000_000  # of all frames: the clips of noise that speed is measured on hold 160 000 of them
 PACKAGES = ("numpy", "opencv-python", "torch", "torchvision")
 
 
@@ -139,6 +140,28 @@ def plan_run(
             job = RunJob(method, clip.folder, out, digest, dataset.name, seed, device, workers, weights, inference)
             jobs.append(job)
     return Run(method.name, folders, digest_of(digests)), jobs
+
+
+def tell_before(jobs: Sequence[RunJob], engine: Engine, announce: Callable[[str], None]) -> None:
+    """Say how long a network is going to take for the clips that are left, where that is worth measuring.
+
+    What goes wrong here is left to the run itself, which says it.
+    """
+    workers = min(engine.workers, len(jobs))
+    try:
+        files = [list_frames(job.clip / "blur") for job in jobs]
+        clips = [(read_frame(frames[0]).shape[:2], len(frames)) for frames in files]
+        pixels = sum(height * width * count for (height, width), count in clips)
+        if not jobs or pixels < _LEAST_TO_MEASURE_PX:
+            return
+        from hvdbench.methods.network_restoration import plan_clips, tell_if_long
+
+        job, threads = jobs[0], 1 if workers > 1 else None
+        plans = plan_clips(job.method, job.weights, clips, job.inference, device=job.device, threads=threads)
+    except (HvdbenchError, ValueError, RuntimeError) as error:
+        logger.debug("no estimate: %s", error)
+        return
+    tell_if_long(announce, job.method.name, plans, workers)
 
 
 def do_jobs(jobs: Sequence[RunJob], engine: Engine, *, what: str, progress: Progress = silent) -> None:

@@ -142,7 +142,8 @@ def restore_under(
     """
     from hvdbench.methods.recipe import load_method
     from hvdbench.runs import do_jobs, plan_run
-    from hvdbench.scoring import find_weights, score
+    from hvdbench.scoring import score
+    from hvdbench.trained import find_weights
 
     load_method(through.method)  # a typo is an error before anything is made
     datasets: list[Dataset] = []

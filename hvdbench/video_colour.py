@@ -1,6 +1,7 @@
 """What a decoded frame states of its colours, and its conversion to RGB by that matrix and range."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -28,13 +29,13 @@ TRANSFERS = {
 PRIMARIES = {1: "bt709", 5: "bt601-625", 6: "bt601-525", 7: "smpte240m", 9: "bt2020", 11: "p3-dci", 12: "p3-d65"}
 MATRICES = {0: "rgb", 1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 UNSTATED = "unstated"
-WHITE16 = 255 << 8  # what libswscale makes of white in 16 bits, to 3 codes
+WHITE16 = 65535
 HDR_TRANSFERS = ("pq", "hlg")
 
 _MATRIX_BT709, _MATRIX_UNSPECIFIED = 1, 2
 _BT709_FROM_LINES = 720
+_SCALER_WHITE = 255 << 8  # libswscale's white in 16 bits, of limited range
 _UNNAMED = "h273-"
-_HALF = np.uint16(128)
 _SCALED = {
     1: Colorspace.ITU709,
     4: Colorspace.FCC,
@@ -74,7 +75,7 @@ def colour_of(frame: VideoFrame) -> Colour:
     """Read what a decoded frame states."""
     return Colour(
         frame.format.name,
-        int(frame.format.components[0].bits),
+        _depth(frame),
         _name(TRANSFERS, int(frame.color_trc)),
         _name(PRIMARIES, int(frame.color_primaries)),
         "rgb" if frame.format.is_rgb else _name(MATRICES, int(frame.colorspace)),
@@ -100,20 +101,17 @@ def to_rgb(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, in
 
 
 def to_rgb16(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int] | None = None) -> Frame16:
-    """Convert as :func:`to_rgb` does, to 16 bits a component: 0 is black, ``WHITE16`` the highest nominal level."""
+    """Convert as :func:`to_rgb` does, to 16 bits a component: 0 is black, ``WHITE16`` white, and more is clipped."""
+    if frame.format.is_rgb and _depth(frame) <= 8:
+        return to_rgb(frame, reformatter, size).astype(np.uint16) * np.uint16(257)
     picture = np.asarray(_reformat(frame, reformatter, "rgb48le", size).to_ndarray(), np.uint16)
-    return (picture * (WHITE16 / 65535) + 0.5).astype(np.uint16) if frame.format.is_rgb else picture
+    white = _white_read(frame)
+    return picture if white == WHITE16 else np.asarray(_stretched(white)[picture], np.uint16)
 
 
-def to_signal16(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int] | None = None) -> Frame16:
-    """Convert as :func:`to_rgb` does, to 16 bits a component; 65535 is the highest nominal level, more is clipped."""
-    picture = np.minimum(to_rgb16(frame, reformatter, size), WHITE16)
-    return np.asarray(picture + ((picture + _HALF) >> 8), np.uint16)  # * 257/256, and no product over 16 bits
-
-
-def from_signal16(picture: Frame16) -> Frame16:
-    """Undo the scale of :func:`to_signal16`: 65535 becomes ``WHITE16``, as libswscale has it."""
-    return np.asarray(picture - (picture.astype(np.uint32) + _HALF) // 257, np.uint16)
+def for_scaler(picture: Frame16) -> Frame16:
+    """Bring 16-bit RGB, white at ``WHITE16``, to the scale that libswscale takes as an encoder's input."""
+    return np.asarray(picture - (picture.astype(np.uint32) + 128) // 257, np.uint16)
 
 
 def tags_of(colour: Colour) -> tuple[int, int, int]:
@@ -127,6 +125,25 @@ def scaler_matrix(matrix: int, width: int, height: int) -> int:
     if matrix == _MATRIX_UNSPECIFIED and min(width, height) >= _BT709_FROM_LINES:
         matrix = _MATRIX_BT709
     return int(_SCALED.get(matrix, Colorspace.ITU601))
+
+
+def _white_read(frame: VideoFrame) -> int:
+    """Give what libswscale makes of a frame's white in ``rgb48``: a full range keeps its code, moved up to 16 bits."""
+    if frame.format.is_rgb:
+        return WHITE16
+    depth = min(_depth(frame), 16)
+    return ((1 << depth) - 1) << (16 - depth) if _is_full_range(frame) else _SCALER_WHITE
+
+
+@cache
+def _stretched(white: int) -> NDArray[np.uint16]:
+    """Map codes so that ``white`` becomes ``WHITE16``, rounded half up: (65536,)."""
+    codes = np.minimum(np.arange(WHITE16 + 1, dtype=np.int64), white)
+    return ((codes * WHITE16 + white // 2) // white).astype(np.uint16)
+
+
+def _depth(frame: VideoFrame) -> int:
+    return int(frame.format.components[0].bits)
 
 
 def _code(table: dict[int, str], name: str) -> int:
@@ -157,4 +174,4 @@ def _reformat(
 def _is_full_range(frame: VideoFrame) -> bool:
     if frame.format.is_rgb:
         return True
-    return int(frame.color_range) == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+    return int(frame.color_range) == ColorRange.JPEG or frame.format.name.startswith(("yuvj", "gray"))

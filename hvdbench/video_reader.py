@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from hvdbench.errors import VideoError
 from hvdbench.frames import Frame
-from hvdbench.video_colour import Colour, Frame16, colour_of, to_rgb, to_rgb16, to_signal16
+from hvdbench.video_colour import Colour, Frame16, colour_of, to_rgb, to_rgb16
 from hvdbench.video_crop import Crop, Size, cut, size_fault
 from hvdbench.video_file import moving_stream, moving_streams, open_video
 from hvdbench.video_metadata import CameraFacts, DolbyVision, camera_facts, dolby_vision
@@ -268,7 +268,7 @@ class VideoReader:
 
     def _signal(self, held: _Held) -> tuple[float, Frame16]:
         time_s, frame = self._checked(held)
-        picture = self.facts.upright.apply(to_signal16(frame, self._reformatter, self._square_size()))
+        picture = self.facts.upright.apply(to_rgb16(frame, self._reformatter, self._square_size()))
         return time_s, cut(picture, self._crop, self._size)
 
     def _checked(self, held: _Held) -> tuple[float, VideoFrame]:

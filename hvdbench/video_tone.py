@@ -76,7 +76,7 @@ class ToneMap:
     code: NDArray[np.uint8]
 
     def apply(self, picture: Frame16) -> Frame:
-        """Map a 16-bit HDR picture (H, W, 3), BT.2020, full range, to 8-bit SDR of BT.709."""
+        """Map a 16-bit HDR picture (H, W, 3), BT.2020, white at 65535, to 8-bit SDR of BT.709."""
         mapped = np.empty(picture.shape, np.uint8)
         _compiled_map()(np.ascontiguousarray(picture), self.light, self.ootf, self.gain, self.code, mapped)
         return mapped
@@ -103,7 +103,7 @@ def tone_map(transfer: str) -> ToneMap:
 
 
 def _signal() -> _Real:
-    return np.minimum(np.arange(_CODES) / WHITE16, 1)
+    return np.arange(_CODES) / WHITE16
 
 
 def _map_pixels(

@@ -26,7 +26,7 @@ from hvdbench.atomic import atomic_path
 from hvdbench.errors import VideoError
 from hvdbench.frames import Frame, Frames
 from hvdbench.video import FILE_ERRORS, SCALER
-from hvdbench.video_colour import Colour, Frame16, from_signal16, scaler_matrix, tags_of
+from hvdbench.video_colour import Colour, Frame16, for_scaler, scaler_matrix, tags_of
 from hvdbench.video_sound import CONTAINERS, Sound
 
 _REPEATABLE = {"fflags": "+bitexact"}  # no time of day, version or random identifier
@@ -236,7 +236,7 @@ class VideoWriter:
 def _to_frame(frame: Frame | Frame16) -> VideoFrame:
     if frame.dtype == np.uint8:
         return VideoFrame.from_ndarray(np.ascontiguousarray(frame, np.uint8), format="rgb24")
-    return VideoFrame.from_ndarray(from_signal16(frame.astype(np.uint16, copy=False)), format="rgb48le")
+    return VideoFrame.from_ndarray(for_scaler(frame.astype(np.uint16, copy=False)), format="rgb48le")
 
 
 def write_video(

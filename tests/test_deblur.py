@@ -278,9 +278,9 @@ def test_one_picture_is_no_output_for_a_clip(source, out, control):
         deblur(source, out.with_suffix(".png"), control)
 
 
-def test_a_method_that_is_trained_over_a_dataset_is_refused(source, out):
-    with pytest.raises(InputError, match="must be trained over a dataset"):
-        deblur(source, out, "selfhvd_basicvsrpp")
+def test_a_method_that_learns_from_a_truth_is_refused(source, out):
+    with pytest.raises(InputError, match="learns from a truth, which this clip has not"):
+        deblur(source, out, "supervised_basicvsrpp")
     with pytest.raises(UnknownNameError, match="did you mean 'selfhvd_fusion'"):
         deblur(source, out, "selfhvd_fusio")
     assert not out.parent.exists()

@@ -18,6 +18,7 @@ from hvdbench.deblur import DeblurRequest, DeblurResult, deblur_clip, streaming
 from hvdbench.errors import FitError, InputError
 from hvdbench.frames import read_clip, write_clip
 from hvdbench.input_stream import open_stream
+from hvdbench.methods import network_restoration
 from hvdbench.methods.inference_options import InferenceOptions
 from hvdbench.methods.recipe import load_method
 from hvdbench.video import read_video
@@ -260,7 +261,7 @@ def test_a_long_run_is_told_of_before_it_starts(tmp_path, out, monkeypatch):
     told: list[str] = []
     deblur_clip(DeblurRequest(tmp_path / "clip", out, method=IDENTITY), announce=told.append)
     assert told == []
-    monkeypatch.setattr(streaming, "LONG_RUN_S", 0.0)
+    monkeypatch.setattr(network_restoration, "LONG_RUN_S", 0.0)
     deblur_clip(DeblurRequest(tmp_path / "clip", out, method=IDENTITY), overwrite=True, announce=told.append)
     (line,) = told
     assert line.startswith("clip: windows of ")

@@ -1,5 +1,6 @@
 """What stands in where nothing was configured, what is refused, and what an evaluation enters on a board."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -9,16 +10,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hvdbench import runs
 from hvdbench.engine import Engine
-from hvdbench.errors import DatasetError, InputError, StrictError, UnknownNameError, WeightsError
+from hvdbench.errors import DatasetError, FitError, InputError, StrictError, UnknownNameError, WeightsError
 from hvdbench.fallback import Fallback
 from hvdbench.leaderboard import read_board
 from hvdbench.making import SynthRequest, accuracy_rows, find_dataset, label, synth
+from hvdbench.methods import network_restoration
+from hvdbench.methods.inference_estimate import Estimate
 from hvdbench.methods.inference_options import InferenceOptions
+from hvdbench.methods.inference_plan import InferencePlan
+from hvdbench.methods.network_restoration import tell_if_long
 from hvdbench.paths import home_folder
 from hvdbench.runs import file_sha256
-from hvdbench.scoring import evaluate, made_from, train
+from hvdbench.scoring import evaluate
 from hvdbench.store import Dataset
+from hvdbench.trained import made_from, train
 
 ONE = Engine(1)
 LAX = Fallback()
@@ -310,6 +317,46 @@ def test_a_network_of_others_is_entered_under_the_name_it_is_given(demo):
         evaluate("made_networks:Identity", demo, fallback=STRICT, engine=ONE, label="theirs")
 
 
+def test_a_network_that_is_going_to_run_long_is_told_of_before_it_starts(demo, monkeypatch):
+    told: list[str] = []
+
+    def run(least_px: int, limit_s: float, method: str = "made_networks:Identity") -> list[str]:
+        monkeypatch.setattr(runs, "_LEAST_TO_MEASURE_PX", least_px)
+        monkeypatch.setattr(network_restoration, "LONG_RUN_S", limit_s)
+        told.clear()
+        evaluate(method, demo, fallback=STRICT, engine=ONE, label="theirs", overwrite=True, announce=told.append)
+        return told
+
+    assert run(10**6, 0.0) == []  # too little to measure for
+    shutil.rmtree("runs")
+    assert run(0, 3600.0) == []
+    shutil.rmtree("runs/theirs/demo/test/cup")
+    (line,) = run(0, 0.0)
+    assert line.startswith("theirs: the whole clip, whole frames, float32 on cpu; 6 frames of 64x48 px: about ")
+    assert run(0, 0.0) == []  # all is done
+    shutil.rmtree("runs")
+    (line,) = run(0, 0.0)
+    assert line.startswith("theirs: 2 clips, about 1 s to restore; the first: the whole clip, ")
+    shutil.rmtree("runs")
+    with pytest.raises(FitError, match="not finite"):  # by the run, not by the measurement
+        run(0, 0.0, "made_networks:NotFinite")
+
+
+def test_clips_that_are_restored_at_once_share_the_time():
+    estimate = Estimate((48, 64), 100, 1, 2, 1, seconds_frame=1.0)
+    plan = InferencePlan(None, 0, None, 32, "float32", "cpu", estimate=estimate)
+    told: list[str] = []
+    tell_if_long(told.append, "a", [plan] * 3, workers=2)
+    tell_if_long(told.append, "b", [plan], workers=2)
+    tell_if_long(told.append, "c", [dataclasses.replace(plan, estimate=None)])
+    tell_if_long(told.append, "d", [dataclasses.replace(plan, estimate=dataclasses.replace(estimate, frame_count=9))])
+    assert [line.partition(";")[0] for line in told] == [
+        "a: 3 clips, 2 at once, about 2 min 30 s to restore",
+        "b: the whole clip, whole frames, float32 on cpu",
+        "c: the whole clip, whole frames, float32 on cpu",
+    ]
+
+
 def test_a_folder_of_results_is_scored_as_it_lies_there(demo):
     frames = evaluate("warp_average", demo, fallback=STRICT, engine=ONE)
     shutil.copytree("runs/warp_average/demo", "theirs")
@@ -327,7 +374,7 @@ def test_options_for_networks_are_refused_where_there_is_none(demo):
 
 
 def test_a_board_says_what_a_run_was_made_from(tmp_path):
-    dataset = Dataset(tmp_path, {"clips": {"test/a": "0"}})
+    dataset = Dataset(tmp_path, {"clips": {"test/a": "0", "train/b": "0"}})
     weights = tmp_path / "weights.safetensors"
     weights.write_bytes(b"numbers")
     assert made_from(dataset, None) == "made from each scored clip alone, no truth read"
@@ -335,6 +382,9 @@ def test_a_board_says_what_a_run_was_made_from(tmp_path):
     training = {"weights_sha256": file_sha256(weights), "dataset": "here", "dataset_digest": dataset.digest}
     (tmp_path / "train.json").write_text(json.dumps(training))
     assert made_from(dataset, weights) == "trained on the scored clips themselves, no truth read"
+    on_train = {"clips": ["train/b"], "truth_read": True}
+    (tmp_path / "train.json").write_text(json.dumps(training | on_train))
+    assert made_from(dataset, weights) == "trained on this dataset's clips of train, with their truth"
     (tmp_path / "train.json").write_text(json.dumps(training | {"dataset_digest": "another"}))
     assert made_from(dataset, weights) == "trained on here, no truth read"
     weights.write_bytes(b"other numbers")

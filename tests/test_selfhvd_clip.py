@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hvdbench.errors import FitError
+from hvdbench.errors import FitError, RecipeError
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods import selfhvd_clip
+from hvdbench.methods.alignment import Aligner
+from hvdbench.methods.candidates import stack_candidates
+from hvdbench.methods.exposure_model import fit_exposure_model
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.selfhvd_clip import SelfHvdClip, SelfHvdClipSettings
 
@@ -143,6 +146,40 @@ def test_the_paper_s_two_stages_run_without_blend_loss_or_correction(clip):
 def test_the_blend_can_be_label_and_starting_point(clip):
     found = restore(clip, REST, fit=FIT | {"learn_blend": True})
     np.testing.assert_array_equal(found.frames[REST], clip[REST])
+
+
+def test_sharp_frames_blurred_again_take_part_where_the_recipe_gives_them_a_share(clip):
+    plain = {"reblur_candidate": False, "correction_steps": 0}
+    without = restore(clip, REST, **plain, fit=FIT)
+    half = FIT | {"exact_share": 0.5}
+    pairs = restore(clip, REST, **plain, fit=half, pairs=4)
+    assert not np.array_equal(without.frames, pairs.frames)
+    np.testing.assert_array_equal(
+        pairs.frames, restore(clip, REST, **plain, fit=FIT | {"exact_share": 0.5}, pairs=4).frames
+    )
+    blended = restore(clip, REST, fit=FIT | {"exact_share": 1.0, "learn_blend": True}, pairs=2)
+    np.testing.assert_array_equal(blended.frames[REST], clip[REST])
+
+
+def test_labels_can_be_aligned_to_the_output_but_not_with_the_blend(clip):
+    plain = {"reblur_candidate": False, "correction_steps": 0}
+    moved = FIT | {"stage1_steps": 4, "refresh_steps": 1, "learning_rate": 1e-2}
+    found = restore(clip, REST, **plain, fit=moved)
+    assert not np.array_equal(found.frames, restore(clip, REST, **plain, fit=moved | {"refresh_steps": 0}).frames)
+    with pytest.raises(RecipeError, match="exclude one another"):
+        restore(clip, REST, fit=FIT | {"refresh_steps": 5})
+
+
+def test_flow_on_restored_frames_warps_the_clip_s_own_frames(clip):
+    model = fit_exposure_model(Aligner(clip), REST)
+    same = selfhvd_clip.realigned(model, [3, 8], clip[[3, 8]].astype(np.float32), REST)
+    usual = stack_candidates(Aligner(clip), [3, 8], REST)
+    np.testing.assert_array_equal(same.colours, usual.colours)
+    np.testing.assert_array_equal(same.masks, usual.masks)
+    shifted = np.roll(clip[[3, 8]], 2, axis=2).astype(np.float32)
+    other = selfhvd_clip.realigned(model, [3, 8], shifted, REST)
+    np.testing.assert_array_equal(other.colours[:, 0], clip[[3, 8]])
+    assert not np.array_equal(other.colours[:, 3], usual.colours[:, 3])
 
 
 def test_where_memory_is_short_the_fit_draws_from_frames_spread_over_the_clip(clip, monkeypatch):

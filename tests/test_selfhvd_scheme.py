@@ -32,7 +32,7 @@ def test_the_defaults_are_the_papers_values_where_it_has_them():
 
 
 def test_an_unknown_switch_is_answered_with_the_known_ones():
-    with pytest.raises(RecipeError, match=r"\[flow\]: unknown key 'modle' \(known: arguments, model, on"):
+    with pytest.raises(RecipeError, match=r"\[flow\]: unknown key 'modle' \(known: arguments, cache, model, on"):
         check("x.toml", {"network": "estrnn", "flow": {"modle": "sea_raft"}}, SelfHvdSettings)
 
 

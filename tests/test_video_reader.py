@@ -140,6 +140,17 @@ def test_the_matrix_and_range_of_ten_bits_are_honoured():
     assert np.abs(to_rgb16(frame, VideoReformatter()) / WHITE16 - expected).max() < 2 / 1023
 
 
+@pytest.mark.parametrize(
+    ("pixel_format", "white"), [("rgb24", 255), ("gbrp", 255), ("gray", 255), ("gbrp10le", 1023), ("gray10le", 1023)]
+)
+def test_white_is_65535_in_formats_without_a_matrix_too(pixel_format, white):
+    frame = VideoFrame(32, 16, pixel_format)
+    kind = np.uint8 if white == 255 else np.uint16
+    for plane in frame.planes:
+        plane.update(np.full(plane.buffer_size // kind().nbytes, white, kind).tobytes())
+    assert (to_rgb16(frame, VideoReformatter()) == WHITE16).all()
+
+
 def test_an_hdr_film_is_tone_mapped_and_says_so(tmp_path):
     path = make_film(tmp_path / "a.mp4", grey10([64, 502, 721, 940]), Film(transfer=HLG, crf=0))
     video = read_video(path)

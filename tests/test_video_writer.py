@@ -1,16 +1,19 @@
 """Video out: sizes, times, colours, sound, and what is refused."""
 
+import dataclasses
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from made_video import made_clip, make_sound
 
 from hvdbench.errors import VideoError
 from hvdbench.video import read_video
-from hvdbench.video_colour import Colour, from_signal16
+from hvdbench.video_colour import Colour, for_scaler, to_rgb16
 from hvdbench.video_reader import VideoReader
 from hvdbench.video_writer import Encoding, VideoWriter, ten_bit_encoding, write_video
 
@@ -210,11 +213,38 @@ def test_ten_bits_of_odd_size_keep_it_and_the_same_input_gives_the_same_bytes(tm
     assert read_video(tmp_path / "a.mp4").frames.shape == (6, 47, 63, 3)
 
 
-def test_the_scale_of_sixteen_bits_is_undone():
-    levels = np.arange(65281, dtype=np.uint16)  # as libswscale has them, to its white
-    scaled = (levels + ((levels + np.uint16(128)) >> 8)).astype(np.uint16)
-    assert scaled[-1] == 65535
-    np.testing.assert_array_equal(from_signal16(scaled), levels)
+@pytest.mark.parametrize(("full_range", "black", "white"), [(False, 64, 940), (True, 0, 1023)])
+def test_every_ten_bit_level_comes_back_exactly_and_what_lies_beyond_white_is_clipped(
+    tmp_path, full_range, black, white
+):
+    levels = np.arange(1024).reshape(32, 32).repeat(2, 0).repeat(2, 1)  # blocks of 2x2: 4:2:0 keeps them
+    frame = VideoFrame(64, 64, "yuv420p10le")
+    for plane, values in zip(frame.planes, (levels, 512, 512), strict=True):
+        rows = np.zeros((plane.height, plane.line_size // 2), np.uint16)
+        rows[:, : plane.width] = values
+        plane.update(rows.tobytes())
+    frame.colorspace, frame.color_range = 9, 2 if full_range else 1
+    signal = to_rgb16(frame, VideoReformatter())
+    expected = np.clip((levels - black) / (white - black), 0, 1) * 65535
+    assert np.abs(signal - expected[..., None]).max() <= 4  # a level is 64 of them or more
+    assert (signal[levels <= black] == 0).all()
+    assert (signal[levels >= white] == 65535).all()
+
+    colour = dataclasses.replace(PQ, full_range=full_range)
+    encoding = ten_bit_encoding(colour)
+    lossless = dataclasses.replace(encoding, codec="libx264", options=(("x264-params", "qp=0"),))
+    with VideoWriter(tmp_path / "a.mkv", fps=25, encoding=lossless) as writer:
+        writer.add(signal)
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        luma = next(container.decode(video=0)).planes[0]
+    found = np.frombuffer(luma, np.uint16).reshape(64, -1)[:, :64]
+    np.testing.assert_array_equal(found, np.clip(levels, black, white))
+
+
+def test_every_code_of_the_scaler_comes_back():
+    codes = np.arange(65281, dtype=np.int64)  # to libswscale's white
+    stretched = (codes * 65535 + 65280 // 2) // 65280
+    np.testing.assert_array_equal(for_scaler(stretched.astype(np.uint16)), codes)
 
 
 def test_a_stream_without_frames_or_of_the_wrong_depth_leaves_nothing(tmp_path):

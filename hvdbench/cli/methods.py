@@ -45,7 +45,8 @@ def evaluate(
     """Restore a dataset with a method, score it, and enter it on a leaderboard.
 
     Writes runs/<method>/<dataset>/ and leaderboards/<board>.csv. A method without trained weights is fitted at its
-    @tiny size and entered under that name, with a warning.
+    @tiny size and entered under that name, with a warning. Finished clips are not restored again; a network that is
+    going to take long is told of first.
     """
     from hvdbench.board_text import export
     from hvdbench.engine import parse_engine
@@ -71,6 +72,7 @@ def evaluate(
             label=name,
             overwrite=overwrite,
             progress=progress,
+            announce=lambda line: click.echo(line, err=True),
         )
     rows = read_board(str(result.board))
     subset = "not_selected" if (rows["subset"] == "not_selected").any() else "all"

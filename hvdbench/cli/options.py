@@ -31,8 +31,14 @@ def device(command: F) -> F:
 def inference(command: F) -> F:
     """Add ``--precision``, ``--window`` and ``--tile``; :func:`read_inference` reads them."""
     for option in (
-        click.option("--tile", help="Largest part of a frame that a network gets at once: N or WxH px, or auto."),
-        click.option("--window", help="Most frames that a network gets at once: N, or auto, by free memory."),
+        click.option(
+            "--tile",
+            help="Largest part of a frame at once: N or WxH px, or auto; left out: auto in deblur, else all.",
+        ),
+        click.option(
+            "--window",
+            help="Most frames at once: N, or auto, by free memory; left out: auto in deblur, else all.",
+        ),
         click.option(
             "--precision", help="float32 (default), bfloat16 or float16: what a network computes in, where it can."
         ),

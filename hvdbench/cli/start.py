@@ -66,7 +66,8 @@ def deblur(
 ) -> None:
     """Restore INPUT, a video file or a folder of frames, from its own sharp frames, or through a network.
 
-    A method that is fitted to the clip holds the clip in memory. A network with weights restores it as it is decoded,
+    A method that is fitted to the clip holds the clip in memory; so does one that is trained without truth, where no
+    --weights are named: it is trained on this clip alone. A network with weights restores it as it is decoded,
     and writes as it goes: memory does not grow with the clip, and a run that is going to be long is told of first.
 
     OUT gets the restored frames under the input's names, or the video; OUT.html shows before and after, OUT.json says

@@ -52,7 +52,7 @@ def train(
     """
     from hvdbench.engine import parse_engine
     from hvdbench.fallback import Fallback
-    from hvdbench.scoring import train as train_on
+    from hvdbench.trained import train as train_on
 
     is_main = os.environ.get("RANK", "0") == "0"
     with showing() as progress:

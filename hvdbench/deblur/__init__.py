@@ -1,12 +1,16 @@
-"""Restore a person's own clip: by a fit to it alone, or frame by frame through a network with weights."""
+"""Restore a person's own clip: by a fit to it alone, or frame by frame through a network with weights.
+
+A method that is trained over clips without truth is trained on the clip alone where no weights are named.
+"""
 
 from hvdbench.deblur.fitting import STEPS_PER_MINUTE, fit_clip, with_budget
 from hvdbench.deblur.measuring import advice, measure
 from hvdbench.deblur.request import DeblurRequest, DeblurResult
-from hvdbench.deblur.streaming import Announce, stream_clip
+from hvdbench.deblur.streaming import stream_clip
 from hvdbench.errors import InputError
 from hvdbench.methods.foreign.opening import open_method
-from hvdbench.methods.network_restoration import has_network
+from hvdbench.methods.network_restoration import Announce
+from hvdbench.methods.one_clip import OneClip, on_one_clip
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Progress, silent
 
@@ -42,25 +46,19 @@ def deblur_clip(
     """
     if not request.output.name:
         raise InputError(f"'{request.output}' cannot be an output: name a new folder, or a video file")
-    method = with_budget(open_method(request.method, weights=request.weights), request.minutes)
-    if has_network(method):
-        _check_has_weights(method, request)
+    method = open_method(request.method, weights=request.weights)
+    if method.is_trained and request.weights is None:
+        method = on_one_clip(method, announce)
+    method = with_budget(method, request.minutes)
+    if method.has_network:
         return stream_clip(request, method, overwrite=overwrite, progress=progress, announce=announce)
     _check_fits(method, request)
     return fit_clip(request, method, overwrite=overwrite, progress=progress)
 
 
-def _check_has_weights(method: Method, request: DeblurRequest) -> None:
-    if method.is_trained and request.weights is None:
-        raise InputError(
-            f"method '{request.method}' must be trained over a dataset: name its weights with --weights, or a method "
-            "that fits to a clip"
-        )
-
-
 def _check_fits(method: Method, request: DeblurRequest) -> None:
-    """Refuse options that only networks with weights have a use for."""
-    if request.inference is not None:
+    """Refuse options that the method has no use for."""
+    if request.inference is not None and not isinstance(method.scheme, OneClip):
         raise InputError(
             f"method '{method.name}' works without a network of its own, so --precision, --window and --tile have "
             "nothing to set"

@@ -9,11 +9,13 @@ import numpy as np
 from hvdbench.atomic import atomic_folder
 from hvdbench.deblur.measuring import advice, measure
 from hvdbench.deblur.request import DeblurRequest, DeblurResult, already_done, check_output, claimed, finish, is_done
+from hvdbench.deblur.streaming import BY_MEMORY
 from hvdbench.engine import usable_cores
 from hvdbench.errors import InputError
 from hvdbench.frames import Frames, write_clip
 from hvdbench.input import InputClip, read_input
 from hvdbench.labels.sharpness import SharpLabels, label_paper
+from hvdbench.methods.one_clip import OneClip
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget, Progress, Restoration
 from hvdbench.recipe import digest_of
@@ -32,7 +34,7 @@ def fit_clip(request: DeblurRequest, method: Method, *, overwrite: bool, progres
     """
     clip = read_input(request.source, crop=request.crop, size=request.size)
     check_output(request, has_rate=clip.fps is not None)
-    digest = digest_of([method.digest, _frames_digest(clip), request.output.suffix, request.seed])
+    digest = _digest(request, clip, method)
     if is_done(request, digest, clip.names, overwrite):
         return already_done(request)
     with claimed(request, digest):
@@ -45,7 +47,13 @@ def _restore(request: DeblurRequest, clip: InputClip, method: Method, digest: st
     labels = label_paper(clip.frames)
     progress(1, 1, "label")
     warnings = [*clip.warnings, *advice(request.source, labels)]
-    budget = Budget(seed=request.seed, workers=usable_cores(), device=request.device, progress=progress)
+    budget = Budget(
+        seed=request.seed,
+        workers=usable_cores(),
+        device=request.device,
+        progress=progress,
+        inference=request.inference or BY_MEMORY,
+    )
     restoration = method.scheme.restore(clip.frames, labels, budget)
     warnings += _write(request, clip, restoration.frames)
     measured = measure(clip.frames, restoration.frames, labels)
@@ -64,6 +72,8 @@ def with_budget(method: Method, minutes: float | None) -> Method:
     """
     if minutes is None:
         return method
+    if isinstance(method.scheme, OneClip):
+        return _with_scheme(method, method.scheme.for_minutes(minutes))
     settings = getattr(method.scheme, "settings", None)
     if settings is None or not hasattr(settings, "fit"):
         raise InputError(f"method '{method.name}' fits nothing, so --minutes has nothing to set")
@@ -75,8 +85,18 @@ def with_budget(method: Method, minutes: float | None) -> Method:
         "stage2_steps": round(fit.stage2_steps * factor),
     }
     changed = settings.model_copy(update={"fit": fit.model_copy(update=steps)})
-    values = method.recipe.values.model_copy(update={"settings": changed.model_dump(mode="json")})
-    return Method(method.reference, type(method.recipe)(method.recipe.name, values), type(method.scheme)(changed))
+    return _with_scheme(method, type(method.scheme)(changed))
+
+
+def _with_scheme(method: Method, scheme: Any) -> Method:
+    values = method.recipe.values.model_copy(update={"settings": scheme.settings.model_dump(mode="json")})
+    return Method(method.reference, type(method.recipe)(method.recipe.name, values), scheme)
+
+
+def _digest(request: DeblurRequest, clip: InputClip, method: Method) -> str:
+    """Name the command and what it was given; how a network is run belongs to it where there is one."""
+    run = [(request.inference or BY_MEMORY).values()] if isinstance(method.scheme, OneClip) else []
+    return digest_of([method.digest, _frames_digest(clip), request.output.suffix, request.seed, *run])
 
 
 def _frames_digest(clip: InputClip) -> str:

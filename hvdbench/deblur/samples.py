@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from hvdbench.frames import Frame, Frames
 from hvdbench.metrics.sharpness import laplacian_variance
 from hvdbench.video import cut
-from hvdbench.video_colour import Colour, Frame16, from_signal16
+from hvdbench.video_colour import Colour, Frame16
 from hvdbench.video_tone import tone_map
 
 MOST_SAMPLES = 12
@@ -77,5 +77,5 @@ class FrameSamples:
             return cut(picture.astype(np.uint8, copy=False), None, size)
         deep = cut(picture.astype(np.uint16, copy=False), None, size)
         if self._colour is not None and self._colour.is_hdr:
-            return tone_map(self._colour.transfer).apply(from_signal16(deep))
+            return tone_map(self._colour.transfer).apply(deep)
         return np.asarray((deep.astype(np.uint32) + 128) // 257, np.uint8)

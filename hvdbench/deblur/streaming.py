@@ -6,7 +6,7 @@ Memory holds a window of frames and a few for the page, however long the clip.
 import dataclasses
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from hvdbench.frames import Frame, write_frame
 from hvdbench.input_stream import InputStream, StreamFrame, digest_stream, open_stream
 from hvdbench.methods.inference import InferencePlan, InferenceReport, restore_stream
 from hvdbench.methods.inference_options import InferenceOptions
-from hvdbench.methods.network_restoration import open_network, plan_stream, report_facts
+from hvdbench.methods.network_restoration import Announce, open_network, plan_stream, report_facts, tell_if_long
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Progress
 from hvdbench.networks.spec import VideoNetwork
@@ -33,10 +33,7 @@ from hvdbench.report import ClipView, deblur_page
 from hvdbench.runs import file_sha256, versions
 from hvdbench.video_writer import Encoding, VideoWriter, ten_bit_encoding
 
-Announce = Callable[[str], None]
 BY_MEMORY = InferenceOptions(window="auto", tile="auto")
-LONG_RUN_S = 30.0
-"""A run that is going to take longer is told of before it starts."""
 
 
 def stream_clip(
@@ -65,8 +62,7 @@ def stream_clip(
             frame_count=stream.frame_count,
             device=request.device,
         )
-        if announce is not None and (plan.estimated_s is None or plan.estimated_s > LONG_RUN_S):
-            announce(f"{request.source.name}: {plan.describe()}")
+        tell_if_long(announce, request.source.name, [plan])
         with claimed(request, digest):
             run = _run(request, stream, network, plan, progress)
             return _tell(request, method, stream, run, digest)

@@ -217,7 +217,7 @@ class _FolderReader:
                     f"{self._capture.path}: {file.name} is {found[0]}x{found[1]}, the frames before it are "
                     f"{size[0]}x{size[1]}: a clip has one size"
                 )
-            linear = to_linear16(picture * np.uint16(256), "bt709") if self._options.linear else None
+            linear = to_linear16(picture * np.uint16(257), "bt709") if self._options.linear else None
             time_s = index / self._options.fps if self._options.fps else None
             yield Shot(time_s, picture, linear, read_exif(file).exposure_s)
 

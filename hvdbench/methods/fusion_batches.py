@@ -60,9 +60,15 @@ class Batch:
 
 
 def labels_of_stack(stack: CandidateStack, learn_blend: bool = False) -> Labels:
-    """Give the two warped neighbouring sharp frames as labels, or the last candidate, the blend, alone."""
+    """Give the two warped neighbouring sharp frames as labels, or the last candidate, the blend, alone.
+
+    A frame that was selected is its own label, as in the paper.
+    """
     slots = slice(-1, None) if learn_blend else slice(FIRST_SHARP_SLOT, FIRST_SHARP_SLOT + 2)
-    return Labels(stack.colours[:, slots], stack.masks[:, slots])
+    colours, masks = stack.colours[:, slots].copy(), stack.masks[:, slots].copy()
+    selected = stack.is_sharp[:, 0]
+    colours[selected], masks[selected] = stack.colours[selected, :1], 255
+    return Labels(colours, masks)
 
 
 class CropDrawer:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
+from hvdbench.frames import Frames
 from hvdbench.methods.candidates import CandidateStack
 from hvdbench.methods.fusion_batches import Batch, CropDrawer, Labels, Pairs, ReblurModel, labels_of_stack
 from hvdbench.methods.restoration import Budget
@@ -21,7 +22,8 @@ from hvdbench.metrics.sharpness import gray_sharpness, shift_px
 from hvdbench.networks.fusion import FusionNetwork
 from hvdbench.recipe import Settings
 
-_VALIDATED_FRAMES = 12
+_WATCHED_FRAMES = 12
+_RUNAWAY = 2.0
 
 
 class FusionFitSettings(Settings):
@@ -41,6 +43,8 @@ class FusionFitSettings(Settings):
     """``τ`` of Eq. 8."""
     self_enhanced: bool = True
     """Removed clues and Eq. 7 in stage 2; without, stage 2 keeps Eq. 6 on the input with all its clues."""
+    teacher_steps: int = Field(0, ge=0)
+    """Hold the teacher of Eq. 7 for so many steps; 0: it is the network as it stands, as in the paper."""
     spatial_consistency: float = Field(1.0, ge=0)
     """``λ`` of Eq. 14."""
     reblur: float = Field(0.0, ge=0)
@@ -68,6 +72,8 @@ class FitRecord:
     sharp_share: list[float] = field(default_factory=list)
     anchor: list[AnchorDecision] = field(default_factory=list)
     """The decisions on the anchor, each with its numbers."""
+    stage2_discarded: bool = False
+    """Whether stage 2 ran away, so that the network is that of the end of stage 1."""
 
 
 class FusionFit:
@@ -106,9 +112,16 @@ class FusionFit:
         self._labels = labels_of_stack(stack, settings.learn_blend)
 
     def run(self) -> FusionNetwork:
-        """Run both stages and give the network; without a label anywhere it stays as it begins, a blend by masks."""
+        """Run both stages and give the network; without a label anywhere it stays as it begins, a blend by masks.
+
+        Where stage 2 ran away (:meth:`has_run_away`), the network of the end of stage 1 is given.
+        """
         self.first_stage()
-        return self.second_stage()
+        self.second_stage()
+        if self.settings.stage2_steps and self.has_run_away():
+            self.record.stage2_discarded = True
+            self.network = self._start
+        return self.network
 
     def first_stage(self) -> FusionNetwork:
         """Run stage 1."""
@@ -116,12 +129,24 @@ class FusionFit:
 
     def second_stage(self) -> FusionNetwork:
         """Run stage 2 from the network as it stands, which becomes the anchor of Eq. 9."""
+        self._start = copy.deepcopy(self.network)
         self._anchor = copy.deepcopy(self.network).requires_grad_(False)
         self._rule = AnchorRule(self.settings.anchor)
         if self.settings.validate_steps:
             self._rule.observe(self._measured())
         self._rule.take_first(0)
         return self._stage(self.settings.stage2_steps, self._stage2_loss, self.settings.stage1_steps)
+
+    def has_run_away(self) -> bool:
+        """Say whether the outputs are sharper than twice the sharpest candidate, which no restoration is.
+
+        A network that learns from its own output alone can run away: Eq. 8 prefers whichever is sharper, so noise that
+        it makes is never called back.
+        """
+        rows = self._watched()
+        outputs = self._outputs(rows)
+        sharpest = max(gray_sharpness(picture) for row in rows for picture in self.stack.colours[row])
+        return max(map(gray_sharpness, outputs)) > _RUNAWAY * max(sharpest, 1.0)
 
     def branch(self, settings: FusionFitSettings) -> "FusionFit":
         """Give a fit that goes on from here with other settings, its chance the same; this one is not touched."""
@@ -183,12 +208,19 @@ class FusionFit:
 
     def _measured(self) -> dict[str, float]:
         """Give the median shift of output to input and the mean sharpness over some evenly spread frames."""
-        count = len(self.stack.index)
-        rows = np.unique(np.linspace(0, count - 1, min(count, _VALIDATED_FRAMES)).round().astype(int))
-        outputs = np.rint(apply_fusion(self.network, self.stack.rows(rows), self.budget.device)).astype(np.uint8)
-        blurry = self.stack.colours[rows, 0]
+        rows = self._watched()
+        outputs, blurry = self._outputs(rows), self.stack.colours[rows, 0]
         shifts = [shift_px(after, before) for after, before in zip(outputs, blurry, strict=True)]
         return {"shift_px": float(np.median(shifts)), "sharpness": float(np.mean([*map(gray_sharpness, outputs)]))}
+
+    def _watched(self) -> NDArray[np.intp]:
+        """Name some evenly spread rows."""
+        count = len(self.stack.index)
+        return np.unique(np.linspace(0, count - 1, min(count, _WATCHED_FRAMES)).round().astype(np.intp))
+
+    def _outputs(self, rows: NDArray[np.intp]) -> Frames:
+        restored = apply_fusion(self.network, self.stack.rows(rows), self.budget.device)
+        return np.asarray(np.rint(np.nan_to_num(restored)), np.uint8)
 
     def _rate(self, step: int, steps: int) -> float:
         warm = min(1.0, (step + 1) / max(1, self.settings.warm_up_steps))
@@ -233,8 +265,11 @@ class FusionFit:
 
     def _self_enhanced(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Restore without clues, and give the loss of Eq. 7."""
+        every, done = self.settings.teacher_steps, len(self.record.sharp_share)
+        if every and done % every == 0:
+            self._teacher = copy.deepcopy(self.network).requires_grad_(False)
         with torch.no_grad():
-            teacher, _ = self.network(batch.candidates, batch.masks, batch.is_sharp)
+            teacher, _ = (self._teacher if every else self.network)(batch.candidates, batch.masks, batch.is_sharp)
         take_sharp = equations.sharp_frame_is_better(
             batch.label, batch.label_mask, teacher, self.settings.distortion_threshold
         )

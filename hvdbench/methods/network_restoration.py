@@ -1,22 +1,25 @@
 """Networks behind methods: which methods have one, how it is run as a person asked, and what is told of that."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
+
+import torch
 
 from hvdbench.errors import HvdbenchError, InputError
 from hvdbench.frames import Frames
 from hvdbench.methods.foreign.onnx import fixed_frame_count
 from hvdbench.methods.inference import InferencePlan, InferenceReport, plan_inference, restore_clip
+from hvdbench.methods.inference_estimate import duration_text
 from hvdbench.methods.inference_options import Auto, InferenceOptions, PrecisionName
 from hvdbench.methods.recipe import Method, load_trained
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.networks.spec import VideoNetwork
 
-
-def has_network(method: Method) -> bool:
-    """Tell whether a method runs a network with weights, so that frames can go through it one after the other."""
-    return method.is_trained or hasattr(method.scheme, "open")
+Announce = Callable[[str], None]
+LONG_RUN_S = 30.0
+"""A run that is going to take longer is told of before it starts."""
 
 
 def open_network(method: Method, weights: Path | None) -> VideoNetwork:
@@ -80,6 +83,61 @@ def plan_stream(
     if plan.estimate is None:
         return plan
     return dataclasses.replace(plan, estimate=dataclasses.replace(plan.estimate, frame_count=frame_count))
+
+
+def plan_clips(
+    method: Method,
+    weights: Path | None,
+    clips: Sequence[tuple[tuple[int, int], int]],
+    asked: InferenceOptions,
+    *,
+    device: str,
+    threads: int | None = None,
+) -> list[InferencePlan]:
+    """Plan the restoration of whole clips as the method's own ``restore`` does it, for its estimates.
+
+    Args:
+        method: one that has a network.
+        weights: of a method that is trained by hvdbench.
+        clips: height and width, and number of frames, of each.
+        asked: windows, tiles and precision.
+        device: where they are going to run.
+        threads: of each job on a CPU; None: as many as torch takes here.
+
+    Raises:
+        HvdbenchError: the network cannot be opened, fails on a small clip of noise, or does not fit into memory.
+        ValueError: a window or tile that does not suit the network.
+    """
+    network = open_network(method, weights)
+    own = getattr(method.scheme, "extents", None)
+    extents = own(network, asked) if own else vars(asked)
+    former = torch.get_num_threads()
+    torch.set_num_threads(threads or former)
+    try:
+        return [plan_inference(network, size, frame_count=count, device=device, **extents) for size, count in clips]
+    finally:
+        torch.set_num_threads(former)
+
+
+def tell_if_long(announce: Announce | None, what: str, plans: Sequence[InferencePlan], workers: int = 1) -> None:
+    """Say in a line what a run is going to take, where that is long or nobody knows how long.
+
+    Args:
+        announce: is given the line; None: nobody listens.
+        what: the line is about.
+        plans: of the clips that are going to be restored, with their estimates.
+        workers: clips that are restored at once.
+    """
+    seconds = [plan.estimated_s or 0.0 for plan in plans]
+    total_s = max([sum(seconds) / workers, *seconds])
+    if announce is None or (total_s <= LONG_RUN_S and all(plan.estimated_s is not None for plan in plans)):
+        return
+    if len(plans) == 1:
+        announce(f"{what}: {plans[0].describe()}")
+        return
+    at_once = f", {workers} at once" if workers > 1 else ""
+    total = f"{len(plans)} clips{at_once}, about {duration_text(total_s)} to restore"
+    announce(f"{what}: {total}; the first: {plans[0].describe()}")
 
 
 def restore_with(network: VideoNetwork, blurry: Frames, budget: Budget) -> Restoration:

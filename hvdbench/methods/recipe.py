@@ -64,6 +64,11 @@ class Method:
         """Whether the scheme needs weights from a training over clips."""
         return hasattr(self.scheme, "objective")
 
+    @property
+    def has_network(self) -> bool:
+        """Whether it runs a network with weights, so that frames can go through it one after the other."""
+        return self.is_trained or hasattr(self.scheme, "open")
+
 
 def load_method(name: str, *, overrides: Mapping[str, Any] | None = None) -> Method:
     """Load a method by its recipe's name (``selfhvd_fusion``, ``selfhvd_basicvsrpp@tiny``) or file.

@@ -131,6 +131,7 @@ class SelfHvdClip:
         return {
             "loss": [round(value, 6) for value in fit.record.loss],
             "sharp_chosen_share": round(float(np.mean(chosen)), 4) if chosen else None,
+            "stage2_discarded": fit.record.stage2_discarded,
             "anchor_updates": max(moved, default=1 if self.settings.fit.spatial_consistency > 0 else 0),
             "steps": self.settings.fit.stage1_steps + self.settings.fit.stage2_steps,
         }

@@ -17,6 +17,7 @@ from hvdbench.methods.foreign.single_image import FRAMES_AT_ONCE, FrameByFrame
 from hvdbench.methods.foreign.spandrel import open_spandrel
 from hvdbench.methods.foreign.torchscript import Scripted
 from hvdbench.methods.inference import InferenceReport, Precision, restore_clip
+from hvdbench.methods.inference_options import InferenceOptions
 from hvdbench.methods.network_restoration import report_facts
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.networks.spec import VideoNetwork
@@ -114,19 +115,14 @@ class NetworkScheme:
             InputError: the windows or tiles do not suit the network.
             FitError: the network fails, or memory does not suffice.
         """
-        network, settings, asked = self.open(), self.settings, budget.inference
-        precision = settings.precision if asked.precision == "float32" else asked.precision
+        network, settings = self.open(), self.settings
         reports: list[InferenceReport] = []
         try:
             frames = restore_clip(
                 network,
                 blurry,
                 device=budget.device,
-                window=self._window(network, settings.window if asked.window is None else asked.window),
-                overlap=settings.overlap,
-                tile=settings.tile if asked.tile is None else asked.tile,
-                context_px=settings.context_px,
-                precision=precision,
+                **self.extents(network, budget.inference),
                 progress=lambda done, total: budget.progress(done, total, "restore"),
                 report=reports.append,
             )
@@ -136,6 +132,21 @@ class NetworkScheme:
             raise InputError(f"network '{settings.network}': {error}") from error
         facts = {"files_sha256": self.files, "frame_by_frame": isinstance(network, FrameByFrame)}
         return Restoration(frames, facts | report_facts(reports[-1]))
+
+    def extents(self, network: VideoNetwork, asked: InferenceOptions) -> dict[str, Any]:
+        """Give windows, tiles and precision, as keyword arguments of ``restore_clip`` and ``plan_inference``.
+
+        Raises:
+            InputError: a window that the network cannot take.
+        """
+        settings = self.settings
+        return {
+            "window": self._window(network, settings.window if asked.window is None else asked.window),
+            "overlap": settings.overlap,
+            "tile": settings.tile if asked.tile is None else asked.tile,
+            "context_px": settings.context_px,
+            "precision": settings.precision if asked.precision == "float32" else asked.precision,
+        }
 
     def _window(self, network: VideoNetwork, asked: int | Literal["auto"] | None) -> int | Literal["auto"] | None:
         fixed = fixed_frame_count(network)

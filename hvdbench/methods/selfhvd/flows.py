@@ -86,7 +86,7 @@ class DisFlow:
     @torch.no_grad()
     def __call__(self, i: Tensor, j: Tensor) -> FlowPair:
         """Give the flow both ways, estimated on 8-bit gray."""
-        grays = [[to_gray(frame) for frame in _eight_bit(pictures)] for pictures in (i, j)]
+        grays = [[to_gray(frame) for frame in eight_bit(pictures)] for pictures in (i, j)]
         found = list(thread_map(self._pair, list(zip(*grays, strict=True)), min(_DIS_THREADS, usable_cores())))
         return FlowPair(*(torch.from_numpy(np.stack(part)).to(i.device) for part in zip(*found, strict=True)))
 
@@ -130,6 +130,7 @@ def _start_at_zero_flow(network: SeaRaft) -> None:
         nn.init.zeros_(parameter)
 
 
-def _eight_bit(pictures: Tensor) -> NDArray[np.uint8]:
+def eight_bit(pictures: Tensor) -> NDArray[np.uint8]:
+    """Round (N, C, H, W) of [0, 1] to (N, H, W, C) of [0, 255]."""
     levels = (255 * pictures.float().clamp(0, 1)).add(0.5).floor().to(torch.uint8)
-    return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())  # (N, H, W, 3)
+    return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())

@@ -18,19 +18,28 @@ _BORDER_PX = 0.5  # half a pixel outside still belongs to the outermost one
 
 
 @dataclass(frozen=True)
-class AlignedLabel:
+class Label:
     """Sharp frames warped onto the frames that they label, (N, ...); none has a gradient.
 
     Attributes:
         warped: ``S_{j→i}``.
         occlusion: ``M_occ``, whatever the switches say: Eq. 8 needs it.
         mask: ``M_i``, the product of the masks that are on.
-        flow: ``Φ_{i→j}``.
     """
 
     warped: Tensor
     occlusion: Tensor
     mask: Tensor
+
+
+@dataclass(frozen=True)
+class AlignedLabel(Label):
+    """A label and the flow that it was warped along.
+
+    Attributes:
+        flow: ``Φ_{i→j}``.
+    """
+
     flow: Tensor
 
 

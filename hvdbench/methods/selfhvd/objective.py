@@ -5,17 +5,20 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hvdbench.clip_facts import ClipReader
 from hvdbench.methods.selfhvd import equations
+from hvdbench.methods.selfhvd.aligned_clips import AlignedClips, draw_window_slots, label_of
 from hvdbench.methods.selfhvd.anchor import AnchorRule
-from hvdbench.methods.selfhvd.clues import at_slots, draw_slots, gather, own_slots
+from hvdbench.methods.selfhvd.clues import at_slots, gather, own_slots
 from hvdbench.methods.selfhvd.flows import FlowModel, make_flows
-from hvdbench.methods.selfhvd.masks import AlignedLabel, align
+from hvdbench.methods.selfhvd.masks import Label
 from hvdbench.methods.selfhvd.panel import PanelRow, draw_panel
 from hvdbench.methods.selfhvd.perceptual import make_features
 from hvdbench.methods.selfhvd.reblur_term import WindowBlur, fit_blur, reblur_term
@@ -42,7 +45,7 @@ class _Pass:
     slots: Tensor  # (N, T), the frame k in slot i
     restored: Tensor  # R̃_i, with gradient
     teacher: Tensor  # R_k
-    label: AlignedLabel  # S_{J(k)→k} and its masks
+    label: Label  # S_{J(k)→k} and its masks
     takes_sharp: Tensor  # (N * T,), c
 
 
@@ -82,6 +85,14 @@ class SelfHvdObjective:
         self._rule = AnchorRule(settings.anchor)
         self._anchor: nn.Module | None = None
         self._anchor_weights: dict[str, Tensor] = {}  # loaded, waiting for a network to live in
+
+    def prepare(
+        self, clips: ClipReader, selection: Mapping[str, NDArray[np.bool_]] | None, **options: Any
+    ) -> ClipReader:
+        """Align the labels of all clips now, where the settings ask for that; ``options`` as :class:`AlignedClips`."""
+        if not self.settings.flow.cache:
+            return clips
+        return AlignedClips(clips, selection, self._flows, self.settings, **options)
 
     def loss(self, network: nn.Module, batch: Mapping[str, Tensor], step: int) -> StepLoss:
         """Give Eq. 13 before ``stage1_steps``, Eq. 14 from then on."""
@@ -213,7 +224,7 @@ class SelfHvdObjective:
 
     def _pass(self, network: nn.Module, batch: Mapping[str, Tensor]) -> _Pass:
         """Remove clues, restore with and without, align the labels of what stands in the slots, and choose (SIS)."""
-        slots = self._slots(batch)
+        slots = draw_window_slots(batch, self.settings.clues, self.settings.segment_frames, seed=self._seed)
         with torch.no_grad():
             all_restored = bare(network)(batch["blurry"])
         restored = network(gather(batch["blurry"], slots)).flatten(0, 1)
@@ -221,26 +232,10 @@ class SelfHvdObjective:
         teacher = at_slots(all_restored, slots)
         return _Pass(slots, restored, teacher, label, self._takes_sharp(label, teacher))
 
-    def _slots(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Draw the frame in each slot, (N, T), of each window by its own index."""
-        selected, indices = batch["is_selected"].cpu().numpy(), batch["index"].tolist()
-        clues, length = self.settings.clues, self.settings.segment_frames
-        drawn = [
-            draw_slots(row, clues, length, seed=self._seed, index=index)
-            for row, index in zip(selected, indices, strict=True)
-        ]
-        return torch.from_numpy(np.stack(drawn)).to(batch["blurry"].device)
+    def _label(self, restored: Tensor, batch: Mapping[str, Tensor], slots: Tensor) -> Label:
+        return label_of(restored, batch, slots, self._flows, self.settings)
 
-    def _label(self, restored: Tensor, batch: Mapping[str, Tensor], slots: Tensor) -> AlignedLabel:
-        """Warp the sharp frame of what stands in each slot onto the output, or the input, of that frame (Eqs. 3-5)."""
-        reference = restored if self.settings.flow.on == "output" else batch["blurry"]
-        in_place = None
-        if self.settings.flow.own_label == "in_place":
-            in_place = at_slots(batch["nearest"] == 0, slots)
-        sharp = at_slots(batch["sharp"], slots)
-        return align(at_slots(reference.detach(), slots), sharp, self._flows, self.settings.masks, in_place)
-
-    def _takes_sharp(self, label: AlignedLabel, teacher: Tensor) -> Tensor:
+    def _takes_sharp(self, label: Label, teacher: Tensor) -> Tensor:
         """Choose the target of each frame: Eq. 8, or one for all."""
         if self.settings.supervision == "select":
             threshold = self.settings.distortion_threshold
@@ -248,7 +243,7 @@ class SelfHvdObjective:
         always_sharp = self.settings.supervision == "always_sharp"
         return torch.full((len(teacher),), always_sharp, device=teacher.device)
 
-    def _reconstruction(self, restored: Tensor, label: AlignedLabel) -> tuple[Tensor, Tensor]:
+    def _reconstruction(self, restored: Tensor, label: Label) -> tuple[Tensor, Tensor]:
         """Give Eqs. 6 and 11."""
         loss = equations.reconstruction_loss(restored, label.warped, label.mask)
         if self._features is None:
@@ -283,7 +278,7 @@ class SelfHvdObjective:
         restored: Tensor,
         batch: Mapping[str, Tensor],
         slots: Tensor,
-        label: AlignedLabel,
+        label: Label,
     ) -> StepLoss:
         """Add the re-blur term where it is on, and what the log wants to know."""
         if self.settings.reblur > 0:

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
@@ -27,11 +27,20 @@ class FlowSettings(Settings):
     on: Literal["output", "input"] = "output"
     """What the sharp frame is aligned to: the network's output, as the paper has it, or the blurry frame, which
     training does not change, so that the label cannot drift with the output."""
+    cache: bool = False
+    """Align all frames once, whole, before the first step, and cut warped frames and masks, in 8 bits, with each
+    window; only for flow on the input, which training does not change."""
     own_label: Literal["aligned", "in_place"] = "aligned"
     """Whether a selected frame, whose label is itself, is aligned to its output like all others, or taken where it
     is."""
     pairs_at_once: int = Field(16, ge=1)
     """Most pairs of pictures that SEA-RAFT works on at once; bounds memory, changes nothing else."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "FlowSettings":
+        if self.cache and self.on != "input":
+            raise ValueError("cache needs on = 'input': flow on the output changes with every step")
+        return self
 
 
 class MaskSettings(Settings):

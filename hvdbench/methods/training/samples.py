@@ -26,6 +26,8 @@ from hvdbench.store import TRUTH_FOLDERS, Truth
 logger = logging.getLogger(__name__)
 
 LEAST_SIDE_PX = 8
+ALIGNED_STREAMS = ("warped", "warp_masks")
+"""Streams of a reader that has aligned the labels before; see :mod:`hvdbench.methods.selfhvd.aligned_clips`."""
 _PREFETCH = 2  # batches a worker
 _QUARTER_TURNS = 4
 
@@ -71,6 +73,7 @@ class TrainingWindows(Dataset[dict[str, Any]]):
       ``J(i)`` is the selected frame nearest in time over the whole clip, the earlier of two equally near;
     - ``nearest``: (T,) int64, ``J(i) - i``;
     - ``truth``: (T, 3, h, w), where asked for;
+    - ``warped`` (T, 3, h, w), ``warp_masks`` (T, 2, h, w), where all clips have these streams;
     - ``index``: k, the seed of further draws that belong to this window.
 
     Args:
@@ -106,6 +109,7 @@ class TrainingWindows(Dataset[dict[str, Any]]):
         self._length = length
         self._clips = reader.clips
         self._truth = TRUTH_FOLDERS[truth] if truth else None
+        self._aligned = [name for name in ALIGNED_STREAMS if all(name in clip.streams for clip in self._clips)]
         self._with_sharp = with_sharp
         chosen = selection or {}
         self._selected = {clip.key: np.asarray(chosen.get(clip.key, clip.is_selected)) for clip in self._clips}
@@ -136,6 +140,8 @@ class TrainingWindows(Dataset[dict[str, Any]]):
             item["sharp"] = read[len(frames) :]
         if self._truth:
             item["truth"] = self._picture(self._reader.read(key, self._truth, frames.tolist(), draw.box), draw)
+        for name in self._aligned if self._with_sharp else ():
+            item[name] = self._picture(self._reader.read(key, name, frames.tolist(), draw.box), draw)
         return item
 
     def draw(self, index: int) -> Draw:
@@ -158,7 +164,7 @@ class TrainingWindows(Dataset[dict[str, Any]]):
 
     def _picture(self, frames: NDArray[np.uint8], draw: Draw) -> Tensor:
         turned = np.rot90(frames[:, :, ::-1] if draw.mirrored else frames, draw.turns, axes=(1, 2))
-        tensor = torch.from_numpy(np.ascontiguousarray(turned.transpose(0, 3, 1, 2)))  # (T, 3, h, w)
+        tensor = torch.from_numpy(np.ascontiguousarray(turned.transpose(0, 3, 1, 2)))  # (T, C, h, w)
         return tensor if self.as_uint8 else tensor.float().div_(255)
 
     def _fit_all(self) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -50,7 +51,10 @@ class TrainedScheme(Protocol):
         ...
 
     def objective(self, seed: int = 0) -> Objective:
-        """Make what the training strives for; its ``validate_at``, where it has one, asks for validations."""
+        """Make what the training strives for; its ``validate_at``, where it has one, asks for validations.
+
+        Its ``prepare``, where it has one, gives the reader that the training reads from.
+        """
         ...
 
     def restore(self, network: nn.Module, blurry: Frames, budget: Budget) -> Restoration:
@@ -96,6 +100,10 @@ def train_scheme(
     if not scheme.reads_truth:
         _warn_of_unclear_clips(clips)
     selection = _selection(settings, clips)
+    objective = scheme.objective(budget.seed)
+    if hasattr(objective, "prepare"):
+        device = processes.device if processes else torch.device(budget.device)
+        clips = objective.prepare(clips, selection, device=device, folder=folder, progress=budget.progress)
     windows = TrainingWindows(
         clips,
         window,
@@ -105,7 +113,6 @@ def train_scheme(
         with_sharp=not scheme.reads_truth,
         selection=selection,
     )
-    objective = scheme.objective(budget.seed)
     validation = make_validation(
         clips,
         engine.validation,

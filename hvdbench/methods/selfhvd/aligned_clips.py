@@ -1,0 +1,152 @@
+"""The label of each frame of a window: aligned in the step, or cut from what was aligned before the first one.
+
+Flow on the blurry input is the same in every step, so that with ``flow.cache`` it is estimated once, on whole frames.
+"""
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hvdbench.clip_facts import Box, CheckedReader, ClipFacts, ClipReader
+from hvdbench.frames import Frames
+from hvdbench.methods.restoration import Progress, silent
+from hvdbench.methods.selfhvd.clues import at_slots, draw_slots
+from hvdbench.methods.selfhvd.flows import FlowModel, eight_bit
+from hvdbench.methods.selfhvd.masks import Label, align
+from hvdbench.methods.selfhvd.settings import Clues, SelfHvdObjectiveSettings
+from hvdbench.methods.training.samples import ALIGNED_STREAMS, nearest_selected
+
+WARPED, MASKS = ALIGNED_STREAMS
+_CHANNELS = {WARPED: 3, MASKS: 2}
+_FRAMES_AT_ONCE = 4
+_MOST_IN_MEMORY = 2 * 2**30
+
+
+def label_of(
+    restored: Tensor, batch: Mapping[str, Tensor], slots: Tensor, flows: FlowModel, settings: SelfHvdObjectiveSettings
+) -> Label:
+    """Give the label of what stands in each slot, ``S_{J(k)→k}``, and its masks (Eqs. 3-5).
+
+    Args:
+        restored: (N, T, 3, h, w), what labels are aligned to with ``flow.on = "output"``.
+        batch: windows; labels that they hold already are taken.
+        slots: (N, T).
+        flows: what estimates the flow.
+        settings: what to align to, and which masks are on.
+    """
+    if WARPED in batch:
+        masks = at_slots(batch[MASKS], slots)
+        return Label(at_slots(batch[WARPED], slots), masks[:, :1], masks[:, 1:])
+    reference = restored if settings.flow.on == "output" else batch["blurry"]
+    in_place = at_slots(batch["nearest"] == 0, slots) if settings.flow.own_label == "in_place" else None
+    sharp = at_slots(batch["sharp"], slots)
+    return align(at_slots(reference.detach(), slots), sharp, flows, settings.masks, in_place)
+
+
+def draw_window_slots(batch: Mapping[str, Tensor], clues: Clues, segment_frames: int, *, seed: int) -> Tensor:
+    """Draw the frame in each slot, (N, T), of each window by its own index."""
+    selected, indices = batch["is_selected"].cpu().numpy(), batch["index"].tolist()
+    drawn = [
+        draw_slots(row, clues, segment_frames, seed=seed, index=index)
+        for row, index in zip(selected, indices, strict=True)
+    ]
+    return torch.from_numpy(np.stack(drawn)).to(batch["blurry"].device)
+
+
+class AlignedClips(CheckedReader):
+    """Clips with two streams more, made at once: each frame's warped sharp frame, and its masks.
+
+    ``warped`` is ``S_{J(i)→i}``, (T, H, W, 3); ``warp_masks`` is ``M_occ`` and ``M_i``, (T, H, W, 2); both uint8,
+    5 bytes a pixel in all. They are kept in memory, or, above 2 GiB, in a file without a name, which the system removes
+    when the process ends, however it ends.
+
+    Args:
+        reader: of the clips.
+        selection: a clip's key → (T,) frames to take as selected, in place of the labels.
+        flows: what estimates the flow.
+        settings: of the alignment.
+        device: where to estimate it.
+        folder: where the file goes; None: the system's folder for such.
+        progress: called with (done, total, what).
+    """
+
+    def __init__(
+        self,
+        reader: ClipReader,
+        selection: Mapping[str, NDArray[np.bool_]] | None,
+        flows: FlowModel,
+        settings: SelfHvdObjectiveSettings,
+        *,
+        device: torch.device | str = "cpu",
+        folder: Path | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        own = reader.clips
+        clips = [dataclasses.replace(clip, streams=(*clip.streams, *ALIGNED_STREAMS)) for clip in own]
+        super().__init__(clips, name=reader.name, origin=reader.origin, digest=reader.digest)
+        self._reader, self._flows, self._settings = reader, flows, settings
+        self._device, self._progress = torch.device(device), progress
+        self._done, self._total = 0, sum(clip.frame_count for clip in own)
+        self._made = _make_room(own, folder)
+        for clip in own:
+            selected = np.asarray((selection or {}).get(clip.key, clip.is_selected))
+            if selected.any():  # the windows refuse the clip otherwise
+                self._align(clip, nearest_selected(selected))
+
+    def read(self, key: str, stream: str, frames: Sequence[int], box: Box | None = None) -> Frames:
+        """Read frames of one clip; see :meth:`ClipReader.read`. ``warp_masks`` have two channels."""
+        if stream not in ALIGNED_STREAMS:
+            return self._reader.read(key, stream, frames, box)
+        wanted, box = self._check(key, stream, frames, box)
+        rows, columns = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
+        return np.asarray(self._made[key, stream][wanted, rows, columns])
+
+    def close(self) -> None:
+        """Close what the clips are read from."""
+        self._reader.close()
+
+    def _align(self, clip: ClipFacts, nearest: NDArray[np.int64]) -> None:
+        """Align a clip's labels to its frames, a few at a time."""
+        for first in range(0, clip.frame_count, _FRAMES_AT_ONCE):
+            i = np.arange(first, min(first + _FRAMES_AT_ONCE, clip.frame_count))
+            read = torch.from_numpy(self._reader.read(clip.key, "blur", [*i.tolist(), *nearest[i].tolist()]))
+            blurry, sharp = read.to(self._device).permute(0, 3, 1, 2).float().div(255).chunk(2)
+            in_place = None
+            if self._settings.flow.own_label == "in_place":
+                in_place = torch.from_numpy(nearest[i] == i).to(self._device)
+            label = align(blurry, sharp, self._flows, self._settings.masks, in_place)
+            self._made[clip.key, WARPED][i] = eight_bit(label.warped)
+            self._made[clip.key, MASKS][i] = eight_bit(torch.cat((label.occlusion, label.mask), 1))
+            self._done += len(i)
+            self._progress(self._done, self._total, "align")
+
+
+def _make_room(clips: Sequence[ClipFacts], folder: Path | None) -> dict[tuple[str, str], NDArray[np.uint8]]:
+    """Make room for both streams of all clips: a clip's key and stream → (T, H, W, channels)."""
+    shapes = {
+        (clip.key, stream): (clip.frame_count, clip.height, clip.width, channels)
+        for clip in clips
+        for stream, channels in _CHANNELS.items()
+    }
+    total = sum(int(np.prod(shape)) for shape in shapes.values())
+    room: NDArray[np.uint8]
+    if total <= _MOST_IN_MEMORY:
+        room = np.zeros(total, np.uint8)
+    else:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.truncate(total)
+            room = np.memmap(file, np.uint8, "r+", shape=(total,))  # holds the file open
+    made, first = {}, 0
+    for name, shape in shapes.items():
+        size = int(np.prod(shape))
+        made[name] = np.asarray(room)[first : first + size].reshape(shape)
+        first += size
+    return made
