@@ -18,7 +18,7 @@ from hvdbench.frames import Frame, Frames, list_frames, read_frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.metrics.fidelity import REGISTRATION_MINIMUM_PX, psnr, psnr_registered, ssim
 from hvdbench.metrics.sharpness import laplacian_variance, shift_px
-from hvdbench.statistics import mean_interval
+from hvdbench.statistics import clip_interval
 from hvdbench.store import ClipFolder, Truth
 
 PROTOCOL = "hvdbench-1"
@@ -140,8 +140,8 @@ def clip_rows(frame_scores: pd.DataFrame) -> pd.DataFrame:
 def summarise(frame_scores: pd.DataFrame) -> pd.DataFrame:
     """Give the rows of :func:`clip_rows` and, under clip ``*``, the mean of the clips' values.
 
-    The ``*`` rows are per method and split; ``n`` counts clips and the interval is Student's, 95 % over clips (NaN for
-    one clip). Every clip weighs the same, however long it is.
+    The ``*`` rows are per method and split; ``n`` counts clips and the interval is 95 % over clips, Student's under 20,
+    BCa from there on (NaN for one clip). Every clip weighs the same, however long it is.
 
     Raises:
         InputError: a column is missing.
@@ -149,7 +149,7 @@ def summarise(frame_scores: pd.DataFrame) -> pd.DataFrame:
     clips = clip_rows(frame_scores)
     rows = []
     for key, values in clips.groupby(["method", "split", "truth", "subset", "metric"], sort=True)["value"]:
-        over = mean_interval(values.to_numpy(np.float64))
+        over = clip_interval(values.to_numpy(np.float64))
         row = dict(zip(("method", "split", "truth", "subset", "metric"), key, strict=True))
         rows.append(row | {"clip": "*", "value": over.mean, "ci_low": over.low, "ci_high": over.high, "n": over.n})
     return pd.concat([_summary(rows), clips], ignore_index=True) if rows else clips

@@ -1,18 +1,23 @@
 """Boards as people read them: order, titles, rounding, escapes, stamps."""
 
+import csv
+import re
+import shutil
+import subprocess
+
 import pytest
 from made_board import rows
 
-from hvdbench.board_text import export, formatted, stamp_lines, table
+from hvdbench.board_text import export, formatted, published_table, stamp_lines, table
 from hvdbench.errors import InputError, UnknownNameError
-from hvdbench.leaderboard import board_settings, merge_rows, write_board
+from hvdbench.leaderboard import board_settings, merge_rows, published, settings_of, write_board
 
 
 def test_the_table_names_truth_and_unit_and_has_the_best_method_first():
     wide = table(merge_rows(merge_rows(rows("low", clips=(20.0, 22.0)), rows("top", clips=(35.0, 37.0))), rows("mean")))
     assert wide["method"].tolist() == ["top", "mean", "low"]
     assert wide.columns.tolist() == [
-        "method", "origin", "clips",
+        "method", "origin", "clips", "ties",
         "PSNR centroid (dB)", "± PSNR centroid (dB)", "SSIM centroid", "PSNR registered centroid (dB)",
         "worse frames centroid (%)",
         "PSNR mid (dB)", "± PSNR mid (dB)", "SSIM mid", "worse frames mid (%)",
@@ -75,7 +80,9 @@ def test_decibels_have_two_decimals_and_ssim_four():
 
 def test_markdown_keeps_every_cell_in_its_column():
     text = export(merge_rows(rows("a|b\\|c"), rows("line\nbreak")), "md")
-    header, dashes, *body = text.splitlines()
+    table_lines, _, notes = text.partition("\n\n")
+    assert notes.startswith("Fewer than 20 clips (2): ")
+    header, dashes, *body = table_lines.splitlines()
     for line in body:
         assert line.replace("\\\\", "").replace("\\|", "").count("|") == header.count("|") == dashes.count("|")
     assert "a\\|b\\\\\\|c" in text
@@ -120,3 +127,72 @@ def test_a_board_with_unknown_subsets_or_no_mean_is_still_written(tmp_path):
     board = board.drop_duplicates(["truth", "metric"])
     write_board(tmp_path / "trial.csv", board)
     assert "## at_night, clip clip0" in (tmp_path / "trial.md").read_text()
+
+
+def test_a_metric_that_nothing_knows_of_has_a_column_of_its_own_name():
+    odd = rows("a")[lambda found: found["metric"] == "sharpness"].assign(metric="clarity", value=0.123456)
+    wide = table(merge_rows(rows("a"), odd))
+    assert wide["clarity"].tolist() == [0.123456]
+    assert formatted(wide)["clarity"].tolist() == ["0.1235"]
+
+
+def test_a_board_may_be_ranked_by_another_metric_and_least_first():
+    board = merge_rows(rows("a", clips=(20.0, 21.0)), rows("b", clips=(30.0, 31.0)))
+    board.loc[(board["metric"] == "shift_px") & (board["method"] == "b"), "value"] = 3.0
+    assert table(board, rank="shift_px")["method"].tolist() == ["a", "b"]
+    assert table(board)["method"].tolist() == ["b", "a"]
+
+
+def test_papers_numbers_stand_in_a_table_of_their_own_below_the_measured_ones():
+    board, papers = rows("ours", board="goproshake", dataset="goproshake-hvdbench-1"), published("goproshake")
+    text = export(board, "md", papers=papers)
+    above, below = text.split("*Published numbers")
+    assert "SelfHVD, BasicVSR++" in below
+    assert "SelfHVD, BasicVSR++" not in above
+    assert "ours" not in below
+    assert "not ranked with others" in below
+    lines = export(board, "csv", papers=papers).splitlines()
+    assert lines[0].startswith("method,origin,")
+    assert lines[1].startswith("ours,measured,")
+    assert all(",published," in line for line in lines[2:])
+    assert {len(row) for row in csv.reader(lines)} == {len(lines[0].split(","))}
+    assert len(published_table(papers)) == 10
+
+
+def test_a_board_is_written_with_the_papers_numbers_beside_it(tmp_path):
+    write_board(tmp_path / "goproshake.csv", rows("ours", board="goproshake", dataset="goproshake-hvdbench-1"))
+    page = (tmp_path / "goproshake.md").read_text()
+    assert page.index("| ours |") < page.index("## Published") < page.index("SelfHVD, BasicVSR++")
+    assert "published" not in (tmp_path / "goproshake.csv").read_text()
+
+
+def has_latex():
+    found = shutil.which("pdflatex") and shutil.which("kpsewhich")
+    return (
+        bool(found) and not subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True, check=False).returncode
+    )
+
+
+@pytest.mark.skipif(not has_latex(), reason="needs pdflatex and booktabs (Debian: texlive-latex-recommended)")
+def test_the_tables_compile_in_latex(tmp_path):
+    board = merge_rows(rows("a_b & 100% ~^\\ [x] <y> |z| #1 {q}"), rows("part", clips=(30.0,), origin="simulated"))
+    texts = [
+        export(board, "latex"),
+        *(export(papers.iloc[:0], "latex", papers=papers) for papers in map(published, ("goproshake", "blur2vid"))),
+    ]
+    page = r"\documentclass{article}\usepackage{booktabs}\usepackage[T1]{fontenc}\begin{document}\tiny "
+    (tmp_path / "page.tex").write_text(page + "\n\n".join(texts) + r"\end{document}")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert not re.search(
+        r"^! |Missing character", done.stdout + (tmp_path / "page.log").read_text(errors="replace"), re.MULTILINE
+    )
+    assert (tmp_path / "page.pdf").stat().st_size > 1000
+
+
+def test_the_recipe_of_a_board_says_what_ranks_it():
+    assert settings_of(published("hvd-xiaomi")).rank == "musiq"
+    assert settings_of(published("goproshake")).rank == "psnr"

@@ -1,0 +1,182 @@
+"""Two and more methods on the same clips: differences, tests, ties, and what could have been found."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import nctdtr, stdtr, stdtrit
+
+from hvdbench.errors import InputError
+from hvdbench.statistics.intervals import Interval, Sample, checked_sample, clip_interval
+
+ALPHA = 0.05
+"""How often a difference may be claimed where there is none."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Method a less method b, clip by clip.
+
+    Attributes:
+        difference: the mean of a - b over the clips, with its interval.
+        p: two-sided, of the paired t-test; NaN for one clip.
+        detectable: the least true difference that so many clips would have shown, NaN for one clip: see
+            :func:`detectable_difference`.
+        above: clips on which a is above b.
+        below: clips on which a is below b.
+        equal: clips on which the two are the same.
+    """
+
+    difference: Interval
+    p: float
+    detectable: float
+    above: int
+    below: int
+    equal: int
+
+
+def paired_difference(a: Sample, b: Sample, level: float = 0.95) -> Interval:
+    """Give the mean of ``a - b`` with its interval: two methods on the same clips, clip by clip.
+
+    Clips differ far more than methods do; pairing takes the clips' part out, so this interval is much narrower than
+    the two methods' own ones. It lies off 0 where the difference is clear.
+
+    Args:
+        a: (n,) one score a clip.
+        b: (n,) the other method's, in the same order of clips.
+        level: coverage, between 0 and 1.
+
+    Raises:
+        InputError: two lengths, and as :func:`hvdbench.statistics.mean_interval`.
+    """
+    return clip_interval(_differences(a, b), level)
+
+
+def compare_scores(a: Sample, b: Sample, level: float = 0.95) -> Comparison:
+    """Compare two methods on the same clips.
+
+    Args:
+        a: (n,) one score a clip.
+        b: (n,) the other method's, in the same order of clips.
+        level: coverage of the difference's interval.
+
+    Raises:
+        InputError: as :func:`paired_difference`.
+    """
+    gaps = checked_sample(_differences(a, b), level)
+    return Comparison(
+        difference=clip_interval(gaps, level),
+        p=_paired_p(gaps),
+        detectable=detectable_difference(gaps),
+        above=int((gaps > 0).sum()),
+        below=int((gaps < 0).sum()),
+        equal=int((gaps == 0).sum()),
+    )
+
+
+def detectable_difference(differences: Sample, *, power: float = 0.8, alpha: float = ALPHA) -> float:
+    """Give the least true mean difference that a paired t-test on such clips would show.
+
+    The noncentral t distribution at the observed spread of the differences: with that many clips, a true difference of
+    this size is found significant with probability ``power``. What is smaller may well be there unseen.
+
+    Args:
+        differences: (n,) of one method to another, clip by clip.
+        power: between alpha and 1.
+        alpha: two-sided.
+
+    Returns:
+        In the scores' unit; NaN for one clip, 0 where all differences are equal.
+
+    Raises:
+        InputError: no value, or one that is not finite.
+    """
+    sample = checked_sample(differences, 1 - alpha)
+    n = sample.size
+    if n == 1:
+        return math.nan
+    edge = float(stdtrit(n - 1, 1 - alpha / 2))
+
+    def missed(centre: float) -> float:
+        """Give how much more often than wanted the test stays silent; its wrong side is negligible."""
+        return float(nctdtr(n - 1, centre, edge)) - (1 - power)
+
+    centre = float(brentq(missed, 0.0, 10 * edge + 10, xtol=1e-9))
+    return centre * float(sample.std(ddof=1)) / math.sqrt(n)
+
+
+def holm(p_values: Sequence[float] | NDArray[np.floating]) -> NDArray[np.float64]:
+    """Correct the p-values of several tests so that one false claim among them all stays as rare as in one test.
+
+    Holm's step-down method (Scand. J. Stat. 6, 1979, p. 65). A NaN stays one and counts as no test.
+
+    Args:
+        p_values: (k,) in 0 to 1.
+
+    Returns:
+        (k,) in the same order; compare with alpha as it is.
+    """
+    found = np.asarray(p_values, np.float64)
+    corrected = np.full(found.shape, math.nan)
+    known = np.flatnonzero(~np.isnan(found))
+    order = known[np.argsort(found[known], kind="stable")]
+    steps = found[order] * np.arange(order.size, 0, -1)
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(steps)) if order.size else steps
+    return corrected
+
+
+def tie_groups(scores: Mapping[str, Sample], *, lower_is_better: bool = False, alpha: float = ALPHA) -> dict[str, str]:
+    """Say which methods the clips cannot tell apart.
+
+    All pairs are tested clip by clip and corrected by :func:`holm`. A group is a method and every method behind it
+    that is not significantly different from it; a group inside an earlier one is dropped. Two methods that share a
+    letter cannot be told apart from the best of that group, so their order says nothing.
+
+    Args:
+        scores: method → (n,) one score a clip, the same clips in the same order for all.
+        lower_is_better: the least mean leads.
+        alpha: of all tests together.
+
+    Returns:
+        method → letters, ``a`` for the best's group, in the order of the means; one method, or one clip, is one group.
+
+    Raises:
+        InputError: other numbers of clips.
+    """
+    sign = 1 if lower_is_better else -1
+    order = sorted(scores, key=lambda name: (sign * float(np.mean(scores[name])), name))
+    pairs = [(first, second) for place, first in enumerate(order) for second in order[place + 1 :]]
+    corrected = holm([_paired_p(_differences(scores[first], scores[second])) for first, second in pairs])
+    apart = {pair for pair, p in zip(pairs, corrected, strict=True) if p < alpha}
+    groups: list[set[str]] = []
+    for place, first in enumerate(order):
+        group = {first, *(second for second in order[place + 1 :] if (first, second) not in apart)}
+        if not any(group <= earlier for earlier in groups):
+            groups.append(group)
+    return {name: "".join(_letter(index) for index, group in enumerate(groups) if name in group) for name in order}
+
+
+def _letter(index: int) -> str:
+    """Name a group: a to z, then aa, ab and so on."""
+    return ("" if index < 26 else _letter(index // 26 - 1)) + chr(ord("a") + index % 26)
+
+
+def _differences(a: Sample, b: Sample) -> NDArray[np.float64]:
+    first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if first.shape != second.shape:
+        raise InputError(f"paired scores are of the same clips, found {first.size} and {second.size} of them")
+    return np.asarray(first - second, np.float64)
+
+
+def _paired_p(gaps: NDArray[np.float64]) -> float:
+    """Test a mean difference of 0, two-sided; differences that are all equal are certain, NaN for one clip."""
+    n, mean = gaps.size, float(gaps.mean())
+    if n == 1:
+        return math.nan
+    error = float(gaps.std(ddof=1)) / math.sqrt(n)
+    if error <= 1e-12 * abs(mean):
+        return 1.0 if mean == 0 else 0.0
+    return float(2 * stdtr(n - 1, -abs(mean) / error))
