@@ -24,7 +24,7 @@ check: install
 	$(BIN)/lint-imports --config setup.cfg
 
 test: install
-	$(BIN)/python -m pytest -m "not slow and not gpu and not weights"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not gpu and not weights"
 
 all: check test
 

@@ -70,6 +70,7 @@ METRICS: Mapping[str, str] = {
     "psnr_registered": "hvdbench.metrics.fidelity:psnr_registered",
     "sharpness": "hvdbench.metrics.sharpness:laplacian_variance",
     "shift": "hvdbench.metrics.sharpness:shift_px",
+    "edge_spread": "hvdbench.metrics.edge_spread:median_edge_spread",
 }
 
 _KINDS: Mapping[str, Mapping[str, str]] = {

@@ -18,11 +18,11 @@ from hvdbench.frames import Frame, Frames, list_frames, read_frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.metrics.fidelity import REGISTRATION_MINIMUM_PX, psnr, psnr_registered, ssim
 from hvdbench.metrics.sharpness import laplacian_variance, shift_px
+from hvdbench.protocols.known import PSNR_CAP_DB
 from hvdbench.statistics import clip_interval
 from hvdbench.store import ClipFolder, Truth
 
 PROTOCOL = "hvdbench-1"
-PSNR_CAP_DB = 80.0
 TRUTHS: tuple[Truth, ...] = ("mid", "centroid")
 SUBSETS = ("all", "not_selected", "selected")
 FRAME_COLUMNS = (

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hvdbench.flow import warp
 from hvdbench.frames import Image
-from hvdbench.methods.blur_path import free_path_gain
+from hvdbench.methods.blur_path import fit_free_path, free_path_gain, path_offsets
 
 H, W = 60, 80
 EVEN = np.linspace(-0.5, 0.5, 11)
@@ -79,3 +79,18 @@ def test_nothing_to_explain_is_no_gain():
     assert free_path_gain(flat, flat, FULL, motion(8, 0), 0.6) == 1
     sharp = texture()
     assert free_path_gain(sharp, exposed(sharp, line(8, 0)), 0 * FULL, motion(8, 0), 0.6) == 1
+
+
+def test_the_free_path_finds_a_line_that_the_flow_does_not_show():
+    sharp = texture()
+    path, _ = fit_free_path(sharp, exposed(sharp, line(7.0, 0.0, tau=1.0)), FULL, motion(0.0, 0.0), 0.6, iterations=4)
+    assert abs(path[1]) == pytest.approx(7.0, abs=1.0)  # forwards or backwards: the blur is the same
+    assert abs(path[2]) < 1
+
+
+def test_offsets_have_a_mean_of_zero_and_follow_gain_line_and_bend():
+    path = np.array([2.0, 1.0, 0.0, 0.0, 12.0])
+    offsets = np.stack(list(path_offsets(path, motion(3.0, 0.0), 0.5, 5)))[:, 0, 0]
+    np.testing.assert_allclose(offsets.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(offsets[:, 0], [-2, -1, 0, 1, 2], atol=1e-6)  # (2 * 0.5 * 3 + 1) s
+    np.testing.assert_allclose(offsets[:, 1], 12 * (np.array([4, 1, 0, 1, 4]) / 16 - 0.125), atol=1e-6)

@@ -8,7 +8,6 @@ from hvdbench import evaluation
 from hvdbench.errors import InputError
 from hvdbench.evaluation import (
     FRAME_COLUMNS,
-    PSNR_CAP_DB,
     SUMMARY_COLUMNS,
     clip_rows,
     score_frames,
@@ -19,6 +18,7 @@ from hvdbench.frames import to_gray, write_clip, write_frame
 from hvdbench.labels.sharpness import select_sharp, sharpness
 from hvdbench.metrics.fidelity import psnr, psnr_registered, ssim
 from hvdbench.metrics.sharpness import shift_px
+from hvdbench.protocols.known import PSNR_CAP_DB
 from hvdbench.store import ClipFolder
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from hvdbench.methods import fusion_fit
 from hvdbench.methods.candidates import CandidateStack
 from hvdbench.methods.fusion_batches import CropDrawer, Pairs, ReblurModel, labels_of_stack
 from hvdbench.methods.fusion_fit import FusionFit, FusionFitSettings, apply_fusion
@@ -259,6 +260,51 @@ def test_what_the_network_sees_is_aligned_again_where_that_is_asked_for():
     fit = FusionFit(stack, values, Budget(), realign=lambda restored: other)
     fit.run()
     assert fit.stack is other
+
+
+def test_a_teacher_that_is_held_gives_another_fit_unless_it_is_taken_anew_every_step():
+    always = {"distortion_threshold": 1.0, "learning_rate": 1e-2}  # Eq. 8 then takes the teacher
+    live, held = fitted(easy_stack(), **always), fitted(easy_stack(), **always, teacher_steps=4)
+    assert weights(live) != weights(held)
+    assert weights(fitted(easy_stack(), **always, teacher_steps=1)) == weights(live)
+
+
+def test_a_selected_frame_is_its_own_label():
+    stack = easy_stack()
+    stack.is_sharp[1, 0] = True
+    for learn_blend in (False, True):
+        labels = labels_of_stack(stack, learn_blend)
+        for label in labels.colours[1]:
+            np.testing.assert_array_equal(label, stack.colours[1, 0])
+        assert (labels.masks[1] == 255).all()
+        np.testing.assert_array_equal(labels.colours[0], stack.colours[0, 4:] if learn_blend else stack.colours[0, 3:5])
+
+
+def test_a_second_stage_that_runs_away_is_discarded(monkeypatch):
+    kept = fitted(easy_stack())
+    assert not kept.record.stage2_discarded
+    monkeypatch.setattr(fusion_fit, "_RUNAWAY", 0.0)
+    fit = fitted(easy_stack())
+    assert fit.record.stage2_discarded
+    assert weights(fit) == weights(fitted(easy_stack(), stage2_steps=0))
+
+
+def test_noise_beyond_any_candidate_is_running_away():
+    fit = fitted(easy_stack())
+    assert not fit.has_run_away()
+    with torch.no_grad():
+        fit.network.last.weight.normal_(0, 50, generator=torch.Generator().manual_seed(0))
+    smooth = easy_stack()
+    smooth.colours[:] = cv2.blur(smooth.colours.reshape(-1, 40, 3), (9, 9)).reshape(smooth.colours.shape)
+    fit.stack = smooth
+    assert fit.has_run_away()
+
+
+def test_a_flat_output_is_running_away():
+    fit = fitted(easy_stack())
+    with torch.no_grad():
+        fit.network.last.bias.fill_(50.0)
+    assert fit.has_run_away()
 
 
 def test_the_anchor_moves_on_where_the_output_is_aligned_and_sharper_and_each_decision_is_kept():

@@ -15,7 +15,7 @@ from benchmarks.selfhvd_tiny.arms import Prepared, Restored, arms, controls, pre
 from benchmarks.selfhvd_tiny.clips import SPECS, make_clip
 from benchmarks.selfhvd_tiny.machine import machine
 from benchmarks.selfhvd_tiny.scoring import Row, facts_of, score_clip, summarise
-from benchmarks.selfhvd_tiny.tables import collect, markdown
+from benchmarks.selfhvd_tiny.tables import as_json, collect, markdown
 from hvdbench.atomic import atomic_write_text
 
 GROUPS = ("paper", "rc", "pairs", "supervised", "ren")
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(line, flush=True)
     if given.out:
         report = {"machine": machine()} | collect(given.work / "scores")
-        atomic_write_text(given.out, json.dumps(report, indent=1) + "\n")
+        atomic_write_text(given.out, as_json(report))
         atomic_write_text(given.out.with_suffix(".md"), markdown(report))
 
 

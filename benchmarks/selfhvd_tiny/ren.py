@@ -76,7 +76,8 @@ def fit_ren(sharp: Frames, seed: int, steps: int = 80, patch_px: int = 96, batch
         network = UNet()
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
     rate = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min(1.0, (step + 1) / 20) * (1 / 30 + 29 / 60 * (1 + math.cos(math.pi * step / steps)))
+        optimiser,
+        lambda step: min(1.0, (step + 1) / 20) * (1 / 30 + 29 / 60 * (1 + math.cos(math.pi * step / max(1, steps)))),
     )
     for _ in range(steps):
         blurry, truth = zip(*(_crop(sharp, patch_px, random) for _ in range(batch)), strict=True)

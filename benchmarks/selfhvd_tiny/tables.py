@@ -49,17 +49,32 @@ def collect(folder: Path) -> dict[str, Any]:
             for kind, metrics in found["scores"].items():
                 place = values.setdefault(record["clip"], {}).setdefault(arm, {}).setdefault(kind, {})
                 for metric, value in metrics.items():
-                    place.setdefault(metric, []).append(value)
-    groups = {"all": list(facts)} | {
-        role: [clip for clip, fact in facts.items() if fact["role"] == role] for role in ("tuning", "held out")
-    }
+                    place.setdefault(metric, []).append(round(value, 3))
     return {
         "clips": facts,
         "prepare_s": round(float(np.median(prepare)), 1) if prepare else None,
         "seconds": {arm: round(float(np.median(seconds[arm])), 1) for arm in ORDER if arm in seconds},
         "values": values,
-        "over_clips": {name: over_clips(values, clips) for name, clips in groups.items() if clips},
     }
+
+
+def groups(facts: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Name the clips of each role, and all."""
+    found = {"all": list(facts)}
+    for role in ("held out", "tuning"):
+        found[role] = [clip for clip, fact in facts.items() if fact["role"] == role]
+    return {name: clips for name, clips in found.items() if clips}
+
+
+def as_json(report: Mapping[str, Any]) -> str:
+    """Write the report as JSON, a line an arm."""
+    head = {key: value for key, value in report.items() if key != "values"}
+    clips = []
+    for clip, arms in report["values"].items():
+        lines = [f"   {json.dumps(arm)}: {json.dumps(kinds)}" for arm, kinds in arms.items()]
+        clips.append(f"  {json.dumps(clip)}: {{\n" + ",\n".join(lines) + "\n  }")
+    begin = json.dumps(head, indent=1).removesuffix("\n}")
+    return begin + ',\n "values": {\n' + ",\n".join(clips) + "\n }\n}\n"
 
 
 def over_clips(values: Values, clips: Sequence[str]) -> dict[str, Any]:
@@ -111,7 +126,7 @@ def _seed_spread(values: Values, clips: Iterable[str], arm: str, kind: str, metr
 def markdown(report: Mapping[str, Any]) -> str:
     """Write the report for people."""
     values: Values = report["values"]
-    roles = [name for name in ("all", "held out", "tuning") if name in report["over_clips"]]
+    found = {name: over_clips(values, clips) for name, clips in groups(report["clips"]).items()}
     parts = [
         "# SelfHVD small: the fusion network fitted to short clips",
         f"Machine: {report['machine']}. Times are process CPU seconds of one thread. Written by "
@@ -119,15 +134,15 @@ def markdown(report: Mapping[str, Any]) -> str:
         "## Clips",
         _clips_table(report),
     ]
-    for role in roles:
-        parts += [f"## Frames not selected, {role} clips", _main_table(report, role)]
+    for role in found:
+        parts += [f"## Frames not selected, {role} clips", _main_table(found[role], report["seconds"])]
     parts += [
         "## By clip: PSNR of the frames not selected, dB (centroid truth; mid where there is no other)",
         _by_clip(report["clips"], values),
         "## Kinds of frames: difference to `warp_average` in dB, all clips, 95 % interval",
-        _strata(report["over_clips"]["all"], ("all", "selected", "not_selected", *_ORACLE), "psnr_mid"),
+        _strata(found["all"], ("all", "selected", "not_selected", *_ORACLE), "psnr_mid"),
         "## Still and moving pixels of the frames not selected, clips with object masks: PSNR in dB, mid truth",
-        _strata(report["over_clips"]["all"], ("not_selected",), "static_mid", "moving_mid", absolute=True),
+        _strata(found["all"], ("not_selected",), "static_mid", "moving_mid", absolute=True),
         "## Share of the supervised gain, frames not selected",
         _gains(report["clips"], values),
     ]
@@ -162,7 +177,7 @@ def _cell(entry: Mapping[str, Any] | None, places: int = 2, sign: bool = False) 
     return mean if entry["low"] is None else f"{mean} [{entry['low']:.{places}f}, {entry['high']:.{places}f}]"
 
 
-def _main_table(report: Mapping[str, Any], role: str) -> str:
+def _main_table(clips: Mapping[str, Any], seconds: Mapping[str, float]) -> str:
     head = (
         "arm",
         "PSNR mid",
@@ -179,7 +194,7 @@ def _main_table(report: Mapping[str, Any], role: str) -> str:
     )
     rows = []
     for arm in ORDER:
-        found = report["over_clips"][role].get(arm, {}).get("not_selected")
+        found = clips.get(arm, {}).get("not_selected")
         if found is None:
             continue
 
@@ -203,7 +218,7 @@ def _main_table(report: Mapping[str, Any], role: str) -> str:
                 mean("shift_px"),
                 mean("worse_mid"),
                 "-" if spread is None else f"{spread:.2f}",
-                str(report["seconds"][arm]),
+                str(seconds[arm]),
             )
         )
     return _table(head, rows)

@@ -12,7 +12,7 @@ import cv2
 import torch
 
 from benchmarks.networks import machine
-from benchmarks.validity import alignment, circularity, propagation, sparsity
+from benchmarks.validity import alignment, circularity, ladder, propagation, sparsity
 from benchmarks.validity.board import board
 from benchmarks.validity.clips import EXACT, PLANTED_SHARES, exact_clip, planted_clip
 from benchmarks.validity.summary import collect
@@ -20,7 +20,7 @@ from benchmarks.validity.tables import filled
 from hvdbench.atomic import atomic_write_text
 from hvdbench.leaderboard import write_board
 
-PARTS = ("alignment", "propagation", "circularity", "sparsity")
+PARTS = ("alignment", "propagation", "circularity", "sparsity", "ladder")
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ def _measure(job: Job) -> Any:
         return alignment.measure(job.clip, job.work, job.data)
     if job.part == "propagation":
         return propagation.measure(job.clip, job.seed, job.work, job.data)
+    if job.part == "ladder":
+        return ladder.measure(job.clip, job.seed, job.work, job.data)
     if job.part == "circularity":
         return circularity.measure(job.seed, job.work, job.data)
     return sparsity.measure(job.clip, job.share, job.seed, job.work, job.data)
@@ -70,7 +72,7 @@ def jobs_of(parts: Sequence[str], seeds: Sequence[int], work: Path, data: Path) 
         for part in parts:
             if part == "alignment":
                 jobs += [Job(part, clip, 0, 0.0, work, data) for clip in EXACT if seed == seeds[0]]
-            elif part == "propagation":
+            elif part in ("propagation", "ladder"):
                 jobs += [Job(part, clip, seed, 0.0, work, data) for clip in EXACT]
             elif part == "circularity":
                 jobs.append(Job(part, "all", seed, 0.0, work, data))

@@ -12,7 +12,7 @@ from benchmarks.validity.exact import ExactAligner, ExactFlows
 from benchmarks.validity.fits import averaged, mean_psnr, two_stages
 from hvdbench.labels.extent import label_extent
 from hvdbench.methods.alignment import Aligner
-from hvdbench.synth.oracle import SHARP
+from hvdbench.synth.oracle import BLURRY, SHARP
 
 CORRUPTED = (0.1, 0.2, 0.4)
 Variants = dict[str, tuple[NDArray[np.bool_], bool]]
@@ -39,12 +39,23 @@ def variants(clip: Clip, seed: int) -> Variants:
     return found
 
 
+def label_facts(labels: NDArray[np.bool_], oracle: NDArray[np.int64]) -> dict[str, float]:
+    """Count the selected frames, and give the shares that the oracle calls sharp, and blurry; the rest are mild."""
+    chosen = max(1, int(labels.sum()))
+    return {
+        "selected": int(labels.sum()),
+        "accuracy": round(float((labels == (oracle == SHARP)).mean()), 4),
+        "precision": round(float((labels & (oracle == SHARP)).sum() / chosen), 4),
+        "blurry": round(float((labels & (oracle == BLURRY)).sum() / chosen), 4),
+    }
+
+
 def measure(name: str, seed: int, work: Path, data: Path) -> dict[str, Any]:
     """Fit to a clip by all labels; scored are the frames that the oracle does not call sharp, whatever the labels."""
     clip, flows = exact_clip(name, work, data), ExactFlows.of(exact_dataset(name, work))
     if clip.oracle is None:
         raise ValueError(f"{name} has no oracle")
-    scored, oracle = clip.oracle != SHARP, clip.oracle == SHARP
+    scored = clip.oracle != SHARP
     plain, exact = Aligner(clip.blurry), ExactAligner(clip.blurry, exact=flows)
 
     def scores(frames: NDArray[np.uint8]) -> dict[str, float]:
@@ -55,10 +66,5 @@ def measure(name: str, seed: int, work: Path, data: Path) -> dict[str, Any]:
         aligner = exact if is_exact else plain
         stages = {"warp_average": averaged(aligner, labels), **two_stages(aligner, labels, seed)}
         rows[variant] = {stage: scores(frames) for stage, frames in stages.items()}
-        chosen = int(labels.sum())
-        rows[variant]["labels"] = {
-            "selected": chosen,
-            "accuracy": round(float((labels == oracle).mean()), 4),
-            "precision": round(float((labels & oracle).sum() / max(1, chosen)), 4),
-        }
+        rows[variant]["labels"] = label_facts(labels, clip.oracle)
     return {"clip": name, "seed": seed, "frames": int(scored.sum()), "rows": rows}

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +104,30 @@ def _sparsity(records: list[Any]) -> Numbers:
     return found
 
 
-_PARTS = {
+def _ladder(records: list[Any]) -> list[Numbers]:
+    """Give a row a rung: extents of labels and of scored frames, the input's PSNR, and each stage's."""
+    found = []
+    for rung in range(len(records[0]["rows"])):
+        row: Numbers = {}
+        for key in ("label_px", "warp_average", "stage 1", "stage 2"):
+            row[key] = over_clips(_by_clip(records, [record["rows"][rung][key] for record in records]))
+        for key in ("scored_px", "input"):
+            row[key] = over_clips(_by_clip(records, [record[key] for record in records]))
+        found.append(row)
+    return found
+
+
+def _by_clip(records: list[Any], values: list[float]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for record, value in zip(records, values, strict=True):
+        found.setdefault(record["clip"], []).append(value)
+    return found
+
+
+_PARTS: dict[str, Callable[[list[Any]], Any]] = {
     "alignment": _alignment,
     "propagation": _propagation,
     "circularity": _circularity,
     "sparsity": _sparsity,
+    "ladder": _ladder,
 }

@@ -85,7 +85,8 @@ def propagation_table(part: Report) -> str:
     head = (
         "labels",
         "selected",
-        "precision",
+        "of these sharp",
+        "blurry",
         "`warp_average`",
         "stage 1",
         "stage 2",
@@ -96,7 +97,7 @@ def propagation_table(part: Report) -> str:
     before = part["rows"]["input"]["input"]
     base = part["rows"]["oracle"]["stage 2"]["centroid"]["mean"]
     rows = [
-        ("input", "–", "–", *[_number(before["centroid"]["mean"])] * 3, "–", _number(before["mid"]["mean"]), "–"),
+        ("input", "–", "–", "–", *[_number(before["centroid"]["mean"])] * 3, "–", _number(before["mid"]["mean"]), "–"),
     ]
     for variant, stages in part["rows"].items():
         if variant == "input":
@@ -107,6 +108,7 @@ def propagation_table(part: Report) -> str:
                 variant,
                 _number(known["selected"], 0),
                 _number(known["precision"]),
+                _number(known["blurry"]),
                 *(_number(stages[stage]["centroid"]["mean"]) for stage in ("warp_average", "stage 1", "stage 2")),
                 _number(last["mean"] - base, sign=True),
                 _number(stages["stage 2"]["mid"]["mean"]),
@@ -222,7 +224,37 @@ def sparsity_clips_table(part: Report) -> str:
     return _table(head, rows)
 
 
-TABLES: Mapping[str, tuple[str, Callable[[Report], str]]] = {
+def ladder_table(part: Sequence[Report]) -> str:
+    """Gain over the input by how blurred the labels are."""
+    head = (
+        "labels: frames by blur",
+        "their blur px",
+        "scored px",
+        "input",
+        "`warp_average`",
+        "stage 1",
+        "stage 2",
+        "by clip",
+    )
+    rows = []
+    for rung, row in enumerate(part):
+        base = row["input"]
+        gains = [row[stage]["mean"] - base["mean"] for stage in ("warp_average", "stage 1", "stage 2")]
+        by_clip = [_number(v - base["clips"][clip], sign=True) for clip, v in row["stage 2"]["clips"].items()]
+        rows.append(
+            (
+                f"{6 * rung + 1}-{6 * rung + 6}",
+                _number(row["label_px"]["mean"], 1),
+                _number(row["scored_px"]["mean"], 1),
+                _number(base["mean"]),
+                *(_number(gain, sign=True) for gain in gains),
+                " ".join(by_clip),
+            )
+        )
+    return _table(head, rows)
+
+
+TABLES: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "flow": ("alignment", flow_table),
     "instant": ("alignment", instant_table),
     "warp": ("alignment", warp_table),
@@ -231,4 +263,5 @@ TABLES: Mapping[str, tuple[str, Callable[[Report], str]]] = {
     "edges": ("circularity", edge_table),
     "sparsity": ("sparsity", sparsity_table),
     "sparsity-clips": ("sparsity", sparsity_clips_table),
+    "ladder": ("ladder", ladder_table),
 }

@@ -15,6 +15,7 @@ from hvdbench.cli.labels import label
 from hvdbench.cli.methods import evaluate
 from hvdbench.cli.ois import ois
 from hvdbench.cli.pack import pack
+from hvdbench.cli.protocols import protocols
 from hvdbench.cli.realism import realism
 from hvdbench.cli.start import deblur, demo, doctor
 from hvdbench.cli.train import train
@@ -49,7 +50,7 @@ def cli(verbose: bool, quiet: bool) -> None:
 
 for command in (demo, deblur, synth, ingest, pair, pack, label, annotate, train, evaluate, verify, realism, doctor):
     cli.add_command(command)
-for group in (dataset, leaderboard, ois, traj, weights):
+for group in (dataset, leaderboard, ois, protocols, traj, weights):
     cli.add_command(group)
 
 

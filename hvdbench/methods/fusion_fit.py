@@ -138,15 +138,21 @@ class FusionFit:
         return self._stage(self.settings.stage2_steps, self._stage2_loss, self.settings.stage1_steps)
 
     def has_run_away(self) -> bool:
-        """Say whether the outputs are sharper than twice the sharpest candidate, which no restoration is.
+        """Say whether an output is over twice as sharp, or over twice as far from the input, as any candidate is.
 
         A network that learns from its own output alone can run away: Eq. 8 prefers whichever is sharper, so noise that
-        it makes is never called back.
+        it makes is never called back, and a drift that teacher and pupil share costs nothing. It ends in noise or flat.
         """
         rows = self._watched()
-        outputs = self._outputs(rows)
-        sharpest = max(gray_sharpness(picture) for row in rows for picture in self.stack.colours[row])
-        return max(map(gray_sharpness, outputs)) > _RUNAWAY * max(sharpest, 1.0)
+        outputs, candidates = self._outputs(rows), self.stack.colours[rows]
+
+        def sharpest_and_farthest(pictures: Frames, blurry: NDArray[np.uint8]) -> tuple[float, float]:
+            away = [np.abs(picture.astype(np.int16) - blurry).mean() for picture in pictures]
+            return max(map(gray_sharpness, pictures)), float(max(away))
+
+        allowed = np.max([sharpest_and_farthest(row, row[0]) for row in candidates], axis=0)
+        found = np.max([sharpest_and_farthest(r[None], c[0]) for r, c in zip(outputs, candidates, strict=True)], axis=0)
+        return bool((found > _RUNAWAY * np.maximum(allowed, 1.0)).any())
 
     def branch(self, settings: FusionFitSettings) -> "FusionFit":
         """Give a fit that goes on from here with other settings, its chance the same; this one is not touched."""

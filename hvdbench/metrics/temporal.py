@@ -1,0 +1,196 @@
+"""Steadiness over time: warping error, tOF, tLPIPS and flicker, a pair of frames at a time.
+
+All compare the restored clip with a reference of the same instants: the truth, or, where there is none, the input. The
+flow is OpenCV's DIS, preset ``medium``, at full size, whatever flow network a paper used: numbers compare within
+hvdbench only. ``docs/metrics.md`` has the definitions and their sources.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hvdbench.errors import InputError
+from hvdbench.flow import Flow, flow_dis, grid, warp
+from hvdbench.frames import Frame, to_gray
+from hvdbench.metrics.fidelity import check_pair
+
+FLOW = "OpenCV DIS medium, full size"
+FLICKER_BLOCK_PX = 32
+COLUMNS = ("frame", "warping_error", "warping_error_reference", "coverage", "tof_px", "flicker", "tlpips")
+
+_SAME = (0.01, 0.5)  # of the squared lengths, and px²
+_SMOOTH = (0.01, 0.002)
+_BORDER_PX = 0.5
+
+Distance = Callable[[Frame, Frame], float]
+Mask = NDArray[np.bool_]
+
+
+def visible(flow_ab: Flow, flow_ba: Flow) -> Mask:
+    """Say which pixels of a can be compared with b: inside b, seen by both, away from the flow's edges.
+
+    The test of Ruder et al. (GCPR 2016) that Lai et al. use: with ``w'`` the backward flow at the match of w,
+    ``|w + w'|² <= 0.01 (|w|² + |w'|²) + 0.5`` and ``|∇u|² + |∇v|² <= 0.01 |w|² + 0.002``. Pixels whose match lies
+    half a pixel or more outside b are left out, which they do not say.
+
+    Args:
+        flow_ab, flow_ba: (H, W, 2), x first, px.
+
+    Returns:
+        (H, W), True where they can.
+    """
+    back = warp(flow_ba, flow_ab, "linear")
+    length, length_back = np.square(flow_ab).sum(axis=-1), np.square(back).sum(axis=-1)
+    agree = np.square(flow_ab + back).sum(axis=-1) <= _SAME[0] * (length + length_back) + _SAME[1]
+    slope = np.zeros_like(length)
+    slope[:, :-1] += np.square(np.diff(flow_ab, axis=1)).sum(axis=-1)
+    slope[:-1] += np.square(np.diff(flow_ab, axis=0)).sum(axis=-1)
+    smooth = slope <= _SMOOTH[0] * length + _SMOOTH[1]
+    height, width = length.shape
+    where = grid(height, width) + flow_ab
+    limit = np.array([width - 1, height - 1], np.float32)
+    inside = ((where > -_BORDER_PX) & (where < limit + _BORDER_PX)).all(axis=-1)
+    return np.asarray(agree & smooth & inside, np.bool_)
+
+
+def warping_error(a: Frame, b: Frame, flow_ab: Flow, seen: Mask) -> float:
+    """Give Lai et al.'s warping error (ECCV 2018) of two frames that follow each other.
+
+    The mean over the pixels that are seen in both, and over the three colours, of the squared difference between a and
+    b warped onto it (bilinear), values in [0, 1]. The paper's equation sums over the colours, which is three times
+    this; their code divides as here.
+
+    Args:
+        a, b: uint8 RGB (H, W, 3).
+        flow_ab: (H, W, 2), of the reference clip.
+        seen: (H, W), as :func:`visible` gives it.
+
+    Returns:
+        NaN where no pixel is seen in both.
+    """
+    if not seen.any():
+        return math.nan
+    difference = (a.astype(np.float32) - warp(b, flow_ab, "linear"))[seen] / np.float32(255)
+    return float(np.square(difference, dtype=np.float64).mean())
+
+
+def tof_px(flow_restored: Flow, flow_reference: Flow) -> float:
+    """Give tOF (Chu et al., TecoGAN, TOG 2020): the mean distance between the flows of both clips, px.
+
+    They take Farneback's flow; here it is :data:`FLOW`.
+    """
+    return float(np.hypot(*np.moveaxis(flow_restored - flow_reference, -1, 0)).mean(dtype=np.float64))
+
+
+def flicker(error_a: NDArray[np.float64], error_b: NDArray[np.float64]) -> float:
+    """Give the change of the brightness error from one frame to the next, gray levels.
+
+    Ours: brightness errors are means over blocks of 32x32 px (:func:`block_error`), so that detail and small motion
+    drop out; the mean over the blocks of the absolute change. A clip that is brighter by k in every other frame has k.
+    """
+    return float(np.abs(error_b - error_a).mean())
+
+
+def block_error(restored: Frame, reference: Frame) -> NDArray[np.float64]:
+    """Give the mean gray of blocks of 32x32 px less that of the reference; what is left at the edges is a block."""
+    difference = np.subtract(to_gray(restored), to_gray(reference), dtype=np.float64)
+    starts = [np.arange(0, size, FLICKER_BLOCK_PX) for size in difference.shape]
+    sums = np.add.reduceat(np.add.reduceat(difference, starts[0], axis=0), starts[1], axis=1)
+    lengths = [np.diff(np.append(start, size)) for start, size in zip(starts, difference.shape, strict=True)]
+    return np.asarray(sums / np.multiply.outer(*lengths), np.float64)
+
+
+@dataclass
+class _Moment:
+    """What is kept of a frame until the next."""
+
+    restored: Frame
+    reference: Frame
+    error: NDArray[np.float64]
+
+
+class TemporalScores:
+    """Scores of a clip, frame after frame; two frames are in memory.
+
+    Args:
+        distance: LPIPS of two frames, for tLPIPS; None: left out (NaN).
+    """
+
+    def __init__(self, distance: Distance | None = None) -> None:
+        self._distance = distance
+        self._before: _Moment | None = None
+        self._count = 0
+
+    def add(self, restored: Frame, reference: Frame) -> dict[str, float] | None:
+        """Take the next frame; give the row of :data:`COLUMNS` of it and the one before, None for the first.
+
+        Args:
+            restored: uint8 RGB (H, W, 3).
+            reference: the truth, or the input, of the same instant and size.
+
+        Raises:
+            InputError: not uint8 RGB, two sizes, or under 11 px a side.
+        """
+        check_pair(restored, reference)
+        if self._before is not None and self._before.restored.shape != restored.shape:
+            raise InputError("a clip has frames of one size: one differs from the frame before it")
+        now = _Moment(restored, reference, block_error(restored, reference))
+        before, self._before = self._before, now
+        self._count += 1
+        return None if before is None else self._row(before, now)
+
+    def _row(self, a: _Moment, b: _Moment) -> dict[str, float]:
+        gray_a, gray_b = to_gray(a.reference), to_gray(b.reference)
+        flow_ab = flow_dis(gray_a, gray_b)
+        seen = visible(flow_ab, flow_dis(gray_b, gray_a))
+        of_restored = flow_dis(to_gray(a.restored), to_gray(b.restored))
+        return {
+            "frame": self._count - 1,
+            "warping_error": warping_error(a.restored, b.restored, flow_ab, seen),
+            "warping_error_reference": warping_error(a.reference, b.reference, flow_ab, seen),
+            "coverage": float(seen.mean()),
+            "tof_px": tof_px(of_restored, flow_ab),
+            "flicker": flicker(a.error, b.error),
+            "tlpips": self._tlpips(a, b),
+        }
+
+    def _tlpips(self, a: _Moment, b: _Moment) -> float:
+        """Give tLPIPS (TecoGAN's tLP): how much more, or less, the frames differ than those of the reference."""
+        if self._distance is None:
+            return math.nan
+        return abs(self._distance(a.restored, b.restored) - self._distance(a.reference, b.reference))
+
+
+def temporal_table(
+    restored: Iterable[Frame], reference: Iterable[Frame], distance: Distance | None = None
+) -> pd.DataFrame:
+    """Score a clip over time.
+
+    Args:
+        restored: uint8 RGB frames, at any rate read once.
+        reference: as many; the truth, or the input.
+        distance: LPIPS of two frames, e.g. ``open_perceptual("lpips")``; None: no tLPIPS.
+
+    Returns:
+        :data:`COLUMNS`, a row for each pair; ``frame`` is the later one. ``coverage`` is the share of pixels in the
+        warping error, ``warping_error_reference`` that of the reference itself, which is not zero: read the other
+        beside it.
+
+    Raises:
+        InputError: more frames of one than of the other, or of two sizes.
+    """
+    scores, rows = TemporalScores(distance), []
+    try:
+        for frame, true in zip(restored, reference, strict=True):
+            row = scores.add(frame, true)
+            if row is not None:
+                rows.append(row)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("there are not as many restored frames as of the reference: a run has one for each") from error
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"frame": np.int64})

@@ -1,0 +1,48 @@
+"""What makes a protocol."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One exact way to score restored frames against a truth.
+
+    Attributes:
+        name: under which a number is quoted.
+        revision: of our reading of it; goes up when a number changes.
+        origin: whose habit it is, and where that was read.
+        differs: what it does otherwise than ``hvdbench-1``, in a few words.
+        ours: what the origin leaves open and we decided; empty: nothing.
+        colour: ``rgb``, or ``y``: BT.601 luma of studio range, 16 to 235, not rounded.
+        rounding: how frames of floats become 8 bit; frames that are 8 bit already stay as they are.
+        registration: what is done to the restored frame first: ``none``; ``translation``, one global shift; or
+            ``homography``, after the brightness was matched, scored where the frame still covers the truth.
+        border_px: cut all round, after the registration.
+        skip_first, skip_last: frames of each clip that do not count.
+        ssim: ``window``, 11x11 inside each colour plane; ``volume``, 11x11x11 over the colours too, with the border
+            repeated, as MATLAB's ``ssim`` takes a colour picture; ``masked``, the first where the registered frame
+            covers the truth.
+        averaging: ``clips``, the mean of the clips' means; ``frames``, of all frames.
+        cap_db: the most that a frame's PSNR may count, None: equal frames are infinite.
+    """
+
+    name: str
+    revision: int
+    origin: str
+    differs: str
+    ours: str = ""
+    colour: Literal["rgb", "y"] = "rgb"
+    rounding: Literal["round", "truncate"] = "round"
+    registration: Literal["none", "translation", "homography"] = "none"
+    border_px: int = 0
+    skip_first: int = 0
+    skip_last: int = 0
+    ssim: Literal["window", "volume", "masked"] = "window"
+    averaging: Literal["clips", "frames"] = "clips"
+    cap_db: float | None = None
+
+    @property
+    def identity(self) -> str:
+        """Name and revision, e.g. ``basicsr-y r1``."""
+        return f"{self.name} r{self.revision}"

@@ -1,0 +1,31 @@
+import time
+
+import pytest
+
+from hvdbench.metrics.efficiency import count_macs, count_parameters, measure_speed
+
+torch = pytest.importorskip("torch")
+
+
+def test_a_convolution_has_its_parameters_and_multiplications():
+    network = torch.nn.Conv2d(3, 8, 3, padding=1)
+    assert count_parameters(network) == 8 * 3 * 9 + 8
+    assert count_macs(network, torch.zeros(1, 3, 10, 12)) == 10 * 12 * 8 * 3 * 9
+
+
+def test_shared_parameters_count_once():
+    layer = torch.nn.Linear(4, 4)
+    assert count_parameters(torch.nn.Sequential(layer, layer)) == 20
+
+
+def test_speed_is_of_the_median_repeat_after_one_that_does_not_count():
+    calls = []
+
+    def restore():
+        calls.append(len(calls))
+        time.sleep(0.05 if len(calls) == 1 else 0.02)
+
+    speed = measure_speed(restore, frames=4)
+    assert len(calls) == 4
+    assert 20 < speed.frames_per_s <= 200
+    assert speed.peak_mib > 10
