@@ -19,9 +19,10 @@ from pathlib import Path
 from hvdbench import __version__
 from hvdbench.atomic import atomic_folder, atomic_write_text
 from hvdbench.catalog import resolve
+from hvdbench.clip_reader import LABELLER, selection_of
 from hvdbench.engine import Engine
 from hvdbench.errors import DatasetError, HvdbenchError, WeightsError
-from hvdbench.evaluation import score_run
+from hvdbench.evaluation import RunClip, frames_sha256, score_clip
 from hvdbench.frames import list_frames, read_frame, write_clip
 from hvdbench.labels.sharpness import SharpLabels, read_labels, write_labels
 from hvdbench.methods.inference_options import InferenceOptions
@@ -47,12 +48,14 @@ def versions() -> dict[str, str]:
     return found
 
 
-def labels_of(clip: ClipFolder, labeller: str = "paper") -> SharpLabels:
-    """Read a clip's labels, or make and store them.
+def labels_of(clip: ClipFolder, labeller: str = LABELLER) -> SharpLabels:
+    """Read a clip's labels, or make and store them; the paper's are made a frame at a time.
 
     Raises:
         DatasetError: the stored labels are damaged.
     """
+    if labeller == LABELLER:
+        return selection_of(clip)
     if clip.track(f"labels/{labeller}/is_sharp") is not None:
         return read_labels(clip, labeller)
     labels: SharpLabels = resolve("labeller", labeller)(clip.blurry())
@@ -74,6 +77,7 @@ class RunJob:
     workers: int
     weights: Path | None
     inference: InferenceOptions
+    clip_digest: str
 
 
 @dataclass(frozen=True)
@@ -134,11 +138,12 @@ def plan_run(
     for clip in dataset.clips():
         key = f"{clip.split}/{clip.name}"
         out = run_folder(runs, method.name, dataset.name, clip)
-        digest = _digest(method, dataset.manifest["clips"][key], labels_of(clip), seed, weights, inference)
+        clip_digest = str(dataset.manifest["clips"][key])
+        digest = _digest(method, clip_digest, labels_of(clip), seed, weights, inference)
         folders[key], digests[key] = out, digest
-        if not _finished(out, clip, digest, overwrite):
-            job = RunJob(method, clip.folder, out, digest, dataset.name, seed, device, workers, weights, inference)
-            jobs.append(job)
+        if not _finished(RunClip(out, clip), digest, clip_digest, overwrite):
+            where = (method, clip.folder, out, digest, dataset.name)
+            jobs.append(RunJob(*where, seed, device, workers, weights, inference, clip_digest))
     return Run(method.name, folders, digest_of(digests)), jobs
 
 
@@ -175,6 +180,7 @@ def do_jobs(jobs: Sequence[RunJob], engine: Engine, *, what: str, progress: Prog
 def restore_clip_job(job: RunJob) -> None:
     """Restore one clip, write its run whole or not at all, and score it (the scores are kept beside the frames)."""
     method, clip = job.method, ClipFolder(job.clip)
+    place = RunClip(job.out, clip)
     blurry, labels, key = clip.blurry(), labels_of(clip), f"{clip.split}/{clip.name}"
     budget = Budget(seed=job.seed, workers=job.workers, device=job.device, inference=job.inference, clip=key)
     started = time.perf_counter()
@@ -192,6 +198,8 @@ def restore_clip_job(job: RunJob) -> None:
         "run_digest": job.digest,
         "dataset": job.dataset,
         "clip": key,
+        "clip_digest": place.clip_digest,
+        "selected": labels.is_selected.nonzero()[0].tolist(),
         "seed": job.seed,
         "device": job.device,
         "weights_sha256": file_sha256(job.weights),
@@ -205,8 +213,9 @@ def restore_clip_job(job: RunJob) -> None:
     }
     with atomic_folder(job.out) as folder:
         write_clip(folder, restoration.frames, _frame_names(clip))
+        manifest["frames_sha256"] = frames_sha256(folder)
         atomic_write_text(folder / "run.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    score_run(job.out, clip, labels)
+    score_clip(place, labels)
 
 
 def _digest(
@@ -234,24 +243,31 @@ def _peak_bytes(device: str) -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _finished(out: Path, clip: ClipFolder, digest: str, overwrite: bool) -> bool:
+def _finished(place: RunClip, digest: str, clip_digest: str, overwrite: bool) -> bool:
     """Tell whether a clip's run is there, the same and whole; one that lost frames is made again.
+
+    Frames that were changed since, or restored from a clip that was, are refused when they are scored; to overwrite
+    makes them again.
 
     Raises:
         DatasetError: one from other settings is there, and may not be replaced.
     """
-    path = out / "run.json"
+    path = place.folder / "run.json"
     if not path.is_file():
         return False
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))["run_digest"]
-    except (ValueError, KeyError, TypeError):  # damaged: what it came from is not known
-        found = None
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        found, read = manifest["run_digest"], manifest.get("clip_digest", clip_digest)
+    except (ValueError, KeyError, TypeError, AttributeError):  # damaged: what it came from is not known
+        found = read = None
     if found == digest:
-        return {file.name for file in out.glob("*.png")} == set(_frame_names(clip))
+        whole = {file.name for file in place.folder.glob("*.png")} == set(_frame_names(place.clip))
+        return whole and not (overwrite and (read != clip_digest or place.was_changed))
     if overwrite:
         return False
-    raise DatasetError(f"{out} holds a run from other settings: --overwrite it or choose another --runs folder")
+    raise DatasetError(
+        f"{place.folder} holds a run from other settings: --overwrite it or choose another --runs folder"
+    )
 
 
 def _frame_names(clip: ClipFolder) -> list[str]:

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hvdbench import evaluation
 from hvdbench.errors import InputError
 from hvdbench.evaluation import (
     FRAME_COLUMNS,
     SUMMARY_COLUMNS,
     clip_rows,
+    run_scores,
     score_frames,
     score_run,
     summarise,
@@ -184,7 +184,7 @@ def forbid_scoring(monkeypatch):
     def refuse(*_args):
         raise AssertionError("scored again")
 
-    monkeypatch.setattr(evaluation, "score_frames", refuse)
+    monkeypatch.setattr(run_scores, "score_frames", refuse)
 
 
 def test_a_second_call_reads_what_the_first_wrote(run, monkeypatch):
@@ -204,7 +204,7 @@ def test_scores_are_made_again_when_anything_changes(run, monkeypatch, change):
     elif change == "labels":
         labels = select_sharp(np.array([5.0, 5.0, 1.0, 5.0]))
     elif change == "protocol":
-        monkeypatch.setattr(evaluation, "PROTOCOL", "hvdbench-2")
+        monkeypatch.setattr(run_scores, "PROTOCOL", "hvdbench-2")
     else:
         path = folder / "frame_scores.csv"
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))

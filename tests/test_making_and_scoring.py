@@ -285,6 +285,11 @@ def test_a_dataset_without_truth_is_scored_by_what_needs_none(demo):
     for clip in demo.clips():
         shutil.rmtree(clip.folder / "sharp")
         shutil.rmtree(clip.folder / "sharp_centroid")
+    with pytest.raises(DatasetError, match="differs from what was written"):
+        evaluate("warp_average", demo, fallback=STRICT, engine=ONE)
+    digests = {f"{clip.split}/{clip.name}": clip.digest() for clip in demo.clips()}
+    (demo.folder / "dataset.json").write_text(json.dumps(dict(demo.manifest) | {"clips": digests}))
+    demo = Dataset.open(demo.folder)
     result = evaluate("warp_average", demo, fallback=STRICT, engine=ONE, board="mine")
     board = read_board("mine")
     assert result.board == Path("leaderboards/mine.csv")

@@ -17,6 +17,7 @@ from hvdbench.cli.ois import ois
 from hvdbench.cli.pack import pack
 from hvdbench.cli.protocols import protocols
 from hvdbench.cli.realism import realism
+from hvdbench.cli.score import score
 from hvdbench.cli.start import deblur, demo, doctor
 from hvdbench.cli.train import train
 from hvdbench.cli.traj import traj
@@ -48,7 +49,22 @@ def cli(verbose: bool, quiet: bool) -> None:
     logging.getLogger("hvdbench").setLevel(level)
 
 
-for command in (demo, deblur, synth, ingest, pair, pack, label, annotate, train, evaluate, verify, realism, doctor):
+for command in (
+    demo,
+    deblur,
+    synth,
+    ingest,
+    pair,
+    pack,
+    label,
+    annotate,
+    train,
+    evaluate,
+    score,
+    verify,
+    realism,
+    doctor,
+):
     cli.add_command(command)
 for group in (dataset, leaderboard, ois, protocols, traj, weights):
     cli.add_command(group)

@@ -6,6 +6,7 @@ import click
 
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
+from hvdbench.cli.score import metrics, tell
 
 
 @click.command(name="eval")
@@ -19,6 +20,7 @@ from hvdbench.cli.progress import showing
 @click.option("--weights", type=options.FILE, help="A checkpoint of a network or of a method that is trained first.")
 @click.option("--name", help="What the method is called on the board and under runs/; left out: by what it is.")
 @click.option("--board", help="The board's name; left out: the dataset's.")
+@metrics
 @options.runs
 @options.seed
 @options.device
@@ -32,6 +34,8 @@ def evaluate(
     weights: Path | None,
     name: str | None,
     board: str | None,
+    metric_names: tuple[str, ...],
+    strata: bool,
     runs: Path,
     seed: int,
     device: str,
@@ -46,16 +50,19 @@ def evaluate(
 
     Writes runs/<method>/<dataset>/ and leaderboards/<board>.csv. A method without trained weights is fitted at its
     @tiny size and entered under that name, with a warning. Finished clips are not restored again; a network that is
-    going to take long is told of first.
+    going to take long is told of first. A metric whose weights are missing says so; the others run.
     """
-    from hvdbench.board_text import export
-    from hvdbench.engine import parse_engine
     from hvdbench.fallback import Fallback
-    from hvdbench.leaderboard import read_board, settings_of
+    from hvdbench.metrics.opening import measurable
+
+    fallback = Fallback.from_environment(strict)
+    names = measurable(metric_names, fallback=fallback, has_truth=True)  # said before torch is imported
+    from hvdbench.engine import parse_engine
     from hvdbench.making import find_dataset
+    from hvdbench.scoring import Asked
     from hvdbench.scoring import evaluate as score
 
-    fallback, workers = Fallback.from_environment(strict), parse_engine(engine)
+    workers = parse_engine(engine)
     with showing() as progress:
         dataset = find_dataset(data, fallback=fallback, engine=workers, progress=progress)
         result = score(
@@ -70,11 +77,9 @@ def evaluate(
             device=options.choose_device(device),
             inference=options.read_inference(precision, window, tile, usual=None),
             label=name,
+            asked=Asked(tuple(names), strata),
             overwrite=overwrite,
             progress=progress,
             announce=lambda line: click.echo(line, err=True),
         )
-    rows = read_board(str(result.board))
-    subset = "not_selected" if (rows["subset"] == "not_selected").any() else "all"
-    click.echo(export(rows, "md", subset=subset, truths=settings_of(rows).truths))
-    click.echo(f"written: {result.board}")
+    tell(result)

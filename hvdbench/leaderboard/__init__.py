@@ -16,7 +16,7 @@ from hvdbench.board_text import table
 from hvdbench.leaderboard.files import board_names, latest_board, read_beside, read_board, write_board
 from hvdbench.leaderboard.merging import merge_submissions
 from hvdbench.leaderboard.published import published, published_boards
-from hvdbench.leaderboard.rows import COLUMNS, KEY, ORIGINS, Stamp, board_rows, merge_rows
+from hvdbench.leaderboard.rows import COLUMNS, KEY, ORIGINS, Stamp, board_rows, merge_rows, run_rows
 from hvdbench.leaderboard.settings import BoardSettings, board_settings, settings_of, usual_board
 from hvdbench.leaderboard.submission import Submission, read_submission, submit
 from hvdbench.ranking import borda, clip_differences, compare, coverage, headline, ranked
@@ -45,6 +45,7 @@ __all__ = [
     "read_beside",
     "read_board",
     "read_submission",
+    "run_rows",
     "settings_of",
     "submit",
     "table",

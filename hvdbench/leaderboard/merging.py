@@ -5,9 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from hvdbench.errors import InputError
+from hvdbench.evaluation import frames_sha256
 from hvdbench.leaderboard.files import read_board, write_board
 from hvdbench.leaderboard.rows import COLUMNS, KEY, merge_rows, typed_rows
-from hvdbench.leaderboard.submission import Submission, frames_sha256, read_submission
+from hvdbench.leaderboard.submission import Submission, read_submission
 from hvdbench.store import Dataset
 
 

@@ -1,14 +1,14 @@
 """A board's rows: their columns, types and order, and what makes rows one board."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
 from hvdbench.errors import InputError
-from hvdbench.evaluation import PROTOCOL, SUMMARY_COLUMNS
+from hvdbench.evaluation import PROTOCOL, SUMMARY_COLUMNS, RunScores
 
 COLUMNS = (
     "board",
@@ -64,6 +64,21 @@ def board_rows(summary: pd.DataFrame, stamp: Stamp) -> pd.DataFrame:
     if missing:
         raise InputError(f"the summary lacks {', '.join(missing)}: give what evaluation.summarise returns")
     return typed_rows(summary[list(SUMMARY_COLUMNS)].assign(**vars(stamp)))
+
+
+def run_rows(scores: RunScores, stamp: Stamp) -> pd.DataFrame:
+    """Give all rows of a run, in a board's order: what every board has, and what was asked for beside it.
+
+    Args:
+        scores: of the run.
+        stamp: what produced it; rows of a metric that hangs on further libraries name their versions too.
+    """
+    parts = [
+        board_rows(summary, replace(stamp, versions=f"{stamp.versions} {more}".strip()))
+        for summary, more in scores.summaries()
+        if len(summary)
+    ]
+    return sorted_rows(pd.concat(parts, ignore_index=True))
 
 
 def merge_rows(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:

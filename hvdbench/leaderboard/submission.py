@@ -1,8 +1,9 @@
 """Result files: what one lab scored, in a form that another can check and lay over its own boards.
 
-A result file is JSON: the board's rows of one run, the scores per frame that they follow from, and the digests of
-dataset, run and frames. Whoever merges it computes the rows again, so that a row cannot be changed alone; the file's
-own digest finds damage, not fraud: whoever doubts the frame scores asks for the frames, whose hashes the file holds.
+A result file is JSON: the board's rows of one run, the scores per frame that they follow from (those of metrics and
+strata that were asked for among them), and the digests of dataset, run and frames. Whoever merges it computes the rows
+again, so that a row cannot be changed alone; the file's own digest finds damage, not fraud: whoever doubts the frame
+scores asks for the frames, whose hashes the file holds.
 """
 
 import hashlib
@@ -17,11 +18,21 @@ import pandas as pd
 
 from hvdbench.atomic import atomic_write_text
 from hvdbench.errors import InputError
-from hvdbench.evaluation import FRAME_COLUMNS, score_run, summarise
-from hvdbench.frames import list_frames
+from hvdbench.evaluation import (
+    FRAME_COLUMNS,
+    SUBSETS,
+    AskedMetric,
+    RunClip,
+    RunScores,
+    asked_metric,
+    frames_sha256,
+    run_strata,
+    score_clip,
+)
 from hvdbench.labels.sharpness import read_labels
 from hvdbench.leaderboard.files import read_board
-from hvdbench.leaderboard.rows import Stamp, board_rows, sorted_rows, typed_rows
+from hvdbench.leaderboard.rows import Stamp, run_rows, sorted_rows, typed_rows
+from hvdbench.metrics.measure import OWN, asked_as
 from hvdbench.recipe import digest_of
 from hvdbench.store import Dataset
 
@@ -91,9 +102,9 @@ def submit(run: Path, data: Path, board: Path, out: Path, *, labeller: str = "pa
             f"{board} has the run in {run} on a dataset of digest {rows['dataset_digest'].iloc[0]}, {data} has "
             f"{dataset.digest}: name the dataset that it was scored on"
         )
-    scores = _frame_scores(run, dataset, labeller, str(rows["method"].iloc[0]))
-    again = sorted_rows(board_rows(summarise(scores), _stamp_of(rows)))
-    if not again.equals(rows):
+    stamp = _stamp_of(rows)
+    scores = _scores_of_run(run, dataset, labeller, rows)
+    if not run_rows(scores, stamp).equals(rows):
         raise InputError(
             f"the frames in {run} do not give the rows on {board}: frames, labels or rows were changed since; score "
             "the run again"
@@ -101,28 +112,22 @@ def submit(run: Path, data: Path, board: Path, out: Path, *, labeller: str = "pa
     keys = [f"{clip.split}/{clip.name}" for clip in dataset.clips()]
     body = {
         "schema": SCHEMA,
-        "stamp": {name: _plain(rows[name].iloc[0]) for name in _STAMP},
+        "stamp": vars(stamp),
         "method": str(rows["method"].iloc[0]),
         "frames_sha256": {key: frames_sha256(run / key) for key in keys},
         "clip_sha256": dict(dataset.manifest["clips"]),
         "run_digests": {key: manifests[key]["run_digest"] for key in keys},
-        "frame_scores": scores.to_csv(index=False, lineterminator="\n"),
-        "rows": rows.to_csv(index=False, lineterminator="\n"),
+        "frame_scores": _csv(scores.frames),
+        "rows": _csv(rows),
     }
+    if scores.asked:
+        body["asked"] = {
+            metric.name: {"versions": metric.versions, "scores": _csv(metric.table)} for metric in scores.asked
+        }
+    if scores.strata is not None:
+        body["strata"] = _csv(scores.strata)
     atomic_write_text(out, json.dumps(body | {"digest": _digest(body)}, indent=1, sort_keys=True) + "\n")
     return read_submission(out)
-
-
-def frames_sha256(folder: Path) -> str:
-    """Hash a clip's frames, names and bytes, as SHA-256 hex.
-
-    Raises:
-        InputError: no frames.
-    """
-    total = hashlib.sha256()
-    for path in list_frames(folder):
-        total.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
 
 
 def _manifests(run: Path) -> dict[str, dict[str, Any]]:
@@ -138,18 +143,23 @@ def _manifests(run: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _frame_scores(run: Path, dataset: Dataset, labeller: str, method: str) -> pd.DataFrame:
+def _scores_of_run(run: Path, dataset: Dataset, labeller: str, rows: pd.DataFrame) -> RunScores:
     """Score a run's frames, or read the scores kept that belong to exactly these frames, labels and clips."""
-    tables = []
+    method, places, tables = str(rows["method"].iloc[0]), [], []
     for clip in dataset.clips():
-        folder = run / clip.split / clip.name
-        if not folder.is_dir():
+        place = RunClip(run / clip.split / clip.name, clip)
+        if not place.folder.is_dir():
             raise InputError(
                 f"{run} lacks the clip {clip.split}/{clip.name} of '{dataset.name}': a result has them all"
             )
-        table = score_run(folder, clip, read_labels(clip, labeller))
+        place.check_frames()
+        table = score_clip(place, read_labels(clip, labeller))
+        places.append(place)
         tables.append(table.assign(method=method, split=clip.split, clip=clip.name))
-    return pd.concat(tables, ignore_index=True)
+    names = sorted({asked_as(metric) for metric in set(rows["metric"]) - OWN})
+    asked = tuple(asked_metric(name, places, method) for name in names)
+    strata = run_strata(places, method) if set(rows["subset"]) - set(SUBSETS) else None
+    return RunScores(pd.concat(tables, ignore_index=True), asked, strata)
 
 
 def read_submission(path: Path) -> Submission:
@@ -163,7 +173,7 @@ def read_submission(path: Path) -> Submission:
         digest = body.pop("digest")
         known = body["schema"] == SCHEMA
         rows = _rows_of(body["rows"])
-        scores, stamp = _scores_of(body["frame_scores"]), Stamp(**body["stamp"])
+        scores, stamp = _scores_in(body), Stamp(**body["stamp"])
         frames, clips = dict(body["frames_sha256"]), dict(body["clip_sha256"])
         method = str(body["method"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -172,9 +182,9 @@ def read_submission(path: Path) -> Submission:
         raise InputError(f"{path} has schema {body['schema']}, this version reads {SCHEMA}")
     if digest != _digest(body):
         raise InputError(f"{path} was changed after it was written: its digest is not that of its content")
-    if not sorted_rows(board_rows(summarise(scores), stamp)).equals(rows):
+    if not run_rows(scores, stamp).equals(rows):
         raise InputError(f"{path}: the rows do not follow from the frame scores, so one of them was changed")
-    same = {f"{split}/{clip}" for split, clip in zip(scores["split"], scores["clip"], strict=True)}
+    same = {f"{split}/{clip}" for split, clip in zip(scores.frames["split"], scores.frames["clip"], strict=True)}
     whole = same == set(frames) == set(clips)
     if (
         digest_of(clips) != stamp.dataset_digest
@@ -190,18 +200,33 @@ def _rows_of(text: str) -> pd.DataFrame:
     return sorted_rows(typed_rows(_cells(text)))
 
 
-def _scores_of(text: str) -> pd.DataFrame:
-    """Read frame scores from the CSV inside a file, to the last bit."""
+def _scores_in(body: dict[str, Any]) -> RunScores:
+    """Read all frame scores of a result file, to the last bit."""
+    asked = tuple(
+        AskedMetric(str(name), _table_of(found["scores"]), str(found["versions"]))
+        for name, found in dict(body.get("asked", {})).items()
+    )
+    strata = _table_of(body["strata"]) if "strata" in body else None
+    frames = _table_of(body["frame_scores"])
+    return RunScores(frames[[*FRAME_COLUMNS, "method", "split", "clip"]], asked, strata)
+
+
+def _table_of(text: str) -> pd.DataFrame:
+    """Read scores of frames from the CSV inside a file: words, whole numbers, truth values, and numbers."""
     cells = _cells(text)
-    names = ("method", "split", "clip")
-    found: dict[str, Any] = {name: list(cells[name]) for name in names}
-    for name in (str(name) for name in cells if name not in names):
-        values = [{"True": 1.0, "False": 0.0}[cell] if name == "selected" else _number(cell) for cell in cells[name]]
-        found[name] = values
-    kinds = dict.fromkeys(FRAME_COLUMNS, "float64") | {"frame": "int64", "selected": "bool"}
-    return pd.DataFrame(found).astype({name: kinds[name] for name in found if name in kinds})[
-        [*(name for name in FRAME_COLUMNS if name in found), *names]
-    ]
+    found: dict[str, Any] = {}
+    for name in map(str, cells):
+        if name in ("method", "split", "clip", "device"):
+            found[name] = list(cells[name])
+        elif name == "selected":
+            found[name] = [{"True": True, "False": False}[cell] for cell in cells[name]]
+        else:
+            found[name] = [int(cell) if name == "frame" else _number(cell) for cell in cells[name]]
+    return pd.DataFrame(found)
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, lineterminator="\n")
 
 
 def _cells(text: str) -> pd.DataFrame:
@@ -213,7 +238,10 @@ def _number(cell: str) -> float:
 
 
 def _stamp_of(rows: pd.DataFrame) -> Stamp:
-    return Stamp(**{name: _plain(rows[name].iloc[0]) for name in _STAMP})
+    """Give what produced a run; rows of metrics that were asked for may name more versions than it."""
+    usual = rows[(rows["metric"] == "sharpness") & (rows["subset"] == "all")]
+    row = (usual if len(usual) else rows).iloc[0]
+    return Stamp(**{name: _plain(row[name]) for name in _STAMP})
 
 
 def _plain(value: Any) -> Any:

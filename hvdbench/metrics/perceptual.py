@@ -73,6 +73,16 @@ def perceptual_names() -> list[str]:
     return sorted(name for name in _table() if not _is_of_sets(name))
 
 
+def is_full_reference(name: str) -> bool | None:
+    """Tell whether a metric of pyiqa compares with a truth, without importing pyiqa; None: pyiqa has no such metric.
+
+    Raises:
+        InputError: pyiqa is not installed.
+    """
+    settings = _table().get(name)
+    return None if settings is None else settings["metric_mode"] == "FR"
+
+
 def open_perceptual(name: str, device: str = "cpu") -> PerceptualMetric:
     """Make a metric of pyiqa; nothing is downloaded.
 

@@ -16,7 +16,7 @@ from unittest import mock
 
 from hvdbench.errors import WeightsError
 from hvdbench.paths import weights_folder
-from hvdbench.weights.registry import KNOWN
+from hvdbench.weights.registry import KNOWN, file_sha256
 
 WEIGHTLESS = frozenset(
     {
@@ -66,6 +66,14 @@ def missing_weights(name: str) -> str | None:
     ):
         return None
     return _nowhere(name, "its weights")
+
+
+def weight_digests(name: str) -> list[str]:
+    """Give the SHA-256 of each file of a metric in hvdbench's registry, as far as it is here; of others nothing."""
+    files = [known.file_name for known in KNOWN if known.name == name]
+    files += [_BACKBONES[name]] if files and name in _BACKBONES else []
+    found = (next((folder / file for folder in _folders() if (folder / file).is_file()), None) for file in files)
+    return [file_sha256(path) for path in found if path is not None]
 
 
 def _nowhere(name: str, what: str) -> str:

@@ -86,6 +86,16 @@ def tof_px(flow_restored: Flow, flow_reference: Flow) -> float:
     return float(np.hypot(*np.moveaxis(flow_restored - flow_reference, -1, 0)).mean(dtype=np.float64))
 
 
+def tlpips(a: tuple[Frame, Frame], b: tuple[Frame, Frame], distance: Distance) -> float:
+    """Give tLPIPS (TecoGAN's tLP): how much more, or less, two frames differ than those of the reference.
+
+    Args:
+        a, b: restored frame and reference of each instant, uint8 RGB (H, W, 3).
+        distance: LPIPS of two frames.
+    """
+    return abs(distance(a[0], b[0]) - distance(a[1], b[1]))
+
+
 def flicker(error_a: NDArray[np.float64], error_b: NDArray[np.float64]) -> float:
     """Give the change of the brightness error from one frame to the next, gray levels.
 
@@ -159,10 +169,9 @@ class TemporalScores:
         }
 
     def _tlpips(self, a: _Moment, b: _Moment) -> float:
-        """Give tLPIPS (TecoGAN's tLP): how much more, or less, the frames differ than those of the reference."""
         if self._distance is None:
             return math.nan
-        return abs(self._distance(a.restored, b.restored) - self._distance(a.reference, b.reference))
+        return tlpips((a.restored, a.reference), (b.restored, b.reference), self._distance)
 
 
 def temporal_table(

@@ -33,7 +33,7 @@ RANKED_COLUMNS = (
 )
 LOWER_IS_BETTER = frozenset(
     [
-        *("worse_share", "shift_px", "edge_spread", "edge_width_px"),
+        *("worse_share", "shift_px", "edge_spread", "overshoot"),
         *("afine_all", "afine_fr", "afine_nr", "brisque", "deepdc", "dists", "fid", "gmsd", "ilniqe", "lpips", "mad"),
         *("msswd", "niqe", "nlpd", "pi", "pieapp", "piqe", "sfid", "stlpips"),
         *("warping_error", "warping_error_reference", "tof_px", "tlpips", "flicker"),

@@ -1,0 +1,61 @@
+"""What a run cost, read from the notes that lie beside its frames."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hvdbench.atomic import atomic_write_text
+from hvdbench.evaluation.run_clip import RunClip
+from hvdbench.metrics.measure import COSTS
+
+COSTS_FILE = "costs.json"
+
+
+def read_costs(place: RunClip) -> pd.DataFrame:
+    """Give one row of what a clip's run cost, under ``<cost>_none``; NaN where it is not known.
+
+    ``frames_per_s`` and ``peak_bytes`` are the network's own where a network ran, else the run's; both stand in
+    ``run.json``. ``params`` and ``macs`` (a frame) stand in ``costs.json``, which ``eval --metric efficiency`` writes
+    for a method that has a network.
+
+    Raises:
+        InputError: ``run.json`` is damaged.
+    """
+    manifest = place.manifest
+    facts = manifest.get("facts") or {}
+    found: dict[str, Any] = {
+        name: facts.get(name) or manifest.get(name) for name in ("frames_per_s", "peak_bytes")
+    } | dict(read_counts(place))
+    cells = {f"{name}_none": [_number(found.get(name))] for name in COSTS}
+    return pd.DataFrame({"frame": [0], **cells}).astype({"frame": "int64"})
+
+
+def read_counts(place: RunClip) -> Mapping[str, Any]:
+    """Read ``costs.json``; nothing where it is absent, damaged or of another run."""
+    try:
+        found = dict(json.loads((place.folder / COSTS_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+    return found if found.get("run_digest") == place.manifest.get("run_digest") else {}
+
+
+def write_counts(folder: Path, run_digest: str, params: int | None, macs: float | None, note: str = "") -> None:
+    """Write ``costs.json`` beside a run's frames.
+
+    Args:
+        folder: of the clip.
+        run_digest: of the run.
+        params: numbers that the network learned; None: it has none that can be counted.
+        macs: multiplications with addition a frame; None: they cannot be counted.
+        note: how they were counted, or why not.
+    """
+    body = {"run_digest": run_digest, "params": params, "macs": macs, "note": note}
+    atomic_write_text(folder / COSTS_FILE, json.dumps(body, indent=1, sort_keys=True) + "\n")
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan

@@ -1,0 +1,74 @@
+"""A clip's frames that stay in their files until they are asked for, one at a time."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from hvdbench.errors import InputError
+from hvdbench.frames import FRAME_SUFFIXES, Frame, list_frames, read_frame
+
+
+class FrameSequence(Protocol):
+    """What scoring needs of a clip: an array (T, H, W, 3) has it, and so have :class:`FrameFiles`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Frame: ...
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+
+class FrameFiles:
+    """Picture files as a clip, uint8 RGB (T, H, W, 3); none is kept in memory.
+
+    Args:
+        files: in order.
+        folder: theirs, for messages.
+
+    Raises:
+        InputError: no file; on reading, one that cannot be decoded or is of another size than the first.
+    """
+
+    def __init__(self, files: Sequence[Path], folder: Path) -> None:
+        if not files:
+            raise InputError(f"{folder} holds no frames (looked for {', '.join(sorted(FRAME_SUFFIXES))})")
+        self._files = list(files)
+
+    @classmethod
+    def of(cls, folder: Path) -> "FrameFiles":
+        """List a folder's pictures, in natural order.
+
+        Raises:
+            InputError: no folder, or no picture in it.
+        """
+        return cls(list_frames(folder), folder)
+
+    dtype = np.dtype(np.uint8)
+
+    @cached_property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(T, H, W, 3), by the first frame."""
+        height, width = read_frame(self._files[0]).shape[:2]
+        return len(self._files), height, width, 3
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, index: int) -> Frame:
+        frame = read_frame(self._files[index])
+        if frame.shape != self.shape[1:]:
+            found, expected = (f"{shape[1]}x{shape[0]}" for shape in (frame.shape, self.shape[1:]))
+            raise InputError(f"{self._files[index]} is {found}, the first frame is {expected}: a clip has one size")
+        return frame
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self[index] for index in range(len(self)))
