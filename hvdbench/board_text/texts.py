@@ -1,6 +1,8 @@
 """One table, or a whole board, as text."""
 
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -13,13 +15,30 @@ from hvdbench.store import Truth
 
 FORMATS = ("csv", "md", "latex")
 
+_SIGNS = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "±": r"$\pm$"}
+_SIGNS |= {"[": "{[}", "]": "{]}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "−": "$-$"}
+_SIGNS |= {sign: "\\" + sign for sign in "&%$#_{}"}
+_LAST_IN_FONTS = "ſ"  # U+017F: the Latin letters that LaTeX's usual encoding has
+_GREEK = frozenset({"GAMMA", "DELTA", "THETA", "XI", "PI", "SIGMA", "PHI", "PSI", "OMEGA"})  # small and capital
+
 PAPERS = "Published numbers, each under its paper's own protocol and on the official dataset: not ranked with others"
-_SUBSETS = {
+SUBSETS = {
     "not_selected": "Frames not selected as sharp",
     "sharp_blurry": "Sharp and blurry frames, mild ones apart",
     "all": "All frames",
     "selected": "Frames selected as sharp",
 }
+
+
+def subset_words(subset: str) -> str:
+    """Word a subset of frames; one that is not known is called by its name."""
+    return SUBSETS.get(subset, subset)
+
+
+def shown_subsets(found: Iterable[str]) -> list[str]:
+    """Order subsets for people: those that are known in their order, then others by name."""
+    present = set(found)
+    return [*(subset for subset in SUBSETS if subset in present), *sorted(present - set(SUBSETS))]
 
 
 def export(
@@ -140,10 +159,18 @@ def _latex(wide: pd.DataFrame, stamps: Sequence[str], notes: Sequence[str]) -> s
 
 
 def _tex(cell: object) -> str:
-    signs = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "±": r"$\pm$"}
-    signs |= {"[": "{[}", "]": "{]}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
-    signs |= {sign: "\\" + sign for sign in "&%$#_{}"}
-    return "".join(signs.get(sign, sign) for sign in " ".join(str(cell).split()))
+    return "".join(_SIGNS.get(sign) or _tex_letter(sign) for sign in " ".join(str(cell).split()))
+
+
+def _tex_letter(sign: str) -> str:
+    """Write a letter so that pdflatex has it: Greek as mathematics, what no usual font has by its number."""
+    if sign <= _LAST_IN_FONTS or sign in "‘’“”…":
+        return sign
+    name = unicodedata.name(sign, "")
+    greek = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (\w+)", name)
+    if greek and greek[2] in _GREEK:
+        return f"$\\{greek[2].lower() if greek[1] == 'SMALL' else greek[2].title()}$"
+    return f"{{[}}U+{ord(sign):04X}{{]}}"
 
 
 def document(
@@ -167,11 +194,10 @@ def document(
     """
     parts = [f"# {title}\n"]
     parts += [f"*{line}*\n" for line in stamp_lines(board)]
-    present = set(board["subset"])
-    for subset in (*_SUBSETS, *sorted(present - set(_SUBSETS))):
+    for subset in shown_subsets(board["subset"]):
         rows = board[board["subset"] == subset]
         for clip in ["*"] if (rows["clip"] == "*").any() else sorted(set(rows["clip"])):
-            heading = _SUBSETS.get(subset, subset) + ("" if clip == "*" else f", clip {clip}")
+            heading = subset_words(subset) + ("" if clip == "*" else f", clip {clip}")
             stands = Standing.of(board, subset, rank, truths) if clip == "*" else None
             wide = laid_out(board, subset=subset, clip=clip, truths=truths, rank=rank, stands=stands)
             notes = [] if stands is None else note_lines(stands.order, stands.metric)

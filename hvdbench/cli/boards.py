@@ -1,6 +1,7 @@
 """Commands about leaderboards."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,6 +15,18 @@ _subset = click.option(
 )
 
 
+def _frames(command: options.F) -> options.F:
+    """Add ``--runs`` and ``--data``: where frames lie."""
+    for option in (
+        click.option(
+            "--data", type=options.FOLDER, multiple=True, help="A dataset of the board; may be given several times."
+        ),
+        click.option("--runs", type=options.FOLDER, default=Path("runs"), show_default=True, help="Where frames lie."),
+    ):
+        command = option(command)
+    return command
+
+
 @click.group()
 def leaderboard() -> None:
     """Show, compare, export and exchange leaderboards."""
@@ -21,12 +34,28 @@ def leaderboard() -> None:
 
 @leaderboard.command()
 @click.argument("board", required=False)
-@click.option("--format", "kind", type=click.Choice(["csv", "md", "latex"]), default="md", show_default=True)
+@click.option("--format", "kind", type=click.Choice(["csv", "md", "latex", "html"]), default="md", show_default=True)
 @_subset
 @_boards
-@click.option("-o", "--output", type=options.FILE, help="A file; left out: standard output.")
-def export(board: str | None, kind: str, subset: str, boards: Path, output: Path | None) -> None:
-    """Print BOARD, a name or a CSV, with what papers print beside it; left out: the one written last."""
+@_frames
+@click.option("-o", "--output", type=options.FILE, help="A file; left out: standard output, but for html.")
+def export(
+    board: str | None,
+    kind: str,
+    subset: str,
+    boards: Path,
+    runs: Path,
+    data: tuple[Path, ...],
+    output: Path | None,
+) -> None:
+    """Print BOARD, a name or a CSV, with what papers print beside it; left out: the one written last.
+
+    html is a page: tables, charts and, where --runs and --data have them, the frames, of which it embeds one a clip
+    and links to the others.
+    """
+    if kind == "html":
+        _export_page(board, subset, boards, runs, data, output)
+        return
     from hvdbench.atomic import atomic_write_text
     from hvdbench.board_text import export as as_text
     from hvdbench.leaderboard import latest_board, read_beside, settings_of
@@ -39,6 +68,49 @@ def export(board: str | None, kind: str, subset: str, boards: Path, output: Path
     else:
         atomic_write_text(output, text if text.endswith("\n") else text + "\n")
         click.echo(f"written: {output}", err=True)
+
+
+def _export_page(
+    board: str | None, subset: str, boards: Path, runs: Path, data: tuple[Path, ...], output: Path | None
+) -> None:
+    from hvdbench.board_page import write_page
+    from hvdbench.leaderboard import latest_board, read_beside
+
+    if output is None:
+        raise click.UsageError("--format html needs -o FILE: the page links to frames relative to where it lies")
+    rows, papers = read_beside(board or str(latest_board(boards)), boards)
+    for line in write_page(output, rows, papers, runs=runs, data=data, subset=subset):
+        click.echo(f"not shown: {line}", err=True)
+    click.echo(f"written: {output}", err=True)
+
+
+@leaderboard.command()
+@click.argument("board", required=False)
+@click.option(
+    "--kind",
+    type=click.Choice(["bars", "clips", "extent", "sheet"]),
+    default="bars",
+    show_default=True,
+    help="Means with intervals; clip by clip; PSNR against blur extent; a contact sheet.",
+)
+@_subset
+@click.option("--truth", type=click.Choice(["centroid", "mid"]), help="Left out: the board's first.")
+@_boards
+@_frames
+@click.option("--clip", "clips", multiple=True, help="Only this clip, in a sheet; may be given several times.")
+@click.option("--frame", type=click.IntRange(0), help="Of a sheet; left out: each clip's blurriest.")
+@click.option("--zoom", type=click.FloatRange(1, 16), default=2.0, show_default=True, help="Of a sheet.")
+@click.option("--width", "width_in", type=click.FloatRange(1, 40), help="Inches; left out: one or two columns.")
+@click.option("-o", "--output", type=options.FILE, required=True, help="A .pdf, .png or .svg.")
+def figure(board: str | None, boards: Path, output: Path, kind: str, **asked: Any) -> None:
+    """Draw one figure of BOARD, a name or a CSV, for a paper; left out: the one written last."""
+    from hvdbench.board_page import write_figure
+    from hvdbench.leaderboard import latest_board, read_board
+
+    rows = read_board(board or str(latest_board(boards)), boards)
+    for line in write_figure(output, rows, kind, **asked):
+        click.echo(f"not found: {line}", err=True)
+    click.echo(f"written: {output}", err=True)
 
 
 @leaderboard.command(name="list")

@@ -118,7 +118,7 @@ def frame_chart(
     right = width - (END_LABEL_PX if labelled else 10)
     plot = Plot(width, height, 46, right, 24, height - 26 - strip, (-0.5, last + 0.5), limits)
     parts = [_axes(plot, unit, "frame", ticks(0, last, width // 80))]
-    parts += [_line(plot, frames, line, dots=len(frames) <= 150) for line in series]
+    parts += [_line(plot, frames, line, dots=8 * len(frames) <= width + 120) for line in series]
     if threshold is not None:
         y, words = plot.y(threshold), f"threshold {_significant(threshold)}"
         parts.append(_RULE.format("threshold", _px(plot.left), _px(plot.right), _px(y)))
@@ -144,6 +144,35 @@ def time_chart(
     zero = _RULE.format("zero", _px(plot.left), _px(plot.right), _px(plot.y(0)))
     parts = [_axes(plot, unit, "time (s)", ticks(*t_range, 6)), zero]
     parts += [_line(plot, t_s, line) for line in series]
+    return _svg(plot, title, Markup("").join(parts))
+
+
+def value_chart(
+    x: Floats,
+    series: Sequence[Series],
+    *,
+    title: str,
+    unit: str,
+    x_name: str,
+    size: tuple[int, int],
+    x_names: Sequence[str] | None = None,
+    direct_labels: bool = True,
+) -> Markup:
+    """Draw lines with dots over any values, or over names (``x_names``, one for each x)."""
+    air = 0.5 if x_names is not None else max(0.02 * float(x[-1] - x[0]), 1e-6)
+    labelled = direct_labels and len(series) > 1
+    right = size[0] - (END_LABEL_PX if labelled else 10)
+    limits = y_limits([line.values for line in series])
+    plot = Plot(*size, 50, right, 24, size[1] - 30, (float(x[0]) - air, float(x[-1]) + air), limits)
+    places = [] if x_names is not None else ticks(float(x[0]), float(x[-1]), size[0] // 72)
+    parts = [_axes(plot, unit, x_name, places)]
+    if x_names is not None and (plot.right - plot.left) / len(x) >= 9 * min(13, max(map(len, x_names))):
+        for value, name in zip(x.tolist(), x_names, strict=True):
+            words = name if len(name) <= 13 else name[:12] + "…"
+            parts.append(_TEXT.format("tick", _px(plot.x(value)), _px(plot.height - 8), "middle", words))
+    parts += [_line(plot, x, line, dots=True) for line in series]
+    if labelled:
+        parts.append(_end_labels(plot, series))
     return _svg(plot, title, Markup("").join(parts))
 
 

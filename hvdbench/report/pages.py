@@ -151,12 +151,12 @@ def _write(path: Path, template: str, clips: Sequence[ClipView], count: int, con
         for position, (clip, picked) in enumerate(zip(clips, picks, strict=True))
     ]
     manifest = context["manifest"]
-    page = _environment().get_template(template).render(
+    page = environment().get_template(template).render(
         {
             **context,
             "clips": views,
-            "css": Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
-            "js": Markup((_FOLDER / "page.js").read_text(encoding="utf-8")),
+            "css": texts("page.css"),
+            "js": texts("parts.js", "page.js"),
             "quality": album.quality,
             "class_names": CLASS_NAMES,
             "truth_names": TRUTH_NAMES,
@@ -178,7 +178,13 @@ def _album(clips: Sequence[ClipView], picks: Sequence[Sequence[TellingFrame]]) -
     )
 
 
-def _environment() -> Environment:
+def texts(*names: str) -> Markup:
+    """Read files of this folder that a page holds as they are, one after the other."""
+    return Markup("\n").join(Markup((_FOLDER / name).read_text(encoding="utf-8")) for name in names)
+
+
+def environment() -> Environment:
+    """Give what renders this folder's templates."""
     return Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,

@@ -1,7 +1,7 @@
 """Frames as data URIs, within the size that a page may have."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +16,7 @@ BUDGET_BYTES = 5_400_000
 """Of all pictures of a page, as base64: with tables and charts the page stays below 6 MB."""
 
 _QUALITIES = (92, 86, 78, 68, 55)
+_SAMPLE = 24
 
 
 @dataclass(frozen=True)
@@ -38,22 +39,41 @@ def make_album(pictures: Mapping[str, Frame], budget_bytes: int = BUDGET_BYTES) 
 
     The lowest quality is kept even where it does not fit. Quality is one for all, so that no method looks worse for it.
     """
-    bgr = {name: np.ascontiguousarray(_reduced(frame)[..., ::-1]) for name, frame in pictures.items()}
-    qualities: Sequence[int] = _QUALITIES
-    if len(bgr) > 24:  # a sample of the pictures tells which qualities cannot fit, at a fraction of the time
-        sample = list(bgr)[:: len(bgr) // 12]
-        share = len(sample) / len(bgr)
-        qualities = [
-            quality
-            for quality in _QUALITIES
-            if sum(len(_encode(bgr[name], quality)) for name in sample) * 4 / 3 < 1.25 * share * budget_bytes
-        ] or _QUALITIES[-1:]
-    for quality in qualities:
-        encoded = {name: _encode(picture, quality) for name, picture in bgr.items()}
+    return loaded_album(list(pictures), pictures.__getitem__, budget_bytes)
+
+
+def loaded_album(names: Sequence[str], load: Callable[[str], Frame], budget_bytes: int = BUDGET_BYTES) -> Album:
+    """Encode pictures as :func:`make_album` does, one in memory at a time.
+
+    Args:
+        names: of the pictures.
+        load: gives the picture of a name; asked again where a lower quality is tried.
+        budget_bytes: of all, as base64.
+    """
+    for quality in _QUALITIES[_first_to_try(names, load, budget_bytes) :]:
+        encoded = {name: _encode(_bgr(load(name)), quality) for name in names}
         if sum(map(len, encoded.values())) * 4 / 3 <= budget_bytes:
             break
     uris = {name: "data:image/webp;base64," + base64.b64encode(data).decode() for name, data in encoded.items()}
     return Album(uris, quality)
+
+
+def _first_to_try(names: Sequence[str], load: Callable[[str], Frame], budget_bytes: int) -> int:
+    """Tell by a sample of many pictures which qualities cannot fit, at a fraction of the time: the first that may."""
+    if len(names) <= _SAMPLE:
+        return 0
+    sample = [_bgr(load(name)) for name in names[:: len(names) // _SAMPLE]]
+    most = 1.1 * budget_bytes * len(sample) / len(names)
+    fitting = (
+        place
+        for place, quality in enumerate(_QUALITIES)
+        if sum(len(_encode(picture, quality)) for picture in sample) * 4 / 3 < most
+    )
+    return next(fitting, len(_QUALITIES) - 1)
+
+
+def _bgr(frame: Frame) -> Frame:
+    return np.ascontiguousarray(_reduced(frame)[..., ::-1])
 
 
 def _reduced(frame: Frame) -> Frame:

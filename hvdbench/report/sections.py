@@ -43,6 +43,8 @@ class Chart:
     legend: Markup
     drawings: tuple[Markup, ...]
     values: dict[str, Any]
+    is_apart: bool = False
+    """Its points stand for themselves: no line joins them."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
-from hvdbench.frames import Frames
+from hvdbench.frames import Frame, Frames
 
 BLURRY, TRUTH = "blurry", "sharp"
 CLASS_NAMES = ("sharp", "mild", "blurry")
@@ -175,8 +175,12 @@ def detail_centre(clip: ClipView, index: int, size_px: int) -> tuple[int, int]:
 
     Against the truth, or the last method where there is none.
     """
-    reference = clip.frames[clip.keys[-1]][index].astype(np.float32).mean(axis=-1)
-    change = np.abs(reference - clip.frames[BLURRY][index].astype(np.float32).mean(axis=-1)) + 1e-3
+    return most_changed(clip.frames[clip.keys[-1]][index], clip.frames[BLURRY][index], size_px)
+
+
+def most_changed(reference: Frame, frame: Frame, size_px: int) -> tuple[int, int]:
+    """Find the window of ``size_px`` (x, y of its centre) in which two frames (H, W, 3) differ most."""
+    change = np.abs(reference.astype(np.float32).mean(axis=-1) - frame.astype(np.float32).mean(axis=-1)) + 1e-3
     height, width = change.shape
     window = min(size_px, height, width)
     total = np.pad(change.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
