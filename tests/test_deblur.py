@@ -5,11 +5,10 @@ import re
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from made_clip import CONTROL, FIT, shaken
 from made_video import make_sound
-from numpy.typing import NDArray
 
 from hvdbench.cli.main import main
 from hvdbench.deblur import STEPS_PER_MINUTE, DeblurRequest, DeblurResult, advice, deblur_clip, measure, with_budget
@@ -20,22 +19,6 @@ from hvdbench.methods.recipe import load_method
 from hvdbench.video import read_video
 from hvdbench.video_writer import write_video
 
-FIT = """
-title = "A fit of four steps"
-scheme = "selfhvd_clip"
-[settings]
-reblur_candidate = true
-correction_steps = 1
-[settings.fit]
-channels = 4
-blocks = 1
-patch_px = 16
-batch = 2
-stage1_steps = 2
-stage2_steps = 2
-reblur = 1.0
-"""
-CONTROL = 'title = "The control"\nscheme = "warp_average"\n'
 NOT_A_CLIP = [
     "almost_empty_13_bytes.flv",
     "audio_only.mp4",
@@ -47,14 +30,6 @@ NOT_A_CLIP = [
     "zero_bytes.mov",
 ]
 TOO_SMALL = ["one_pixel_yuv444p.mp4", "rgb_gbrp_2x2.mp4"]
-
-
-def shaken(count: int = 8, width: int = 64, height: int = 48) -> NDArray[np.uint8]:
-    """A texture that moves 3 px a frame; every fourth frame is sharp, the others are blurred along the motion."""
-    noise = np.random.default_rng(1).integers(0, 256, (height // 4, width, 3)).astype(np.uint8)
-    texture = cv2.resize(noise, (4 * width, height), interpolation=cv2.INTER_CUBIC)
-    frames = [texture[:, 3 * index : 3 * index + width] for index in range(count)]
-    return np.stack([frame if i % 4 == 0 else cv2.blur(frame, (5, 1)) for i, frame in enumerate(frames)])
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ def demo(out: Path, engine: str, seed: int) -> None:
 
 @click.command()
 @click.argument("input_path", metavar="INPUT", type=options.FILE)
-@click.option("-o", "--output", type=options.FILE, required=True, help="A folder for frames, or a video file.")
+@click.option("-o", "--output", type=options.FILE, help="A folder for frames, or a video file.")
+@click.option("--estimate", is_flag=True, help="Restore nothing: say what gain to expect, and how long it takes.")
 @click.option("--crop", help="x:y:w:h, the part of each frame to restore.")
 @click.option("--size", help="WxH to reduce frames to (by area) before anything else.")
 @click.option("--minutes", type=click.FloatRange(min=0.1), help="Fit for about this long on one core.")
@@ -50,7 +51,8 @@ def demo(out: Path, engine: str, seed: int) -> None:
 @options.overwrite
 def deblur(
     input_path: Path,
-    output: Path,
+    output: Path | None,
+    estimate: bool,
     crop: str | None,
     size: str | None,
     minutes: float | None,
@@ -71,14 +73,16 @@ def deblur(
     and writes as it goes: memory does not grow with the clip, and a run that is going to be long is told of first.
 
     OUT gets the restored frames under the input's names, or the video; OUT.html shows before and after, OUT.json says
-    what was done. Nothing leaves this machine.
+    what was done. Nothing leaves this machine. --estimate writes nothing and needs no OUT.
     """
-    from hvdbench.deblur import DeblurRequest, deblur_clip
+    from hvdbench.deblur import DeblurRequest, deblur_clip, estimate_clip
     from hvdbench.input import parse_crop, parse_size
 
+    if output is None and not estimate:
+        raise click.UsageError("Missing option '-o' / '--output': a folder for frames, or a video file.")
     request = DeblurRequest(
         source=input_path,
-        output=output,
+        output=output or Path(),
         crop=parse_crop(crop) if crop else None,
         size=parse_size(size) if size else None,
         minutes=minutes,
@@ -89,6 +93,9 @@ def deblur(
         inference=options.read_inference(precision, window, tile, usual="auto"),
         bit_depth=10 if bit_depth == "10" else 8,
     )
+    if estimate:
+        click.echo("\n".join(estimate_clip(request).lines))
+        return
     with showing() as progress:
         result = deblur_clip(
             request, overwrite=overwrite, progress=progress, announce=lambda line: click.echo(line, err=True)

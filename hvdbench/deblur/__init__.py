@@ -3,6 +3,7 @@
 A method that is trained over clips without truth is trained on the clip alone where no weights are named.
 """
 
+from hvdbench.deblur.estimating import Estimate, estimate_clip
 from hvdbench.deblur.fitting import STEPS_PER_MINUTE, fit_clip, with_budget
 from hvdbench.deblur.measuring import advice, measure
 from hvdbench.deblur.request import DeblurRequest, DeblurResult
@@ -18,8 +19,10 @@ __all__ = [
     "STEPS_PER_MINUTE",
     "DeblurRequest",
     "DeblurResult",
+    "Estimate",
     "advice",
     "deblur_clip",
+    "estimate_clip",
     "fit_clip",
     "measure",
     "stream_clip",

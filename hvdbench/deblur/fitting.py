@@ -73,7 +73,7 @@ def with_budget(method: Method, minutes: float | None) -> Method:
     if minutes is None:
         return method
     if isinstance(method.scheme, OneClip):
-        return _with_scheme(method, method.scheme.for_minutes(minutes))
+        return with_scheme(method, method.scheme.for_minutes(minutes))
     settings = getattr(method.scheme, "settings", None)
     if settings is None or not hasattr(settings, "fit"):
         raise InputError(f"method '{method.name}' fits nothing, so --minutes has nothing to set")
@@ -85,10 +85,11 @@ def with_budget(method: Method, minutes: float | None) -> Method:
         "stage2_steps": round(fit.stage2_steps * factor),
     }
     changed = settings.model_copy(update={"fit": fit.model_copy(update=steps)})
-    return _with_scheme(method, type(method.scheme)(changed))
+    return with_scheme(method, type(method.scheme)(changed))
 
 
-def _with_scheme(method: Method, scheme: Any) -> Method:
+def with_scheme(method: Method, scheme: Any) -> Method:
+    """Give the method with another scheme of its kind, its recipe the same but for the settings."""
     values = method.recipe.values.model_copy(update={"settings": scheme.settings.model_dump(mode="json")})
     return Method(method.reference, type(method.recipe)(method.recipe.name, values), scheme)
 
