@@ -251,9 +251,9 @@ def _strata(found: Mapping[str, Any], kinds: Sequence[str], *metrics: str, absol
 
 
 def _gains(clips: Mapping[str, Any], values: Values) -> str:
-    rows = []
+    rows, has_own = [], any("supervised rc" in arms for arms in values.values())
     for arm in ORDER:
-        bound = "supervised rc" if arm.endswith(" rc") else "supervised"
+        bound = "supervised rc" if arm.endswith(" rc") and has_own else "supervised"
         if arm in ("input", bound):
             continue
         shares = [gain_share(values, clip, arm, bound, _truth_of(fact)) for clip, fact in clips.items()]
