@@ -10,6 +10,7 @@ from hvdbench.cli.annotate import annotate
 from hvdbench.cli.boards import leaderboard
 from hvdbench.cli.data import pair, synth, verify
 from hvdbench.cli.datasets import dataset
+from hvdbench.cli.held_out import heldout
 from hvdbench.cli.ingest import ingest
 from hvdbench.cli.labels import label
 from hvdbench.cli.methods import evaluate
@@ -61,6 +62,7 @@ for command in (
     train,
     evaluate,
     score,
+    heldout,
     verify,
     realism,
     doctor,
