@@ -176,7 +176,7 @@ def test_a_page_has_a_view_for_each_truth_and_subset_whatever_their_names():
         for truth in ("centroid", "mid")
         for subset in ("all", "not_selected", "selected", "extent [2, 4)")
     }
-    assert any(column.title == "edge_spread\u00a0↓" for column in found[0].columns)
+    assert any(column.title == "edge spread (px)\u00a0↓" for column in found[0].columns)
 
 
 def test_a_metric_ranks_a_view_that_lacks_the_boards_own():

@@ -158,7 +158,7 @@ def test_weights_where_none_are_taken_are_refused(here, tiny_weights):
 
 def test_weights_of_a_method_that_is_trained_are_left_to_its_own_loading(here):
     (here / "trained_elsewhere.py").write_text(
-        "from hvdbench.methods.blurry import Blurry\nclass Trained(Blurry):\n    def train(self): ...\n"
+        "from hvdbench.methods.blurry import Blurry\nclass Trained(Blurry):\n    def objective(self): ...\n"
     )
     (here / "trained.toml").write_text('title = "a"\nscheme = "trained_elsewhere:Trained"\n')
     assert open_method("trained.toml", weights=Path("any.pth")).is_trained

@@ -35,7 +35,8 @@ class Method:
         reference: what it was loaded by: a recipe's name or file, or a model of others
             (:func:`hvdbench.methods.foreign.opening.open_method`).
         recipe: name and values; these hold every setting of the scheme, defaults too.
-        scheme: the object that restores; one that must be trained first has ``train``.
+        scheme: the object that restores; one that is trained over clips first has ``objective``
+            (:class:`hvdbench.methods.training.scheme.TrainedScheme`).
     """
 
     reference: str
