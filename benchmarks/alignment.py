@@ -30,7 +30,7 @@ from hvdbench.networks.sampling import sampled_attention, sampled_convolution
 
 REACH = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1)]
 WANTED = 2.0
-TOLERANCE = 1e-5
+TOLERANCE = 1e-4  # 320 px wide, grid_sample in float32 is off by 3e-5 of the largest value from float64, ours by 3e-7
 HEADS = 12  # of RVRT's attention; as many groups of offsets
 WIDTH = 384  # of its queries
 GROUPS = 16  # of BasicVSR++'s alignment
