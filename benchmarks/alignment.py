@@ -26,7 +26,7 @@ from torch import Tensor
 from torchvision.ops import deform_conv2d
 
 from benchmarks.networks import machine
-from hvdbench.networks.sampling import sampled_attention, sampled_convolution
+from hvdbench.networks.layers.sampling import sampled_attention, sampled_convolution
 
 REACH = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1)]
 WANTED = 2.0

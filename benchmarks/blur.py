@@ -28,7 +28,7 @@ from benchmarks import naive
 from benchmarks.naive import Array
 from hvdbench.frames import Frame, read_frame, write_frame
 from hvdbench.response import open_response
-from hvdbench.synth.tiles import Kernel, average_along, grid_of
+from hvdbench.synth.exposure.tiles import Kernel, average_along, grid_of
 
 SIZE = (1280, 720)
 FOCAL_PX = 0.751 * SIZE[0]

@@ -24,12 +24,13 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from hvdbench.board_page import write_page
-from hvdbench.evaluation import FRAME_COLUMNS, summarise
+from hvdbench.boards.rows import Stamp, board_rows
 from hvdbench.frames import Frame, write_frame
 from hvdbench.labels.sharpness import select_sharp, write_labels
-from hvdbench.leaderboard import Stamp, board_rows
+from hvdbench.pages.board.page import write_page
 from hvdbench.recipe import digest_of
+from hvdbench.scoring.frame_scores import FRAME_COLUMNS
+from hvdbench.scoring.summary import summarise
 from hvdbench.store import ClipFolder, DatasetWriter
 
 SIZE = (1280, 720)

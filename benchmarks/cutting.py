@@ -1,11 +1,12 @@
 """What cutting a clip into tiles and windows changes: ``python -m benchmarks.cutting [--clip FOLDER] [--full]``.
 
 Each network that restores clips goes through a clip whole, in tiles, in windows and in both, as
-:func:`hvdbench.methods.inference.restore_clip` does by default. Differences are in levels of 255, of results held in 16
-bits. No trained weights are asked for: each network is first trained for ``--steps`` steps to undo a blur of 5 px on
-crops of the clip, so that it gives pictures; ``--steps 0`` leaves random weights. Columns: the median and the 99.9 %
-quantile of the difference to the whole clip; ``seam`` and ``joint``, see :func:`seam_ratio` and :func:`joint_ratio`;
-``added``, the largest step between neighbouring pixels of the difference over the largest of the whole clip's result.
+:func:`hvdbench.methods.inference.restore.restore_clip` does by default. Differences are in levels of 255, of results
+held in 16 bits. No trained weights are asked for: each network is first trained for ``--steps`` steps to undo a blur
+of 5 px on crops of the clip, so that it gives pictures; ``--steps 0`` leaves random weights. Columns: the median and
+the 99.9 % quantile of the difference to the whole clip; ``seam`` and ``joint``, see :func:`seam_ratio` and
+:func:`joint_ratio`; ``added``, the largest step between neighbouring pixels of the difference over the largest of the
+whole clip's result.
 """
 
 import argparse
@@ -24,9 +25,9 @@ from numpy.typing import NDArray
 
 from hvdbench import catalog
 from hvdbench.frames import Frames, read_clip
-from hvdbench.methods.inference import make_plan, plan_windows, restore_clip
-from hvdbench.methods.inference_plan import InferencePlan, padded_size, tiles_of
-from hvdbench.methods.runner import to_network
+from hvdbench.methods.inference.plan import InferencePlan, padded_size, tiles_of
+from hvdbench.methods.inference.restore import make_plan, plan_windows, restore_clip
+from hvdbench.methods.inference.runner import to_network
 
 NETWORKS = ("basicvsrpp", "estrnn", "ifirnn", "nafnet", "rvrt")  # cdvd_tsp, with a whole PWC-Net inside, takes minutes
 SIZE = (288, 160)

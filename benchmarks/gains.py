@@ -19,8 +19,9 @@ import numpy as np
 from benchmarks.selfhvd_tiny.clips import SPECS, Clip, make_clip
 from benchmarks.selfhvd_tiny.machine import machine
 from benchmarks.validity.clips import EXACT, planted_clip
-from hvdbench.atomic import atomic_write_text
-from hvdbench.expectation import SIGNS, ClipSigns, fit_gains, signs_of
+from hvdbench.workflows.deblur.clip_signs import SIGNS, ClipSigns, signs_of
+from hvdbench.workflows.deblur.expected_gain import fit_gains
+from hvdbench.workspace.atomic import atomic_write_text
 
 ARMS: Mapping[str, tuple[str, str]] = {  # method: its arm in the sweep, and in the small benchmark
     "warp_average": ("warp_average", "warp_average"),

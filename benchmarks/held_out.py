@@ -17,17 +17,17 @@ import torch
 from scipy.stats import spearmanr
 
 from benchmarks.selfhvd_tiny.clips import JUGGLE, WALK, Clip, Spec, make_clip
-from hvdbench.atomic import atomic_path, atomic_write_text
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, Frames
-from hvdbench.held_out.clip import HeldOutClip, open_clip
-from hvdbench.held_out.restoring import Restore, restore_fold, restorer
-from hvdbench.held_out.scoring import compare, summarise
 from hvdbench.labels.sharpness import label_paper
-from hvdbench.methods.alignment import Aligner, nearest_sharp
+from hvdbench.methods.blur.alignment import Aligner, nearest_sharp
 from hvdbench.methods.recipe import load_method
 from hvdbench.methods.restoration import Budget
 from hvdbench.metrics.fidelity import psnr
+from hvdbench.workflows.heldout.clip import HeldOutClip, open_clip
+from hvdbench.workflows.heldout.restoring import Restore, restore_fold, restorer
+from hvdbench.workflows.heldout.scoring import compare, summarise
+from hvdbench.workspace.atomic import atomic_path, atomic_write_text
 
 SMALL = {"size": (256, 160), "frames_per_clip": 32}
 SPECS: Mapping[str, Spec] = {

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.statistics import bca_interval, clip_interval, compare_scores, mean_interval, tie_groups
+from hvdbench.statistics.comparison import compare_scores, tie_groups
+from hvdbench.statistics.intervals import bca_interval, clip_interval, mean_interval
 
 CLIPS = (5, 10, 20, 50)
 Draw = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]

@@ -17,12 +17,12 @@ import cv2
 import numpy as np
 
 from benchmarks.blur import Figure, Report, made_leaves
-from hvdbench.clip_reader import Box, ClipReader, open_reader
+from hvdbench.dataset.folder_reader import Box, ClipReader, open_reader
+from hvdbench.dataset.packing import pack_dataset
 from hvdbench.frames import Frame, Frames, read_clip, write_frame
 from hvdbench.methods.training.samples import TrainingWindows, WindowSettings, loader
-from hvdbench.packing import pack_dataset
 from hvdbench.store import Dataset, DatasetWriter
-from hvdbench.video import read_video
+from hvdbench.video.whole import read_video
 
 SIZE = (1280, 720)
 CLIP_FRAMES, READ_FRAMES, CROP_PX = 60, 30, 256

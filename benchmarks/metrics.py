@@ -25,8 +25,8 @@ from benchmarks.blur import Figure
 from benchmarks.label import SIZE, made_frame
 from hvdbench.frames import Frame, read_frame
 from hvdbench.metrics.fidelity import psnr, ssim
+from hvdbench.metrics.protocols.frame_pair import luma, volume_ssim
 from hvdbench.metrics.ssim import gaussian_taps, mean_ssim
-from hvdbench.protocols.measuring import luma, volume_ssim
 
 Functions = dict[str, Callable[[], Any]]
 

@@ -23,20 +23,20 @@ from benchmarks.reblur_null import derive
 from benchmarks.reblur_tables import markdown, summarise
 from benchmarks.selfhvd_tiny.clips import Spec, make_clip
 from benchmarks.selfhvd_tiny.machine import machine
-from hvdbench.atomic import atomic_write_text
 from hvdbench.camera.trajectory import Trajectory
-from hvdbench.engine import Engine
 from hvdbench.frames import Frames, Image, read_clip
 from hvdbench.labels.sharpness import label_paper
-from hvdbench.methods.alignment import Aligner, nearest_sharp, sharp_neighbours
-from hvdbench.methods.exposure_model import ExposureModel, fit_exposure_model
-from hvdbench.methods.reblur import correct, reblur
+from hvdbench.methods.blur.alignment import Aligner, nearest_sharp, sharp_neighbours
+from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model
+from hvdbench.methods.blur.reblur import correct, reblur
 from hvdbench.methods.reblur_blend import blend
 from hvdbench.methods.warp_average import warp_average
 from hvdbench.metrics.fidelity import psnr
 from hvdbench.store import Dataset
 from hvdbench.synth.goproshake import open_scenes, synthesise
 from hvdbench.synth.settings import DatasetSettings
+from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.engine import Engine
 
 FRAMES, SIZE = 30, (256, 144)
 STEPS = 4

@@ -17,12 +17,12 @@ from skimage import data
 
 from hvdbench.flow import Flow, warp
 from hvdbench.frames import Image
-from hvdbench.methods.blur_path import free_path_gain
-from hvdbench.methods.exposure_model import CLIP_GAIN, FRAME_GAIN
-from hvdbench.methods.reblur import correct
+from hvdbench.methods.blur.exposure_model import CLIP_GAIN, FRAME_GAIN
+from hvdbench.methods.blur.path import free_path_gain
+from hvdbench.methods.blur.reblur import correct
 from hvdbench.metrics.fidelity import psnr
-from hvdbench.synth.codec import CodecSettings
-from hvdbench.synth.recompress import recompress
+from hvdbench.synth.development.codec import CodecSettings
+from hvdbench.synth.development.recompress import recompress
 
 SIZE, MARGIN = (160, 120), 24
 SHARE = 0.8

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.methods.exposure_model import CLIP_GAIN, FRAME_GAIN
+from hvdbench.methods.blur.exposure_model import CLIP_GAIN, FRAME_GAIN
 
 MARGIN_DB = 0.1  # changes below count as none
 TUNED = "(tuned on)"

@@ -24,12 +24,12 @@ from torch import nn
 
 from benchmarks.networks import machine as gpu_machine
 from benchmarks.selfhvd_tiny.machine import machine as cpu_machine
-from hvdbench.atomic import atomic_write_text
-from hvdbench.clip_facts import ClipReader
-from hvdbench.clip_reader import open_reader
+from hvdbench.dataset.facts import ClipReader
+from hvdbench.dataset.folder_reader import open_reader
 from hvdbench.frames import Frames
-from hvdbench.methods.inference import restore_clip
-from hvdbench.methods.inference_options import PrecisionName
+from hvdbench.labels.stored import labels_of
+from hvdbench.methods.inference.options import PrecisionName
+from hvdbench.methods.inference.restore import restore_clip
 from hvdbench.methods.recipe import Method, load_method
 from hvdbench.methods.restoration import Budget
 from hvdbench.methods.training.checkpoints import checkpoint_folder, list_checkpoints, read_tensors
@@ -42,8 +42,8 @@ from hvdbench.metrics.fidelity import psnr
 from hvdbench.metrics.sharpness import laplacian_variance, shift_px
 from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe import digest_of
-from hvdbench.runs import labels_of
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, Truth
+from hvdbench.workspace.atomic import atomic_write_text
 
 WHOLE = "selfhvd_basicvsrpp"
 RECIPES = (WHOLE, f"{WHOLE}_without_sevd", f"{WHOLE}_without_scscm", f"{WHOLE}_without_sevd_scscm")

@@ -1,7 +1,7 @@
 """Frames as arrays: reading, writing, gray, light.
 
 One convention: uint8 RGB ``(T, H, W, 3)``, pixel centres at integers. Tensors are made from them in
-:mod:`hvdbench.methods.runner` and in the fits, nowhere else.
+:mod:`hvdbench.methods.inference.runner` and in the fits, nowhere else.
 """
 
 import re
@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.atomic import atomic_write_bytes
 from hvdbench.errors import InputError
 from hvdbench.response import gamma_response
+from hvdbench.workspace.atomic import atomic_write_bytes
 
 Frame = NDArray[np.uint8]  # (H, W, 3)
 Frames = NDArray[np.uint8]  # (T, H, W, 3)

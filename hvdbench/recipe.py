@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hvdbench.catalog import unknown
 from hvdbench.errors import RecipeError, UnknownNameError
-from hvdbench.paths import home_folder
+from hvdbench.workspace.paths import home_folder
 
 
 class Settings(BaseModel):

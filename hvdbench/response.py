@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.catalog import unknown
-from hvdbench.compiled import compiled
 from hvdbench.errors import InputError, RecipeError
+from hvdbench.workspace.compiled import compiled
 
 Array = NDArray[np.float64]
 FloatT = TypeVar("FloatT", np.float32, np.float64)

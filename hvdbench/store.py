@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench import __version__
-from hvdbench.atomic import atomic_path, atomic_write_text, is_partial
 from hvdbench.errors import DatasetError
 from hvdbench.frames import Frames, list_frames, read_clip
 from hvdbench.recipe import digest_of
+from hvdbench.workspace.atomic import atomic_path, atomic_write_text, is_partial
 
 SCHEMA = 1
 ANNOTATIONS = "annotations"  # the folder of labels made by hand
@@ -234,7 +234,7 @@ class DatasetWriter:
         return f"{split}/{clip}" in self._manifest["clips"]
 
     def clip_folder(self, split: str, clip: str) -> ClipFolder:
-        """Name a clip's folder; write it inside :func:`hvdbench.atomic.atomic_folder`."""
+        """Name a clip's folder; write it inside :func:`hvdbench.workspace.atomic.atomic_folder`."""
         return ClipFolder(self.folder / split / clip)
 
     def finish(self, clip: ClipFolder, digest: str) -> None:

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from hvdbench.evaluation import FRAME_COLUMNS, summarise
-from hvdbench.leaderboard import Stamp, board_rows
+from hvdbench.boards.rows import Stamp, board_rows
+from hvdbench.scoring.frame_scores import FRAME_COLUMNS
+from hvdbench.scoring.summary import summarise
 
 
 def rows(method="m", origin="measured", clips=(31.0, 33.0), seed=0, board="trial", centroid=True, **stamp):

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from made_board import rows as loose_rows
 
-from hvdbench.evaluation import score_run, summarise
+from hvdbench.boards.rows import Stamp, board_rows, merge_rows
 from hvdbench.frames import write_clip
 from hvdbench.labels.sharpness import ABOVE, BELOW, SharpLabels, read_labels, write_labels
-from hvdbench.leaderboard import Stamp, board_rows, merge_rows
 from hvdbench.recipe import digest_of
+from hvdbench.scoring.run_scores import score_run
+from hvdbench.scoring.summary import summarise
 from hvdbench.store import ClipFolder, Dataset, DatasetWriter
 
 BOARD, T, H, W = "goproshake", 16, 72, 120

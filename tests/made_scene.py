@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.camera.motion import CameraPath
-from hvdbench.camera.ois import simulate_ois
-from hvdbench.camera.ois_settings import OisSettings
+from hvdbench.camera.stabiliser.ois import simulate_ois
+from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.sources.scene import Layer, SceneKind, centred_K
 
 SIZE = (96, 64)

@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.atomic import atomic_folder
 from hvdbench.frames import Frames, write_clip
 from hvdbench.realism.series import path_extent
 from hvdbench.store import ClipFolder, Dataset, DatasetWriter
+from hvdbench.workspace.atomic import atomic_folder
 
 FPS = 30.0
 SAMPLES = 33

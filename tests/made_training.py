@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hvdbench.clip_facts import Box, ClipFacts
+from hvdbench.dataset.facts import Box, ClipFacts
 from hvdbench.methods.training.engine import FitResult, fit
 from hvdbench.methods.training.objective import MASK_COVERAGE, SHARP_CHOSEN_SHARE, StepLoss
 from hvdbench.methods.training.rgb import RgbNetwork

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hvdbench.paths import home_folder
+from hvdbench.workspace.paths import home_folder
 
 BEGIN, END = "<!-- values -->\n", "<!-- end of values -->\n"
 

@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from hvdbench.engine import thread_map
 from hvdbench.flow import Flow, flow_dis, grid, occlusion_mask, round_trip_px, warp
+from hvdbench.workspace.engine import thread_map
 
 SHIFT = (3.0, -2.0)  # x, y: b shows at (x + 3, y - 2) what a shows at (x, y)
 INNER = slice(12, -12)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hvdbench.video_writer import write_video
+from hvdbench.video.writer import write_video
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ("torch", "torchvision", "cv2", "pandas", "skimage", "pyiqa", "numba", "scipy", "matplotlib", "av", "h5py")

@@ -6,11 +6,11 @@ import h5py
 import numpy as np
 import pytest
 
-from hvdbench.atomic import atomic_folder
 from hvdbench.errors import DatasetError
 from hvdbench.frames import write_clip
 from hvdbench.labels.sharpness import select_sharp, write_labels
 from hvdbench.store import ClipFolder, Dataset, DatasetWriter
+from hvdbench.workspace.atomic import atomic_folder
 
 BLURRY = np.random.default_rng(0).integers(0, 256, (2, 8, 12, 3), dtype=np.uint8)
 RECIPE = {"fps": 240, "lens": {"stroke_deg": 0.7}}

@@ -16,7 +16,7 @@ from benchmarks.selfhvd_tiny.clips import SPECS, make_clip
 from benchmarks.selfhvd_tiny.machine import machine
 from benchmarks.selfhvd_tiny.scoring import Row, facts_of, score_clip, summarise
 from benchmarks.selfhvd_tiny.tables import as_json, collect, markdown
-from hvdbench.atomic import atomic_write_text
+from hvdbench.workspace.atomic import atomic_write_text
 
 GROUPS = ("paper", "rc", "pairs", "supervised", "ren")
 

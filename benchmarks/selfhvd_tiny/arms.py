@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from benchmarks.selfhvd_tiny.clips import Clip
 from benchmarks.selfhvd_tiny.ren import apply_ren, fit_ren
 from hvdbench.frames import Frames, Image
-from hvdbench.methods.alignment import Aligner, sharp_neighbours
-from hvdbench.methods.candidates import CandidateStack, stack_candidates
-from hvdbench.methods.exposure_model import ExposureModel, fit_exposure_model
-from hvdbench.methods.fusion_batches import Pairs, ReblurModel
-from hvdbench.methods.fusion_fit import FusionFit, FusionFitSettings, apply_fusion
+from hvdbench.methods.blur.alignment import Aligner, sharp_neighbours
+from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model
+from hvdbench.methods.fusion.batches import Pairs, ReblurModel
+from hvdbench.methods.fusion.candidates import CandidateStack, stack_candidates
+from hvdbench.methods.fusion.fit import FusionFit, FusionFitSettings, apply_fusion
+from hvdbench.methods.fusion.resynthesis import resynthesise
 from hvdbench.methods.reblur_blend import blend, corrected
 from hvdbench.methods.restoration import Budget
-from hvdbench.methods.resynthesis import resynthesise
 from hvdbench.methods.warp_average import warp_average
 from hvdbench.networks.fusion import FusionNetwork
 

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.camera.index import load_sets
-from hvdbench.engine import Engine
 from hvdbench.frames import Frames, read_clip, write_clip
 from hvdbench.labels.sharpness import SharpLabels, label_paper
 from hvdbench.sources.movie import MovieFrames
 from hvdbench.store import ClipFolder
 from hvdbench.synth.goproshake import open_scenes, synthesise
 from hvdbench.synth.settings import DatasetSettings
+from hvdbench.workspace.engine import Engine
 
 Role = Literal["tuning", "held out"]
 Kind = Literal["planar", "parallax", "moving_object", "video", "real"]

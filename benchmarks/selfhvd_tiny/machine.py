@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from hvdbench.engine import usable_cores
+from hvdbench.workspace.engine import usable_cores
 
 
 def machine() -> str:

@@ -23,10 +23,10 @@ from benchmarks.selfhvd_tiny.arms import PARTS, PLAIN, Prepared, fit, prepare, p
 from benchmarks.selfhvd_tiny.clips import make_clip
 from benchmarks.selfhvd_tiny.machine import machine
 from benchmarks.selfhvd_tiny.scoring import Row, score_clip, summarise
-from hvdbench.atomic import atomic_write_text
-from hvdbench.methods.candidates import CandidateStack
-from hvdbench.methods.fusion_fit import FusionFit, apply_fusion
-from hvdbench.methods.selfhvd_clip import realigned
+from hvdbench.methods.fusion.candidates import CandidateStack
+from hvdbench.methods.fusion.fit import FusionFit, apply_fusion
+from hvdbench.methods.fusion.scheme import realigned
+from hvdbench.workspace.atomic import atomic_write_text
 
 REGIMES: Mapping[str, Mapping[str, Any]] = {
     "flow on the input": {},

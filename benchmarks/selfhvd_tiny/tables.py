@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hvdbench.statistics import Interval, mean_interval
+from hvdbench.statistics.intervals import Interval, mean_interval
 
 ORDER = (
     "input",

@@ -17,8 +17,8 @@ from benchmarks.validity.board import board
 from benchmarks.validity.clips import EXACT, PLANTED_SHARES, exact_clip, planted_clip
 from benchmarks.validity.summary import collect
 from benchmarks.validity.tables import filled
-from hvdbench.atomic import atomic_write_text
-from hvdbench.leaderboard import write_board
+from hvdbench.boards.files import write_board
+from hvdbench.workspace.atomic import atomic_write_text
 
 PARTS = ("alignment", "propagation", "circularity", "sparsity", "ladder")
 

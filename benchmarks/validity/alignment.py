@@ -13,7 +13,7 @@ from benchmarks.validity.exact import ExactFlows, end_point_error
 from benchmarks.validity.fits import averaged, two_stages, weighted_psnr
 from hvdbench.flow import occlusion_mask, round_trip_px, warp
 from hvdbench.frames import Frames
-from hvdbench.methods.alignment import Aligner, sharp_neighbours
+from hvdbench.methods.blur.alignment import Aligner, sharp_neighbours
 from hvdbench.synth.oracle import SHARP
 
 Row = dict[str, Any]

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from hvdbench import __version__
-from hvdbench.leaderboard import Stamp, board_rows
-from hvdbench.statistics import mean_interval
+from hvdbench.boards.rows import Stamp, board_rows
+from hvdbench.statistics.intervals import mean_interval
 
 BOARD = "validity"
 Row = dict[str, Any]

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from hvdbench.camera.index import load_sets
 from hvdbench.errors import DatasetError
 from hvdbench.flow import Flow
-from hvdbench.methods.alignment import Aligner
+from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.store import Dataset
 from hvdbench.synth.clip_plan import ClipPlan, ShakenClip, plan_clip, shake_clip
+from hvdbench.synth.exposure.view import View
+from hvdbench.synth.exposure.warp import Array
 from hvdbench.synth.goproshake import open_scenes
 from hvdbench.synth.settings import DatasetSettings
-from hvdbench.synth.view import View
-from hvdbench.synth.warp import Array
 
 SUB_FRAMES = 33
 

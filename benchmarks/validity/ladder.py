@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.validity.clips import planted_clip
 from benchmarks.validity.fits import averaged, mean_psnr, two_stages
-from hvdbench.methods.alignment import Aligner
+from hvdbench.methods.blur.alignment import Aligner
 
 RUNG = 6
 RUNGS = 4

@@ -11,7 +11,7 @@ from benchmarks.validity.clips import exact_clip, exact_dataset
 from benchmarks.validity.exact import ExactAligner, ExactFlows
 from benchmarks.validity.fits import averaged, mean_psnr, two_stages
 from hvdbench.labels.extent import label_extent
-from hvdbench.methods.alignment import Aligner
+from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.synth.oracle import BLURRY, SHARP
 
 CORRUPTED = (0.1, 0.2, 0.4)

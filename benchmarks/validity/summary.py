@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.validity.alignment import binned
-from hvdbench.statistics import mean_interval
+from hvdbench.statistics.intervals import mean_interval
 
 Numbers = dict[str, Any]
 

@@ -4,8 +4,3 @@
 which order, :mod:`~hvdbench.annotate.places` follows textured places through a clip, and
 :mod:`~hvdbench.annotate.server` serves the page to this machine alone.
 """
-
-from hvdbench.annotate.server import serve
-from hvdbench.annotate.session import AnnotateRequest, Session, open_session
-
-__all__ = ["AnnotateRequest", "Session", "open_session", "serve"]

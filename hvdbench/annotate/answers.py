@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hvdbench.atomic import atomic_write_text
 from hvdbench.errors import InputError
 from hvdbench.labels.annotations import COLUMNS as NEEDED
 from hvdbench.labels.annotations import WORDS
+from hvdbench.workspace.atomic import atomic_write_text
 
 COLUMNS = (*NEEDED, "confidence", "seconds")
 CONFIDENCES = (1, 2, 3)

@@ -18,7 +18,7 @@ from hvdbench.annotate.answers import CONFIDENCES, Answer, AnswerFile, answers_c
 from hvdbench.catalog import unknown
 from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.frames import list_frames
-from hvdbench.labelling import LabelSource, find_clips
+from hvdbench.labels.clips import LabelSource, find_clips
 
 Order = Literal["clip", "random"]
 Question = tuple[int, int]  # position of the clip in Session.clips, frame

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from hvdbench.atomic import atomic_write_text
-from hvdbench.camera.monst3r import PATH_FILE
+from hvdbench.camera.formats.monst3r import PATH_FILE
 from hvdbench.camera.trajectory import Array
+from hvdbench.workspace.atomic import atomic_write_text
 
 PresetName = Literal["still", "hold", "scan", "walk", "shaky", "hvd", "tense"]
 

@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hvdbench.atomic import atomic_folder, atomic_write_text
 from hvdbench.camera.breaks import split_at_gaps
-from hvdbench.camera.colmap import CAMERAS_FILE
-from hvdbench.camera.euroc import SENSOR_FILE
+from hvdbench.camera.formats.colmap import CAMERAS_FILE
+from hvdbench.camera.formats.euroc import SENSOR_FILE
+from hvdbench.camera.formats.kitti import times_file
+from hvdbench.camera.formats.monst3r import INTRINSICS_FILE, PATH_FILE
+from hvdbench.camera.formats.monst3r_maps import sampled_maps
 from hvdbench.camera.index import MONST3R, TrajectorySet, read_index, read_path
-from hvdbench.camera.kitti import times_file
-from hvdbench.camera.monst3r import INTRINSICS_FILE, PATH_FILE
-from hvdbench.camera.monst3r_maps import sampled_maps
 from hvdbench.camera.quality import PathQuality, assess
 from hvdbench.camera.trajectory import Origin
 from hvdbench.errors import TrajectoryError
-from hvdbench.paths import home, home_folder
 from hvdbench.recipe import check
+from hvdbench.workspace.atomic import atomic_folder, atomic_write_text
+from hvdbench.workspace.paths import home, home_folder
 
 INDEX_FILE = "index.toml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

@@ -13,13 +13,13 @@ from pathlib import Path
 from pydantic import Field
 
 from hvdbench.camera.breaks import find_gaps, split_at_gaps
-from hvdbench.camera.monst3r import PATH_FILE
-from hvdbench.camera.rows import looks_like, read_lines
+from hvdbench.camera.formats.monst3r import PATH_FILE
+from hvdbench.camera.formats.rows import looks_like, read_lines
 from hvdbench.camera.trajectory import Origin, Trajectory
 from hvdbench.catalog import names, resolve, unknown
 from hvdbench.errors import TrajectoryError, UnknownNameError
-from hvdbench.paths import home_folder
 from hvdbench.recipe import Settings, check
+from hvdbench.workspace.paths import home_folder
 
 MONST3R = "monst3r"
 
@@ -48,7 +48,7 @@ class TrajectorySet(Settings):
     paths: tuple[str, ...] = ()
     """The paths, relative to ``folder``; empty: ``*/pred_traj.txt``, else ``*.txt``, ``*.csv`` and ``*.gcsv``."""
     orientation: str = ""
-    """Of a gyroscope: see :func:`hvdbench.camera.gyro.read_gyro`."""
+    """Of a gyroscope: see :func:`hvdbench.camera.formats.gyro.read_gyro`."""
     force: bool = False
     """Read files although they look like another format."""
 

@@ -9,8 +9,8 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from hvdbench.camera.hand import HandPreset, hand_motion, integrate
-from hvdbench.camera.ois import OisSettings, simulate_ois
-from hvdbench.camera.stabilisers import RecordedController, read_log, stabiliser_of
+from hvdbench.camera.stabiliser.kinds import RecordedController, read_log, stabiliser_of
+from hvdbench.camera.stabiliser.ois import OisSettings, simulate_ois
 from hvdbench.camera.trajectory import Array, Trajectory, lowpass
 
 BURN_IN_S = 3.0  # the lens starts centred; its leak forgets that in about 1.1 s

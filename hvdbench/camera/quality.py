@@ -7,16 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import welch
 
-from hvdbench.camera.breaks import (
-    WINDOW_ROWS,
-    Gap,
-    Jump,
-    find_gaps,
-    find_jumps,
-    find_seams,
-    split_at_gaps,
-    step_rates,
-)
+from hvdbench.camera.breaks import WINDOW_ROWS, Gap, Jump, find_gaps, find_jumps, find_seams, split_at_gaps, step_rates
 from hvdbench.camera.trajectory import SHORTEST_S, Trajectory
 from hvdbench.errors import TrajectoryError
 

@@ -6,23 +6,23 @@ import sys
 import click
 
 from hvdbench import __version__
-from hvdbench.cli.annotate import annotate
-from hvdbench.cli.boards import leaderboard
-from hvdbench.cli.data import pair, synth, verify
-from hvdbench.cli.datasets import dataset
-from hvdbench.cli.held_out import heldout
-from hvdbench.cli.ingest import ingest
-from hvdbench.cli.labels import label
-from hvdbench.cli.methods import evaluate
-from hvdbench.cli.ois import ois
-from hvdbench.cli.pack import pack
-from hvdbench.cli.protocols import protocols
-from hvdbench.cli.realism import realism
-from hvdbench.cli.score import score
-from hvdbench.cli.start import deblur, demo, doctor
-from hvdbench.cli.train import train
-from hvdbench.cli.traj import traj
-from hvdbench.cli.weights import weights
+from hvdbench.cli.data.dataset import dataset
+from hvdbench.cli.data.ingest import ingest
+from hvdbench.cli.data.label import label
+from hvdbench.cli.data.pack import pack
+from hvdbench.cli.data.synth import pair, synth, verify
+from hvdbench.cli.look.annotate import annotate
+from hvdbench.cli.look.ois import ois
+from hvdbench.cli.look.realism import realism
+from hvdbench.cli.look.traj import traj
+from hvdbench.cli.score.eval import evaluate
+from hvdbench.cli.score.heldout import heldout
+from hvdbench.cli.score.leaderboard import leaderboard
+from hvdbench.cli.score.protocols import protocols
+from hvdbench.cli.score.score import score
+from hvdbench.cli.start.demo import deblur, demo, doctor
+from hvdbench.cli.train.train import train
+from hvdbench.cli.train.weights import weights
 from hvdbench.errors import HvdbenchError
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from hvdbench.methods.inference_options import InferenceOptions
+    from hvdbench.methods.inference.options import InferenceOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -61,7 +61,7 @@ def read_inference(
     Raises:
         InputError: one that cannot be read.
     """
-    from hvdbench.methods.inference_options import parse_inference
+    from hvdbench.methods.inference.options import parse_inference
 
     if precision is window is tile is None:
         return None

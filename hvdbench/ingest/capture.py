@@ -14,9 +14,9 @@ from hvdbench.frames import list_frames, read_frame
 from hvdbench.ingest.device import as_word
 from hvdbench.ingest.exif import read_exif
 from hvdbench.sources.release import SPLITS
-from hvdbench.video_metadata import CameraFacts
-from hvdbench.video_reader import Shot, VideoReader
-from hvdbench.video_tone import linear_meaning, to_linear16
+from hvdbench.video.metadata import CameraFacts
+from hvdbench.video.reader import Shot, VideoReader
+from hvdbench.video.tone import linear_meaning, to_linear16
 
 FILM_SUFFIXES = frozenset(
     {".mp4", ".mov", ".m4v", ".qt", ".mkv", ".webm", ".avi", ".3gp", ".3g2", ".mts", ".m2ts", ".ts"}

@@ -12,16 +12,16 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.atomic import atomic_folder, atomic_write_bytes
 from hvdbench.errors import InputError
 from hvdbench.frames import write_frame
 from hvdbench.ingest.repeats import Repeats, frozen
 from hvdbench.ingest.scenes import Seen
-from hvdbench.input import FEWEST_FRAMES, SMALLEST_SIDE_PX
 from hvdbench.store import ClipFolder
-from hvdbench.video_colour import Frame16
-from hvdbench.video_crop import Crop, cut, cut_fault
-from hvdbench.video_reader import Shot
+from hvdbench.video.colour import Frame16
+from hvdbench.video.crop import Crop, cut, cut_fault
+from hvdbench.video.input import FEWEST_FRAMES, SMALLEST_SIDE_PX
+from hvdbench.video.reader import Shot
+from hvdbench.workspace.atomic import atomic_folder, atomic_write_bytes
 
 LINEAR_FOLDER = "linear"
 

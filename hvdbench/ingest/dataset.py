@@ -11,11 +11,11 @@ from hvdbench.ingest.capture import Capture, Reader, ReadOptions, captures_of
 from hvdbench.ingest.clips import ClipPlan, ClipSeries, check_plan
 from hvdbench.ingest.device import DeviceMap, check_device, choose_device, read_device_map
 from hvdbench.ingest.scenes import with_cuts
-from hvdbench.input import FEWEST_FRAMES
 from hvdbench.recipe import digest_of
 from hvdbench.store import ClipFolder, Dataset, DatasetWriter
-from hvdbench.video_crop import Crop
-from hvdbench.video_tone import TONE_MAP
+from hvdbench.video.crop import Crop
+from hvdbench.video.input import FEWEST_FRAMES
+from hvdbench.video.tone import TONE_MAP
 
 SPLITS = ("train", "test")
 Progress = Callable[[int, int, str], None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hvdbench.errors import InputError
-from hvdbench.video_metadata import CameraFacts
+from hvdbench.video.metadata import CameraFacts
 
 UNKNOWN = "unknown-device"
 # The phones of HVD by the identifiers that they write: Huawei P40, Xiaomi 15, iPhone 16.

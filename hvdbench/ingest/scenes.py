@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import HvdbenchError
 from hvdbench.frames import Frame, Gray, to_gray
-from hvdbench.video_reader import Shot
+from hvdbench.video.reader import Shot
 
 CUT_DISTANCE, OVER_RECENT, SAME_MIDDLE = 0.22, 3.0, 0.85
 _LOOK_PX, _THUMB_PX, _RECENT = 320, 64, 8

@@ -20,7 +20,7 @@ from hvdbench.labels.accuracy import (
 )
 from hvdbench.labels.annotations import UNSEEN
 from hvdbench.labels.sharpness import SharpLabels
-from hvdbench.statistics import Interval, wilson_interval
+from hvdbench.statistics.intervals import Interval, wilson_interval
 
 Counting = Literal["sharp and blurry", "mild as not sharp"]
 COUNTINGS: tuple[Counting, ...] = ("sharp and blurry", "mild as not sharp")

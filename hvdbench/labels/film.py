@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hvdbench.errors import VideoError
 from hvdbench.frames import Gray
 from hvdbench.metrics.sharpness import sharpness
-from hvdbench.video import open_video
+from hvdbench.video.whole import open_video
 
 
 def luma_sharpness(path: Path) -> NDArray[np.float64]:
@@ -26,7 +26,7 @@ def luma_sharpness(path: Path) -> NDArray[np.float64]:
         (T,) squared levels, in order of presentation. A film that breaks part-way gives the frames before the break.
 
     Raises:
-        VideoError: as :func:`hvdbench.video.open_video`; no moving picture, or not one frame that decodes.
+        VideoError: as :func:`hvdbench.video.whole.open_video`; no moving picture, or not one frame that decodes.
     """
     found: list[tuple[float, float]] = []
     with open_video(path) as container:

@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hvdbench.engine import thread_map
 from hvdbench.flow import Preset
 from hvdbench.frames import Frames, Image
 from hvdbench.labels.sharpness import SharpLabels
-from hvdbench.methods.alignment import Aligner, sharp_neighbours
-from hvdbench.methods.exposure_model import ExposureModel, fit_exposure_model
-from hvdbench.methods.reblur import blend_by_reblur, correct
+from hvdbench.methods.blur.alignment import Aligner, sharp_neighbours
+from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model
+from hvdbench.methods.blur.reblur import blend_by_reblur, correct
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.recipe import Settings
+from hvdbench.workspace.engine import thread_map
 
 
 class ReblurBlendSettings(Settings):

@@ -33,7 +33,7 @@ class Method:
 
     Attributes:
         reference: what it was loaded by: a recipe's name or file, or a model of others
-            (:func:`hvdbench.methods.foreign.opening.open_method`).
+            (:func:`hvdbench.methods.opening.open_method`).
         recipe: name and values; these hold every setting of the scheme, defaults too.
         scheme: the object that restores; one that is trained over clips first has ``objective``
             (:class:`hvdbench.methods.training.scheme.TrainedScheme`).
@@ -117,7 +117,8 @@ def load_trained(method: Method, weights: Path) -> Any:
     Raises:
         WeightsError: the file is missing, damaged, or belongs to another network.
     """
-    from hvdbench.weights import load_checkpoint, load_into
+    from hvdbench.weights.checkpoints import load_checkpoint
+    from hvdbench.weights.fitting import load_into
 
     network = method.scheme.build()
     load_into(network, load_checkpoint(weights), weights)

@@ -1,19 +1,13 @@
 """What every method that works on one clip alone takes and gives."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
-from hvdbench.methods.inference_options import InferenceOptions
+from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.recipe import Settings
-
-Progress = Callable[[int, int, str], None]
-
-
-def silent(done: int, total: int, text: str) -> None:
-    """Report nothing."""
+from hvdbench.workspace.progress import Progress, silent
 
 
 @dataclass(frozen=True)

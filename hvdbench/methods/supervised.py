@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from hvdbench.frames import Frames
-from hvdbench.methods.network_restoration import restore_with
+from hvdbench.methods.inference.network_restoration import restore_with
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.training.objective import StepLoss
 from hvdbench.methods.training.samples import WindowSettings

@@ -8,13 +8,13 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from hvdbench.engine import thread_map
 from hvdbench.flow import Preset
 from hvdbench.frames import Frames, Image
 from hvdbench.labels.sharpness import SharpLabels
-from hvdbench.methods.alignment import Aligner, sharp_neighbours
+from hvdbench.methods.blur.alignment import Aligner, sharp_neighbours
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.recipe import Settings
+from hvdbench.workspace.engine import thread_map
 
 
 class WarpAverageSettings(Settings):

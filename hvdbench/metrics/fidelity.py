@@ -28,7 +28,8 @@ def psnr(restored: Frame, truth: Frame) -> float:
         truth: the same size.
 
     Returns:
-        dB; infinity where the frames are equal (boards cap it: see :data:`hvdbench.protocols.known.PSNR_CAP_DB`).
+        dB; infinity where the frames are equal (boards cap it: see
+        :data:`hvdbench.metrics.protocols.known.PSNR_CAP_DB`).
 
     Raises:
         InputError: not uint8 RGB, two sizes, or under 11 px a side.

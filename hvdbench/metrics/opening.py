@@ -12,7 +12,6 @@ import numpy as np
 
 from hvdbench.catalog import METRICS, resolve, unknown
 from hvdbench.errors import FitError, InputError, UnknownNameError
-from hvdbench.fallback import Fallback
 from hvdbench.frames import Frame
 from hvdbench.metrics.edge_spread import FEWEST_EDGES, edge_spread, find_edges, overshoot
 from hvdbench.metrics.measure import EFFICIENCY, OWN, SHOWN, Measure, Meter
@@ -20,6 +19,7 @@ from hvdbench.metrics.perceptual import PerceptualMetric, is_full_reference, ope
 from hvdbench.metrics.pyiqa_files import missing_weights, weight_digests
 from hvdbench.metrics.temporal import FLOW, Distance, TemporalScores, tlpips
 from hvdbench.weights.registry import file_sha256
+from hvdbench.workspace.fallback import Fallback
 
 OTHERS = "the other metrics"
 """What stands in for a metric that cannot be measured."""

@@ -15,8 +15,8 @@ from typing import Any
 from unittest import mock
 
 from hvdbench.errors import WeightsError
-from hvdbench.paths import weights_folder
 from hvdbench.weights.registry import KNOWN, file_sha256
+from hvdbench.workspace.paths import weights_folder
 
 WEIGHTLESS = frozenset(
     {

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import deform_conv2d
 
-from hvdbench.networks.blocks import LEAKY_SLOPE, ResidualStack, ShuffleUpsampler, warp_by_flow
-from hvdbench.networks.sampling import is_served, sampled_convolution
+from hvdbench.networks.layers.blocks import LEAKY_SLOPE, ResidualStack, ShuffleUpsampler, warp_by_flow
+from hvdbench.networks.layers.sampling import is_served, sampled_convolution
 from hvdbench.networks.spec import NetworkSpec
 from hvdbench.networks.spynet import SPyNet
 

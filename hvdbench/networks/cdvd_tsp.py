@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvdbench.networks.blocks import at_full_precision, warp_by_flow
+from hvdbench.networks.layers.blocks import at_full_precision, warp_by_flow
 from hvdbench.networks.pwc_net import PWCNet, inside_mask
 from hvdbench.networks.spec import NetworkSpec
 

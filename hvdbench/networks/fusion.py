@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvdbench.networks.blocks import LEAKY_SLOPE, ResidualBlock
+from hvdbench.networks.layers.blocks import LEAKY_SLOPE, ResidualBlock
 
 _COLOUR_CENTRE = 0.45
 _COLOUR_GAIN = 4.0

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvdbench.networks.blocks import LEAKY_SLOPE, at_full_precision, warp_by_flow
+from hvdbench.networks.layers.blocks import LEAKY_SLOPE, at_full_precision, warp_by_flow
 
 _INNER_MULTIPLE = 64
 _REACH_PX = 4  # of the cost volume, at each level

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvdbench.networks.blocks import LEAKY_SLOPE, warp_by_flow
-from hvdbench.networks.guided_attention import CLIP, GuidedDeformableAttention
+from hvdbench.networks.layers.blocks import LEAKY_SLOPE, warp_by_flow
+from hvdbench.networks.layers.guided_attention import CLIP, GuidedDeformableAttention
+from hvdbench.networks.layers.swin import SwinStage
 from hvdbench.networks.spec import NetworkSpec
 from hvdbench.networks.spynet import LEVELS, SPyNet
-from hvdbench.networks.swin import SwinStage
 
 _SCALE = 4  # features and flow live at a quarter of the picture's size
 _FULL_SIZE_CHANNELS = 64

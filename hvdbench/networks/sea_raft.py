@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvdbench.networks.blocks import at_full_precision
-from hvdbench.networks.correlation import LEVELS, correlation_pyramid, look_up
+from hvdbench.networks.layers.blocks import at_full_precision
+from hvdbench.networks.layers.correlation import LEVELS, correlation_pyramid, look_up
 
 _SCALE = 8  # features and flow live at an eighth of the picture's size
 _MIN_SIZE_PX = _SCALE * 2**LEVELS  # the coarsest correlation map is then 2 px wide

@@ -13,7 +13,7 @@ NetworkState = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """The input that a network was made for; :func:`hvdbench.methods.inference.restore_clip` supplies it."""
+    """The input that a network was made for; :func:`hvdbench.methods.inference.restore.restore_clip` supplies it."""
 
     size_multiple: int = 1
     """Height and width must be multiples of this."""

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvdbench.networks.blocks import warp_by_flow
+from hvdbench.networks.layers.blocks import warp_by_flow
 
 LEVELS = 6
 _COARSEST_STEP_PX = 2 ** (LEVELS - 1)

@@ -9,11 +9,11 @@ import numpy as np
 
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import Frames, list_frames, read_frame
-from hvdbench.input import InputClip, parse_crop, read_input
 from hvdbench.realism.clip import COMMON_WIDTH_PX, LEAST_FLOOR_PX, ClipMeasure, Progress, measure_clip
 from hvdbench.realism.series import path_extent
 from hvdbench.store import ClipFolder, Dataset
-from hvdbench.video import Crop, Size, cut, read_video
+from hvdbench.video.input import InputClip, parse_crop, read_input
+from hvdbench.video.whole import Crop, Size, cut, read_video
 
 HALVES = ("left-half", "right-half")
 SLOWEST_CAMERA_FPS = 20.0

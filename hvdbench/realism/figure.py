@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.atomic import atomic_path
 from hvdbench.realism.clip import ClipMeasure
 from hvdbench.realism.comparison import Comparison
 from hvdbench.realism.series import centred_motion
 from hvdbench.realism.statistic import extent, relative_sharpness, speed
+from hvdbench.workspace.atomic import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

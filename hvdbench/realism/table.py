@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
-from hvdbench.atomic import atomic_write_text
 from hvdbench.realism.clip import ClipMeasure
 from hvdbench.realism.comparison import Comparison
 from hvdbench.realism.reported import REPORTED
 from hvdbench.realism.statistic import STATISTICS, Statistic
+from hvdbench.workspace.atomic import atomic_write_text
 
 Array = NDArray[np.float64]
 

@@ -1,19 +1,5 @@
-"""Restoring and scoring, what ``eval`` does, and scoring alone, what ``score`` does."""
+"""From frames to the numbers of a board: tables of frames, one row a clip, one row over the clips.
 
-from hvdbench.scoring.entering import Entry, enter, read_entry
-from hvdbench.scoring.evaluating import Evaluation, evaluate
-from hvdbench.scoring.measuring import Asked, score, score_all
-from hvdbench.scoring.stored import is_run, score_folder
-
-__all__ = [
-    "Asked",
-    "Entry",
-    "Evaluation",
-    "enter",
-    "evaluate",
-    "is_run",
-    "read_entry",
-    "score",
-    "score_all",
-    "score_folder",
-]
+The protocol is ``docs/protocol.md``; whatever changes a number here changes :data:`PROTOCOL`. Frames are read one at a
+time: memory does not grow with a clip's length.
+"""

@@ -1,64 +1,61 @@
-"""Counting a method's network for the metric ``efficiency``."""
+"""What a run cost, read from the notes that lie beside its frames."""
 
-import copy
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hvdbench.evaluation.costs import read_counts, write_counts
-from hvdbench.evaluation.run_clip import RunClip
-from hvdbench.methods.recipe import Method
+import pandas as pd
 
-FRAMES = 5
-"""Frames of the pass that is counted, fewer where the clip has fewer."""
+from hvdbench.metrics.measure import COSTS
+from hvdbench.scoring.run_clip import RunClip
+from hvdbench.workspace.atomic import atomic_write_text
+
+COSTS_FILE = "costs.json"
 
 
-def count_costs(method: Method, weights: Path | None, places: Sequence[RunClip]) -> None:
-    """Write ``costs.json`` beside every clip of a run whose method has a network, once for each size of frames.
+def read_costs(place: RunClip) -> pd.DataFrame:
+    """Give one row of what a clip's run cost, under ``<cost>_none``; NaN where it is not known.
 
-    Args:
-        method: what restored.
-        weights: of a method that is trained by hvdbench.
-        places: the clips.
+    ``frames_per_s`` and ``peak_bytes`` are the network's own where a network ran, else the run's; both stand in
+    ``run.json``. ``params`` and ``macs`` (a frame) stand in ``costs.json``, which ``eval --metric efficiency`` writes
+    for a method that has a network.
 
     Raises:
-        HvdbenchError: the network cannot be opened.
+        InputError: ``run.json`` is damaged.
     """
-    if not method.has_network or all(read_counts(place) for place in places):
-        return
-    from hvdbench.methods.network_restoration import open_network
-
-    network = open_network(method, weights)
-    counted: dict[tuple[int, ...], tuple[int | None, float | None, str]] = {}
-    for place in places:
-        frames, height, width, _ = place.blurry.shape
-        size = min(frames, FRAMES), height, width
-        if size not in counted:
-            counted[size] = _count(network, *size)
-        write_counts(place.folder, str(place.manifest.get("run_digest")), *counted[size])
+    manifest = place.manifest
+    facts = manifest.get("facts") or {}
+    found: dict[str, Any] = {
+        name: facts.get(name) or manifest.get(name) for name in ("frames_per_s", "peak_bytes")
+    } | dict(read_counts(place))
+    cells = {f"{name}_none": [_number(found.get(name))] for name in COSTS}
+    return pd.DataFrame({"frame": [0], **cells}).astype({"frame": "int64"})
 
 
-def _count(network: Any, frames: int, height: int, width: int) -> tuple[int | None, float | None, str]:
-    """Count parameters and multiplications a frame, and say how.
-
-    The pass runs on torch's device ``meta``, which has shapes and no numbers: it takes neither time nor memory.
-    """
-    import torch
-
-    from hvdbench.metrics.efficiency import count_macs, count_parameters
-
-    params = count_parameters(network) or None
-    spec = network.spec
-    count = max(frames, spec.min_frames)
-    sides = [
-        math.ceil(max(side, spec.min_size_px) / spec.size_multiple) * spec.size_multiple for side in (height, width)
-    ]
-    note = f"macs: of one pass over {count} frames of {sides[1]}x{sides[0]} px, divided by {count}"
+def read_counts(place: RunClip) -> Mapping[str, Any]:
+    """Read ``costs.json``; nothing where it is absent, damaged or of another run."""
     try:
-        shapes = copy.deepcopy(network).to("meta").eval()
-        macs = count_macs(shapes, torch.empty(1, count, 3, *sides, device="meta"))
-    except Exception as error:  # whatever a network of others, or torch, makes of tensors without numbers
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-        return params, None, f"macs cannot be counted without numbers: {reason}"
-    return (params, macs / count, note) if macs else (params, None, "macs: it has no convolution or product")
+        found = dict(json.loads((place.folder / COSTS_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+    return found if found.get("run_digest") == place.manifest.get("run_digest") else {}
+
+
+def write_counts(folder: Path, run_digest: str, params: int | None, macs: float | None, note: str = "") -> None:
+    """Write ``costs.json`` beside a run's frames.
+
+    Args:
+        folder: of the clip.
+        run_digest: of the run.
+        params: numbers that the network learned; None: it has none that can be counted.
+        macs: multiplications with addition a frame; None: they cannot be counted.
+        note: how they were counted, or why not.
+    """
+    body = {"run_digest": run_digest, "params": params, "macs": macs, "note": note}
+    atomic_write_text(folder / COSTS_FILE, json.dumps(body, indent=1, sort_keys=True) + "\n")
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan

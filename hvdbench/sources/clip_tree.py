@@ -7,8 +7,8 @@ from pathlib import Path
 from hvdbench.catalog import unknown
 from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.frames import list_frames
-from hvdbench.paths import how_to_set_root
 from hvdbench.sources.scene import SourceOptions
+from hvdbench.workspace.paths import how_to_set_root
 
 FEWEST_FRAMES = 2
 SPLITS = ("train", "test")

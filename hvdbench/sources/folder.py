@@ -4,15 +4,7 @@ import logging
 from pathlib import Path
 
 from hvdbench.errors import InputError
-from hvdbench.sources.clip_tree import (
-    FEWEST_FRAMES,
-    SPLITS,
-    Clip,
-    choose,
-    clips_below,
-    frame_files,
-    require_root,
-)
+from hvdbench.sources.clip_tree import FEWEST_FRAMES, SPLITS, Clip, choose, clips_below, frame_files, require_root
 from hvdbench.sources.frame_sequence import FileFrames, FrameSequence, find_depth_files
 from hvdbench.sources.high_speed import VideoScene, open_video_scene
 from hvdbench.sources.scene import SourceOptions

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from hvdbench.errors import VideoError
 from hvdbench.frames import Frame
 from hvdbench.sources.frame_sequence import Recent
-from hvdbench.video_colour import to_rgb
-from hvdbench.video_file import FILE_ERRORS, moving_stream, open_video
-from hvdbench.video_upright import Upright, upright_of
+from hvdbench.video.colour import to_rgb
+from hvdbench.video.container import FILE_ERRORS, moving_stream, open_video
+from hvdbench.video.upright import Upright, upright_of
 
 KEPT_FRAMES, KEPT_BYTES = 64, 256 * 2**20  # as decoded
 
@@ -29,7 +29,8 @@ class MovieFrames:
         path: the film.
 
     Raises:
-        VideoError: as :func:`~hvdbench.video_file.open_video`; from ``len`` and ``read`` where nothing can be decoded
+        VideoError: as :func:`~hvdbench.video.container.open_video`; from ``len`` and ``read`` where nothing can be
+            decoded
             or the picture changes its size.
     """
 

@@ -50,7 +50,7 @@ def paired_difference(a: Sample, b: Sample, level: float = 0.95) -> Interval:
         level: coverage, between 0 and 1.
 
     Raises:
-        InputError: two lengths, and as :func:`hvdbench.statistics.mean_interval`.
+        InputError: two lengths, and as :func:`hvdbench.statistics.intervals.mean_interval`.
     """
     return clip_interval(_differences(a, b), level)
 

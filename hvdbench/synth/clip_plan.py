@@ -13,9 +13,9 @@ from hvdbench.camera.motion import simulate_motion
 from hvdbench.camera.trajectory import Trajectory
 from hvdbench.errors import DatasetError
 from hvdbench.sources.scene import Scene
+from hvdbench.synth.exposure.view import View
 from hvdbench.synth.margin import border_by_frame_px
 from hvdbench.synth.settings import DatasetSettings
-from hvdbench.synth.view import View
 
 CALMER = 1.5  # by which reference_hz rises
 MOST_STEPS = 3  # up to 3.4 times: what it takes out then begins to show in the blur

@@ -8,21 +8,21 @@ from typing import Any
 import cv2
 import numpy as np
 
-from hvdbench.atomic import atomic_folder
 from hvdbench.camera.trajectory import Trajectory
 from hvdbench.catalog import resolve
-from hvdbench.engine import Engine
 from hvdbench.errors import DatasetError
 from hvdbench.frames import Frame, write_frame
 from hvdbench.response import open_response
 from hvdbench.sources.scene import Scene, SourceOptions
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
 from hvdbench.synth.clip_plan import ClipPlan, ShakenClip, generator_for, plan_clip, shake_clip
-from hvdbench.synth.developer import Developer
-from hvdbench.synth.exposure import Exposure, expose
-from hvdbench.synth.highlights import BrightScene
+from hvdbench.synth.development.developer import Developer
+from hvdbench.synth.development.highlights import BrightScene
+from hvdbench.synth.exposure.one_exposure import Exposure, expose
 from hvdbench.synth.settings import DatasetSettings
 from hvdbench.synth.tracks import ClipFacts, write_tracks
+from hvdbench.workspace.atomic import atomic_folder
+from hvdbench.workspace.engine import Engine
 
 Progress = Callable[[int, int, str], None]
 

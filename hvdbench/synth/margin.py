@@ -3,9 +3,9 @@
 import numpy as np
 
 from hvdbench.sources.scene import Layer
-from hvdbench.synth.shutter import Shutter
-from hvdbench.synth.view import View
-from hvdbench.synth.warp import Array, inverse, project
+from hvdbench.synth.exposure.shutter import Shutter
+from hvdbench.synth.exposure.view import View
+from hvdbench.synth.exposure.warp import Array, inverse, project
 
 _ROWS = 17  # looked at, where rows have times of their own
 _SAMPLES = 9  # of the path, in a look at a whole clip

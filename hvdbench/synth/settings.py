@@ -5,15 +5,15 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from hvdbench.camera.hand import PresetName
-from hvdbench.camera.ois import OisSettings
+from hvdbench.camera.stabiliser.ois import OisSettings
 from hvdbench.recipe import Settings
 from hvdbench.response import open_response
 from hvdbench.sources.scene import Mode
-from hvdbench.synth.codec import CodecSettings
-from hvdbench.synth.highlights import HighlightSettings
-from hvdbench.synth.isp import IspSettings
+from hvdbench.synth.development.codec import CodecSettings
+from hvdbench.synth.development.highlights import HighlightSettings
+from hvdbench.synth.development.isp import IspSettings
+from hvdbench.synth.development.sensor import SensorSettings
 from hvdbench.synth.oracle import OracleSettings
-from hvdbench.synth.sensor import SensorSettings
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]

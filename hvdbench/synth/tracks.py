@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from hvdbench.synth.clip_plan import ClipPlan, ShakenClip
-from hvdbench.synth.exposure import Exposure
+from hvdbench.synth.exposure.one_exposure import Exposure
 from hvdbench.synth.settings import DatasetSettings
 
 Fields = dict[str, NDArray[Any]]

@@ -177,7 +177,7 @@ def load_into(network: "nn.Module", state_dict: "Mapping[str, Tensor]", source: 
 
     Args:
         network: changed in place, and only if all fits.
-        state_dict: as :func:`hvdbench.weights.load_checkpoint` gives it.
+        state_dict: as :func:`hvdbench.weights.checkpoints.load_checkpoint` gives it.
         source: the file it came from, for the message.
 
     Raises:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hvdbench import catalog
 from hvdbench.errors import UnknownNameError, WeightsError
-from hvdbench.paths import weights_folder
+from hvdbench.workspace.paths import weights_folder
 
 _HASH_BLOCK_BYTES = 1 << 20
 
@@ -20,7 +20,7 @@ class KnownWeights:
     network: str
     """Of the catalogue, or the name under which others know it."""
     file_name: str
-    """Under :func:`hvdbench.paths.weights_folder`."""
+    """Under :func:`hvdbench.workspace.paths.weights_folder`."""
     page: str
     """Where to read about it and download it."""
     licence: str

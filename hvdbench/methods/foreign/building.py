@@ -12,8 +12,10 @@ from hvdbench.errors import HvdbenchError, InputError, WeightsError
 from hvdbench.methods.foreign.calling import reason
 from hvdbench.methods.recipe import look_here
 from hvdbench.networks.spec import NetworkSpec
-from hvdbench.paths import weights_folder
-from hvdbench.weights import KNOWN, load_checkpoint, load_into
+from hvdbench.weights.checkpoints import load_checkpoint
+from hvdbench.weights.fitting import load_into
+from hvdbench.weights.registry import KNOWN
+from hvdbench.workspace.paths import weights_folder
 
 
 def build_network(

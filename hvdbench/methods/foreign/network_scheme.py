@@ -16,9 +16,9 @@ from hvdbench.methods.foreign.onnx import fixed_frame_count, open_onnx, weight_f
 from hvdbench.methods.foreign.single_image import FRAMES_AT_ONCE, FrameByFrame
 from hvdbench.methods.foreign.spandrel import open_spandrel
 from hvdbench.methods.foreign.torchscript import Scripted
-from hvdbench.methods.inference import InferenceReport, Precision, restore_clip
-from hvdbench.methods.inference_options import InferenceOptions
-from hvdbench.methods.network_restoration import report_facts
+from hvdbench.methods.inference.network_restoration import report_facts
+from hvdbench.methods.inference.options import InferenceOptions
+from hvdbench.methods.inference.restore import InferenceReport, Precision, restore_clip
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe import Settings

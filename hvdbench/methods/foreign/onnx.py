@@ -15,7 +15,7 @@ from hvdbench.errors import FitError, InputError, WeightsError
 from hvdbench.methods.foreign.adapting import SpecSettings
 from hvdbench.methods.foreign.calling import WholeClips, reason
 from hvdbench.methods.foreign.single_image import FrameByFrame
-from hvdbench.methods.tiling import FEATHER_PX, GLOBAL_CONTEXT_PX, Tile, blend_tiles, plan_tiles
+from hvdbench.methods.inference.tiling import FEATHER_PX, GLOBAL_CONTEXT_PX, Tile, blend_tiles, plan_tiles
 from hvdbench.networks.spec import NetworkSpec, VideoNetwork
 
 logger = logging.getLogger(__name__)

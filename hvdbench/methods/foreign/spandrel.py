@@ -11,7 +11,7 @@ from hvdbench.methods.foreign.adapting import SpecSettings
 from hvdbench.methods.foreign.calling import reason
 from hvdbench.methods.foreign.single_image import FrameByFrame
 from hvdbench.networks.spec import NetworkSpec, VideoNetwork
-from hvdbench.weights import read_checkpoint
+from hvdbench.weights.checkpoints import read_checkpoint
 
 
 class Described(nn.Module):

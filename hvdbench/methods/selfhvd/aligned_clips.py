@@ -13,14 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hvdbench.clip_facts import Box, CheckedReader, ClipFacts, ClipReader
+from hvdbench.dataset.facts import Box, CheckedReader, ClipFacts, ClipReader
 from hvdbench.frames import Frames
-from hvdbench.methods.restoration import Progress, silent
 from hvdbench.methods.selfhvd.clues import at_slots, draw_slots
 from hvdbench.methods.selfhvd.flows import FlowModel, eight_bit
 from hvdbench.methods.selfhvd.masks import Label, align
 from hvdbench.methods.selfhvd.settings import Clues, SelfHvdObjectiveSettings
 from hvdbench.methods.training.samples import ALIGNED_STREAMS, nearest_selected
+from hvdbench.workspace.progress import Progress, silent
 
 WARPED, MASKS = ALIGNED_STREAMS
 _CHANNELS = {WARPED: 3, MASKS: 2}

@@ -101,7 +101,9 @@ def stage2_loss(self_enhanced: Tensor, consistency: Tensor, perceptual: Tensor, 
 
 
 def reblur_tensor(picture: Tensor, motion: Tensor, tau: float, samples: int = 11) -> Tensor:
-    """Blur pictures along the motion of their exposure; differentiable twin of :func:`hvdbench.methods.reblur.reblur`.
+    """Blur pictures along the motion of their exposure.
+
+    This is the differentiable twin of :func:`hvdbench.methods.blur.reblur.reblur`.
 
     Args:
         picture: (N, 3, H, W).

@@ -7,14 +7,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hvdbench.engine import thread_map, usable_cores
 from hvdbench.errors import RecipeError
 from hvdbench.flow import Preset, flow_dis, round_trip_px
 from hvdbench.frames import to_gray
 from hvdbench.methods.selfhvd.settings import FlowSettings
 from hvdbench.methods.selfhvd.weights import weights_path
 from hvdbench.networks.sea_raft import SeaRaft, flow_confidence
-from hvdbench.weights import load_checkpoint, load_into
+from hvdbench.weights.checkpoints import load_checkpoint
+from hvdbench.weights.fitting import load_into
+from hvdbench.workspace.engine import thread_map, usable_cores
 
 _KNOWN_WEIGHTS = "sea_raft_spring_m"
 _DIS_THREADS = 8

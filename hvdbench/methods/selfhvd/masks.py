@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hvdbench.methods.selfhvd.flows import FlowModel, FlowPair
 from hvdbench.methods.selfhvd.settings import MaskSettings
-from hvdbench.networks.blocks import warp_by_flow
+from hvdbench.networks.layers.blocks import warp_by_flow
 
 _BORDER_PX = 0.5  # half a pixel outside still belongs to the outermost one
 

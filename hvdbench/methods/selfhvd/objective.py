@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hvdbench.clip_facts import ClipReader
+from hvdbench.dataset.facts import ClipReader
 from hvdbench.methods.selfhvd import equations
 from hvdbench.methods.selfhvd.aligned_clips import AlignedClips, draw_window_slots, label_of
 from hvdbench.methods.selfhvd.anchor import AnchorRule

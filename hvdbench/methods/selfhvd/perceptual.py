@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from hvdbench.errors import WeightsError
 from hvdbench.methods.selfhvd.settings import PerceptualSettings
 from hvdbench.methods.selfhvd.weights import weights_path
-from hvdbench.weights import load_checkpoint, load_into
+from hvdbench.weights.checkpoints import load_checkpoint
+from hvdbench.weights.fitting import load_into
 
 _KNOWN_WEIGHTS = "vgg19"
 _BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # width and convolutions of each

@@ -1,8 +1,8 @@
 """Re-blur consistency in a training window: ours, not the paper's.
 
 An output, blurred along the motion of its exposure, must give the blurry frame back. Motion, exposure share and the
-question whose blur the flow explains are those of :mod:`hvdbench.methods.exposure_model`, asked of the window alone and
-of the blurry input alone, so that nothing here follows the output.
+question whose blur the flow explains are those of :mod:`hvdbench.methods.blur.exposure_model`, asked of the window
+alone and of the blurry input alone, so that nothing here follows the output.
 """
 
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
-from hvdbench.engine import thread_map, usable_cores
-from hvdbench.methods.blur_path import free_path_gain
-from hvdbench.methods.exposure_model import CLIP_GAIN, FRAME_GAIN
-from hvdbench.methods.reblur import SHARES
+from hvdbench.methods.blur.exposure_model import CLIP_GAIN, FRAME_GAIN
+from hvdbench.methods.blur.path import free_path_gain
+from hvdbench.methods.blur.reblur import SHARES
 from hvdbench.methods.selfhvd.equations import reblur_loss, reblur_tensor
 from hvdbench.methods.selfhvd.flows import FlowModel
 from hvdbench.methods.selfhvd.masks import AlignedLabel, align
 from hvdbench.methods.selfhvd.settings import MaskSettings
+from hvdbench.workspace.engine import thread_map, usable_cores
 
 _SMOOTHING_PX = 2.0
 _SMOOTHING_TAPS = 13

@@ -5,7 +5,7 @@ from typing import ClassVar, cast
 from torch import nn
 
 from hvdbench.frames import Frames
-from hvdbench.methods.network_restoration import restore_with
+from hvdbench.methods.inference.network_restoration import restore_with
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.selfhvd.objective import SelfHvdObjective
 from hvdbench.methods.selfhvd.settings import SelfHvdSettings

@@ -5,7 +5,7 @@ from pathlib import Path
 from hvdbench.errors import WeightsError
 from hvdbench.methods.selfhvd.settings import RANDOM_WEIGHTS
 from hvdbench.methods.training.start import find_weights
-from hvdbench.weights import KNOWN
+from hvdbench.weights.registry import KNOWN
 
 
 def weights_path(named: str, default: str, otherwise: str) -> Path | None:

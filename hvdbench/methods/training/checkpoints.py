@@ -13,8 +13,8 @@ from typing import Any
 
 from torch import Tensor
 
-from hvdbench.atomic import atomic_folder, atomic_path, atomic_write_text
 from hvdbench.errors import DatasetError, WeightsError
+from hvdbench.workspace.atomic import atomic_folder, atomic_path, atomic_write_text
 
 FORMAT = 1
 _FOLDER = "checkpoints"

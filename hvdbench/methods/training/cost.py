@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from hvdbench.methods import memory
+from hvdbench.methods.inference import memory
 from hvdbench.methods.training.objective import Objective
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 from hvdbench.errors import InputError
-from hvdbench.methods.restoration import Progress, silent
 from hvdbench.methods.training.guards import heeding_signals
 from hvdbench.methods.training.objective import Objective
 from hvdbench.methods.training.processes import Processes
@@ -22,6 +21,7 @@ from hvdbench.methods.training.run import Run, Say, StoppedBy
 from hvdbench.methods.training.samples import TrainingWindows
 from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.methods.training.validation import Validation
+from hvdbench.workspace.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 

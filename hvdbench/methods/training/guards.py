@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hvdbench.clip_facts import ClipFacts
+from hvdbench.dataset.facts import ClipFacts
 from hvdbench.methods.training.objective import MASK_COVERAGE
 from hvdbench.methods.training.settings import EngineSettings
 

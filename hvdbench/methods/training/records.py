@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.atomic import atomic_write_bytes
 from hvdbench.frames import write_frame
+from hvdbench.workspace.atomic import atomic_write_bytes
 
 logger = logging.getLogger(__name__)
 TIMES = ("seconds",)

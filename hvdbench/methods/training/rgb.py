@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hvdbench.methods.inference_plan import padded_size
-from hvdbench.methods.runner import Precision
+from hvdbench.methods.inference.plan import padded_size
+from hvdbench.methods.inference.runner import Precision
 from hvdbench.networks.spec import NetworkSpec
 
 logger = logging.getLogger(__name__)

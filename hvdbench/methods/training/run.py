@@ -11,10 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hvdbench.engine import usable_cores
 from hvdbench.errors import FitError
-from hvdbench.methods import memory
-from hvdbench.methods.restoration import Progress
+from hvdbench.methods.inference import memory
 from hvdbench.methods.training.checkpoints import (
     TrainingState,
     list_checkpoints,
@@ -35,6 +33,8 @@ from hvdbench.methods.training.settings import MOVES_NOTHING, EngineSettings
 from hvdbench.methods.training.terms import Terms
 from hvdbench.methods.training.validation import Validation, batch_of, mean_loss, measure
 from hvdbench.recipe import digest_of
+from hvdbench.workspace.engine import usable_cores
+from hvdbench.workspace.progress import Progress
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hvdbench.atomic import atomic_write_bytes
 from hvdbench.methods.training.objective import ANCHOR_UPDATE, MASK_COVERAGE, SHARP_CHOSEN_SHARE, is_share
 from hvdbench.methods.training.records import read_log
+from hvdbench.workspace.atomic import atomic_write_bytes
 
 _NO_TERMS = {"kind", "step", "seconds", "loss", "learning_rate", "gradient_norm"}
 _SHARE_WORDS = {MASK_COVERAGE: "covered by the mask", SHARP_CHOSEN_SHARE: "frames whose target was the sharp frame"}

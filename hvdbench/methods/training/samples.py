@@ -17,11 +17,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from hvdbench.clip_reader import Box, ClipFacts, ClipReader
-from hvdbench.engine import usable_cores
+from hvdbench.dataset.facts import Box, ClipFacts, ClipReader
 from hvdbench.errors import FitError
 from hvdbench.recipe import Settings
 from hvdbench.store import TRUTH_FOLDERS, Truth
+from hvdbench.workspace.engine import usable_cores
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from hvdbench.clip_facts import Box, ClipFacts, ClipReader
-from hvdbench.clip_reader import select_by_segments
+from hvdbench.dataset.facts import Box, ClipFacts, ClipReader
+from hvdbench.dataset.folder_reader import select_by_segments
 from hvdbench.errors import DatasetError
 from hvdbench.frames import Frames
 from hvdbench.methods.restoration import Budget, Restoration

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from hvdbench.methods.runner import Precision
+from hvdbench.methods.inference.runner import Precision
 from hvdbench.recipe import Settings
 from hvdbench.store import Truth
 

@@ -9,8 +9,10 @@ from torch import nn
 
 from hvdbench.catalog import resolve
 from hvdbench.errors import RecipeError
-from hvdbench.paths import weights_folder
-from hvdbench.weights import KNOWN, known_weights, load_checkpoint, load_into
+from hvdbench.weights.checkpoints import load_checkpoint
+from hvdbench.weights.fitting import load_into
+from hvdbench.weights.registry import KNOWN, known_weights
+from hvdbench.workspace.paths import weights_folder
 
 
 def build_network(

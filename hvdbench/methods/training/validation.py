@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import default_collate
 
-from hvdbench.clip_facts import ClipFacts, ClipReader
+from hvdbench.dataset.facts import ClipFacts, ClipReader
 from hvdbench.frames import Frames
-from hvdbench.methods.inference import restore_clip
+from hvdbench.methods.inference.restore import restore_clip
 from hvdbench.methods.training.objective import Objective
 from hvdbench.methods.training.samples import TrainingWindows, WindowSettings, to_float
 from hvdbench.methods.training.settings import ValidationSettings

@@ -1,0 +1,103 @@
+"""Boards on disk: a CSV with every digit, and its Markdown beside it."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from hvdbench.boards.published import published
+from hvdbench.boards.rows import COLUMNS, check_rows, read_rows, sorted_rows, typed_rows
+from hvdbench.boards.settings import BoardSettings, settings_of
+from hvdbench.boards.text.texts import document
+from hvdbench.catalog import unknown
+from hvdbench.errors import InputError, UnknownNameError
+from hvdbench.workspace.atomic import atomic_write_text
+
+
+def write_board(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
+    """Write a board as CSV and, beside it, as Markdown with the papers' numbers; each whole or not at all.
+
+    Args:
+        path: ``leaderboards/<board>.csv``.
+        rows: :data:`COLUMNS`, in any order.
+
+    Returns:
+        The rows as they were written.
+
+    Raises:
+        InputError: not a CSV path, no rows, other columns, two boards or protocols (published rows stand under their
+            own), a key twice, a value that is not a number, or an origin or truth that is not known.
+    """
+    if path.suffix != ".csv":
+        raise InputError(f"{path}: a board is written as .csv, its Markdown beside it")
+    board = typed_rows(rows)
+    check_rows(board)
+    board = sorted_rows(board)
+    settings = settings_of(board)
+    _check_protocol(board, settings)
+    papers = published(str(board["board"].iloc[0]))
+    text = document(
+        board, title=settings.title, truths=settings.truths, rank=settings.rank, note=settings.note, papers=papers
+    )
+    atomic_write_text(path, board.to_csv(index=False, lineterminator="\n"))
+    atomic_write_text(path.with_suffix(".md"), text)
+    return board
+
+
+def read_board(name_or_path: str | Path, root: Path = Path("leaderboards")) -> pd.DataFrame:
+    """Read a board by its name below ``root``, or by the path of its CSV.
+
+    Raises:
+        UnknownNameError: no board of that name.
+        InputError: no such file, not a CSV, or not a board.
+    """
+    text = str(name_or_path)
+    path = Path(text) if text.endswith(".csv") else root / f"{text}.csv"
+    if not path.is_file():
+        if text.endswith(".csv"):
+            raise InputError(f"{path} is missing: name a board's CSV")
+        raise UnknownNameError(unknown("board", text, board_names(root)))
+    return read_rows(path)
+
+
+def read_beside(name_or_path: str | Path, root: Path = Path("leaderboards")) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read a board, and what papers print for it.
+
+    Returns:
+        The board's rows, none where only papers have numbers, and the published rows, perhaps none.
+
+    Raises:
+        UnknownNameError, InputError: as :func:`read_board`, where papers have none either.
+    """
+    try:
+        board = read_board(name_or_path, root)
+    except UnknownNameError:
+        papers = published(str(name_or_path))
+        if papers.empty:
+            raise
+        return typed_rows(pd.DataFrame(columns=list(COLUMNS))), papers
+    return board, published(str(board["board"].iloc[0]))
+
+
+def board_names(root: Path = Path("leaderboards")) -> list[str]:
+    """List the boards that lie in a folder, by name."""
+    return sorted(path.stem for path in root.glob("*.csv"))
+
+
+def latest_board(root: Path = Path("leaderboards")) -> Path:
+    """Name the CSV of the board that was written last.
+
+    Raises:
+        InputError: the folder holds no board.
+    """
+    found = [path for path in root.glob("*.csv") if not path.name.startswith(".")]
+    if not found:
+        raise InputError(f"{root} holds no board: run 'hvdbench eval' first")
+    return max(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
+
+
+def _check_protocol(board: pd.DataFrame, settings: BoardSettings) -> None:
+    found = set(board.loc[board["origin"] != "published", "protocol"]) - {settings.protocol}
+    if found:
+        raise InputError(
+            f"board '{board['board'].iloc[0]}' takes protocol {settings.protocol}, found {', '.join(sorted(found))}"
+        )

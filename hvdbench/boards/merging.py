@@ -1,0 +1,97 @@
+"""Others' result files laid over boards, each checked first."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from hvdbench.boards.files import read_board, write_board
+from hvdbench.boards.rows import COLUMNS, KEY, merge_rows, typed_rows
+from hvdbench.boards.submission import Submission, read_submission
+from hvdbench.errors import InputError
+from hvdbench.scoring.run_clip import frames_sha256
+from hvdbench.store import Dataset
+
+
+def merge_submissions(
+    files: list[Path],
+    boards: Path,
+    *,
+    data: Path | None = None,
+    runs: Path | None = None,
+    overwrite: bool = False,
+) -> dict[str, Path]:
+    """Lay result files over the boards that they name; all of them, or, where one is refused, none.
+
+    Args:
+        files: result files.
+        boards: the folder of boards; one that is absent is made.
+        data: the dataset itself; its digest must be theirs.
+        runs: the frames, as ``<runs>/<method>/<dataset>/<split>/<clip>``; their hashes must be theirs.
+        overwrite: replace rows of the same method that another run made.
+
+    Returns:
+        The boards written, by name. The same files again change no byte.
+
+    Raises:
+        InputError: a file that was changed, another dataset or protocol than the board's, frames that are not those
+            scored, or a method that the board has from another run.
+        DatasetError: ``data`` cannot be read.
+    """
+    merged: dict[str, pd.DataFrame] = {}
+    for path in files:
+        found = read_submission(path)
+        if data is not None:
+            _check_dataset(found, data)
+        if runs is not None:
+            _check_frames(found, runs)
+        name, place = found.board, boards / f"{found.board}.csv"
+        if name not in merged:
+            merged[name] = (
+                read_board(str(place)) if place.is_file() else typed_rows(pd.DataFrame(columns=list(COLUMNS)))
+            )
+        _check_against(found, merged[name], place, overwrite)
+        merged[name] = merge_rows(_without(merged[name], found) if overwrite else merged[name], found.rows)
+    for name, rows in merged.items():
+        write_board(boards / f"{name}.csv", rows)
+    return {name: boards / f"{name}.csv" for name in merged}
+
+
+def _check_dataset(found: Submission, data: Path) -> None:
+    digest = Dataset.open(data).digest
+    if digest != found.dataset_digest:
+        raise InputError(
+            f"{found.path} was scored on a dataset '{found.dataset}' of digest {found.dataset_digest}, {data} has "
+            f"{digest}: the two are other data"
+        )
+
+
+def _check_frames(found: Submission, runs: Path) -> None:
+    for key, expected in found.frames_sha256.items():
+        folder = runs / found.method / found.dataset / key
+        if not folder.is_dir():
+            raise InputError(f"{folder} is missing: {found.path} has scores of it")
+        if frames_sha256(folder) != expected:
+            raise InputError(f"the frames in {folder} are not those that {found.path} has the scores of")
+
+
+def _check_against(found: Submission, board: pd.DataFrame, place: Path, overwrite: bool) -> None:
+    """Refuse another version of the board's dataset, and another run under the same name."""
+    ours = board[(board["origin"] != "published") & (board["dataset"] == found.dataset)]
+    others = sorted(set(ours["dataset_digest"]) - {found.dataset_digest})
+    if others:
+        raise InputError(
+            f"{found.path} was scored on a dataset '{found.dataset}' of digest {found.dataset_digest}, {place} has "
+            f"{others[0]}: rows of two versions of a dataset cannot stand on one board"
+        )
+    keys = set(ours.loc[ours["run_digest"] != found.rows["run_digest"].iloc[0], list(KEY)].itertuples(index=False))
+    if not overwrite and keys & set(found.rows[list(KEY)].itertuples(index=False)):
+        raise InputError(
+            f"{place} has '{found.method}' from another run than {found.path}: --overwrite it or rename one"
+        )
+
+
+def _without(board: pd.DataFrame, found: Submission) -> pd.DataFrame:
+    """Leave out the rows that a result file replaces."""
+    same = (board["method"] == found.method) & (board["dataset"] == found.dataset) & (board["origin"] != "published")
+    same &= board["seed"].astype("string").fillna("") == str(found.rows["seed"].astype("string").fillna("").iloc[0])
+    return board[~same]

@@ -1,0 +1,177 @@
+"""A board's rows: their columns, types and order, and what makes rows one board."""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from hvdbench.errors import InputError
+from hvdbench.scoring.frame_scores import PROTOCOL
+from hvdbench.scoring.run_tables import RunScores
+from hvdbench.scoring.summary import SUMMARY_COLUMNS
+
+COLUMNS = (
+    "board",
+    "protocol",
+    "method",
+    "dataset",
+    "split",
+    "clip",
+    "truth",
+    "subset",
+    "metric",
+    "value",
+    "ci_low",
+    "ci_high",
+    "n",
+    "seed",
+    "origin",
+    "source",
+    "dataset_digest",
+    "run_digest",
+    "versions",
+)
+KEY = ("board", "protocol", "method", "dataset", "split", "clip", "truth", "subset", "metric", "seed", "origin")
+ORIGINS = ("measured", "simulated", "demo", "published")
+
+_NUMBERS = ("value", "ci_low", "ci_high")
+_COUNTS = ("n", "seed")
+_VALUES_IN_COLUMNS: dict[str, tuple[str, ...]] = {"origin": ORIGINS, "truth": ("mid", "centroid", "none")}
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What produced a run's rows: the columns that its scores do not tell."""
+
+    board: str
+    dataset: str
+    origin: Literal["measured", "simulated", "demo", "published"]
+    seed: int | None = None
+    source: str = ""
+    dataset_digest: str = ""
+    run_digest: str = ""
+    versions: str = ""
+    protocol: str = PROTOCOL
+
+
+def board_rows(summary: pd.DataFrame, stamp: Stamp) -> pd.DataFrame:
+    """Turn the rows of :func:`hvdbench.scoring.summary.summarise` into rows of a board.
+
+    Raises:
+        InputError: a column is missing.
+    """
+    missing = [name for name in SUMMARY_COLUMNS if name not in summary.columns]
+    if missing:
+        raise InputError(f"the summary lacks {', '.join(missing)}: give what evaluation.summarise returns")
+    return typed_rows(summary[list(SUMMARY_COLUMNS)].assign(**vars(stamp)))
+
+
+def run_rows(scores: RunScores, stamp: Stamp) -> pd.DataFrame:
+    """Give all rows of a run, in a board's order: what every board has, and what was asked for beside it.
+
+    Args:
+        scores: of the run.
+        stamp: what produced it; rows of a metric that hangs on further libraries name their versions too.
+    """
+    parts = [
+        board_rows(summary, replace(stamp, versions=f"{stamp.versions} {more}".strip()))
+        for summary, more in scores.summaries()
+        if len(summary)
+    ]
+    return sorted_rows(pd.concat(parts, ignore_index=True))
+
+
+def merge_rows(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Lay new rows over old ones; a row with the same :data:`KEY` is replaced.
+
+    Raises:
+        InputError: the two together are no board: see :func:`write_board`.
+    """
+    both = [typed_rows(rows) for rows in (old, new) if len(rows)]
+    if not both:
+        return typed_rows(new)
+    merged = pd.concat(both, ignore_index=True).drop_duplicates(list(KEY), keep="last")
+    check_rows(merged)
+    return sorted_rows(merged)
+
+
+def read_rows(path: Path, *, one_board: bool = True) -> pd.DataFrame:
+    """Read a board's CSV.
+
+    Args:
+        path: the file.
+        one_board: refuse rows of several boards.
+
+    Raises:
+        InputError: not a CSV, or not a board.
+    """
+    try:
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} is no CSV that can be read: {error}") from error
+    try:
+        board = typed_rows(raw)
+        check_rows(board, one_board=one_board)
+    except InputError as error:
+        raise InputError(f"{path} is no board: {error}") from error
+    return board
+
+
+def typed_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Give the columns their order and types: text, float64, and Int64 for what may be empty."""
+    missing, surplus = ([c for c in a if c not in b] for a, b in ((COLUMNS, rows.columns), (rows.columns, COLUMNS)))
+    if missing or surplus:
+        found = [
+            f"{word} {', '.join(map(str, names))}" for word, names in (("lacks", missing), ("has", surplus)) if names
+        ]
+        raise InputError(f"it {' and '.join(found)}; a board's columns are {', '.join(COLUMNS)}")
+    typed = {}
+    for name in COLUMNS:
+        column = rows[name].reset_index(drop=True)
+        if name not in (*_NUMBERS, *_COUNTS):
+            typed[name] = column.where(column.notna(), "").astype(str).astype(object)
+            continue
+        try:
+            numbers = pd.Series([_number(cell) for cell in column], dtype="float64")  # float() reads back every bit
+            typed[name] = numbers if name in _NUMBERS else numbers.astype("Int64")
+        except (ValueError, TypeError) as error:
+            raise InputError(f"column '{name}' holds what is no number: {error}") from error
+    return pd.DataFrame(typed, columns=list(COLUMNS))
+
+
+def _number(cell: object) -> float:
+    empty = cell is None or cell is pd.NA or cell == ""
+    return math.nan if empty else float(cell)  # type: ignore[arg-type]
+
+
+def check_rows(board: pd.DataFrame, *, one_board: bool = True) -> None:
+    """Refuse rows that do not make one board."""
+    if board.empty:
+        raise InputError("a board has at least one row, found none")
+    for name, known in _VALUES_IN_COLUMNS.items():
+        strange = sorted(set(board[name]) - set(known))
+        if strange:
+            raise InputError(f"no {name} '{strange[0]}' (known: {', '.join(known)})")
+    ours = board[board["origin"] != "published"]
+    for name, among in (("board", board), ("protocol", ours)) if one_board else ():
+        found = sorted(set(among[name]))
+        if len(found) > 1:
+            raise InputError(f"the rows are of {len(found)} {name}s ({', '.join(found)}): a board never mixes them")
+    if not board["value"].map(math.isfinite).all():
+        row = board[~board["value"].map(math.isfinite)].iloc[0]
+        raise InputError(
+            f"{row['metric']} of '{row['method']}', clip {row['clip']}, is no finite number: leave the row out"
+        )
+    twice = board[board.duplicated(list(KEY))]
+    if len(twice):
+        row = twice.iloc[0]
+        raise InputError(
+            f"{row['metric']} of '{row['method']}', clip {row['clip']}, {row['subset']}, stands on it twice"
+        )
+
+
+def sorted_rows(board: pd.DataFrame) -> pd.DataFrame:
+    """Give rows in the order that boards are written in."""
+    return board.sort_values(list(KEY), kind="stable", na_position="first").reset_index(drop=True)

@@ -1,0 +1,1 @@
+"""A camera's rotation, measured from the frames of a clip."""

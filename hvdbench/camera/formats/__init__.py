@@ -1,0 +1,1 @@
+"""Readers of camera paths, one file a format."""

@@ -1,0 +1,34 @@
+"""ARKit camera poses as ARKit Data Logger writes them: nanoseconds and a 3x4 matrix."""
+
+from pathlib import Path
+
+from hvdbench.camera.formats.rows import OPENGL_TO_OPENCV, read_rows, rotations, seconds, to_wxyz
+from hvdbench.camera.trajectory import Trajectory
+
+
+def read_arkit(path: Path, *, fps: float | None = None) -> Trajectory:
+    """Read an ``ARKit_camera_pose.txt``.
+
+    A row is ``t_ns`` and a 3x4 matrix, row by row: camera-to-world, metres, nanoseconds, the camera with x right,
+    y *up* and looking along *-z*, so each rotation is multiplied by diag(1, -1, -1) on its right. ARKit's camera is
+    the sensor's, landscape with the home button on the right: a portrait video is turned by 90 degrees about z to it.
+
+    Args:
+        path: the text file.
+        fps: None, or a rate that the file's own times must agree with within 20 %.
+
+    Returns:
+        N poses, OpenCV axes; ``t_s`` is 0 at the first row. The world stays ARKit's (y up).
+
+    Raises:
+        TrajectoryError: not 13 numbers a row, a 3x3 part that is no rotation, or times that are not nanoseconds.
+    """
+    rows = read_rows(path, format_name="arkit", columns=(13,), layout="t_ns and a 3x4 matrix, row by row")
+    poses = rows[:, 1:].reshape(-1, 3, 4)
+    return Trajectory(
+        t_s=seconds(rows[:, 0], unit_s=1e-9, unit="nanoseconds", file=path, fps=fps),
+        quaternion_wxyz=to_wxyz(rotations(poses[:, :, :3] @ OPENGL_TO_OPENCV, path)),
+        position_w=poses[:, :, 3],
+        name=str(path),
+        scale_m=True,
+    )

@@ -1,0 +1,59 @@
+"""KITTI odometry paths: a 3x4 matrix a row, the times in a file of their own."""
+
+from pathlib import Path
+
+import numpy as np
+
+from hvdbench.camera.formats.rows import Array, need_fps, read_lines, read_rows, rotations, seconds, to_wxyz
+from hvdbench.camera.trajectory import Trajectory
+from hvdbench.errors import TrajectoryError
+
+
+def read_kitti(path: Path, *, fps: float | None = None) -> Trajectory:
+    """Read a KITTI pose file.
+
+    A row is the first three rows of a 4x4 matrix, row by row: camera-to-world, OpenCV axes, metres (KITTI odometry
+    development kit). Times, in seconds, come from the times file beside it where there is one.
+
+    Args:
+        path: the text file.
+        fps: rows per second where no times file lies beside it; with one, a rate that it must agree with.
+
+    Returns:
+        N poses; ``t_s`` is 0 at the first row.
+
+    Raises:
+        TrajectoryError: not 12 numbers a row, a 3x3 part that is no rotation, no times and no ``fps``, or a times
+            file of another length.
+    """
+    rows = read_rows(path, format_name="kitti", columns=(12,), layout="a 3x4 matrix, row by row")
+    poses = rows.reshape(-1, 3, 4)
+    times = times_file(path)
+    if times is None:
+        t_s = np.arange(len(rows)) / need_fps(fps, path)
+    else:
+        t_s = seconds(_read_times(times, len(rows)), unit_s=1.0, unit="seconds", file=times, fps=fps)
+    return Trajectory(
+        t_s=t_s,
+        quaternion_wxyz=to_wxyz(rotations(poses[:, :, :3], path)),
+        position_w=poses[:, :, 3],
+        name=str(path),
+        scale_m=True,
+    )
+
+
+def times_file(path: Path) -> Path | None:
+    """Find the times beside a pose file: its name with ``times`` for ``gt`` or ``poses``, else ``times.txt``."""
+    names = [path.name.replace(word, "times") for word in ("gt", "poses") if word in path.name]
+    found = [path.with_name(name) for name in [*names, "times.txt"] if path.with_name(name).is_file()]
+    return next((file for file in found if file != path), None)
+
+
+def _read_times(file: Path, rows: int) -> Array:
+    try:
+        times = np.array([float(line) for line in read_lines(file) if line.strip()], np.float64)
+    except ValueError as error:
+        raise TrajectoryError(f"{file}: a line is not one time in seconds: {error}") from error
+    if len(times) != rows:
+        raise TrajectoryError(f"{file} holds {len(times)} times, but the pose file beside it {rows} rows")
+    return times

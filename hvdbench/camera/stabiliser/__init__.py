@@ -1,0 +1,1 @@
+"""The simulated optical stabiliser: its controller, its lens, its kinds, and what a recipe says about it."""

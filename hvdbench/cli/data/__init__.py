@@ -1,0 +1,1 @@
+"""Commands that make data, take it in and check it."""

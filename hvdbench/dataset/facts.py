@@ -1,0 +1,104 @@
+"""What is known of clips before their frames are read, and how parts of them are asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.errors import InputError
+from hvdbench.frames import Frames
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of a frame, px: rows ``top`` to ``top + height``, columns ``left`` to ``left + width``."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """What is known of a clip before a frame of it is read.
+
+    Attributes:
+        key: ``<split>/<clip>``.
+        frame_count, height, width: T, H, W.
+        streams: which of ``blur``, ``sharp`` and ``sharp_centroid`` it has.
+        is_selected: (T,) the frames that methods learn from, by the paper's labeller.
+        sharpness: (T,) that labeller's measure.
+    """
+
+    key: str
+    frame_count: int
+    height: int
+    width: int
+    streams: tuple[str, ...]
+    is_selected: NDArray[np.bool_]
+    sharpness: NDArray[np.float64]
+
+
+class ClipReader(Protocol):
+    """Reads boxes of frames; see :func:`hvdbench.dataset.folder_reader.open_reader`."""
+
+    @property
+    def clips(self) -> tuple[ClipFacts, ...]:
+        """All clips, sorted by key."""
+
+    @property
+    def name(self) -> str:
+        """The dataset's name on boards."""
+
+    @property
+    def origin(self) -> str:
+        """``demo``, ``simulated`` or ``measured``."""
+
+    @property
+    def digest(self) -> str:
+        """The dataset's digest: the same for its folder and for its packs."""
+
+    def read(self, key: str, stream: str, frames: Sequence[int], box: Box | None = None) -> Frames:
+        """Read frames of one clip, uint8 RGB (n, h, w, 3), in the order named; one may be named twice.
+
+        Raises:
+            InputError: no such clip, stream or frame, or a box that is not inside the frame.
+            DatasetError: the data are damaged.
+        """
+
+    def close(self) -> None:
+        """Close what is open; a later read opens it again."""
+
+
+class CheckedReader:
+    """What both readers share: facts, and the checks of what is asked for."""
+
+    def __init__(self, clips: Sequence[ClipFacts], *, name: str, origin: str, digest: str) -> None:
+        self._facts = {clip.key: clip for clip in sorted(clips, key=lambda clip: clip.key)}
+        self.name = name
+        self.origin = origin
+        self.digest = digest
+
+    @property
+    def clips(self) -> tuple[ClipFacts, ...]:
+        """All clips, sorted by key."""
+        return tuple(self._facts.values())
+
+    def _check(self, key: str, stream: str, frames: Sequence[int], box: Box | None) -> tuple[NDArray[np.intp], Box]:
+        clip = self._facts.get(key)
+        if clip is None:
+            raise InputError(f"'{self.name}' has no clip '{key}' (it has {len(self._facts)})")
+        if stream not in clip.streams:
+            raise InputError(f"clip '{key}' has no stream '{stream}' (known: {', '.join(clip.streams)})")
+        wanted = np.asarray(frames, np.intp).reshape(-1)
+        if not wanted.size or wanted.min() < 0 or wanted.max() >= clip.frame_count:
+            found = f"{wanted.min()} to {wanted.max()}" if wanted.size else "none"
+            raise InputError(f"clip '{key}' has frames 0 to {clip.frame_count - 1}, asked for {found}")
+        box = box or Box(0, 0, clip.height, clip.width)
+        inside = 0 <= box.top <= clip.height - box.height and 0 <= box.left <= clip.width - box.width
+        if not inside or min(box.height, box.width) < 1:
+            raise InputError(f"{box} is not inside the {clip.width}x{clip.height} frames of clip '{key}'")
+        return wanted, box

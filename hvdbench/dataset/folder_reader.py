@@ -1,0 +1,120 @@
+"""Parts of clips, read for training: from a dataset's folders, or from a pack of ``hvdbench pack``.
+
+Both give the same bytes. A reader may be handed to worker processes: each opens its own files when it first reads.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.dataset.facts import Box as Box
+from hvdbench.dataset.facts import CheckedReader
+from hvdbench.dataset.facts import ClipFacts as ClipFacts
+from hvdbench.dataset.facts import ClipReader as ClipReader
+from hvdbench.dataset.pack_reader import PackReader
+from hvdbench.errors import DatasetError, InputError
+from hvdbench.frames import Frames, list_frames, read_frame
+from hvdbench.labels.sharpness import select_sharp
+from hvdbench.labels.stored import selection_of
+from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset
+
+logger = logging.getLogger(__name__)
+
+STREAMS = ("blur", *TRUTH_FOLDERS.values())
+
+
+def open_reader(path: Path) -> ClipReader:
+    """Open a dataset's folder, or a pack of one.
+
+    Clips of a folder that were never labelled are labelled now, as ``hvdbench label`` does.
+
+    Raises:
+        DatasetError: neither of the two, damaged, or of another schema.
+        InputError: the path is not there.
+    """
+    if path.is_dir():
+        return FolderReader(path)
+    if not path.is_file():
+        raise InputError(f"{path} is not there: name a dataset's folder, or a file made by 'hvdbench pack'")
+    return PackReader(path)
+
+
+def select_by_segments(clips: Sequence[ClipFacts], segment_frames: int) -> dict[str, NDArray[np.bool_]]:
+    """Select frames again with other segments than the paper's 20 frames: a clip's key → (T,).
+
+    Raises:
+        InputError: segments under one frame.
+    """
+    return {clip.key: select_sharp(clip.sharpness, segment_length=segment_frames).is_selected for clip in clips}
+
+
+class FolderReader(CheckedReader):
+    """Reads PNG files; each is decoded whole, whatever the box."""
+
+    def __init__(self, folder: Path) -> None:
+        dataset = Dataset.open(folder)
+        clips: list[ClipFacts] = []
+        self._files: dict[tuple[str, str], list[Path]] = {}
+        for clip in dataset.clips():
+            facts, files = look_at(clip)
+            clips.append(facts)
+            self._files |= {(facts.key, stream): paths for stream, paths in files.items()}
+        super().__init__(clips, name=dataset.name, origin=dataset.origin, digest=dataset.digest)
+
+    def read(self, key: str, stream: str, frames: Sequence[int], box: Box | None = None) -> Frames:
+        """Read frames of one clip; see :meth:`ClipReader.read`."""
+        wanted, box = self._check(key, stream, frames, box)
+        rows, columns = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
+        facts, files = self._facts[key], self._files[key, stream]
+        found = np.empty((len(wanted), box.height, box.width, 3), np.uint8)
+        for frame in np.unique(wanted):
+            picture = read_frame(files[frame])
+            if picture.shape[:2] != (facts.height, facts.width):
+                size, expected = f"{picture.shape[1]}x{picture.shape[0]}", f"{facts.width}x{facts.height}"
+                raise DatasetError(
+                    f"{files[frame]} is {size}, the clip's first frame is {expected}: a clip has one size"
+                )
+            found[wanted == frame] = picture[rows, columns]
+        return found
+
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
+
+
+def stream_files(clip: ClipFolder) -> dict[str, list[Path]]:
+    """List the frame files of each stream that a clip has.
+
+    Raises:
+        DatasetError: no blurry frames, or a truth with another number of frames.
+    """
+    files = {stream: list_frames(clip.folder / stream) for stream in STREAMS if (clip.folder / stream).is_dir()}
+    count = len(files.get("blur", ()))
+    if not count:
+        raise DatasetError(f"{clip.folder / 'blur'} holds no frames: the dataset must be made again")
+    for stream, paths in files.items():
+        if len(paths) != count:
+            raise DatasetError(f"{clip.folder / stream} holds {len(paths)} frames, {clip.folder / 'blur'} {count}")
+    return files
+
+
+def look_at(clip: ClipFolder) -> tuple[ClipFacts, dict[str, list[Path]]]:
+    """Give the facts of a clip and the frame files of each of its streams; one without labels is labelled.
+
+    Raises:
+        DatasetError: as :func:`stream_files` and :func:`selection_of`, or the labels are for another number of frames.
+    """
+    files = stream_files(clip)
+    labels = selection_of(clip)
+    first = files["blur"][0]
+    if len(labels.is_selected) != len(files["blur"]):
+        found, count = len(labels.is_selected), len(files["blur"])
+        raise DatasetError(
+            f"{clip.tracks_path} has labels for {found} frames, the clip has {count}: run 'hvdbench label'"
+        )
+    height, width, _ = read_frame(first).shape
+    key = f"{clip.split}/{clip.name}"
+    streams = tuple(files)
+    return ClipFacts(key, len(files["blur"]), height, width, streams, labels.is_selected, labels.sharpness), files

@@ -1,0 +1,264 @@
+"""Others' releases, paired or blurry only, as a dataset of ours: their files are linked or copied, never changed.
+
+Links are symbolic and absolute: no space, other file systems and releases that one may only read are no matter.
+``hvdbench verify`` reads through them, so a release that was moved or changed is told.
+"""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import numpy as np
+
+from hvdbench.catalog import unknown
+from hvdbench.errors import InputError, UnknownNameError
+from hvdbench.frames import read_frame, write_frame
+from hvdbench.sources.release import LAYOUTS, Layout, Release, ReleaseClip, find_release, is_word
+from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
+from hvdbench.workspace.atomic import atomic_folder
+
+Progress = Callable[[int, int, str], None]
+_Pair = tuple[ReleaseClip, ReleaseClip | None]
+_RESERVED = re.compile(r"goproshake(-hvdbench.*)?|demo(-.*)?")  # names of what is made here
+_PNG_START, _PNG_HEAD = b"\x89PNG\r\n\x1a\n", 26  # then chunk length, "IHDR", width, height, bits, colour type
+_PNG_RGB8 = bytes((8, 2))
+
+
+@dataclass(frozen=True)
+class AdoptRequest:
+    """A release to take over.
+
+    Attributes:
+        root: its folder.
+        layout: a layout's name.
+        out: the dataset's folder.
+        name: the dataset's name; empty: the layout's, with the folder of blurry frames where ``blur`` names another.
+        blur, sharp: patterns in place of the layout's; a mere word stands for the folder ``blur`` or ``sharp`` in them.
+        transfer: ``link`` or ``copy``; what is no 8-bit RGB PNG is decoded and written as one in any case.
+        overwrite: replace a dataset made from other files.
+    """
+
+    root: Path
+    layout: str
+    out: Path
+    name: str = ""
+    blur: str | None = None
+    sharp: str | None = None
+    transfer: Literal["link", "copy"] = "link"
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """The dataset, and what one must know about it."""
+
+    dataset: Dataset
+    notes: tuple[str, ...]
+
+
+def adopt(request: AdoptRequest, *, progress: Progress | None = None) -> Adopted:
+    """Take a release over as a dataset of origin ``measured`` with truth at mid-exposure, where it has any.
+
+    Frames are called ``00000000.png`` …; other names are kept in the manifest's provenance, as are the patterns that
+    were used. Splits are kept; validation clips are ``test`` and are called ``val_<clip>``.
+
+    Raises:
+        UnknownNameError: no such layout.
+        InputError: no clips, clips without their truth, counts, numbers or sizes that differ, a name that is taken, or
+            an ``out`` within the release.
+        DatasetError: ``out`` holds another dataset.
+    """
+    if request.layout not in LAYOUTS:
+        raise UnknownNameError(unknown("layout", request.layout, LAYOUTS))
+    layout, name = LAYOUTS[request.layout], _dataset_name(request)
+    release = find_release(request.root, layout, blur=request.blur, sharp=request.sharp)
+    out, root = request.out.resolve(), request.root.resolve()
+    if out.is_relative_to(root) or root.is_relative_to(out):
+        raise InputError(f"{request.out} and the release {request.root} lie in one another: choose another --out")
+    pairs = _pairs(request, release)
+    notes = tuple(_notes(request, layout, release, pairs))
+    writer = DatasetWriter(
+        request.out,
+        name=name,
+        origin="measured",
+        recipe={
+            "kind": "adopted release",
+            "layout": request.layout,
+            "patterns": [release.blur, release.sharp],
+            "frames": request.transfer,
+            "clips": {blur.key: len(blur.files) for blur, _ in pairs},
+        },
+        provenance={
+            "release": request.layout,
+            "licence": layout.licence,
+            "notes": notes,
+            "original_names": {pair[0].key: names for pair in pairs if (names := _original_names(pair))},
+        },
+        overwrite=request.overwrite,
+    )
+    for done, pair in enumerate(pairs):
+        target = writer.clip_folder(pair[0].split, pair[0].our_name)
+        if not writer.has(target.split, target.name):
+            writer.finish(target, _write(target, pair, request, layout))
+        if progress:
+            progress(done + 1, len(pairs), f"import {name}")
+    return Adopted(writer.dataset(), notes)
+
+
+def _dataset_name(request: AdoptRequest) -> str:
+    variant = f"-{request.blur}" if request.blur and is_word(request.blur) and request.blur != "blur" else ""
+    name = request.name or request.layout + variant
+    if not is_word(name):
+        raise InputError(f"'{name}' cannot name a dataset: use letters, digits, '.', '-' and '_'")
+    if _RESERVED.fullmatch(name):
+        raise InputError(f"'{name}' is the name of a dataset that hvdbench makes: name the release otherwise")
+    return name
+
+
+def _pairs(request: AdoptRequest, release: Release) -> list[_Pair]:
+    """Join blurry clips and their truth; a split of the release without any truth is taken without.
+
+    Raises:
+        InputError: a clip without its other half, or counts, numbers or sizes that differ.
+    """
+    if request.sharp and not release.truth:
+        raise InputError(f"{release.root} holds no sharp clips: looked for {release.sharp or request.sharp}")
+    alone = sorted(set(release.truth) - set(release.blurry))
+    if alone:
+        raise InputError(
+            f"{release.truth[alone[0]].folder} holds sharp frames, and {release.blur} no blurry ones of it"
+        )
+    with_truth = {clip.their_split for clip in release.truth.values()}
+    pairs = []
+    for key, blur in release.blurry.items():
+        truth = release.truth.get(key)
+        if truth is None and blur.their_split in with_truth:
+            raise InputError(f"{blur.folder} holds blurry frames, and {release.sharp} no sharp ones of that clip")
+        pairs.append((blur, truth))
+        _check_pair(blur, truth)
+    return pairs
+
+
+def _check_pair(blur: ReleaseClip, truth: ReleaseClip | None) -> None:
+    if truth and len(truth.files) != len(blur.files):
+        found = f"{blur.folder} holds {len(blur.files)} frames, {truth.folder} {len(truth.files)}"
+        raise InputError(f"{found}: a pair has as many of each")
+    sizes: dict[tuple[int, int], Path] = {}
+    for file in (*blur.files, *(truth.files if truth else ())):
+        sizes.setdefault(_size_px(file), file)
+    if len(sizes) > 1:
+        (one, one_file), (other, other_file) = list(sizes.items())[:2]
+        raise InputError(
+            f"{one_file} is {one[0]}x{one[1]}, {other_file} {other[0]}x{other[1]}: a clip and its truth have one size"
+        )
+    for ours, theirs in zip(blur.files, truth.files if truth else (), strict=False):
+        if _number(ours) != _number(theirs):
+            raise InputError(f"{ours} would be paired with {theirs}: paired frames carry one number")
+
+
+def _number(file: Path) -> int | None:
+    found = re.findall(r"\d+", file.stem)
+    return int(found[-1]) if found else None
+
+
+def _size_px(file: Path) -> tuple[int, int]:
+    """Read width and height: of PNG from its head, else by decoding."""
+    if file.suffix.lower() == ".png":
+        head = _png_head(file)
+        return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    height, width = read_frame(file).shape[:2]
+    return width, height
+
+
+def _is_rgb_png(file: Path) -> bool:
+    """Tell whether a file is what a dataset holds, 8-bit RGB as PNG."""
+    return file.suffix.lower() == ".png" and _png_head(file)[24:] == _PNG_RGB8
+
+
+def _png_head(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(_PNG_HEAD)
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}") from error
+    if len(head) < _PNG_HEAD or not head.startswith(_PNG_START):
+        raise InputError(f"{file} is no PNG, whatever its name says: the release is damaged")
+    return head
+
+
+def _write(target: ClipFolder, pair: _Pair, request: AdoptRequest, layout: Layout) -> str:
+    """Write a clip and give its digest."""
+    blur, truth = pair
+    with atomic_folder(target.folder) as folder:
+        for name, clip in (("blur", blur), (TRUTH_FOLDERS["mid"], truth)):
+            if clip:
+                (folder / name).mkdir()
+                for index, file in enumerate(clip.files):
+                    _place(file, folder / name / f"{index:08d}.png", request.transfer)
+        written = ClipFolder(folder)
+        written.edit_tracks(_tracks(blur, request.layout, layout))
+        return written.digest()
+
+
+def _place(file: Path, target: Path, transfer: str) -> None:
+    if not _is_rgb_png(file):
+        write_frame(target, read_frame(file))
+    elif transfer == "copy":
+        shutil.copyfile(file, target)
+    else:
+        try:
+            target.symlink_to(file.resolve())
+        except OSError as error:
+            raise InputError(f"{target.parent} takes no links ({error.strerror}): import with --copy") from error
+
+
+def _tracks(clip: ReleaseClip, release: str, layout: Layout) -> Callable[[h5py.File], None]:
+    def write(tracks: h5py.File) -> None:
+        source = f"{release} {clip.their_split}/{clip.name}"
+        tracks.attrs.update({"origin": "measured", "source": source, "trajectory": "", "scene_kind": "video"})
+        tracks.attrs["licence"] = layout.licence
+        fps = layout.fps(clip.name)
+        if fps:
+            tracks.create_dataset("t_s", data=np.arange(len(clip.files), dtype=np.float64) / fps)
+
+    return write
+
+
+def _notes(request: AdoptRequest, layout: Layout, release: Release, pairs: Sequence[_Pair]) -> Iterator[str]:
+    """Word what one must know; no machine's folders, the manifest keeps it."""
+    patterns = release.blur + (f" and {release.sharp}" if release.sharp else "")
+    if layout.is_guess and not request.blur:
+        yield f"how {request.layout} is laid out is not known here: {patterns} is a guess that fits"
+    else:
+        yield f"read as {patterns}"
+    if release.root != request.root:
+        yield f"found in {release.root.name}"
+    without = sorted({blur.their_split for blur, truth in pairs if truth is None})
+    if without:
+        yield f"no truth for {', '.join(without)}"
+    decoded = sum(not _is_rgb_png(file) for pair in pairs for clip in pair if clip for file in clip.files)
+    if decoded:
+        yield f"{decoded} frames are no 8-bit RGB PNG: decoded, and written as such"
+
+
+def _original_names(pair: _Pair) -> dict[str, str | list[str]]:
+    """Give the names that frames had: a range where they count on, and nothing where they are ours already."""
+    named = {}
+    for kind, clip in zip(("blur", TRUTH_FOLDERS["mid"]), pair, strict=True):
+        names = [file.name for file in clip.files] if clip else []
+        if names != [f"{index:08d}.png" for index in range(len(names))]:
+            named[kind] = _range(names) or names
+    return named
+
+
+def _range(names: Sequence[str]) -> str | None:
+    found = re.fullmatch(r"(.*?)(\d+)(\D*)", names[0])
+    if not found:
+        return None
+    before, digits, after = found.groups()
+    counted = [f"{before}{int(digits) + index:0{len(digits)}d}{after}" for index in range(len(names))]
+    return f"{names[0]} … {names[-1]}" if counted == list(names) else None

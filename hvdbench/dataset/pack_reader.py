@@ -1,0 +1,194 @@
+"""The file that ``hvdbench pack`` writes: how pixels are coded in it, and its reader. ``docs/packing.md`` describes it.
+
+HDF5 with a dataset (T, H, W, 3) uint8 a stream: in zstd chunks of differences, or raw, contiguous and memory-mapped.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.dataset.facts import Box, CheckedReader, ClipFacts
+from hvdbench.errors import DatasetError
+from hvdbench.frames import Frames
+
+FORMAT = "hvdbench pack"
+SCHEMA = 1
+CHUNK = (8, 128, 128, 3)
+Kind = Literal["zstd", "raw"]
+_REMAKE = "make it again with 'hvdbench pack --overwrite'"
+
+
+def encode(frames: Frames, rows: int) -> Frames:
+    """Code frames as differences, modulo 256: red and blue minus green, then each row minus the row above it.
+
+    Noise and gradients leave small numbers, which zstd packs closer than PNG does; undoing it is two additions.
+
+    Args:
+        frames: uint8 RGB (T, H, W, 3), whole frames.
+        rows: a chunk's height: the first row of each chunk is kept as it is.
+    """
+    coded = frames.copy()
+    coded[..., 0] -= frames[..., 1]
+    coded[..., 2] -= frames[..., 1]
+    plain = coded.copy()
+    for top in range(0, frames.shape[1], rows):
+        coded[:, top + 1 : top + rows] -= plain[:, top : top + rows][:, :-1]
+    return coded
+
+
+def decode(coded: Frames, rows: int) -> Frames:
+    """Undo :func:`encode`.
+
+    Args:
+        coded: (T, h, w, 3), contiguous, from the first row of a chunk on; columns may be cut.
+        rows: a chunk's height.
+    """
+    frames = coded.copy()
+    lines = frames.reshape(*frames.shape[:2], -1)  # (T, h, 3 w)
+    for row in range(1, frames.shape[1]):
+        if row % rows:
+            lines[:, row] += lines[:, row - 1]
+    frames[..., 0] += frames[..., 1]
+    frames[..., 2] += frames[..., 1]
+    return frames
+
+
+def open_pack(path: Path) -> h5py.File:
+    """Open a pack to read, without a chunk cache: random crops hardly ever want a chunk twice.
+
+    Raises:
+        DatasetError: no HDF5 file, a truncated one, no pack, or one of another schema.
+    """
+    try:
+        file = h5py.File(path, "r", rdcc_nbytes=0, locking=False)
+    except OSError as error:
+        found = "is truncated" if "truncated" in str(error) else "is no HDF5 file, or a damaged one"
+        raise DatasetError(f"{path} {found}: a pack was expected; {_REMAKE}") from error
+    if file.attrs.get("format") != FORMAT:
+        file.close()
+        raise DatasetError(f"{path} is HDF5, but no pack: name a file made by 'hvdbench pack'")
+    schema = file.attrs.get("schema")
+    if schema != SCHEMA:
+        file.close()
+        raise DatasetError(f"{path} is a pack of schema {schema}, this version reads {SCHEMA}: {_REMAKE}")
+    return file
+
+
+def need_zstd() -> Any:
+    """Import the package that gives HDF5 zstd, and return it.
+
+    Raises:
+        DatasetError: it is not installed.
+    """
+    try:
+        import hdf5plugin
+    except ImportError as error:
+        raise DatasetError(
+            "packs in zstd chunks need the package hdf5plugin, which cannot be imported: "
+            "pip install hdf5plugin, or pack with --raw"
+        ) from error
+    return hdf5plugin
+
+
+class PackReader(CheckedReader):
+    """Reads boxes of frames from a pack: only the chunks, or the memory pages, that a box touches.
+
+    Raises:
+        DatasetError: as :func:`open_pack`; or the pack is incomplete, or zstd is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: h5py.File | None = None
+        self._bytes: NDArray[np.uint8] | None = None
+        self._process = 0
+        self._offsets: dict[tuple[str, str], int] = {}
+        with open_pack(path) as file:
+            try:
+                clips = [self._facts_of(key, file[key]) for key in file["clips"].asstr()[()]]
+                name, origin, digest = (str(file.attrs[field]) for field in ("name", "origin", "digest"))
+                self._kind: Kind = file.attrs["kind"]
+            except (KeyError, ValueError, TypeError, OSError) as error:
+                raise DatasetError(f"{path} is an incomplete pack ({error}): {_REMAKE}") from error
+        if self._kind == "zstd":
+            need_zstd()
+        super().__init__(clips, name=name, origin=origin, digest=digest)
+
+    def read(self, key: str, stream: str, frames: Sequence[int], box: Box | None = None) -> Frames:
+        """Read frames of one clip; see :meth:`hvdbench.dataset.facts.ClipReader.read`."""
+        wanted, box = self._check(key, stream, frames, box)
+        self._reopen()
+        if self._kind == "raw":
+            return self._read_mapped(key, stream, wanted, box)
+        assert self._file is not None
+        try:
+            return _read_chunks(self._file[f"{key}/{stream}"], wanted, box)
+        except OSError as error:
+            raise DatasetError(f"{self._path}: {key}/{stream} is damaged ({error}): {_REMAKE}") from error
+
+    def close(self) -> None:
+        """Close what is open; a later read opens it again."""
+        if self._file is not None and self._process == os.getpid():
+            self._file.close()
+        self._file, self._bytes = None, None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_file": None, "_bytes": None}
+
+    def _reopen(self) -> None:
+        """Open the file for this process: HDF5 must not share an open file over a fork."""
+        if self._process == os.getpid() and (self._file is not None or self._bytes is not None):
+            return
+        self._process = os.getpid()
+        if self._kind == "raw":
+            self._bytes = np.asarray(np.memmap(self._path, np.uint8, "r"))
+        else:
+            need_zstd()  # registers it in a process that was handed this reader
+            self._file = open_pack(self._path)
+
+    def _facts_of(self, key: str, group: h5py.Group) -> ClipFacts:
+        selected = np.asarray(group["is_selected"][()], np.bool_)
+        streams = tuple(str(name) for name in group.attrs["streams"])
+        shape = group["blur"].shape
+        for name in streams:
+            stored = group[name]
+            if stored.shape != shape or stored.dtype != np.uint8 or stored.ndim != 4 or len(selected) != shape[0]:
+                raise ValueError(f"{key}/{name} is {stored.dtype} {stored.shape}")
+            offset = stored.id.get_offset()  # None: in chunks
+            if offset is not None and offset + stored.nbytes > self._path.stat().st_size:
+                raise ValueError(f"{key}/{name} ends after the file")
+            self._offsets[key, name] = offset
+        frame_count, height, width = shape[:3]
+        sharpness = np.asarray(group["sharpness"][()], np.float64)
+        return ClipFacts(key, frame_count, height, width, streams, selected, sharpness)
+
+    def _read_mapped(self, key: str, stream: str, wanted: NDArray[np.intp], box: Box) -> Frames:
+        assert self._bytes is not None
+        facts = self._facts[key]
+        shape, start = (facts.frame_count, facts.height, facts.width, 3), self._offsets[key, stream]
+        clip = self._bytes[start : start + int(np.prod(shape))].reshape(shape)
+        found = np.empty((len(wanted), box.height, box.width, 3), np.uint8)
+        for place, frame in enumerate(wanted):
+            found[place] = clip[frame, box.top : box.top + box.height, box.left : box.left + box.width]
+        return found
+
+
+def _read_chunks(stored: h5py.Dataset, wanted: NDArray[np.intp], box: Box) -> Frames:
+    """Read each chunk once: frames of the same or adjoining chunks in one call, from a chunk's first row on."""
+    length, rows = stored.chunks[:2]
+    first = box.top - box.top % rows
+    found = np.empty((len(wanted), box.height, box.width, 3), np.uint8)
+    frames = np.unique(wanted)
+    breaks = np.flatnonzero(np.diff(frames // length) > 1) + 1
+    for run in np.split(frames, breaks):
+        start, stop = int(run[0]), int(run[-1]) + 1
+        coded = stored[start:stop, first : box.top + box.height, box.left : box.left + box.width]
+        plain = decode(coded, rows)[:, box.top - first :]
+        inside = (wanted >= start) & (wanted < stop)
+        found[inside] = plain[wanted[inside] - start]
+    return found

@@ -1,0 +1,223 @@
+"""Pack a dataset into one file that feeds a training: see :mod:`hvdbench.dataset.pack_reader` for what is in it.
+
+Clips are packed into files of their own first, by as many processes as wanted, so that a killed run goes on where it
+was; then they are copied together as they are, without coding them again.
+"""
+
+import glob
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from hvdbench import __version__
+from hvdbench.dataset.facts import ClipFacts
+from hvdbench.dataset.folder_reader import STREAMS, look_at
+from hvdbench.dataset.pack_reader import CHUNK, FORMAT, SCHEMA, Kind, encode, need_zstd, open_pack
+from hvdbench.errors import DatasetError, InputError
+from hvdbench.frames import read_frames
+from hvdbench.recipe import digest_of
+from hvdbench.store import Dataset
+from hvdbench.workspace.atomic import PARTIAL, atomic_path, atomic_write_text
+from hvdbench.workspace.engine import Engine
+
+Progress = Callable[[int, int, str], None]
+
+ZSTD_LEVEL = 1  # on differences, level 9 gains 2 per cent of bytes for 5 times the time
+_LIBRARY = ("earliest", "v110")  # forms of objects that every HDF5 reads, and that hold no dates
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A finished pack.
+
+    Attributes:
+        path: the file.
+        clips: how many it holds.
+        frames: of all streams.
+        size_bytes: of the file.
+        is_new: False where it lay there already.
+    """
+
+    path: Path
+    clips: int
+    frames: int
+    size_bytes: int
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One clip to pack; picklable, for a worker process."""
+
+    facts: ClipFacts
+    files: Mapping[str, Sequence[Path]]
+    sha256: str
+    part: Path
+    kind: Kind
+
+
+def pack_dataset(
+    dataset: Dataset,
+    out: Path | None = None,
+    *,
+    kind: Kind = "zstd",
+    streams: Sequence[str] | None = None,
+    overwrite: bool = False,
+    engine: Engine | None = None,
+    progress: Progress = lambda done, total, text: None,
+) -> Pack:
+    """Pack the blurry frames of a dataset, its truths and what training wants to know of each clip.
+
+    The bytes do not depend on the engine. While it is made, a folder beside the file holds as much again; what a killed
+    run left there is used. A clip without truth is packed without it; one that was never labelled is labelled first.
+
+    Args:
+        dataset: finished or half-made; only finished clips are packed.
+        out: the file; left out: ``<dataset>.h5`` beside the dataset's folder.
+        kind: ``zstd`` for chunks of 8 x 128 x 128 px, about as small as PNG; ``raw`` for contiguous frames, read by
+            the memory map.
+        streams: of ``blur``, ``sharp`` and ``sharp_centroid``; left out: all that are there. ``blur`` is always packed.
+        overwrite: replace a pack of another dataset or of other settings.
+        engine: how many clips at a time.
+        progress: called with clips done, their number, and the stage.
+
+    Raises:
+        DatasetError: a clip is damaged, ``out`` is another pack and ``overwrite`` is off, or zstd is missing.
+        InputError: an unknown stream, or one that no clip has.
+    """
+    out = out or dataset.folder.absolute().with_name(f"{dataset.folder.absolute().name}.h5")
+    if out.is_dir():
+        raise InputError(f"{out} is a folder: name the file to write, e.g. {out / (dataset.name + '.h5')}")
+    if kind == "zstd":
+        need_zstd()
+    looked = []
+    for done, clip in enumerate(clips := dataset.clips()):
+        progress(done, len(clips), "look")
+        looked.append(look_at(clip))
+    progress(len(clips), len(clips), "look")
+    chosen = _choose(streams, [facts for facts, _ in looked])
+    digest = digest_of(
+        [SCHEMA, dataset.digest, kind, ZSTD_LEVEL, chosen, [facts.is_selected.tolist() for facts, _ in looked]]
+    )
+    if _is_there(out, digest, overwrite):
+        return _count(out, is_new=False)
+    with _parts(out, digest) as folder:
+        jobs = [
+            _Job(facts, {s: files[s] for s in chosen if s in files}, dataset.manifest["clips"][facts.key], part, kind)
+            for facts, files in looked
+            if not (part := folder / f"{facts.key}.h5").is_file()
+        ]
+        done = len(looked) - len(jobs)
+        progress(done, len(looked), "pack")
+        for finished, _ in enumerate((engine or Engine()).map(_pack_clip, jobs), done + 1):
+            progress(finished, len(looked), "pack")
+        _join(dataset, [facts.key for facts, _ in looked], folder, out, kind, digest)
+    return _count(out, is_new=True)
+
+
+def _choose(streams: Sequence[str] | None, clips: Sequence[ClipFacts]) -> list[str]:
+    """List the streams to pack, in the usual order."""
+    present = {stream for clip in clips for stream in clip.streams}
+    for stream in streams or ():
+        if stream not in STREAMS:
+            raise InputError(f"no stream named '{stream}' (known: {', '.join(STREAMS)})")
+        if stream not in present:
+            raise InputError(f"no clip has a stream '{stream}' (found: {', '.join(sorted(present))})")
+    return [stream for stream in STREAMS if stream in present and (not streams or stream in {"blur", *streams})]
+
+
+def _is_there(out: Path, digest: str, overwrite: bool) -> bool:
+    """Tell whether the same pack is finished.
+
+    Raises:
+        DatasetError: something else is there, and may not be replaced.
+    """
+    if not out.exists():
+        return False
+    try:
+        with open_pack(out) as file:
+            same = bool(file.attrs.get("pack_digest") == digest)
+    except DatasetError:
+        if overwrite:
+            return False
+        raise
+    if not same and not overwrite:
+        raise DatasetError(f"{out} is a pack of other data or settings: choose another file with -o, or --overwrite it")
+    return same
+
+
+@contextmanager
+def _parts(out: Path, digest: str) -> Iterator[Path]:
+    """Give the folder of packed clips, emptied where it is of another pack; it goes when the block ends well."""
+    folder = out.with_name(f"{PARTIAL}parts-{out.name}")
+    plan = folder / "plan.json"
+    if not plan.is_file() or plan.read_text(encoding="utf-8") != json.dumps(digest):
+        shutil.rmtree(folder, ignore_errors=True)
+        atomic_write_text(plan, json.dumps(digest))
+    for leftover in (*folder.glob(f"*/{PARTIAL}*"), *out.parent.glob(f"{PARTIAL}{'?' * 8}-{glob.escape(out.name)}")):
+        leftover.unlink()
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _pack_clip(job: _Job) -> None:
+    """Pack a clip into a file of its own, a chunk's frames at a time."""
+    facts = job.facts
+    with atomic_path(job.part) as temporary, h5py.File(temporary, "w", libver=_LIBRARY) as file:
+        group = file.create_group("clip")
+        group.attrs["sha256"] = job.sha256
+        group.attrs["streams"] = list(job.files)
+        group.create_dataset("is_selected", data=facts.is_selected)
+        group.create_dataset("sharpness", data=facts.sharpness)
+        for stream, files in job.files.items():
+            _write_stream(group, stream, files, facts, job.kind)
+
+
+def _write_stream(group: h5py.Group, stream: str, files: Sequence[Path], facts: ClipFacts, kind: Kind) -> None:
+    shape = (facts.frame_count, facts.height, facts.width, 3)
+    chunk = tuple(min(pair) for pair in zip(CHUNK, shape, strict=True))
+    layout: dict[str, Any] = {}
+    if kind == "zstd":
+        layout = {"chunks": chunk, **need_zstd().Zstd(clevel=ZSTD_LEVEL)}
+    stored = group.create_dataset(stream, shape, np.uint8, **layout)
+    stored.attrs["coding"] = "rows of green, red - green, blue - green" if kind == "zstd" else "none"
+    for start in range(0, shape[0], CHUNK[0]):
+        frames = read_frames(files[start : start + CHUNK[0]], files[start].parent)
+        if frames.shape[1:] != shape[1:]:
+            found, expected = f"{frames.shape[2]}x{frames.shape[1]}", f"{facts.width}x{facts.height}"
+            raise DatasetError(f"{files[start]} is {found}, the clip's first frame is {expected}: a clip has one size")
+        stored[start : start + len(frames)] = encode(frames, chunk[1]) if kind == "zstd" else frames
+
+
+def _join(dataset: Dataset, keys: Sequence[str], folder: Path, out: Path, kind: Kind, digest: str) -> None:
+    """Copy the packed clips into one file, their chunks as they are."""
+    with atomic_path(out) as temporary, h5py.File(temporary, "w", libver=_LIBRARY) as file:
+        file.attrs.update(
+            format=FORMAT,
+            schema=SCHEMA,
+            kind=kind,
+            name=dataset.name,
+            origin=dataset.origin,
+            digest=dataset.digest,
+            pack_digest=digest,
+            version=__version__,
+        )
+        file.create_dataset("clips", data=list(keys), dtype=h5py.string_dtype())
+        file.create_dataset("manifest", data=json.dumps(dataset.manifest, sort_keys=True), dtype=h5py.string_dtype())
+        for key in keys:
+            with h5py.File(folder / f"{key}.h5", "r") as part:
+                part.copy(part["clip"], file, key)
+
+
+def _count(out: Path, *, is_new: bool) -> Pack:
+    with open_pack(out) as file:
+        keys = file["clips"].asstr()[()]
+        frames = sum(len(file[key][stream]) for key in keys for stream in file[key].attrs["streams"])
+    return Pack(out, len(keys), frames, out.stat().st_size, is_new)

@@ -1,0 +1,72 @@
+"""Paired clips of one's own, blurry and sharp frames from anywhere, as a dataset that every command takes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from hvdbench.errors import InputError
+from hvdbench.frames import Frames, list_frames, read_clip, write_clip
+from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
+from hvdbench.workspace.atomic import atomic_folder
+
+
+def pair_clip(
+    blurry: Path, sharp: Path, out: Path, *, clip: str, source: str = "", split: str = "test", overwrite: bool = False
+) -> Dataset:
+    """Add a pair of frame folders to a dataset (made when absent) as one clip with truth at mid-exposure.
+
+    The dataset's name is its folder's, its origin ``measured``: nothing of it was simulated here. Frames are written
+    as PNG.
+
+    Args:
+        blurry: folder of input frames.
+        sharp: folder of truth frames, as many, of the same size, paired in natural order of their names.
+        out: the dataset's folder.
+        clip: the clip's name.
+        source: where the frames come from, for the manifest.
+        split: the clip's split.
+        overwrite: replace a clip of that name.
+
+    Raises:
+        InputError: frames missing, two sizes or counts, or the clip is there already.
+        DatasetError: ``out`` is another kind of dataset.
+    """
+    names = [[path.stem for path in list_frames(folder)] for folder in (blurry, sharp)]
+    if len(names[0]) != len(names[1]):
+        raise InputError(f"{blurry} holds {len(names[0])} frames, {sharp} {len(names[1])}: a pair has as many of each")
+    pictures = {"blur": read_clip(blurry), TRUTH_FOLDERS["mid"]: read_clip(sharp)}
+    found, expected = (frames.shape for frames in pictures.values())
+    if found != expected:
+        raise InputError(f"{blurry} has frames of {_size(found)}, {sharp} of {_size(expected)}: a pair has one size")
+    writer = DatasetWriter(
+        out,
+        name=out.resolve().name,
+        origin="measured",
+        recipe={"kind": "paired clips"},
+        provenance={"pairs": "own files"},
+    )
+    if writer.has(split, clip) and not overwrite:
+        raise InputError(f"{out} has a clip '{split}/{clip}' already: --overwrite it or name another")
+    target = writer.clip_folder(split, clip)
+    with atomic_folder(target.folder) as folder:
+        for name, frames in pictures.items():
+            write_clip(folder / name, frames)
+        written = ClipFolder(folder)
+        written.edit_tracks(_tracks(pictures["blur"], source))
+        digest = written.digest()
+    writer.finish(target, digest)
+    return writer.dataset()
+
+
+def _tracks(frames: Frames, source: str) -> Callable[[h5py.File], None]:
+    def write(tracks: h5py.File) -> None:
+        tracks.attrs.update({"origin": "measured", "source": source, "trajectory": "", "scene_kind": "video"})
+        tracks.create_dataset("t_s", data=np.arange(len(frames), dtype=np.float64))
+
+    return write
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[2]}x{shape[1]}"

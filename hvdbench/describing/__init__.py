@@ -1,1 +1,0 @@
-"""What ``hvdbench dataset describe`` measures and draws."""

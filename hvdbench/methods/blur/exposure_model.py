@@ -1,0 +1,127 @@
+"""How a clip's frames were blurred, read off the clip: motion, exposure share, and whose blur the flow explains."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.flow import Flow
+from hvdbench.frames import Image
+from hvdbench.methods.blur.alignment import Aligner, nearest_sharp
+from hvdbench.methods.blur.path import fit_free_path
+from hvdbench.methods.blur.reblur import SHARES, exposure_motion, reblur
+from hvdbench.workspace.engine import thread_map
+
+FRAME_GAIN = 0.9
+CLIP_GAIN = 0.95
+_FIT_WIDTH_PX = 320  # larger frames are fitted on an area-reduced copy: a few numbers a frame need no more
+_SHARE_FRAMES = 40  # the exposure share is one number a clip: evenly spread frames tell it
+
+
+@dataclass(frozen=True)
+class ExposureModel:
+    """The blur model of a clip.
+
+    Attributes:
+        aligner: of the clip.
+        tau: exposure share of the frame interval, one number a clip.
+        gain: (T,) the second of :func:`hvdbench.methods.blur.path.fit_free_path`, NaN for frames that were not asked.
+        explained: (T,) whether the flow explains the frame's blur: its own gain at least 0.9 and the clip's median at
+            least 0.95; False for frames that were not asked.
+        path: (T, 5) the free path of each frame (:func:`hvdbench.methods.blur.path.fit_free_path`), px of the clip; NaN
+            for frames that were not asked.
+        extent: (T,) blur extent, the median of ``tau * |motion|`` over the frame as a share of its width.
+    """
+
+    aligner: Aligner
+    tau: float
+    gain: NDArray[np.float64]
+    explained: NDArray[np.bool_]
+    path: NDArray[np.float64]
+    extent: NDArray[np.float64]
+
+    def motion(self, index: int) -> Flow:
+        """Give a frame's motion, (H, W, 2) px per frame interval."""
+        return exposure_motion(self.aligner, index)
+
+    def confirmed_sharp(self, is_sharp: NDArray[np.bool_], limit: float = 0.006) -> NDArray[np.bool_]:
+        """Confirm selected frames by a second criterion, their motion: extent at most ``limit`` of the width.
+
+        The Laplacian confuses texture with sharpness; the extent does not see texture. The limit is the oracle's bound
+        of a blurry frame.
+        """
+        return is_sharp & (self.extent <= limit)
+
+
+def fit_exposure_model(aligner: Aligner, is_sharp: NDArray[np.bool_], workers: int = 1) -> ExposureModel:
+    """Fit the blur model of a clip from its frames and labels alone.
+
+    Args:
+        aligner: of the clip.
+        is_sharp: (T,) the labels; frames without a selected neighbour are not explained.
+        workers: threads; the result does not depend on it.
+    """
+    count, width = len(aligner.frames), aligner.frames.shape[2]
+    selected = np.flatnonzero(is_sharp)
+    asked = [i for i in range(count) if not is_sharp[i] and nearest_sharp(i, selected) is not None]
+    reduced = dict(zip(asked, thread_map(lambda i: _reduced(aligner, i, selected), asked, workers), strict=True))
+    tau = _fit_share([reduced[i] for i in asked], workers)
+    gain, path = np.full(count, np.nan), np.full((count, 5), np.nan)
+    for i, (numbers, value) in zip(asked, thread_map(lambda i: reduced[i].free_path(tau), asked, workers), strict=True):
+        path[i], gain[i] = numbers, value
+    whole_clip = len(asked) > 0 and float(np.nanmedian(gain)) >= CLIP_GAIN
+    explained = np.nan_to_num(gain) >= FRAME_GAIN if whole_clip else np.zeros(count, bool)
+    speed = list(thread_map(lambda i: _median_length(exposure_motion(aligner, i)), range(count), workers))
+    return ExposureModel(aligner, tau, gain, explained, path, tau * np.array(speed) / width)
+
+
+def _median_length(motion: Flow) -> float:
+    return float(np.median(np.hypot(motion[..., 0], motion[..., 1])))
+
+
+@dataclass(frozen=True)
+class _Reduced:
+    """A frame and its nearest sharp one in gray, at most 320 px wide."""
+
+    sharp: Image
+    blurry: Image
+    mask: Image
+    motion: Flow
+    factor: float
+    """Its width over the frame's."""
+
+    def error(self, tau: float) -> float:
+        difference = reblur(self.sharp, self.motion, tau) - self.blurry
+        return float((self.mask * difference**2).sum() / (self.mask.sum() + 1e-6))
+
+    def free_path(self, tau: float) -> tuple[NDArray[np.float64], float]:
+        path, gain = fit_free_path(self.sharp, self.blurry, self.mask, self.motion, tau)
+        return path / np.array([1.0, *[self.factor] * 4]), gain
+
+
+def _reduced(aligner: Aligner, index: int, selected: NDArray[np.intp]) -> _Reduced:
+    source = nearest_sharp(index, selected)
+    if source is None:
+        raise ValueError(f"frame {index} has no selected neighbour")
+    sharp = np.asarray(cv2.cvtColor(aligner.warped(index, source), cv2.COLOR_RGB2GRAY), np.float32)
+    blurry = np.asarray(cv2.cvtColor(aligner.blurry(index), cv2.COLOR_RGB2GRAY), np.float32)
+    mask, motion = aligner.mask(index, source), exposure_motion(aligner, index)
+    factor = _FIT_WIDTH_PX / sharp.shape[1]
+    if factor >= 1:
+        return _Reduced(sharp, blurry, mask, motion, 1.0)
+    size = (_FIT_WIDTH_PX, max(1, round(sharp.shape[0] * factor)))
+
+    def shrink(picture: Image) -> Image:
+        return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
+
+    return _Reduced(shrink(sharp), shrink(blurry), shrink(mask), shrink(motion) * np.float32(factor), factor)
+
+
+def _fit_share(frames: list[_Reduced], workers: int) -> float:
+    """Find the exposure share, one number a clip, at which warped sharp frames re-blur best to the input."""
+    if not frames:
+        return 0.5
+    chosen = [frames[k] for k in np.unique(np.linspace(0, len(frames) - 1, _SHARE_FRAMES).round().astype(int))]
+    errors = np.array(list(thread_map(lambda frame: [frame.error(tau) for tau in SHARES], chosen, workers)))
+    return SHARES[int(np.argmin(errors.mean(axis=0)))]

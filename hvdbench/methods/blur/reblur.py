@@ -1,0 +1,110 @@
+"""Re-blur consistency: a sharp picture, blurred along the motion of its exposure, must give the blurry frame back.
+
+Notation: ``u`` (H, W, 2) is the motion of frame i in px per frame interval; the exposure covers the share ``tau`` of
+the interval, so a point travels ``tau * u`` while the shutter is open. ``K`` is the mean of warps along that path.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from hvdbench.flow import Flow, warp
+from hvdbench.frames import Image
+from hvdbench.methods.blur.alignment import Aligner
+
+SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Exposure shares that the fit chooses from."""
+
+
+def exposure_motion(aligner: Aligner, index: int, sigma_px: float = 2.0) -> Flow:
+    """Estimate the motion of a frame, (H, W, 2) px per frame interval, from the flow to its two neighbours.
+
+    ``u = (flow(i, i+1) - flow(i, i-1)) / 2``, smoothed; the first and last frame have one neighbour, a lone
+    frame stands still.
+    """
+    last = len(aligner.frames) - 1
+    seen = [aligner.flow(index, index + 1)] if index < last else []
+    seen += [-aligner.flow(index, index - 1)] if index > 0 else []
+    if not seen:
+        return np.zeros((*aligner.frames.shape[1:3], 2), np.float32)
+    motion = np.asarray(np.mean(seen, axis=0), np.float32)
+    return np.asarray(cv2.GaussianBlur(motion, (0, 0), sigma_px), np.float32)
+
+
+def reblur(image: Image, motion: Flow, tau: float, samples: int = 11) -> Image:
+    """Blur along the motion: ``K image``, the mean of ``samples`` bicubic warps over the exposure.
+
+    Args:
+        image: float32 (H, W) or (H, W, C).
+        motion: (H, W, 2) px per frame interval.
+        tau: exposure share; 0 gives the image back.
+        samples: odd, so that mid-exposure is one of them.
+    """
+    total = np.zeros_like(image, dtype=np.float32)
+    for share in np.linspace(-0.5, 0.5, samples):
+        total += warp(image, np.asarray(share * tau * motion, np.float32))
+    return total / np.float32(samples)
+
+
+def blend_by_reblur(
+    candidates: Sequence[Image],
+    masks: Sequence[Image],
+    blurry: Image,
+    motion: Flow,
+    tau: float,
+    *,
+    tolerance: float = 8.0,
+    keep_blurry: tuple[float, float] = (8.0, 128.0),
+    window: int = 7,
+) -> Image:
+    """Choose, softly and locally, the candidate that re-blurs best to the input.
+
+    With ``e`` the ``window``² mean of ``(K candidate - blurry)²``, the weights are
+    ``mask * exp(-(e - min e) / (2 tolerance²))``. The blurry frame is the last candidate, its error raised to
+    ``e * keep_blurry[0] + keep_blurry[1]``, so that it wins only where nothing sharp fits.
+
+    Args:
+        candidates: sharp frames warped onto this one, float32 (H, W, 3) in [0, 255].
+        masks: where each can be trusted, (H, W).
+        blurry: the frame, float32 (H, W, 3).
+        motion: (H, W, 2).
+        tau: exposure share.
+        tolerance: in 8-bit levels.
+        keep_blurry: factor and offset on the blurry candidate's error.
+        window: side of the local mean, px.
+    """
+    everyone = [*candidates, blurry]
+    errors = np.stack([_local_error(reblur(c, motion, tau), blurry, window) for c in everyone])  # (n, H, W)
+    errors[-1] = errors[-1] * keep_blurry[0] + keep_blurry[1]
+    trust = np.stack([*masks, np.ones_like(blurry[..., 0])])
+    # a candidate that cannot be trusted must not set the smallest error
+    smallest = np.where(trust > 0.05, errors, np.inf).min(axis=0)
+    weights = trust * np.exp(-np.maximum(errors - smallest, 0.0) / (2 * tolerance**2))
+    weights /= weights.sum(axis=0)
+    return np.asarray((weights[..., None] * np.stack(everyone)).sum(axis=0), np.float32)
+
+
+def _local_error(a: Image, b: Image, window: int) -> Image:
+    squared = ((a - b) ** 2).mean(axis=-1)
+    return np.asarray(cv2.boxFilter(squared, cv2.CV_32F, (window, window)), np.float32)
+
+
+def correct(restored: Image, blurry: Image, motion: Flow, tau: float, *, steps: int = 4, pull: float = 0.1) -> Image:
+    """Move a picture towards one that re-blurs to the input: ``R += K'(B - K R) - pull (R - R0)``, ``steps`` times.
+
+    ``K'`` is taken as ``K``: exact where the motion is locally even, since the path is symmetric about mid-exposure.
+
+    Args:
+        restored: the start R0, float32 (H, W, 3) in [0, 255].
+        blurry: B.
+        motion: (H, W, 2).
+        tau: exposure share.
+        steps: more sharpen more, and ring more.
+        pull: back towards the start.
+    """
+    current = restored.copy()
+    for _ in range(steps):
+        missing = blurry - reblur(current, motion, tau)
+        current += reblur(missing, motion, tau) - pull * (current - restored)
+    return np.clip(current, 0.0, 255.0)

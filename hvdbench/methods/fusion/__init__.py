@@ -1,0 +1,1 @@
+"""The method that is fitted to one clip alone: candidates, fusion network, fit."""

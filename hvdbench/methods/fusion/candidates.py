@@ -1,0 +1,90 @@
+"""What the fusion network sees of a clip: each blurry frame with its neighbours warped onto it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.frames import Image
+from hvdbench.methods.blur.alignment import Aligner, sharp_neighbours
+from hvdbench.workspace.engine import thread_map
+
+SLOTS = ("blurry", "previous", "next", "previous_sharp", "next_sharp")
+"""The candidates of a frame, in the network's order; one more may follow."""
+FIRST_SHARP_SLOT = 3
+
+
+@dataclass(frozen=True)
+class CandidateStack:
+    """The candidates of N frames of one clip.
+
+    Attributes:
+        index: (N,) which frame of the clip each row is.
+        colours: (N, C, H, W, 3) uint8 RGB, warped; a slot that has no frame holds the blurry frame.
+        masks: (N, C, H, W) uint8, 255 where the warp can be trusted, 0 all over in a slot that has no frame.
+        is_sharp: (N, C) bool, whether the slot's frame is a selected one.
+    """
+
+    index: NDArray[np.intp]
+    colours: NDArray[np.uint8]
+    masks: NDArray[np.uint8]
+    is_sharp: NDArray[np.bool_]
+
+    def rows(self, which: NDArray[np.intp]) -> "CandidateStack":
+        """Give some of the rows."""
+        return CandidateStack(self.index[which], self.colours[which], self.masks[which], self.is_sharp[which])
+
+
+def stack_candidates(
+    aligner: Aligner,
+    index: Sequence[int],
+    is_sharp: NDArray[np.bool_],
+    *,
+    blend: Callable[[int], Image] | None = None,
+    workers: int = 1,
+) -> CandidateStack:
+    """Warp the neighbours of the frames ``index`` onto them.
+
+    Args:
+        aligner: of the clip.
+        index: frames to restore, at least one.
+        is_sharp: (T,) the labels.
+        blend: gives a further candidate for a frame, float32 (H, W, 3) in [0, 255], trusted all over.
+        workers: threads.
+    """
+    count, selected = len(aligner.frames), np.flatnonzero(is_sharp)
+
+    def row(i: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], list[bool]]:
+        blurry = aligner.frames[i]
+        full, empty = np.full(blurry.shape[:2], 255, np.uint8), np.zeros(blurry.shape[:2], np.uint8)
+        colours, masks, flags = [blurry], [full], [bool(is_sharp[i])]
+        for j in _neighbours(i, count, selected):
+            colours.append(blurry if j is None else _levels(aligner.warped(i, j)))
+            masks.append(empty if j is None else _levels(255 * aligner.mask(i, j)))
+            flags.append(j is not None and bool(is_sharp[j]))
+        if blend is not None:
+            colours.append(_levels(blend(i)))
+            masks.append(full)
+            flags.append(True)
+        return np.stack(colours), np.stack(masks), flags
+
+    rows = list(thread_map(row, list(index), workers))
+    return CandidateStack(
+        np.asarray(index, np.intp),
+        np.stack([colours for colours, _, _ in rows]),
+        np.stack([masks for _, masks, _ in rows]),
+        np.array([flags for _, _, flags in rows], bool),
+    )
+
+
+def _levels(picture: Image) -> NDArray[np.uint8]:
+    return np.asarray(np.rint(np.clip(picture, 0, 255)), np.uint8)
+
+
+def _neighbours(i: int, count: int, selected: NDArray[np.intp]) -> list[int | None]:
+    """Name the frames of the slots after the first; None where the clip has none."""
+    near = sharp_neighbours(i, selected)
+    before = next((j for j in near if j < i), None)
+    after = next((j for j in near if j > i), None)
+    return [i - 1 if i > 0 else None, i + 1 if i + 1 < count else None, before, after]

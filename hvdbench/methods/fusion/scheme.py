@@ -1,0 +1,168 @@
+"""SelfHVD fitted to one clip at test time, on the small fusion network, without truth.
+
+Two recipes stand on it: the paper's two stages alone, and the same with re-blur consistency: the re-blur blend as one
+more candidate, the re-blur error as a loss, and correction steps after the network.
+"""
+
+import time
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from hvdbench.errors import FitError, RecipeError
+from hvdbench.flow import Preset
+from hvdbench.frames import Frames, Image
+from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.methods.blur.alignment import Aligner
+from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model
+from hvdbench.methods.fusion.batches import ReblurModel
+from hvdbench.methods.fusion.candidates import CandidateStack, stack_candidates
+from hvdbench.methods.fusion.fit import FusionFit, FusionFitSettings, apply_fusion
+from hvdbench.methods.fusion.resynthesis import resynthesise
+from hvdbench.methods.reblur_blend import blend, corrected
+from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.recipe import Settings
+from hvdbench.workspace.engine import thread_map
+
+_STACK_BYTES = 1_500_000_000
+"""The fit draws its crops from as many evenly spread frames as fit in this."""
+
+
+class SelfHvdClipSettings(Settings):
+    """A fit to one clip."""
+
+    flow: Preset = "medium"
+    """OpenCV DIS preset, on the blurry input."""
+    mask_scale: float = Field(0.5, gt=0)
+    """``s`` of Eq. 5, per px."""
+    fit: FusionFitSettings = FusionFitSettings()
+    """Steps, rates and weights of the fit."""
+    reblur_candidate: bool = False
+    """Hand the network the re-blur blend as one more candidate."""
+    correction_steps: int = Field(0, ge=0)
+    """Correction steps after the network, on frames whose blur the flow explains."""
+    pairs: int = Field(32, ge=1)
+    """Sharp frames blurred again, where ``fit.exact_share`` is above 0."""
+    pass_through: bool = True
+    """Leave selected frames as they are where their motion confirms that they are sharp."""
+
+
+class SelfHvdClip:
+    """Stage 1 and 2 of SelfHVD on one clip."""
+
+    Settings: ClassVar[type[Settings]] = SelfHvdClipSettings
+
+    def __init__(self, settings: SelfHvdClipSettings) -> None:
+        if settings.reblur_candidate and settings.fit.refresh_steps:
+            raise RecipeError(
+                "the re-blur blend needs flow on the input: refresh_steps and reblur_candidate exclude one another"
+            )
+        self.settings = settings
+
+    def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
+        """Fit to the clip and restore it.
+
+        Raises:
+            FitError: no frame is selected.
+        """
+        if not labels.is_selected.any():
+            raise FitError("no frame of the clip is sharper than the rest: there is nothing to learn from")
+        started = time.perf_counter()
+        budget.progress(0, 1, "flow and exposure")
+        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
+        model = fit_exposure_model(aligner, labels.is_selected, budget.workers)
+        budget.progress(1, 1, "flow and exposure")
+        confirmed = model.confirmed_sharp(labels.is_selected)
+        passed = confirmed if self.settings.pass_through else np.zeros(len(blurry), bool)
+        todo = [int(i) for i in np.flatnonzero(~passed)]
+        restored, record = blurry.copy(), {}
+        if todo:
+            record = self._restore_frames(restored, model, todo, labels, budget)
+        facts: dict[str, Any] = {
+            "exposure_share": model.tau,
+            "explained_by_flow": np.flatnonzero(model.explained).tolist(),
+            "passed_through": np.flatnonzero(passed).tolist(),
+            "selected_but_restored": np.flatnonzero(labels.is_selected & ~passed).tolist(),
+            "off": ["VGG losses (no weights)", "uncertainty mask (needs SEA-RAFT; the occlusion mask is on)"],
+            "seconds": round(time.perf_counter() - started, 1),
+        }
+        return Restoration(restored, facts | record)
+
+    def _restore_frames(
+        self, restored: Frames, model: ExposureModel, todo: list[int], labels: SharpLabels, budget: Budget
+    ) -> dict[str, Any]:
+        """Fit, then restore the frames ``todo`` in place, one candidate stack at a time."""
+        learn_from = _evenly_spread(todo, restored[0].size)
+        stack = self._stack(model, learn_from, labels, budget.workers)
+        blur = None
+        if self.settings.fit.reblur > 0 and model.explained[learn_from].any():
+            motion = list(thread_map(model.motion, learn_from, budget.workers))
+            blur = ReblurModel(motion, model.tau, model.explained[learn_from])
+        pairs = None
+        if self.settings.fit.exact_share > 0:
+            random, with_blend = np.random.default_rng(budget.seed), self.settings.reblur_candidate
+            pairs = resynthesise(
+                model,
+                labels.is_selected,
+                random,
+                count=self.settings.pairs,
+                with_blend=with_blend,
+                workers=budget.workers,
+            )
+
+        def realign(pictures: NDArray[np.float32]) -> CandidateStack:
+            return realigned(model, learn_from, pictures, labels.is_selected, workers=budget.workers)
+
+        fit = FusionFit(stack, self.settings.fit, budget, blur, pairs=pairs, realign=realign)
+        network = fit.run()
+        del stack, pairs
+
+        def one(i: int) -> Image:
+            picture = apply_fusion(network, self._stack(model, [i], labels, 1), budget.device)[0]
+            return corrected(picture, i, model, self.settings.correction_steps)
+
+        for done, picture in enumerate(thread_map(one, todo, budget.workers)):
+            restored[todo[done]] = np.rint(picture)
+            budget.progress(done + 1, len(todo), "restore")
+        chosen = fit.record.sharp_share
+        moved = [decision.updates for decision in fit.record.anchor if decision.moved]
+        return {
+            "loss": [round(value, 6) for value in fit.record.loss],
+            "sharp_chosen_share": round(float(np.mean(chosen)), 4) if chosen else None,
+            "stage2_discarded": fit.record.stage2_discarded,
+            "anchor_updates": max(moved, default=1 if self.settings.fit.spatial_consistency > 0 else 0),
+            "steps": self.settings.fit.stage1_steps + self.settings.fit.stage2_steps,
+        }
+
+    def _stack(self, model: ExposureModel, index: list[int], labels: SharpLabels, workers: int) -> CandidateStack:
+        selected: NDArray[np.intp] = labels.selected
+        extra = (lambda i: blend(model, i, selected)) if self.settings.reblur_candidate else None
+        return stack_candidates(model.aligner, index, labels.is_selected, blend=extra, workers=workers)
+
+
+def realigned(
+    model: ExposureModel,
+    index: list[int],
+    pictures: NDArray[np.float32],
+    is_sharp: NDArray[np.bool_],
+    *,
+    workers: int = 1,
+) -> CandidateStack:
+    """Stack the candidates of the frames ``index`` along flow on what was restored of them, (N, H, W, 3) in [0, 255].
+
+    What is warped stays the clip's own frames; the blend, which needs flow on the input, is not among the candidates.
+    """
+    seen = model.aligner.frames.copy()
+    seen[index] = np.rint(pictures)
+    aligner = Aligner(model.aligner.frames, model.aligner.preset, model.aligner.scale, seen)
+    return stack_candidates(aligner, index, is_sharp, workers=workers)
+
+
+def _evenly_spread(todo: list[int], frame_bytes: int) -> list[int]:
+    """Choose the frames that the fit draws from: all, or as many as a bounded stack of candidates holds."""
+    most = max(2, _STACK_BYTES // (8 * frame_bytes))  # six candidates of three colours and a mask
+    if len(todo) <= most:
+        return todo
+    return [todo[k] for k in np.linspace(0, len(todo) - 1, most).round().astype(int)]

@@ -1,0 +1,1 @@
+"""Networks over clips: plans by memory, tiles, windows, streams."""

@@ -1,0 +1,223 @@
+"""How much memory and time a network takes, measured on a small clip, and how much of a clip fits at once."""
+
+import math
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from hvdbench.errors import FitError
+from hvdbench.frames import Frames
+from hvdbench.methods.inference.runner import Precision, Runner, running
+from hvdbench.methods.inference.tiling import smallest_tile
+from hvdbench.networks.spec import NetworkSpec, NetworkState, VideoNetwork, goes_on_from_a_state
+
+_PROBE_SIDE_PX = 128
+_PROBE_FRAMES = 2
+_PROBE_FRAMES_MORE = 4
+_CPU_MARGIN = 2.5  # of the process over its tensors: copies that convolutions make, fragments; 1.5 to 2.3 measured
+_CUDA_MARGIN = 1.25  # there PyTorch counts those copies itself
+_CPU_SHARE = 0.5  # of what is free
+_CPU_CAP_BYTES = 4 << 30
+_CUDA_SHARE = 0.9
+_GLOBAL_WINDOW = 16  # frames; where a result depends on the whole clip, shorter windows lose what it is good for
+_CARRIED_WINDOW = 8  # frames; with a state carried on, more at once are no better and hardly faster
+_STREAM_WINDOW = 64  # frames at most, where nobody knows how many will come
+_LEAST_SLOPE = 0.5  # of the time a further frame takes, over the mean of all: what lies below is noise
+_BLEND_BYTES = 3 * 4  # a pixel and frame of what tiles are blended into
+_PROC_STATUS = Path("/proc/self/status")
+_PROC_MEMORY = Path("/proc/meminfo")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What restoring takes.
+
+    Attributes:
+        bytes_px: of memory a pixel of the picture, however many frames.
+        bytes_frame_px: further memory a pixel and frame.
+        seconds_px: time a pixel of the picture, however many frames.
+        seconds_frame_px: further time a pixel and frame.
+        precision: what it was measured in.
+        margin: factor on the measured memory.
+        state_bytes_px: of memory a pixel of the picture for what is carried from window to window; 0 where nothing is.
+    """
+
+    bytes_px: float
+    bytes_frame_px: float
+    seconds_px: float
+    seconds_frame_px: float
+    precision: Precision
+    margin: float = 1.0
+    state_bytes_px: float = 0.0
+
+    def peak_bytes(self, frame_count: int, height: int, width: int) -> int:
+        """Estimate the peak, with a margin, beyond weights and frames."""
+        return math.ceil(self.margin * height * width * (self.bytes_px + frame_count * self.bytes_frame_px))
+
+
+_measured: weakref.WeakKeyDictionary[VideoNetwork, dict[tuple[str, str], Cost]] = weakref.WeakKeyDictionary()
+
+
+def measure_cost(network: VideoNetwork, device: torch.device, precision: Precision) -> Cost:
+    """Restore two small clips of different length; measured once a process for a network, device and precision."""
+    known = _measured.setdefault(network, {})
+    key = (str(device), precision)
+    if key not in known:
+        known[key] = _measure(network, device, precision)
+    return known[key]
+
+
+def _measure(network: VideoNetwork, device: torch.device, precision: Precision) -> Cost:
+    spec = network.spec
+    side = math.ceil(max(spec.min_size_px, _PROBE_SIDE_PX) / spec.size_multiple) * spec.size_multiple
+    short = max(spec.min_frames, _PROBE_FRAMES)
+    long = short + _PROBE_FRAMES_MORE
+    noise = np.random.default_rng(0).integers(0, 256, (long, side, side, 3), dtype=np.uint8)
+    with running(network, device):
+        runner = Runner(network, device, precision)
+        runner.run(noise[:short])  # warms up, and settles the precision
+        least, few_s = _peak_of(runner, noise[:short])
+        most, many_s = _peak_of(runner, noise)
+        state: NetworkState = ()
+        if goes_on_from_a_state(network):
+            _, state = runner.run_from(noise[:short], None, is_end=False)
+    a_frame = max(0.0, (most - least) / (long - short))
+    rest = max(0.0, least - short * a_frame)
+    mean_s = many_s / long
+    a_frame_s = min(mean_s, max(_LEAST_SLOPE * mean_s, (many_s - few_s) / (long - short)))
+    return Cost(
+        bytes_px=rest / side**2,
+        bytes_frame_px=a_frame / side**2,
+        seconds_px=long * (mean_s - a_frame_s) / side**2,
+        seconds_frame_px=a_frame_s / side**2,
+        precision=runner.precision,
+        margin=_CUDA_MARGIN if device.type == "cuda" else _CPU_MARGIN,
+        state_bytes_px=sum(part.untyped_storage().nbytes() for part in state) / side**2,
+    )
+
+
+def _peak_of(runner: Runner, frames: Frames) -> tuple[int, float]:
+    """Give the bytes that tensors take at most while frames are restored, and the seconds."""
+    started = time.perf_counter()
+    if runner.device.type == "cuda":
+        torch.cuda.synchronize(runner.device)
+        torch.cuda.reset_peak_memory_stats(runner.device)
+        before = torch.cuda.memory_allocated(runner.device)
+        runner.run(frames)
+        torch.cuda.synchronize(runner.device)
+        return torch.cuda.max_memory_allocated(runner.device) - before, time.perf_counter() - started
+    with _LiveTensors() as live:
+        runner.run(frames)
+    return live.peak_bytes, time.perf_counter() - started
+
+
+class _LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of the tensors that operators make while it is on."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = 0
+        self.peak_bytes = 0
+        self._seen: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor) and (storage := leaf.untyped_storage()) not in self._seen:
+                self._seen.add(storage)
+                self.bytes += storage.nbytes()
+                weakref.finalize(storage, self._forget, storage.nbytes())
+        self.peak_bytes = max(self.peak_bytes, self.bytes)
+        return result
+
+    def _forget(self, size: int) -> None:
+        self.bytes -= size
+
+
+def memory_to_use(device: torch.device) -> int:
+    """Give the bytes that a run may take: most of what is free on a GPU; in main memory half of it, 4 GiB at most."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(_CUDA_SHARE * (free + held))
+    available = _proc_bytes(_PROC_MEMORY, "MemAvailable")
+    return _CPU_CAP_BYTES if available is None else min(_CPU_CAP_BYTES, int(_CPU_SHARE * available))
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Give the peak in bytes: of tensors on a GPU since it was reset, else of the process since it began, if known."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return _proc_bytes(_PROC_STATUS, "VmHWM")
+
+
+def frames_wanted(spec: NetworkSpec, frame_count: int | None, *, carry_state: bool) -> tuple[int, int]:
+    """Give the shortest window that does a clip justice, and the longest that is of use.
+
+    Shortest: 16 frames where a result depends on the whole clip, else as many as keep no fewer than serve as context.
+    Where a state is carried on, from 1 to 8.
+
+    Args:
+        spec: of the network.
+        frame_count: T; None, where it is not known, counts as 64.
+        carry_state: whether windows go on from the state of those before.
+    """
+    longest = max(spec.min_frames, _STREAM_WINDOW if frame_count is None else frame_count)
+    if carry_state:
+        return 1, min(longest, _CARRIED_WINDOW)
+    context = spec.context_frames
+    enough = _GLOBAL_WINDOW if context is None else 2 * context + max(4, 2 * context)
+    return min(longest, max(spec.min_frames, enough)), longest
+
+
+def largest_tile(
+    needed: Callable[[int], int], spec: NetworkSpec, size: tuple[int, int], *, context_px: int, allowed_bytes: int
+) -> int:
+    """Give the side of the largest square tile that fits into memory, in px.
+
+    Args:
+        needed: gives the bytes that a run in tiles of a side takes.
+        spec: of the network.
+        size: height and width of the padded frames.
+        context_px: of the tiles.
+        allowed_bytes: what may be used.
+
+    Raises:
+        FitError: none of them fits.
+    """
+    least = smallest_tile(spec, context_px)
+    sides = range(least, max(least, *size) + 1, spec.size_multiple)
+    largest = next((side for side in reversed(sides) if needed(side) <= allowed_bytes), None)
+    if largest is None:
+        thriftiest = min(sides, key=needed)
+        raise FitError(
+            f"frames of {size[1]}x{size[0]} px need about {needed(thriftiest) / 2**20:.0f} MiB even in tiles of "
+            f"{thriftiest} px, and {allowed_bytes / 2**20:.0f} MiB may be used: give a shorter window"
+        )
+    return largest
+
+
+def blend_bytes(frame_count: int, size: tuple[int, int]) -> int:
+    """Give what the picture takes that tiles are blended into."""
+    return frame_count * size[0] * size[1] * _BLEND_BYTES
+
+
+def _proc_bytes(file: Path, field: str) -> int | None:
+    """Read a field in kB of a file under /proc; None where there is none."""
+    try:
+        lines = file.read_text().splitlines()
+    except OSError:
+        return None
+    found = [line.split()[1] for line in lines if line.startswith(f"{field}:")]
+    return 1024 * int(found[0]) if found else None

@@ -1,0 +1,196 @@
+"""Networks behind methods: which methods have one, how it is run as a person asked, and what is told of that."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from hvdbench.errors import HvdbenchError, InputError
+from hvdbench.frames import Frames
+from hvdbench.methods.foreign.onnx import fixed_frame_count
+from hvdbench.methods.inference.estimate import duration_text
+from hvdbench.methods.inference.options import Auto, InferenceOptions, PrecisionName
+from hvdbench.methods.inference.restore import InferencePlan, InferenceReport, plan_inference, restore_clip
+from hvdbench.methods.recipe import Method, load_trained
+from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.networks.spec import VideoNetwork
+
+Announce = Callable[[str], None]
+LONG_RUN_S = 30.0
+"""A run that is going to take longer is told of before it starts."""
+
+
+def open_network(method: Method, weights: Path | None) -> VideoNetwork:
+    """Make a method's network, with its weights.
+
+    Args:
+        method: one that has a network.
+        weights: of a method that is trained by hvdbench; another holds its own.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or belongs to another network.
+    """
+    if method.is_trained and weights is not None:
+        return cast(VideoNetwork, load_trained(method, weights))
+    return cast(VideoNetwork, method.scheme.open())
+
+
+def plan_stream(
+    method: Method,
+    network: VideoNetwork,
+    size: tuple[int, int],
+    asked: InferenceOptions,
+    *,
+    frame_count: int | None,
+    device: str,
+) -> InferencePlan:
+    """Plan a run over frames that come one after the other; ``auto`` never takes the whole clip at once.
+
+    Args:
+        method: its settings say what is left open here.
+        network: of the method.
+        size: height and width of the frames.
+        asked: windows, tiles and precision; they come before the method's settings.
+        frame_count: how many will come, for the estimate; None where nobody knows.
+        device: where to run it.
+
+    Returns:
+        The plan with its estimate.
+
+    Raises:
+        InputError: a window or tile that does not suit the network.
+        FitError: the memory does not suffice.
+    """
+    settings = None if method.is_trained else getattr(method.scheme, "settings", None)  # a training's window is another
+    usual: PrecisionName = getattr(settings, "precision", "float32")
+    try:
+        plan = plan_inference(
+            network,
+            size,
+            device=device,
+            window=_window(network, asked.window, getattr(settings, "window", None)),
+            overlap=getattr(settings, "overlap", None),
+            tile=asked.tile if asked.tile not in (None, "auto") else getattr(settings, "tile", None) or asked.tile,
+            context_px=getattr(settings, "context_px", None),
+            precision=usual if asked.precision == "float32" else asked.precision,
+        )
+    except HvdbenchError:
+        raise
+    except ValueError as error:
+        raise InputError(f"method '{method.name}': {error}") from error
+    if plan.estimate is None:
+        return plan
+    return dataclasses.replace(plan, estimate=dataclasses.replace(plan.estimate, frame_count=frame_count))
+
+
+def plan_clips(
+    method: Method,
+    weights: Path | None,
+    clips: Sequence[tuple[tuple[int, int], int]],
+    asked: InferenceOptions,
+    *,
+    device: str,
+    threads: int | None = None,
+) -> list[InferencePlan]:
+    """Plan the restoration of whole clips as the method's own ``restore`` does it, for its estimates.
+
+    Args:
+        method: one that has a network.
+        weights: of a method that is trained by hvdbench.
+        clips: height and width, and number of frames, of each.
+        asked: windows, tiles and precision.
+        device: where they are going to run.
+        threads: of each job on a CPU; None: as many as torch takes here.
+
+    Raises:
+        HvdbenchError: the network cannot be opened, fails on a small clip of noise, or does not fit into memory.
+        ValueError: a window or tile that does not suit the network.
+    """
+    network = open_network(method, weights)
+    own = getattr(method.scheme, "extents", None)
+    extents = own(network, asked) if own else vars(asked)
+    former = torch.get_num_threads()
+    torch.set_num_threads(threads or former)
+    try:
+        return [plan_inference(network, size, frame_count=count, device=device, **extents) for size, count in clips]
+    finally:
+        torch.set_num_threads(former)
+
+
+def tell_if_long(announce: Announce | None, what: str, plans: Sequence[InferencePlan], workers: int = 1) -> None:
+    """Say in a line what a run is going to take, where that is long or nobody knows how long.
+
+    Args:
+        announce: is given the line; None: nobody listens.
+        what: the line is about.
+        plans: of the clips that are going to be restored, with their estimates.
+        workers: clips that are restored at once.
+    """
+    seconds = [plan.estimated_s or 0.0 for plan in plans]
+    total_s = max([sum(seconds) / workers, *seconds])
+    if announce is None or (total_s <= LONG_RUN_S and all(plan.estimated_s is not None for plan in plans)):
+        return
+    if len(plans) == 1:
+        announce(f"{what}: {plans[0].describe()}")
+        return
+    at_once = f", {workers} at once" if workers > 1 else ""
+    total = f"{len(plans)} clips{at_once}, about {duration_text(total_s)} to restore"
+    announce(f"{what}: {total}; the first: {plans[0].describe()}")
+
+
+def restore_with(network: VideoNetwork, blurry: Frames, budget: Budget) -> Restoration:
+    """Restore a clip with a network, as the budget says; the facts tell how it was run.
+
+    Raises:
+        InputError: a window or tile that does not suit the network.
+        FitError: the network gave a value that is not finite, or the memory does not suffice.
+    """
+    asked = budget.inference
+    reports: list[InferenceReport] = []
+    try:
+        frames = restore_clip(
+            network,
+            blurry,
+            device=budget.device,
+            window=asked.window,
+            tile=asked.tile,
+            precision=asked.precision,
+            progress=lambda done, total: budget.progress(done, total, "restore"),
+            report=reports.append,
+        )
+    except HvdbenchError:
+        raise
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return Restoration(frames, report_facts(reports[-1]))
+
+
+def report_facts(report: InferenceReport) -> dict[str, Any]:
+    """Give what a manifest says of a run: the plan that was used, the speed, the peak of memory."""
+    plan = report.plan
+    return {
+        "plan": dataclasses.replace(plan, estimate=None).describe(),
+        "inference": {
+            "window": plan.window,
+            "overlap": plan.overlap,
+            "tile": None if plan.tile is None else list(plan.tile),
+            "context_px": plan.context_px,
+            "precision": plan.precision,
+            "carry_state": plan.carry_state,
+            "device": plan.device,
+        },
+        "frames_per_s": round(report.frames_per_s, 3),
+        "peak_bytes": report.peak_bytes,
+    }
+
+
+def _window(network: VideoNetwork, asked: int | Auto | None, usual: int | Auto | None) -> int | Auto | None:
+    """Choose a window: what a network with a fixed number of frames takes, else what is asked for, else the usual."""
+    fixed = fixed_frame_count(network)
+    if fixed is None:
+        return asked if asked not in (None, "auto") else usual or asked
+    if asked not in (None, "auto", fixed):
+        raise InputError(f"this network takes {fixed} frames at once, not {asked}")
+    return fixed

@@ -1,0 +1,68 @@
+"""How a person wants a network to be run: precision, windows over time, tiles of the picture."""
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from hvdbench.errors import InputError
+
+Auto = Literal["auto"]
+PrecisionName = Literal["float32", "bfloat16", "float16"]
+PRECISIONS: tuple[PrecisionName, ...] = get_args(PrecisionName)
+
+
+@dataclass(frozen=True)
+class InferenceOptions:
+    """What was asked for; :class:`hvdbench.methods.inference.restore.InferencePlan` is what is done.
+
+    Attributes:
+        precision: what to compute in.
+        window: most frames at once; None is the whole clip, ``auto`` what memory holds.
+        tile: largest side, or height and width, px; None is the whole frame, ``auto`` what memory holds.
+    """
+
+    precision: PrecisionName = "float32"
+    window: int | Auto | None = None
+    tile: int | tuple[int, int] | Auto | None = None
+
+    @property
+    def is_usual(self) -> bool:
+        """Tell whether nothing was asked for: float32, whole clips, whole frames."""
+        return self == InferenceOptions()
+
+    def values(self) -> dict[str, Any]:
+        """Give JSON-able values, for digests and manifests."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+def parse_inference(*, precision: str = "float32", window: str | None, tile: str | None) -> InferenceOptions:
+    """Read what a command line says: ``float32|bfloat16|float16``, ``N|auto``, ``N|WxH|auto``.
+
+    Raises:
+        InputError: another word, or a size of 0.
+    """
+    known = next((name for name in PRECISIONS if name == precision), None)
+    if known is None:
+        raise InputError(f"precision '{precision}' is not known (known: {', '.join(PRECISIONS)})")
+    return InferenceOptions(known, _parse_window(window), _parse_tile(tile))
+
+
+def _parse_window(text: str | None) -> int | Auto | None:
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    if not re.fullmatch(r"[1-9]\d*", text, re.ASCII):
+        raise InputError(f"window '{text}' is neither a number of frames nor 'auto'")
+    return int(text)
+
+
+def _parse_tile(text: str | None) -> int | tuple[int, int] | Auto | None:
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    found = re.fullmatch(r"([1-9]\d*)(?:[xX]([1-9]\d*))?", text, re.ASCII)
+    if not found:
+        raise InputError(f"tile '{text}' is neither a side in px, nor WxH, nor 'auto'")
+    return (int(found[2]), int(found[1])) if found[2] else int(found[1])

@@ -1,0 +1,254 @@
+"""Run a network over a clip of any length and size: windows, tiles, precision, and streams of frames."""
+
+import dataclasses
+import logging
+import math
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hvdbench.methods.inference import memory
+from hvdbench.methods.inference.estimate import Estimate
+from hvdbench.methods.inference.plan import Auto, InferencePlan, make_plan, padded_size, plan_inference, tiles_of
+from hvdbench.methods.inference.runner import Precision, Runner, from_network, running
+from hvdbench.methods.inference.tiling import Tile, blend_tiles
+from hvdbench.methods.inference.windows import Level, Window, is_clip, plan_windows, stream_parts, stream_windows
+from hvdbench.networks.spec import NetworkSpec, NetworkState, VideoNetwork
+
+__all__ = [
+    "Estimate",
+    "InferencePlan",
+    "InferenceReport",
+    "Precision",
+    "make_plan",
+    "plan_inference",
+    "plan_windows",
+    "restore_clip",
+    "restore_stream",
+]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class InferenceReport:
+    """What a run was and took.
+
+    Attributes:
+        plan: what was done, in the precision that was really used.
+        frame_count: frames restored.
+        seconds: time spent on them, without that of whoever gives and takes the frames.
+        peak_bytes: on a GPU the most that tensors took, else the peak of the whole process; None where not known.
+    """
+
+    plan: InferencePlan
+    frame_count: int
+    seconds: float
+    peak_bytes: int | None
+
+    @property
+    def frames_per_s(self) -> float:
+        """Frames restored a second."""
+        return self.frame_count / self.seconds if self.seconds else math.inf
+
+
+def restore_clip(
+    network: VideoNetwork,
+    frames: NDArray[Level],
+    *,
+    device: str | torch.device = "cpu",
+    window: int | Auto | None = None,
+    overlap: int | None = None,
+    tile: int | tuple[int, int] | Auto | None = None,
+    context_px: int | None = None,
+    precision: Precision = "float32",
+    carry_state: bool | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    report: Callable[[InferenceReport], None] | None = None,
+) -> NDArray[Level]:
+    """Restore a clip of any size and length with a network.
+
+    Frames are padded below and to the right to what ``network.spec`` asks for (mirrored; repeated edges where the frame
+    is too small to mirror), the last frame is repeated where there are too few, and all is cut off again. The result is
+    clamped and rounded half up to the 8 or 16 bits that the frames have. The network ends on the device and in the
+    training mode it came with.
+
+    Windows and tiles bound memory. Where the network declares how far it looks they change nothing, nor do windows
+    where it carries its state; otherwise results differ a little from those without. "auto" chooses by free memory
+    (:func:`plan_inference`); the plan is logged and reported.
+
+    Args:
+        network: the module; its ``spec`` says what it takes.
+        frames: (T, H, W, 3) uint8 or uint16 RGB; the largest value of the type is white.
+        device: where to run it.
+        window: most frames to hand over at once; None is the whole clip.
+        overlap: frames at each inner end of a window that serve as context only. Default: the context that the
+            network declares, or a quarter of the window where that is the whole clip.
+        tile: largest side, or height and width, to hand over at once; None is the whole frame.
+        context_px: px at each inner side of a tile that serve as context only. Default: the context that the network
+            declares, or 32 where that is the whole picture.
+        precision: what to compute in. Where the network or an operator has no 16-bit form on the device, one warning
+            is logged and float32 is used.
+        carry_state: whether windows go on from the state of those before. Default: where the network can and no
+            overlap is given.
+        progress: called with the frames done and T after each window.
+        report: called at the end with the plan, the speed and the peak memory.
+
+    Returns:
+        (T, H, W, 3) RGB, of the type that the frames have.
+
+    Raises:
+        ValueError: the frames have another shape or type, the window or tile is too small, or the state cannot be
+            carried.
+        FitError: the network gave a value that is not finite, or the memory does not suffice.
+    """
+    if not is_clip(frames):
+        raise ValueError(f"frames must be a non-empty (T, H, W, 3) uint8 or uint16, not {frames.shape} {frames.dtype}")
+    frame_count, height, width = frames.shape[:3]
+    if "auto" in (window, tile):
+        plan = plan_inference(
+            network,
+            (height, width),
+            frame_count=frame_count,
+            device=device,
+            window=window,
+            overlap=overlap,
+            tile=tile,
+            context_px=context_px,
+            precision=precision,
+            carry_state=carry_state,
+        )
+    else:
+        plan = make_plan(
+            network.spec,
+            device=device,
+            window=window,  # type: ignore[arg-type]
+            overlap=overlap,
+            tile=tile,  # type: ignore[arg-type]
+            context_px=context_px,
+            precision=precision,
+            carry_state=carry_state,
+        )
+    restored = np.empty_like(frames)
+    done = 0
+    with closing(_restore_windows(network, frames, plan, report)) as parts:
+        for part in parts:
+            restored[done : done + len(part)] = part
+            done += len(part)
+            if progress is not None:
+                progress(done, frame_count)
+    return restored
+
+
+def restore_stream(
+    network: VideoNetwork,
+    frames: Iterable[NDArray[Level]],
+    plan: InferencePlan,
+    *,
+    report: Callable[[InferenceReport], None] | None = None,
+) -> Iterator[NDArray[Level]]:
+    """Restore frames as they come, one window after the other; memory does not grow with their number.
+
+    The same frames come out as from :func:`restore_clip`. Until the stream is read to its end or closed, the
+    network stays on the plan's device and in evaluation.
+
+    Args:
+        network: the module.
+        frames: (H, W, 3) uint8 or uint16 RGB each, of one size and type.
+        plan: of :func:`plan_inference` or :func:`make_plan`; one whose window is None holds the whole clip.
+        report: called at the end.
+
+    Yields:
+        (H, W, 3) RGB of the same type, as many as came in.
+
+    Raises:
+        InputError: a frame has another size or type than those before.
+        ValueError: a frame is no (H, W, 3) uint8 or uint16, or the window or tile is too small.
+        FitError: the network gave a value that is not finite, or the memory does not suffice.
+    """
+    with closing(_restore_windows(network, frames, plan, report)) as parts:
+        for part in parts:
+            yield from part
+
+
+def _restore_windows(
+    network: VideoNetwork,
+    frames: Iterable[NDArray[Level]],
+    plan: InferencePlan,
+    report: Callable[[InferenceReport], None] | None,
+) -> Generator[NDArray[Level], None, None]:
+    """Restore window by window; yields the frames that each one adds."""
+    device = torch.device(plan.device)
+    logger.info("restoring: %s", plan.describe())
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    seconds, done, read = 0.0, 0, 0
+    with running(network, device):
+        cutter = _Cutter(Runner(network, device, plan.precision), plan)
+        windows = stream_windows(frames, plan.window, plan.overlap)
+        for window in stream_parts(frames, plan.window) if plan.carry_state else windows:
+            started = time.perf_counter()
+            restored = cutter.restore(window)
+            seconds += time.perf_counter() - started
+            read = window.last
+            done += len(restored)
+            if len(restored):
+                yield restored
+    if done != read:
+        raise ValueError(f"the network gave {done} frames for {read}")
+    if report is not None:
+        used = dataclasses.replace(plan, precision=cutter.precision)
+        report(InferenceReport(used, done, seconds, memory.peak_memory(device)))
+
+
+class _Cutter:
+    """Restores one window after the other in tiles, and keeps the state of each tile where it is carried."""
+
+    def __init__(self, runner: Runner, plan: InferencePlan) -> None:
+        self._runner = runner
+        self._plan = plan
+        self._states: dict[tuple[int, int], NetworkState] = {}  # by the corner of the tile
+
+    @property
+    def precision(self) -> Precision:
+        """What is computed in."""
+        return self._runner.precision
+
+    def restore(self, window: Window[Level]) -> NDArray[Level]:
+        """Restore the frames that a window adds; with a state they may be fewer or more than its own."""
+        spec = self._runner.network.spec
+        padded = _pad(window.frames, spec)
+        height, width = padded.shape[1:3]
+        kept = slice(window.first - window.start, window.last - window.start)
+
+        def restore(tile: Tile) -> Tensor:
+            part = padded[:, tile.top : tile.bottom, tile.left : tile.right]
+            if not self._plan.carry_state:
+                return self._runner.run(part)[:, kept]  # (1, T, 3, h, w)
+            corner = (tile.top, tile.left)
+            restored, self._states[corner] = self._runner.run_from(part, self._states.get(corner), is_end=window.is_end)
+            return restored
+
+        tiles = tiles_of((height, width), self._plan.tile, spec, self._plan.context_px)
+        whole = blend_tiles(tiles, restore, height, width)
+        whole = whole[..., : window.frames.shape[1], : window.frames.shape[2]]
+        return from_network(whole, spec, window.frames.dtype.type)
+
+
+def _pad(frames: NDArray[Level], spec: NetworkSpec) -> NDArray[Level]:
+    """Extend a clip below, to the right and at its end to what the spec asks for."""
+    if len(frames) < spec.min_frames:
+        frames = np.concatenate((frames, np.repeat(frames[-1:], spec.min_frames - len(frames), axis=0)))
+    size = (frames.shape[1], frames.shape[2])
+    for axis, side, wanted in zip((1, 2), size, padded_size(size, spec), strict=True):
+        if wanted > side:
+            widths = [(0, 0)] * 4
+            widths[axis] = (0, wanted - side)
+            frames = np.pad(frames, widths, mode="reflect" if wanted < 2 * side else "edge")
+    return frames

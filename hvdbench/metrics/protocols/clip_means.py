@@ -1,0 +1,103 @@
+"""Frames of clips under a protocol, and their means."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hvdbench.errors import InputError
+from hvdbench.frames import Frame, Image
+from hvdbench.metrics.protocols.definition import Protocol
+from hvdbench.metrics.protocols.frame_pair import FrameScore, measure_frame
+from hvdbench.metrics.protocols.known import find_protocol
+
+COLUMNS = ("frame", "counts", "psnr", "ssim", "is_registered")
+
+
+@dataclass(frozen=True)
+class Means:
+    """A protocol's numbers over clips.
+
+    Attributes:
+        psnr: dB.
+        ssim: at most 1.
+        frames: how many counted.
+        clips: how many had a frame that counted.
+        unregistered: how many of the frames that counted lie where they were, since no motion was found.
+    """
+
+    psnr: float
+    ssim: float
+    frames: int
+    clips: int
+    unregistered: int
+
+
+def score(protocol: Protocol | str, restored: Iterable[Frame | Image], truth: Iterable[Frame]) -> pd.DataFrame:
+    """Score the frames of one clip, one pair in memory at a time.
+
+    Args:
+        protocol: or its name.
+        restored: RGB frames (H, W, 3), uint8 or float32 in [0, 1].
+        truth: as many uint8 RGB frames.
+
+    Returns:
+        :data:`COLUMNS`, a row a frame; ``counts`` is False for the frames at the ends that the protocol leaves out.
+
+    Raises:
+        UnknownNameError: no such protocol.
+        InputError: more frames of one than of the other, two sizes, or frames too small.
+    """
+    protocol = find_protocol(protocol) if isinstance(protocol, str) else protocol
+    scores, left, right = [], iter(restored), iter(truth)
+    for index, frame in enumerate(left):
+        other = next(right, None)
+        if other is None:
+            raise InputError(f"there are more restored frames than the {index} of the truth: a run has one for each")
+        scores.append(measure_frame(protocol, frame, other))
+    if next(right, None) is not None:
+        raise InputError(f"{len(scores)} frames were restored, the truth has more: a run has one for each")
+    return frame_table(protocol, scores)
+
+
+def frame_table(protocol: Protocol, scores: list[FrameScore]) -> pd.DataFrame:
+    """Put the scores of a clip's frames, in order, into a table of :data:`COLUMNS`."""
+    index = np.arange(len(scores))
+    return pd.DataFrame(
+        {
+            "frame": index,
+            "counts": (index >= protocol.skip_first) & (index < len(scores) - protocol.skip_last),
+            "psnr": np.array([one.psnr for one in scores], np.float64),
+            "ssim": np.array([one.ssim for one in scores], np.float64),
+            "is_registered": np.array([one.is_registered for one in scores], np.bool_),
+        }
+    )
+
+
+def mean_scores(protocol: Protocol | str, clips: Mapping[str, pd.DataFrame]) -> Means:
+    """Average the tables of :func:`score` as the protocol does.
+
+    Args:
+        protocol: or its name.
+        clips: a table for each clip.
+
+    Returns:
+        NaN and no frames where no frame counts.
+    """
+    protocol = find_protocol(protocol) if isinstance(protocol, str) else protocol
+    counted = {name: table[table["counts"]] for name, table in clips.items() if table["counts"].any()}
+    if not counted:
+        return Means(float("nan"), float("nan"), 0, 0, 0)
+    if protocol.averaging == "frames":
+        counted_once = {"": pd.concat(list(counted.values()))}
+    else:
+        counted_once = counted
+    means = {name: [float(table[name].mean()) for table in counted_once.values()] for name in ("psnr", "ssim")}
+    return Means(
+        psnr=float(np.mean(means["psnr"])),
+        ssim=float(np.mean(means["ssim"])),
+        frames=sum(len(table) for table in counted.values()),
+        clips=len(counted),
+        unregistered=sum(int((~table["is_registered"]).sum()) for table in counted.values()),
+    )

@@ -1,0 +1,173 @@
+"""One folder of results under all protocols, so that what each changes can be seen."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from hvdbench.errors import DatasetError, InputError
+from hvdbench.frames import list_frames, read_frame
+from hvdbench.metrics.protocols.clip_means import frame_table, mean_scores
+from hvdbench.metrics.protocols.definition import Protocol
+from hvdbench.metrics.protocols.frame_pair import FrameScore, measure_frame
+from hvdbench.metrics.protocols.known import PROTOCOLS
+from hvdbench.store import Dataset, Truth
+
+COLUMNS = (
+    "protocol",
+    "psnr",
+    "psnr_difference",
+    "ssim",
+    "ssim_difference",
+    "frames",
+    "clips",
+    "unregistered",
+    "differs",
+)
+_TRUTH_FOLDERS: Mapping[Truth, str] = {"mid": "sharp", "centroid": "sharp_centroid"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The files of one clip: restored and true frames, as many of each."""
+
+    restored: tuple[Path, ...]
+    truth: tuple[Path, ...]
+
+
+def _nothing(done: int, total: int, what: str) -> None:
+    pass
+
+
+def differences(
+    pairs: Mapping[str, Pair],
+    protocols: Sequence[Protocol] = PROTOCOLS,
+    progress: Callable[[int, int, str], None] = _nothing,
+) -> pd.DataFrame:
+    """Score clips under several protocols, one pair of frames in memory at a time.
+
+    Args:
+        pairs: a :class:`Pair` for each clip.
+        protocols: the first is the one that the others are compared with.
+        progress: called with (done, total, what).
+
+    Returns:
+        :data:`COLUMNS`, a row a protocol; the differences are to the first row.
+
+    Raises:
+        InputError: no clip, a picture that cannot be read, or frames that do not fit.
+    """
+    if not pairs:
+        raise InputError("no clip to score was found")
+    total, done = sum(len(pair.restored) for pair in pairs.values()), 0
+    tables: dict[str, dict[str, pd.DataFrame]] = {protocol.name: {} for protocol in protocols}
+    for clip, pair in pairs.items():
+        scores: dict[str, list[FrameScore]] = {protocol.name: [] for protocol in protocols}
+        for restored, truth in zip(pair.restored, pair.truth, strict=True):
+            progress(done, total, "scoring")
+            frames = read_frame(restored), read_frame(truth)
+            if frames[0].shape != frames[1].shape:
+                sizes = [f"{frame.shape[1]}x{frame.shape[0]} px" for frame in frames]
+                raise InputError(f"{restored} is {sizes[0]}, {truth} {sizes[1]}: only frames of one size are compared")
+            for protocol in protocols:
+                scores[protocol.name].append(measure_frame(protocol, *frames))
+            done += 1
+        for protocol in protocols:
+            tables[protocol.name][clip] = frame_table(protocol, scores[protocol.name])
+    progress(done, total, "scoring")
+    rows = [_row(protocol, tables[protocol.name]) for protocol in protocols]
+    table = pd.DataFrame(rows)
+    for name in ("psnr", "ssim"):
+        table[f"{name}_difference"] = table[name] - table[name].iloc[0]
+    return table[list(COLUMNS)]
+
+
+def _row(protocol: Protocol, clips: Mapping[str, pd.DataFrame]) -> dict[str, object]:
+    means = mean_scores(protocol, clips)
+    return {
+        "protocol": protocol.identity,
+        "psnr": means.psnr,
+        "ssim": means.ssim,
+        "frames": means.frames,
+        "clips": means.clips,
+        "unregistered": means.unregistered,
+        "differs": protocol.differs,
+    }
+
+
+def pairs_of_folders(results: Path, truth: Path) -> dict[str, Pair]:
+    """Pair a folder of restored frames with one of true frames, or folders of clip folders of the same names.
+
+    Raises:
+        InputError: a folder without pictures, clips of other names, or frames of other names.
+    """
+    if list_frames(truth):
+        return {results.name: _pair(results, truth)}
+    clips = sorted(folder for folder in truth.iterdir() if folder.is_dir() and _frames_below(folder) is not None)
+    if not clips:
+        raise InputError(f"{truth} holds neither frames nor folders of frames: name the folder of the true frames")
+    pairs = {}
+    for clip in clips:
+        restored = _frames_below(results / clip.name)
+        if restored is None:
+            raise InputError(f"{results} has no clip '{clip.name}' that {truth} has: a run has every clip of its truth")
+        pairs[clip.name] = _pair(restored, _frames_below(clip) or clip)
+    return pairs
+
+
+def pairs_of_dataset(
+    results: Path, dataset: Dataset, split: str | None = None, truth: Truth = "mid"
+) -> dict[str, Pair]:
+    """Pair a run with a dataset's truth: ``<split>/<clip>/``, ``<clip>/`` or, for one clip, frames.
+
+    Args:
+        results: the run's folder.
+        dataset: what was restored.
+        split: of the dataset; None: each that the run has.
+        truth: which one.
+
+    Raises:
+        InputError: a clip is missing from the run, or its frames have other names.
+        DatasetError: the dataset has no such split, or no such truth.
+    """
+    clips = dataset.clips(split)
+    if not clips:
+        raise DatasetError(f"{dataset.folder} has no clips" + (f" in a split '{split}'" if split else ""))
+    if split is None:
+        present = {clip.split for clip in clips if (results / clip.split).is_dir()}
+        clips = [clip for clip in clips if clip.split in present] if present else clips
+    pairs = {}
+    for clip in clips:
+        places = [results / clip.split / clip.name, results / clip.name, *([results] if len(clips) == 1 else [])]
+        restored = next((place for place in places if place.is_dir() and list_frames(place)), None)
+        if restored is None:
+            raise InputError(f"{results} has no frames of {clip.split}/{clip.name}: a run has every clip of its split")
+        sharp = clip.folder / _TRUTH_FOLDERS[truth]
+        if not sharp.is_dir():
+            raise DatasetError(f"{clip.folder} has no truth '{truth}': choose the other one, or a dataset that has it")
+        pairs[f"{clip.split}/{clip.name}"] = _pair(restored, sharp)
+    return pairs
+
+
+def _frames_below(folder: Path) -> Path | None:
+    """Find the frames of a clip folder: in itself, or in the ``sharp`` that datasets have."""
+    for place in (folder, folder / _TRUTH_FOLDERS["mid"]):
+        if place.is_dir() and list_frames(place):
+            return place
+    return None
+
+
+def _pair(restored: Path, truth: Path) -> Pair:
+    """Pair the pictures of two folders by their names without suffix."""
+    left, right = list_frames(restored), list_frames(truth)
+    names = [path.stem for path in left], [path.stem for path in right]
+    if not left:
+        raise InputError(f"{restored} holds no frames")
+    if names[0] != names[1]:
+        other = [*sorted(set(names[0]) ^ set(names[1])), names[0][0]][0]
+        raise InputError(
+            f"{restored} holds {len(left)} frames, {truth} {len(right)}, first difference '{other}': a run has "
+            f"one frame for each of the truth's, under the same name"
+        )
+    return Pair(tuple(left), tuple(right))

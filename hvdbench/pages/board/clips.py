@@ -1,0 +1,170 @@
+"""The clips behind a board's rows: their files, what is known of their frames, and the scores of each."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hvdbench.errors import DatasetError
+from hvdbench.frames import list_frames, read_frame
+from hvdbench.labels.sharpness import read_labels
+from hvdbench.pages.board.runs_on_disk import FoundRun, Name
+from hvdbench.pages.page_clip import PageClip
+from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset
+
+if TYPE_CHECKING:
+    from hvdbench.pages.view import Floats
+
+SCORES = "frame_scores.csv"
+LABELLER = "paper"
+_NEAR = 1e-6
+
+
+def gather_clips(
+    board: pd.DataFrame, runs: Sequence[FoundRun], datasets: Mapping[Name, Dataset], order: Sequence[str] = ()
+) -> tuple[list[PageClip], list[str]]:
+    """Gather every clip of a board of which there is something to see.
+
+    Args:
+        board: a board's rows.
+        runs: of :func:`hvdbench.pages.board.runs_on_disk.find_runs`.
+        datasets: of :func:`hvdbench.pages.board.runs_on_disk.find_datasets`.
+        order: methods in the order in which they are to be offered; others follow.
+
+    Returns:
+        The clips, sorted by dataset, split and name, and a sentence for what does not fit.
+    """
+    ours = board[(board["origin"] != "published") & (board["clip"] != "*")]
+    keys = ours[["dataset", "dataset_digest", "split", "clip"]].drop_duplicates().astype(str)
+    clips, said = [], []
+    places = {method: place for place, method in enumerate(order)}
+    for dataset, digest, split, clip in sorted(keys.itertuples(index=False, name=None)):
+        own = {
+            run.method: run.folders[f"{split}/{clip}"]
+            for run in sorted(runs, key=lambda run: (places.get(run.method, len(places)), run.method))
+            if run.dataset == (dataset, digest) and f"{split}/{clip}" in run.folders
+        }
+        folder = _folder(datasets.get((dataset, digest)), f"{split}/{clip}")
+        found, faults = _gather((dataset, digest, split, clip), own, folder, ours)
+        said += faults
+        clips += [] if found is None else [found]
+    return clips, said
+
+
+def _folder(dataset: Dataset | None, key: str) -> ClipFolder | None:
+    if dataset is None or key not in dataset.manifest["clips"]:
+        return None
+    return ClipFolder(dataset.folder / key)
+
+
+def _gather(
+    of: tuple[str, str, str, str], runs: Mapping[str, Path], folder: ClipFolder | None, board: pd.DataFrame
+) -> tuple[PageClip | None, list[str]]:
+    dataset, digest, split, name = of
+    files: dict[str, list[Path]] = {}
+    if folder is not None:
+        streams = {"blurry": "blur", **{truth: truth for truth in TRUTH_FOLDERS.values()}}
+        present = {key: folder.folder / one for key, one in streams.items() if (folder.folder / one).is_dir()}
+        files = {key: list_frames(path) for key, path in present.items()}
+    truths = {key: files.pop(key) for key in TRUTH_FOLDERS.values() if key in files}
+    files |= {method: list_frames(path) for method, path in runs.items() if method not in files} | truths
+    files = {key: listed for key, listed in files.items() if listed}
+    if not files:
+        return None, []
+    count = len(next(iter(files.values())))
+    said = [
+        f"{listed[0].parent}: {len(listed)} frames where '{next(iter(files))}' has {count}, so they are not shown"
+        for listed in files.values()
+        if len(listed) != count
+    ]
+    files = {key: listed for key, listed in files.items() if len(listed) == count}
+    rows = board[(board["dataset"] == dataset) & (board["dataset_digest"] == digest)]
+    rows = rows[(rows["split"] == split) & (rows["clip"] == name)]
+    psnr, selected, faults = _scores(runs, count, rows)
+    height, width = read_frame(next(iter(files.values()))[0]).shape[:2]
+    known, unlabelled = _known(folder, count, selected)
+    clip = PageClip(
+        dataset=dataset,
+        dataset_digest=digest,
+        split=split,
+        name=name,
+        size=(width, height),
+        files=files,
+        manifests={method: path / "run.json" for method, path in runs.items()},
+        psnr=psnr,
+        **known,
+    )
+    return clip, [*said, *faults, *unlabelled]
+
+
+def _known(
+    folder: ClipFolder | None, count: int, selected: NDArray[np.bool_] | None
+) -> tuple[dict[str, Any], list[str]]:
+    """Read what a dataset knows of a clip's frames; labels are else those that scores were made with."""
+    if folder is None:
+        return {"is_selected": selected}, []
+    said = []
+    found: dict[str, Any] = {
+        "oracle_class": folder.track("oracle/class"),
+        "extent_px": folder.track("oracle/displacement_median_px"),
+        "t_s": folder.track("t_s"),
+    }
+    try:
+        labels = read_labels(folder, LABELLER)
+        found |= {"is_selected": labels.is_selected, "sharpness": labels.sharpness}
+    except DatasetError as error:
+        said = [str(error)] if selected is None else []
+        found["is_selected"] = selected
+    return {key: value if value is not None and len(value) == count else None for key, value in found.items()}, said
+
+
+def _scores(
+    runs: Mapping[str, Path], count: int, rows: pd.DataFrame
+) -> tuple[dict[str, dict[str, "Floats"]], NDArray[np.bool_] | None, list[str]]:
+    """Read each method's PSNR per frame, where its mean is the board's; with it, which frames were selected."""
+    psnr: dict[str, dict[str, Floats]] = {}
+    selected, said = None, []
+    for method, folder in runs.items():
+        table = _table(folder / SCORES)
+        if table is None or len(table) != count:
+            said.append(f"curves of '{method}', clip {folder.name}: {folder / SCORES} is absent or damaged")
+            continue
+        own = table["selected"].to_numpy(np.bool_)
+        values = {truth: table[f"psnr_{truth}"].to_numpy(np.float64) for truth in TRUTH_FOLDERS}
+        if not _agrees(values, own, rows[rows["method"] == method]):
+            said.append(f"curves of '{method}', clip {folder.name}: {folder / SCORES} does not give the board's rows")
+            continue
+        selected = own if selected is None else selected
+        for truth, series in values.items():
+            if np.isfinite(series).any():
+                psnr.setdefault(truth, {})[method] = series
+    return psnr, selected, said
+
+
+def _table(path: Path) -> pd.DataFrame | None:
+    """Read frame scores; None where they are absent or damaged."""
+    try:
+        table = pd.read_csv(path)
+        words = table["selected"].astype(str)
+        columns = {f"psnr_{truth}": table[f"psnr_{truth}"].astype(np.float64) for truth in TRUTH_FOLDERS}
+        if not words.isin(["True", "False"]).all():
+            return None
+        return pd.DataFrame(columns | {"selected": words == "True"})
+    except (OSError, ValueError, KeyError):  # pandas' parser errors are ValueErrors
+        return None
+
+
+def _agrees(values: Mapping[str, "Floats"], selected: NDArray[np.bool_], rows: pd.DataFrame) -> bool:
+    """Tell whether the scores give the PSNR that the board has for this clip; seeds beside it may differ."""
+    masks = {"all": np.ones_like(selected), "not_selected": ~selected, "selected": selected}
+    told = rows[(rows["metric"] == "psnr") & rows["subset"].isin(masks)]
+    for (truth, subset), own in told.groupby(["truth", "subset"]):
+        chosen = values.get(str(truth), np.full(selected.shape, np.nan))[masks[str(subset)]]
+        chosen = chosen[np.isfinite(chosen)]
+        theirs = own["value"].to_numpy(np.float64)
+        if not chosen.size or not np.isclose(theirs, chosen.mean(), rtol=0, atol=_NEAR).any():
+            return False
+    return True

@@ -1,0 +1,134 @@
+"""A clip of a board as its page shows it: where its frames lie, what is known of each, one of them embedded."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.pages.view import BLURRY, CLASS_NAMES, CONTROLS, TRUTH_NAMES, Floats
+from hvdbench.store import TRUTH_FOLDERS
+
+INKS = 12
+"""Colour classes of ``page.css``; those from 7 on have the colours of 1 to 6, dotted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageClip:
+    """One clip of T frames."""
+
+    dataset: str
+    dataset_digest: str
+    split: str
+    name: str
+    size: tuple[int, int]
+    """Width and height of its frames, px."""
+    files: Mapping[str, Sequence[Path]]
+    """Picture files of each stream, T each: ``blurry``, methods by name, ``sharp`` and ``sharp_centroid``."""
+    manifests: Mapping[str, Path] = field(default_factory=dict)
+    """Each method's ``run.json``."""
+    is_selected: NDArray[np.bool_] | None = None
+    """(T,) frames that the labeller took as sharp; None: not known."""
+    oracle_class: NDArray[Any] | None = None
+    """(T,) 0 sharp, 1 mild, 2 blurry."""
+    extent_px: Floats | None = None
+    """(T,) blur extent from the oracle: the median displacement over the frame."""
+    sharpness: Floats | None = None
+    """(T,) the labeller's measure of the input."""
+    t_s: Floats | None = None
+    psnr: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
+    """dB per frame, by truth (``mid``, ``centroid``) and method."""
+
+    @property
+    def frame_count(self) -> int:
+        """T."""
+        return len(next(iter(self.files.values())))
+
+    @property
+    def key(self) -> str:
+        """``<split>/<clip>``."""
+        return f"{self.split}/{self.name}"
+
+    @property
+    def selected(self) -> NDArray[np.bool_]:
+        """(T,) :attr:`is_selected`, False where it is not known."""
+        return np.zeros(self.frame_count, bool) if self.is_selected is None else self.is_selected
+
+    @property
+    def embedded_index(self) -> int:
+        """The frame that the page holds itself: the blurriest that was not selected."""
+        extent = self.extent_px if self.extent_px is not None else None if self.sharpness is None else -self.sharpness
+        if extent is None:
+            return self.frame_count // 2
+        open_to = ~self.selected & np.isfinite(extent)
+        return int(np.argmax(np.where(open_to, extent, -np.inf))) if open_to.any() else self.frame_count // 2
+
+    def label(self, key: str) -> str:
+        """Word a stream for a reader."""
+        truth = next((name for name, folder in TRUTH_FOLDERS.items() if folder == key), None)
+        if truth is not None:
+            return f"truth ({TRUTH_NAMES[truth]})"
+        if key == BLURRY:
+            return "blurry input"
+        return f"{key} ({CONTROLS[key]})" if key in CONTROLS else key
+
+
+def inks(methods: Sequence[str]) -> dict[str, str]:
+    """Give each method of a page its colour class, the same in all tables and charts."""
+    others = [method for method in methods if method != BLURRY]
+    found = {method: str(index % INKS + 1) for index, method in enumerate(others)}
+    return {BLURRY: "blurry", **dict.fromkeys(TRUTH_FOLDERS.values(), "truth"), **found}
+
+
+def clip_data(
+    clip: PageClip, colours: Mapping[str, str], links: Mapping[Path, str], uris: Mapping[str, str]
+) -> dict[str, Any]:
+    """Give what the page's script needs to show a clip; JSON-able.
+
+    Args:
+        clip: the clip.
+        colours: of :func:`inks`.
+        links: folder or file → its address from the page; a stream whose folder has none is embedded alone.
+        uris: stream → its embedded frame.
+    """
+    names = [path.name for path in next(iter(clip.files.values()))]
+    keys = []
+    for key, files in clip.files.items():
+        own = [path.name for path in files]
+        keys.append(
+            {
+                "key": key,
+                "label": clip.label(key),
+                "ink": colours.get(key, "blurry"),
+                "folder": links.get(files[0].parent),
+                "names": None if own == names else own,
+                "embedded": uris[key],
+                "manifest": links.get(clip.manifests[key]) if key in clip.manifests else None,
+            }
+        )
+    oracle = clip.oracle_class
+    return {
+        "name": clip.name,
+        "width": clip.size[0],
+        "height": clip.size[1],
+        "embedded": clip.embedded_index,
+        "names": names,
+        "keys": keys,
+        "truths": {truth: folder for truth, folder in TRUTH_FOLDERS.items() if folder in clip.files},
+        "selected": None if clip.is_selected is None else [int(one) for one in clip.is_selected],
+        "oracle": None if oracle is None else [CLASS_NAMES[int(one)] for one in oracle],
+        "extent_px": _rounded(clip.extent_px, 2),
+        "t_s": _rounded(clip.t_s, 4),
+        "psnr": {
+            truth: {key: _rounded(values, 2) for key, values in scores.items() if key in clip.files}
+            for truth, scores in clip.psnr.items()
+        },
+    }
+
+
+def _rounded(values: Floats | None, digits: int) -> list[float | None] | None:
+    if values is None:
+        return None
+    return [round(float(value), digits) if np.isfinite(value) else None for value in values]

@@ -1,0 +1,1 @@
+"""Methods over the clips of a dataset: restoring and training."""

@@ -1,0 +1,189 @@
+"""Weights on disk: train a method over a dataset's clips, go on where a run stopped, use finished weights again."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hvdbench.dataset.facts import ClipReader
+from hvdbench.dataset.folder_reader import open_reader
+from hvdbench.errors import DatasetError
+from hvdbench.methods.recipe import Method
+from hvdbench.methods.restoration import Budget
+from hvdbench.recipe import digest_of
+from hvdbench.store import Dataset
+from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.manifest import file_sha256, versions
+from hvdbench.workspace.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to.
+
+    Attributes:
+        folder: of the run.
+        weights: the file; None where the run stopped before its end.
+        step: optimiser steps done.
+        steps: those of the whole run.
+    """
+
+    folder: Path
+    weights: Path | None
+    step: int
+    steps: int
+
+
+def train_method(
+    method: Method,
+    dataset: Dataset,
+    *,
+    runs: Path,
+    seed: int = 0,
+    device: str = "cpu",
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Path:
+    """Train a method on a dataset's clips to the end; finished weights of the same digest are used again.
+
+    Returns:
+        ``runs/<method>/<dataset>/weights.safetensors``, with ``train.json`` beside it.
+
+    Raises:
+        DatasetError: weights from other settings lie there and ``overwrite`` is off.
+        KeyboardInterrupt: somebody asked the run to stop; it goes on with the same call.
+    """
+    budget = Budget(seed=seed, workers=workers, device=device, progress=progress)
+    done = run_training(method, dataset.folder, runs / method.name / dataset.name, budget, overwrite=overwrite)
+    assert done.weights is not None  # nothing but a signal ends it before, and that is raised
+    return done.weights
+
+
+def run_training(
+    method: Method,
+    data: Path,
+    folder: Path | None,
+    budget: Budget,
+    *,
+    runs: Path = Path("runs"),
+    overwrite: bool = False,
+    max_minutes: float | None = None,
+    say: Any = None,
+) -> Trained:
+    """Train a method, or go on with it, on one process or those of ``torchrun`` and ``accelerate launch``.
+
+    Args:
+        method: one whose scheme is trained.
+        data: a dataset's folder, or a pack of one.
+        folder: of the run; None: ``<runs>/<method>/<dataset>``.
+        budget: seed, device and progress.
+        runs: where runs lie.
+        overwrite: begin anew where something from other settings lies.
+        max_minutes: time after which the run stops at a checkpoint.
+        say: told in one line, before it begins, what the run is going to take.
+
+    Raises:
+        DatasetError: weights or checkpoints from other settings lie there and ``overwrite`` is off.
+        FitError: the loss exploded, or a clip cannot be trained on.
+        KeyboardInterrupt: somebody asked the run to stop; a checkpoint is written.
+    """
+    from hvdbench.methods.training.processes import Processes
+    from hvdbench.methods.training.run import run_digest
+    from hvdbench.methods.training.scheme import train_scheme
+
+    processes = Processes(budget.device)
+    with processes.main_first():  # the first one labels what was never labelled
+        reader = open_reader(data)
+    folder = folder or runs / method.name / reader.name
+    steps = int(method.scheme.settings.engine.steps)
+    digest = _digest(method, reader, budget.seed)
+    weights = folder / "weights.safetensors"
+    if _is_finished(folder, digest, overwrite):
+        budget.progress(steps, steps, "train")
+        return Trained(folder, weights, steps, steps)
+    processes.wait()
+    if processes.is_main and overwrite:
+        _clear_others(folder, run_digest(digest, method.scheme.settings.engine, budget.seed))
+    processes.wait()
+    network, result = train_scheme(
+        method.scheme, reader, folder, budget, digest=digest, max_minutes=max_minutes, say=say, processes=processes
+    )
+    reader.close()
+    if result.stopped_by == "signal" and not result.is_finished:
+        raise KeyboardInterrupt
+    if result.is_finished and processes.is_main:
+        _write(folder, network, method, reader, digest, budget, result.facts)
+    processes.wait()
+    if not result.is_finished and say is not None and processes.is_main:
+        say(f"stopped after step {result.step} of {result.steps}, in {folder}: the same command goes on")
+    return Trained(folder, weights if result.is_finished else None, result.step, result.steps)
+
+
+def _digest(method: Method, reader: ClipReader, seed: int) -> str:
+    """Name what moves the weights: the recipe but for what changes no number, the data, their labels, the seed."""
+    from hvdbench.methods.training.settings import MOVES_NOTHING
+
+    values = method.recipe.values
+    settings = dict(values.settings)
+    settings["engine"] = {key: value for key, value in settings["engine"].items() if key not in MOVES_NOTHING}
+    labels = [clip.is_selected.tolist() for clip in reader.clips]
+    return digest_of([values.scheme, settings, reader.digest, labels, seed])
+
+
+def _is_finished(folder: Path, digest: str, overwrite: bool) -> bool:
+    """Tell whether finished weights of this digest lie in a folder.
+
+    Raises:
+        DatasetError: others do, and may not be replaced.
+    """
+    weights, manifest = folder / "weights.safetensors", folder / "train.json"
+    if not (weights.is_file() and manifest.is_file()):
+        return False
+    try:
+        found = json.loads(manifest.read_text(encoding="utf-8"))
+        if found["digest"] == digest and found["weights_sha256"] == file_sha256(weights):
+            return True
+    except (ValueError, KeyError, TypeError):
+        pass  # damaged: what it came from is not known
+    if not overwrite:
+        raise DatasetError(f"{folder} holds weights from other settings: --overwrite them or choose another folder")
+    return False
+
+
+def _clear_others(folder: Path, digest: str) -> None:
+    """Remove a run of another digest, finished or not; one that was stopped and is the same goes on."""
+    from hvdbench.methods.training.checkpoints import latest_digest, remove_training
+
+    if latest_digest(folder) != digest:
+        remove_training(folder)
+    for name in ("train.json", "weights.safetensors"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _write(
+    folder: Path, network: Any, method: Method, reader: ClipReader, digest: str, budget: Budget, facts: dict[str, Any]
+) -> None:
+    """Write the weights and what they came from."""
+    from hvdbench.methods.training.checkpoints import write_tensors
+
+    weights = folder / "weights.safetensors"
+    write_tensors(weights, network.state_dict())
+    settings = method.scheme.settings
+    splits = getattr(settings, "splits", ())
+    manifest = {
+        "method": method.name,
+        "recipe": method.recipe.values.model_dump(mode="json"),
+        "digest": digest,
+        "dataset": reader.name,
+        "dataset_digest": reader.digest,
+        "clips": [clip.key for clip in reader.clips if not splits or clip.key.partition("/")[0] in splits],
+        "truth_read": method.scheme.reads_truth,
+        "truth_measured": method.scheme.reads_truth or settings.engine.validation.truth is not None,
+        "seed": budget.seed,
+        "device": budget.device,
+        "weights_sha256": file_sha256(weights),
+        "versions": versions(),
+        "facts": facts,
+    }
+    atomic_write_text(folder / "train.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,192 @@
+"""One clip of a run beside the clip that it restores, read a frame at a time."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hvdbench.errors import DatasetError, InputError
+from hvdbench.frames import list_frames
+from hvdbench.scoring.frame_files import FrameFiles
+from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Truth
+
+TRUTHS: tuple[Truth, ...] = ("mid", "centroid")
+
+
+@dataclass(frozen=True)
+class RunClip:
+    """Frames of a run with input and truths; hashes are computed once.
+
+    Attributes:
+        folder: ``runs/<method>/<dataset>/<split>/<clip>``, one picture a frame under the input's file names.
+        clip: the clip that was restored.
+    """
+
+    folder: Path
+    clip: ClipFolder
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """List the run's pictures.
+
+        Raises:
+            InputError: they are not those of the clip.
+        """
+        files = list_frames(self.folder)
+        found, expected = [path.name for path in files], [path.name for path in list_frames(self.clip.folder / "blur")]
+        if found != expected:
+            raise InputError(_other_names(self, found, expected))
+        return files
+
+    @cached_property
+    def restored(self) -> FrameFiles:
+        """The run's frames.
+
+        Raises:
+            InputError: they are not those of the clip, or of another size.
+        """
+        frames, blurry = FrameFiles(self.files, self.folder), self.blurry
+        if frames.shape != blurry.shape:
+            found, expected = ("x".join(map(str, of.shape[1:])) for of in (frames, blurry))
+            raise InputError(f"{self.folder} holds frames of {found}, {self.clip.folder} of {expected}")
+        return frames
+
+    @cached_property
+    def blurry(self) -> FrameFiles:
+        """The input."""
+        return FrameFiles.of(self.clip.folder / "blur")
+
+    @cached_property
+    def truths(self) -> dict[Truth, FrameFiles]:
+        """The truths that there are.
+
+        Raises:
+            InputError: one has another number of frames, or another size.
+        """
+        found: dict[Truth, FrameFiles] = {}
+        for truth in TRUTHS:
+            folder = self.clip.folder / TRUTH_FOLDERS[truth]
+            if folder.is_dir():
+                found[truth] = FrameFiles.of(folder)
+        for truth, frames in found.items():
+            if frames.shape != self.blurry.shape:
+                sizes = ["x".join(map(str, of.shape)) for of in (self.blurry, frames)]
+                raise InputError(f"the restored frames are {sizes[0]}, those of the {truth} truth {sizes[1]}")
+        return found
+
+    @cached_property
+    def frame_digests(self) -> list[bytes]:
+        """Name and SHA-256 of each of the run's frames, one after the other."""
+        return [path.name.encode() + hashlib.sha256(path.read_bytes()).digest() for path in self.files]
+
+    @cached_property
+    def clip_digest(self) -> str:
+        """The digest of the clip as it lies there."""
+        return self.clip.digest()
+
+    @cached_property
+    def manifest(self) -> Mapping[str, Any]:
+        """What ``run.json`` tells; nothing where there is none.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        path = self.folder / "run.json"
+        return read_manifest(path) if path.is_file() else {}
+
+    def key(self, *parts: str) -> str:
+        """Name the run's frames, the clip and whatever else decides about a score: 16 hex digits."""
+        total = hashlib.sha256("\n".join([*parts, self.clip_digest, *map(bytes.hex, self.frame_digests)]).encode())
+        return total.hexdigest()[:16]
+
+    @property
+    def was_changed(self) -> bool:
+        """Whether the frames are others than those that were restored, as far as ``run.json`` tells."""
+        expected = self.manifest.get("frames_sha256")
+        return expected is not None and total_digest(self.frame_digests) != expected
+
+    def check_clip(self, clip_digest: str) -> None:
+        """Refuse a clip that was changed since the dataset was made.
+
+        Args:
+            clip_digest: what the dataset's manifest has.
+
+        Raises:
+            DatasetError: so it is.
+        """
+        if self.clip_digest != clip_digest:
+            raise DatasetError(
+                f"{self.clip.folder} differs from what was written: rows scored on it would be none of the dataset's "
+                f"('hvdbench verify' names every clip that differs)"
+            )
+
+    def check_origin(self, clip_digest: str) -> None:
+        """Refuse frames that were restored from another version of the clip, as far as ``run.json`` tells.
+
+        Args:
+            clip_digest: what the dataset's manifest has.
+
+        Raises:
+            InputError: so it is.
+        """
+        if self.manifest.get("clip_digest", clip_digest) != clip_digest:
+            raise InputError(
+                f"{self.folder} was restored from another version of the clip than {self.clip.folder}: name the "
+                "dataset that it was restored from, or restore it again ('hvdbench eval --overwrite')"
+            )
+
+    def check_frames(self) -> None:
+        """Refuse frames that were changed since they were restored, as far as ``run.json`` tells.
+
+        Raises:
+            InputError: so it is.
+        """
+        if self.was_changed:
+            raise InputError(
+                f"the frames in {self.folder} are not those that were restored: they were changed since (restore the "
+                f"clip again with 'hvdbench eval --overwrite')"
+            )
+
+
+def read_manifest(path: Path) -> Mapping[str, Any]:
+    """Read a ``run.json``.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} is damaged: restore the clip again") from error
+
+
+def frames_sha256(folder: Path) -> str:
+    """Hash a clip's frames, names and bytes, as SHA-256 hex.
+
+    Raises:
+        InputError: no folder.
+    """
+    return total_digest(
+        [path.name.encode() + hashlib.sha256(path.read_bytes()).digest() for path in list_frames(folder)]
+    )
+
+
+def total_digest(frame_digests: list[bytes]) -> str:
+    """Hash what :attr:`RunClip.frame_digests` gives, as SHA-256 hex."""
+    return hashlib.sha256(b"".join(frame_digests)).hexdigest()
+
+
+def _other_names(place: RunClip, found: list[str], expected: list[str]) -> str:
+    absent, surplus = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    faults = [
+        f"{len(names)} {word}, first {names[0]}"
+        for names, word in ((absent, "missing"), (surplus, "too many"))
+        if names
+    ]
+    return (
+        f"{place.folder} holds {len(found)} frames, {place.clip.folder / 'blur'} has {len(expected)} "
+        f"({'; '.join(faults)}): a run has one frame for each of the clip's, under the same name"
+    )

@@ -1,0 +1,1 @@
+"""Films and folders of frames, read and written through one door."""

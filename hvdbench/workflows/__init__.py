@@ -1,0 +1,1 @@
+"""Restoring and scoring, what ``eval`` does, and scoring alone, what ``score`` does."""

@@ -1,0 +1,89 @@
+"""What a clip shows, without its truth, of how much its sharp frames can help: the signs that gains are read from."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.flow import flow_dis, occlusion_mask
+from hvdbench.frames import Frame, Frames, Gray, to_gray
+from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.metrics.strata import distance_to_sharp
+from hvdbench.workspace.engine import thread_map
+
+SIGNS = ("sharp_share", "distance_frames", "flow_reliability", "contrast", "motion_share")
+"""The signs, in the order of :attr:`ClipSigns.values`."""
+
+_WIDTH_PX = 320  # flow is asked on frames reduced to this width: shares of the width come out alike
+_FRAMES = 24
+_MASK_SCALE = 0.5
+
+
+@dataclass(frozen=True)
+class ClipSigns:
+    """What is known of a clip before it is restored.
+
+    Attributes:
+        sharp_share: frames that the paper's rule selects, 0 to 1.
+        distance_frames: mean distance of the other frames to the nearest selected one.
+        flow_reliability: mean of ``M_occ`` (Eq. 5, s 0.5 per px at 320 px) from such frames to their nearest selected
+            one, 0 to 1: the share of the picture for which the sharp frame can be borrowed.
+        contrast: median sharpness (Eq. 1) of the selected frames over that of the others.
+        motion_share: median motion of these frames to their neighbour, as a share of the width.
+    """
+
+    sharp_share: float
+    distance_frames: float
+    flow_reliability: float
+    contrast: float
+    motion_share: float
+
+    @property
+    def values(self) -> list[float]:
+        """The signs by :data:`SIGNS`."""
+        return [float(getattr(self, name)) for name in SIGNS]
+
+
+def signs_of(frames: Frames, labels: SharpLabels, workers: int = 1) -> ClipSigns | None:
+    """Read the signs off a clip; up to 24 frames, evenly spread over those that were not selected, tell the flow's.
+
+    Args:
+        frames: uint8 RGB (T, H, W, 3), T at least 2.
+        labels: which of them were selected as sharp.
+        workers: threads; the result does not depend on it.
+
+    Returns:
+        The signs; None where every frame was selected, or none.
+    """
+    selected, rest = labels.selected, np.flatnonzero(~labels.is_selected)
+    if not len(selected) or not len(rest):
+        return None
+    asked = [int(i) for i in np.unique(rest[np.linspace(0, len(rest) - 1, _FRAMES).round().astype(int)])]
+    found = np.array(list(thread_map(lambda i: _reliability_and_motion(frames, i, selected), asked, workers)))
+    others = float(np.median(labels.sharpness[rest]))
+    return ClipSigns(
+        len(selected) / len(frames),
+        float(distance_to_sharp(labels.is_selected)[rest].mean()),
+        float(found[:, 0].mean()),
+        float(np.median(labels.sharpness[selected])) / max(others, 1e-6),
+        float(np.median(found[:, 1])),
+    )
+
+
+def _reliability_and_motion(frames: Frames, index: int, selected: NDArray[np.intp]) -> tuple[float, float]:
+    sharp = int(selected[np.argmin(np.abs(selected - index))])
+    neighbour = index + 1 if index + 1 < len(frames) else index - 1
+    here, there, beside = (_small(frames[i]) for i in (index, sharp, neighbour))
+    mask = occlusion_mask(flow_dis(here, there), flow_dis(there, here), _MASK_SCALE)
+    motion = flow_dis(here, beside)
+    return float(mask.mean()), float(np.median(np.hypot(motion[..., 0], motion[..., 1]))) / here.shape[1]
+
+
+def _small(frame: Frame) -> Gray:
+    gray = to_gray(frame)
+    height, width = gray.shape
+    if width <= _WIDTH_PX:
+        return gray
+    size = (_WIDTH_PX, max(1, round(height * _WIDTH_PX / width)))
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,177 @@
+"""Will it work on my clip, and how long is it going to take: answered before anything is restored."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hvdbench.errors import InputError
+from hvdbench.frames import Frames
+from hvdbench.labels.sharpness import SharpLabels, label_paper, select_sharp
+from hvdbench.methods.inference.estimate import duration_text
+from hvdbench.methods.opening import open_method
+from hvdbench.methods.recipe import Method
+from hvdbench.methods.restoration import Budget
+from hvdbench.video.input import read_input
+from hvdbench.workflows.deblur.clip_signs import ClipSigns, signs_of
+from hvdbench.workflows.deblur.expected_gain import LEVEL, Expected, expected_gain, read_gains
+from hvdbench.workflows.deblur.fitting import with_budget, with_scheme
+from hvdbench.workflows.deblur.request import DeblurRequest
+from hvdbench.workflows.deblur.self_check import advice
+from hvdbench.workspace.engine import usable_cores
+
+WORTH_DB = 0.5
+"""A gain that is seen: below it the answer is no."""
+_WINDOWS = (3, 6)
+_STEPS = (2, 8)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is to be expected of a clip.
+
+    Attributes:
+        frames: of the clip.
+        selected: of them, taken as sharp.
+        signs: what speaks for a gain; None where all frames were selected.
+        expected: the gain; None where nothing was learned of the method, or there are no signs.
+        seconds: that the restoration is going to take here, about.
+        lines: all of it in sentences.
+    """
+
+    frames: int
+    selected: int
+    signs: ClipSigns | None
+    expected: Expected | None
+    seconds: float
+    lines: tuple[str, ...]
+
+
+def estimate_clip(request: DeblurRequest) -> Estimate:
+    """Estimate gain and time of a restoration by a fit to the clip; nothing is written.
+
+    Args:
+        request: as for ``deblur``; the output is not looked at.
+
+    Raises:
+        InputError: an input that is no clip, or a method that is no fit to the clip alone.
+        UnknownNameError: no such method.
+    """
+    method = open_method(request.method, weights=request.weights)
+    if method.has_network or method.is_trained:
+        raise InputError(
+            f"--estimate is for methods that are fitted to the clip alone ({', '.join(sorted(read_gains()))}), not for "
+            f"'{method.name}': networks say before a long run how long it is going to take"
+        )
+    method = with_budget(method, request.minutes)
+    clip = read_input(request.source, crop=request.crop, size=request.size)
+    labels = label_paper(clip.frames)
+    signs = signs_of(clip.frames, labels, usable_cores())
+    learned = read_gains().get(method.name)
+    expected = None if signs is None or learned is None else expected_gain(signs, learned)
+    seconds = seconds_to_restore(method, clip.frames, labels, request.device)
+    height, width = clip.frames.shape[1:3]
+    lines = [
+        *(f"note: {warning}" for warning in clip.warnings),
+        f"{request.source}: {len(clip.frames)} frames of {width}x{height}, {int(labels.is_selected.sum())} of them "
+        "selected as sharp",
+        *_signs_lines(signs),
+        *advice(request.source, labels),
+        *_gain_lines(method, expected),
+        f"time: about {duration_text(seconds)} on this machine, measured on {_WINDOWS[1]} frames",
+    ]
+    return Estimate(len(clip.frames), int(labels.is_selected.sum()), signs, expected, seconds, tuple(lines))
+
+
+def seconds_to_restore(method: Method, frames: Frames, labels: SharpLabels, device: str) -> float:
+    """Measure what a few frames and a few steps take, and give what the whole clip is going to take, in seconds.
+
+    A part that each run has, a part a frame and, where the method has steps, a part a step.
+
+    Args:
+        method: one that works on the clip alone.
+        frames: uint8 RGB (T, H, W, 3).
+        labels: of the clip.
+        device: where it is going to run.
+    """
+    steps = _steps_of(method)
+    counts = sorted({min(count, len(frames)) for count in _WINDOWS})
+    few, many = _STEPS if steps else (0, 0)
+    _seconds(method, frames, labels, device, counts[0], few)  # what is loaded once is no part of a rate
+    short = _seconds(method, frames, labels, device, counts[0], few)
+    long = _seconds(method, frames, labels, device, counts[-1], few)
+    per_frame = max(0.0, long - short) / max(1, counts[-1] - counts[0])
+    per_step = 0.0
+    if steps:
+        per_step = max(0.0, _seconds(method, frames, labels, device, counts[0], many) - short) / (many - few)
+    fixed = max(0.0, short - counts[0] * per_frame - few * per_step)
+    return fixed + len(frames) * per_frame + steps * per_step
+
+
+def _seconds(method: Method, frames: Frames, labels: SharpLabels, device: str, count: int, steps: int) -> float:
+    """Time a restoration of some frames in a row, one of them selected at least, in as many steps."""
+    middle = int(labels.selected[len(labels.selected) // 2]) if len(labels.selected) else 0
+    first = int(np.clip(middle - count // 2, 0, len(frames) - count))
+    part = slice(first, first + count)
+    sharpness = np.where(labels.is_selected, labels.sharpness, 0.0)[part]
+    some = select_sharp(sharpness if sharpness.any() else labels.sharpness[part])
+    budget = Budget(seed=0, workers=usable_cores(), device=device)
+    timed = _with_steps(method, steps) if steps else method
+    started = time.perf_counter()
+    timed.scheme.restore(frames[part], some, budget)
+    return time.perf_counter() - started
+
+
+def _steps_of(method: Method) -> int:
+    fit = _fit_of(method)
+    return 0 if fit is None else int(fit.stage1_steps + fit.stage2_steps)
+
+
+def _fit_of(method: Method) -> Any:
+    return getattr(getattr(method.scheme, "settings", None), "fit", None)
+
+
+def _with_steps(method: Method, steps: int) -> Method:
+    """Give the method with that many steps, shared between its stages as they are."""
+    settings, fit = method.scheme.settings, _fit_of(method)
+    first = round(steps * fit.stage1_steps / max(1, fit.stage1_steps + fit.stage2_steps))
+    changed = fit.model_copy(update={"stage1_steps": first, "stage2_steps": steps - first})
+    return with_scheme(method, type(method.scheme)(settings.model_copy(update={"fit": changed})))
+
+
+def _signs_lines(signs: ClipSigns | None) -> list[str]:
+    if signs is None:
+        return ["no frame is left to restore, or none to learn from: there is nothing to expect"]
+    return [
+        f"the others are {signs.distance_frames:.1f} frames from the nearest of these on average; these are "
+        f"{signs.contrast:.1f} times as sharp",
+        f"flow finds its way between them on {100 * signs.flow_reliability:.0f} % of the picture; the picture moves by "
+        f"{100 * signs.motion_share:.1f} % of its width a frame",
+    ]
+
+
+def _gain_lines(method: Method, expected: Expected | None) -> list[str]:
+    if expected is None:
+        known = ", ".join(sorted(read_gains()))
+        return [f"gain: nothing was learned of '{method.name}' (learned: {known})"]
+    learned = expected.learned
+    lines = [
+        f"gain of {method.name}: {expected.gain_db:+.1f} dB to expect, {expected.low_db:+.1f} to "
+        f"{expected.high_db:+.1f} for {100 * LEVEL:.0f} of 100 clips (PSNR of the frames not selected; learned from "
+        f"{learned.clips} clips of {learned.scenes} scenes, most of them simulated)",
+        verdict(expected),
+    ]
+    if expected.outside:
+        words = ", ".join(name.replace("_", " ") for name in expected.outside)
+        lines.append(f"note: {words} of this clip lies outside of what this was learned from: trust it less")
+    return lines
+
+
+def verdict(expected: Expected) -> str:
+    """Answer in a sentence whether it is going to work."""
+    if expected.low_db >= WORTH_DB:
+        return "it is going to help"
+    if expected.high_db <= WORTH_DB:
+        return "it is not going to help: there is little in this clip to borrow"
+    return "it is likely to help" if expected.gain_db >= WORTH_DB else "it may help, but do not count on it"

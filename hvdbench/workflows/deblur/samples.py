@@ -1,0 +1,81 @@
+"""A few frames of a stream, before and after, for a page: evenly spaced, however many come."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.frames import Frame, Frames
+from hvdbench.metrics.sharpness import laplacian_variance
+from hvdbench.video.colour import Colour, Frame16
+from hvdbench.video.tone import tone_map
+from hvdbench.video.whole import cut
+
+MOST_SAMPLES = 12
+LONGEST_SIDE_PX = 1280
+
+
+class FrameSamples:
+    """Keeps every n-th frame, reduced to what a screen shows; n doubles whenever there are too many.
+
+    Args:
+        colour: what the source states of its colours: 16-bit frames that are HDR are tone-mapped to be shown.
+    """
+
+    def __init__(self, colour: Colour | None) -> None:
+        self._colour = colour
+        self._every = 1
+        self._before: dict[int, Frame] = {}
+        self._after: dict[int, Frame] = {}
+        self._times_s: dict[int, float] = {}
+
+    @property
+    def indices(self) -> list[int]:
+        """Numbers of the frames that are kept, before and after."""
+        return sorted(self._after)
+
+    @property
+    def blurry(self) -> Frames:
+        """(K, h, w, 3) uint8."""
+        return np.stack([self._before[index] for index in self.indices])
+
+    @property
+    def restored(self) -> Frames:
+        """(K, h, w, 3) uint8."""
+        return np.stack([self._after[index] for index in self.indices])
+
+    @property
+    def t_s(self) -> NDArray[np.float64]:
+        """(K,) presentation times; numbers of frames where none are known."""
+        return np.array([self._times_s[index] for index in self.indices])
+
+    def sharpness(self) -> NDArray[np.float64]:
+        """Measure the blurry ones, as they are kept: variance of the Laplacian, (K,)."""
+        return np.array([laplacian_variance(self._before[index]) for index in self.indices])
+
+    def see(self, index: int, picture: Frame | Frame16) -> None:
+        """Keep a frame that comes in, if it is one of those."""
+        if index % self._every:
+            return
+        self._before[index] = self._shown(picture)
+        if len(self._before) > MOST_SAMPLES:
+            self._every *= 2
+            for other in [other for other in self._before if other % self._every]:
+                self._before.pop(other)
+                self._after.pop(other, None)
+
+    def give(self, index: int, picture: Frame | Frame16, time_s: float | None) -> None:
+        """Keep a frame that comes out, where the one that came in was kept."""
+        if index in self._before:
+            self._after[index] = self._shown(picture)
+            self._times_s[index] = float(index) if time_s is None else time_s
+
+    def _shown(self, picture: Frame | Frame16) -> Frame:
+        """Reduce to 8-bit SDR of a screen's size."""
+        height, width = picture.shape[:2]
+        scale = min(1.0, LONGEST_SIDE_PX / max(height, width))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        if picture.dtype == np.uint8:
+            return cut(picture.astype(np.uint8, copy=False), None, size)
+        deep = cut(picture.astype(np.uint16, copy=False), None, size)
+        if self._colour is not None and self._colour.is_hdr:
+            return tone_map(self._colour.transfer).apply(deep)
+        return np.asarray((deep.astype(np.uint32) + 128) // 257, np.uint8)

@@ -1,0 +1,182 @@
+"""The whole pipeline on embedded scenes: sharp scenes, shaken clips, labels, fits, scores, board, page."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hvdbench.boards.entering import enter
+from hvdbench.errors import DatasetError
+from hvdbench.frames import Frames, read_clip
+from hvdbench.methods.recipe import load_method
+from hvdbench.pages.pages import board_page
+from hvdbench.pages.view import ClipView
+from hvdbench.runs.restoring import do_jobs, plan_run
+from hvdbench.scoring.run import Run
+from hvdbench.scoring.run_metrics import score
+from hvdbench.store import Dataset, Truth
+from hvdbench.synth.requests import ClipLabels, SynthRequest, accuracy_rows, label, synth
+from hvdbench.workflows.train import made_from
+from hvdbench.workspace.engine import Engine
+from hvdbench.workspace.fallback import Fallback
+from hvdbench.workspace.manifest import versions
+from hvdbench.workspace.progress import Progress, silent
+
+METHODS = ("blurry", "warp_average", "reblur_blend", "selfhvd_fusion", "selfhvd_rc_fusion")
+"""The rows of the demo's board, the headline last."""
+
+STAMP = "Demo: embedded scenes, simulated camera paths and stabiliser"
+INTRO = (
+    "Four scenes made from photographs inside scikit-image were shaken by a simulated hand, steadied by a simulated "
+    "optical stabiliser and blurred by their exposure, so that sharp frames occur by nature and the truth is known. "
+    "The methods below saw the blurry frames alone.\n"
+    "warp_average learns nothing: it warps and averages the two neighbouring sharp frames. A method that does not beat "
+    "it on a clip has learned nothing from that clip."
+)
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Where the demo's results lie, and what a terminal shows of them."""
+
+    board: Path
+    page: Path
+    table: str
+    label_lines: list[str]
+
+
+def run_demo(out: Path, *, engine: Engine, seed: int = 0, progress: Progress = silent) -> DemoResult:
+    """Run or finish the demo in a folder; what is there and the same is used again.
+
+    Args:
+        out: gets ``datasets/``, ``runs/``, ``leaderboards/`` and ``index.html``.
+        engine: one job a clip and method.
+        seed: of the fits.
+        progress: called with (done, total, what).
+
+    Raises:
+        DatasetError: ``out`` holds a demo made from other settings.
+    """
+    request = SynthRequest(recipe="demo", out=out / "datasets" / "demo")
+    dataset = synth(request, fallback=Fallback(), engine=engine, progress=progress)
+    labelled = label(dataset, progress=progress)
+    runs: dict[str, Run] = {}
+    jobs = []
+    for name in METHODS:
+        try:
+            runs[name], todo = plan_run(load_method(name), dataset, runs=out / "runs", seed=seed)
+        except DatasetError as error:
+            raise DatasetError(f"{out} holds a demo made from other settings: choose another --out") from error
+        jobs += todo
+    # the long fits first, so that no worker is left with one at the end
+    do_jobs(jobs[::-1], engine, what="fit, restore, score", progress=progress)
+    board = out / "leaderboards" / "demo.csv"
+    scores = {name: score(run, dataset) for name, run in runs.items()}
+    for name, run in runs.items():
+        enter(scores[name], run, dataset, board, origin="demo", seed=seed, source=made_from(dataset, None))
+    page = out / "index.html"
+    progress(0, 1, "page")
+    table, markdown = _tables(board)
+    lines = accuracy_rows(labelled)
+    board_page(
+        page,
+        title="hvdbench demo",
+        stamp=STAMP,
+        intro=INTRO,
+        table=table,
+        clips=[clip_view(found, runs, scores, line) for found, line in zip(labelled, lines, strict=True)],
+        notes=_notes(runs),
+        manifest=_manifest(dataset, runs, seed),
+    )
+    progress(1, 1, "page")
+    return DemoResult(board, page, markdown, lines)
+
+
+def _tables(board: Path) -> tuple[Any, str]:
+    """Give the board as a DataFrame of texts for the page and as Markdown for the terminal."""
+    from hvdbench.boards.files import read_board
+    from hvdbench.boards.settings import settings_of
+    from hvdbench.boards.text.texts import export
+    from hvdbench.boards.text.wide import formatted, table
+
+    rows = read_board(str(board))
+    truths = settings_of(rows).truths
+    wide = table(rows, truths=truths)
+    aside = [
+        name for name in wide.columns if name.startswith(("±", "PSNR registered")) or name in ("clips", "sharpness")
+    ]
+    return formatted(wide.drop(columns=aside)), export(rows, "md", truths=truths)
+
+
+def clip_view(
+    found: ClipLabels, runs: Mapping[str, Run], scores: Mapping[str, Any], accuracy: str, truth: Truth = "centroid"
+) -> ClipView:
+    """Gather what a page shows of one clip of a dataset."""
+    clip, labels = found.clip, found.labels
+    key = f"{clip.split}/{clip.name}"
+    frames: dict[str, Frames] = {"blurry": clip.blurry()}
+    frames |= {name: read_clip(run.folders[key]) for name, run in runs.items() if name != "blurry"}
+    sharp = clip.truth(truth)
+    psnr = {}
+    if sharp is not None:
+        frames["sharp"] = sharp
+        for name, table in scores.items():
+            rows = table[(table["split"] == clip.split) & (table["clip"] == clip.name)].sort_values("frame")
+            psnr[name] = rows[f"psnr_{truth}"].to_numpy(np.float64)
+    attributes = clip.attributes()
+    count = len(labels.is_sharp)
+    times = clip.track("t_s")
+    return ClipView(
+        name=clip.name,
+        scene_kind=str(attributes.get("scene_kind", "video")),
+        source=str(attributes.get("source", "")),
+        t_s=np.arange(count, dtype=np.float64) if times is None else times,
+        frames=frames,
+        truth=truth if sharp is not None else None,
+        is_selected=labels.is_selected,
+        oracle_class=clip.track("oracle/class"),
+        sharpness=labels.sharpness,
+        threshold=labels.threshold,
+        psnr=psnr,
+        displacement_px=clip.track("oracle/displacement_median_px"),
+        exposure_residual_px=clip.track("exposure/residual_px"),
+        exposure_hand_px=clip.track("exposure/hand_px"),
+        path_t_s=clip.track("path/t_s"),
+        path_hand_deg=clip.track("path/hand_deg"),
+        path_lens_deg=clip.track("path/lens_deg"),
+        path_residual_deg=clip.track("path/residual_deg"),
+        notes=(accuracy, *_fit_notes(runs, key)),
+    )
+
+
+def _fit_notes(runs: Mapping[str, Run], key: str) -> list[str]:
+    """Word what the headline method did to a clip."""
+    name = list(runs)[-1]
+    facts = json.loads((runs[name].folders[key] / "run.json").read_text(encoding="utf-8"))["facts"]
+    if "exposure_share" not in facts:
+        return []
+    return [
+        f"{name}: exposure share {facts['exposure_share']:g}, {len(facts['passed_through'])} selected frames passed "
+        f"through, {len(facts['selected_but_restored'])} restored although selected, flow explains the blur of "
+        f"{len(facts['explained_by_flow'])} frames"
+    ]
+
+
+def _notes(runs: Mapping[str, Run]) -> list[str]:
+    """Word each method's note from its recipe."""
+    notes = [(name, load_method(name).recipe.values) for name in runs]
+    return [f"{name}: {values.title}. {values.note}".strip() for name, values in notes]
+
+
+def _manifest(dataset: Dataset, runs: Mapping[str, Run], seed: int) -> dict[str, Any]:
+    return {
+        "dataset": dataset.name,
+        "dataset_digest": dataset.digest,
+        "recipe_digest": dataset.manifest["recipe_digest"],
+        "runs": {name: run.digest for name, run in runs.items()},
+        "seed": seed,
+        "versions": versions(),
+    }

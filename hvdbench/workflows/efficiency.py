@@ -1,0 +1,64 @@
+"""Counting a method's network for the metric ``efficiency``."""
+
+import copy
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hvdbench.methods.recipe import Method
+from hvdbench.scoring.costs import read_counts, write_counts
+from hvdbench.scoring.run_clip import RunClip
+
+FRAMES = 5
+"""Frames of the pass that is counted, fewer where the clip has fewer."""
+
+
+def count_costs(method: Method, weights: Path | None, places: Sequence[RunClip]) -> None:
+    """Write ``costs.json`` beside every clip of a run whose method has a network, once for each size of frames.
+
+    Args:
+        method: what restored.
+        weights: of a method that is trained by hvdbench.
+        places: the clips.
+
+    Raises:
+        HvdbenchError: the network cannot be opened.
+    """
+    if not method.has_network or all(read_counts(place) for place in places):
+        return
+    from hvdbench.methods.inference.network_restoration import open_network
+
+    network = open_network(method, weights)
+    counted: dict[tuple[int, ...], tuple[int | None, float | None, str]] = {}
+    for place in places:
+        frames, height, width, _ = place.blurry.shape
+        size = min(frames, FRAMES), height, width
+        if size not in counted:
+            counted[size] = _count(network, *size)
+        write_counts(place.folder, str(place.manifest.get("run_digest")), *counted[size])
+
+
+def _count(network: Any, frames: int, height: int, width: int) -> tuple[int | None, float | None, str]:
+    """Count parameters and multiplications a frame, and say how.
+
+    The pass runs on torch's device ``meta``, which has shapes and no numbers: it takes neither time nor memory.
+    """
+    import torch
+
+    from hvdbench.metrics.efficiency import count_macs, count_parameters
+
+    params = count_parameters(network) or None
+    spec = network.spec
+    count = max(frames, spec.min_frames)
+    sides = [
+        math.ceil(max(side, spec.min_size_px) / spec.size_multiple) * spec.size_multiple for side in (height, width)
+    ]
+    note = f"macs: of one pass over {count} frames of {sides[1]}x{sides[0]} px, divided by {count}"
+    try:
+        shapes = copy.deepcopy(network).to("meta").eval()
+        macs = count_macs(shapes, torch.empty(1, count, 3, *sides, device="meta"))
+    except Exception as error:  # whatever a network of others, or torch, makes of tensors without numbers
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+        return params, None, f"macs cannot be counted without numbers: {reason}"
+    return (params, macs / count, note) if macs else (params, None, "macs: it has no convolution or product")

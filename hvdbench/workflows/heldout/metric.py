@@ -1,0 +1,87 @@
+"""A restored frame against a sharp frame that its method never saw: PSNR inside a mask, after a small registration.
+
+:mod:`hvdbench.workflows.heldout` makes the reference and the mask; ``docs/held-out.md`` says what the number means.
+"""
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.errors import InputError
+from hvdbench.flow import warp
+from hvdbench.frames import Frame, Image, to_gray
+
+CAP_DB = 80.0
+_PEAK = 255.0
+_ECC_STEPS, _ECC_TOLERANCE, _ECC_BLUR_PX = 50, 1e-6, 5
+
+
+def masked_psnr(restored: Frame | Image, reference: Image, mask: NDArray[np.bool_]) -> float:
+    """Give the PSNR in dB over the pixels of a mask: peak 255, one mean over them and the three colours.
+
+    Args:
+        restored: (H, W, 3) in [0, 255].
+        reference: the same size.
+        mask: (H, W), True where a pixel counts.
+
+    Returns:
+        dB, at most 80.
+
+    Raises:
+        InputError: sizes that differ, or a mask without a pixel.
+    """
+    if restored.shape != reference.shape or mask.shape != restored.shape[:2] or not mask.any():
+        raise InputError(
+            f"a restored frame {restored.shape}, a reference {reference.shape} and a mask {mask.shape} with "
+            f"{int(mask.sum())} pixels cannot be compared: one size and at least one pixel are needed"
+        )
+    difference = restored[mask].astype(np.float64) - reference[mask]
+    error = float(np.square(difference).mean())
+    return min(CAP_DB, 10.0 * math.log10(_PEAK**2 / error)) if error > 0 else CAP_DB
+
+
+def register(restored: Frame, reference: Image, mask: NDArray[np.bool_], reach_px: float) -> tuple[Image, float]:
+    """Move a restored frame onto the reference by one small translation.
+
+    The translation maximises the enhanced correlation coefficient of the grays inside the mask (Evangelidis & Psarakis,
+    TPAMI 2008). Up to ``reach_px`` it is taken out whole, from twice that on not at all, in between the part that falls
+    evenly: instants of one exposure lie within the reach, an output that has moved does not.
+
+    Args:
+        restored: uint8 RGB (H, W, 3).
+        reference: float32 (H, W, 3) in [0, 255].
+        mask: (H, W), True where a pixel counts.
+        reach_px: 0 leaves the frame where it is.
+
+    Returns:
+        float32 (H, W, 3), cubic, and the length in px of the translation that was found; NaN where none was, and then
+        the frame stays.
+    """
+    still = np.asarray(restored, np.float32)
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ECC_STEPS, _ECC_TOLERANCE)
+    target = to_gray(np.asarray(np.rint(np.clip(reference, 0, 255)), np.uint8))
+    start, inside = np.eye(2, 3, dtype=np.float32), mask.astype(np.uint8)
+    try:
+        _, found = cv2.findTransformECC(
+            target, to_gray(restored), start, cv2.MOTION_TRANSLATION, criteria, inside, _ECC_BLUR_PX
+        )
+    except cv2.error:  # OpenCV's word for "did not converge"
+        return still, math.nan
+    move = np.asarray(found[:, 2], np.float32)
+    length = float(np.hypot(move[0], move[1]))
+    if not math.isfinite(length):
+        return still, math.nan
+    share = taken_out(length, reach_px)
+    if share == 0:
+        return still, length
+    flow = np.broadcast_to(np.float32(share) * move, (*restored.shape[:2], 2))
+    return warp(still, np.ascontiguousarray(flow)), length
+
+
+def taken_out(length_px: float, reach_px: float) -> float:
+    """Give the share of a translation that registration takes out: 1 up to the reach, 0 from twice the reach on."""
+    if length_px <= reach_px:
+        return 1.0 if length_px > 0 else 0.0
+    return max(0.0, 2 * reach_px / length_px - 1.0)

@@ -1,0 +1,184 @@
+"""Where things lie: the project's own read-only folders, the folders of sources and of weights.
+
+Nothing else in the package looks for them. Recipes and trajectories are packages below ``hvdbench`` in a wheel, and
+stand beside it in a checkout or an editable install; ``HVDBENCH_HOME`` comes before both. The folders of sources and of
+weights come from environment variables, else from the user's own file (``HVDBENCH_CONFIG``, else
+``~/.config/hvdbench/config.toml``)::
+
+    weights = "/data/weights"
+
+    [roots]
+    gopro = "/data/GOPRO_Large_all"
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hvdbench.errors import InputError
+
+ROOTED_SOURCES = ("folder", "gopro", "reds")  # of the catalogue; a test compares the two
+CONFIG_VARIABLE = "HVDBENCH_CONFIG"
+_FILES_TOO = frozenset({"folder"})  # whose root may be a file: one film
+_KEYS = ("roots", "weights")
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class UserConfig:
+    """What the user's own file says.
+
+    Attributes:
+        file: the file; None: there is none.
+        roots: folders of sources.
+        weights: the folder of downloaded weights.
+    """
+
+    file: Path | None = None
+    roots: Mapping[str, Path] = field(default_factory=dict)
+    weights: Path | None = None
+
+
+def home() -> Path | None:
+    """Give the folder that ``HVDBENCH_HOME`` names, None where it is unset.
+
+    Raises:
+        InputError: the variable is set but names no folder.
+    """
+    value = os.environ.get("HVDBENCH_HOME")
+    if value and not Path(value).is_dir():
+        raise InputError(f"HVDBENCH_HOME names {value}, which is not a folder: correct or unset it")
+    return Path(value) if value else None
+
+
+def home_folder(name: str) -> Path:
+    """Find the folder ``name`` (``recipes`` or ``trajectories``) that this installation reads.
+
+    Raises:
+        InputError: ``HVDBENCH_HOME`` is set but is no folder, or the installation lacks the folder.
+    """
+    own = home()
+    candidates = [own / name] if own else []
+    candidates += [_PACKAGE / name, _PACKAGE.parent / name]
+    for folder in candidates:
+        if folder.is_dir():
+            return folder
+    raise InputError(
+        f"this installation has no folder '{name}' (looked at {', '.join(map(str, candidates))}): reinstall it"
+    )
+
+
+def configured_root(source: str) -> Path | None:
+    """Give the folder of a source: that of ``HVDBENCH_<SOURCE>_ROOT``, else of the user's file, else None.
+
+    Raises:
+        InputError: the variable or the file names no folder, or the file is not as it should be.
+    """
+    found = root_setting(source)
+    return found[0] if found else None
+
+
+def root_setting(source: str) -> tuple[Path, str] | None:
+    """Give the folder of a source and what names it, e.g. ``HVDBENCH_GOPRO_ROOT``; None where nothing does.
+
+    Raises:
+        InputError: as :func:`configured_root`.
+    """
+    variable = root_variable(source)
+    value = os.environ.get(variable)
+    if value:
+        if not _is_root(Path(value), source):
+            raise InputError(f"{variable} names {value}, which is not a folder: correct or unset it")
+        return Path(value), variable
+    config = read_config()
+    root = config.roots.get(source)
+    if root is None:
+        return None
+    if not _is_root(root, source):
+        raise InputError(f"{config.file}: [roots] {source} names {root}, which is not a folder: correct or remove it")
+    return root, f"{config.file}, [roots] {source}"
+
+
+def root_variable(source: str) -> str:
+    """Name the environment variable that holds the root folder of a source, e.g. ``HVDBENCH_GOPRO_ROOT``."""
+    return f"HVDBENCH_{source.upper()}_ROOT"
+
+
+def how_to_set_root(source: str) -> str:
+    """Word where a source's folder may be named, but for ``--root``."""
+    return f"{root_variable(source)}, or [roots] {source} in {config_path()}"
+
+
+def weights_folder() -> Path:
+    """Name the folder of downloaded weights: ``HVDBENCH_WEIGHTS``, else the user's file, else below ``~/.cache``.
+
+    Raises:
+        InputError: the user's file is not as it should be.
+    """
+    value = os.environ.get("HVDBENCH_WEIGHTS")
+    if value:
+        return Path(value)
+    return read_config().weights or Path.home() / ".cache" / "hvdbench" / "weights"
+
+
+def config_path() -> Path:
+    """Name the user's file, there or not: ``HVDBENCH_CONFIG``, else ``hvdbench/config.toml`` in the XDG folder."""
+    value = os.environ.get(CONFIG_VARIABLE)
+    if value:
+        return Path(value)
+    base = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".config") / "hvdbench" / "config.toml"
+
+
+def read_config() -> UserConfig:
+    """Read the user's file; without one nothing is configured.
+
+    Folders are taken relative to the file; ``~`` is the user's home. Whether they exist is looked at when they are
+    needed.
+
+    Raises:
+        InputError: the file that ``HVDBENCH_CONFIG`` names is not there, it is not TOML, has an unknown key, or a value
+            that is no text.
+    """
+    path = config_path()
+    if not path.is_file():
+        if os.environ.get(CONFIG_VARIABLE):
+            raise InputError(f"{CONFIG_VARIABLE} names {path}, which is not a file: correct or unset it")
+        return UserConfig()
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not TOML: {error}") from error
+    _check_keys(f"{path}", table, _KEYS)
+    roots = table.get("roots", {})
+    if not isinstance(roots, dict):
+        raise InputError(f'{path}: roots is a table: write [roots], and below it e.g. gopro = "/data/GOPRO_Large_all"')
+    _check_keys(f"{path}: [roots]", (name for name in roots if ":" not in name), ROOTED_SOURCES)
+    return UserConfig(
+        file=path,
+        roots={name: _folder(path, f"[roots] {name}", value) for name, value in roots.items()},
+        weights=_folder(path, "weights", table["weights"]) if "weights" in table else None,
+    )
+
+
+def _check_keys(where: str, keys: Iterable[str], known: tuple[str, ...]) -> None:
+    for key in keys:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise InputError(f"{where}: unknown key '{key}'{hint} (known: {', '.join(known)})")
+
+
+def _folder(file: Path, key: str, value: object) -> Path:
+    if not isinstance(value, str) or not value:
+        raise InputError(f"{file}: {key} must be a folder's path in quotes, found {value!r}")
+    return file.parent.absolute() / Path(value).expanduser()
+
+
+def _is_root(path: Path, source: str) -> bool:
+    return path.is_dir() or (source in _FILES_TOO and path.is_file())

@@ -1,0 +1,87 @@
+"""The commands of ``hvdbench dataset``."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from hvdbench.cli.data.dataset import LAYOUTS, dataset
+from hvdbench.errors import DatasetError, InputError
+from hvdbench.frames import write_frame
+from hvdbench.sources import release
+from hvdbench.store import Dataset
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(dataset, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def gopro(tmp_path: Path) -> Path:
+    for kind in ("blur", "blur_gamma", "sharp"):
+        folder = tmp_path / "GOPRO_Large" / "test" / "GOPR0384_11_00" / kind
+        folder.mkdir(parents=True)
+        for index in range(3):
+            write_frame(folder / f"{index + 1:06d}.png", np.full((16, 24, 3), index, np.uint8))
+    return tmp_path / "GOPRO_Large"
+
+
+def test_import_takes_a_release_over_and_says_what_it_did(gopro: Path, tmp_path: Path) -> None:
+    result = run("import", gopro, "--layout", "gopro", "--out", tmp_path / "d")
+    assert result.exit_code == 0, result.output
+    found = Dataset.open(tmp_path / "d")
+    assert result.stdout.splitlines() == [
+        "read as {split}/{clip}/blur/*.png and {split}/{clip}/sharp/*.png",
+        f"{tmp_path}/d: 'gopro', 1 clips, measured, digest {found.digest}",
+    ]
+    assert "import gopro: 1 of 1 done" in result.stderr
+    assert (tmp_path / "d/test/GOPR0384_11_00/blur/00000000.png").is_symlink()
+
+
+def test_import_passes_every_option_on(gopro: Path, tmp_path: Path) -> None:
+    run("import", gopro, "--layout", "gopro", "--out", tmp_path / "d")
+    asked = ["--blur", "blur_gamma", "--sharp", "{split}/{clip}/sharp/*", "--copy", "--name", "mine", "--overwrite"]
+    result = run("import", gopro, "--layout", "gopro", "--out", tmp_path / "d", *asked)
+    assert result.exit_code == 0, result.output
+    found = Dataset.open(tmp_path / "d")
+    assert found.name == "mine"
+    assert found.manifest["recipe"]["patterns"] == ["{split}/{clip}/blur_gamma/*.png", "{split}/{clip}/sharp/*"]
+    assert not (tmp_path / "d/test/GOPR0384_11_00/blur/00000000.png").is_symlink()
+
+
+def test_import_leaves_errors_to_the_command_line(gopro: Path, tmp_path: Path) -> None:
+    result = run("import", gopro, "--layout", "reds", "--out", tmp_path / "d")
+    assert isinstance(result.exception, InputError)
+    assert run("import", gopro, "--out", tmp_path / "d").exit_code == 2  # no layout
+
+
+def test_help_lists_the_layouts_that_there_are() -> None:
+    assert tuple(release.LAYOUTS) == LAYOUTS
+    told = run("import", "--help").output
+    assert all(name in "".join(told.split()) for name in LAYOUTS)  # names may be broken at their hyphens
+
+
+def test_describe_echoes_what_the_description_says(
+    gopro: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("import", gopro, "--layout", "gopro", "--out", tmp_path / "d")
+    asked = []
+
+    def describe_dataset(found: Dataset, out: Path | None) -> list[str]:
+        asked.append((found.name, out))
+        return ["one", "two"]
+
+    monkeypatch.setitem(sys.modules, "hvdbench.realism.describe", SimpleNamespace(describe_dataset=describe_dataset))
+    assert run("describe", tmp_path / "d").output == "one\ntwo\n"
+    run("describe", tmp_path / "d", "--out", tmp_path / "plots")
+    assert asked == [("gopro", None), ("gopro", tmp_path / "plots")]
+    assert isinstance(run("describe", tmp_path / "nowhere").exception, DatasetError)
+
+
+def test_listing_the_commands_imports_nothing_heavy() -> None:
+    code = "import sys, hvdbench.cli.data.dataset; sys.exit(bool({'cv2', 'numpy', 'torch', 'h5py'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
