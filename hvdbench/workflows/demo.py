@@ -18,7 +18,7 @@ from hvdbench.runs.restoring import do_jobs, plan_run
 from hvdbench.scoring.run import Run
 from hvdbench.scoring.run_metrics import score
 from hvdbench.store import Dataset, Truth
-from hvdbench.synth.requests import ClipLabels, SynthRequest, accuracy_rows, label, synth
+from hvdbench.workflows.datasets import ClipLabels, SynthRequest, accuracy_rows, label, synth
 from hvdbench.workflows.train import made_from
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback

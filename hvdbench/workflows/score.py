@@ -15,7 +15,7 @@ from hvdbench.scoring.run import Run
 from hvdbench.scoring.run_clip import RunClip, read_manifest
 from hvdbench.scoring.run_metrics import Asked, score_all, usable
 from hvdbench.store import Dataset
-from hvdbench.synth.requests import find_dataset
+from hvdbench.workflows.datasets import find_dataset
 from hvdbench.workflows.evaluate import Evaluation, evaluate
 from hvdbench.workflows.train import made_from
 from hvdbench.workspace.engine import Engine

@@ -13,7 +13,7 @@ from hvdbench.methods.opening import open_method
 from hvdbench.methods.recipe import Method, load_method
 from hvdbench.methods.restoration import Budget
 from hvdbench.store import Dataset
-from hvdbench.synth.requests import find_dataset
+from hvdbench.workflows.datasets import find_dataset
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
 from hvdbench.workspace.manifest import file_sha256

@@ -18,8 +18,8 @@ from hvdbench.frames import read_clip
 from hvdbench.labels.sharpness import SharpLabels, write_labels
 from hvdbench.store import Dataset
 from hvdbench.synth import requests as making
-from hvdbench.synth.requests import SynthRequest, synth
 from hvdbench.workflows import doctor
+from hvdbench.workflows.datasets import SynthRequest, synth
 from hvdbench.workflows.doctor import Finding
 from hvdbench.workflows.evaluate import evaluate
 from hvdbench.workspace.engine import Engine

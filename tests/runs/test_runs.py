@@ -22,8 +22,8 @@ from hvdbench.runs.restoring import do_jobs, plan_run, run_folder
 from hvdbench.runs.training import train_method
 from hvdbench.scoring.run import Run
 from hvdbench.store import TRUTH_FOLDERS, Dataset
-from hvdbench.synth.requests import SynthRequest, synth
 from hvdbench.weights.checkpoints import load_checkpoint
+from hvdbench.workflows.datasets import SynthRequest, synth
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
 from hvdbench.workspace.manifest import file_sha256

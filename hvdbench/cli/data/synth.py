@@ -51,8 +51,8 @@ def synth(
     warning, under datasets/demo-<recipe>. Options from --ois to --seed are laid over the recipe's values.
     """
     from hvdbench.camera.stabiliser.kinds import stabiliser_table
-    from hvdbench.synth.requests import SynthRequest
-    from hvdbench.synth.requests import synth as make
+    from hvdbench.workflows.datasets import SynthRequest
+    from hvdbench.workflows.datasets import synth as make
     from hvdbench.workspace.engine import parse_engine
     from hvdbench.workspace.fallback import Fallback
 

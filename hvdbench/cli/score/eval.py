@@ -58,7 +58,7 @@ def evaluate(
     fallback = Fallback.from_environment(strict)
     names = measurable(metric_names, fallback=fallback, has_truth=True)  # said before torch is imported
     from hvdbench.scoring.run_metrics import Asked
-    from hvdbench.synth.requests import find_dataset
+    from hvdbench.workflows.datasets import find_dataset
     from hvdbench.workflows.evaluate import evaluate as score
     from hvdbench.workspace.engine import parse_engine
 

@@ -19,7 +19,7 @@ from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.methods.inference.plan import InferencePlan
 from hvdbench.runs import restoring as runs
 from hvdbench.store import Dataset
-from hvdbench.synth.requests import SynthRequest, accuracy_rows, find_dataset, label, synth
+from hvdbench.workflows.datasets import SynthRequest, accuracy_rows, find_dataset, label, synth
 from hvdbench.workflows.evaluate import evaluate
 from hvdbench.workflows.train import made_from, train
 from hvdbench.workspace.engine import Engine
