@@ -49,7 +49,7 @@ def flow_dis(a: Gray, b: Gray, preset: Preset = "medium") -> Flow:
 
 
 def grid(height: int, width: int) -> Flow:
-    """Give the coordinate map ``G`` of Eq. 5: (H, W, 2) float32, x first."""
+    """Return the coordinate map ``G`` of Eq. 5: (H, W, 2) float32, x first."""
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     return np.stack([x, y], axis=-1)
 
@@ -75,7 +75,7 @@ def warp(
 
 
 def round_trip_px(flow_ab: Flow, flow_ba: Flow) -> NDArray[np.float32]:
-    """Give the forward-backward error ``‖W(W(G; Φ_{b→a}); Φ_{a→b}) − G‖₂`` of Eq. 5, (H, W) px.
+    """Return the forward-backward error ``‖W(W(G; Φ_{b→a}); Φ_{a→b}) − G‖₂`` of Eq. 5, (H, W) px.
 
     Pixels whose match lies half a pixel or more outside b get infinity: nothing there can be checked.
     """
@@ -91,7 +91,7 @@ def round_trip_px(flow_ab: Flow, flow_ba: Flow) -> NDArray[np.float32]:
 
 
 def occlusion_mask(flow_ab: Flow, flow_ba: Flow, scale: float = 0.5) -> Image:
-    """Give Eq. 5's mask in its working sense, ``M_occ = 1 − min(s·‖·‖₂, 1)``: (H, W), 1 where the flows agree.
+    """Return Eq. 5's mask in its working sense, ``M_occ = 1 − min(s·‖·‖₂, 1)``: (H, W), 1 where the flows agree.
 
     As printed the equation is 0 where the flows agree, yet Eq. 6 multiplies the loss by it and Eq. 8 calls its mean
     the share of unmasked regions; both need 1 there.

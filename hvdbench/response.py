@@ -37,10 +37,10 @@ class Curve(Protocol):
     """A strictly rising map of [0, 1] onto [0, 1], or a part of it, and its inverse; float64 arrays of any shape."""
 
     def light(self, values: Array) -> Array:
-        """Give the linear light of encoded values in [0, 1]."""
+        """Convert encoded values in [0, 1] to linear light."""
 
     def values(self, light: Array) -> Array:
-        """Give the encoded values of linear light in [0, 1]."""
+        """Convert linear light in [0, 1] to encoded values."""
 
 
 @dataclass(frozen=True)
@@ -104,14 +104,14 @@ class Response:
         return Response, (self.name, self.curve)  # the tables are quicker made than sent
 
     def to_light(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Give the linear light of 8-bit levels: uint8 of any shape to float32 in [0, 1]."""
+        """Convert 8-bit levels to linear light: uint8 of any shape to float32 in [0, 1]."""
         flat = np.ascontiguousarray(frame, np.uint8).reshape(1, -1)
         if flat.size == 0:
             return np.zeros(frame.shape, np.float32)
         return np.asarray(cv2.LUT(flat, self._light), np.float32).reshape(frame.shape)
 
     def to_display(self, light: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-        """Give the 8-bit levels of linear light: float32 of any shape, clipped to [0, 1].
+        """Convert linear light to 8-bit levels: float32 of any shape, clipped to [0, 1].
 
         ``floor(255 v + 1/2)`` of the value v that the curve gives in float64, to the level, for every float32.
         """
@@ -122,11 +122,11 @@ class Response:
         return levels.reshape(light.shape)
 
     def decode(self, values: NDArray[FloatT]) -> NDArray[FloatT]:
-        """Give the linear light of values (clipped to [0, 1]) of any shape, in their own precision."""
+        """Convert values of any shape (clipped to [0, 1]) to linear light, in their own precision."""
         return np.asarray(self.curve.light(np.clip(values, 0.0, 1.0)), values.dtype)
 
     def encode(self, light: NDArray[FloatT]) -> NDArray[FloatT]:
-        """Give the values in [0, 1] of linear light (clipped to [0, 1]) of any shape, in its own precision."""
+        """Convert linear light of any shape (clipped to [0, 1]) to values in [0, 1], in its own precision."""
         return np.asarray(self.curve.values(np.clip(light, 0.0, 1.0)), light.dtype)
 
 
@@ -144,7 +144,7 @@ class _Index:
 
 
 def open_response(spec: str) -> Response:
-    """Give a camera response by its name, or read one from a file.
+    """Open a camera response by its name, or read one from a file.
 
     Args:
         spec: ``gamma2.2`` (any number from 0.1 to 10), ``srgb`` (IEC 61966-2-1), ``linear``, or the path of a ``.csv``
@@ -174,7 +174,7 @@ def _named_response(name: str) -> Response:
 
 @functools.cache
 def gamma_response(gamma: float) -> Response:
-    """Give the response ``value = light ** (1 / gamma)``.
+    """Return the response ``value = light ** (1 / gamma)``.
 
     Raises:
         RecipeError: not from 0.1 to 10.

@@ -56,7 +56,7 @@ class Answer:
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """Name what there is one answer to: annotator, clip, frame."""
+        """Return what an answer is kept under: annotator, clip, frame."""
         return self.annotator, self.clip, self.frame
 
 
@@ -77,7 +77,7 @@ class AnswerFile:
         self.read()
 
     def read(self) -> list[Answer]:
-        """Give all answers in the order in which they were given; of two to one frame the later counts."""
+        """Return all answers in the order in which they were given; the later of two answers to one frame counts."""
         if not self.path.exists():
             return []
         try:

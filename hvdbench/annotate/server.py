@@ -66,7 +66,7 @@ class Follower:
         self._done: dict[int, int] = {}
 
     def places(self, clip: int) -> dict[str, Any]:
-        """Give a clip's places, or how far the work on them is; it begins when first asked for."""
+        """Return a clip's places, or how far the work on them is; the work begins with the first request."""
         with self._lock:
             work = self._work.pop(clip, None) or self._pool.submit(self._follow, clip)
             self._work[clip] = work

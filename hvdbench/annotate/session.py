@@ -80,7 +80,7 @@ class Session:
         self._own = self._read()
 
     def state(self) -> dict[str, Any]:
-        """Give what the page shows, JSON-able: progress and what is asked next; no names and nobody else's labels."""
+        """Return what the page shows as JSON: progress and the next question, but no names and nobody else's labels."""
         with self._lock:
             done = self._done()
             left = [question for question in self.questions if question not in done]
@@ -129,7 +129,7 @@ class Session:
             return question
 
     def export(self) -> str:
-        """Give all of this annotator's answers as CSV text."""
+        """Return all of this annotator's answers as CSV text."""
         with self._lock:
             return answers_csv(self._own)
 
@@ -149,7 +149,7 @@ class Session:
         return [answer for answer in self.file.read() if answer.annotator == self.annotator]
 
     def _done(self) -> dict[Question, Answer]:
-        """Give the answers to what is asked, in the order in which they were given."""
+        """Return the answers to what is asked, in the order in which they were given."""
         asked = self._asked
         return {asked[one.clip, one.frame]: one for one in self._own if (one.clip, one.frame) in asked}
 

@@ -134,7 +134,7 @@ def _choose(streams: Sequence[str] | None, clips: Sequence[ClipFacts]) -> list[s
 
 
 def _is_there(out: Path, digest: str, overwrite: bool) -> bool:
-    """Tell whether the same pack is finished.
+    """Return whether the same pack is there and finished.
 
     Raises:
         DatasetError: something else is there, and may not be replaced.
@@ -155,7 +155,9 @@ def _is_there(out: Path, digest: str, overwrite: bool) -> bool:
 
 @contextmanager
 def _parts(out: Path, digest: str) -> Iterator[Path]:
-    """Give the folder of packed clips, emptied where it is of another pack; it goes when the block ends well."""
+    """Open the folder of packed clips, and remove it when the block ends well.
+
+    A folder that belongs to another pack is emptied first."""
     folder = out.with_name(f"{PARTIAL}parts-{out.name}")
     plan = folder / "plan.json"
     if not plan.is_file() or plan.read_text(encoding="utf-8") != json.dumps(digest):

@@ -168,7 +168,7 @@ class _Book:
         return self.writer.dataset() if self.writer and self.captures else None
 
     def check(self, capture: Capture, key: str, sha256: str, split: str) -> dict[str, Any] | None:
-        """Give the entry of a capture that was taken in completely, None where there is something to do.
+        """Return the manifest entry of a capture that was taken in completely, or None where something is left to do.
 
         Raises:
             InputError: another capture has the name, the same one another name, or it is in the other split.

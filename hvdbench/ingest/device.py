@@ -25,7 +25,7 @@ def as_word(text: str) -> str:
 
 
 def stated_device(camera: CameraFacts) -> str:
-    """Name the phone by what a capture states: one of HVD's, or its maker and model; empty where it says nothing."""
+    """Identify the phone by what a capture states: one of HVD's, or maker and model; empty where it states neither."""
     for device, pattern in HVD_DEVICES.items():
         maker = camera.make.lower()
         if maker in {"", _MAKERS[device]}:
@@ -45,7 +45,7 @@ class DeviceMap:
     folders: dict[Path, str] = field(default_factory=dict)
 
     def device(self, capture: Path) -> str:
-        """Give the device of a capture's folder, empty where none is named."""
+        """Return the device named for a capture's folder, empty where none is."""
         found = [folder for folder in self.folders if capture.resolve().is_relative_to(folder)]
         return self.folders[max(found, key=lambda folder: len(folder.parts))] if found else ""
 
@@ -72,7 +72,7 @@ def read_device_map(path: Path) -> DeviceMap:
 
 
 def check_device(name: object, where: str = "") -> str:
-    """Give a device's name as it is.
+    """Return a device's name unchanged.
 
     Raises:
         InputError: it cannot name a folder.

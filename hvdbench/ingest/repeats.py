@@ -18,7 +18,7 @@ _BLOCK_PX, _RECENT = 16, 4
 
 
 def largest_change(one: Look, other: Look) -> float:
-    """Give the largest block mean of the absolute difference, in levels of 255."""
+    """Return the largest block mean of the absolute difference, in levels of 255."""
     change = cv2.absdiff(one.gray, other.gray).astype(np.float32)
     height, width = change.shape
     blocks = max(1, width // _BLOCK_PX), max(1, height // _BLOCK_PX)
@@ -37,7 +37,7 @@ class Repeats:
         self._recent: deque[float] = deque(maxlen=_RECENT)
 
     def is_repeat(self, look: Look) -> bool:
-        """Tell whether a frame repeats the one that was asked of before."""
+        """Return whether a frame repeats the frame of the call before."""
         last, self._last = self._last, look
         if last is None or last.gray.shape != look.gray.shape:
             return False

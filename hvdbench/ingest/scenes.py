@@ -47,12 +47,12 @@ def look_of(picture: Frame) -> Look:
 
 
 def distance(one: Look, other: Look) -> float:
-    """Give the share of pixels, 0 to 1, that have another colour."""
+    """Return the share of pixels, 0 to 1, whose colour differs."""
     return float(np.abs(one.histogram - other.histogram).sum() / 2)
 
 
 def middle_similarity(one: Look, other: Look) -> float:
-    """Give the highest correlation of one's middle with any place of the other: brightness does not matter."""
+    """Return the highest correlation of one's middle with any place of the other: brightness does not matter."""
     thumbs = [
         np.asarray(cv2.resize(look.gray, (_THUMB_PX, _THUMB_PX), interpolation=cv2.INTER_AREA)) for look in (one, other)
     ]
@@ -68,7 +68,7 @@ class SceneCuts:
         self._recent: deque[float] = deque(maxlen=_RECENT)
 
     def is_cut(self, before: Look, here: Look, after: Look | None) -> bool:
-        """Tell whether a new scene begins with ``here``; to be asked of every frame but the first."""
+        """Return whether a new scene begins with ``here``; call it for every frame but the first."""
         change = distance(before, here)
         usual = float(np.median(self._recent)) if self._recent else 0.0
         found = (

@@ -13,7 +13,7 @@ _DARKEST, _BRIGHTEST = 8, 245
 
 
 def smooth_sharpness(gray: Gray) -> float:
-    """Give the variance of the Laplacian after a Gaussian of 1 px, which takes out most of noise and compression.
+    """Return the variance of the Laplacian after a Gaussian of 1 px, which takes out most of noise and compression.
 
     Args:
         gray: uint8 (H, W).
@@ -26,7 +26,7 @@ def smooth_sharpness(gray: Gray) -> float:
 
 
 def noise_level(gray: Gray) -> float:
-    """Give the standard deviation of noise in flat patches (8-bit levels).
+    """Return the standard deviation of noise in flat patches (8-bit levels).
 
     The mask of Immerkaer (CVIU 64(2), 1996), which answers neither to ramps nor to even light, in the tenth of the
     16 px blocks that have the least gradient; blocks near black or white, where noise is clipped, are left out. NaN
@@ -48,7 +48,7 @@ def noise_level(gray: Gray) -> float:
 
 
 def _block_means(picture: Image) -> Image:
-    """Give the means of whole blocks, flattened; the picture itself is the block where it is smaller than one."""
+    """Return the means of whole blocks, flattened; the picture itself is the block where it is smaller than one."""
     size = min(_BLOCK_PX, *picture.shape)
     height, width = (length // size for length in picture.shape)
     blocks = picture[: height * size, : width * size].reshape(height, size, width, size)
@@ -56,5 +56,5 @@ def _block_means(picture: Image) -> Image:
 
 
 def saturated_share(frame: Frame) -> float:
-    """Give the share of pixels with a channel at 250 or more; ``frame`` is uint8 RGB (H, W, 3)."""
+    """Return the share of pixels with a channel at 250 or more; ``frame`` is uint8 RGB (H, W, 3)."""
     return float((frame.max(axis=2) >= SATURATED).mean())

@@ -73,7 +73,7 @@ def frame_blur(blurry: Gray | Image, sharp: Gray | Image) -> FrameBlur:
 
 
 def patch_side(height: int, width: int) -> int:
-    """Give the side of the patches: a sixth of the width in steps of 32 px, 96 to 288, never more than the frame."""
+    """Return the side of the patches: a sixth of the width in steps of 32 px, 96 to 288, never more than the frame."""
     wanted = int(np.clip(32 * round(width * PATCH_PER_WIDTH / 32), SMALLEST_PATCH_PX, LARGEST_PATCH_PX))
     return min(wanted, height, width)
 
@@ -87,7 +87,7 @@ def _places(height: int, width: int, side: int) -> list[tuple[int, int]]:
 
 
 def _gradients(picture: Gray | Image) -> Image:
-    """Give forward differences (2, H, W), 0 at the last column and row."""
+    """Return forward differences (2, H, W), 0 at the last column and row."""
     values = np.asarray(picture, np.float32)
     found = np.zeros((2, *values.shape), np.float32)
     found[0, :, :-1] = np.diff(values, axis=1)
@@ -128,7 +128,7 @@ def estimate_kernel(sharp: Image, blurry: Image) -> Array:
 
 
 def kernel_covariance(kernel: Array) -> Array:
-    """Give the covariance (2, 2), x first, px², of a kernel whose sum is 1."""
+    """Return the covariance (2, 2), x first, px², of a kernel whose sum is 1."""
     y, x = np.mgrid[: kernel.shape[0], : kernel.shape[1]]
     x, y = x - (kernel * x).sum(), y - (kernel * y).sum()
     xy = float((kernel * x * y).sum())

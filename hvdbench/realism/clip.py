@@ -63,18 +63,18 @@ class ClipMeasure:
 
     @property
     def sharp_below_px(self) -> float:
-        """Give the measured extent up to which a frame counts as sharp: ``√((0.003·1920)² + floor²)``."""
+        """Return the measured extent up to which a frame counts as sharp: ``√((0.003·1920)² + floor²)``."""
         floor_px = max(FLOOR_PX, LEAST_FLOOR_PX * COMMON_WIDTH_PX / self.width_px)
         return float(np.hypot(SHARP_SHARE * COMMON_WIDTH_PX, floor_px))
 
     @property
     def is_sharp(self) -> NDArray[np.bool_]:
-        """Tell which of the T frames are sharp by measured extent."""
+        """Return which of the T frames are sharp by measured extent, (T,)."""
         return np.asarray(self.extent_px <= self.sharp_below_px)
 
     @property
     def is_blurry(self) -> NDArray[np.bool_]:
-        """Tell which of the T frames are not; one that could not be measured is neither."""
+        """Return which of the T frames are blurry, (T,); a frame that could not be measured is neither."""
         return np.asarray(self.extent_px > self.sharp_below_px)
 
 
@@ -143,7 +143,7 @@ def _given(reference: Frames) -> Callable[[int], Gray | Image]:
 
 
 def _own(frames: Frames, grays: list[Gray]) -> Callable[[int], Gray | Image]:
-    """Give for each frame the nearest other selected frame, warped onto it; the frame itself where there is none."""
+    """Warp onto each frame the nearest other selected one; where there is none the frame stands for itself."""
     selected = label_paper(frames).selected
 
     def nearest(index: int) -> Gray | Image:

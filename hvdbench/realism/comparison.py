@@ -127,7 +127,7 @@ def validate(clips: Sequence[ClipMeasure]) -> Validation | None:
 
 
 def true_extent_px(clip: ClipFolder) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None:
-    """Give the extent (T,) of the exposures' paths at the frame's centre, px; None where the tracks have none."""
+    """Return the extent (T,) of the exposures' paths at the frame's centre, px; None where the tracks have none."""
     path = clip.track("exposure/residual_px")
     return None if path is None else path_extent(np.asarray(path, np.float64))
 
@@ -194,7 +194,7 @@ def _read(path: Path, crop: str | None, request: RealityRequest) -> InputClip:
 
 
 def _first_shape(path: Path) -> tuple[int, int] | None:
-    """Give height and width of the first frame; None where there is none, which the reader words."""
+    """Return height and width of the first frame, or None where there is none; the reader then raises the error."""
     if path.is_dir():
         files = list_frames(path)
         shape: tuple[int, ...] | None = read_frame(files[0]).shape if files else None

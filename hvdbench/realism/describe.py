@@ -56,7 +56,7 @@ def describe_dataset(
 
 
 def facts_table(facts: Sequence[ClipFacts], origin: str) -> pd.DataFrame:
-    """Give a row for each clip and a last one, :data:`POOLED`, for all; NaN where something is not known."""
+    """Return a row for each clip and a last one, :data:`POOLED`, over all; NaN where something is not known."""
     rows = [_row([one], one.name, origin) for one in facts]
     return pd.DataFrame([*rows, _row(facts, POOLED, origin)])
 
@@ -88,7 +88,7 @@ def _row(facts: Sequence[ClipFacts], name: str, origin: str) -> dict[str, object
 
 
 def _class_cells(classes: Sequence[NDArray[np.int64]]) -> dict[str, float]:
-    """Give shares of the classes, and the runs of frames that are sharp and of those that are blurry or mild."""
+    """Return the shares of the classes, the runs of sharp frames, and the runs of blurry or mild ones."""
     joined = np.concatenate(classes) if classes else np.zeros(0, np.int64)
     cells = {f"{name}_share": _mean(joined == index) for index, name in enumerate(CLASSES)}
     for name, is_sharp in (("sharp", True), ("unsharp", False)):
@@ -144,7 +144,7 @@ def _band(row: Mapping[str, object], path: str, low: float, high: float) -> floa
 
 
 def _clip_lines(table: pd.DataFrame) -> list[str]:
-    """Give a line a clip: frames, shares of the classes, runs."""
+    """Return one line for each clip: its frames, the shares of the classes, and the runs."""
     width = max(len(str(name)) for name in table["clip"])
     head = f"{'':{width}}  frames  sharp   mild  blurry  sharp runs         other runs (mean / median / longest)"
     lines = [head] if table["sharp_share"].notna().any() else []
@@ -167,7 +167,7 @@ def _spread(what: str, row: Mapping[str, object], field: str, unit: str) -> str:
 
 
 def _left_out(facts: Sequence[ClipFacts]) -> list[str]:
-    """Name what could not be said, and of how many clips."""
+    """List what could not be measured, and for how many clips."""
     missing = {
         "shares of sharp and blurry frames and their runs (no oracle)": [fact.blur_class is None for fact in facts],
         "displacement in an exposure (no oracle)": ["median" not in fact.displacement_px for fact in facts],

@@ -85,7 +85,7 @@ def _rates(clip: ClipFolder) -> dict[str, Array]:
 
 
 def band_rms(values: Array, rate_hz: float) -> Array:
-    """Give the rms of (S, C) series, each less its mean, within every band of :data:`BANDS_HZ`.
+    """Return the rms of (S, C) series, each less its mean, within every band of :data:`BANDS_HZ`.
 
     From a periodogram under a Hann window; the mean square over the C series. A band narrower than the resolution
     ``1 / duration`` holds what the window spreads into it.

@@ -47,7 +47,7 @@ class ReportedClip:
     above_6hz_y: float | None = None
 
     def values(self) -> dict[str, float]:
-        """Give the numbers under the keys of :mod:`hvdbench.realism.statistic`, lengths at a width of 1920."""
+        """Return the numbers under the keys of :mod:`hvdbench.realism.statistic`, lengths at a width of 1920."""
         scale = COMMON_WIDTH_PX / self.width_px
         sharp = np.array([letter == "S" for letter in self.runs])
         found = {f"motion_p{p}": scale * value for p, value in zip((10, 50, 90), self.motion_px, strict=True)}

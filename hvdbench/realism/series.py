@@ -13,20 +13,20 @@ Flags = NDArray[np.bool_]
 
 
 def path_extent(path: Array) -> Array:
-    """Give ``sqrt(12 λmax)`` of the covariance of paths (..., M, 2): the length, for an even motion along a line."""
+    """Return ``sqrt(12 λmax)`` of the covariance of paths (..., M, 2): the length, for an even motion along a line."""
     centred = path - path.mean(axis=-2, keepdims=True)
     covariance = np.einsum("...mi,...mj->...ij", centred, centred) / path.shape[-2]
     return np.asarray(np.sqrt(12.0 * np.linalg.eigvalsh(covariance)[..., -1].clip(0.0)), np.float64)
 
 
 def run_lengths(flags: Flags) -> NDArray[np.intp]:
-    """Give the lengths of the runs of True in (T,), in their order; runs that the clip's ends cut short count too."""
+    """Return the lengths of the runs of True in (T,), in their order; runs that the clip's ends cut short count too."""
     edges = np.flatnonzero(np.diff(np.pad(flags.astype(np.int8), 1)))
     return np.asarray(edges[1::2] - edges[::2], np.intp)
 
 
 def stay_share(flags: Sequence[Flags]) -> float:
-    """Give the share of True frames, among those that have a next one, whose next is True; NaN where there is none.
+    """Return the share of True frames, among those that have a next one, whose next is True; NaN where there is none.
 
     With the same of the opposite flags this is the whole transition matrix of two states.
     """
@@ -36,7 +36,7 @@ def stay_share(flags: Sequence[Flags]) -> float:
 
 
 def autocorrelation(series: Sequence[Array], lag: int) -> float:
-    """Give the pooled autocorrelation of (T, C) series: ``Σ v(t)·v(t+lag) / Σ v(t)²``, each series less its mean.
+    """Return the pooled autocorrelation of (T, C) series: ``Σ v(t)·v(t+lag) / Σ v(t)²``, each series less its mean.
 
     The sum above has ``lag`` terms fewer than the one below, so short series read low by ``lag / T``.
     """
@@ -49,7 +49,7 @@ def autocorrelation(series: Sequence[Array], lag: int) -> float:
 
 
 def share_above(series: Sequence[Array], rates_hz: Sequence[float | None], frequency_hz: float) -> float:
-    """Give the share of the power of (T,) series, less their means, that lies above a frequency.
+    """Return the share of the power of (T,) series, less their means, that lies above a frequency.
 
     Series without a rate, or with one too low to hold the frequency, are left out; NaN where none is left or nothing
     moves.
@@ -66,7 +66,7 @@ def share_above(series: Sequence[Array], rates_hz: Sequence[float | None], frequ
 
 
 def _power(values: Array) -> Array:
-    """Give one-sided power: the sum over all frequencies is T² times the variance."""
+    """Return the one-sided power spectrum; its sum over all frequencies is T² times the variance."""
     power = np.abs(np.fft.rfft(values - values.mean())) ** 2
     both = slice(1, -1) if len(values) % 2 == 0 else slice(1, None)
     power[both] *= 2.0

@@ -43,17 +43,17 @@ class Statistic:
 
 
 def speed(clips: Clips) -> Array:
-    """Give the length of the motion of every step, px at 1920."""
+    """Return the length of the motion of every step, px at 1920."""
     return _joined(np.linalg.norm(clip.shift_px, axis=1) for clip in clips)
 
 
 def extent(clips: Clips) -> Array:
-    """Give the extent of every frame, px at 1920."""
+    """Return the extent of every frame, px at 1920."""
     return _joined(clip.extent_px for clip in clips)
 
 
 def direction_error(clips: Clips) -> Array:
-    """Give the angle between blur and motion, degrees in [0, 90], of frames that clearly have both."""
+    """Return the angle between blur and motion, degrees in [0, 90], of frames that clearly have both."""
     found = []
     for clip in clips:
         motion = centred_motion(clip.shift_px)
@@ -65,18 +65,18 @@ def direction_error(clips: Clips) -> Array:
 
 
 def relative_sharpness(clips: Clips) -> Array:
-    """Give ``log2`` of every frame's sharpness over the largest of its clip; flat clips are left out."""
+    """Return ``log2`` of every frame's sharpness over the largest of its clip; flat clips are left out."""
     kept = [clip.sharpness for clip in clips if clip.sharpness.max() > 0]
     return _joined(np.log2(np.maximum(values, 1e-6) / values.max()) for values in kept)
 
 
 def sharp_runs(clips: Clips) -> Array:
-    """Give the lengths of all runs of sharp frames."""
+    """Return the lengths of all runs of sharp frames."""
     return _joined(run_lengths(clip.is_sharp).astype(np.float64) for clip in clips)
 
 
 def blurry_runs(clips: Clips) -> Array:
-    """Give the lengths of all runs of blurry frames."""
+    """Return the lengths of all runs of blurry frames."""
     return _joined(run_lengths(clip.is_blurry).astype(np.float64) for clip in clips)
 
 
@@ -86,7 +86,7 @@ def _joined(parts: object) -> Array:
 
 
 def _pairs(clips: Clips) -> tuple[Array, Array]:
-    """Give motion at frames and extent of the frames that could be measured."""
+    """Return motion at frames and extent of the frames that could be measured."""
     motion = np.concatenate([np.linalg.norm(centred_motion(clip.shift_px), axis=1) for clip in clips])
     seen = np.concatenate([clip.extent_px for clip in clips])
     known = np.isfinite(seen)

@@ -63,7 +63,7 @@ def _distances(
 
 
 def largest_step(ours: Array, theirs: Array) -> float:
-    """Give the largest difference of two samples' distribution functions (Kolmogorov and Smirnov), 0 to 1.
+    """Return the largest difference of two samples' distribution functions (Kolmogorov and Smirnov), 0 to 1.
 
     Without a p-value: frames of one clip are not independent of each other.
     """
@@ -73,12 +73,12 @@ def largest_step(ours: Array, theirs: Array) -> float:
 
 
 def csv_text(table: pd.DataFrame) -> str:
-    """Give the table as CSV with four decimals; what is not known is empty."""
+    """Return the table as CSV with four decimals; what is not known is empty."""
     return table.to_csv(index=False, float_format="%.4f", lineterminator="\n")
 
 
 def markdown_text(table: pd.DataFrame, comparison: Comparison) -> str:
-    """Give the table as Markdown, what was measured above it and the notes below."""
+    """Return the table as Markdown, what was measured above it and the notes below."""
     shown = _shown(table)
     lines = [f"# How real {comparison.dataset} is", "", f"*{_what(comparison)}*", ""]
     lines.append("| " + " | ".join(_plain(name) for name in shown.columns) + " |")
@@ -93,7 +93,7 @@ def _plain(cell: object) -> str:
 
 
 def text_lines(table: pd.DataFrame, comparison: Comparison) -> list[str]:
-    """Give the table as lines for a terminal."""
+    """Return the table as lines for a terminal."""
     shown = _shown(table)
     buffer = io.StringIO()
     widths = [max(len(str(name)), *(len(str(cell)) for cell in shown[name])) for name in shown.columns]
@@ -118,7 +118,7 @@ def _what(comparison: Comparison) -> str:
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """Word what a reader of the table must know."""
+    """List the sentences that a reader of the table must know."""
     found = list(comparison.notes)
     check = comparison.validation
     if check is not None:

@@ -39,7 +39,7 @@ class Comparison:
 
 
 def paired_difference(a: Sample, b: Sample, level: float = 0.95) -> Interval:
-    """Give the mean of ``a - b`` with its interval: two methods on the same clips, clip by clip.
+    """Return the mean of ``a - b`` with its interval: two methods on the same clips, clip by clip.
 
     Clips differ far more than methods do; pairing takes the clips' part out, so this interval is much narrower than
     the two methods' own ones. It lies off 0 where the difference is clear.
@@ -78,7 +78,7 @@ def compare_scores(a: Sample, b: Sample, level: float = 0.95) -> Comparison:
 
 
 def detectable_difference(differences: Sample, *, power: float = 0.8, alpha: float = ALPHA) -> float:
-    """Give the least true mean difference that a paired t-test on such clips would show.
+    """Return the least true mean difference that a paired t-test on such clips would show.
 
     The noncentral t distribution at the observed spread of the differences: with that many clips, a true difference of
     this size is found significant with probability ``power``. What is smaller may well be there unseen.
@@ -101,7 +101,7 @@ def detectable_difference(differences: Sample, *, power: float = 0.8, alpha: flo
     edge = float(stdtrit(n - 1, 1 - alpha / 2))
 
     def missed(centre: float) -> float:
-        """Give how much more often than wanted the test stays silent; its wrong side is negligible."""
+        """Return by how much the test stays silent more often than wanted; its wrong side is negligible."""
         return float(nctdtr(n - 1, centre, edge)) - (1 - power)
 
     centre = float(brentq(missed, 0.0, 10 * edge + 10, xtol=1e-9))
@@ -129,7 +129,7 @@ def holm(p_values: Sequence[float] | NDArray[np.floating]) -> NDArray[np.float64
 
 
 def tie_groups(scores: Mapping[str, Sample], *, lower_is_better: bool = False, alpha: float = ALPHA) -> dict[str, str]:
-    """Say which methods the clips cannot tell apart.
+    """Group the methods that the clips cannot tell apart.
 
     All pairs are tested clip by clip and corrected by :func:`holm`. A group is a method and every method behind it
     that is not significantly different from it; a group inside an earlier one is dropped. Two methods that share a
@@ -160,7 +160,7 @@ def tie_groups(scores: Mapping[str, Sample], *, lower_is_better: bool = False, a
 
 
 def _letter(index: int) -> str:
-    """Name a group: a to z, then aa, ab and so on."""
+    """Return the letters of a group: a to z, then aa, ab and so on."""
     return ("" if index < 26 else _letter(index // 26 - 1)) + chr(ord("a") + index % 26)
 
 

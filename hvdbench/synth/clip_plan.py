@@ -61,7 +61,7 @@ class ShakenClip:
 
 
 def generator_for(seed: int, clip: str, purpose: str) -> np.random.Generator:
-    """Give a clip's own generator for one purpose, the same on every machine and for any number of workers."""
+    """Return a clip's own generator for one purpose, the same on every machine and for any number of workers."""
     digest = hashlib.sha256(f"{seed}/{clip}/{purpose}".encode()).digest()
     return np.random.default_rng(np.frombuffer(digest, np.dtype("<u4")))
 
@@ -136,10 +136,10 @@ def shake_clip(scene: Scene, settings: DatasetSettings, plan: ClipPlan) -> Shake
 
 
 def mid_exposure_times(settings: DatasetSettings, frames: int) -> NDArray[np.float64]:
-    """Give (T,) mid-exposure times: the middle of each frame's slot, late enough for the first row's opening."""
+    """Return (T,) mid-exposure times: the middle of each frame's slot, late enough for the first row's opening."""
     return np.asarray((np.arange(frames) + 0.5) / settings.fps + _lead_s(settings), np.float64)
 
 
 def _lead_s(settings: DatasetSettings) -> float:
-    """Give by how much the longest exposure and the readout begin before their frame's slot."""
+    """Return by how much the longest exposure and its readout begin before their frame's slot, in seconds."""
     return max(0.0, 0.5 * ((settings.exposure_share[1] - 1.0) / settings.fps + settings.readout_s))

@@ -12,7 +12,7 @@ _SAMPLES = 9  # of the path, in a look at a whole clip
 
 
 def border_px(view: View, layer: Layer, shutter: Shutter, samples: int) -> float:
-    """Give how far the farthest place that an exposure looks at lies past the first layer's texture.
+    """Return how far past the first layer's texture the farthest place lies that an exposure looks at.
 
     Args:
         view: scene and motion.
@@ -28,7 +28,7 @@ def border_px(view: View, layer: Layer, shutter: Shutter, samples: int) -> float
 
 
 def border_by_frame_px(view: View, t_mid_s: Array, exposure_s: float, *, readout_s: float = 0.0) -> Array:
-    """Give :func:`border_px` for each frame of a clip, without rendering any: (T,) px of the frame.
+    """Compute :func:`border_px` for each frame of a clip without rendering any: (T,) px of the frame.
 
     The camera alone decides; the scene's pictures are asked for once, for their size.
 
@@ -45,7 +45,7 @@ def border_by_frame_px(view: View, t_mid_s: Array, exposure_s: float, *, readout
 
 
 def _beyond(view: View, layer: Layer, shutter: Shutter, times: Array) -> Array:
-    """Give how far the frame's outline reaches past the texture at N times, (N,) px of the frame.
+    """Return how far the frame's outline reaches past the texture at N times, (N,) px of the frame.
 
     A homography maps the frame to a convex shape, so its corners decide; with rows of their own times, the rows' ends.
     """

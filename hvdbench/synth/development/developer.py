@@ -64,7 +64,7 @@ class Developer:
         return recompress(frames, self.codec, fps=fps, crf=self.crf)
 
     def drawn(self) -> dict[str, float | str]:
-        """Give what was drawn for the clip, to be stored with it."""
+        """Return the values drawn for the clip, which are stored with it."""
         values: dict[str, float | str] = {
             "response": self.response.name,
             "noise_shot": self.noise.shot,

@@ -115,15 +115,15 @@ class BrightScene:
         return self.scene.provenance
 
     def key_times(self, start_s: float, end_s: float) -> Times | None:
-        """Give the scene's own key times."""
+        """Return the scene's own key times."""
         return self.scene.key_times(start_s, end_s)
 
     def own_flow(self, t_s: float) -> NDArray[np.float32] | None:
-        """Give the scene's own motion."""
+        """Return the scene's own motion."""
         return self.scene.own_flow(t_s)
 
     def layers(self, t_s: float) -> tuple[Layer, ...]:
-        """Give the scene's layers with expanded highlights; those last asked for are kept."""
+        """Return the scene's layers with expanded highlights; those last asked for are kept."""
         return tuple(self._brighten(layer) for layer in self.scene.layers(t_s))
 
     def _brighten(self, layer: Layer) -> Layer:

@@ -68,7 +68,7 @@ class Displacement:
 
 
 def grid_points(size: tuple[int, int]) -> Array:
-    """Give the displacement field's points, (45, 2) px: 9 x 5 from corner to corner, the centre in the middle."""
+    """Return the displacement field's points, (45, 2) px: 9 x 5 from corner to corner, the centre in the middle."""
     x, y = np.meshgrid(np.linspace(0, size[0] - 1, GRID[0]), np.linspace(0, size[1] - 1, GRID[1]))
     return np.stack([x.ravel(), y.ravel()], axis=1)
 

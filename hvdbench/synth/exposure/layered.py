@@ -50,7 +50,7 @@ class Layered:
         return np.asarray(total / np.float32(len(times_s)), np.float32)
 
     def centroid(self, times_s: Array) -> Image:
-        """Give the layers of mid-exposure at their mean pose, lens shift and place over (N,) times, each row's own."""
+        """Return mid-exposure's layers at their mean pose, lens shift and place over (N,) times, each row's own."""
         parts = []
         for top, bottom, delay in self.bands:
             maps = self.view.centroid_homographies(self.layers, times_s[:, None] + delay)
@@ -73,7 +73,7 @@ class Layered:
 
 
 def _stand_alike(layers: Sequence[Layer], others: Sequence[Layer]) -> bool:
-    """Say whether two times' layers stand in the same planes, so that one time's maps hold for the other."""
+    """Return whether two times' layers stand in the same planes, so that one time's maps hold for the other."""
     if layers is others:
         return True
     return len(layers) == len(others) and all(

@@ -19,7 +19,7 @@ _LONG_FOCAL_PX = 640.0  # from here on a tile of 32 px takes a view turned by 2 
 
 
 def is_one_plane(layers: Sequence[Layer]) -> bool:
-    """Say whether a scene is one opaque picture of about the frame's resolution, as video is."""
+    """Return whether a scene is one opaque picture of about the frame's resolution, as video is."""
     first = layers[0]
     return len(layers) == 1 and first.texture.shape[2] == 3 and first.sampling == "cubic" and not first.is_object
 
@@ -62,7 +62,7 @@ class OnePlane:
         return self._average(self._places(H), times_s)
 
     def centroid(self, times_s: Array) -> Image:
-        """Give the picture of mid-exposure from the mean pose and lens shift over (N,) times, each row by its own."""
+        """Return the picture of mid-exposure from the mean pose and lens shift over (N,) times, each row by its own."""
         (H,) = self.view.centroid_homographies((self.layer,), times_s[:, None] + self._delays)
         return self._average(self._places(H[None]), np.array([self.shutter.t_mid_s]))
 
@@ -97,7 +97,7 @@ def _along(picture: Image, places: Array, weights: Array, size: tuple[int, int],
 
 
 def hat_weights(keys_s: Array, times_s: Array) -> Array:
-    """Give each key's share of linear blends at times of any shape: (K, *shape), 1 in sum; held past both ends."""
+    """Return each key's share of linear blends at times of any shape: (K, *shape), 1 in sum; held past both ends."""
     place = np.interp(times_s, keys_s, np.arange(len(keys_s), dtype=np.float64))
     keys = np.arange(len(keys_s)).reshape(-1, *[1] * np.ndim(times_s))
     return np.maximum(0.0, 1.0 - np.abs(place - keys))

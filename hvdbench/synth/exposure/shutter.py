@@ -34,15 +34,15 @@ class Shutter:
         return self.t_mid_s - half, self.t_mid_s + half
 
     def delay_s(self, rows: Array) -> Array:
-        """Give how much later than the frame's mid-exposure that of rows is, any shape; rows may be fractions."""
+        """Return by how many seconds rows (of any shape, fractions too) are exposed later than the frame."""
         return np.asarray((rows / self.height - 0.5) * self.readout_s, np.float64)
 
     def times(self, count: int) -> Array:
-        """Give (N,) sub-frame times of a row without delay: the midpoints of even slices."""
+        """Return (N,) sub-frame times of a row without delay: the midpoints of even slices."""
         return np.asarray(self.t_mid_s + self.exposure_s * ((np.arange(count) + 0.5) / count - 0.5), np.float64)
 
     def uniform_times(self, count: int) -> Array:
-        """Give (M,) even times from opening to closing of a row without delay, both included."""
+        """Return (M,) even times from opening to closing of a row without delay, both included."""
         return np.asarray(self.t_mid_s + self.exposure_s * np.linspace(-0.5, 0.5, count), np.float64)
 
     def bands(self, speed_px_s: float) -> list[tuple[int, int, float]]:

@@ -214,7 +214,7 @@ def _widen(spans: Integers, row: int, first: int, end: int) -> None:
 
 @compiled_loop
 def _between(shifts: Array, gy: int, gx: int, n: int, across: float, down: float) -> tuple[float, float]:
-    """Give a sub-frame's shift somewhere in a tile, 0 to 1 across and down."""
+    """Return a sub-frame's shift somewhere in a tile, 0 to 1 across and down."""
     a, b = (1.0 - across) * (1.0 - down), across * (1.0 - down)
     c, d = (1.0 - across) * down, across * down
     x = a * shifts[gy, gx, n, 0] + b * shifts[gy, gx + 1, n, 0]

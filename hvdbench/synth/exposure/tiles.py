@@ -60,7 +60,7 @@ def average_along(
     tile: tuple[int, int] = TILE,
     kernel: Kernel = "cubic",
 ) -> Image:
-    """Give ``sum_n weights[n] · texture(places_n(x, y))``, each sub-frame's places bilinear between the grid's nodes.
+    """Return ``sum_n weights[n] · texture(places_n(x, y))``, each sub-frame's places bilinear between the grid's nodes.
 
     Past its border the texture is mirrored about its outermost pixels (OpenCV's BORDER_REFLECT_101). The bicubic is
     OpenCV's (a = −0.75); it may overshoot [0, 1] by a little. The same bytes come from every call on one machine.
@@ -133,7 +133,7 @@ def _cell_of(measured: list[float], tile: tuple[int, int]) -> tuple[int, int] | 
 
 
 def _window_of(measured: list[float], cubic: bool) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Give x and y of the first tap that a strip needs, and how many columns and rows of taps."""
+    """Return x and y of the first tap that a strip needs, and how many columns and rows of taps."""
     left, top = (math.floor(value) - (2 if cubic else 1) for value in measured[:2])
     right, bottom = (math.floor(value) + (4 if cubic else 3) for value in measured[2:4])
     return (left, top), (right - left, bottom - top)

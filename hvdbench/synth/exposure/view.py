@@ -62,7 +62,7 @@ class View:
         )
 
     def offsets(self, layers: Sequence[Layer], t_s: Array) -> list[Array]:
-        """Give each layer's offset within its plane at N times, (N, 2) texture px."""
+        """Return each layer's offset within its plane at N times, (N, 2) texture px."""
         still = [np.broadcast_to(np.array(layer.offset_px), (len(t_s), 2)) for layer in layers]
         if not any(layer.is_object for layer in layers):
             return still
@@ -84,7 +84,7 @@ class View:
     def places(
         self, layers: Sequence[Layer], owner: NDArray[np.int64], points_px: Array, t_s: Array, stabilised: bool = True
     ) -> Array:
-        """Give the texture place (P, 2) of its layer that each point of the frame (P, 2) shows at its time (P,)."""
+        """Return the texture place (P, 2) of its layer that each point of the frame (P, 2) shows at its time (P,)."""
         times, which = np.unique(t_s, return_inverse=True)
         maps = self.homographies(layers, times, stabilised=stabilised)
         places = np.empty((len(points_px), 2))
@@ -97,7 +97,7 @@ class View:
     def own_velocity(
         self, layers: Sequence[Layer], owner: NDArray[np.int64], places_px: Array, t_s: float
     ) -> Array | None:
-        """Give the motion in the pictures themselves at texture places (P, 2), texture px per s; None: none."""
+        """Return the motion in the pictures themselves at texture places (P, 2), texture px per s; None: none."""
         flow = self.scene.own_flow(t_s)
         if flow is None:
             return None
@@ -113,7 +113,7 @@ class View:
         return velocity
 
     def flow(self, t_a_s: float, t_b_s: float, *, readout_s: float = 0.0) -> NDArray[np.float32]:
-        """Give the exact flow between two frames: for each pixel of a the displacement to its match in b.
+        """Return the exact flow between two frames: for each pixel of a the displacement to its match in b.
 
         Each pixel follows the frontmost layer that it shows. Motion in a video's own frames is added as
         :meth:`Scene.own_flow` measures it half-way, which is an estimate. Nothing is masked: a match may be hidden in b

@@ -116,7 +116,7 @@ def _colour(sample: NDArray[np.float32]) -> NDArray[np.float32]:
 def render_alpha(
     layers: Sequence[Layer], H: Sequence[Array], size: tuple[int, int], *, rows: tuple[int, int] | None = None
 ) -> NDArray[np.float32]:
-    """Give each layer's coverage of the frame or of its ``rows``, (L, height, width); hidden parts count as covered."""
+    """Return each layer's coverage of the frame or its ``rows``, (L, height, width); hidden parts count as covered."""
     H, size = _band(H, size, rows)
     covers = [np.ones((size[1], size[0]), np.float32)]
     for layer, homography in zip(layers[1:], H[1:], strict=True):
@@ -136,7 +136,7 @@ def _band(
 
 
 def window_of(layer: Layer, H: Array, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Give the window (left, top, width, height) of the frame that a layer reaches; no width or height where none."""
+    """Return the window (left, top, width, height) of the frame that a layer reaches; no width or height where none."""
     left, top, right, bottom = layer.bounds_px
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float64)
     where = apply_homography(H[None], corners)[0]
