@@ -157,7 +157,8 @@ def _is_there(out: Path, digest: str, overwrite: bool) -> bool:
 def _parts(out: Path, digest: str) -> Iterator[Path]:
     """Open the folder of packed clips, and remove it when the block ends well.
 
-    A folder that belongs to another pack is emptied first."""
+    A folder that belongs to another pack is emptied first.
+    """
     folder = out.with_name(f"{PARTIAL}parts-{out.name}")
     plan = folder / "plan.json"
     if not plan.is_file() or plan.read_text(encoding="utf-8") != json.dumps(digest):
