@@ -6,24 +6,20 @@ import sys
 import click
 
 from hvdbench import __version__
-from hvdbench.cli.data.dataset import dataset
-from hvdbench.cli.data.ingest import ingest
-from hvdbench.cli.data.label import label
-from hvdbench.cli.data.pack import pack
-from hvdbench.cli.data.synth import pair, synth, verify
-from hvdbench.cli.look.annotate import annotate
-from hvdbench.cli.look.ois import ois
-from hvdbench.cli.look.realism import realism
-from hvdbench.cli.look.traj import traj
-from hvdbench.cli.score.eval import evaluate
-from hvdbench.cli.score.heldout import heldout
-from hvdbench.cli.score.leaderboard import leaderboard
-from hvdbench.cli.score.protocols import protocols
-from hvdbench.cli.score.score import score
-from hvdbench.cli.start.demo import deblur, demo, doctor
-from hvdbench.cli.train.train import train
-from hvdbench.cli.train.weights import weights
+from hvdbench.cli.group import LazyGroup, Section
 from hvdbench.errors import HvdbenchError
+
+SECTIONS = (
+    Section("Start", "hvdbench.cli.start", ("demo", "deblur", "doctor")),
+    Section(
+        "Make data",
+        "hvdbench.cli.data",
+        ("synth", "ingest", "pair", "dataset", "label", "annotate", "verify", "pack"),
+    ),
+    Section("Train", "hvdbench.cli.train", ("train", "weights")),
+    Section("Score", "hvdbench.cli.score", ("eval", "score", "heldout", "leaderboard", "protocols")),
+    Section("Look", "hvdbench.cli.look", ("traj", "ois", "realism")),
+)
 
 
 class _Sentence(logging.Formatter):
@@ -33,7 +29,11 @@ class _Sentence(logging.Formatter):
         return f"{record.levelname.capitalize()}: {super().format(record)}"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=LazyGroup,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="hvdbench")
 @click.option("-v", "--verbose", is_flag=True, help="Say more on the way.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but results and errors.")
@@ -48,28 +48,6 @@ def cli(verbose: bool, quiet: bool) -> None:
     handler.setFormatter(_Sentence())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("hvdbench").setLevel(level)
-
-
-for command in (
-    demo,
-    deblur,
-    synth,
-    ingest,
-    pair,
-    pack,
-    label,
-    annotate,
-    train,
-    evaluate,
-    score,
-    heldout,
-    verify,
-    realism,
-    doctor,
-):
-    cli.add_command(command)
-for group in (dataset, leaderboard, ois, protocols, traj, weights):
-    cli.add_command(group)
 
 
 def main() -> None:

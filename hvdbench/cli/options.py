@@ -101,6 +101,49 @@ def data(command: F) -> F:
     )(command)
 
 
+def boards(command: F) -> F:
+    """Add ``--boards``."""
+    return click.option(
+        "--boards", type=FOLDER, default=Path("leaderboards"), show_default=True, help="Where the boards lie."
+    )(command)
+
+
+def subset(command: F) -> F:
+    """Add ``--subset``."""
+    return click.option(
+        "--subset",
+        default="not_selected",
+        show_default=True,
+        help="Frames: not_selected, all, selected, or a board's own.",
+    )(command)
+
+
+def board_frames(command: F) -> F:
+    """Add ``--runs`` and ``--data``: where the frames of a board lie."""
+    for option in (
+        click.option("--data", type=FOLDER, multiple=True, help="A dataset of the board; may be given several times."),
+        click.option("--runs", type=FOLDER, default=Path("runs"), show_default=True, help="Where frames lie."),
+    ):
+        command = option(command)
+    return command
+
+
+def metrics(command: F) -> F:
+    """Add ``--metric`` and ``--strata``."""
+    for option in (
+        click.option("--strata", is_flag=True, help="Rows of PSNR and gain by distance, blur, device, moving pixels."),
+        click.option(
+            "--metric",
+            "metric_names",
+            multiple=True,
+            help="Measured besides, repeatable: edge_spread, warping_error, tof_px, flicker, tlpips, efficiency, or "
+            "one of pyiqa's (musiq, niqe, lpips …).",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def choose_device(name: str) -> str:
     """Turn ``auto`` into ``cuda`` or ``cpu``.
 

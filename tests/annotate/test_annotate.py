@@ -30,8 +30,7 @@ from hvdbench.store import DatasetWriter
 
 COMMAND = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv[0] = 'hvdbench'; "
-    "from hvdbench.cli import main; from hvdbench.cli.look.annotate import annotate; "
-    "main.cli.add_command(annotate); main.main()"
+    "from hvdbench.cli.main import main; main()"
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import numpy as np
 import pytest
 
@@ -25,7 +26,7 @@ from hvdbench.workflows.evaluate import evaluate
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
 
-COMMANDS = sorted(cli.commands)
+COMMANDS = sorted(cli.list_commands(click.Context(cli)))
 SMALL = {"size": [48, 32], "frames_per_clip": 4, "clips": ["coffee", "cup"]}
 
 

@@ -1,4 +1,4 @@
-"""Commands that make and check datasets."""
+"""The command that makes a dataset."""
 
 from pathlib import Path
 
@@ -80,33 +80,4 @@ def synth(
             overwrite=overwrite,
             progress=progress,
         )
-    click.echo(f"{dataset.folder}: {len(dataset.clips())} clips, {dataset.origin}, digest {dataset.digest}")
-
-
-@click.command()
-@click.argument("dataset", type=options.FOLDER)
-def verify(dataset: Path) -> None:
-    """Hash every clip of a dataset again and name what is missing or changed."""
-    from hvdbench.errors import DatasetError
-    from hvdbench.store import Dataset
-
-    opened = Dataset.open(dataset)
-    faults = opened.verify()
-    if faults:
-        raise DatasetError(f"{len(faults)} of {len(opened.manifest['clips'])} clips fail: {'; '.join(faults)}")
-    click.echo(f"{dataset}: {len(opened.manifest['clips'])} clips as they were written")
-
-
-@click.command()
-@click.argument("blurry", type=options.FOLDER)
-@click.argument("sharp", type=options.FOLDER)
-@click.option("--out", type=options.FOLDER, required=True, help="The dataset's folder; made when absent.")
-@click.option("--clip", required=True, help="The clip's name in the dataset.")
-@click.option("--source", default="", help="Where the frames come from, for the manifest.")
-@options.overwrite
-def pair(blurry: Path, sharp: Path, out: Path, clip: str, source: str, overwrite: bool) -> None:
-    """Add a folder of BLURRY frames and one of SHARP truth to a dataset, as one clip."""
-    from hvdbench.dataset.pairs import pair_clip
-
-    dataset = pair_clip(blurry, sharp, out, clip=clip, source=source, overwrite=overwrite)
     click.echo(f"{dataset.folder}: {len(dataset.clips())} clips, {dataset.origin}, digest {dataset.digest}")

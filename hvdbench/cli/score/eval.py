@@ -6,7 +6,7 @@ import click
 
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
-from hvdbench.cli.score.score import metrics, tell
+from hvdbench.cli.standings import tell
 
 
 @click.command(name="eval")
@@ -20,7 +20,7 @@ from hvdbench.cli.score.score import metrics, tell
 @click.option("--weights", type=options.FILE, help="A checkpoint of a network or of a method that is trained first.")
 @click.option("--name", help="What the method is called on the board and under runs/; left out: by what it is.")
 @click.option("--board", help="The board's name; left out: the dataset's.")
-@metrics
+@options.metrics
 @options.runs
 @options.seed
 @options.device

@@ -1,34 +1,12 @@
-"""The command that scores frames which lie there already, and the options that it shares with ``eval``."""
+"""The command that scores frames which lie there already."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
-
-if TYPE_CHECKING:
-    from hvdbench.workflows.evaluate import Evaluation
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def metrics(command: F) -> F:
-    """Add ``--metric`` and ``--strata``."""
-    for option in (
-        click.option("--strata", is_flag=True, help="Rows of PSNR and gain by distance, blur, device, moving pixels."),
-        click.option(
-            "--metric",
-            "metric_names",
-            multiple=True,
-            help="Measured besides, repeatable: edge_spread, warping_error, tof_px, flicker, tlpips, efficiency, or "
-            "one of pyiqa's (musiq, niqe, lpips …).",
-        ),
-    ):
-        command = option(command)
-    return command
+from hvdbench.cli.standings import tell
 
 
 @click.command()
@@ -36,10 +14,8 @@ def metrics(command: F) -> F:
 @click.option("--data", type=options.FOLDER, help="The dataset; left out: the one that the run names, or eval's.")
 @click.option("--board", help="The board's name; left out: the one that the run was entered on, or the dataset's.")
 @click.option("--name", help="What the method is called there, for one FOLDER; left out: as before, or by the folder.")
-@metrics
-@click.option(
-    "--boards", type=options.FOLDER, default=Path("leaderboards"), show_default=True, help="Where the boards lie."
-)
+@options.metrics
+@options.boards
 @options.runs
 @options.device
 @options.engine
@@ -93,21 +69,3 @@ def score(
             )
     for result in {found.board: found for found in results}.values():
         tell(result)
-
-
-def tell(result: "Evaluation") -> None:
-    """Print a board's table, and a second one of all frames where a metric that was asked for is of whole clips."""
-    from hvdbench.boards.files import read_board
-    from hvdbench.boards.settings import settings_of
-    from hvdbench.boards.text.texts import export
-    from hvdbench.metrics.measure import OF_CLIPS
-
-    rows = read_board(str(result.board))
-    truths = settings_of(rows).truths
-    subsets = ["not_selected" if (rows["subset"] == "not_selected").any() else "all"]
-    if "all" not in subsets and set(rows["metric"]) & OF_CLIPS:
-        subsets.append("all")
-    for place, subset in enumerate(subsets):
-        heading = "All frames:\n\n" if place else ""
-        click.echo(heading + export(rows, "md", subset=subset, truths=truths))
-    click.echo(f"written: {result.board}")

@@ -1,0 +1,12 @@
+"""The commands about leaderboards, one file each."""
+
+import click
+
+from hvdbench.cli.group import LazyGroup, Section
+
+COMMANDS = Section("Commands", __name__, ("show", "list", "compare", "borda", "export", "figure", "submit", "merge"))
+
+
+@click.group(cls=LazyGroup, sections=(COMMANDS,))
+def leaderboard() -> None:
+    """Show, compare, export and exchange leaderboards."""

@@ -1,0 +1,28 @@
+"""The command that ranks the methods of a board."""
+
+from pathlib import Path
+
+import click
+
+from hvdbench.cli import options
+
+
+@click.command()
+@click.argument("board")
+@click.option("--metric", help="What ranks; left out: the board's own choice.")
+@click.option("--truth", type=click.Choice(["centroid", "mid", "none"]), help="Left out: the board's first.")
+@options.subset
+@options.boards
+def show(board: str, metric: str | None, truth: str | None, subset: str, boards: Path) -> None:
+    """Rank the methods on BOARD: intervals, tie groups, what is incomplete, and papers' numbers apart."""
+    from hvdbench.boards.files import read_beside
+    from hvdbench.boards.ranking.order import headline, ranked
+    from hvdbench.boards.settings import settings_of
+    from hvdbench.boards.text.standings import ranked_text
+
+    rows, papers = read_beside(board, boards)
+    settings = settings_of(rows if len(rows) else papers)
+    usual, against = headline(rows if len(rows) else papers, metric or settings.rank, settings.truths)
+    metric, truth = metric or usual, truth or against
+    order = ranked(rows, metric=metric, truth=truth, subset=subset) if len(rows) else rows.assign(seed=None)
+    click.echo(f"{settings.title}\n\n{ranked_text(order, metric, truth, papers)}", nl=False)
