@@ -6,6 +6,7 @@ import sys
 import click
 
 from hvdbench import __version__
+from hvdbench.cli import options
 from hvdbench.cli.group import LazyGroup, Section
 from hvdbench.errors import HvdbenchError
 
@@ -23,7 +24,7 @@ SECTIONS = (
 
 
 class _Sentence(logging.Formatter):
-    """Words a record as ``Warning: …``."""
+    """Writes a record as ``Warning: …``."""
 
     def format(self, record: logging.LogRecord) -> str:
         return f"{record.levelname.capitalize()}: {super().format(record)}"
@@ -35,13 +36,17 @@ class _Sentence(logging.Formatter):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(__version__, prog_name="hvdbench")
-@click.option("-v", "--verbose", is_flag=True, help="Say more on the way.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but results and errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Print debugging details too.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no warnings.")
+@options.examples(
+    "hvdbench demo",
+    "hvdbench deblur clip.mp4 -o restored.mp4",
+    "hvdbench eval --method warp_average",
+)
 def cli(verbose: bool, quiet: bool) -> None:
-    """Datasets, baselines and leaderboards for handheld video deblurring.
+    """Make datasets, train methods and keep leaderboards for handheld video deblurring.
 
-    Begin with 'hvdbench demo' (the whole pipeline in minutes), or restore a clip of your own with
-    'hvdbench deblur clip.mp4 -o restored.mp4'.
+    A command that was stopped continues when you run it again. 'hvdbench COMMAND --help' explains a command.
     """
     level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
     handler = logging.StreamHandler(sys.stderr)
@@ -51,7 +56,11 @@ def cli(verbose: bool, quiet: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line: exit code 0 done, 1 an error that a user can mend, 2 usage, 130 stopped."""
+    """Run the command line and exit.
+
+    The exit code is 0 when all was done, 1 after an error that a user can mend, 2 after wrong usage, and 130 when the
+    user stopped the command.
+    """
     try:
         code = cli(prog_name="hvdbench", standalone_mode=False)  # what a command gave to ctx.exit()
     except click.ClickException as error:
@@ -65,6 +74,6 @@ def main() -> None:
         click.echo(f"Error: {place}{error.strerror or error}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Stopped. What was finished is kept; the same command goes on from there.", err=True)
+        click.echo("Stopped. What was finished is kept; run the same command again to continue.", err=True)
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)

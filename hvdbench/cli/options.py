@@ -1,30 +1,85 @@
-"""Options that mean the same everywhere, declared once."""
+"""Options that mean the same everywhere, declared once, and the old spellings that are still accepted."""
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hvdbench.cli.parameters import CropType, Renamed, SeedType
+
 if TYPE_CHECKING:
     from hvdbench.methods.inference.options import InferenceOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path, file_okay=False)
-FILE = click.Path(path_type=Path)
+FOLDER.name = "folder"  # what the help and errors call it; click would say "directory"
+FILE = click.Path(path_type=Path, dir_okay=False)
+PATH = click.Path(path_type=Path)
+Crop = tuple[int, int, int, int]
+"""Left edge, top edge, width and height, px."""
+SEED = SeedType()
+
+
+def output(
+    help_text: str,
+    name: str = "output",
+    *,
+    kind: click.Path = FOLDER,
+    old: tuple[str, ...] = ("--out",),
+    **attributes: Any,
+) -> Callable[[F], F]:
+    """Return the decorator that adds ``-o/--output``, and ``--out``, its spelling in former versions.
+
+    Args:
+        help_text: what is written, in a sentence.
+        name: the parameter of the command's function.
+        kind: whether a folder or a file is written.
+        old: the spellings that are accepted and not shown.
+        attributes: further attributes of the option, such as ``required``.
+    """
+    return click.option("-o", "--output", name, cls=Renamed, type=kind, old=old, help=help_text, **attributes)
+
+
+def examples(*commands: str) -> Callable[[F], F]:
+    """Return the decorator that adds example commands, a line each, at the end of a command's help."""
+
+    def add(function: F) -> F:
+        heading = "Example:" if len(commands) == 1 else "Examples:"
+        shown = "\n".join([heading, *(f"  {command}" for command in commands)])
+        # a lone \b tells click to leave the lines of the paragraph as they are
+        function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n\b\n{shown}"
+        return function
+
+    return add
+
+
+def crop(help_text: str) -> Callable[[F], F]:
+    """Return the decorator that adds ``--crop x:y:w:h``; the command's function gets four integers or None."""
+    return click.option("--crop", type=CropType(), help=help_text)
 
 
 def seed(command: F) -> F:
     """Add ``--seed``."""
     return click.option(
-        "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of all chance."
+        "--seed",
+        metavar="N",
+        type=SEED,
+        default=0,
+        show_default=True,
+        help="Random seed; the same seed gives the same result.",
     )(command)
 
 
 def device(command: F) -> F:
     """Add ``--device``."""
     return click.option(
-        "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 …; auto takes a GPU where there is one."
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="NAME",
+        help="Compute on this device: cpu, cuda, cuda:1 and so on; auto takes the GPU if there is one, else the CPU.",
     )(command)
 
 
@@ -33,14 +88,20 @@ def inference(command: F) -> F:
     for option in (
         click.option(
             "--tile",
-            help="Largest part of a frame at once: N or WxH px, or auto; left out: auto in deblur, else all.",
+            metavar="N|WxH|auto",
+            help="Process tiles of at most this size in px at once; auto goes by the free memory. By default deblur "
+            "uses auto, and eval whole frames.",
         ),
         click.option(
             "--window",
-            help="Most frames at once: N, or auto, by free memory; left out: auto in deblur, else all.",
+            metavar="N|auto",
+            help="Process at most this many frames at once; auto goes by the free memory. By default deblur uses auto, "
+            "and eval whole clips.",
         ),
         click.option(
-            "--precision", help="float32 (default), bfloat16 or float16: what a network computes in, where it can."
+            "--precision",
+            metavar="float32|bfloat16|float16",
+            help="Compute in this number format, where the network and the device can. By default float32.",
         ),
     ):
         command = option(command)
@@ -71,40 +132,64 @@ def read_inference(
 def engine(command: F) -> F:
     """Add ``--engine``."""
     return click.option(
-        "--engine", default="local", show_default=True, help="local, or local:N for N worker processes, one clip each."
+        "--engine",
+        default="local",
+        show_default=True,
+        metavar="local[:N]",
+        help="Process clips in parallel: local uses all cores of this machine, local:N uses N worker processes. The "
+        "result does not depend on it.",
     )(command)
 
 
 def overwrite(command: F) -> F:
     """Add ``--overwrite``."""
-    return click.option("--overwrite", is_flag=True, help="Replace what was made from other settings.")(command)
+    return click.option(
+        "--overwrite", is_flag=True, help="Replace existing results that came from other settings or inputs."
+    )(command)
 
 
 def strict(command: F) -> F:
     """Add ``--strict``."""
-    return click.option("--strict", is_flag=True, help="Make every fallback an error (also HVDBENCH_STRICT=1).")(
-        command
-    )
+    return click.option(
+        "--strict",
+        is_flag=True,
+        help="Stop with an error if something is missing, instead of continuing with a stand-in and a warning. "
+        "HVDBENCH_STRICT=1 does the same.",
+    )(command)
 
 
 def runs(command: F) -> F:
     """Add ``--runs``."""
     return click.option(
-        "--runs", type=FOLDER, default=Path("runs"), show_default=True, help="Where frames and weights go."
+        "--runs",
+        type=FOLDER,
+        default=Path("runs"),
+        show_default=True,
+        help="Keep restored frames and trained weights in this folder, as RUNS/METHOD/DATASET.",
     )(command)
 
 
 def data(command: F) -> F:
     """Add ``--data``."""
-    return click.option(
-        "--data", type=FOLDER, help="A dataset's folder; left out: datasets/goproshake, else the embedded scenes."
+    return data_folder(
+        "Use the dataset in this folder. By default datasets/goproshake; if that does not exist, the dataset that "
+        "'hvdbench synth' makes."
     )(command)
+
+
+def data_folder(help_text: str, *, kind: click.Path = FOLDER, **attributes: Any) -> Callable[[F], F]:
+    """Return the decorator that adds ``--data`` with a help of its own."""
+    return click.option("--data", type=kind, help=help_text, **attributes)
 
 
 def boards(command: F) -> F:
     """Add ``--boards``."""
     return click.option(
-        "--boards", type=FOLDER, default=Path("leaderboards"), show_default=True, help="Where the boards lie."
+        "--boards",
+        type=FOLDER,
+        default=Path("leaderboards"),
+        show_default=True,
+        help="The leaderboards are in this folder, one CSV file each.",
     )(command)
 
 
@@ -114,15 +199,23 @@ def subset(command: F) -> F:
         "--subset",
         default="not_selected",
         show_default=True,
-        help="Frames: not_selected, all, selected, or a board's own.",
+        metavar="NAME",
+        help="Use the scores of these frames: not_selected (those that were not labelled sharp), selected, all, or "
+        "another subset that the board has.",
     )(command)
 
 
 def board_frames(command: F) -> F:
     """Add ``--runs`` and ``--data``: where the frames of a board lie."""
     for option in (
-        click.option("--data", type=FOLDER, multiple=True, help="A dataset of the board; may be given several times."),
-        click.option("--runs", type=FOLDER, default=Path("runs"), show_default=True, help="Where frames lie."),
+        data_folder("Take blurry and true frames from the dataset in this folder. Repeatable.", multiple=True),
+        click.option(
+            "--runs",
+            type=FOLDER,
+            default=Path("runs"),
+            show_default=True,
+            help="Take restored frames from this folder, RUNS/METHOD/DATASET.",
+        ),
     ):
         command = option(command)
     return command
@@ -131,13 +224,18 @@ def board_frames(command: F) -> F:
 def metrics(command: F) -> F:
     """Add ``--metric`` and ``--strata``."""
     for option in (
-        click.option("--strata", is_flag=True, help="Rows of PSNR and gain by distance, blur, device, moving pixels."),
+        click.option(
+            "--strata",
+            is_flag=True,
+            help="Also break PSNR and gain down by distance to a sharp frame, blur extent, device and moving pixels.",
+        ),
         click.option(
             "--metric",
             "metric_names",
             multiple=True,
-            help="Measured besides, repeatable: edge_spread, warping_error, tof_px, flicker, tlpips, efficiency, or "
-            "one of pyiqa's (musiq, niqe, lpips …).",
+            metavar="NAME",
+            help="Also measure this: edge_spread, warping_error, tof_px, flicker, tlpips, efficiency, or a metric of "
+            "pyiqa such as musiq, niqe or lpips. Repeatable.",
         ),
     ):
         command = option(command)

@@ -157,7 +157,7 @@ def test_an_interruption_is_code_130_and_says_how_to_go_on(run, monkeypatch):
     monkeypatch.setattr(labels, "showing", stop)
     answer = run("label", "demo")
     assert answer.code == 130
-    assert "the same command goes on from there" in answer.err
+    assert "run the same command again to continue" in answer.err
 
 
 def test_a_bug_keeps_its_traceback(run, monkeypatch):

@@ -9,17 +9,47 @@ from hvdbench.cli import options
 
 
 @click.command()
-@click.argument("dataset", type=options.FILE)
-@click.option("--annotator", default="", help="Who labels; left out: the name you are logged in by.")
-@click.option("--clip", "clips", multiple=True, metavar="NAME", help="A clip, with or without its split; repeatable.")
-@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Ask of N frames, the same for all annotators.")
+@click.argument("dataset", type=options.PATH)
 @click.option(
-    "--order", type=click.Choice(["clip", "random"]), default="clip", show_default=True, help="Of a clip's frames."
+    "--annotator", metavar="NAME", default="", help="Record answers under this name. By default your login name."
+)
+@click.option(
+    "--clip",
+    "clips",
+    multiple=True,
+    metavar="NAME",
+    help="Ask only about this clip, named with or without its split. Repeatable. By default all clips.",
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Ask about this many frames, the same for all annotators. By default all frames.",
+)
+@click.option(
+    "--order",
+    type=click.Choice(["clip", "random"]),
+    default="clip",
+    show_default=True,
+    help="Ask about the frames of a clip in their order, or in random order.",
 )
 @options.seed
-@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Left out: a free one.")
-@click.option("--no-open", is_flag=True, help="Print the page's address and open no browser.")
-@click.option("--labels", type=options.FILE, metavar="FILE.csv", help="Left out: DATASET/annotations/ANNOTATOR.csv.")
+@click.option(
+    "--port",
+    metavar="N",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    show_default=True,
+    help="Serve on this port; 0 takes a free one.",
+)
+@click.option("--no-open", is_flag=True, help="Print the page's address, and open no browser.")
+@click.option(
+    "--labels",
+    type=options.FILE,
+    metavar="FILE.csv",
+    help="Keep the answers in this file. By default DATASET/annotations/ANNOTATOR.csv.",
+)
+@options.examples("hvdbench annotate datasets/mine", "hvdbench annotate datasets/mine --annotator anna --sample 200")
 def annotate(
     dataset: Path,
     annotator: str,
@@ -31,10 +61,10 @@ def annotate(
     no_open: bool,
     labels: Path | None,
 ) -> None:
-    """Label the frames of DATASET by hand as sharp, blurry or unsure, on a page in the browser.
+    """Label frames by hand as sharp or blurry, in the browser.
 
-    DATASET may also be a folder of clip folders, or one folder of frames. The page is served to this machine alone.
-    Every answer is written at once; the same command goes on at the first frame without one.
+    DATASET is a dataset, a folder of clip folders, or one folder of frames. The page can be opened on this machine
+    only. Every answer is written at once; run the same command again to continue at the first frame without an answer.
     """
     import webbrowser
     from threading import Thread

@@ -12,27 +12,51 @@ LAYOUTS = ("gopro", "reds", "goproshake-official", "hvd-official")  # a test com
 
 @click.group()
 def dataset() -> None:
-    """Take over others' releases as datasets, and describe a dataset."""
+    """Import a published dataset, or describe a dataset."""
 
 
 @dataset.command("import")
 @click.argument("root", type=options.FOLDER)
-@click.option("--layout", required=True, help=f"How the release is laid out: {', '.join(LAYOUTS)}.")
-@click.option("--out", type=options.FOLDER, required=True, help="The dataset's folder.")
-@click.option("--name", default="", help="The dataset's name on boards; left out: the layout's.")
-@click.option("--link/--copy", "link", default=True, show_default=True, help="Symbolic links to PNG files, or copies.")
+@click.option("--layout", metavar="NAME", required=True, help=f"Read the release in this layout: {', '.join(LAYOUTS)}.")
+@options.output("Write the dataset to this folder.", "out", required=True)
 @click.option(
-    "--blur", metavar="PATTERN", help="Of blurry frames, e.g. '{split}/{clip}/blur_gamma/*.png', or a folder."
+    "--name",
+    metavar="NAME",
+    default="",
+    help="Call the dataset by this name on leaderboards. By default it is the layout's name.",
 )
-@click.option("--sharp", metavar="PATTERN", help="Of sharp frames, e.g. '{split}/{clip}/sharp/*.png', or a folder.")
+@click.option(
+    "--link/--copy",
+    "link",
+    default=True,
+    show_default=True,
+    help="Make symbolic links to PNG files, or copies of them.",
+)
+@click.option(
+    "--blur",
+    metavar="PATTERN",
+    help="Find blurry frames by this pattern, such as '{split}/{clip}/blur_gamma/*.png', or in folders of this name.",
+)
+@click.option(
+    "--sharp",
+    metavar="PATTERN",
+    help="Find sharp frames by this pattern, such as '{split}/{clip}/sharp/*.png', or in folders of this name.",
+)
 @options.overwrite
+@options.examples(
+    "hvdbench dataset import GOPRO_Large --layout gopro -o datasets/gopro_large",
+    "hvdbench dataset import GOPRO_Large --layout gopro --blur blur_gamma -o datasets/gamma",
+)
 def import_(
     root: Path, layout: str, out: Path, name: str, link: bool, blur: str | None, sharp: str | None, overwrite: bool
 ) -> None:
-    """Take over a release in folder ROOT, paired or blurry only, as a dataset; nothing in ROOT is changed.
+    """Make a dataset of a release, whose files stay as they are.
 
-    A pattern is relative to ROOT, with {clip} and {split} (train, test, val) among its folders; a mere folder's name
-    replaces 'blur' or 'sharp' in the layout's own pattern, e.g. --blur blur_gamma.
+    ROOT is the folder of the release, which may have pairs of blurry and sharp frames, or blurry frames only. Nothing
+    in ROOT is changed.
+
+    A pattern is relative to ROOT and has {clip} and {split} (train, test or val) among its folders. A name without
+    wildcards replaces the folder 'blur' or 'sharp' in the layout's own pattern.
     """
     from hvdbench.dataset.importing import AdoptRequest, adopt
 
@@ -46,9 +70,13 @@ def import_(
 
 @dataset.command()
 @click.argument("dataset_folder", metavar="DATASET", type=options.FOLDER)
-@click.option("--out", type=options.FOLDER, help="Where tables and plots go; left out: none are written.")
+@options.output("Also write tables and plots to this folder. By default none are written.", "out")
+@options.examples("hvdbench dataset describe datasets/goproshake -o report")
 def describe(dataset_folder: Path, out: Path | None) -> None:
-    """Say what a dataset holds: clips, motion, blur and sharp frames."""
+    """Report a dataset's clips, motion, blur and sharp frames.
+
+    DATASET is the folder of a dataset, with or without ground truth.
+    """
     from hvdbench.realism.describe import describe_dataset
     from hvdbench.store import Dataset
 

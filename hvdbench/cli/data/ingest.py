@@ -7,28 +7,67 @@ from pathlib import Path
 import click
 
 from hvdbench.cli import options
+from hvdbench.cli.parameters import Renamed
 from hvdbench.cli.progress import showing
 
 logger = logging.getLogger(__name__)
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=options.FILE)
-@click.option(
-    "--out", type=options.FOLDER, required=True, help="The dataset's folder; made when absent, else added to."
+@click.argument("files", nargs=-1, required=True, metavar="FILES...", type=options.PATH)
+@options.output(
+    "Write the dataset to this folder; if it holds one already, the captures are added to it.", "out", required=True
 )
-@click.option("--device", default="", help="Of captures that state none, e.g. HVD-Huawei.")
-@click.option("--device-map", type=options.FILE, help="TOML file: table devices, folders and their devices.")
-@click.option("--keep-location", is_flag=True, help="Keep where captures were made; left out: it is dropped.")
-@click.option("--clip-frames", type=click.IntRange(min=2), help="Cut clips of so many frames.")
-@click.option("--clip-seconds", type=click.FloatRange(min=0, min_open=True), help="Cut clips of so many seconds.")
-@click.option("--cuts/--no-cuts", default=True, show_default=True, help="Begin a clip at each scene cut.")
-@click.option("--test-share", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Of the captures.")
-@click.option("--split", type=click.Choice(["train", "test"]), help="Where all go; left out: by --test-share.")
-@click.option("--crop", metavar="X,Y,W,H", help="Part of the upright picture, px.")
-@click.option("--linear16", is_flag=True, help="Write 16-bit linear light too, to linear/ beside blur/.")
-@click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Of folders of frames, which state no times.")
+@click.option(
+    "--capture-device",
+    "device",
+    cls=Renamed,
+    old=("--device",),
+    metavar="NAME",
+    default="",
+    help="Record this phone, such as HVD-Huawei, for captures that do not state theirs.",
+)
+@click.option(
+    "--device-map",
+    metavar="FILE",
+    type=options.FILE,
+    help="Read from this TOML file which folder came from which phone: a table [devices] of folders and names.",
+)
+@click.option("--keep-location", is_flag=True, help="Keep where captures were made, which is dropped otherwise.")
+@click.option("--clip-frames", metavar="N", type=click.IntRange(min=2), help="Cut clips of at most this many frames.")
+@click.option(
+    "--clip-seconds",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Cut clips of at most this many seconds.",
+)
+@click.option("--cuts/--no-cuts", default=True, show_default=True, help="Begin a new clip at each scene cut.")
+@click.option(
+    "--test-share",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1),
+    default=0.2,
+    show_default=True,
+    help="Put about this share of the captures, from 0 to 1, into the split 'test', the others into 'train'.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["train", "test"]),
+    help="Put all captures into this split. By default --test-share decides.",
+)
+@options.crop("Keep only this part of the upright picture, in px: left edge, top edge, width and height.")
+@click.option("--linear16", is_flag=True, help="Also write 16-bit linear light, to linear/ beside the frames in blur/.")
+@click.option(
+    "--fps",
+    metavar="FPS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Take folders of frames, which state no times, to have this many frames per second.",
+)
 @options.overwrite
+@options.examples(
+    "hvdbench ingest IMG_0001.MOV VID_0002.mp4 -o datasets/mine",
+    "hvdbench ingest captures/ -o datasets/mine --clip-frames 100 --device-map devices.toml",
+)
 def ingest(
     files: tuple[Path, ...],
     out: Path,
@@ -40,19 +79,20 @@ def ingest(
     cuts: bool,
     test_share: float,
     split: str | None,
-    crop: str | None,
+    crop: options.Crop | None,
     linear16: bool,
     fps: float | None,
     overwrite: bool,
 ) -> None:
-    """Take phone captures (films or folders of frames) in as a dataset without truth; --out is added to.
+    """Turn phone videos into a dataset without ground truth.
 
-    Frames come upright, with their own times, HDR by a named tone map. A capture is of one split, which
-    hangs on its name alone. A file that fails is answered with one sentence, and the others are taken in.
+    FILES are films, folders of frames, or folders of either. Frames are written upright, with their own times; HDR is
+    tone-mapped to SDR. All clips of a capture go to the same split, which depends on the capture's name alone.
+
+    A file that cannot be read is reported in one sentence, the others are taken in, and the exit code is 1.
     """
     from hvdbench.ingest.dataset import IngestRequest
     from hvdbench.ingest.dataset import ingest as take_in
-    from hvdbench.video.input import parse_crop
 
     request = IngestRequest(
         files,
@@ -65,7 +105,7 @@ def ingest(
         cut_scenes=cuts,
         test_share=test_share,
         split=split,
-        crop=parse_crop(crop) if crop else None,
+        crop=crop,
         linear16=linear16,
         fps=fps,
         overwrite=overwrite,

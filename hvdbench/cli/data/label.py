@@ -21,32 +21,54 @@ class _LabelGroup(click.Group):
 
 
 @click.group(cls=_LabelGroup, subcommand_metavar="DATASET [OPTIONS] | check DATASET [OPTIONS]")
+@options.examples("hvdbench label datasets/goproshake", "hvdbench label check datasets/goproshake")
 def label() -> None:
-    """Find the sharp frames of clips, and check labels against the truth.
+    """Find the sharp frames of clips, or check their labels.
 
-    'hvdbench label DATASET' is short for 'hvdbench label clips DATASET'; see 'hvdbench label clips --help'.
+    'hvdbench label DATASET' is short for 'hvdbench label clips DATASET', and takes the options that 'hvdbench label
+    clips --help' lists. A folder that is called 'check' or 'clips' is written './check' or './clips'.
     """
 
 
 _measure = click.option(
-    "--measure", type=click.Choice(MEASURES), help="What the paper's Laplacian is taken of; left out: gray."
+    "--measure",
+    type=click.Choice(MEASURES),
+    help="Let the labeller 'paper' measure gray values, all colours, or a film's luma. By default gray.",
 )
 
 
 @label.command()
-@click.argument("dataset", type=options.FILE)
+@click.argument("dataset", type=options.PATH)
 @click.option(
     "--labeller",
-    help="extent (blur extent from motion; the default), paper (Laplacian and Otsu; with --measure the default), or an "
-    "import string.",
+    metavar="NAME",
+    help="Label by this rule: extent (blur extent, from motion), paper (Laplacian and Otsu's threshold), or an import "
+    "string. By default extent, or paper if --measure is set.",
 )
 @_measure
-@click.option("--csv", "table", type=options.FILE, help="Write a row a frame: clip,frame,sharpness,is_sharp,…")
-@click.option("--plot", type=options.FOLDER, help="Write a picture a clip: sharpness over time and the chosen frames.")
+@click.option(
+    "--csv",
+    "table",
+    metavar="FILE",
+    type=options.FILE,
+    help="Also write a table with a row for each frame: its sharpness, whether it is sharp, and why.",
+)
+@click.option(
+    "--plot",
+    type=options.FOLDER,
+    help="Also draw a picture for each clip: sharpness over time and the frames that were chosen.",
+)
+@options.examples(
+    "hvdbench label datasets/goproshake",
+    "hvdbench label frames/ --csv labels.csv --plot plots",
+    "hvdbench label clip.mp4 --labeller paper --measure luma",
+)
 def clips(dataset: Path, labeller: str | None, measure: str | None, table: Path | None, plot: Path | None) -> None:
-    """Label every frame of DATASET: a dataset, a folder of clip folders, one folder of frames, or a film.
+    """Label every frame of clips as sharp or blurry.
 
-    A dataset keeps the labels in its tracks.h5 under labels/<labeller>; kept labels are used again.
+    DATASET is a dataset, a folder of clip folders, one folder of frames, or a film. The labels of a dataset are written
+    to the file tracks.h5 of each clip and used again the next time; other labels are printed, and written where --csv
+    says.
     """
     from hvdbench.labels.clips import find_clips, label_clips, label_lines, write_labels_csv
 
@@ -65,14 +87,36 @@ def clips(dataset: Path, labeller: str | None, measure: str | None, table: Path 
 
 
 @label.command()
-@click.argument("dataset", type=options.FILE)
+@click.argument("dataset", type=options.PATH)
 @click.option(
-    "--labeller", "labellers", multiple=True, help=f"Whose labels; repeatable. Left out: {' and '.join(LABELLERS)}."
+    "--labeller",
+    "labellers",
+    multiple=True,
+    metavar="NAME",
+    help=f"Check the labels of this labeller. Repeatable. By default {' and '.join(LABELLERS)}.",
 )
 @_measure
-@click.option("--labels", "labels_csv", type=options.FILE, help="Hand labels: clip,frame,label,annotator[,confidence].")
-@click.option("--out", type=options.FOLDER, help="Write thresholds.csv and thresholds.png here.")
-@click.option("--board", type=options.FILE, help="Enter the scores on this board, e.g. leaderboards/labels.csv.")
+@click.option(
+    "--labels",
+    "labels_csv",
+    metavar="FILE",
+    type=options.FILE,
+    help="Compare with labels made by hand, a CSV with the columns clip, frame, label, annotator and, if known, "
+    "confidence. By default the ground truth decides.",
+)
+@options.output(
+    "Also write thresholds.csv and thresholds.png, what other thresholds would have given, to this folder.", "out"
+)
+@click.option(
+    "--board",
+    metavar="FILE",
+    type=options.FILE,
+    help="Also enter the scores on this leaderboard, a CSV such as leaderboards/labels.csv.",
+)
+@options.examples(
+    "hvdbench label check datasets/goproshake -o checked",
+    "hvdbench label check clips/ --labels anna.csv --labeller extent",
+)
 def check(
     dataset: Path,
     labellers: tuple[str, ...],
@@ -81,9 +125,10 @@ def check(
     out: Path | None,
     board: Path | None,
 ) -> None:
-    """Compare labels of DATASET with the oracle, or with labels made by hand.
+    """Compare labels with the ground truth, or with labels made by hand.
 
-    The headline leaves mild frames out; a second row counts them as not sharp.
+    DATASET is a dataset, or a folder of clips for which --labels has labels. Frames between sharp and blurry are left
+    out of the first row; a second row counts them as not sharp.
     """
     from hvdbench.workflows.label_check import check_labels, check_lines, enter_on_board, write_curves
 

@@ -10,16 +10,25 @@ from hvdbench.cli.progress import showing
 
 @click.command()
 @click.argument("dataset_folder", metavar="DATASET", type=options.FOLDER)
-@click.option("-o", "--out", type=options.FILE, help="The file; left out: DATASET.h5, beside the dataset.")
-@click.option("--raw", is_flag=True, help="Do not compress: largest, fastest, memory-mapped.")
-@click.option("--streams", metavar="LIST", help="Of blur, sharp, sharp_centroid, with commas; left out: all.")
+@options.output("Write this file. By default DATASET.h5, beside the dataset.", "out", kind=options.FILE)
+@click.option(
+    "--raw", is_flag=True, help="Do not compress: the file is the largest and the fastest, and is memory-mapped."
+)
+@click.option(
+    "--streams",
+    metavar="LIST",
+    help="Pack only these of blur, sharp and sharp_centroid, separated by commas. By default all that there are.",
+)
 @options.engine
 @options.overwrite
+@options.examples(
+    "hvdbench pack datasets/goproshake", "hvdbench pack datasets/goproshake -o fast.h5 --raw --streams blur,sharp"
+)
 def pack(dataset_folder: Path, out: Path | None, raw: bool, streams: str | None, engine: str, overwrite: bool) -> None:
-    """Pack a dataset into one HDF5 file that feeds a training, about as small as its PNG files.
+    """Pack a dataset into one file for faster training.
 
-    Give the file to 'hvdbench train --data' in place of the folder. Random crops are read from it without decoding
-    whole frames; a killed run goes on where it was.
+    DATASET is the folder of a dataset. The HDF5 file is about as small as its PNG files; random crops are read from it
+    without decoding whole frames. Use it as 'hvdbench train --data FILE'.
     """
     from hvdbench.dataset.packing import pack_dataset
     from hvdbench.store import Dataset

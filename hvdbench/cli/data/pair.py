@@ -10,12 +10,19 @@ from hvdbench.cli import options
 @click.command()
 @click.argument("blurry", type=options.FOLDER)
 @click.argument("sharp", type=options.FOLDER)
-@click.option("--out", type=options.FOLDER, required=True, help="The dataset's folder; made when absent.")
-@click.option("--clip", required=True, help="The clip's name in the dataset.")
-@click.option("--source", default="", help="Where the frames come from, for the manifest.")
+@options.output("Add the clip to the dataset in this folder, which is made if it does not exist.", "out", required=True)
+@click.option("--clip", metavar="NAME", required=True, help="Call the clip by this name in the dataset.")
+@click.option(
+    "--source", metavar="TEXT", default="", help="Record in the dataset where the frames come from, in your words."
+)
 @options.overwrite
+@options.examples("hvdbench pair walk/blur walk/sharp -o datasets/mine --clip walk")
 def pair(blurry: Path, sharp: Path, out: Path, clip: str, source: str, overwrite: bool) -> None:
-    """Add a folder of BLURRY frames and one of SHARP truth to a dataset, as one clip."""
+    """Add a folder of blurry and one of sharp frames to a dataset.
+
+    BLURRY is a folder of blurry frames and SHARP a folder of as many true sharp frames of the same size. Together they
+    become one clip, whose frames are written to the dataset as PNG files.
+    """
     from hvdbench.dataset.pairs import pair_clip
 
     dataset = pair_clip(blurry, sharp, out, clip=clip, source=source, overwrite=overwrite)

@@ -11,24 +11,57 @@ HANDS = ("still", "hold", "scan", "walk", "shaky", "hvd", "tense")  # of hvdbenc
 
 
 @click.command()
-@click.option("--src", "source", help="Where sharp frames come from: gopro, reds, folder, sample, or an import string.")
-@click.option("--traj", "trajectories", help="Camera paths: monst3r (all imported MonST3R sets) or a set's name.")
-@click.option("--recipe", default="goproshake", show_default=True, help="A dataset recipe's name or file.")
-@click.option("--root", type=options.FILE, help="The source's folder, e.g. GOPRO_Large_all; for folder also a film.")
-@click.option("--out", type=options.FOLDER, help="The dataset's folder; left out: datasets/<recipe>.")
 @click.option(
-    "--ois", help="Stabiliser: off, lens_shift, sensor_shift, module_tilt, eis, your_pkg:Controller, log.csv."
+    "--src",
+    "source",
+    metavar="NAME",
+    help="Take sharp frames from this source: gopro, reds, folder, sample, or an import string. By default the "
+    "recipe's.",
 )
-@click.option("--hand", type=click.Choice(HANDS), help="How the phone is held in every clip.")
-@click.option("--clips", type=click.IntRange(min=1), help="At most, per split.")
-@click.option("--fps", type=click.FloatRange(min=1), help="Of the frames written.")
 @click.option(
-    "--source-fps", type=click.FloatRange(min=1), help="Of the source's frames, over what its films or names tell."
+    "--traj",
+    "trajectories",
+    metavar="NAME",
+    help="Take camera paths from this set, or with monst3r from all imported sets of MonST3R. By default the recipe's.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of all chance; left out: the recipe's.")
+@click.option("--recipe", metavar="NAME|FILE", default="goproshake", show_default=True, help="Use this dataset recipe.")
+@click.option(
+    "--root",
+    type=options.PATH,
+    help="Read the source from this folder, such as GOPRO_Large_all; with --src folder it may also be a film.",
+)
+@options.output("Write the dataset to this folder. By default datasets/RECIPE.", "out")
+@click.option(
+    "--ois",
+    metavar="KIND",
+    help="Simulate this stabiliser: off, lens_shift, sensor_shift, module_tilt, eis, your_pkg:Controller, or a "
+    "recorded log.csv. By default the recipe's.",
+)
+@click.option(
+    "--hand", type=click.Choice(HANDS), help="Hold the phone like this in every clip. By default the recipe's way."
+)
+@click.option("--clips", metavar="N", type=click.IntRange(min=1), help="Make at most this many clips of each split.")
+@click.option(
+    "--fps",
+    metavar="FPS",
+    type=click.FloatRange(min=1),
+    help="Write clips of this many frames per second. By default the recipe's rate.",
+)
+@click.option(
+    "--source-fps",
+    metavar="FPS",
+    type=click.FloatRange(min=1),
+    help="Take the source to have this many frames per second, whatever its films or names state.",
+)
+@click.option("--seed", metavar="N", type=options.SEED, help="Random seed. By default the recipe's.")
 @options.engine
 @options.overwrite
 @options.strict
+@options.examples(
+    "hvdbench synth",
+    "hvdbench synth --src folder --root film.mp4 -o datasets/mine",
+    "hvdbench synth --recipe goproshake_day --ois off --hand walk --seed 7",
+)
 def synth(
     source: str | None,
     trajectories: str | None,
@@ -45,10 +78,14 @@ def synth(
     overwrite: bool,
     strict: bool,
 ) -> None:
-    """Make blurry clips with exact truth from sharp high-rate frames, camera paths and a simulated stabiliser.
+    """Make blurry clips with exact ground truth from sharp frames.
 
-    Without a GoPro folder or imported MonST3R paths the embedded scenes and bundled simulated paths stand in, with a
-    warning, under datasets/demo-<recipe>. Options from --ois to --seed are laid over the recipe's values.
+    Sharp frames of a high-speed camera are moved along camera paths, steadied by a simulated stabiliser and averaged
+    over the exposure. A clip keeps blurry frames, true sharp frames, and where the camera was.
+
+    Without a GoPro folder or imported camera paths, embedded scenes and simulated paths stand in, with a warning, and
+    the dataset goes to datasets/demo-RECIPE. The options --ois, --hand, --clips, --fps, --source-fps and --seed replace
+    the recipe's values.
     """
     from hvdbench.camera.stabiliser.kinds import stabiliser_table
     from hvdbench.workflows.datasets import SynthRequest

@@ -9,8 +9,13 @@ from hvdbench.cli import options
 
 @click.command()
 @click.argument("dataset", type=options.FOLDER)
+@options.examples("hvdbench verify datasets/goproshake")
 def verify(dataset: Path) -> None:
-    """Hash every clip of a dataset again and name what is missing or changed."""
+    """Check that no clip of a dataset is missing or changed.
+
+    Every file of the dataset in the folder DATASET is hashed again and compared with the digests that were recorded
+    when it was written. Nothing is written. The exit code is 1 if a clip differs.
+    """
     from hvdbench.errors import DatasetError
     from hvdbench.store import Dataset
 

@@ -10,26 +10,77 @@ from hvdbench.cli.progress import showing
 
 @click.group()
 def ois() -> None:
-    """Look into stabilisers: what they follow, and how often they leave a frame sharp."""
+    """Compare image stabilisers under simulated hand motion."""
 
 
 @ois.command()
-@click.option("--kind", "kinds", multiple=True, help="off, lens_shift, sensor_shift, module_tilt, eis; repeatable.")
-@click.option("--stroke", "strokes", multiple=True, type=float, help="Largest angle, deg; repeatable.")
-@click.option("--controller", "controllers", multiple=True, help="Your own, their_package.module:Controller.")
-@click.option("--log", type=options.FILE, help="A CSV t,gx,gy,lx,ly (s, rad/s, rad) in place of simulated hands.")
-@click.option("--seconds", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Of every hand.")
-@click.option("--through", "method", help="A method recipe: restore small clips made under each stabiliser, and score.")
 @click.option(
-    "--data-recipe", default="goproshake_hvd", show_default=True, help="With --through: whose hand, exposure and size."
+    "--kind",
+    "kinds",
+    multiple=True,
+    metavar="KIND",
+    help="Compare this kind: off, lens_shift, sensor_shift, module_tilt or eis. Repeatable. By default all.",
 )
 @click.option(
-    "--frames", type=click.IntRange(min=2), default=24, show_default=True, help="With --through: of each of two scenes."
+    "--stroke",
+    "strokes",
+    metavar="DEGREES",
+    multiple=True,
+    type=float,
+    help="Let the stabiliser correct at most this angle, in degrees. Repeatable.",
+)
+@click.option(
+    "--controller",
+    "controllers",
+    multiple=True,
+    metavar="IMPORT",
+    help="Compare a controller of your own, their_package.module:Controller. Repeatable.",
+)
+@click.option(
+    "--log",
+    metavar="FILE",
+    type=options.FILE,
+    help="Use the recorded motion in this CSV in place of simulated hands; its columns are t (s), gx, gy (rad/s) and "
+    "lx, ly (rad).",
+)
+@click.option(
+    "--seconds",
+    metavar="SECONDS",
+    type=click.FloatRange(min=1),
+    default=120.0,
+    show_default=True,
+    help="Simulate each hand for this many seconds.",
+)
+@click.option(
+    "--through",
+    "method",
+    metavar="METHOD",
+    help="Also make small clips under each stabiliser, restore them with this method recipe, and score them.",
+)
+@click.option(
+    "--data-recipe",
+    metavar="NAME",
+    default="goproshake_hvd",
+    show_default=True,
+    help="Take hand, exposure and size of the clips for --through from this dataset recipe.",
+)
+@click.option(
+    "--frames",
+    metavar="N",
+    type=click.IntRange(min=2),
+    default=24,
+    show_default=True,
+    help="Make this many frames of each of two scenes for --through.",
 )
 @options.seed
 @options.engine
 @options.strict
-@click.option("-o", "--out", type=options.FOLDER, required=True, help="Where tables, pictures and the page go.")
+@options.output("Write tables, pictures and the page sweep.html to this folder.", "out", required=True)
+@options.examples(
+    "hvdbench ois sweep -o sweep",
+    "hvdbench ois sweep --kind lens_shift --stroke 0.5 --stroke 1 -o sweep",
+    "hvdbench ois sweep --through warp_average -o sweep",
+)
 def sweep(
     kinds: tuple[str, ...],
     strokes: tuple[float, ...],
@@ -44,9 +95,10 @@ def sweep(
     strict: bool,
     out: Path,
 ) -> None:
-    """Compare stabilisers: suppression, share of sharp frames, lengths of runs, as CSV, PNG and one page.
+    """Compare stabilisers under simulated hands.
 
-    Left to itself it compares a set of all kinds under five simulated hands. --through METHOD goes on to restored dB.
+    For each stabiliser it writes, as CSV, PNG and one page, how much it suppresses motion, what share of frames it
+    leaves sharp, and how long sharp and blurry runs are. By default all kinds are compared.
     """
     from hvdbench.sweep.figures import choose_stabilisers
     from hvdbench.sweep.run import Through

@@ -11,20 +11,53 @@ from hvdbench.cli.progress import showing
 @click.command()
 @click.argument("dataset", type=options.FOLDER)
 @click.option(
-    "--against", required=True, multiple=True, type=options.FILE, help="A real clip: video or folder; repeatable."
+    "--against",
+    required=True,
+    multiple=True,
+    type=options.PATH,
+    help="Compare with this real clip, a video file or a folder of frames. Repeatable.",
 )
-@click.option("--crop", help="Part of the real clips: left-half, right-half or x:y:w:h.")
 @click.option(
-    "--reference", "references", multiple=True, type=options.FILE, help="Sharp frames of a real clip; one for each."
+    "--crop",
+    metavar="x:y:w:h",
+    help="Use only this part of the real clips, in px: left edge, top edge, width and height; or left-half or "
+    "right-half.",
 )
-@click.option("--reference-crop", help="Part of the references, as --crop.")
-@click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="True rate of the real clips, e.g. 30.")
 @click.option(
-    "--width", type=click.IntRange(min=16), default=1920, show_default=True, help="Reduce wider clips to this."
+    "--reference",
+    "references",
+    multiple=True,
+    type=options.PATH,
+    help="Use these sharp frames of a real clip. Repeatable, once for each --against.",
 )
-@click.option("--frames", type=click.IntRange(min=2), help="Measure at most so many of each clip.")
-@click.option("--clips", type=click.IntRange(min=1), help="Measure at most so many of the dataset.")
-@click.option("-o", "--out", type=options.FOLDER, help="Also write validity.csv, .md and .png here.")
+@click.option(
+    "--reference-crop", metavar="x:y:w:h", help="Use only this part of the references, written as for --crop."
+)
+@click.option(
+    "--fps",
+    metavar="FPS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Take the real clips to have been filmed at this many frames per second. By default as the files state.",
+)
+@click.option(
+    "--width",
+    metavar="PX",
+    type=click.IntRange(min=16),
+    default=1920,
+    show_default=True,
+    help="Reduce wider clips to this width in px before measuring.",
+)
+@click.option(
+    "--frames", metavar="N", type=click.IntRange(min=2), help="Measure at most this many frames of each clip."
+)
+@click.option(
+    "--clips", metavar="N", type=click.IntRange(min=1), help="Measure at most this many clips of the dataset."
+)
+@options.output("Also write validity.csv, validity.md and validity.png to this folder.", "out")
+@options.examples(
+    "hvdbench realism datasets/goproshake --against phone.mp4 --fps 30",
+    "hvdbench realism datasets/goproshake --against a.mp4 --against b.mp4 -o validity",
+)
 def realism(
     dataset: Path,
     against: tuple[Path, ...],
@@ -37,7 +70,11 @@ def realism(
     clips: int | None,
     out: Path | None,
 ) -> None:
-    """Compare a DATASET's blurry clips with real ones: motion, blur, sharp frames, noise, from frames alone."""
+    """Compare simulated clips with real ones.
+
+    DATASET is the folder of a dataset. Motion, blur, share of sharp frames and noise of its blurry clips are measured
+    from the frames alone and printed beside those of the real clips.
+    """
     from hvdbench.realism.comparison import RealityRequest, compare
     from hvdbench.realism.table import text_lines, validity_table, write_validity
     from hvdbench.store import Dataset

@@ -11,35 +11,77 @@ from hvdbench.cli import options
 _format = click.option(
     "--format",
     "format_name",
-    help=f"The file's format: {', '.join(catalog.names('trajectory format'))}, or an import string.",
+    metavar="NAME",
+    help=f"Read a file of this format: {', '.join(catalog.names('trajectory format'))}, or an import string.",
 )
 _RATE = click.FloatRange(min=0, min_open=True)
-_fps = click.option("--fps", type=_RATE, help="Rows a second, where a file has no times.")
-_orientation = click.option("--orientation", default="", help="A gyroscope's axes as the device's x, y, z, e.g. yXZ.")
-_force = click.option("--force", is_flag=True, help="Read a file although it looks like another format.")
+_fps = click.option(
+    "--fps", metavar="HZ", type=_RATE, help="Take files that state no times to have this many rows per second."
+)
+_orientation = click.option(
+    "--orientation", metavar="AXES", default="", help="Map a gyroscope's axes to the device's x, y and z, such as yXZ."
+)
+_force = click.option("--force", is_flag=True, help="Read a file even if it looks like another format.")
 
 
 @click.group()
 def traj() -> None:
-    """Measure camera paths, import them, look at them. docs/camera-paths.md describes the formats."""
+    """Import, estimate, inspect and plot camera paths.
+
+    docs/camera-paths.md describes the formats.
+    """
 
 
 @traj.command("import")
-@click.argument("inputs", nargs=-1, required=True, metavar="FILE|FOLDER…", type=options.FILE)
-@click.option("--format", "format_name", required=True, help=f"One of {', '.join(catalog.names('trajectory format'))}.")
+@click.argument("inputs", nargs=-1, required=True, metavar="PATH...", type=options.PATH)
+@click.option(
+    "--format",
+    "format_name",
+    metavar="NAME",
+    required=True,
+    help=f"Read files of this format: {', '.join(catalog.names('trajectory format'))}.",
+)
 @_fps
-@click.option("--name", required=True, help="The set's name, for --traj.")
-@click.option("--licence", required=True, help="Whose the paths are, and under which licence.")
-@click.option("--source", required=True, help="What they were measured on or estimated from.")
-@click.option("--note", default="", help="Anything else.")
-@click.option("--origin", type=click.Choice(["measured", "simulated", "monst3r"]), help="Left out: by the format.")
-@click.option("--metric/--no-metric", default=None, help="Whether positions are in metres; left out: by the format.")
-@click.option("--scene-depth", type=_RATE, help="Median distance of what the camera saw, in the positions' unit.")
-@click.option("--into", type=options.FOLDER, help="A folder of sets; left out: that of HVDBENCH_HOME or the checkout.")
+@click.option(
+    "--name", metavar="NAME", required=True, help="Call the set by this name, which 'hvdbench synth --traj' takes."
+)
+@click.option("--licence", metavar="TEXT", required=True, help="Record whose the paths are and under which licence.")
+@click.option(
+    "--source", metavar="TEXT", required=True, help="Record what the paths were measured on or estimated from."
+)
+@click.option("--note", metavar="TEXT", default="", help="Record anything else that is worth knowing.")
+@click.option(
+    "--origin",
+    type=click.Choice(["measured", "simulated", "monst3r"]),
+    help="Record how the paths came about. By default the format decides.",
+)
+@click.option(
+    "--metric/--no-metric",
+    default=None,
+    help="Record whether positions are in metres. By default the format decides.",
+)
+@click.option(
+    "--scene-depth",
+    metavar="DISTANCE",
+    type=_RATE,
+    help="Record the median distance of what the camera saw, in the unit of the positions.",
+)
+@click.option(
+    "--into",
+    type=options.FOLDER,
+    help="Add the set to this folder of sets. By default that of HVDBENCH_HOME, or else that of the checkout.",
+)
 @_orientation
 @_force
+@options.examples(
+    "hvdbench traj import out/walk --format monst3r --fps 30 --name my_walks --licence mine --source walk.mp4"
+)
 def import_(inputs: tuple[Path, ...], into: Path | None, **values: object) -> None:
-    """Copy camera paths into a set of their own, with provenance, after reading each of them."""
+    """Copy camera paths into a set of their own.
+
+    Each PATH is a file, or a folder of files, in the format that --format states. Every path is read and reported on
+    before anything is written. The set is copied with its licence and source.
+    """
     from hvdbench.camera.importing import ImportRequest, import_set
 
     added = import_set(ImportRequest(inputs=inputs, **values), into=into)  # type: ignore[arg-type]
@@ -48,31 +90,60 @@ def import_(inputs: tuple[Path, ...], into: Path | None, **values: object) -> No
 
 
 @traj.command()
-@click.argument("source", metavar="VIDEO|FOLDER", type=options.FILE)
-@click.option("-o", "--output", type=options.FOLDER, required=True, help="A new folder for the path.")
+@click.argument("source", metavar="VIDEO|FOLDER", type=options.PATH)
+@options.output("Write the path to this folder.", required=True)
 @click.option(
-    "--focal-per-width", type=_RATE, help="Focal length over the picture's width; left out: 0.751 of the longer side."
+    "--focal-per-width",
+    metavar="RATIO",
+    type=_RATE,
+    help="Assume this focal length, divided by the picture's width. By default 0.751 times the longer side.",
 )
-@click.option("--fps", type=_RATE, help="Frames a second when it was taken: of a folder, or where a video's file errs.")
-@click.option("--resample", "rows_hz", type=_RATE, help="Rows a second; left out: a row a frame.")
-@click.option("--crop", metavar="X:Y:W:H", help="Look at a part of the picture; its middle is taken for the lens's.")
+@click.option(
+    "--fps",
+    metavar="HZ",
+    type=_RATE,
+    help="Take the clip to have been filmed at this many frames per second. A folder of frames needs it.",
+)
+@click.option(
+    "--resample",
+    "rows_hz",
+    metavar="HZ",
+    type=_RATE,
+    help="Write this many rows per second. By default one row for each frame.",
+)
+@options.crop(
+    "Look only at this part of the picture, in px: left edge, top edge, width and height. Its middle is taken for the "
+    "optical axis."
+)
 @options.seed
 @options.overwrite
-def estimate(source: Path, output: Path, crop: str | None, overwrite: bool, **values: Any) -> None:
-    """Measure how the camera turned over a clip, without a network; written in MonST3R's file layout."""
+@options.examples(
+    "hvdbench traj estimate clip.mp4 -o paths/clip",
+    "hvdbench traj estimate frames/ --fps 30 --focal-per-width 0.72 -o paths/frames",
+)
+def estimate(source: Path, output: Path, crop: options.Crop | None, overwrite: bool, **values: Any) -> None:
+    """Measure how the camera turned over a clip.
+
+    VIDEO is a video file, and FOLDER a folder of frames. The rotation is measured from points that are followed through
+    the clip, without a network. The path is written in the layout of MonST3R's files, with positions of 0, and
+    estimate.json states how good it is.
+    """
     from hvdbench.camera.estimation.measure import check_free, measure_clip, write_measured
-    from hvdbench.video.input import parse_crop
 
     check_free(output, overwrite=overwrite)
-    measured = measure_clip(source, crop=parse_crop(crop) if crop else None, **values)
+    measured = measure_clip(source, crop=crop, **values)
     write_measured(output, measured, overwrite=overwrite)
     click.echo("\n".join(measured.lines()))
     click.echo(f"{output}: hvdbench traj show {output} --format monst3r --fps {measured.rows_hz:.6g}")
 
 
 @traj.command("list")
+@options.examples("hvdbench traj list")
 def list_() -> None:
-    """List the sets at hand."""
+    """List the sets of camera paths.
+
+    For each it prints the origin, the number of paths, their format and the licence.
+    """
     from hvdbench.camera.index import path_files, read_index
     from hvdbench.workspace.paths import home_folder
 
@@ -89,8 +160,13 @@ def list_() -> None:
 @_fps
 @_orientation
 @_force
+@options.examples("hvdbench traj show handheld_simulated", "hvdbench traj show groundtruth.txt --format tum")
 def show(target: str, format_name: str | None, fps: float | None, orientation: str, force: bool) -> None:
-    """Report on paths: rate, gaps, jumps, window seams, and how much they move in which band."""
+    """Report on camera paths: their rate, gaps and motion.
+
+    SET is the name of a set, SET/PATH one path of it, and FILE a file that was not imported. Gaps, jumps, seams between
+    windows, and how much the camera moves in which frequency band are printed.
+    """
     from hvdbench.camera.index import read_target
     from hvdbench.camera.quality import assess
 
@@ -100,13 +176,18 @@ def show(target: str, format_name: str | None, fps: float | None, orientation: s
 
 @traj.command()
 @click.argument("target", metavar="SET|SET/PATH|FILE")
-@click.option("-o", "--output", type=options.FILE, required=True, help="The picture, .png.")
+@options.output("Write the picture to this file, which ends in .png.", kind=options.FILE, metavar="FILE", required=True)
 @_format
 @_fps
 @_orientation
 @_force
+@options.examples("hvdbench traj plot handheld_simulated -o paths.png")
 def plot(target: str, output: Path, format_name: str | None, fps: float | None, orientation: str, force: bool) -> None:
-    """Draw paths: angles, positions and the spectrum, with gaps, jumps and seams marked."""
+    """Plot camera paths: angles, positions and spectrum.
+
+    SET is the name of a set, SET/PATH one path of it, and FILE a file that was not imported. Gaps, jumps and seams
+    between windows are marked.
+    """
     from hvdbench.camera.index import read_target
     from hvdbench.camera.path_plot import draw_paths
     from hvdbench.workspace.atomic import atomic_write_bytes

@@ -12,14 +12,27 @@ from hvdbench.cli.standings import tell
 @click.command(name="eval")
 @click.option(
     "--method",
+    metavar="METHOD",
     required=True,
-    help="A recipe's name or file, a network (with --weights), their_pkg.net:Net, torchscript:, onnx: or "
-    "spandrel:FILE, a folder of result frames, or 'command:… {input} … {output}'.",
+    help="Restore with this method: a recipe's name or file, a network (with --weights), their_pkg.net:Net, "
+    "torchscript:FILE, onnx:FILE, spandrel:FILE, a folder of restored frames, or "
+    "'command:PROGRAM {input} {output}'.",
 )
 @options.data
-@click.option("--weights", type=options.FILE, help="A checkpoint of a network or of a method that is trained first.")
-@click.option("--name", help="What the method is called on the board and under runs/; left out: by what it is.")
-@click.option("--board", help="The board's name; left out: the dataset's.")
+@click.option(
+    "--weights",
+    metavar="FILE",
+    type=options.FILE,
+    help="Load the weights of a network, or of a method that is trained, from this checkpoint. By default those that "
+    "'hvdbench train' wrote for this dataset.",
+)
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="Call the method by this name on the leaderboard and below RUNS. By default it is named after what it is.",
+)
+@click.option("--board", metavar="NAME", help="Enter the scores on this leaderboard. By default the dataset's.")
+@options.boards
 @options.metrics
 @options.runs
 @options.seed
@@ -28,12 +41,18 @@ from hvdbench.cli.standings import tell
 @options.engine
 @options.overwrite
 @options.strict
+@options.examples(
+    "hvdbench eval --method warp_average",
+    "hvdbench eval --method estrnn --weights estrnn.pth --data datasets/goproshake",
+    "hvdbench eval --method 'command:python theirs.py {input} {output}' --name theirs",
+)
 def evaluate(
     method: str,
     data: Path | None,
     weights: Path | None,
     name: str | None,
     board: str | None,
+    boards: Path,
     metric_names: tuple[str, ...],
     strata: bool,
     runs: Path,
@@ -46,11 +65,13 @@ def evaluate(
     overwrite: bool,
     strict: bool,
 ) -> None:
-    """Restore a dataset with a method, score it, and enter it on a leaderboard.
+    """Restore a dataset with a method and update its leaderboard.
 
-    Writes runs/<method>/<dataset>/ and leaderboards/<board>.csv. A method without trained weights is fitted at its
-    @tiny size and entered under that name, with a warning. Finished clips are not restored again; a network that is
-    going to take long is told of first. A metric whose weights are missing says so; the others run.
+    The restored frames go to RUNS/METHOD/DATASET, the scores to BOARDS/BOARD.csv, and the table of the leaderboard is
+    printed. Clips that are restored already are not restored again; a network that will take long is announced first.
+
+    A method that needs training and has no weights is fitted to the dataset at its tiny size and entered as
+    METHOD@tiny, with a warning. A metric whose weights are missing is reported, and the others are measured.
     """
     from hvdbench.metrics.opening import measurable
     from hvdbench.workspace.fallback import Fallback
@@ -72,6 +93,7 @@ def evaluate(
             engine=workers,
             weights=weights,
             runs=runs,
+            boards=boards,
             board=board,
             seed=seed,
             device=options.choose_device(device),

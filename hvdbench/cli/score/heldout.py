@@ -14,20 +14,36 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("source", metavar="CLIP_OR_DATASET", type=options.FILE)
+@click.argument("source", metavar="CLIP_OR_DATASET", type=options.PATH)
 @click.option(
-    "--method", "names", multiple=True, required=True, help="As for eval, but no folder of results (repeatable)."
+    "--method",
+    "names",
+    metavar="METHOD",
+    multiple=True,
+    required=True,
+    help="Score this method, named as for eval, but not a folder of restored frames. Repeatable.",
 )
 @click.option(
     "--weights",
     "weights",
     multiple=True,
-    help="FILE, or METHOD=FILE where there are several methods (repeatable). They must not come from this clip.",
+    metavar="[METHOD=]FILE",
+    help="Load the method's weights from this checkpoint, which must not come from this clip. Write METHOD=FILE if "
+    "there are several methods. Repeatable.",
 )
-@click.option("-o", "--output", type=options.FILE, help="A .csv: a row a method and clip.")
-@click.option("--pairs", type=options.FILE, help="A .csv: a row a method, clip, withheld and compared frame.")
+@options.output("Also write a CSV with a row for each method and clip to this file.", kind=options.FILE, metavar="FILE")
+@click.option(
+    "--pairs",
+    metavar="FILE",
+    type=options.FILE,
+    help="Also write a CSV with a row for each single comparison of two frames to this file.",
+)
 @options.seed
 @options.device
+@options.examples(
+    "hvdbench heldout clip.mp4 --method warp_average --method selfhvd_rc_fusion",
+    "hvdbench heldout clip.mp4 --method estrnn --weights estrnn.pth -o table.csv",
+)
 def heldout(
     source: Path,
     names: tuple[str, ...],
@@ -37,12 +53,15 @@ def heldout(
     seed: int,
     device: str,
 ) -> None:
-    """Score methods on a clip without truth: sharp frames that they never saw judge the restored neighbours.
+    """Score methods on clips that have no ground truth.
 
-    CLIP_OR_DATASET is a video file, a folder of frames, or a dataset's folder. Each method restores the clip twice,
-    each time without every second of its surely sharp frames. The score is the PSNR of the blurry neighbours against a
-    withheld frame warped onto them, where that can be trusted (coverage); the gain is to the input. docs/held-out.md
-    says what it ranks well and what not.
+    CLIP_OR_DATASET is a video file, a folder of frames, or the folder of a dataset. Sharp frames that a method never
+    saw judge the blurry neighbours that it restored: each method restores the clip twice, each time without every
+    second one of the surely sharp frames.
+
+    The score is the PSNR in dB of a restored frame against a withheld sharp frame that is warped onto it, where the
+    warp can be trusted; the gain is the score minus the input's own. docs/held-out.md describes what this ranks well
+    and what it does not.
     """
     from hvdbench.methods.restoration import Budget
     from hvdbench.metrics.protocols.text import as_csv

@@ -10,13 +10,24 @@ from hvdbench.cli.progress import showing
 
 @click.group()
 def protocols() -> None:
-    """List the ways of scoring that have a name, and compare them on one result."""
+    """List the scoring protocols, and compare them on your results."""
 
 
 @protocols.command(name="list")
-@click.option("--format", "kind", type=click.Choice(["text", "csv", "md"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["text", "csv", "md"]),
+    default="text",
+    show_default=True,
+    help="Print plain text, CSV or Markdown.",
+)
+@options.examples("hvdbench protocols list")
 def list_protocols(kind: str) -> None:
-    """List the protocols: what each does otherwise than hvdbench-1, and where it comes from."""
+    """List the scoring protocols and where they come from.
+
+    For each it prints what it does otherwise than hvdbench-1.
+    """
     from dataclasses import asdict
 
     import pandas as pd
@@ -37,17 +48,40 @@ def list_protocols(kind: str) -> None:
 
 @protocols.command(name="diff")
 @click.argument("results", type=options.FOLDER)
-@click.option("--truth", type=options.FOLDER, help="The true frames, or a folder of clip folders of the same names.")
-@click.option("--data", type=options.FOLDER, help="The dataset that was restored, in place of --truth.")
-@click.option("--split", help="Of the dataset; left out: each that RESULTS has.")
 @click.option(
-    "--which", type=click.Choice(["mid", "centroid"]), default="mid", show_default=True, help="Of the dataset's truths."
+    "--truth",
+    type=options.FOLDER,
+    help="Compare with the true frames in this folder, or in clip folders of the same names below it.",
+)
+@options.data_folder("Compare with the dataset in this folder, in place of --truth.")
+@click.option("--split", metavar="NAME", help="Use this split of the dataset. By default every split that RESULTS has.")
+@click.option(
+    "--which",
+    type=click.Choice(["mid", "centroid"]),
+    default="mid",
+    show_default=True,
+    help="Use this ground truth of the dataset: the middle or the centroid of the exposure.",
 )
 @click.option(
-    "--protocol", "names", multiple=True, help="Only these (repeatable); the first is the one to compare with."
+    "--protocol",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Score under this protocol only. Repeatable; the others are compared with the first. By default all.",
 )
-@click.option("--format", "kind", type=click.Choice(["md", "csv"]), default="md", show_default=True)
-@click.option("-o", "--output", type=options.FILE, help="A file; left out: standard output.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["md", "csv"]),
+    default="md",
+    show_default=True,
+    help="Write Markdown, or CSV with every digit.",
+)
+@options.output("Write to this file. By default standard output.", kind=options.FILE, metavar="FILE")
+@options.examples(
+    "hvdbench protocols diff restored/ --truth sharp/",
+    "hvdbench protocols diff results/ --data datasets/goproshake --protocol hvdbench-1 --protocol gopro-matlab",
+)
 def diff(
     results: Path,
     truth: Path | None,
@@ -58,10 +92,11 @@ def diff(
     kind: str,
     output: Path | None,
 ) -> None:
-    """Score RESULTS, a folder of restored frames or of clips, under every protocol.
+    """Score restored frames under several protocols.
 
-    The truth is either --truth, a folder, or --data, a dataset. A registration of 720p frames takes seconds each: name
-    the protocols where that is too long.
+    RESULTS is a folder of restored frames, or of clip folders. They are compared with --truth, a folder, or --data, a
+    dataset. Protocols that register frames take seconds for each frame of 1280x720 px; choose others with --protocol if
+    that is too long.
     """
     from typing import cast
 
@@ -72,7 +107,7 @@ def diff(
     from hvdbench.workspace.atomic import atomic_write_text
 
     if (truth is None) == (data is None):
-        raise click.UsageError("name either --truth FOLDER or --data DATASET")
+        raise click.UsageError("Set either --truth or --data, and not both.")
     chosen = [find_protocol(name) for name in names] or list(PROTOCOLS)
     if truth is not None:
         pairs = pairs_of_folders(results, truth)

@@ -11,9 +11,20 @@ from hvdbench.cli.standings import tell
 
 @click.command()
 @click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=options.FOLDER)
-@click.option("--data", type=options.FOLDER, help="The dataset; left out: the one that the run names, or eval's.")
-@click.option("--board", help="The board's name; left out: the one that the run was entered on, or the dataset's.")
-@click.option("--name", help="What the method is called there, for one FOLDER; left out: as before, or by the folder.")
+@options.data_folder(
+    "Compare with the dataset in this folder. By default the one that the run states, or else the one that eval takes."
+)
+@click.option(
+    "--board",
+    metavar="NAME",
+    help="Enter the scores on this leaderboard. By default the one that the run was entered on, or else the dataset's.",
+)
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="Call the method by this name on the leaderboard, if there is one FOLDER. By default its name in the run, or "
+    "else the folder's.",
+)
 @options.metrics
 @options.boards
 @options.runs
@@ -21,6 +32,9 @@ from hvdbench.cli.standings import tell
 @options.engine
 @options.overwrite
 @options.strict
+@options.examples(
+    "hvdbench score results/ --data datasets/goproshake --name theirs", "hvdbench score runs/*/goproshake-hvdbench-1"
+)
 def score(
     folders: tuple[Path, ...],
     data: Path | None,
@@ -35,10 +49,11 @@ def score(
     overwrite: bool,
     strict: bool,
 ) -> None:
-    """Score FOLDER, a run (runs/<method>/<dataset>) or restored frames of others, and enter it on a leaderboard.
+    """Score restored frames and enter them on a leaderboard.
 
-    Nothing is restored. A run gives the rows that eval gave it, so that several rebuild a board: hvdbench score
-    runs/*/DATASET. Without --metric and --strata it is scored by those it was entered with.
+    FOLDER is a run of eval (RUNS/METHOD/DATASET), or a folder of frames that others restored, as SPLIT/CLIP/*.png or
+    CLIP/*.png. Nothing is restored. A run gets the scores that eval gave it, so that a leaderboard can be rebuilt from
+    its runs; without --metric and --strata it is scored by the metrics that it was entered with.
     """
     from hvdbench.scoring.run_metrics import Asked
     from hvdbench.workflows.score import score_folder
@@ -46,7 +61,7 @@ def score(
     from hvdbench.workspace.fallback import Fallback
 
     if name is not None and len(folders) > 1:
-        raise click.UsageError(f"--name is of one method, and {len(folders)} folders are given")
+        raise click.UsageError(f"--name belongs to one method, but {len(folders)} folders are to be scored.")
     fallback, workers = Fallback.from_environment(strict), parse_engine(engine)
     results = []
     with showing() as progress:

@@ -9,35 +9,56 @@ from hvdbench.cli.progress import showing
 
 
 @click.command()
-@click.argument("input_path", metavar="INPUT", type=options.FILE)
-@click.option("-o", "--output", type=options.FILE, help="A folder for frames, or a video file.")
-@click.option("--estimate", is_flag=True, help="Restore nothing: say what gain to expect, and how long it takes.")
-@click.option("--crop", help="x:y:w:h, the part of each frame to restore.")
-@click.option("--size", help="WxH to reduce frames to (by area) before anything else.")
-@click.option("--minutes", type=click.FloatRange(min=0.1), help="Fit for about this long on one core.")
+@click.argument("input_path", metavar="INPUT", type=options.PATH)
+@options.output(
+    "Write the restored clip here: a folder for frames, or a file that ends in .mp4, .mov or .mkv.",
+    kind=options.PATH,
+)
+@click.option(
+    "--estimate", is_flag=True, help="Restore nothing; report what gain to expect and how long restoring would take."
+)
+@options.crop("Restore only this part of each frame, in px: left edge, top edge, width and height.")
+@click.option(
+    "--size", metavar="WxH", help="Reduce frames to this width and height in px, after --crop, before all else."
+)
+@click.option(
+    "--minutes",
+    metavar="MINUTES",
+    type=click.FloatRange(min=0.1),
+    help="Fit for about this many minutes on one core. By default the method's recipe decides.",
+)
 @click.option(
     "--method",
+    metavar="METHOD",
     default="selfhvd_rc_fusion",
     show_default=True,
-    help="A recipe, a network (with --weights), their_pkg.net:Net, or a model file, as for eval.",
+    help="Restore with this method: a recipe's name or file, a network (with --weights), their_pkg.net:Net, or a model "
+    "file, as 'hvdbench eval --help' lists them.",
 )
-@click.option("--weights", type=options.FILE, help="A checkpoint of the network.")
+@click.option("--weights", metavar="FILE", type=options.FILE, help="Load the network's weights from this checkpoint.")
 @click.option(
     "--bit-depth",
     type=click.Choice(["8", "10"]),
     default="8",
     show_default=True,
-    help="10 keeps 10-bit sources whole and HDR as it is; for networks.",
+    help="Write this many bits per colour. With 10, which only networks can do, 10-bit sources keep their depth and "
+    "HDR is not tone-mapped.",
 )
 @options.seed
 @options.device
 @options.inference
 @options.overwrite
+@options.examples(
+    "hvdbench deblur clip.mp4 --estimate",
+    "hvdbench deblur clip.mp4 -o restored.mp4",
+    "hvdbench deblur frames/ -o restored/ --size 640x360 --minutes 2",
+    "hvdbench deblur clip.mp4 -o restored.mp4 --method estrnn --weights estrnn.pth",
+)
 def deblur(
     input_path: Path,
     output: Path | None,
     estimate: bool,
-    crop: str | None,
+    crop: options.Crop | None,
     size: str | None,
     minutes: float | None,
     method: str,
@@ -50,26 +71,29 @@ def deblur(
     tile: str | None,
     overwrite: bool,
 ) -> None:
-    """Restore INPUT, a video file or a folder of frames, from its own sharp frames, or through a network.
+    """Restore a blurry video or a folder of blurry frames.
 
-    A method that is fitted to the clip holds the clip in memory; so does one that is trained without truth, where no
-    --weights are named: it is trained on this clip alone. A network with weights restores it as it is decoded,
-    and writes as it goes: memory does not grow with the clip, and a run that is going to be long is told of first.
+    INPUT is a video file or a folder of frames. The default method needs no training: it is fitted to this clip alone
+    and borrows from the clip's own sharp frames. --method and --weights restore it with a network instead.
 
-    OUT gets the restored frames under the input's names, or the video; OUT.html shows before and after, OUT.json says
-    what was done. Nothing leaves this machine. --estimate writes nothing and needs no OUT.
+    The restored frames keep the names of the input's frames. Beside the output OUT this command writes OUT.html, a page
+    that shows before and after, and OUT.json, which records what was done. Nothing leaves this machine.
+
+    A method that is fitted to the clip, or trained on it because no --weights are named, holds the whole clip in
+    memory. A network with weights restores frame by frame as it decodes, so that memory does not grow with the clip; a
+    run that will take long is announced first.
     """
-    from hvdbench.video.input import parse_crop, parse_size
+    from hvdbench.video.input import parse_size
     from hvdbench.workflows.deblur import deblur_clip
     from hvdbench.workflows.deblur.estimate import estimate_clip
     from hvdbench.workflows.deblur.request import DeblurRequest
 
     if output is None and not estimate:
-        raise click.UsageError("Missing option '-o' / '--output': a folder for frames, or a video file.")
+        raise click.UsageError("Missing option '-o' / '--output': write a folder for frames, or a video file.")
     request = DeblurRequest(
         source=input_path,
         output=output or Path(),
-        crop=parse_crop(crop) if crop else None,
+        crop=crop,
         size=parse_size(size) if size else None,
         minutes=minutes,
         method=method,

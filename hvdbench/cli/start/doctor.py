@@ -2,10 +2,17 @@
 
 import click
 
+from hvdbench.cli import options
+
 
 @click.command()
+@options.examples("hvdbench doctor")
 def doctor() -> None:
-    """Say what is installed, configured and missing, and how to mend it."""
+    """Check the installation, and explain how to mend what is wrong.
+
+    It prints one line for each thing that is installed, configured or missing. It writes nothing. The exit code is 1 if
+    there is a problem, and 0 if there are only notes.
+    """
     from hvdbench.workflows.doctor import examine
 
     marks = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}

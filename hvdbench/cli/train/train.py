@@ -11,25 +11,37 @@ from hvdbench.cli.progress import showing
 
 @click.command()
 @click.argument("recipe")
-@click.option(
-    "--data",
-    type=options.FILE,
-    help="A dataset's folder, or a pack of one; left out: datasets/goproshake, else the embedded scenes.",
+@options.data_folder(
+    "Train on this dataset: its folder, or a file that 'hvdbench pack' wrote. By default datasets/goproshake; if "
+    "that does not exist, the dataset that 'hvdbench synth' makes.",
+    kind=options.PATH,
 )
-@click.option("--out", type=options.FOLDER, help="The run's folder; left out: RUNS/METHOD/DATASET.")
+@options.output("Write checkpoints and weights to this folder. By default RUNS/METHOD/DATASET.", "out")
 @options.runs
-@click.option("--steps", type=click.IntRange(min=1), help="Optimiser steps, in place of the recipe's.")
-@click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Stop then; the same command goes on.")
+@click.option(
+    "--steps", metavar="N", type=click.IntRange(min=1), help="Train for this many steps. By default the recipe's."
+)
+@click.option(
+    "--max-minutes",
+    metavar="MINUTES",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Stop after this many minutes; run the same command again to continue.",
+)
 @click.option(
     "--precision",
     type=click.Choice(["float32", "bfloat16", "float16"]),
-    help="What the network computes in, in place of the recipe's.",
+    help="Let the network compute in this number format. By default the recipe's.",
 )
 @options.seed
 @options.device
 @options.engine
 @options.overwrite
 @options.strict
+@options.examples(
+    "hvdbench train selfhvd_basicvsrpp --data datasets/goproshake",
+    "hvdbench train selfhvd_basicvsrpp --data goproshake.h5 --max-minutes 60",
+    "torchrun --no-python --nproc-per-node=2 hvdbench train selfhvd_basicvsrpp",
+)
 def train(
     recipe: str,
     data: Path | None,
@@ -44,11 +56,14 @@ def train(
     overwrite: bool,
     strict: bool,
 ) -> None:
-    """Train RECIPE, a method such as selfhvd_basicvsrpp, on a dataset's clips.
+    """Train a method on the clips of a dataset.
 
-    The run's folder gets checkpoints, log.jsonl, training.png and in the end weights.safetensors. A run that was
-    stopped or killed goes on with the same command. Without a dataset the embedded scenes stand in and the recipe's
-    @tiny size is trained, with a warning. On several GPUs: torchrun --no-python --nproc-per-node=2 hvdbench train …
+    RECIPE is the name or the file of a method recipe, such as selfhvd_basicvsrpp. The run's folder gets checkpoints,
+    log.jsonl, training.png and, at the end, weights.safetensors, whose path is printed. A run that was stopped or
+    killed continues when you run the same command again.
+
+    Without a dataset the embedded scenes stand in, and a tiny version of the network (RECIPE@tiny) is trained, with a
+    warning. To train on several GPUs, start the command with torchrun.
     """
     from hvdbench.workflows.train import train as train_on
     from hvdbench.workspace.engine import parse_engine

@@ -9,12 +9,20 @@ from hvdbench.cli import options
 
 @click.group()
 def weights() -> None:
-    """Published weights: which are known, whether they are in place, and what a file is. Downloads nothing."""
+    """List, add, check and identify published weights.
+
+    No command downloads anything: 'list' says where each file can be found, and 'add' puts a file that you downloaded
+    into its place, the folder that HVDBENCH_WEIGHTS names or ~/.cache/hvdbench/weights.
+    """
 
 
 @weights.command("list")
+@options.examples("hvdbench weights list")
 def list_() -> None:
-    """List the known weights: there or missing, network, size, file, licence and page."""
+    """List the known weights, and whether they are there.
+
+    For each it prints the network, size, file, licence and web page.
+    """
     from hvdbench.weights.checking import list_lines
 
     click.echo("\n".join(list_lines()))
@@ -22,10 +30,13 @@ def list_() -> None:
 
 @weights.command()
 @click.argument("names", metavar="[NAME]...", nargs=-1)
+@options.examples("hvdbench weights check", "hvdbench weights check selfhvd estrnn_gopro")
 def check(names: tuple[str, ...]) -> None:
-    """Check the known weights that are in place: digest where known, and every key and shape of the network.
+    """Check the weights that are in place.
 
-    Exit code 1 when a file is not what it should be; a missing one is a note.
+    NAME is a name from 'hvdbench weights list'; without one, all known weights are checked: the digest where one is
+    published, and every key and shape of the network. Weights that are not there are only noted. The exit code is 1 if
+    a file is not what it should be.
     """
     from hvdbench.weights.checking import check_weights
 
@@ -41,8 +52,13 @@ def check(names: tuple[str, ...]) -> None:
 @click.argument("name")
 @click.argument("file", type=options.FILE)
 @options.overwrite
+@options.examples("hvdbench weights add selfhvd ~/Downloads/pretrain.pth")
 def add(name: str, file: Path, overwrite: bool) -> None:
-    """Verify FILE, as downloaded for the known weights NAME, and copy it to its place in the folder of weights."""
+    """Verify a downloaded file and copy it to its place.
+
+    NAME is a name from 'hvdbench weights list', and FILE the file as it was downloaded. A file that is not what NAME
+    says is refused, and nothing is written.
+    """
     from hvdbench.weights.checking import add_weights
 
     click.echo(add_weights(name, file, overwrite=overwrite))
@@ -50,8 +66,12 @@ def add(name: str, file: Path, overwrite: bool) -> None:
 
 @weights.command()
 @click.argument("file", type=options.FILE)
+@options.examples("hvdbench weights identify ~/Downloads/model_best.pth")
 def identify(file: Path) -> None:
-    """Say what FILE holds and which networks it fits, strictly or by share; any weight file, nothing in it is run."""
+    """Report what a weight file holds and which networks it fits.
+
+    FILE may be any weight file; no code in it is run.
+    """
     from hvdbench.weights.checking import identify_lines
 
     click.echo("\n".join(identify_lines(file)))

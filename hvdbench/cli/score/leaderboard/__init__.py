@@ -9,4 +9,7 @@ COMMANDS = Section("Commands", __name__, ("show", "list", "compare", "borda", "e
 
 @click.group(cls=LazyGroup, sections=(COMMANDS,))
 def leaderboard() -> None:
-    """Show, compare, export and exchange leaderboards."""
+    """Show, compare, export and exchange leaderboards.
+
+    A leaderboard is a CSV file with one score in each row. 'hvdbench eval' and 'hvdbench score' write it.
+    """

@@ -11,8 +11,13 @@ from hvdbench.cli import options
 @click.argument("names", metavar="BOARD...", nargs=-1, required=True)
 @options.subset
 @options.boards
+@options.examples("hvdbench leaderboard borda goproshake real-paired")
 def borda(names: tuple[str, ...], subset: str, boards: Path) -> None:
-    """Rank methods over several boards by Borda's points."""
+    """Rank methods over several leaderboards.
+
+    Each BOARD is the name of a leaderboard or a CSV file. Methods are ordered by
+    Borda's points: on each dataset and split a method gets the share of the other methods that it beats.
+    """
     from hvdbench.boards.files import read_board
     from hvdbench.boards.ranking.order import headline, ranked
     from hvdbench.boards.ranking.points import borda as borda_points

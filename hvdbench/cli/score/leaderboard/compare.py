@@ -5,20 +5,43 @@ from pathlib import Path
 import click
 
 from hvdbench.cli import options
+from hvdbench.cli.parameters import Renamed
 
 
 @click.command()
 @click.argument("a")
 @click.argument("b")
-@click.option("--board", help="A name or a CSV; left out: the one written last.")
-@click.option("--metric", "metrics", multiple=True, help="Only this one; may be given several times.")
-@click.option("--clips", is_flag=True, help="A row for each clip too, by the first metric.")
+@click.option(
+    "--board",
+    metavar="NAME|FILE",
+    help="Use this leaderboard, a name or a CSV file. By default the one that was written last.",
+)
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="Compare by this metric only. Repeatable. By default all metrics.",
+)
+@click.option(
+    "--by-clip",
+    "clips",
+    cls=Renamed,
+    old=("--clips",),
+    is_flag=True,
+    help="Also print a row for each clip, by the first metric.",
+)
 @options.subset
 @options.boards
+@options.examples("hvdbench leaderboard compare selfhvd_fusion warp_average --board goproshake")
 def compare(
     a: str, b: str, board: str | None, metrics: tuple[str, ...], clips: bool, subset: str, boards: Path
 ) -> None:
-    """Compare methods A and B clip by clip: difference, interval, p after Holm, clips won."""
+    """Compare two methods of a leaderboard clip by clip.
+
+    A and B are the names of two methods on the leaderboard. It prints, for each metric, the mean difference with its 95
+    % interval, the p-value (corrected by Holm's method) and the number of clips that A wins.
+    """
     from hvdbench.boards.files import latest_board, read_board
     from hvdbench.boards.ranking.order import headline
     from hvdbench.boards.ranking.pairs import clip_differences

@@ -9,11 +9,26 @@ from hvdbench.cli import options
 
 @click.command()
 @click.argument("board", required=False)
-@click.option("--format", "kind", type=click.Choice(["csv", "md", "latex", "html"]), default="md", show_default=True)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["csv", "md", "latex", "html"]),
+    default="md",
+    show_default=True,
+    help="Write CSV, Markdown, LaTeX or a web page.",
+)
 @options.subset
 @options.boards
 @options.board_frames
-@click.option("-o", "--output", type=options.FILE, help="A file; left out: standard output, but for html.")
+@options.output(
+    "Write to this file. By default standard output, except for html, which needs a file.",
+    kind=options.FILE,
+    metavar="FILE",
+)
+@options.examples(
+    "hvdbench leaderboard export goproshake --format latex -o table.tex",
+    "hvdbench leaderboard export goproshake --format html --data datasets/goproshake -o board.html",
+)
 def export(
     board: str | None,
     kind: str,
@@ -23,10 +38,13 @@ def export(
     data: tuple[Path, ...],
     output: Path | None,
 ) -> None:
-    """Print BOARD, a name or a CSV, with what papers print beside it; left out: the one written last.
+    """Export a leaderboard as a table or a web page.
 
-    html is a page: tables, charts and, where --runs and --data have them, the frames, of which it embeds one a clip
-    and links to the others.
+    BOARD is the name of a leaderboard or a CSV file; by default it is the one that was written last. Numbers that
+    papers report are listed beside ours.
+
+    The web page has tables, charts and, where --runs and --data hold them, the frames. It embeds one frame of each clip
+    and links to the others where they lie.
     """
     if kind == "html":
         _export_page(board, subset, boards, runs, data, output)
@@ -53,7 +71,7 @@ def _export_page(
     from hvdbench.pages.board.page import write_page
 
     if output is None:
-        raise click.UsageError("--format html needs -o FILE: the page links to frames relative to where it lies")
+        raise click.UsageError("--format html needs -o FILE, since the page links to frames relative to its own place.")
     rows, papers = read_beside(board or str(latest_board(boards)), boards)
     for line in write_page(output, rows, papers, runs=runs, data=data, subset=subset):
         click.echo(f"not shown: {line}", err=True)

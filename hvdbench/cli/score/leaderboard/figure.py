@@ -15,19 +15,58 @@ from hvdbench.cli import options
     type=click.Choice(["bars", "clips", "extent", "sheet"]),
     default="bars",
     show_default=True,
-    help="Means with intervals; clip by clip; PSNR against blur extent; a contact sheet.",
+    help="Draw means with intervals (bars), scores clip by clip (clips), PSNR against blur extent (extent), or a "
+    "contact sheet of frames (sheet).",
 )
 @options.subset
-@click.option("--truth", type=click.Choice(["centroid", "mid"]), help="Left out: the board's first.")
+@click.option(
+    "--truth",
+    type=click.Choice(["centroid", "mid"]),
+    help="Use scores against this ground truth: the centroid or the middle of the exposure. By default the board's "
+    "first.",
+)
 @options.boards
 @options.board_frames
-@click.option("--clip", "clips", multiple=True, help="Only this clip, in a sheet; may be given several times.")
-@click.option("--frame", type=click.IntRange(0), help="Of a sheet; left out: each clip's blurriest.")
-@click.option("--zoom", type=click.FloatRange(1, 16), default=2.0, show_default=True, help="Of a sheet.")
-@click.option("--width", "width_in", type=click.FloatRange(1, 40), help="Inches; left out: one or two columns.")
-@click.option("-o", "--output", type=options.FILE, required=True, help="A .pdf, .png or .svg.")
+@click.option(
+    "--clip", "clips", multiple=True, metavar="NAME", help="Show only this clip on a contact sheet. Repeatable."
+)
+@click.option(
+    "--frame",
+    metavar="N",
+    type=click.IntRange(0),
+    help="Show this frame, counted from 0, on a contact sheet. By default each clip's blurriest.",
+)
+@click.option(
+    "--zoom",
+    metavar="FACTOR",
+    type=click.FloatRange(1, 16),
+    default=2.0,
+    show_default=True,
+    help="Enlarge the detail on a contact sheet by this factor.",
+)
+@click.option(
+    "--width",
+    "width_in",
+    metavar="INCHES",
+    type=click.FloatRange(1, 40),
+    help="Make the figure this wide, in inches. By default the width of one or two columns of a paper.",
+)
+@options.output(
+    "Write the figure to this file, which ends in .pdf, .png or .svg.",
+    kind=options.FILE,
+    metavar="FILE",
+    required=True,
+)
+@options.examples(
+    "hvdbench leaderboard figure goproshake -o bars.pdf",
+    "hvdbench leaderboard figure goproshake --kind sheet --data datasets/goproshake -o sheet.png",
+)
 def figure(board: str | None, boards: Path, output: Path, kind: str, **asked: Any) -> None:
-    """Draw one figure of BOARD, a name or a CSV, for a paper; left out: the one written last."""
+    """Draw a figure of a leaderboard for a paper.
+
+    BOARD is the name of a leaderboard or a CSV file; by default it is the one that was written last. The figures
+    'extent' and 'sheet' need the frames in --runs and --data.
+    """
     from hvdbench.boards.files import latest_board, read_board
     from hvdbench.pages.board.figures import write_figure
 

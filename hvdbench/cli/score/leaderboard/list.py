@@ -8,10 +8,16 @@ from hvdbench.cli import options
 
 
 @click.command(name="list")
-@click.option("--all", "everything", is_flag=True, help="Recipes and papers' boards too, with their titles.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also list boards without scores of ours, recipes and papers' numbers, with their titles.",
+)
 @options.boards
+@options.examples("hvdbench leaderboard list", "hvdbench leaderboard list --all")
 def list_boards(everything: bool, boards: Path) -> None:
-    """List the boards by name."""
+    """List the leaderboards by name."""
     from hvdbench.boards.files import board_names
     from hvdbench.boards.published import published_boards
     from hvdbench.boards.settings import board_settings

@@ -9,12 +9,24 @@ from hvdbench.cli import options
 
 @click.command()
 @click.argument("board")
-@click.option("--metric", help="What ranks; left out: the board's own choice.")
-@click.option("--truth", type=click.Choice(["centroid", "mid", "none"]), help="Left out: the board's first.")
+@click.option("--metric", metavar="NAME", help="Rank by this metric. By default the board's own choice.")
+@click.option(
+    "--truth",
+    type=click.Choice(["centroid", "mid", "none"]),
+    help="Rank by scores against this ground truth: the centroid or the middle of the exposure, or none. By default "
+    "the board's first.",
+)
 @options.subset
 @options.boards
+@options.examples(
+    "hvdbench leaderboard show goproshake", "hvdbench leaderboard show goproshake --metric ssim --truth mid"
+)
 def show(board: str, metric: str | None, truth: str | None, subset: str, boards: Path) -> None:
-    """Rank the methods on BOARD: intervals, tie groups, what is incomplete, and papers' numbers apart."""
+    """Rank the methods of a leaderboard.
+
+    BOARD is the name of a leaderboard or a CSV file. It prints ranks with 95 % intervals, marks ties and incomplete
+    methods, and lists the numbers of papers apart.
+    """
     from hvdbench.boards.files import read_beside
     from hvdbench.boards.ranking.order import headline, ranked
     from hvdbench.boards.settings import settings_of

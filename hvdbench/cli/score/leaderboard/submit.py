@@ -8,13 +8,22 @@ from hvdbench.cli import options
 
 
 @click.command()
-@click.argument("run", metavar="RUNS", type=options.FOLDER)
-@click.option("--data", type=options.FOLDER, required=True, help="The dataset that the run was scored on.")
-@click.option("--board", help="The board with the run's rows, a name or a CSV; left out: the one written last.")
+@click.argument("run", metavar="RUN", type=options.FOLDER)
+@options.data_folder("Take the dataset that the run was scored on from this folder.", required=True)
+@click.option(
+    "--board",
+    metavar="NAME|FILE",
+    help="Take the scores from this leaderboard, a name or a CSV file. By default the one that was written last.",
+)
 @options.boards
-@click.option("-o", "--output", type=options.FILE, required=True, help="The result file, JSON.")
+@options.output("Write the result file, JSON, here.", kind=options.FILE, metavar="FILE", required=True)
+@options.examples("hvdbench leaderboard submit runs/mine/goproshake-hvdbench-1 --data datasets/goproshake -o mine.json")
 def submit(run: Path, data: Path, board: str | None, boards: Path, output: Path) -> None:
-    """Write the result file of RUNS (runs/<method>/<dataset>): rows, frame scores, digests."""
+    """Write a result file of a run, to send to others.
+
+    RUN is the folder of a run, RUNS/METHOD/DATASET. The file holds the method's rows on the leaderboard, the scores of
+    all frames, and digests of frames and dataset. 'hvdbench leaderboard merge' reads it.
+    """
     from hvdbench.boards.files import latest_board
     from hvdbench.boards.submission import submit as write
 
