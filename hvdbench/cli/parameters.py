@@ -7,6 +7,14 @@ import click
 if TYPE_CHECKING:
     from hvdbench.video.whole import Crop
 
+    Crops = click.ParamType[Crop]
+    Seeds = click.ParamType[int]
+else:
+    Crops = Seeds = click.ParamType  # generic from click 8.4 on, and for type checkers only
+
+
+_SEEDS = click.IntRange(0, 2**63 - 1)
+
 
 class Renamed(click.Option):
     """An option that is also accepted under old spellings, which no help and no error shows."""
@@ -24,7 +32,7 @@ class Renamed(click.Option):
         self.opts = shown
 
 
-class CropType(click.ParamType):
+class CropType(Crops):
     """Reads ``x:y:w:h`` in px; the reader of crops still accepts the older ``x,y,w,h`` too."""
 
     name = "x:y:w:h"
@@ -46,11 +54,11 @@ class CropType(click.ParamType):
         return parse_crop(value)
 
 
-class SeedType(click.ParamType):
+class SeedType(Seeds):
     """Reads a seed; unlike click's own type it keeps the range of 19 digits out of the help."""
 
     name = "integer"
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read a whole number from 0 that fits NumPy and torch alike."""
-        return int(click.IntRange(0, 2**63 - 1).convert(value, param, ctx))
+        return int(_SEEDS(value, param, ctx))

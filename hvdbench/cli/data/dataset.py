@@ -45,7 +45,7 @@ def dataset() -> None:
 @options.overwrite
 @options.examples(
     "hvdbench dataset import GOPRO_Large --layout gopro -o datasets/gopro_large",
-    "hvdbench dataset import GOPRO_Large --layout gopro --blur blur_gamma -o datasets/gamma",
+    "hvdbench dataset import GOPRO --layout gopro --blur blur_gamma -o gamma",
 )
 def import_(
     root: Path, layout: str, out: Path, name: str, link: bool, blur: str | None, sharp: str | None, overwrite: bool

@@ -53,7 +53,7 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--split",
     type=click.Choice(["train", "test"]),
-    help="Put all captures into this split. By default --test-share decides.",
+    help="Put all captures into this split; then --test-share has no effect.",
 )
 @options.crop("Keep only this part of the upright picture, in px: left edge, top edge, width and height.")
 @click.option("--linear16", is_flag=True, help="Also write 16-bit linear light, to linear/ beside the frames in blur/.")
@@ -66,7 +66,7 @@ logger = logging.getLogger(__name__)
 @options.overwrite
 @options.examples(
     "hvdbench ingest IMG_0001.MOV VID_0002.mp4 -o datasets/mine",
-    "hvdbench ingest captures/ -o datasets/mine --clip-frames 100 --device-map devices.toml",
+    "hvdbench ingest captures/ -o datasets/mine --device-map devices.toml",
 )
 def ingest(
     files: tuple[Path, ...],

@@ -56,7 +56,7 @@ from hvdbench.cli.progress import showing
 @options.output("Also write validity.csv, validity.md and validity.png to this folder.", "out")
 @options.examples(
     "hvdbench realism datasets/goproshake --against phone.mp4 --fps 30",
-    "hvdbench realism datasets/goproshake --against a.mp4 --against b.mp4 -o validity",
+    "hvdbench realism datasets/goproshake --against a.mp4 -o validity",
 )
 def realism(
     dataset: Path,

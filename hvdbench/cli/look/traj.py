@@ -74,7 +74,7 @@ def traj() -> None:
 @_orientation
 @_force
 @options.examples(
-    "hvdbench traj import out/walk --format monst3r --fps 30 --name my_walks --licence mine --source walk.mp4"
+    "hvdbench traj import walk.txt --format tum --name walks --licence mine \\\n      --source 'phone, held still'"
 )
 def import_(inputs: tuple[Path, ...], into: Path | None, **values: object) -> None:
     """Copy camera paths into a set of their own.
@@ -119,7 +119,7 @@ def import_(inputs: tuple[Path, ...], into: Path | None, **values: object) -> No
 @options.overwrite
 @options.examples(
     "hvdbench traj estimate clip.mp4 -o paths/clip",
-    "hvdbench traj estimate frames/ --fps 30 --focal-per-width 0.72 -o paths/frames",
+    "hvdbench traj estimate frames/ --fps 30 -o paths/frames",
 )
 def estimate(source: Path, output: Path, crop: options.Crop | None, overwrite: bool, **values: Any) -> None:
     """Measure how the camera turned over a clip.

@@ -43,8 +43,8 @@ from hvdbench.cli.standings import tell
 @options.strict
 @options.examples(
     "hvdbench eval --method warp_average",
-    "hvdbench eval --method estrnn --weights estrnn.pth --data datasets/goproshake",
-    "hvdbench eval --method 'command:python theirs.py {input} {output}' --name theirs",
+    "hvdbench eval --method estrnn --weights estrnn.pth",
+    "hvdbench eval --method 'command:./theirs {input} {output}' --name theirs",
 )
 def evaluate(
     method: str,

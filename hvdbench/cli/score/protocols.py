@@ -80,7 +80,7 @@ def list_protocols(kind: str) -> None:
 @options.output("Write to this file. By default standard output.", kind=options.FILE, metavar="FILE")
 @options.examples(
     "hvdbench protocols diff restored/ --truth sharp/",
-    "hvdbench protocols diff results/ --data datasets/goproshake --protocol hvdbench-1 --protocol gopro-matlab",
+    "hvdbench protocols diff theirs/ --data datasets/mine --protocol realblur-ecc",
 )
 def diff(
     results: Path,

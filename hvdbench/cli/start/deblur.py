@@ -52,7 +52,7 @@ from hvdbench.cli.progress import showing
     "hvdbench deblur clip.mp4 --estimate",
     "hvdbench deblur clip.mp4 -o restored.mp4",
     "hvdbench deblur frames/ -o restored/ --size 640x360 --minutes 2",
-    "hvdbench deblur clip.mp4 -o restored.mp4 --method estrnn --weights estrnn.pth",
+    "hvdbench deblur a.mp4 -o b.mp4 --method estrnn --weights estrnn.pth",
 )
 def deblur(
     input_path: Path,

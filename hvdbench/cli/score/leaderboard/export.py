@@ -27,7 +27,7 @@ from hvdbench.cli import options
 )
 @options.examples(
     "hvdbench leaderboard export goproshake --format latex -o table.tex",
-    "hvdbench leaderboard export goproshake --format html --data datasets/goproshake -o board.html",
+    "hvdbench leaderboard export --format html --data datasets/mine -o board.html",
 )
 def export(
     board: str | None,

@@ -59,7 +59,7 @@ from hvdbench.cli import options
 )
 @options.examples(
     "hvdbench leaderboard figure goproshake -o bars.pdf",
-    "hvdbench leaderboard figure goproshake --kind sheet --data datasets/goproshake -o sheet.png",
+    "hvdbench leaderboard figure --kind sheet --data datasets/mine -o sheet.png",
 )
 def figure(board: str | None, boards: Path, output: Path, kind: str, **asked: Any) -> None:
     """Draw a figure of a leaderboard for a paper.

@@ -17,7 +17,7 @@ from hvdbench.cli import options
 )
 @options.boards
 @options.output("Write the result file, JSON, here.", kind=options.FILE, metavar="FILE", required=True)
-@options.examples("hvdbench leaderboard submit runs/mine/goproshake-hvdbench-1 --data datasets/goproshake -o mine.json")
+@options.examples("hvdbench leaderboard submit runs/mine/gopro --data datasets/gopro -o m.json")
 def submit(run: Path, data: Path, board: str | None, boards: Path, output: Path) -> None:
     """Write a result file of a run, to send to others.
 
