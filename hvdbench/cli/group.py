@@ -1,6 +1,5 @@
 """A group whose commands lie in a file each and are imported when they are asked for."""
 
-import difflib
 import importlib
 from dataclasses import dataclass
 
@@ -47,6 +46,8 @@ class LazyGroup(click.Group):
         """Find the command that the arguments name; an unknown one is answered with the names like it."""
         name, known = args[0], self.list_commands(ctx)
         if not name.startswith("-") and name not in known and not ctx.resilient_parsing:
+            import difflib
+
             near = difflib.get_close_matches(name, known, n=1)
             advice = f"did you mean '{near[0]}'?" if near else f"'{ctx.command_path} --help' lists the commands."
             ctx.fail(f"No such command '{name}'; {advice}")

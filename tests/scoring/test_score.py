@@ -341,4 +341,4 @@ def test_the_commands_eval_and_score(data):
     assert text.count("written: ") == 1
     assert bytes_of("rebuilt") == bytes_of("leaderboards")
     done = CliRunner().invoke(cli, ["score", "a", "b", "--name", "x"])
-    assert (done.exit_code, "--name is of one method" in done.output) == (2, True)
+    assert (done.exit_code, "--name belongs to one method" in done.output) == (2, True)

@@ -193,7 +193,7 @@ def plot(target: str, output: Path, format_name: str | None, fps: float | None, 
     from hvdbench.workspace.atomic import atomic_write_bytes
 
     if output.suffix.lower() != ".png":
-        raise click.BadParameter(f"{output} does not end in .png", param_hint="--output")
+        raise click.BadParameter(f"{output} does not end in .png.", param_hint="--output")
     _, paths = read_target(target, format_name=format_name, fps=fps, orientation=orientation, force=force)
     atomic_write_bytes(output, draw_paths(paths))
     click.echo(output)
