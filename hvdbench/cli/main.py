@@ -1,4 +1,4 @@
-"""The ``hvdbench`` command. Heavy imports happen inside the commands, so that help comes at once."""
+"""The ``hvdbench`` command. Commands import what is heavy when they run, so that help appears at once."""
 
 import logging
 import sys
@@ -62,7 +62,7 @@ def main() -> None:
     user stopped the command.
     """
     try:
-        code = cli(prog_name="hvdbench", standalone_mode=False)  # what a command gave to ctx.exit()
+        code = cli(prog_name="hvdbench", standalone_mode=False)  # a command may leave its code to ctx.exit()
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -114,13 +114,13 @@ def read_inference(
     """Read the options of :func:`inference`; None where none was given.
 
     Args:
-        precision: as typed.
-        window: as typed.
-        tile: as typed.
-        usual: window and tile where another of the options was given.
+        precision: ``float32``, ``bfloat16`` or ``float16``.
+        window: a number of frames, or ``auto``.
+        tile: a side in px, ``WxH`` in px, or ``auto``.
+        usual: what window and tile are if only other options were set.
 
     Raises:
-        InputError: one that cannot be read.
+        InputError: an option cannot be read.
     """
     from hvdbench.methods.inference.options import parse_inference
 

@@ -1,4 +1,4 @@
-"""Progress bars with time left, on standard error; plain lines where that is no terminal."""
+"""Progress bars with the time left on standard error, or plain lines if that is no terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import click
 
 @contextmanager
 def showing() -> Iterator[Callable[[int, int, str], None]]:
-    """Give a progress callback (done, total, what) that draws a bar a stage, or prints a line as each stage ends."""
+    """Yield a progress callback (done, total, what): it draws a bar for each stage, or prints its beginning and end."""
     if not sys.stderr.isatty():
         yield _Lines()
         return
@@ -43,7 +43,7 @@ def showing() -> Iterator[Callable[[int, int, str], None]]:
 
 
 class _Lines:
-    """Prints a line when a stage begins and one when it ends."""
+    """Prints a line when a stage begins and another when it ends."""
 
     def __init__(self) -> None:
         self._begun: set[str] = set()

@@ -210,6 +210,15 @@ def test_an_evaluation_prints_the_board(run, demo):
     assert run("leaderboard", "list").out == "mine\n"
 
 
+def test_an_evaluation_keeps_its_board_where_it_is_told(run, demo):
+    answer = run(
+        "eval", "--method", "blurry", "--data", "demo", "--board", "mine", "--boards", "kept", "--engine", "local:1"
+    )
+    assert answer.code == 0
+    assert run("leaderboard", "list", "--boards", "kept").out == "mine\n"
+    assert not Path("leaderboards").exists()
+
+
 def test_the_same_evaluation_again_gives_the_same_answer(run, demo):
     command = ["eval", "--method", "warp_average", "--data", "demo", "--engine", "local:1"]
     first, second = run(*command), run(*command)

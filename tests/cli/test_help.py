@@ -38,7 +38,7 @@ each_command = pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 
 
 def shown(path: tuple[str, ...]) -> str:
-    done = CliRunner().invoke(cli, [*path, "-h"], prog_name="hvdbench", terminal_width=LONGEST)
+    done = CliRunner().invoke(cli, [*path, "--help"], prog_name="hvdbench", terminal_width=LONGEST)
     assert done.exit_code == 0, done.output
     return done.output
 

@@ -84,10 +84,10 @@ def heldout(
 
 
 def _methods(names: tuple[str, ...], weights: tuple[str, ...], budget: "Budget") -> "dict[str, Restore]":
-    """Open the methods, each with its weights.
+    """Open the methods, each with its weights, and return what restores a clip with each of them.
 
     Raises:
-        InputError: weights for no method that was named, or two methods of one name.
+        InputError: weights belong to none of the methods, or two methods have the same name.
     """
     from hvdbench.errors import InputError
     from hvdbench.methods.opening import open_method
@@ -104,10 +104,10 @@ def _methods(names: tuple[str, ...], weights: tuple[str, ...], budget: "Budget")
 
 
 def _files(names: tuple[str, ...], weights: tuple[str, ...]) -> dict[str, Path]:
-    """Tell which weights belong to which method.
+    """Match the weight files to the methods.
 
     Raises:
-        InputError: that cannot be told.
+        InputError: a file belongs to none of the methods, or it is open to which.
     """
     from hvdbench.errors import InputError
 
