@@ -18,7 +18,7 @@ from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import read_clip
 from hvdbench.labels.sharpness import SharpLabels, write_labels
 from hvdbench.store import Dataset
-from hvdbench.synth import requests as making
+from hvdbench.workflows import datasets as making
 from hvdbench.workflows import doctor
 from hvdbench.workflows.datasets import SynthRequest, synth
 from hvdbench.workflows.doctor import Finding

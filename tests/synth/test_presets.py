@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from hvdbench.camera.hand import PRESETS
-from hvdbench.camera.stabiliser.ois import OisSettings
+from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.cli.data.synth import HANDS
 from hvdbench.cli.main import cli
 from hvdbench.errors import UnknownNameError
@@ -158,8 +158,8 @@ def test_synth_lays_a_kind_of_stabiliser_over_the_recipe(tmp_path: Path) -> None
 
 
 def test_synth_takes_a_controller_of_ones_own(tmp_path: Path) -> None:
-    values = made(tmp_path, "--ois", "test_stabilisers:lazy_controller")
-    assert (values["ois"]["kind"], values["ois"]["controller"]) == ("lens_shift", "test_stabilisers:lazy_controller")
+    values = made(tmp_path, "--ois", "made_controller:lazy_controller")
+    assert (values["ois"]["kind"], values["ois"]["controller"]) == ("lens_shift", "made_controller:lazy_controller")
     clip = Dataset.open(tmp_path / "out").clips()[0]
     lens_deg = clip.track("path/lens_deg")
     assert lens_deg is not None
