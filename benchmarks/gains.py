@@ -3,7 +3,8 @@
 ``python -m benchmarks.gains --data ../shared/data --validity FOLDER --tiny FOLDER --out gains.json`` reads what
 :mod:`benchmarks.validity` (its sweep of the sharp share) and :mod:`benchmarks.selfhvd_tiny` left in their folders,
 reads the signs off the clips, which it makes again where they are gone, and writes
-``hvdbench/workflows/deblur/gains.json``, which ``hvdbench deblur --estimate`` uses, with the table that it was learned from.
+``hvdbench/workflows/deblur/gains.json``, which ``hvdbench deblur --estimate`` uses, with the table that it was
+learned from.
 """
 
 import argparse
