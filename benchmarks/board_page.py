@@ -26,7 +26,8 @@ import pandas as pd
 
 from hvdbench.boards.rows import Stamp, board_rows
 from hvdbench.frames import Frame, write_frame
-from hvdbench.labels.sharpness import select_sharp, write_labels
+from hvdbench.labels.sharpness import select_sharp
+from hvdbench.labels.stored import write_labels
 from hvdbench.pages.board.page import write_page
 from hvdbench.recipe import digest_of
 from hvdbench.scoring.frame_scores import FRAME_COLUMNS

@@ -22,7 +22,7 @@ from hvdbench.dataset.packing import pack_dataset
 from hvdbench.frames import Frame, Frames, read_clip, write_frame
 from hvdbench.methods.training.samples import TrainingWindows, WindowSettings, loader
 from hvdbench.store import Dataset, DatasetWriter
-from hvdbench.video.whole import read_video
+from hvdbench.video.reader import read_video
 
 SIZE = (1280, 720)
 CLIP_FRAMES, READ_FRAMES, CROP_PX = 60, 30, 256

@@ -1,11 +1,13 @@
-"""Frames as arrays: reading, writing, gray, light.
+"""Frames as arrays and as picture files: listing, reading, writing, gray, light.
 
 One convention: uint8 RGB ``(T, H, W, 3)``, pixel centres at integers. Tensors are made from them in
 :mod:`hvdbench.methods.inference.runner` and in the fits, nowhere else.
 """
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import cv2
@@ -13,52 +15,165 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
+from hvdbench.picture_files import fault_of_bytes
 from hvdbench.response import gamma_response
 from hvdbench.workspace.atomic import atomic_write_bytes
 
 Frame = NDArray[np.uint8]  # (H, W, 3)
+Frame16 = NDArray[np.uint16]  # (H, W, 3), white at 65535
 Frames = NDArray[np.uint8]  # (T, H, W, 3)
 Gray = NDArray[np.uint8]  # (H, W)
 Image = NDArray[np.float32]  # (H, W) or (H, W, C)
 
 FRAME_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
+_RUBBISH_FOLDERS = frozenset({"__macosx"})  # what macOS adds to every ZIP archive: a second, unreadable copy of it
+_NUMBER = re.compile(r"(?P<before>(?:.*[^\d.])?)(?P<whole>\d+)(?:\.(?P<part>\d+))?", re.DOTALL)
 
-def list_frames(folder: Path) -> list[Path]:
-    """List a folder's picture files in the order a person counts: ``2.png`` before ``10.png``.
+
+def list_frames(folder: Path, names: str = "*") -> list[Path]:
+    """List a folder's picture files in the order a person counts: ``2.png`` before ``10.png``, ``0.1`` after ``0.05``.
+
+    Hidden files are left out: beside each file that macOS copies to a foreign disk lies a ``._`` companion that has a
+    picture's suffix and is no picture.
+
+    Args:
+        folder: the folder to look in, not below it.
+        names: a pattern that file names must match, e.g. ``*.png``; what does not match is not looked at.
 
     Raises:
-        InputError: the folder is missing or is no folder.
+        InputError: the folder is missing or is no folder; a frame is a link to nothing, has a name that is no UTF-8,
+            or lies there twice under one name with two suffixes.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder of frames: name a folder that holds them")
-    files = [path for path in folder.iterdir() if path.suffix.lower() in FRAME_SUFFIXES and path.is_file()]
-    return sorted(files, key=lambda path: (_natural(path.name), path.name))
+        raise InputError(f"{readable(folder)} is not a folder of frames: name a folder that holds them")
+    files = []
+    for path in folder.iterdir():
+        if path.suffix.lower() not in FRAME_SUFFIXES or path.name.startswith(".") or not fnmatchcase(path.name, names):
+            continue
+        if path.is_file():
+            files.append(path)
+        elif not path.exists():
+            raise InputError(
+                f"{path} is a link to a file that is not there, so a frame would be missing: fetch the file (git-annex "
+                "and DVC leave such links), or remove the link"
+            )
+    _check_names(folder, files)
+    order = _order([path.stem for path in files])
+    return sorted(files, key=lambda path: (order(path), path.name))
 
 
-def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
-    parts = re.split(r"(\d+)", name)
-    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part)
+def list_folders(folder: Path) -> list[Path]:
+    """List the folders directly below one, sorted by name, without hidden ones and macOS's ``__MACOSX``."""
+    return sorted(path for path in folder.iterdir() if is_wanted_folder(path))
+
+
+def is_wanted_folder(path: Path) -> bool:
+    """Return whether a path is a folder, and neither hidden nor macOS's ``__MACOSX``."""
+    return path.is_dir() and not path.name.startswith(".") and path.name.lower() not in _RUBBISH_FOLDERS
+
+
+def readable(path: Path) -> str:
+    r"""Return a path as text that can be printed: bytes that are no UTF-8 become ``\xb2``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def check_utf8(path: Path) -> None:
+    """Refuse a path that is no UTF-8, since manifests, pages and films store names as text.
+
+    Raises:
+        InputError: so it is.
+    """
+    if readable(path) != str(path):
+        raise InputError(f"{readable(path)} has a name that is no UTF-8, which nothing here can store: rename it")
+
+
+def _check_names(folder: Path, files: Sequence[Path]) -> None:
+    by_stem: dict[str, Path] = {}
+    for path in files:
+        check_utf8(path)
+        other = by_stem.setdefault(path.stem, path)
+        if other is not path:
+            first, second = sorted([other.name, path.name])
+            raise InputError(
+                f"{folder} holds {first} and {second}, which would be one frame twice: keep the frames of one suffix"
+            )
+
+
+def _order(stems: Sequence[str]) -> Callable[[Path], tuple[object, ...]]:
+    """Choose how names are ordered: by value where all are decimal numbers, else number by number."""
+    numbers = [_NUMBER.fullmatch(stem) for stem in stems]
+    found = [number for number in numbers if number]
+    parts = {number["part"] or "" for number in found}
+    # Programs write 0.05, 0.1, 0.15 without closing zeros. So v1.9, v1.10 are two counters, and parts that are all of
+    # one length are in order either way.
+    decimal = len({len(part) for part in parts}) > 1 and not any(len(part) > 1 and part[-1] == "0" for part in parts)
+    if decimal and len(found) == len(stems) and len({number["before"] for number in found}) == 1:
+        return _by_value
+    return lambda path: _by_numbers(path.name)
+
+
+def _by_value(path: Path) -> tuple[object, ...]:
+    number = _NUMBER.fullmatch(path.stem)
+    assert number is not None
+    return int(number["whole"]), number["part"] or ""
+
+
+def _by_numbers(name: str) -> tuple[tuple[int, int, str], ...]:
+    parts = re.split(r"(\d+)", name)  # digits stand at odd places; "²" is a digit to str.isdigit and no number to int
+    return tuple((0, int(part), "") if index % 2 else (1, 0, part) for index, part in enumerate(parts) if part)
 
 
 def read_frame(path: Path) -> Frame:
-    """Read one picture as uint8 RGB (H, W, 3); 16-bit files are scaled to 8, gray ones repeated, alpha dropped.
+    """Read one picture as uint8 RGB (H, W, 3).
+
+    16 bits are rounded to 8, gray is repeated, alpha is dropped.
 
     Raises:
-        InputError: the file is missing, empty or no picture.
+        InputError: the file is missing, empty, no picture, broken off, several pages, or holds floats.
     """
+    picture = _decoded(path)
+    if picture.dtype == np.uint16:
+        return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return np.asarray(picture, np.uint8)
+
+
+def read_frame16(path: Path) -> Frame16:
+    """Read one picture as uint16 RGB (H, W, 3), white at 65535.
+
+    8 bits are scaled to 16, gray is repeated, alpha is dropped.
+
+    Raises:
+        InputError: as :func:`read_frame`.
+    """
+    picture = _decoded(path)
+    return picture.astype(np.uint16) * np.uint16(257) if picture.dtype == np.uint8 else np.asarray(picture, np.uint16)
+
+
+def _decoded(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Decode a picture file to RGB (H, W, 3) of the file's own depth."""
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
+        data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        raise InputError(f"{readable(path)} cannot be read: {error.strerror}") from error
+    if fault := fault_of_bytes(data):
+        raise InputError(f"{readable(path)} {fault}")
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data else None
+    except cv2.error:  # e.g. more pixels than OpenCV takes
+        bgr = None
     if bgr is None:
-        raise InputError(f"{path} is not a picture that can be decoded ({data.size} bytes)")
-    return np.ascontiguousarray(bgr[..., ::-1])
+        raise InputError(f"{readable(path)} is not a picture that can be decoded ({len(data)} bytes)")
+    if bgr.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"{readable(path)} holds {bgr.dtype}: pictures of 8 or 16 bits are expected")
+    rgb: NDArray[np.uint8] | NDArray[np.uint16] = np.ascontiguousarray(bgr[..., ::-1])
+    return rgb
 
 
 def write_frame(path: Path, frame: Frame) -> None:
-    """Write one uint8 RGB picture, whole or not at all; the suffix decides the format (PNG is lossless).
+    """Write one uint8 RGB picture, whole or not at all.
+
+    The suffix decides the format; PNG is lossless, JPEG is written at quality 98.
 
     Raises:
         InputError: no encoder for the suffix.
@@ -71,10 +186,10 @@ def write_frame(path: Path, frame: Frame) -> None:
 
 
 def read_clip(folder: Path) -> Frames:
-    """Read a folder of equally sized pictures as uint8 RGB (T, H, W, 3), in natural order.
+    """Read a folder of equally sized pictures as uint8 RGB (T, H, W, 3), in the order of :func:`list_frames`.
 
     Raises:
-        InputError: no folder, no picture in it, one that cannot be decoded, or two sizes.
+        InputError: as :func:`list_frames` and :func:`read_frame`; no picture in the folder, or two sizes.
     """
     return read_frames(list_frames(folder), folder)
 
@@ -109,7 +224,7 @@ def write_clip(folder: Path, frames: Frames, names: Sequence[str] | None = None)
 
 
 def to_gray(frame: Frame) -> Gray:
-    """Give the 8-bit BT.601 luma of an RGB frame, (H, W): 0.299 R + 0.587 G + 0.114 B, rounded."""
+    """Return the 8-bit BT.601 luma of an RGB frame, (H, W): 0.299 R + 0.587 G + 0.114 B, rounded."""
     return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
 
 

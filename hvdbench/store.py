@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench import __version__
-from hvdbench.errors import DatasetError
+from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import Frames, list_frames, read_clip
 from hvdbench.recipe import digest_of
 from hvdbench.workspace.atomic import atomic_path, atomic_write_text, is_partial
@@ -169,7 +169,7 @@ class Dataset:
 def _digest_or_fault(clip: ClipFolder) -> str:
     try:
         return clip.digest()
-    except (OSError, RuntimeError, KeyError) as error:  # a tracks.h5 that HDF5 cannot read any more
+    except (OSError, RuntimeError, KeyError, InputError) as error:  # a damaged tracks.h5, a link to a lost frame
         return f"no digest: {error}"
 
 

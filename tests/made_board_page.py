@@ -11,7 +11,8 @@ from made_board import rows as loose_rows
 
 from hvdbench.boards.rows import Stamp, board_rows, merge_rows
 from hvdbench.frames import write_clip
-from hvdbench.labels.sharpness import ABOVE, BELOW, SharpLabels, read_labels, write_labels
+from hvdbench.labels.sharpness import ABOVE, BELOW, SharpLabels
+from hvdbench.labels.stored import read_labels, write_labels
 from hvdbench.recipe import digest_of
 from hvdbench.scoring.run_scores import score_run
 from hvdbench.scoring.summary import summarise

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from hvdbench.frames import Frames, write_clip
-from hvdbench.labels.sharpness import BELOW, SharpLabels, write_labels
+from hvdbench.labels.sharpness import BELOW, SharpLabels
+from hvdbench.labels.stored import write_labels
 from hvdbench.store import Dataset, DatasetWriter
 
 LARGE, SMALL = "train/large", "train/small"

@@ -7,7 +7,8 @@ import h5py
 import numpy as np
 
 from hvdbench.frames import Frames, write_clip
-from hvdbench.labels.sharpness import BELOW, SharpLabels, write_labels
+from hvdbench.labels.sharpness import BELOW, SharpLabels
+from hvdbench.labels.stored import write_labels
 from hvdbench.store import ClipFolder, Dataset, DatasetWriter
 
 NAME = "scored"

@@ -8,7 +8,8 @@ import pytest
 
 from hvdbench.errors import DatasetError
 from hvdbench.frames import write_clip
-from hvdbench.labels.sharpness import select_sharp, write_labels
+from hvdbench.labels.sharpness import select_sharp
+from hvdbench.labels.stored import write_labels
 from hvdbench.store import ClipFolder, Dataset, DatasetWriter
 from hvdbench.workspace.atomic import atomic_folder
 

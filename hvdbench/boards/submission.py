@@ -19,7 +19,7 @@ import pandas as pd
 from hvdbench.boards.files import read_board
 from hvdbench.boards.rows import Stamp, run_rows, sorted_rows, typed_rows
 from hvdbench.errors import InputError
-from hvdbench.labels.sharpness import read_labels
+from hvdbench.labels.stored import DEFAULT_LABELLER, labels_of
 from hvdbench.metrics.measure import OWN, asked_as
 from hvdbench.recipe import digest_of
 from hvdbench.scoring.frame_scores import FRAME_COLUMNS
@@ -64,7 +64,7 @@ class Submission:
         return str(self.rows["dataset_digest"].iloc[0])
 
 
-def submit(run: Path, data: Path, board: Path, out: Path, *, labeller: str = "paper") -> Submission:
+def submit(run: Path, data: Path, board: Path, out: Path, *, labeller: str = DEFAULT_LABELLER) -> Submission:
     """Write a scored run's result file, after hashing its frames and the dataset again.
 
     Args:
@@ -147,7 +147,7 @@ def _scores_of_run(run: Path, dataset: Dataset, labeller: str, rows: pd.DataFram
                 f"{run} lacks the clip {clip.split}/{clip.name} of '{dataset.name}': a result has them all"
             )
         place.check_frames()
-        table = score_clip(place, read_labels(clip, labeller))
+        table = score_clip(place, labels_of(clip, labeller))
         places.append(place)
         tables.append(table.assign(method=method, split=clip.split, clip=clip.name))
     names = sorted({asked_as(metric) for metric in set(rows["metric"]) - OWN})

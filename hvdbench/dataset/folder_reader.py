@@ -18,7 +18,7 @@ from hvdbench.dataset.pack_reader import PackReader
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import Frames, list_frames, read_frame
 from hvdbench.labels.sharpness import select_sharp
-from hvdbench.labels.stored import selection_of
+from hvdbench.labels.stored import labels_of
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ STREAMS = ("blur", *TRUTH_FOLDERS.values())
 def open_reader(path: Path) -> ClipReader:
     """Open a dataset's folder, or a pack of one.
 
-    Clips of a folder that were never labelled are labelled now, as ``hvdbench label`` does.
+    Clips of a folder that were never labelled are labelled in memory; nothing is written.
 
     Raises:
         DatasetError: neither of the two, damaged, or of another schema.
@@ -101,13 +101,13 @@ def stream_files(clip: ClipFolder) -> dict[str, list[Path]]:
 
 
 def look_at(clip: ClipFolder) -> tuple[ClipFacts, dict[str, list[Path]]]:
-    """Give the facts of a clip and the frame files of each of its streams; one without labels is labelled.
+    """Collect the facts of a clip and the frame files of each of its streams; labels are made where none are stored.
 
     Raises:
-        DatasetError: as :func:`stream_files` and :func:`selection_of`, or the labels are for another number of frames.
+        DatasetError: as :func:`stream_files` and :func:`labels_of`, or the labels are for another number of frames.
     """
     files = stream_files(clip)
-    labels = selection_of(clip)
+    labels = labels_of(clip)
     first = files["blur"][0]
     if len(labels.is_selected) != len(files["blur"]):
         found, count = len(labels.is_selected), len(files["blur"])

@@ -20,8 +20,8 @@ from hvdbench.frames import read_frame, write_frame
 from hvdbench.sources.release import LAYOUTS, Layout, Release, ReleaseClip, find_release, is_word
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
 from hvdbench.workspace.atomic import atomic_folder
+from hvdbench.workspace.progress import Progress, silent
 
-Progress = Callable[[int, int, str], None]
 _Pair = tuple[ReleaseClip, ReleaseClip | None]
 _RESERVED = re.compile(r"goproshake(-hvdbench.*)?|demo(-.*)?")  # names of what is made here
 _PNG_START, _PNG_HEAD = b"\x89PNG\r\n\x1a\n", 26  # then chunk length, "IHDR", width, height, bits, colour type
@@ -60,7 +60,7 @@ class Adopted:
     notes: tuple[str, ...]
 
 
-def adopt(request: AdoptRequest, *, progress: Progress | None = None) -> Adopted:
+def adopt(request: AdoptRequest, *, progress: Progress = silent) -> Adopted:
     """Take a release over as a dataset of origin ``measured`` with truth at mid-exposure, where it has any.
 
     Frames are called ``00000000.png`` …; other names are kept in the manifest's provenance, as are the patterns that
@@ -104,8 +104,7 @@ def adopt(request: AdoptRequest, *, progress: Progress | None = None) -> Adopted
         target = writer.clip_folder(pair[0].split, pair[0].our_name)
         if not writer.has(target.split, target.name):
             writer.finish(target, _write(target, pair, request, layout))
-        if progress:
-            progress(done + 1, len(pairs), f"import {name}")
+        progress(done + 1, len(pairs), f"import {name}")
     return Adopted(writer.dataset(), notes)
 
 

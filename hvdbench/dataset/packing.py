@@ -7,7 +7,7 @@ was; then they are copied together as they are, without coding them again.
 import glob
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,7 @@ from hvdbench.recipe import digest_of
 from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import PARTIAL, atomic_path, atomic_write_text
 from hvdbench.workspace.engine import Engine
-
-Progress = Callable[[int, int, str], None]
+from hvdbench.workspace.progress import Progress, silent
 
 ZSTD_LEVEL = 1  # on differences, level 9 gains 2 per cent of bytes for 5 times the time
 _LIBRARY = ("earliest", "v110")  # forms of objects that every HDF5 reads, and that hold no dates
@@ -71,7 +70,7 @@ def pack_dataset(
     streams: Sequence[str] | None = None,
     overwrite: bool = False,
     engine: Engine | None = None,
-    progress: Progress = lambda done, total, text: None,
+    progress: Progress = silent,
 ) -> Pack:
     """Pack the blurry frames of a dataset, its truths and what training wants to know of each clip.
 

@@ -1,6 +1,7 @@
 """What is to be ingested: films and folders of frames, found below what a user names, and read frame by frame."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -10,18 +11,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from hvdbench.errors import HvdbenchError, InputError
-from hvdbench.frames import list_frames, read_frame
+from hvdbench.frames import check_utf8, is_wanted_folder, list_frames, read_frame, readable
 from hvdbench.ingest.device import as_word
 from hvdbench.ingest.exif import read_exif
 from hvdbench.sources.release import SPLITS
+from hvdbench.video.container import FILM_SUFFIXES
 from hvdbench.video.metadata import CameraFacts
 from hvdbench.video.reader import Shot, VideoReader
 from hvdbench.video.tone import linear_meaning, to_linear16
 
-FILM_SUFFIXES = frozenset(
-    {".mp4", ".mov", ".m4v", ".qt", ".mkv", ".webm", ".avi", ".3gp", ".3g2", ".mts", ".m2ts", ".ts"}
-    | {".mpg", ".mpeg", ".flv", ".wmv", ".asf", ".ogv"}
-)
 _CHUNK_BYTES = 1 << 20
 _SLOWED = 1.5
 
@@ -33,13 +31,13 @@ class Reader(Protocol):
     frames_stated: int
 
     def shots(self) -> Iterator[Shot]:
-        """Give the frames in order of time; they can be had once."""
+        """Yield the frames in order of time; they can be had once."""
 
     def notes(self) -> list[str]:
-        """Give what a user must know; complete when the frames have ended."""
+        """List what a user must know; complete when the frames have ended."""
 
     def attributes(self) -> dict[str, Any]:
-        """Give what is kept of the capture: plain values, nothing personal."""
+        """Return what is kept of the capture: plain values, nothing personal."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class ReadOptions:
     """How frames are read.
 
     Attributes:
-        linear: give 16-bit linear light too.
+        linear: read 16-bit linear light too.
         fps: of folders of frames, which state no times.
     """
 
@@ -61,31 +59,36 @@ class Capture:
 
     Attributes:
         path: of the film or the folder.
-        files: the folder's pictures in natural order; empty for a film.
+        files: the folder's pictures in the order a person counts; empty for a film.
         split: where it lies in a release's folder ``train``, ``test`` …; empty elsewhere.
+        fault: why it cannot be read, found while folders were searched; empty where nothing is amiss so far.
     """
 
     path: Path
     files: tuple[Path, ...] = field(default=(), repr=False)
     split: str = ""
+    fault: str = ""
 
     @property
     def name(self) -> str:
-        """Give the file's name without its suffix, or the folder's, as a word."""
+        """The file's name without its suffix, or the folder's, as a word."""
         return as_word(self.path.resolve().name if self.files else self.path.stem) or "capture"
 
     def sha256(self) -> str:
         """Hash the film, or the names and bytes of all pictures.
 
         Raises:
-            InputError: a file cannot be read, or the film is no file.
+            InputError: a file cannot be read, the film is no file, or its name is no UTF-8.
         """
+        if self.fault:
+            raise InputError(self.fault)
+        check_utf8(self.path)
         total = hashlib.sha256()
         if not self.files and not self.path.is_file():  # a pipe would never end
             raise InputError(f"{self.path} is no file: name a video file or a folder of frames")
         for file in self.files or (self.path,):
             if self.files:
-                total.update(f"{file.name}\n".encode())
+                total.update(os.fsencode(file.name) + b"\n")
             try:
                 with file.open("rb") as stream:
                     while chunk := stream.read(_CHUNK_BYTES):
@@ -107,14 +110,15 @@ def find_captures(path: Path) -> list[Capture]:
     """List what a path holds: a film; a folder of frames; or, below any other folder, all films and folders of frames.
 
     Below ``train``, ``test`` and the like, as in a release, captures are of that split. Names that begin with a dot,
-    datasets of ours and linked folders are passed over.
+    ``__MACOSX``, datasets of ours and linked folders are passed over. A folder whose frames cannot be listed is a
+    capture with a fault, so that it does not take the others with it.
 
     Raises:
         InputError: nothing there, or a folder that cannot be read.
     """
     if not path.is_dir():
         if not path.exists():
-            raise InputError(f"{path} does not exist: name a video file or a folder of frames")
+            raise InputError(f"{readable(path)} does not exist: name a video file or a folder of frames")
         return [Capture(path)]
     try:
         found = list(_below(path, ""))
@@ -126,20 +130,24 @@ def find_captures(path: Path) -> list[Capture]:
 
 
 def _below(folder: Path, split: str) -> Iterator[Capture]:
-    pictures = tuple(file for file in list_frames(folder) if not file.name.startswith("."))
-    if pictures:
-        yield Capture(folder, pictures, split)
+    try:
+        pictures = tuple(list_frames(folder))
+    except InputError as error:
+        yield Capture(folder, (), split, str(error))
+    else:
+        if pictures:
+            yield Capture(folder, pictures, split)
     for entry in sorted(folder.iterdir()):
-        if entry.name.startswith(".") or (entry / "dataset.json").is_file():
+        if (entry / "dataset.json").is_file():
             continue
-        if entry.is_dir() and not entry.is_symlink():
+        if is_wanted_folder(entry) and not entry.is_symlink():
             yield from _below(entry, SPLITS.get(entry.name.lower(), split))
-        elif entry.suffix.lower() in FILM_SUFFIXES:
+        elif entry.suffix.lower() in FILM_SUFFIXES and not entry.name.startswith(".") and not entry.is_dir():
             yield Capture(entry, (), split)
 
 
 class _Film(AbstractContextManager["_Film"]):
-    """A film's frames."""
+    """Reads a film's frames."""
 
     def __init__(self, capture: Capture, options: ReadOptions) -> None:
         self._reader = VideoReader(capture.path, linear=options.linear)
@@ -158,8 +166,6 @@ class _Film(AbstractContextManager["_Film"]):
 
     def notes(self) -> list[str]:
         notes, facts = list(self._reader.notes), self._reader.facts
-        if facts.video_tracks > 1:
-            notes.append(f"has {facts.video_tracks} picture tracks, of which the first was taken")
         captured, stored = facts.camera.capture_fps, float(facts.fps or 0)
         if captured and stored and captured > _SLOWED * stored:
             notes.append(
@@ -198,7 +204,7 @@ class _Film(AbstractContextManager["_Film"]):
 
 
 class _FolderReader:
-    """A folder's frames; JPEG files may state the camera and exposure times."""
+    """Reads a folder's frames; JPEG files may state the camera and exposure times."""
 
     def __init__(self, capture: Capture, options: ReadOptions) -> None:
         self._capture, self._options = capture, options

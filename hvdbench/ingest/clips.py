@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
-from hvdbench.frames import write_frame
+from hvdbench.frames import Frame16, write_frame
 from hvdbench.ingest.repeats import Repeats, frozen
 from hvdbench.ingest.scenes import Seen
 from hvdbench.store import ClipFolder
-from hvdbench.video.colour import Frame16
 from hvdbench.video.crop import Crop, cut, cut_fault
 from hvdbench.video.input import FEWEST_FRAMES, SMALLEST_SIDE_PX
 from hvdbench.video.reader import Shot
@@ -129,7 +128,7 @@ class ClipSeries:
         self._pending = None
 
     def notes(self) -> list[str]:
-        """Word what was counted."""
+        """Write what was counted."""
         found = []
         if self.duplicates:
             still = f", {self.frozen} frames stand still" if self.frozen else ""
@@ -185,7 +184,7 @@ class _OpenClip:
         self._stack.__exit__(type(error), error, error.__traceback__)
 
     def close(self, attributes: Mapping[str, Any]) -> dict[str, NDArray[np.bool_]]:
-        """Write the tracks, put the clip in its place and give its frames' marks."""
+        """Write the tracks, put the clip in its place and return its frames' marks."""
         duplicate = np.asarray(self._duplicate, np.bool_)
         marks = {"duplicate": duplicate, "frozen": frozen(duplicate)}
         if self._folder is None:

@@ -1,7 +1,7 @@
 """Phone captures into a dataset: which split, which name, what is kept of each, and what happens to what exists."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from hvdbench.store import ClipFolder, Dataset, DatasetWriter
 from hvdbench.video.crop import Crop
 from hvdbench.video.input import FEWEST_FRAMES
 from hvdbench.video.tone import TONE_MAP
+from hvdbench.workspace.progress import Progress, silent
 
 SPLITS = ("train", "test")
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Ingested:
     failures: tuple[str, ...] = ()
 
 
-def ingest(request: IngestRequest, *, progress: Progress | None = None) -> Ingested:
+def ingest(request: IngestRequest, *, progress: Progress = silent) -> Ingested:
     """Take captures in, one after another; one that fails leaves the others as they are.
 
     Finished clips and captures are kept when a run is killed, and are not made again.
@@ -197,7 +197,7 @@ class _Intake:
         self.key = ""
         self.entry: dict[str, Any] = {}
 
-    def run(self, progress: Progress | None) -> tuple[str, str]:
+    def run(self, progress: Progress) -> tuple[str, str]:
         """Take it in; give its row and its warning."""
         request, capture = self.request, self.capture
         if capture.files and request.clip_seconds is not None and request.fps is None:
@@ -225,21 +225,20 @@ class _Intake:
         self.book.save()
         return self._row(series), f"{capture.path.name}: {'; '.join(notes)}" if notes else ""
 
-    def _write(self, reader: Reader, series: ClipSeries, progress: Progress | None, notes: list[str]) -> None:
+    def _write(self, reader: Reader, series: ClipSeries, progress: Progress, notes: list[str]) -> None:
         """Write all clips; note where reading failed after two frames or more."""
         path, total = self.capture.path, reader.frames_stated
         try:
             for seen in with_cuts(reader.shots(), detect=self.request.cut_scenes):
                 series.add(seen)
-                if progress and series.frames < total:
+                if series.frames < total:
                     progress(series.frames, total, f"ingest {path.name}")
         except InputError as error:
             reason = str(error).removeprefix(f"{path}: ")
             if series.frames < FEWEST_FRAMES:
                 raise InputError(f"{path}: {reason}") from error
             notes.append(f"stopped after {series.frames} frames: {reason}")
-        if progress:
-            progress(max(series.frames, 1), max(series.frames, 1), f"ingest {path.name}")
+        progress(max(series.frames, 1), max(series.frames, 1), f"ingest {path.name}")
         series.end()
         if not series.names:
             raise InputError(f"{path} has {series.frames} frame: at least {FEWEST_FRAMES} are needed")

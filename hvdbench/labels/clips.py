@@ -1,36 +1,26 @@
-"""Labelling clips: what ``label`` does.
+"""Label clips of any kind: of a dataset, a folder of frames, or a film.
 
-A clip is one of a dataset, a folder of frames, or a film; labels of a dataset's clips are kept in their ``tracks.h5``.
+Labels of a dataset's clips are stored in their ``tracks.h5`` where that is asked for.
 """
 
 import csv
-import inspect
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.catalog import resolve
 from hvdbench.errors import InputError
-from hvdbench.frames import Frames, list_frames, read_clip
+from hvdbench.frames import Frames, list_folders, list_frames, read_clip
 from hvdbench.labels.film import luma_sharpness
-from hvdbench.labels.sharpness import (
-    MEASURES,
-    Measure,
-    SharpLabels,
-    paper_name,
-    read_labels,
-    select_sharp,
-    write_labels,
-)
+from hvdbench.labels.sharpness import Measure, SharpLabels, select_sharp
+from hvdbench.labels.stored import DEFAULT_LABELLER, ensure_labels, labels_of, make_labels, stored_name
 from hvdbench.store import ClipFolder, Dataset
-from hvdbench.video.whole import read_video
+from hvdbench.video.reader import read_video
 from hvdbench.workspace.atomic import atomic_write_text
-
-Progress = Callable[[int, int, str], None]
+from hvdbench.workspace.progress import Progress, silent
 
 CSV_COLUMNS = ("clip", "frame", "sharpness", "is_sharp", "threshold", "reason")
 
@@ -86,7 +76,7 @@ def find_clips(path: Path) -> list[LabelSource]:
     if list_frames(path):
         return [LabelSource(path.resolve().name, path)]
     found = []
-    for folder in sorted(entry for entry in path.iterdir() if entry.is_dir()):
+    for folder in list_folders(path):
         place = folder / "blur" if (folder / "blur").is_dir() else folder
         if list_frames(place):
             found.append(LabelSource(folder.name, place))
@@ -95,58 +85,49 @@ def find_clips(path: Path) -> list[LabelSource]:
     return found
 
 
-def stored_name(labeller: str, measure: Measure | None) -> str:
-    """Name under which a labeller's labels are kept.
+def label_source(
+    source: LabelSource, labeller: str = DEFAULT_LABELLER, measure: Measure | None = None, *, store: bool = False
+) -> SharpLabels:
+    """Label one clip, or read the labels that its dataset stores.
+
+    Args:
+        source: the clip.
+        labeller: a name of the catalogue, or an import string.
+        measure: of the labeller ``paper``; None: its usual one.
+        store: whether labels that a dataset's clip lacks are written to it.
 
     Raises:
-        InputError: a measure that is not known, or one for a labeller that takes none.
-        UnknownNameError: no such labeller.
+        HvdbenchError: as :func:`hvdbench.labels.stored.labels_of`; a film or a folder of frames that cannot be read.
     """
-    takes_measure = "measure" in inspect.signature(resolve("labeller", labeller)).parameters
-    if measure is not None and measure not in MEASURES:
-        raise InputError(f"no measure '{measure}' (known: {', '.join(MEASURES)})")
-    if measure is not None and not takes_measure:
-        raise InputError(f"labeller '{labeller}' takes no measure: leave --measure out, or name --labeller paper")
-    return paper_name(measure) if labeller == "paper" and measure is not None else labeller
-
-
-def label_source(source: LabelSource, labeller: str = "paper", measure: Measure | None = None) -> SharpLabels:
-    """Label one clip, or read the labels kept; those of a dataset's clip are kept.
-
-    Labels by an import string are made anew each time: only they know the name that they are kept under.
-
-    Raises:
-        HvdbenchError: as :func:`stored_name`; frames that cannot be read; stored labels that are damaged.
-    """
-    name = stored_name(labeller, measure)
-    kept = source.stored is not None and ":" not in name
-    if source.stored is not None and kept and source.stored.track(f"labels/{name}/is_sharp") is not None:
-        return read_labels(source.stored, name)
-    if source.path.is_file() and labeller == "paper" and measure == "luma":
-        labels = select_sharp(luma_sharpness(source.path), labeller=name)
-    else:
-        make: Callable[..., SharpLabels] = resolve("labeller", labeller)
-        labels = make(source.frames()) if measure is None else make(source.frames(), measure=measure)
     if source.stored is not None:
-        write_labels(source.stored, labels)
-    return labels
+        return (ensure_labels if store else labels_of)(source.stored, labeller, measure)
+    name = stored_name(labeller, measure)
+    if source.path.is_file() and name == "paper-luma":
+        return select_sharp(luma_sharpness(source.path), labeller=name)
+    return make_labels(labeller, source.frames(), measure)
 
 
 def label_clips(
     sources: Sequence[LabelSource],
-    labeller: str = "paper",
+    labeller: str = DEFAULT_LABELLER,
     measure: Measure | None = None,
     *,
-    progress: Progress = lambda done, total, what: None,
+    store: bool = False,
+    progress: Progress = silent,
 ) -> list[LabelledClip]:
     """Label clips one after the other.
+
+    Args:
+        sources: the clips.
+        labeller, measure, store: as for :func:`label_source`.
+        progress: called with clips done, their number, and what is done.
 
     Raises:
         HvdbenchError: as :func:`label_source`.
     """
     found = []
     for done, source in enumerate(sources, start=1):
-        found.append(LabelledClip(source, label_source(source, labeller, measure)))
+        found.append(LabelledClip(source, label_source(source, labeller, measure, store=store)))
         progress(done, len(sources), f"label by {labeller}")
     return found
 
@@ -166,7 +147,7 @@ def write_labels_csv(path: Path, found: Sequence[LabelledClip]) -> None:
 
 
 def label_lines(found: Sequence[LabelledClip]) -> list[str]:
-    """Word each clip's labels in a line: how many frames, and which."""
+    """Write a line on each clip's labels: how many frames are sharp, and which."""
     lines = []
     for clip in found:
         labels = clip.labels

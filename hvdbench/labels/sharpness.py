@@ -4,20 +4,17 @@ The way of SelfHVD's section 3.1 (arXiv:2508.08605): a frame above the clip's ow
 which none is gives its sharpest one, so that every stretch of the clip has a frame to learn from.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.errors import DatasetError, InputError
+from hvdbench.errors import InputError
 from hvdbench.frames import Frame, Frames, to_gray
 from hvdbench.metrics.sharpness import colour_sharpness, gray_sharpness
 from hvdbench.metrics.sharpness import sharpness as sharpness
-from hvdbench.store import ClipFolder
 
 ABOVE = "above the threshold"
 BELOW = "below the threshold"
@@ -113,7 +110,7 @@ def select_sharp(values: NDArray[np.float64], *, segment_length: int = 20, label
 
 
 def with_segments(labels: SharpLabels, *, segment_length: int = 20) -> SharpLabels:
-    """Give each segment without a sharp frame its sharpest one: the ``reason`` says so, ``is_sharp`` stays.
+    """Select the sharpest frame of each segment without a sharp one: the ``reason`` says so, ``is_sharp`` stays.
 
     Args:
         labels: of one clip.
@@ -153,12 +150,12 @@ def label_paper(frames: Frames, *, segment_length: int = 20, measure: Measure = 
 
 
 def paper_name(measure: Measure) -> str:
-    """Name the paper's labeller with a measure."""
+    """Return the name that the paper's labels by a measure are stored under."""
     return "paper" if measure == "gray" else f"paper-{measure}"
 
 
 def measured(frame: Frame, measure: Measure = "gray") -> float:
-    """Give the variance of a frame's Laplacian: of its BT.601 ``gray``, of all ``colour`` values, or of its ``luma``.
+    """Return the variance of a frame's Laplacian: of its BT.601 ``gray``, of all ``colour`` values, or of its ``luma``.
 
     ``luma`` is the gray in the narrow range (16 to 235) that a video's Y plane has; from a film it is read off the
     plane itself, see :mod:`hvdbench.labels.film`.
@@ -166,64 +163,3 @@ def measured(frame: Frame, measure: Measure = "gray") -> float:
     if measure == "luma":
         return sharpness(np.asarray(cv2.LUT(to_gray(frame), _NARROW), np.uint8))
     return colour_sharpness(frame) if measure == "colour" else gray_sharpness(frame)
-
-
-def write_labels(clip: ClipFolder, labels: SharpLabels) -> None:
-    """Store labels in the clip's ``tracks.h5`` under ``labels/<labeller>``; older ones of that name are replaced.
-
-    Raises:
-        DatasetError: the clip has another number of frames.
-    """
-    count = len(labels.is_sharp)
-    stored = clip.track("t_s")
-    if stored is not None and len(stored) != count:
-        raise DatasetError(
-            f"{clip.tracks_path} has {len(stored)} frames, the labels of '{labels.labeller}' are {count}"
-        )
-    clip.edit_tracks(_writer(labels))
-
-
-def _writer(labels: SharpLabels) -> Callable[[h5py.File], None]:
-    def write(tracks: h5py.File) -> None:
-        name = f"labels/{labels.labeller}"
-        if name in tracks:
-            del tracks[name]
-        group = tracks.create_group(name)
-        group.attrs["threshold"] = labels.threshold
-        group.create_dataset("sharpness", data=labels.sharpness)
-        group.create_dataset("is_sharp", data=labels.is_sharp)
-        group.create_dataset("reason", data=list(labels.reason), dtype=h5py.string_dtype())
-
-    return write
-
-
-def read_labels(clip: ClipFolder, labeller: str) -> SharpLabels:
-    """Read the labels that :func:`write_labels` stored.
-
-    Raises:
-        DatasetError: the clip has none by that labeller, or they are incomplete.
-    """
-    name = f"labels/{labeller}"
-    if not clip.tracks_path.is_file():
-        raise DatasetError(
-            f"{clip.tracks_path} is missing, so there are no labels of '{labeller}': run 'hvdbench label'"
-        )
-    with h5py.File(clip.tracks_path, "r") as tracks:
-        if name not in tracks:
-            known = ", ".join(sorted(tracks["labels"])) if "labels" in tracks else "none"
-            raise DatasetError(
-                f"{clip.tracks_path} holds no labels of '{labeller}' (found: {known}): run 'hvdbench label'"
-            )
-        group = tracks[name]
-        try:
-            return SharpLabels(
-                sharpness=np.asarray(group["sharpness"][()], np.float64),
-                is_sharp=np.asarray(group["is_sharp"][()], np.bool_),
-                threshold=float(group.attrs["threshold"]),
-                reason=tuple(group["reason"].asstr()[()]),
-                labeller=labeller,
-            )
-        except KeyError as error:
-            raise DatasetError(
-                f"{clip.tracks_path}: {name} is incomplete ({error}): run 'hvdbench label' again"
-            ) from error

@@ -1,46 +1,180 @@
-"""The labels of a dataset's clip: read where they are stored, else made and stored."""
+"""The one door to the labels of a dataset's clip: read where they are stored, else made in memory.
 
-import logging
+:func:`labels_of` never writes. What is to be stored is stored by the commands that say so, through
+:func:`ensure_labels`.
+"""
 
+import inspect
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import h5py
 import numpy as np
 
 from hvdbench.catalog import resolve
-from hvdbench.frames import list_frames, read_frame
-from hvdbench.labels.sharpness import SharpLabels, measured, read_labels, select_sharp, write_labels
+from hvdbench.errors import DatasetError, InputError
+from hvdbench.frames import Frames, list_frames, read_clip, read_frame
+from hvdbench.labels.sharpness import MEASURES, Measure, SharpLabels, measured, paper_name, select_sharp
 from hvdbench.store import ClipFolder
 
-LABELLER = "paper"
+DEFAULT_LABELLER = "paper"
+"""Whose labels methods learn from and scores are parted by, where nobody names another."""
 
-logger = logging.getLogger(__name__)
+_CLIPS_KEPT = 4096  # labels are small: about 20 bytes a frame
+_Stamp = tuple[tuple[str, int, int], ...]  # of each frame: name, bytes, time of last change in ns
 
 
-def labels_of(clip: ClipFolder, labeller: str = LABELLER) -> SharpLabels:
-    """Read a clip's labels, or make and store them; the paper's are made a frame at a time.
+def labels_of(
+    clip: ClipFolder,
+    labeller: str = DEFAULT_LABELLER,
+    measure: Measure | None = None,
+    *,
+    frames: Frames | None = None,
+) -> SharpLabels:
+    """Return a clip's labels: those stored, else labels made now, which are not written anywhere.
+
+    Labels once made are kept in memory until the process ends or a frame of the clip changes. Labels by an import
+    string are made anew each time, since only they know the name that they would be stored under.
+
+    Args:
+        clip: of a dataset.
+        labeller: a name of the catalogue, ``paper-colour``, ``paper-luma``, or an import string.
+        measure: of the labeller ``paper``; None: its usual one.
+        frames: uint8 RGB (T, H, W, 3), the clip's blurry frames where they are in memory already.
 
     Raises:
         DatasetError: the stored labels are damaged.
+        InputError: the labels have to be made and a frame cannot be read, or as :func:`stored_name`.
+        UnknownNameError: no such labeller.
     """
-    if labeller == LABELLER:
-        return selection_of(clip)
-    if clip.track(f"labels/{labeller}/is_sharp") is not None:
-        return read_labels(clip, labeller)
-    labels: SharpLabels = resolve("labeller", labeller)(clip.blurry())
-    write_labels(clip, labels)
-    return labels
+    name = stored_name(labeller, measure)
+    if ":" in name:
+        return make_labels(name, clip.blurry() if frames is None else frames, measure)
+    stored = read_labels(clip, name)
+    if stored is not None:
+        return stored
+    if frames is not None:
+        return make_labels(name, frames)
+    folder = (clip.folder / "blur").resolve()
+    return _made(folder, name, _stamp(folder))
 
 
-def selection_of(clip: ClipFolder) -> SharpLabels:
-    """Read a clip's labels, or make them a frame at a time and store them.
+def ensure_labels(clip: ClipFolder, labeller: str = DEFAULT_LABELLER, measure: Measure | None = None) -> SharpLabels:
+    """Return a clip's labels as :func:`labels_of` does, and store them where they are not stored yet.
 
     Raises:
-        DatasetError: the stored labels are damaged.
+        HvdbenchError: as :func:`labels_of` and :func:`write_labels`.
     """
-    if clip.track(f"labels/{LABELLER}/is_sharp") is not None:
-        return read_labels(clip, LABELLER)
-    sharpness = np.array([measured(read_frame(path)) for path in list_frames(clip.folder / "blur")], np.float64)
-    labels = select_sharp(sharpness, labeller=LABELLER)
-    try:
+    labels = labels_of(clip, labeller, measure)
+    if ":" in labeller or not has_labels(clip, labels.labeller):
         write_labels(clip, labels)
-    except PermissionError:
-        logger.warning("%s may not be written: its labels are made anew for each run", clip.folder)
     return labels
+
+
+def stored_name(labeller: str, measure: Measure | None) -> str:
+    """Return the name under which a labeller's labels are stored.
+
+    Raises:
+        InputError: a measure that is not known, or one for a labeller that takes none.
+        UnknownNameError: no such labeller.
+    """
+    if measure is None:
+        return labeller
+    if measure not in MEASURES:
+        raise InputError(f"no measure '{measure}' (known: {', '.join(MEASURES)})")
+    if "measure" not in inspect.signature(resolve("labeller", labeller)).parameters:
+        raise InputError(f"labeller '{labeller}' takes no measure: leave --measure out, or name --labeller paper")
+    return paper_name(measure) if labeller == "paper" else labeller
+
+
+def make_labels(labeller: str, frames: Frames, measure: Measure | None = None) -> SharpLabels:
+    """Label frames (T, H, W, 3), uint8 RGB, by a labeller, a stored name such as ``paper-colour``, or an import string.
+
+    Raises:
+        HvdbenchError: no such labeller, or frames that it refuses.
+    """
+    labeller, measure = _parted(labeller) if measure is None else (labeller, measure)
+    make: Callable[..., SharpLabels] = resolve("labeller", labeller)
+    return make(frames) if measure is None else make(frames, measure=measure)
+
+
+def has_labels(clip: ClipFolder, name: str) -> bool:
+    """Return whether a clip stores labels under a name."""
+    return clip.track(f"labels/{name}/is_sharp") is not None
+
+
+def read_labels(clip: ClipFolder, name: str) -> SharpLabels | None:
+    """Read the labels that :func:`write_labels` stored under a name, None where there are none.
+
+    Raises:
+        DatasetError: they are incomplete.
+    """
+    if not has_labels(clip, name):
+        return None
+    with h5py.File(clip.tracks_path, "r") as tracks:
+        group = tracks[f"labels/{name}"]
+        try:
+            return SharpLabels(
+                sharpness=np.asarray(group["sharpness"][()], np.float64),
+                is_sharp=np.asarray(group["is_sharp"][()], np.bool_),
+                threshold=float(group.attrs["threshold"]),
+                reason=tuple(group["reason"].asstr()[()]),
+                labeller=name,
+            )
+        except KeyError as error:
+            raise DatasetError(
+                f"{clip.tracks_path}: labels/{name} is incomplete ({error}): run 'hvdbench label' again"
+            ) from error
+
+
+def write_labels(clip: ClipFolder, labels: SharpLabels) -> None:
+    """Store labels in the clip's ``tracks.h5`` under ``labels/<labeller>``; older ones of that name are replaced.
+
+    Raises:
+        DatasetError: the clip has another number of frames, or may not be written to.
+    """
+    count = len(labels.is_sharp)
+    stored = clip.track("t_s")
+    if stored is not None and len(stored) != count:
+        raise DatasetError(
+            f"{clip.tracks_path} has {len(stored)} frames, the labels of '{labels.labeller}' are {count}"
+        )
+    try:
+        clip.edit_tracks(_writer(labels))
+    except PermissionError as error:
+        raise DatasetError(f"{clip.folder} may not be written to, so its labels cannot be stored there") from error
+
+
+def _writer(labels: SharpLabels) -> Callable[[h5py.File], None]:
+    def write(tracks: h5py.File) -> None:
+        name = f"labels/{labels.labeller}"
+        if name in tracks:
+            del tracks[name]
+        group = tracks.create_group(name)
+        group.attrs["threshold"] = labels.threshold
+        group.create_dataset("sharpness", data=labels.sharpness)
+        group.create_dataset("is_sharp", data=labels.is_sharp)
+        group.create_dataset("reason", data=list(labels.reason), dtype=h5py.string_dtype())
+
+    return write
+
+
+def _parted(name: str) -> tuple[str, Measure | None]:
+    """Part a stored name into labeller and measure, None for the usual one."""
+    return next((("paper", measure) for measure in MEASURES if name == paper_name(measure) != "paper"), (name, None))
+
+
+def _stamp(folder: Path) -> _Stamp:
+    files = [(path.name, path.stat()) for path in list_frames(folder)]
+    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in files)
+
+
+@lru_cache(_CLIPS_KEPT)
+def _made(folder: Path, name: str, stamp: _Stamp) -> SharpLabels:
+    """Label a folder of frames; the paper's labellers read one frame at a time."""
+    labeller, measure = _parted(name)
+    if labeller != "paper":
+        return make_labels(name, read_clip(folder))
+    values = [measured(read_frame(folder / file), measure or "gray") for file, _, _ in stamp]
+    return select_sharp(np.array(values, np.float64), labeller=name)

@@ -14,9 +14,9 @@ from hvdbench.labels.sharpness import label_paper
 from hvdbench.realism.appearance import noise_level, saturated_share, smooth_sharpness
 from hvdbench.realism.blur import FrameBlur, frame_blur
 from hvdbench.realism.motion import view_motion
+from hvdbench.workspace.progress import Progress, silent
 
 Array = NDArray[np.float64]
-Progress = Callable[[int, int, str], None]
 Reference = Literal["given", "own sharp frames"]
 
 COMMON_WIDTH_PX = 1920
@@ -85,7 +85,7 @@ def measure_clip(
     reference: Frames | None = None,
     fps: float | None = None,
     true_extent_px: Array | None = None,
-    progress: Progress = lambda done, total, what: None,
+    progress: Progress = silent,
 ) -> ClipMeasure:
     """Measure a clip from its frames.
 

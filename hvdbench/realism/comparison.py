@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from hvdbench.errors import DatasetError, InputError
-from hvdbench.frames import Frames, list_frames, read_frame
-from hvdbench.realism.clip import COMMON_WIDTH_PX, LEAST_FLOOR_PX, ClipMeasure, Progress, measure_clip
+from hvdbench.frames import Frames
+from hvdbench.realism.clip import COMMON_WIDTH_PX, LEAST_FLOOR_PX, ClipMeasure, measure_clip
 from hvdbench.realism.series import path_extent
 from hvdbench.store import ClipFolder, Dataset
-from hvdbench.video.input import InputClip, parse_crop, read_input
-from hvdbench.video.whole import Crop, Size, cut, read_video
+from hvdbench.video.crop import Crop, Size, cut
+from hvdbench.video.input import InputClip, open_input, parse_crop, read_input
+from hvdbench.workspace.progress import Progress, silent
 
 HALVES = ("left-half", "right-half")
 SLOWEST_CAMERA_FPS = 20.0
@@ -81,9 +82,7 @@ class Comparison:
     notes: tuple[str, ...]
 
 
-def compare(
-    dataset: Dataset, request: RealityRequest, *, progress: Progress = lambda done, total, what: None
-) -> Comparison:
+def compare(dataset: Dataset, request: RealityRequest, *, progress: Progress = silent) -> Comparison:
     """Measure the dataset's blurry clips and the real ones.
 
     Blur is measured against given references on both sides (the truth at mid-exposure of simulated clips), or, where
@@ -184,23 +183,12 @@ def _size(width: int, height: int, width_px: int) -> Size:
 
 
 def _read(path: Path, crop: str | None, request: RealityRequest) -> InputClip:
-    shape = _first_shape(path)
-    if shape is None:
-        return read_input(path)
-    found = None if crop is None else read_crop(crop, shape)
-    width, height = (shape[1], shape[0]) if found is None else found[2:]
+    with open_input(path) as opened:
+        width, height = opened.size
+    found = None if crop is None else read_crop(crop, (height, width))
+    width, height = (width, height) if found is None else found[2:]
     size = _size(width, height, request.width_px) if width > request.width_px else None
     return read_input(path, crop=found, size=size)
-
-
-def _first_shape(path: Path) -> tuple[int, int] | None:
-    """Return height and width of the first frame, or None where there is none; the reader then raises the error."""
-    if path.is_dir():
-        files = list_frames(path)
-        shape: tuple[int, ...] | None = read_frame(files[0]).shape if files else None
-    else:
-        shape = read_video(path, max_frames=1).frames.shape[1:] if path.exists() else None
-    return None if shape is None else (shape[0], shape[1])
 
 
 def read_crop(text: str, shape: tuple[int, int]) -> Crop:

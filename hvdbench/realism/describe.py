@@ -1,19 +1,19 @@
 """Describe a dataset: how sharp, how long, how blurry, how shaky its clips are."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hvdbench.realism.describe_facts import BANDS_HZ, ClipFacts, read_facts
+from hvdbench.realism.describe_facts import BANDS_HZ, DescribedClip, read_facts
 from hvdbench.realism.series import run_lengths
 from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.progress import Progress, silent
 
 Array = NDArray[np.float64]
-Progress = Callable[[int, int, str], None]
 
 CLASSES = ("sharp", "mild", "blurry")
 PERCENTS = (10, 50, 90)
@@ -25,9 +25,7 @@ _ORIGINS: Mapping[str, str] = {
 }
 
 
-def describe_dataset(
-    dataset: Dataset, out: Path | None, *, progress: Progress = lambda done, total, what: None
-) -> list[str]:
+def describe_dataset(dataset: Dataset, out: Path | None, *, progress: Progress = silent) -> list[str]:
     """Describe a dataset in lines for a terminal.
 
     Args:
@@ -55,13 +53,13 @@ def describe_dataset(
     return lines
 
 
-def facts_table(facts: Sequence[ClipFacts], origin: str) -> pd.DataFrame:
-    """Return a row for each clip and a last one, :data:`POOLED`, over all; NaN where something is not known."""
+def facts_table(facts: Sequence[DescribedClip], origin: str) -> pd.DataFrame:
+    """Give a row for each clip and a last one, :data:`POOLED`, for all; NaN where something is not known."""
     rows = [_row([one], one.name, origin) for one in facts]
     return pd.DataFrame([*rows, _row(facts, POOLED, origin)])
 
 
-def _row(facts: Sequence[ClipFacts], name: str, origin: str) -> dict[str, object]:
+def _row(facts: Sequence[DescribedClip], name: str, origin: str) -> dict[str, object]:
     one = facts[0] if len(facts) == 1 and name != POOLED else None
     widths = {fact.width_px for fact in facts}
     row: dict[str, object] = {
@@ -111,7 +109,7 @@ def _percentiles(name: str, parts: Sequence[Array]) -> dict[str, float]:
     return {f"{name}_p{p}": float(np.percentile(values, p)) if len(values) else float("nan") for p in PERCENTS}
 
 
-def _lines(dataset: Dataset, facts: Sequence[ClipFacts], table: pd.DataFrame) -> list[str]:
+def _lines(dataset: Dataset, facts: Sequence[DescribedClip], table: pd.DataFrame) -> list[str]:
     total = {str(name): value for name, value in table.iloc[-1].items()}
     splits = sorted({fact.name.split("/")[0] for fact in facts})
     about = f" ({_ORIGINS[dataset.origin]})" if dataset.origin in _ORIGINS else ""
@@ -166,8 +164,8 @@ def _spread(what: str, row: Mapping[str, object], field: str, unit: str) -> str:
     return f"{what}, {'/'.join(map(str, PERCENTS))} %: {values} {unit}".rstrip()
 
 
-def _left_out(facts: Sequence[ClipFacts]) -> list[str]:
-    """List what could not be measured, and for how many clips."""
+def _left_out(facts: Sequence[DescribedClip]) -> list[str]:
+    """Name what could not be said, and of how many clips."""
     missing = {
         "shares of sharp and blurry frames and their runs (no oracle)": [fact.blur_class is None for fact in facts],
         "displacement in an exposure (no oracle)": ["median" not in fact.displacement_px for fact in facts],

@@ -19,7 +19,7 @@ BANDS_HZ = ((0.0, 0.5), (0.5, 2.0), (2.0, 6.0), (6.0, 12.0), (12.0, 30.0))
 
 
 @dataclass(frozen=True)
-class ClipFacts:
+class DescribedClip:
     """What is known of one clip of T frames; None where its tracks do not hold it.
 
     Attributes:
@@ -44,14 +44,14 @@ class ClipFacts:
     rate_rms_deg_s: Mapping[str, Array]
 
 
-def read_facts(clip: ClipFolder) -> ClipFacts:
+def read_facts(clip: ClipFolder) -> DescribedClip:
     """Measure one clip: motion and sharpness from its frames, the rest from its tracks."""
     blurry = clip.blurry()
     truth = clip.truth("mid")
     seen = blurry if truth is None else truth
     attributes = clip.attributes()
     blur_class = clip.track("oracle/class")
-    return ClipFacts(
+    return DescribedClip(
         name=f"{clip.split}/{clip.name}",
         source=str(attributes.get("source", "")),
         hand=str(attributes.get("hand", "")),

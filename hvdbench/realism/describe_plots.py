@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.realism.describe_facts import BANDS_HZ, ClipFacts
+from hvdbench.realism.describe_facts import BANDS_HZ, DescribedClip
 from hvdbench.realism.series import run_lengths
 from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import atomic_path
@@ -23,7 +23,7 @@ PATH_COLOURS = {"hand": "#666666", "residual": "#0072b2"}
 DISPLACEMENT_COLOURS = {"median": "#0072b2", "max": "#d55e00", "extent": "#009e73"}
 
 
-def write_plots(folder: Path, dataset: Dataset, facts: Sequence[ClipFacts]) -> list[Path]:
+def write_plots(folder: Path, dataset: Dataset, facts: Sequence[DescribedClip]) -> list[Path]:
     """Write ``blur.png`` (classes in time, runs, displacements) and ``motion.png`` (motion, sharpness, spectra)."""
     pictures = {"blur.png": _blur(facts), "motion.png": _motion(facts)}
     for name, figure in pictures.items():
@@ -35,7 +35,7 @@ def write_plots(folder: Path, dataset: Dataset, facts: Sequence[ClipFacts]) -> l
     return [folder / name for name in pictures]
 
 
-def _blur(facts: Sequence[ClipFacts]) -> "Figure":
+def _blur(facts: Sequence[DescribedClip]) -> "Figure":
     from matplotlib.figure import Figure
 
     shown = min(MOST_CLIPS, len(facts))
@@ -62,7 +62,7 @@ def _blur(facts: Sequence[ClipFacts]) -> "Figure":
     return figure
 
 
-def _strips(axes: "Axes", facts: Sequence[ClipFacts], total: int) -> None:
+def _strips(axes: "Axes", facts: Sequence[DescribedClip], total: int) -> None:
     """Draw a row a clip, a cell a frame, coloured by class; gray where no oracle tells."""
     for place, fact in enumerate(facts):
         if fact.blur_class is None:
@@ -96,7 +96,7 @@ def _runs(axes: "Axes", classes: Sequence[NDArray[np.int64]]) -> None:
     axes.legend(frameon=False, fontsize=8)
 
 
-def _motion(facts: Sequence[ClipFacts]) -> "Figure":
+def _motion(facts: Sequence[DescribedClip]) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(15.0, 4.4), dpi=DPI, facecolor="white", layout="constrained")
@@ -113,7 +113,7 @@ def _motion(facts: Sequence[ClipFacts]) -> "Figure":
     return figure
 
 
-def _bands(axes: "Axes", facts: Sequence[ClipFacts]) -> None:
+def _bands(axes: "Axes", facts: Sequence[DescribedClip]) -> None:
     if not any(fact.rate_rms_deg_s for fact in facts):
         _nothing(axes, "no camera paths: no spectra")
         return

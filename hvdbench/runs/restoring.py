@@ -73,7 +73,7 @@ def plan_run(
 
     Args:
         method: what restores.
-        dataset: with labels, or they are made.
+        dataset: whose clips are restored; labels that it does not store are made, and not stored.
         runs: the folder ``runs``.
         workers: threads of each job.
         seed: of the fits.
@@ -138,7 +138,8 @@ def restore_clip_job(job: RunJob) -> None:
     """Restore one clip, write its run whole or not at all, and score it (the scores are kept beside the frames)."""
     method, clip = job.method, ClipFolder(job.clip)
     place = RunClip(job.out, clip)
-    blurry, labels, key = clip.blurry(), labels_of(clip), f"{clip.split}/{clip.name}"
+    blurry, key = clip.blurry(), f"{clip.split}/{clip.name}"
+    labels = labels_of(clip, frames=blurry)
     budget = Budget(seed=job.seed, workers=job.workers, device=job.device, inference=job.inference, clip=key)
     started = time.perf_counter()
     if method.is_trained:

@@ -93,8 +93,7 @@ def run_training(
     from hvdbench.methods.training.scheme import train_scheme
 
     processes = Processes(budget.device)
-    with processes.main_first():  # the first one labels what was never labelled
-        reader = open_reader(data)
+    reader = open_reader(data)
     folder = folder or runs / method.name / reader.name
     steps = int(method.scheme.settings.engine.steps)
     digest = _digest(method, reader, budget.seed)

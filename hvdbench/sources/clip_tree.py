@@ -6,13 +6,13 @@ from pathlib import Path
 
 from hvdbench.catalog import unknown
 from hvdbench.errors import InputError, UnknownNameError
-from hvdbench.frames import list_frames
+from hvdbench.frames import list_folders, list_frames
 from hvdbench.sources.scene import SourceOptions
 from hvdbench.workspace.paths import how_to_set_root
 
 FEWEST_FRAMES = 2
 SPLITS = ("train", "test")
-_MONST3R_PATH, _MONST3R_FRAME = "pred_traj.txt", "frame_"
+_MONST3R_PATH, _MONST3R_FRAMES = "pred_traj.txt", "frame_*"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Clip:
 
 
 def require_root(options: SourceOptions, source: str, holds: str) -> Path:
-    """Give the folder (or file) that the options name.
+    """Return the folder (or file) that the options name.
 
     Args:
         options: what a dataset asks of the source.
@@ -50,17 +50,9 @@ def require_root(options: SourceOptions, source: str, holds: str) -> Path:
     return options.root
 
 
-def sub_folders(folder: Path) -> list[Path]:
-    """List the folders directly below one, sorted by name; hidden ones are left out."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
 def frame_files(folder: Path) -> tuple[Path, ...]:
-    """List a clip folder's frames in natural order; in MonST3R's output, the frames and not the masks beside them."""
-    files = list_frames(folder)
-    if (folder / _MONST3R_PATH).is_file():
-        files = [file for file in files if file.name.startswith(_MONST3R_FRAME)]
-    return tuple(files)
+    """List a clip folder's frames in the order a person counts; in MonST3R's output, without the masks beside them."""
+    return tuple(list_frames(folder, _MONST3R_FRAMES if (folder / _MONST3R_PATH).is_file() else "*"))
 
 
 def clips_below(root: Path, split: str, *, inside: str = "", prefix: str = "") -> list[Clip]:
@@ -73,7 +65,7 @@ def clips_below(root: Path, split: str, *, inside: str = "", prefix: str = "") -
         prefix: put before the folder's name.
     """
     found = []
-    for folder in sub_folders(root) if root.is_dir() else []:
+    for folder in list_folders(root) if root.is_dir() else []:
         frames = folder / inside
         files = frame_files(frames) if frames.is_dir() else ()
         if len(files) >= FEWEST_FRAMES:
@@ -82,7 +74,7 @@ def clips_below(root: Path, split: str, *, inside: str = "", prefix: str = "") -
 
 
 def choose(clips: Sequence[Clip], options: SourceOptions, what: str) -> list[Clip]:
-    """Give the clips asked for, in the order of asking; all where none is named.
+    """Return the clips asked for, in the order of asking; all where none is named.
 
     Args:
         clips: what the source has.

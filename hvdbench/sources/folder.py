@@ -1,4 +1,4 @@
-"""Anything sharp of one's own: frames, clip folders of frames, a film, or a folder of films."""
+"""Read anything sharp of one's own: frames, clip folders of frames, a film, or a folder of films."""
 
 import logging
 from pathlib import Path
@@ -7,10 +7,11 @@ from hvdbench.errors import InputError
 from hvdbench.sources.clip_tree import FEWEST_FRAMES, SPLITS, Clip, choose, clips_below, frame_files, require_root
 from hvdbench.sources.frame_sequence import FileFrames, FrameSequence, find_depth_files
 from hvdbench.sources.high_speed import VideoScene, open_video_scene
+from hvdbench.sources.movie import open_movie
 from hvdbench.sources.scene import SourceOptions
+from hvdbench.video.container import FILM_SUFFIXES
 
 FPS = 240.0  # of pictures, where nobody says
-FILM_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".3gp"})
 RATE_TOLERANCE = 0.005  # 29.97 is 30
 _HOLDS = "a folder of sharp frames or films, or a film"
 _LOG = logging.getLogger(__name__)
@@ -55,8 +56,6 @@ class FolderSource:
             if frames.depth_files:
                 source += ", with a depth map each"
         else:
-            from hvdbench.sources.movie import open_movie  # brings PyAV
-
             frames, stated_fps = open_movie(clip.place)
             fps, source = _rate_of_film(clip.place.name, stated_fps, self._options.fps)
         return open_video_scene(

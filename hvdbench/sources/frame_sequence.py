@@ -34,7 +34,7 @@ class Recent(Generic[Key, Kept]):
         self._bytes = 0
 
     def get(self, key: Key, make: Callable[[], Kept]) -> Kept:
-        """Give the value of a key, made where it is not kept."""
+        """Return the value of a key, made where it is not kept."""
         if key not in self._values:
             self.put(key, make())
         self._values.move_to_end(key)
@@ -66,14 +66,14 @@ class FrameSequence(Protocol):
         """Width and height, px."""
 
     def read(self, index: int) -> Frame:
-        """Give a frame, uint8 RGB (H, W, 3).
+        """Return a frame, uint8 RGB (H, W, 3).
 
         Raises:
             InputError: it cannot be decoded, or its size is not that of the first.
         """
 
     def depth(self, index: int) -> NDArray[np.float32] | None:
-        """Give a frame's depth, (h, w) of any resolution and unit, above 0; None: it has none.
+        """Return a frame's depth, (h, w) of any resolution and unit, above 0; None: it has none.
 
         Raises:
             InputError: its map cannot be read, or is no such map.
@@ -114,6 +114,7 @@ class FileFrames:
         return width, height
 
     def read(self, index: int) -> Frame:
+        """Return a frame; see :meth:`FrameSequence.read`."""
         frame = read_frame(self.files[index])
         found = (frame.shape[1], frame.shape[0])
         if found != self.size:
@@ -124,6 +125,7 @@ class FileFrames:
         return frame
 
     def depth(self, index: int) -> NDArray[np.float32] | None:
+        """Return a frame's depth; see :meth:`FrameSequence.depth`."""
         return read_depth(self.depth_files[index]) if self.depth_files else None
 
 

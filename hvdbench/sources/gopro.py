@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from hvdbench.errors import InputError
-from hvdbench.sources.clip_tree import SPLITS, Clip, choose, clips_below, frame_files, require_root, sub_folders
+from hvdbench.frames import list_folders
+from hvdbench.sources.clip_tree import SPLITS, Clip, choose, clips_below, frame_files, require_root
 from hvdbench.sources.frame_sequence import FileFrames
 from hvdbench.sources.high_speed import VideoScene, open_video_scene
 from hvdbench.sources.release import AVERAGED, GOPRO_FPS, averaged_frames
@@ -79,7 +80,7 @@ def _clips_one_level_down(root: Path) -> list[Clip]:
     whole = _clips(root / WHOLE) if (root / WHOLE).is_dir() else []
     if whole:
         return whole
-    below = {folder.name: clips for folder in sub_folders(root) if (clips := _clips(folder))}
+    below = {folder.name: clips for folder in list_folders(root) if (clips := _clips(folder))}
     if len(below) > 1:
         raise InputError(f"{root} holds several folders of GoPro clips ({', '.join(below)}): name one of them")
     return next(iter(below.values()), [])

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from hvdbench.errors import InputError
-from hvdbench.frames import list_frames
+from hvdbench.frames import is_wanted_folder, list_folders, list_frames
 
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
     ("val", "valid", "validation"), "test"
@@ -98,7 +97,7 @@ class ReleaseClip:
 
     @property
     def our_name(self) -> str:
-        """Name the clip apart from one of the test set: REDS numbers each of its parts from 000."""
+        """The name that tells the clip from one of the test set: REDS numbers each of its parts from 000."""
         return f"{self.their_split}_{self.name}" if self.their_split in _VALIDATION else self.name
 
 
@@ -120,7 +119,7 @@ class Release:
 
 
 def is_word(text: str) -> bool:
-    """Tell whether a text is a mere name, no pattern."""
+    """Return whether a text is a mere name and no pattern."""
     return _WORD.fullmatch(text) is not None
 
 
@@ -145,7 +144,7 @@ def find_release(root: Path, layout: Layout, *, blur: str | None = None, sharp: 
             raise InputError(f"{root} holds several releases ({', '.join(hit.root.name for hit in found)}): name one")
         if found:
             return found[0]
-        roots = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+        roots = list_folders(root)
     looked_for = ", ".join(dict.fromkeys(pattern for pattern, _ in candidates))
     raise InputError(
         f"{root} holds no blurry clips: looked for {looked_for} with {{split}} one of {', '.join(SPLITS)}; --blur and "
@@ -167,7 +166,7 @@ def _first_match(root: Path, candidates: Sequence[tuple[str, str | None]]) -> Re
 
 
 def _replaced(pattern: str | None, folder: str, given: str | None) -> str | None:
-    """Give the pattern in force: the layout's, with another folder where a mere word is given, or the one given."""
+    """Return the pattern in force: the layout's, with another folder where a mere word is given, or the one given."""
     if given is None:
         return pattern
     return pattern.replace(folder, given) if pattern and is_word(given) else given
@@ -184,9 +183,9 @@ def find_clips(root: Path, pattern: str) -> dict[str, ReleaseClip]:
     clips: dict[str, ReleaseClip] = {}
     for folder in sorted(root.glob(re.sub(r"\{\w+\}", "*", folders))):
         match = expression.fullmatch(folder.relative_to(root).as_posix())
-        if not match or not folder.is_dir() or match["clip"].startswith("."):
+        if not match or not is_wanted_folder(folder) or match["clip"].startswith("."):
             continue
-        pictures = tuple(file for file in list_frames(folder) if fnmatchcase(file.name, files))
+        pictures = tuple(list_frames(folder, files))
         if pictures:
             clip = ReleaseClip(match["clip"], match.groupdict().get("split") or "test", folder, pictures)
             if clip.key in clips:

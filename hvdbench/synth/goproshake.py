@@ -1,6 +1,6 @@
 """GoProShake: sharp scenes and camera paths to a dataset of blurry clips in which sharp frames occur by nature."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,10 @@ from hvdbench.synth.development.developer import Developer
 from hvdbench.synth.development.highlights import BrightScene
 from hvdbench.synth.exposure.one_exposure import Exposure, expose
 from hvdbench.synth.settings import DatasetSettings
-from hvdbench.synth.tracks import ClipFacts, write_tracks
+from hvdbench.synth.tracks import SynthesisedClip, write_tracks
 from hvdbench.workspace.atomic import atomic_folder
 from hvdbench.workspace.engine import Engine
-
-Progress = Callable[[int, int, str], None]
+from hvdbench.workspace.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,7 @@ def _write_clip(job: _Job) -> str:
         for index, frame in enumerate(developer.clip(blurry, fps=settings.fps)):
             write_frame(folder / "blur" / f"{index:08d}.png", frame)
         facts |= developer.drawn()
-        write_tracks(folder / "tracks.h5", ClipFacts(job.origin, settings, plan, shaken, exposures, facts))
+        write_tracks(folder / "tracks.h5", SynthesisedClip(job.origin, settings, plan, shaken, exposures, facts))
         return ClipFolder(folder).digest()
 
 

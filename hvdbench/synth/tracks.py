@@ -20,7 +20,7 @@ _SMALL_BYTES = 4096
 
 
 @dataclass(frozen=True)
-class ClipFacts:
+class SynthesisedClip:
     """All that a clip was made from and came out as, but for its pictures.
 
     Args:
@@ -40,7 +40,7 @@ class ClipFacts:
     drawn: Mapping[str, float | str]
 
 
-def write_tracks(file: Path, facts: ClipFacts) -> None:
+def write_tracks(file: Path, facts: SynthesisedClip) -> None:
     """Write a clip's ``tracks.h5``: the same bytes for the same clip."""
     fields = _motion(facts) | _oracle(facts)
     if facts.settings.flow:
@@ -52,7 +52,7 @@ def write_tracks(file: Path, facts: ClipFacts) -> None:
         tracks.attrs.update(_attributes(facts))
 
 
-def _motion(facts: ClipFacts) -> Fields:
+def _motion(facts: SynthesisedClip) -> Fields:
     path, times = facts.shaken.view.path, facts.shaken.t_s
     moved = [exposure.displacement for exposure in facts.exposures]
     inside = path.t_s <= times[-1] + 0.5 / facts.settings.fps
@@ -72,7 +72,7 @@ def _motion(facts: ClipFacts) -> Fields:
     }
 
 
-def _oracle(facts: ClipFacts) -> Fields:
+def _oracle(facts: SynthesisedClip) -> Fields:
     moved = [exposure.displacement for exposure in facts.exposures]
     extent = np.stack([one.extent_px for one in moved])
     width = facts.shaken.view.scene.size[0]
@@ -89,7 +89,7 @@ def _oracle(facts: ClipFacts) -> Fields:
     return fields
 
 
-def _flows(facts: ClipFacts) -> Fields:
+def _flows(facts: SynthesisedClip) -> Fields:
     view, readout_s = facts.shaken.view, facts.settings.readout_s
     pairs = list(pairwise(facts.shaken.t_s.tolist()))
     size = view.scene.size[::-1]
@@ -102,7 +102,7 @@ def _flows(facts: ClipFacts) -> Fields:
     }
 
 
-def _attributes(facts: ClipFacts) -> dict[str, Any]:
+def _attributes(facts: SynthesisedClip) -> dict[str, Any]:
     plan, scene = facts.plan, facts.shaken.view.scene
     return {
         "origin": facts.origin,

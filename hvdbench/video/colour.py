@@ -8,9 +8,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from hvdbench.frames import Frame
-
-Frame16 = NDArray[np.uint16]  # (H, W, 3)
+from hvdbench.frames import Frame, Frame16, Gray
 
 # Code points of ITU-T H.273: transfer characteristics (table 3), colour primaries (table 2), matrices (table 4).
 TRANSFERS = {
@@ -67,12 +65,12 @@ class Colour:
 
     @property
     def is_hdr(self) -> bool:
-        """Tell whether the transfer is PQ or HLG."""
+        """Whether the transfer is PQ or HLG."""
         return self.transfer in HDR_TRANSFERS
 
 
 def colour_of(frame: VideoFrame) -> Colour:
-    """Read what a decoded frame states."""
+    """Read what a decoded frame states of its colours."""
     return Colour(
         frame.format.name,
         _depth(frame),
@@ -101,12 +99,23 @@ def to_rgb(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, in
 
 
 def to_rgb16(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int] | None = None) -> Frame16:
-    """Convert as :func:`to_rgb` does, to 16 bits a component: 0 is black, ``WHITE16`` white, and more is clipped."""
+    """Convert as :func:`to_rgb` does, to 16 bits a component: 0 is black, ``WHITE16`` is white, more is clipped."""
     if frame.format.is_rgb and _depth(frame) <= 8:
         return to_rgb(frame, reformatter, size).astype(np.uint16) * np.uint16(257)
     picture = np.asarray(_reformat(frame, reformatter, "rgb48le", size).to_ndarray(), np.uint16)
     white = _white_read(frame)
     return picture if white == WHITE16 else np.asarray(_stretched(white)[picture], np.uint16)
+
+
+def luma(frame: VideoFrame) -> Gray:
+    """Return a decoded frame's luma (H, W), uint8: the plane itself where it has 8 bits, else the decoder's gray."""
+    name = frame.format.name
+    planar = name.startswith(("yuv", "nv", "gray")) and frame.format.components[0].bits == 8
+    if not planar or frame.format.is_bit_stream or name.startswith(("yuyv", "yuv4mpeg")):
+        return np.ascontiguousarray(frame.to_ndarray(format="gray"), np.uint8)
+    plane = frame.planes[0]
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # type: ignore[call-overload]
+    return np.asarray(rows[: frame.height, : frame.width], np.uint8)
 
 
 def for_scaler(picture: Frame16) -> Frame16:
@@ -115,20 +124,20 @@ def for_scaler(picture: Frame16) -> Frame16:
 
 
 def tags_of(colour: Colour) -> tuple[int, int, int]:
-    """Give the H.273 code points (primaries, transfer, matrix) of a colour's names; 2 for what is unstated."""
+    """Return the H.273 code points (primaries, transfer, matrix) of a colour's names; 2 for what is unstated."""
     matrix = 5 if (colour.matrix, colour.primaries) == ("bt601", "bt601-625") else _code(MATRICES, colour.matrix)
     return _code(PRIMARIES, colour.primaries), _code(TRANSFERS, colour.transfer), matrix
 
 
 def scaler_matrix(matrix: int, width: int, height: int) -> int:
-    """Give libswscale's matrix for a code point; one that says nothing is read by the picture's size, as players do."""
+    """Return libswscale's matrix for a code point; an unstated one follows from the picture's size, as in players."""
     if matrix == _MATRIX_UNSPECIFIED and min(width, height) >= _BT709_FROM_LINES:
         matrix = _MATRIX_BT709
     return int(_SCALED.get(matrix, Colorspace.ITU601))
 
 
 def _white_read(frame: VideoFrame) -> int:
-    """Give what libswscale makes of a frame's white in ``rgb48``: a full range keeps its code, moved up to 16 bits."""
+    """Return what libswscale makes of a frame's white in ``rgb48``: a full range keeps its code, moved to 16 bits."""
     if frame.format.is_rgb:
         return WHITE16
     depth = min(_depth(frame), 16)

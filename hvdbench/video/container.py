@@ -8,8 +8,14 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from hvdbench.errors import VideoError
+from hvdbench.frames import check_utf8
 
 FILE_ERRORS = (av.FFmpegError, OSError, ValueError)  # what PyAV raises where a file cannot be opened or written
+FILM_SUFFIXES = frozenset(
+    {".mp4", ".mov", ".m4v", ".qt", ".mkv", ".webm", ".avi", ".3gp", ".3g2", ".mts", ".m2ts", ".ts"}
+    | {".mpg", ".mpeg", ".flv", ".wmv", ".asf", ".ogv"}
+)
+"""Of files that are taken as films where a folder is searched; a film that is named may have any."""
 
 _LOCAL_ONLY = {"protocol_whitelist": "file"}  # a playlist in disguise must not reach out for other addresses
 _NO_FILM = int(Disposition.attached_pic) | int(Disposition.timed_thumbnails) | int(Disposition.still_image)
@@ -19,8 +25,9 @@ def open_video(path: Path) -> InputContainer:
     """Open a local file for reading; what moves or sounds in it is not looked at yet.
 
     Raises:
-        VideoError: no such file, an empty one, or one that is no video.
+        VideoError: the file does not exist, is empty, is no video, or has a name that is no UTF-8.
     """
+    check_utf8(path)
     if path.is_dir():
         raise VideoError(f"{path} is a folder: name a video file")
     if not path.is_file():
@@ -28,7 +35,8 @@ def open_video(path: Path) -> InputContainer:
     if path.stat().st_size == 0:
         raise VideoError(f"{path} is empty (0 bytes)")
     try:
-        container = av.open(str(path), "r", options=_LOCAL_ONLY, metadata_errors="ignore")
+        # Without "file:" FFmpeg takes what stands before a colon in a name for a protocol.
+        container = av.open(f"file:{path}", "r", options=_LOCAL_ONLY, metadata_errors="ignore")
     except FILE_ERRORS as error:
         raise VideoError(
             f"{path} cannot be opened as a video ({path.stat().st_size} bytes): it is damaged or of another kind"
@@ -46,7 +54,7 @@ def moving_streams(container: InputContainer) -> list[VideoStream]:
 
 
 def moving_stream(container: InputContainer, path: Path) -> VideoStream:
-    """Give the first track of moving pictures.
+    """Return the track of moving pictures that the file marks as the one to show, else the first.
 
     Raises:
         VideoError: there is none.
@@ -54,4 +62,5 @@ def moving_stream(container: InputContainer, path: Path) -> VideoStream:
     streams = moving_streams(container)
     if not streams:
         raise VideoError(f"{path} has no video stream ({len(container.streams.audio)} of sound): name a video file")
-    return streams[0]
+    shown = [stream for stream in streams if int(stream.disposition) & int(Disposition.default)]
+    return shown[0] if shown else streams[0]

@@ -14,12 +14,12 @@ Size = tuple[int, int]
 
 
 def cut_fault(picture: Frame, crop: Crop | None, size: Size | None) -> str | None:
-    """Say why an (H, W, 3) picture cannot be cropped and resized so, None where it can."""
+    """Return why an (H, W, 3) picture cannot be cropped and resized so, None where it can."""
     return size_fault((picture.shape[1], picture.shape[0]), crop, size)
 
 
 def size_fault(picture_size: Size, crop: Crop | None, size: Size | None) -> str | None:
-    """Say why a picture of a width and height cannot be cropped and resized so, None where it can."""
+    """Return why a picture of a width and height cannot be cropped and resized so, None where it can."""
     width_px, height_px = picture_size
     if crop is not None:
         x, y, width, height = crop

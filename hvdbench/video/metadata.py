@@ -78,7 +78,7 @@ def dolby_vision(path: Path) -> DolbyVision | None:
 
 
 def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[int, int, bytes]]:
-    """Give start, size and name of each box at the top of a file (ISO/IEC 14496-12, 4.2)."""
+    """Yield start, size and name of each box at the top of a file (ISO/IEC 14496-12, 4.2)."""
     start = 0
     while start + 8 <= end:
         file.seek(start)

@@ -13,7 +13,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from hvdbench.video.whole import open_video
+from hvdbench.video.container import open_video
 
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
@@ -37,7 +37,7 @@ class Sound:
         self._ahead = next(self._packets, None)
 
     def _read(self) -> "Iterator[tuple[float, Packet[Any]]]":
-        """Give (time in s, packet) to the end, or to where the track breaks."""
+        """Yield (time in s, packet) to the end, or to where the track breaks."""
         if not self.source.streams.audio:
             return
         stream: AudioStream = self.source.streams.audio[0]
@@ -80,7 +80,7 @@ class Sound:
 
 
 def _fits(stream: AudioStream, first: "Packet[Any]", suffix: str) -> bool:
-    """Tell whether a container takes the track: some refuse only in the header or at the end, so write a small file."""
+    """Return whether a container takes the track: some refuse only at the end, so a small file is written in memory."""
     try:
         with av.open(io.BytesIO(), "w", format=CONTAINERS[suffix]) as trial:
             packet: Packet[Any] = Packet(bytes(first))

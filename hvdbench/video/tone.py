@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
-from hvdbench.frames import Frame
-from hvdbench.video.colour import WHITE16, Frame16
+from hvdbench.frames import Frame, Frame16
+from hvdbench.video.colour import WHITE16
 from hvdbench.workspace.compiled import compiled
 
 TONE_MAP = "bt2390-203"
@@ -35,14 +35,14 @@ def hlg_scene_light(signal: _Real) -> _Real:
 
 
 def pq_to_nit(signal: _Real) -> _Real:
-    """Give the display light, nit, of a PQ signal in [0, 1] (ITU-R BT.2100, table 4)."""
+    """Return the display light, nit, of a PQ signal in [0, 1] (ITU-R BT.2100, table 4)."""
     root = signal ** (1 / _PQ_M2)
     light: _Real = (np.maximum(root - _PQ_C1, 0) / (_PQ_C2 - _PQ_C3 * root)) ** (1 / _PQ_M1)
     return _PQ_PEAK_NIT * light
 
 
 def nit_to_pq(nit: _Real) -> _Real:
-    """Give the PQ signal in [0, 1] of display light, nit."""
+    """Return the PQ signal in [0, 1] of display light, nit."""
     root = (nit / _PQ_PEAK_NIT) ** _PQ_M1
     signal: _Real = ((_PQ_C1 + _PQ_C2 * root) / (1 + _PQ_C3 * root)) ** _PQ_M2
     return signal
@@ -143,7 +143,7 @@ def to_linear16(picture: Frame16, transfer: str) -> Frame16:
 
 
 def linear_meaning(transfer: str) -> str:
-    """Word what the 16-bit linear values of a transfer are."""
+    """Describe what the 16-bit linear values of a transfer are."""
     if transfer == "pq":
         return "display light by PQ, 65535 = 1000 nit, brighter is clipped"
     if transfer == "hlg":

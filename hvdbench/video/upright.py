@@ -21,14 +21,14 @@ class Upright:
 
     @property
     def rotation_deg(self) -> int:
-        """Give the clockwise turn (after the left-right swap where the picture is mirrored)."""
+        """The clockwise turn (after the left-right swap where the picture is mirrored)."""
         if not self.transpose:
             return 180 if self.flip_y else 0
         return 90 if self.flip_x else 270
 
     @property
     def mirrored(self) -> bool:
-        """Tell whether left and right are swapped before the turn."""
+        """Whether left and right are swapped before the turn."""
         return self.transpose ^ self.flip_x ^ self.flip_y
 
     def apply(self, picture: NDArray[Level]) -> NDArray[Level]:

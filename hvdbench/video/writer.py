@@ -23,10 +23,10 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from hvdbench.errors import VideoError
-from hvdbench.frames import Frame, Frames
-from hvdbench.video.colour import Colour, Frame16, for_scaler, scaler_matrix, tags_of
+from hvdbench.frames import Frame, Frame16, Frames
+from hvdbench.video.colour import SCALER, Colour, for_scaler, scaler_matrix, tags_of
+from hvdbench.video.container import FILE_ERRORS
 from hvdbench.video.sound import CONTAINERS, Sound
-from hvdbench.video.whole import FILE_ERRORS, SCALER
 from hvdbench.workspace.atomic import atomic_path
 
 _REPEATABLE = {"fflags": "+bitexact"}  # no time of day, version or random identifier
@@ -223,7 +223,7 @@ class VideoWriter:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Word what the encoder or the disk refuses."""
+        """Turn what the encoder or the disk refuses into one sentence."""
         try:
             yield
         except VideoError:

@@ -14,7 +14,7 @@ from hvdbench.catalog import resolve
 from hvdbench.errors import InputError
 from hvdbench.labels.accuracy import LabelAccuracy, label_accuracy
 from hvdbench.labels.sharpness import SharpLabels
-from hvdbench.labels.stored import labels_of
+from hvdbench.labels.stored import ensure_labels
 from hvdbench.recipe import load_recipe
 from hvdbench.store import ClipFolder, Dataset
 from hvdbench.synth.goproshake import open_scenes, synthesise
@@ -118,11 +118,19 @@ class ClipLabels:
 
 
 def label(dataset: Dataset, *, progress: Progress = silent) -> list[ClipLabels]:
-    """Give the labels that methods use, the paper's, for every clip of a dataset; stored ones are used again."""
+    """Label every clip of a dataset as methods need it, and store the labels that it lacks.
+
+    Args:
+        dataset: finished or half-made.
+        progress: called with clips done, their number, and what is done.
+
+    Returns:
+        The labels of each clip, and how right they are where the clip has an oracle.
+    """
     clips = dataset.clips()
     found = []
     for done, clip in enumerate(clips):
-        labels, truth = labels_of(clip), clip.track("oracle/class")
+        labels, truth = ensure_labels(clip), clip.track("oracle/class")
         accuracy = None if truth is None else label_accuracy(labels.is_sharp, truth)
         found.append(ClipLabels(clip, labels, accuracy))
         progress(done + 1, len(clips), "label")
@@ -146,7 +154,7 @@ def find_dataset(
 
 
 def accuracy_rows(found: Sequence[ClipLabels]) -> list[str]:
-    """Word each clip's label accuracy against the oracle in a line."""
+    """Write a line on each clip's labels and how right they are against the oracle."""
     lines = []
     for entry in found:
         count = int(entry.labels.is_selected.sum())

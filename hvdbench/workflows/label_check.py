@@ -11,11 +11,13 @@ from hvdbench import __version__
 from hvdbench.errors import InputError
 from hvdbench.labels.annotations import Annotations, read_annotations
 from hvdbench.labels.check import CheckedClip, LabelScore, curve_of, published_line, score_lines, scores_by_group
-from hvdbench.labels.clips import LabelledClip, LabelSource, Progress, find_clips, label_clips
+from hvdbench.labels.clips import LabelledClip, LabelSource, find_clips, label_clips
 from hvdbench.labels.sharpness import Measure
+from hvdbench.labels.stored import DEFAULT_LABELLER
 from hvdbench.recipe import digest_of
 from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.progress import Progress, silent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,17 +44,17 @@ class LabelCheck:
 
 def check_labels(
     path: Path,
-    labellers: Sequence[str] = ("paper",),
+    labellers: Sequence[str] = (DEFAULT_LABELLER,),
     *,
     labels_csv: Path | None = None,
     measure: Measure | None = None,
-    progress: Progress = lambda done, total, what: None,
+    progress: Progress = silent,
 ) -> LabelCheck:
     """Compare labels with the oracle's classes, or with labels made by hand.
 
     Args:
         path: as for :func:`find_clips`.
-        labellers: whose labels to check; made where they are not kept.
+        labellers: whose labels to check; made where they are not stored, and not stored then.
         labels_csv: labels made by hand; left out: the oracle's.
         measure: of the paper's labeller.
         progress: told after every clip.

@@ -17,7 +17,8 @@ from hvdbench.boards.submission import read_submission, submit
 from hvdbench.cli.score.leaderboard import leaderboard
 from hvdbench.errors import InputError
 from hvdbench.frames import write_clip
-from hvdbench.labels.sharpness import BELOW, SharpLabels, read_labels, write_labels
+from hvdbench.labels.sharpness import BELOW, SharpLabels
+from hvdbench.labels.stored import read_labels, write_labels
 from hvdbench.recipe import digest_of
 from hvdbench.scoring.run_scores import score_run
 from hvdbench.scoring.summary import summarise

@@ -16,7 +16,8 @@ from hvdbench.cli.data import label as labels
 from hvdbench.cli.main import cli, main
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import read_clip
-from hvdbench.labels.sharpness import SharpLabels, write_labels
+from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.labels.stored import write_labels
 from hvdbench.store import Dataset
 from hvdbench.workflows import datasets as making
 from hvdbench.workflows import doctor

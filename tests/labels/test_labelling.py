@@ -17,7 +17,8 @@ from hvdbench.labels.clips import (
     write_labels_csv,
 )
 from hvdbench.labels.film import luma_sharpness
-from hvdbench.labels.sharpness import MEASURES, label_paper, read_labels, select_sharp
+from hvdbench.labels.sharpness import MEASURES, label_paper, select_sharp
+from hvdbench.labels.stored import read_labels
 from hvdbench.pages.label_plot import write_label_plot, write_threshold_plot
 from hvdbench.workflows.label_check import check_labels, check_lines, enter_on_board, write_curves
 

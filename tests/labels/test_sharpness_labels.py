@@ -13,12 +13,11 @@ from hvdbench.labels.sharpness import (
     SharpLabels,
     label_paper,
     otsu_threshold,
-    read_labels,
     select_sharp,
     sharpness,
     with_segments,
-    write_labels,
 )
+from hvdbench.labels.stored import read_labels, write_labels
 from hvdbench.store import ClipFolder
 
 

@@ -7,12 +7,12 @@ import pytest
 from made_shake import make_shake, make_shaken_dataset
 
 from hvdbench.realism.describe import POOLED, describe_dataset, facts_table
-from hvdbench.realism.describe_facts import BANDS_HZ, ClipFacts, band_rms, read_facts
+from hvdbench.realism.describe_facts import BANDS_HZ, DescribedClip, band_rms, read_facts
 
 
-def _facts(classes: list[int] | None, name: str = "test/a", width_px: int = 100) -> ClipFacts:
+def _facts(classes: list[int] | None, name: str = "test/a", width_px: int = 100) -> DescribedClip:
     count = 4 if classes is None else len(classes)
-    return ClipFacts(
+    return DescribedClip(
         name=name,
         source="",
         hand="",

@@ -185,7 +185,7 @@ def test_measuring_leaves_the_dataset_alone(dataset: Dataset):
 @pytest.mark.slow
 def test_a_real_clip_measures_as_was_written_down(shared: Path):
     from hvdbench.realism.statistic import extent, speed
-    from hvdbench.video.whole import read_video
+    from hvdbench.video.reader import read_video
 
     path = shared / "data" / "handheld" / "hvd_002_side_by_side.mp4"
     halves = [read_video(path, crop=(x, 0, 1792, 1008), size=(896, 504)).frames for x in (0, 1792)]

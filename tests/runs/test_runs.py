@@ -12,8 +12,8 @@ import pytest
 from hvdbench import __version__
 from hvdbench.errors import DatasetError, RecipeError, WeightsError
 from hvdbench.frames import read_clip
-from hvdbench.labels.sharpness import label_paper, select_sharp, write_labels
-from hvdbench.labels.stored import labels_of
+from hvdbench.labels.sharpness import label_paper, select_sharp
+from hvdbench.labels.stored import labels_of, write_labels
 from hvdbench.methods.blurry import Blurry
 from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.methods.recipe import load_method, load_trained

@@ -20,7 +20,8 @@ from hvdbench.boards.text.texts import export
 from hvdbench.cli.main import cli
 from hvdbench.errors import DatasetError, InputError, StrictError, UnknownNameError
 from hvdbench.frames import read_frame, write_frame
-from hvdbench.labels.sharpness import BELOW, SharpLabels, write_labels
+from hvdbench.labels.sharpness import BELOW, SharpLabels
+from hvdbench.labels.stored import write_labels
 from hvdbench.networks.nafnet import NAFNet
 from hvdbench.scoring.run_metrics import Asked
 from hvdbench.store import Dataset, DatasetWriter

@@ -15,8 +15,9 @@ from made_video import made_clip, make_sound
 
 from hvdbench.errors import HvdbenchError, InputError, VideoError
 from hvdbench.video.colour import to_rgb
+from hvdbench.video.crop import cut, cut_fault
+from hvdbench.video.reader import read_video, stack
 from hvdbench.video.upright import Upright, upright_of
-from hvdbench.video.whole import cut, cut_fault, read_video, stack
 from hvdbench.video.writer import write_video
 
 
@@ -135,7 +136,7 @@ def test_the_display_matrix_is_read_as_the_file_format_says(matrix, expected):
 def test_phone_clips_come_out_upright_and_whole(shared, name, count, width, height, rotation_deg):
     video = read_video(shared / "data" / name)
     assert video.frames.shape == (count, height, width, 3)
-    assert video.rotation_deg == rotation_deg
+    assert video.facts.upright.rotation_deg == rotation_deg
     assert video.warning is None
     assert video.t_s[0] == 0
     assert (np.diff(video.t_s) > 0).all()
@@ -171,7 +172,7 @@ def test_a_crop_is_counted_in_the_upright_picture(shared):
 def test_unusual_files_are_read_whole(shared, name, shape, pixel_format):
     video = read_video(shared / "data" / name)
     assert video.frames.shape == shape
-    assert video.pixel_format == pixel_format
+    assert video.facts.colour.pixel_format == pixel_format
     assert video.warning is None
     assert (np.diff(video.t_s) > 0).all()
 

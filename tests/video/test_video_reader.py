@@ -13,8 +13,7 @@ from test_video import make_mpeg4
 from hvdbench.errors import VideoError
 from hvdbench.video.colour import WHITE16, to_rgb16
 from hvdbench.video.metadata import DolbyVision, camera_facts, dolby_vision
-from hvdbench.video.reader import VideoReader
-from hvdbench.video.whole import read_video
+from hvdbench.video.reader import VideoReader, read_video
 
 PHONES = [
     # name, frames that decode, width, height upright, turn, bits, packets outside the edit list

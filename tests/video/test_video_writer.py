@@ -13,8 +13,7 @@ from made_video import made_clip, make_sound
 
 from hvdbench.errors import VideoError
 from hvdbench.video.colour import Colour, for_scaler, to_rgb16
-from hvdbench.video.reader import VideoReader
-from hvdbench.video.whole import read_video
+from hvdbench.video.reader import VideoReader, read_video
 from hvdbench.video.writer import Encoding, VideoWriter, ten_bit_encoding, write_video
 
 PQ = Colour("yuv420p10le", 10, "pq", "bt2020", "bt2020", full_range=False)
@@ -40,7 +39,12 @@ def test_a_written_clip_reads_back_with_its_size_times_and_colours(tmp_path, suf
     assert difference.mean() < 1.5
     np.testing.assert_allclose(video.t_s, np.arange(8) * 1001 / 30000, atol=6e-4 if suffix == ".mkv" else 1e-9)
     assert video.fps == FPS
-    assert (video.rotation_deg, video.pixel_format, video.has_audio, video.warning) == (0, "yuv420p", False, None)
+    assert (
+        video.facts.upright.rotation_deg,
+        video.facts.colour.pixel_format,
+        video.facts.has_audio,
+        video.warning,
+    ) == (0, "yuv420p", False, None)
 
 
 def test_the_colour_tags_of_a_written_clip_say_bt709_limited(tmp_path):
@@ -83,7 +87,7 @@ def test_odd_sizes_are_not_padded(tmp_path):
     write_video(tmp_path / "a.mp4", frames, fps=25)
     video = read_video(tmp_path / "a.mp4")
     assert video.frames.shape == frames.shape
-    assert video.pixel_format == "yuv444p"
+    assert video.facts.colour.pixel_format == "yuv444p"
     assert np.abs(video.frames.astype(int) - frames).max() <= 8
 
 
@@ -107,7 +111,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path, suffix):
 def test_sound_is_copied_packet_by_packet_up_to_the_last_frame(tmp_path, suffix):
     make_sound(tmp_path / "sound.m4a", "aac", seconds=2)
     assert write_video(tmp_path / f"a{suffix}", made_clip(), fps=8, audio_from=tmp_path / "sound.m4a") is None
-    assert read_video(tmp_path / f"a{suffix}").has_audio
+    assert read_video(tmp_path / f"a{suffix}").facts.has_audio
     source = [packet for packet in sound_packets(tmp_path / "sound.m4a") if packet[0] < 1.0]
     copied = sound_packets(tmp_path / f"a{suffix}")
     assert [data for _, data in copied] == [data for _, data in source]
@@ -122,7 +126,7 @@ def test_sound_that_the_container_refuses_is_left_out_with_a_sentence(tmp_path, 
     assert warning == f"a.mp4: the sound of sound.wav ({codec}) does not fit .mp4 and was left out"
     video = read_video(tmp_path / "a.mp4")
     assert len(video.frames) == 8
-    assert not video.has_audio
+    assert not video.facts.has_audio
 
 
 def test_a_phone_clip_keeps_its_sound_and_times(tmp_path, shared):
@@ -138,7 +142,7 @@ def test_a_phone_clip_keeps_its_sound_and_times(tmp_path, shared):
 def test_a_silent_source_gives_a_silent_clip(tmp_path):
     write_video(tmp_path / "a.mp4", made_clip(2), fps=25)
     assert write_video(tmp_path / "b.mp4", made_clip(2), fps=25, audio_from=tmp_path / "a.mp4") is None
-    assert not read_video(tmp_path / "b.mp4").has_audio
+    assert not read_video(tmp_path / "b.mp4").facts.has_audio
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from made_training import MadeReader
 from hvdbench.dataset.packing import pack_dataset
 from hvdbench.errors import DatasetError
 from hvdbench.frames import write_clip
-from hvdbench.labels.sharpness import BELOW, SharpLabels, write_labels
+from hvdbench.labels.sharpness import BELOW, SharpLabels
+from hvdbench.labels.stored import write_labels
 from hvdbench.methods.recipe import Method, load_method, load_trained
 from hvdbench.methods.restoration import Budget
 from hvdbench.runs.training import run_training, train_method

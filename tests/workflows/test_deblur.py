@@ -15,7 +15,7 @@ from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.frames import read_clip, write_clip
 from hvdbench.labels.sharpness import label_paper, select_sharp
 from hvdbench.methods.recipe import load_method
-from hvdbench.video.whole import read_video
+from hvdbench.video.reader import read_video
 from hvdbench.video.writer import write_video
 from hvdbench.workflows.deblur import deblur_clip
 from hvdbench.workflows.deblur.fitting import STEPS_PER_MINUTE, with_budget
@@ -139,14 +139,14 @@ def test_sound_that_does_not_fit_is_told(tmp_path, out, control):
     told = "restored.mp4: the sound of clip.mkv (pcm_s16le) does not fit .mp4 and was left out"
     assert f"note: {told}" in result.lines
     assert told in manifest(out)["warnings"]
-    assert not read_video(out.with_suffix(".mp4")).has_audio
+    assert not read_video(out.with_suffix(".mp4")).facts.has_audio
 
 
 def test_sound_that_fits_is_kept(tmp_path, out, control):
     make_sound(tmp_path / "sound.m4a", "aac")
     write_video(tmp_path / "clip.mp4", shaken(), fps=25, audio_from=tmp_path / "sound.m4a")
     deblur(tmp_path / "clip.mp4", out.with_suffix(".mp4"), control)
-    assert read_video(out.with_suffix(".mp4")).has_audio
+    assert read_video(out.with_suffix(".mp4")).facts.has_audio
     assert manifest(out)["warnings"] == []
 
 

@@ -19,9 +19,8 @@ from hvdbench.frames import read_clip, write_clip
 from hvdbench.methods.inference import network_restoration
 from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.methods.recipe import load_method
-from hvdbench.video.reader import VideoReader
-from hvdbench.video.stream import open_stream
-from hvdbench.video.whole import read_video
+from hvdbench.video.input import open_input
+from hvdbench.video.reader import VideoReader, read_video
 from hvdbench.video.writer import write_video
 from hvdbench.workflows.deblur import deblur_clip, streaming
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult
@@ -80,7 +79,7 @@ def test_a_video_goes_through_a_network_with_its_times_and_its_sound(tmp_path, o
     video = read_video(out.with_suffix(".mp4"))
     assert np.abs(video.frames.astype(int) - made_clip()).max() <= 10
     np.testing.assert_allclose(video.t_s, UNEVEN_S, atol=1e-4)
-    assert (video.has_audio, video.pixel_format) == (True, "yuv420p")
+    assert (video.facts.has_audio, video.facts.colour.pixel_format) == (True, "yuv420p")
 
     facts = manifest(out)
     assert (facts["state"], facts["frame_count"], facts["method"]) == ("done", 8, "Identity")
@@ -121,7 +120,7 @@ def test_as_many_frames_are_held_for_a_long_clip_as_for_a_short_one(tmp_path, mo
 
         @contextmanager
         def counting(*arguments, **options):
-            with open_stream(*arguments, **options) as stream:
+            with open_input(*arguments, **options) as stream:
                 inner = stream.frames
 
                 def counted():
@@ -134,7 +133,7 @@ def test_as_many_frames_are_held_for_a_long_clip_as_for_a_short_one(tmp_path, mo
                 object.__setattr__(stream, "frames", counted())
                 yield stream
 
-        monkeypatch.setattr(streaming, "open_stream", counting)
+        monkeypatch.setattr(streaming, "open_input", counting)
         write_video(tmp_path / f"{count}.mp4", made_clip(count, 32, 32), fps=25)
         gc.collect()
         deblur(tmp_path / f"{count}.mp4", tmp_path / f"out{count}.mp4", inference=InferenceOptions(window=4))

@@ -16,9 +16,9 @@ from hvdbench.camera.formats.monst3r import write_monst3r
 from hvdbench.camera.quality import assess
 from hvdbench.camera.trajectory import Array, Trajectory
 from hvdbench.errors import InputError, TrajectoryError
-from hvdbench.frames import Frames, list_frames, read_frame
-from hvdbench.video.input import InputClip, read_input
-from hvdbench.video.whole import Crop, Size, cut, cut_fault, read_video
+from hvdbench.frames import Frames
+from hvdbench.video.crop import Crop, Size
+from hvdbench.video.input import InputClip, open_input, read_input
 from hvdbench.workspace.atomic import atomic_folder, atomic_write_text
 
 REPORT_FILE = "estimate.json"
@@ -214,17 +214,9 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
 
 
 def _sizes(source: Path, crop: Crop | None) -> tuple[Size, Size | None]:
-    """Give the size of the frames after the crop, and the one to shrink them to; (0, 0), None where none is read."""
-    if source.is_dir():
-        files = list_frames(source)
-        picture = read_frame(files[0]) if files else None
-        if picture is not None and cut_fault(picture, crop, None) is None:
-            picture = cut(picture, crop, None)
-    else:
-        picture = read_video(source, crop=crop, max_frames=1).frames[0] if source.exists() else None
-    if picture is None:
-        return (0, 0), None  # read_input says what is wrong
-    height, width = picture.shape[:2]
+    """Return the size of the frames after the crop, and the one to shrink them to, None where they are small enough."""
+    with open_input(source, crop=crop) as opened:
+        width, height = opened.size
     scale = LONGEST_SIDE_PX / max(width, height)
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
     return (width, height), small if scale < 1.0 else None

@@ -74,7 +74,7 @@ def clips(dataset: Path, labeller: str | None, measure: str | None, table: Path 
 
     labeller = labeller or ("paper" if measure else "extent")
     with showing() as progress:
-        found = label_clips(find_clips(dataset), labeller, measure, progress=progress)  # type: ignore[arg-type]
+        found = label_clips(find_clips(dataset), labeller, measure, store=True, progress=progress)  # type: ignore[arg-type]
     click.echo("\n".join(label_lines(found)))
     if table is not None:
         write_labels_csv(table, found)

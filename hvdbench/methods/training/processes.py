@@ -90,9 +90,3 @@ class Processes:
         """Go on when all are here."""
         if self.count > 1:
             self._accelerator.wait_for_everyone()
-
-    @contextmanager
-    def main_first(self) -> Iterator[None]:
-        """Let the main process through the block before the others."""
-        with self._accelerator.main_process_first():
-            yield

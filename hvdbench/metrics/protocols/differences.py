@@ -1,6 +1,6 @@
 """One folder of results under all protocols, so that what each changes can be seen."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.metrics.protocols.frame_pair import FrameScore, measure_frame
 from hvdbench.metrics.protocols.known import PROTOCOLS
 from hvdbench.store import Dataset, Truth
+from hvdbench.workspace.progress import Progress, silent
 
 COLUMNS = (
     "protocol",
@@ -36,14 +37,10 @@ class Pair:
     truth: tuple[Path, ...]
 
 
-def _nothing(done: int, total: int, what: str) -> None:
-    pass
-
-
 def differences(
     pairs: Mapping[str, Pair],
     protocols: Sequence[Protocol] = PROTOCOLS,
-    progress: Callable[[int, int, str], None] = _nothing,
+    progress: Progress = silent,
 ) -> pd.DataFrame:
     """Score clips under several protocols, one pair of frames in memory at a time.
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hvdbench.errors import DatasetError
+from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import list_frames, read_frame
-from hvdbench.labels.sharpness import read_labels
+from hvdbench.labels.stored import DEFAULT_LABELLER, labels_of, read_labels
 from hvdbench.pages.board.runs_on_disk import FoundRun, Name
 from hvdbench.pages.page_clip import PageClip
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from hvdbench.pages.view import Floats
 
 SCORES = "frame_scores.csv"
-LABELLER = "paper"
 _NEAR = 1e-6
 
 
@@ -113,9 +112,12 @@ def _known(
         "t_s": folder.track("t_s"),
     }
     try:
-        labels = read_labels(folder, LABELLER)
-        found |= {"is_selected": labels.is_selected, "sharpness": labels.sharpness}
-    except DatasetError as error:
+        labels = labels_of(folder) if selected is None else read_labels(folder, DEFAULT_LABELLER)
+        if labels is None:
+            found["is_selected"] = selected
+        else:
+            found |= {"is_selected": labels.is_selected, "sharpness": labels.sharpness}
+    except (DatasetError, InputError) as error:
         said = [str(error)] if selected is None else []
         found["is_selected"] = selected
     return {key: value if value is not None and len(value) == count else None for key, value in found.items()}, said

@@ -12,8 +12,8 @@ from typing import Any
 from hvdbench.errors import HvdbenchError, InputError
 from hvdbench.frames import FRAME_SUFFIXES
 from hvdbench.methods.inference.options import InferenceOptions
-from hvdbench.video.stream import BitDepth
-from hvdbench.video.whole import Crop, Size
+from hvdbench.video.crop import Crop, Size
+from hvdbench.video.input import BitDepth
 from hvdbench.workspace.atomic import PARTIAL, atomic_write_text, is_partial
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv"})

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.frames import Frame, Frames
+from hvdbench.frames import Frame, Frame16, Frames
 from hvdbench.metrics.sharpness import laplacian_variance
-from hvdbench.video.colour import Colour, Frame16
+from hvdbench.video.colour import Colour
+from hvdbench.video.crop import cut
 from hvdbench.video.tone import tone_map
-from hvdbench.video.whole import cut
 
 MOST_SAMPLES = 12
 LONGEST_SIDE_PX = 1280

@@ -31,7 +31,7 @@ from hvdbench.networks.spec import VideoNetwork
 from hvdbench.pages.pages import deblur_page
 from hvdbench.pages.view import ClipView
 from hvdbench.recipe import digest_of
-from hvdbench.video.stream import InputStream, StreamFrame, digest_stream, open_stream
+from hvdbench.video.input import InputFrame, InputFrames, digest_input, open_input
 from hvdbench.video.writer import Encoding, VideoWriter, ten_bit_encoding
 from hvdbench.workflows.deblur.request import (
     DeblurRequest,
@@ -62,7 +62,7 @@ def stream_clip(
         WeightsError: weights that are missing, damaged, or of another network.
         FitError: the network fails, or the memory does not suffice.
     """
-    with open_stream(request.source, crop=request.crop, size=request.size, bit_depth=request.bit_depth) as stream:
+    with open_input(request.source, crop=request.crop, size=request.size, bit_depth=request.bit_depth) as stream:
         check_output(request, has_rate=stream.fps is not None)
         digest = _digest(request, method)
         if is_done(request, digest, stream.names or None, overwrite):
@@ -98,17 +98,17 @@ class _Run:
 
 
 class _Sink(Protocol):
-    def add(self, frame: StreamFrame, restored: NDArray[Any]) -> None:
+    def add(self, frame: InputFrame, restored: NDArray[Any]) -> None:
         """Take the next restored frame."""
         ...
 
 
 def _run(
-    request: DeblurRequest, stream: InputStream, network: VideoNetwork, plan: InferencePlan, progress: Progress
+    request: DeblurRequest, stream: InputFrames, network: VideoNetwork, plan: InferencePlan, progress: Progress
 ) -> _Run:
     """Let all frames through, written as they come; what is written is whole or not there."""
     samples, reports = FrameSamples(stream.colour), list[InferenceReport]()
-    waiting: deque[StreamFrame] = deque()  # without their pictures
+    waiting: deque[InputFrame] = deque()  # without their pictures
     notes: list[str] = []
     started = time.perf_counter()
 
@@ -150,7 +150,7 @@ class _Folder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def add(self, frame: StreamFrame, restored: NDArray[Any]) -> None:
+    def add(self, frame: InputFrame, restored: NDArray[Any]) -> None:
         write_frame(self._folder / frame.name, cast(Frame, restored))
 
 
@@ -160,12 +160,12 @@ class _Video:
     def __init__(self, writer: VideoWriter) -> None:
         self._writer = writer
 
-    def add(self, frame: StreamFrame, restored: NDArray[Any]) -> None:
+    def add(self, frame: InputFrame, restored: NDArray[Any]) -> None:
         self._writer.add(restored, frame.time_s)
 
 
 @contextmanager
-def _sink(request: DeblurRequest, stream: InputStream, notes: list[str]) -> Iterator[_Sink]:
+def _sink(request: DeblurRequest, stream: InputFrames, notes: list[str]) -> Iterator[_Sink]:
     """Open the output; what a person should know of it is added to the notes at its end."""
     if not request.is_video or stream.fps is None:
         with atomic_folder(request.output) as folder:
@@ -183,10 +183,10 @@ def _digest(request: DeblurRequest, method: Method) -> str:
     asked = request.inference or BY_MEMORY
     what = [request.crop, request.size, request.bit_depth, request.output.suffix, asked.values()]
     weights = file_sha256(request.weights) if method.is_trained else None
-    return digest_of(["stream", method.digest, weights, digest_stream(request.source), what])
+    return digest_of(["stream", method.digest, weights, digest_input(request.source), what])
 
 
-def _tell(request: DeblurRequest, method: Method, stream: InputStream, run: _Run, digest: str) -> DeblurResult:
+def _tell(request: DeblurRequest, method: Method, stream: InputFrames, run: _Run, digest: str) -> DeblurResult:
     """Write the page and, last, the manifest that says it is done."""
     if run.report is None:
         raise FitError(f"{request.source}: no frame came out of the network")
@@ -235,7 +235,7 @@ def _speed(run: _Run, report: InferenceReport) -> str:
     )
 
 
-def _write_page(request: DeblurRequest, method: Method, stream: InputStream, run: _Run, notes: list[str]) -> None:
+def _write_page(request: DeblurRequest, method: Method, stream: InputFrames, run: _Run, notes: list[str]) -> None:
     """Show a few frames, before and after, as 8-bit SDR and no larger than a screen."""
     samples, (width, height) = run.samples, stream.size
     measured = measure_change(samples.blurry, samples.restored)

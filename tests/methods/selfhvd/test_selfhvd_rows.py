@@ -9,7 +9,8 @@ from made_training import MadeReader
 pytest.importorskip("benchmarks.selfhvd_rows", reason="needs the checkout on the path: python -m pytest")
 from benchmarks.selfhvd_rows import main
 from hvdbench.frames import write_clip
-from hvdbench.labels.sharpness import BELOW, SharpLabels, write_labels
+from hvdbench.labels.sharpness import BELOW, SharpLabels
+from hvdbench.labels.stored import write_labels
 from hvdbench.store import DatasetWriter
 
 SHARED = """

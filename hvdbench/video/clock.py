@@ -1,0 +1,112 @@
+"""When each decoded frame is shown, and the order that follows.
+
+Most files state a time for each frame. Some state none, some state times that only count packets, and some are
+recordings that were joined end to end, so that their clock starts again.
+"""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from av.video.frame import VideoFrame
+
+_HELD = 4  # decoders of streams that state too small a delay hand frames on up to so many places early
+_REORDERED = 8  # frames by which a time may lie before the latest one; a clock that goes further back started again
+
+
+@dataclass(frozen=True, order=True)
+class TimedFrame:
+    """A decoded frame with its time.
+
+    Attributes:
+        time_s: presentation time, s, on one clock for the whole film.
+        index: its place in the order of decoding, from 0.
+        frame: as decoded.
+    """
+
+    time_s: float
+    index: int
+    frame: VideoFrame
+
+
+class FrameClock:
+    """Times decoded frames and hands them on in the order of presentation, a few frames late.
+
+    Args:
+        rate: frames per second, for frames that state no time.
+
+    Attributes:
+        count: frames so far.
+        untimed: those of them that state no time and were spaced by the rate.
+        restarts: how often the clock went back, so that what follows was put after what came before.
+    """
+
+    def __init__(self, rate: Fraction) -> None:
+        self.count = self.untimed = self.restarts = 0
+        self._frame_s = float(1 / rate)
+        self._held: list[TimedFrame] = []
+        self._size = (0, 0)
+        self._last_s = self._latest_s = float("-inf")
+        self._offset_s = 0.0
+        self._packet_pts = float("-inf")
+        self._packets_rise = True
+        self._first: tuple[float, int] | None = None  # time, s, and packet time of the first frame
+        self._by_packets = False
+
+    def see_packet(self, pts: int | None) -> None:
+        """Take the time of the next packet, in the order of decoding."""
+        if pts is not None:
+            self._packets_rise &= pts > self._packet_pts
+            self._packet_pts = pts
+
+    def put(self, frame: VideoFrame) -> Iterator[TimedFrame]:
+        """Take the next decoded frame and yield those that are due."""
+        if (frame.width, frame.height) != self._size:  # frames of two sizes are not sorted into each other
+            yield from self.rest()
+            self._size = frame.width, frame.height
+        time_s = self._time_s(frame)
+        if time_s < self._latest_s and self._packets_rise and not self._by_packets:
+            # The decoder reorders, and yet packets are stated to be shown in the order in which they are stored: their
+            # times count packets (AVI has no others), and the decoder's own order is right.
+            self._by_packets = True
+            self._held = [
+                TimedFrame(self._packet_time_s(one.frame), one.index, one.frame)
+                for one in sorted(self._held, key=lambda one: one.index)
+            ]
+            self._latest_s = max((one.time_s for one in self._held), default=self._latest_s)
+            time_s = self._packet_time_s(frame)
+        elif time_s < self._latest_s - _REORDERED * self._frame_s:
+            yield from self.rest()
+            self.restarts += 1
+            later_s = self._latest_s + self._frame_s - time_s
+            self._offset_s += later_s
+            time_s += later_s
+        self._last_s, self._latest_s = time_s, max(time_s, self._latest_s)
+        heapq.heappush(self._held, TimedFrame(time_s, self.count, frame))
+        self.count += 1
+        if len(self._held) > _HELD:
+            yield heapq.heappop(self._held)
+
+    def rest(self) -> Iterator[TimedFrame]:
+        """Yield the frames that are still held."""
+        while self._held:
+            yield heapq.heappop(self._held)
+
+    def _time_s(self, frame: VideoFrame) -> float:
+        if self._by_packets:
+            return self._packet_time_s(frame)
+        if frame.pts is None or not frame.time_base:
+            self.untimed += 1
+            return 0.0 if self.count == 0 else self._last_s + self._frame_s
+        time_s = float(frame.pts * frame.time_base)
+        if self._first is None and frame.dts is not None:
+            self._first = time_s, frame.dts
+        return time_s + self._offset_s
+
+    def _packet_time_s(self, frame: VideoFrame) -> float:
+        """Return the time of the packet that made the decoder hand this frame on, counted from the first frame's."""
+        if self._first is None or frame.dts is None or not frame.time_base:
+            return self._last_s + self._frame_s
+        first_s, first_dts = self._first
+        return first_s + float((frame.dts - first_dts) * frame.time_base)

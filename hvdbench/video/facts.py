@@ -1,0 +1,150 @@
+"""What a film states of itself, and what a user must know of how that is read."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from hvdbench.errors import VideoError
+from hvdbench.video.colour import Colour, colour_of
+from hvdbench.video.container import moving_streams
+from hvdbench.video.crop import Size
+from hvdbench.video.metadata import CameraFacts, DolbyVision, camera_facts, dolby_vision
+from hvdbench.video.tone import TONE_MAP
+from hvdbench.video.upright import Upright, upright_of
+
+_MOST_OBLONG = 4  # a pixel that is stated to be longer than this is taken as square
+_SQUARE = Fraction(1)
+_IPT_MATRIX = "h273-15"  # Dolby's own colours, which only its metadata turns into pictures
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What is known of a film once its first frame is decoded.
+
+    Attributes:
+        stored_size: width and height as coded, px.
+        upright: the turn that frames are given.
+        stated_aspect: width of a stored pixel over its height, as the file states it; 1 where it states none.
+        colour: as the first frame states it.
+        tone_map: what made it SDR; empty for SDR.
+        fps: average rate that the file states; None: it states none.
+        frames_stated: packets of the track by the file's index; 0: it does not say.
+        camera: what the container states of the camera.
+        dolby: the Dolby Vision configuration, None without.
+        codec: the decoder's name.
+        video_tracks: tracks of moving pictures.
+        track: the place of the one that is read among them, from 0.
+        has_audio: whether there is a sound track.
+    """
+
+    stored_size: Size
+    upright: Upright
+    stated_aspect: Fraction
+    colour: Colour
+    tone_map: str
+    fps: Fraction | None
+    frames_stated: int
+    camera: CameraFacts
+    dolby: DolbyVision | None
+    codec: str
+    video_tracks: int
+    track: int
+    has_audio: bool
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """The stated aspect, or 1 where it is beyond belief; frames come with square pixels."""
+        return self.stated_aspect if Fraction(1, _MOST_OBLONG) <= self.stated_aspect <= _MOST_OBLONG else _SQUARE
+
+    @property
+    def square_size(self) -> Size | None:
+        """The stored picture's size with square pixels, where the shorter side of a pixel grows; None: it has them."""
+        (width, height), aspect = self.stored_size, self.pixel_aspect
+        if aspect == _SQUARE:
+            return None
+        return (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+
+    @property
+    def upright_size(self) -> Size:
+        """Width and height of the upright picture, before it is cropped and resized."""
+        width, height = self.square_size or self.stored_size
+        return (height, width) if self.upright.transpose else (width, height)
+
+
+def facts_of(path: Path, container: InputContainer, stream: VideoStream, frame: VideoFrame) -> VideoFacts:
+    """Collect what a film states.
+
+    Args:
+        path: the film.
+        container: it, opened.
+        stream: the track that is read.
+        frame: the track's first, decoded.
+
+    Raises:
+        VideoError: Dolby Vision without a base layer.
+    """
+    colour, dolby, streams = colour_of(frame), dolby_vision(path), moving_streams(container)
+    if (dolby and dolby.base == 0) or colour.matrix == _IPT_MATRIX:
+        what = f"Dolby Vision profile {dolby}" if dolby else "Dolby Vision in its own colours"
+        raise VideoError(
+            f"{path} is {what}, which has no base layer that can be shown without Dolby's decoder: "
+            "export it as HLG, HDR10 or SDR first"
+        )
+    return VideoFacts(
+        stored_size=(frame.width, frame.height),
+        upright=upright_of(frame),
+        stated_aspect=_positive(stream.sample_aspect_ratio) or _SQUARE,
+        colour=colour,
+        tone_map=TONE_MAP if colour.is_hdr else "",
+        fps=stated_rate(stream),
+        frames_stated=stream.frames,
+        camera=camera_facts({**stream.metadata, **container.metadata}),
+        dolby=dolby,
+        codec=stream.codec_context.name,
+        video_tracks=len(streams),
+        track=[one.index for one in streams].index(stream.index),
+        has_audio=bool(container.streams.audio),
+    )
+
+
+def stated_rate(stream: VideoStream) -> Fraction | None:
+    """Return the average frames per second that a track states, None where it states none."""
+    return _positive(stream.average_rate) or _positive(stream.guessed_rate)
+
+
+def notes_on(facts: VideoFacts) -> list[str]:
+    """Write what a user must know of a film's facts, each without the file's name and without a capital letter."""
+    notes = []
+    if facts.video_tracks > 1:
+        which = "the first" if facts.track == 0 else f"number {facts.track + 1}, which the file marks as its default,"
+        notes.append(f"has {facts.video_tracks} picture tracks, of which {which} was taken")
+    if facts.pixel_aspect != facts.stated_aspect:
+        notes.append(f"pixels of {_ratio(facts.stated_aspect)} are stated, which cannot be, and were taken as square")
+    if facts.upright.askew:
+        notes.append("the file asks for a turn by no right angle, which was rounded to one")
+    if facts.square_size:
+        (width, height), (new_width, new_height) = facts.stored_size, facts.square_size
+        notes.append(
+            f"pixels of {_ratio(facts.pixel_aspect)} were made square: {width}x{height} became {new_width}x{new_height}"
+        )
+    if not facts.tone_map and facts.colour.primaries in {"bt2020", "p3-d65", "p3-dci"}:
+        notes.append(f"its primaries are {facts.colour.primaries} and were taken as BT.709's")
+    return notes
+
+
+def tone_map_notes(facts: VideoFacts) -> list[str]:
+    """Write that a clip is HDR and was tone-mapped; nothing for SDR."""
+    transfer = facts.colour.transfer.upper()
+    return [f"the clip is HDR ({transfer}) and was tone-mapped to SDR ({facts.tone_map})"] if facts.tone_map else []
+
+
+def _positive(rate: Fraction | None) -> Fraction | None:
+    return rate if rate is not None and rate > 0 else None
+
+
+def _ratio(aspect: Fraction) -> str:
+    return f"{aspect.numerator}:{aspect.denominator}"
