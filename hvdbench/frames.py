@@ -166,8 +166,8 @@ def _decoded(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
         raise InputError(f"{readable(path)} is not a picture that can be decoded ({len(data)} bytes)")
     if bgr.dtype not in (np.uint8, np.uint16):
         raise InputError(f"{readable(path)} holds {bgr.dtype}: pictures of 8 or 16 bits are expected")
-    rgb: NDArray[np.uint8] | NDArray[np.uint16] = np.ascontiguousarray(bgr[..., ::-1])
-    return rgb
+    rgb = np.ascontiguousarray(bgr[..., ::-1])
+    return np.asarray(rgb, np.uint8) if rgb.dtype == np.uint8 else np.asarray(rgb, np.uint16)
 
 
 def write_frame(path: Path, frame: Frame) -> None:

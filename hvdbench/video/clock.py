@@ -39,20 +39,27 @@ class FrameClock:
     Attributes:
         count: frames so far.
         untimed: those of them that state no time and were spaced by the rate.
+        frame_s: time between frames by the rate, s.
         restarts: how often the clock went back, so that what follows was put after what came before.
     """
 
     def __init__(self, rate: Fraction) -> None:
         self.count = self.untimed = self.restarts = 0
-        self._frame_s = float(1 / rate)
+        self.frame_s = float(1 / rate)
         self._held: list[TimedFrame] = []
         self._size = (0, 0)
+        self._first_s = float("inf")
         self._last_s = self._latest_s = float("-inf")
         self._offset_s = 0.0
         self._packet_pts = float("-inf")
         self._packets_rise = True
         self._first: tuple[float, int] | None = None  # time, s, and packet time of the first frame
         self._by_packets = False
+
+    @property
+    def covered_s(self) -> float:
+        """The time from the first frame to the end of the last, s; 0 without frames."""
+        return self._latest_s - self._first_s + self.frame_s if self.count else 0.0
 
     def see_packet(self, pts: int | None) -> None:
         """Take the time of the next packet, in the order of decoding."""
@@ -76,12 +83,13 @@ class FrameClock:
             ]
             self._latest_s = max((one.time_s for one in self._held), default=self._latest_s)
             time_s = self._packet_time_s(frame)
-        elif time_s < self._latest_s - _REORDERED * self._frame_s:
+        elif time_s < self._latest_s - _REORDERED * self.frame_s:
             yield from self.rest()
             self.restarts += 1
-            later_s = self._latest_s + self._frame_s - time_s
+            later_s = self._latest_s + self.frame_s - time_s
             self._offset_s += later_s
             time_s += later_s
+        self._first_s = min(time_s, self._first_s)
         self._last_s, self._latest_s = time_s, max(time_s, self._latest_s)
         heapq.heappush(self._held, TimedFrame(time_s, self.count, frame))
         self.count += 1
@@ -98,7 +106,7 @@ class FrameClock:
             return self._packet_time_s(frame)
         if frame.pts is None or not frame.time_base:
             self.untimed += 1
-            return 0.0 if self.count == 0 else self._last_s + self._frame_s
+            return 0.0 if self.count == 0 else self._last_s + self.frame_s
         time_s = float(frame.pts * frame.time_base)
         if self._first is None and frame.dts is not None:
             self._first = time_s, frame.dts
@@ -107,6 +115,6 @@ class FrameClock:
     def _packet_time_s(self, frame: VideoFrame) -> float:
         """Return the time of the packet that made the decoder hand this frame on, counted from the first frame's."""
         if self._first is None or frame.dts is None or not frame.time_base:
-            return self._last_s + self._frame_s
+            return self._last_s + self.frame_s
         first_s, first_dts = self._first
         return first_s + float((frame.dts - first_dts) * frame.time_base)

@@ -1,5 +1,6 @@
 """What a film states of itself, and what a user must know of how that is read."""
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,7 @@ from hvdbench.video.upright import Upright, upright_of
 
 _MOST_OBLONG = 4  # a pixel that is stated to be longer than this is taken as square
 _SQUARE = Fraction(1)
+_MATROSKA_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", re.ASCII)
 _IPT_MATRIX = "h273-15"  # Dolby's own colours, which only its metadata turns into pictures
 
 
@@ -114,6 +116,14 @@ def facts_of(path: Path, container: InputContainer, stream: VideoStream, frame: 
 def stated_rate(stream: VideoStream) -> Fraction | None:
     """Return the average frames per second that a track states, None where it states none."""
     return _positive(stream.average_rate) or _positive(stream.guessed_rate)
+
+
+def stated_duration_s(stream: VideoStream) -> float | None:
+    """Return how long a track is by its header, s, None where it does not say."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    found = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
+    return None if found is None else int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
 
 
 def notes_on(facts: VideoFacts) -> list[str]:

@@ -27,12 +27,14 @@ from hvdbench.video.clock import FrameClock, TimedFrame
 from hvdbench.video.colour import luma, to_rgb, to_rgb16
 from hvdbench.video.container import moving_stream, open_video
 from hvdbench.video.crop import Crop, Size, cut, size_fault
-from hvdbench.video.facts import VideoFacts, facts_of, notes_on, stated_rate, tone_map_notes
+from hvdbench.video.facts import VideoFacts, facts_of, notes_on, stated_duration_s, stated_rate, tone_map_notes
 from hvdbench.video.tone import to_linear16, tone_map
+from hvdbench.video.watch import FrameWatch
 
 USUAL_FPS = Fraction(25)
 """Of a film that states no rate."""
 
+_ROUNDED = 2.5  # frames by which a stated duration may be longer than what was found, since containers round it
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -82,7 +84,7 @@ class VideoReader:
     def __init__(self, path: Path, *, crop: Crop | None = None, size: Size | None = None, linear: bool = False) -> None:
         self.path, self._crop, self._size, self._linear = path, crop, size, linear
         self.notes, self.outside_edit_list = [], 0
-        self._damaged = 0
+        self._watch = FrameWatch()
         self._reformatter = VideoReformatter()
 
     def __enter__(self) -> "VideoReader":
@@ -143,17 +145,15 @@ class VideoReader:
                 self.outside_edit_list += packet.is_discard
                 clock.see_packet(packet.pts)
                 for frame in packet.decode():
-                    self._damaged += frame.is_corrupt
+                    self._watch.see(frame, stream.codec_context.sample_aspect_ratio)
                     yield from clock.put(frame)
         except av.FFmpegError as error:
             _LOG.debug("%s: %s", self.path, error)
             self._note_break("decoding broke", stream.frames)
         else:
-            if packets < stream.frames:
-                self._note_break("the file ends early,", stream.frames)
+            self._note_end(packets, stream)
         yield from clock.rest()
-        if self._damaged:
-            self.notes.append(f"the decoder marks {self._damaged} of {clock.count} frames as damaged")
+        self.notes += self._watch.notes()
         if clock.untimed:
             self.notes.append(f"{clock.untimed} of {clock.count} frames state no time and were spaced by the rate")
         if clock.restarts:
@@ -190,6 +190,21 @@ class VideoReader:
     def _signal(self, timed: TimedFrame) -> tuple[float, Frame16]:
         picture = self.facts.upright.apply(to_rgb16(timed.frame, self._reformatter, self.facts.square_size))
         return timed.time_s, cut(picture, self._crop, self._size)
+
+    def _note_end(self, packets: int, stream: VideoStream) -> None:
+        """Compare what was found with what the file states of its length."""
+        covered_s, stated_s = self._clock.covered_s, stated_duration_s(stream)
+        is_short = stated_s is None or covered_s < stated_s - _ROUNDED * self._clock.frame_s
+        if packets < stream.frames and is_short:
+            self._note_break("the file ends early,", stream.frames)
+        elif packets < stream.frames:
+            self.notes.append(f"{stream.frames - packets} of {stream.frames} frames were dropped when it was recorded")
+        elif stated_s is not None and stream.frames == 0 and is_short:
+            count = self._clock.count
+            self.notes.append(
+                f"the file states {stated_s:.3g} s and ends after {covered_s:.3g} s, with {count} frames; went on with "
+                f"those {count}"
+            )
 
     def _note_break(self, what: str, stated: int) -> None:
         count = self._clock.count
