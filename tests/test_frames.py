@@ -1,3 +1,5 @@
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -31,6 +33,64 @@ def test_names_count_as_a_person_does(tmp_path):
     (tmp_path / "3.png").mkdir()
     found = [path.name for path in frames.list_frames(tmp_path)]
     assert found == ["01.png", "1.png", "2.png", "10.png", "b2.png", "b10.png"]
+
+
+def listed(folder, names):
+    """Put empty files into a folder and list it."""
+    for name in names:
+        (folder / name).touch()
+    return [path.name for path in frames.list_frames(folder)]
+
+
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        ["0.05.png", "0.1.png", "0.15.png", "0.2.png", "1.05.png", "1.1.png"],  # as a program prints seconds
+        ["rgb_0.png", "rgb_0.5.png", "rgb_1.png"],
+        ["1305031102.175304.png", "1305031102.211214.png", "1305031103.043227.png"],  # TUM RGB-D
+        ["1403636579763555584.png", "1403636579813555456.png"],  # EuRoC, ns
+        [f"shot1.{index}.png" for index in range(1, 13)],  # a counter, not tenths
+        ["v1.8.png", "v1.9.png", "v1.10.png", "v1.11.png"],
+        ["shot1²0.png", "shot1²1.png", "shot1²2.png"],
+        ["①1.png", "①2.png", "①10.png"],
+        ["٩.png", "١٠.png"],  # 9 and 10 in Arabic digits
+    ],
+)
+def test_numbers_in_names_are_put_in_order_by_what_they_mean(tmp_path, ordered):
+    assert listed(tmp_path, sorted(ordered, reverse=True)) == ordered
+
+
+def test_what_macos_and_windows_leave_beside_frames_is_no_frame(tmp_path):
+    rubbish = [".DS_Store", "Thumbs.db", "desktop.ini", "._0.png", "._1.png", ".hidden.jpg"]
+    assert listed(tmp_path, ["0.png", "1.png", *rubbish]) == ["0.png", "1.png"]
+    for name in ("__MACOSX", ".git", "clip b", "clip a"):
+        (tmp_path / name).mkdir()
+    assert [path.name for path in frames.list_folders(tmp_path)] == ["clip a", "clip b"]
+
+
+def test_a_frame_that_lies_there_twice_is_refused_unless_one_kind_is_asked_for(tmp_path):
+    with pytest.raises(InputError, match=r"holds 0\.jpg and 0\.png, which would be one frame twice"):
+        listed(tmp_path, ["0.png", "0.jpg", "1.png", "1.jpg"])
+    assert [path.name for path in frames.list_frames(tmp_path, "*.png")] == ["0.png", "1.png"]
+
+
+def test_a_link_to_nothing_among_frames_is_refused_and_one_to_a_frame_is_read(tmp_path, clip):
+    frames.write_clip(tmp_path / "clip", clip)
+    (tmp_path / "clip/00000003.png").symlink_to(tmp_path / "clip/00000000.png")
+    assert len(frames.list_frames(tmp_path / "clip")) == 4
+    (tmp_path / "clip/00000004.png").symlink_to("nothing.png")
+    with pytest.raises(InputError, match=r"00000004\.png is a link to a file that is not there"):
+        frames.list_frames(tmp_path / "clip")
+
+
+def test_a_name_that_is_no_utf8_is_refused_in_words_that_can_be_printed(tmp_path):
+    try:
+        (tmp_path / os.fsdecode(b"a\xb2\xe2.png")).touch()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names alone")
+    with pytest.raises(InputError, match=r"a\\xb2\\xe2\.png has a name that is no UTF-8") as caught:
+        frames.list_frames(tmp_path)
+    assert str(caught.value).encode("utf-8")
 
 
 def test_a_missing_folder_is_named(tmp_path):
@@ -72,9 +132,20 @@ def test_a_missing_picture_is_named(tmp_path):
         frames.read_frame(tmp_path / "0.png")
 
 
-def test_sixteen_bits_are_scaled_and_gray_is_repeated(tmp_path):
-    cv2.imwrite(str(tmp_path / "0.png"), np.array([[0, 0x80FF, 0xFFFF]], np.uint16))
-    np.testing.assert_array_equal(frames.read_frame(tmp_path / "0.png"), [[[0] * 3, [0x80] * 3, [255] * 3]])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_are_rounded_to_eight_and_gray_is_repeated(tmp_path, suffix):
+    codes = np.arange(1 << 16, dtype=np.uint16).reshape(256, 256)
+    cv2.imwrite(str(tmp_path / f"0{suffix}"), codes)
+    expected = np.array([(int(code) * 510 + 65535) // 131070 for code in codes.flat])  # 255 c / 65535, rounded half up
+    found = frames.read_frame(tmp_path / f"0{suffix}")
+    np.testing.assert_array_equal(found, expected.reshape(256, 256, 1).repeat(3, axis=2))
+    np.testing.assert_array_equal(frames.read_frame16(tmp_path / f"0{suffix}")[..., 1], codes)
+
+
+def test_a_picture_of_floats_is_refused(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.tiff"), np.zeros((20, 20, 3), np.float32))
+    with pytest.raises(InputError, match=r"a\.tiff holds float32: pictures of 8 or 16 bits"):
+        frames.read_frame(tmp_path / "a.tiff")
 
 
 def test_alpha_is_dropped(tmp_path):

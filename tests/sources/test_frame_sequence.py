@@ -7,12 +7,16 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from made_film import HLG, PQ, Film, grey10, make_film, pattern
 from made_video import made_clip
 
 from hvdbench.errors import InputError, VideoError
 from hvdbench.frames import write_clip
+from hvdbench.sources.folder import FolderSource
 from hvdbench.sources.frame_sequence import FileFrames, Recent, find_depth_files, read_depth
 from hvdbench.sources.movie import MovieFrames, open_movie
+from hvdbench.sources.scene import SourceOptions
+from hvdbench.video.input import read_input
 from hvdbench.video.reader import read_video
 from hvdbench.video.writer import write_video
 
@@ -190,3 +194,28 @@ def test_what_is_kept_is_bounded_by_count_and_by_bytes() -> None:
     value(6, 99)
     assert 6 in kept
     assert made == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("kind", ["HLG", "PQ", "oblong pixels", "mirrored and turned"])
+def test_synth_reads_a_film_as_deblur_does(tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    films = {
+        "HLG": (grey10([300, 500, 700, 900]), Film(transfer=HLG), "HDR (HLG) and was tone-mapped"),
+        "PQ": (grey10([300, 400, 500, 600]), Film(transfer=PQ), "HDR (PQ) and was tone-mapped"),
+        "oblong pixels": (pattern(1), Film(aspect=Fraction(4, 3)), "pixels of 4:3 were made square"),
+        "mirrored and turned": (pattern(2), Film(rotation_deg=90, mirror=True), ""),
+    }
+    frames, how, words = films[kind]
+    path = make_film(tmp_path / "a.mp4", frames, how)
+    (scene,) = FolderSource(SourceOptions(root=path, size=(32, 24), margin_share=0.1)).scenes()
+    expected = read_input(path).frames
+    assert len(scene.frames) == len(expected)
+    for index in reversed(range(len(expected))):
+        np.testing.assert_array_equal(scene.frames.read(index), expected[index])
+    assert words in caplog.text
+    assert len(caplog.records) == bool(words)  # said once
+
+
+def test_hlg_gray_comes_out_of_a_source_as_light_on_a_display(tmp_path: Path) -> None:
+    half = round(64 + 876 * 128 / 255)  # the 10-bit code, of limited range, of a signal of 128 in 255
+    frames, _ = open_movie(make_film(tmp_path / "a.mp4", grey10([half] * 3), Film(transfer=HLG)))
+    assert np.abs(frames.read(1).astype(int) - 144).max() <= 1  # by BT.2390 to 203 nit; 128 where nothing was mapped
