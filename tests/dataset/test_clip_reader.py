@@ -14,7 +14,7 @@ from hvdbench.dataset.packing import pack_dataset
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import read_clip, write_frame
 from hvdbench.labels.sharpness import label_paper
-from hvdbench.store import ClipFolder
+from hvdbench.store import Dataset
 
 STORES = ("folder", "zstd", "raw")
 
@@ -108,14 +108,16 @@ def _sum(frame: int) -> int:
     return int(globals()["_reader"].read(LARGE, "blur", [frame]).sum())
 
 
-def test_a_clip_without_labels_gets_the_papers_and_keeps_them(tmp_path: Path) -> None:
+def test_a_clip_without_labels_gets_the_papers_and_nothing_is_written(tmp_path: Path) -> None:
     make_dataset(tmp_path / "made", labelled=False)
+    before = {path: path.read_bytes() for path in (tmp_path / "made").rglob("*.*")}
     clip = open_reader(tmp_path / "made").clips[0]
     expected = label_paper(made_frames((19, 150, 200), 0))
     np.testing.assert_array_equal(clip.is_selected, expected.is_selected)
     np.testing.assert_array_equal(clip.sharpness, expected.sharpness)
-    stored = ClipFolder(tmp_path / "made" / LARGE).track("labels/paper/is_sharp")
-    np.testing.assert_array_equal(stored, expected.is_sharp)
+    pack_dataset(Dataset.open(tmp_path / "made"), tmp_path / "pack.h5")
+    np.testing.assert_array_equal(open_reader(tmp_path / "pack.h5").clips[0].is_selected, expected.is_selected)
+    assert {path: path.read_bytes() for path in (tmp_path / "made").rglob("*.*")} == before
 
 
 def test_frames_are_selected_again_with_other_segments(stores: dict[str, Path]) -> None:

@@ -34,7 +34,7 @@ def dataset(tmp_path_factory):
 def test_a_dataset_keeps_its_labels_and_they_are_used_again(dataset):
     sources = find_clips(dataset.folder)
     assert [source.name for source in sources] == ["test/a", "test/b"]
-    (first, _) = label_clips(sources)
+    (first, _) = label_clips(sources, store=True)
     kept = read_labels(sources[0].stored, "paper")
     np.testing.assert_array_equal(kept.sharpness, first.labels.sharpness)
     np.testing.assert_array_equal(label_source(sources[0]).sharpness, kept.sharpness)
@@ -43,7 +43,7 @@ def test_a_dataset_keeps_its_labels_and_they_are_used_again(dataset):
 
 def test_measures_have_names_of_their_own(dataset):
     source = find_clips(dataset.folder)[0]
-    colour = label_source(source, "paper", "colour")
+    colour = label_source(source, "paper", "colour", store=True)
     assert colour.labeller == "paper-colour"
     assert read_labels(source.stored, "paper-colour").threshold == colour.threshold
     assert stored_name("paper", "gray") == stored_name("paper", None) == "paper"

@@ -13,7 +13,7 @@ from hvdbench import __version__
 from hvdbench.errors import DatasetError, RecipeError, WeightsError
 from hvdbench.frames import read_clip
 from hvdbench.labels.sharpness import label_paper, select_sharp
-from hvdbench.labels.stored import labels_of, write_labels
+from hvdbench.labels.stored import ensure_labels, labels_of, write_labels
 from hvdbench.methods.blurry import Blurry
 from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.methods.recipe import load_method, load_trained
@@ -123,7 +123,7 @@ def test_the_same_bytes_come_out_when_the_truth_is_gone(dataset, tmp_path, metho
     texts = {"a fit to the clip": FIT, "a trained network": NETWORK}
     name = method_file(tmp_path, texts[method]) if method in texts else method
     for clip in dataset.clips():
-        labels_of(clip)
+        ensure_labels(clip)
 
     def everything(runs: Path) -> dict[str, bytes]:
         weights = None
@@ -143,18 +143,24 @@ def test_the_same_bytes_come_out_when_the_truth_is_gone(dataset, tmp_path, metho
 def test_labels_come_from_the_blurry_frames_alone(dataset):
     clip = dataset.clips()[0]
     first = labels_of(clip)
-    with h5py.File(clip.tracks_path, "a") as tracks:
-        del tracks["labels"]
     take_truth_away(dataset)
     again = labels_of(clip)
     np.testing.assert_array_equal(again.is_sharp, first.is_sharp)
     np.testing.assert_array_equal(again.sharpness, label_paper(clip.blurry()).sharpness)
 
 
-def test_labels_are_made_once_and_then_read(dataset):
+def test_a_run_over_clips_without_labels_writes_none_and_has_the_digest_of_one_with_them(dataset, tmp_path):
+    before = {clip.name: clip.tracks_path.read_bytes() for clip in dataset.clips()}
+    first = restore("warp_average", dataset, tmp_path / "runs")
+    assert {clip.name: clip.tracks_path.read_bytes() for clip in dataset.clips()} == before
+    for clip in dataset.clips():
+        ensure_labels(clip)
+    again, jobs = plan_run(load_method("warp_average"), dataset, runs=tmp_path / "runs")
+    assert (again.digest, jobs) == (first.digest, [])
+
+
+def test_stored_labels_are_read_whoever_stored_them(dataset):
     clip = dataset.clips()[0]
-    made_now = labels_of(clip)
-    assert clip.track("labels/paper/is_sharp").tolist() == made_now.is_sharp.tolist()
     write_labels(clip, select_sharp(np.array([9.0, 1, 1, 1, 1, 9])))  # somebody's hand
     assert labels_of(clip).selected.tolist() == [0, 5]
 
