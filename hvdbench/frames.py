@@ -1,4 +1,4 @@
-"""Frames as arrays and as picture files: listing, reading, writing, gray, light.
+"""List, read and write picture files, and convert frames to gray and to light.
 
 One convention: uint8 RGB ``(T, H, W, 3)``, pixel centres at integers. Tensors are made from them in
 :mod:`hvdbench.methods.inference.runner` and in the fits, nowhere else.

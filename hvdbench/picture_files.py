@@ -1,4 +1,4 @@
-"""What is wrong with the bytes of a picture file that a decoder would pass over in silence.
+"""Find what is wrong with the bytes of a picture file that a decoder would pass over in silence.
 
 OpenCV reads the first page of a file of several, and fills the missing rest of a JPEG with gray.
 """

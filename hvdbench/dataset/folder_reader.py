@@ -1,4 +1,4 @@
-"""Parts of clips, read for training: from a dataset's folders, or from a pack of ``hvdbench pack``.
+"""Read parts of clips for training, from a dataset's folders or from a pack of ``hvdbench pack``.
 
 Both give the same bytes. A reader may be handed to worker processes: each opens its own files when it first reads.
 """
@@ -52,7 +52,7 @@ def select_by_segments(clips: Sequence[ClipFacts], segment_frames: int) -> dict[
 
 
 class FolderReader(CheckedReader):
-    """Reads PNG files; each is decoded whole, whatever the box."""
+    """Read PNG files; each is decoded whole, whatever the box."""
 
     def __init__(self, folder: Path) -> None:
         dataset = Dataset.open(folder)

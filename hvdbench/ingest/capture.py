@@ -1,4 +1,4 @@
-"""What is to be ingested: films and folders of frames, found below what a user names, and read frame by frame."""
+"""Find films and folders of frames below what a user names, and read them frame by frame."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ _SLOWED = 1.5
 
 
 class Reader(Protocol):
-    """Frames of a capture, one at a time, and what the capture states."""
+    """Read a capture frame by frame, with what it states of itself."""
 
     camera: CameraFacts
     frames_stated: int
@@ -147,7 +147,7 @@ def _below(folder: Path, split: str) -> Iterator[Capture]:
 
 
 class _Film(AbstractContextManager["_Film"]):
-    """Reads a film's frames."""
+    """Read a film's frames."""
 
     def __init__(self, capture: Capture, options: ReadOptions) -> None:
         self._reader = VideoReader(capture.path, linear=options.linear)
@@ -204,7 +204,7 @@ class _Film(AbstractContextManager["_Film"]):
 
 
 class _FolderReader:
-    """Reads a folder's frames; JPEG files may state the camera and exposure times."""
+    """Read a folder's frames; JPEG files may state the camera and exposure times."""
 
     def __init__(self, capture: Capture, options: ReadOptions) -> None:
         self._capture, self._options = capture, options

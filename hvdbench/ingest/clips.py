@@ -1,4 +1,4 @@
-"""A capture's frames as clips on disk: cut where scenes begin and at fixed lengths, one frame in memory at a time."""
+"""Write a capture as clips, cut where scenes begin and at fixed lengths, with one frame in memory at a time."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -26,7 +26,7 @@ LINEAR_FOLDER = "linear"
 
 
 class Shelf(Protocol):
-    """Where clips are put."""
+    """Take finished clips in."""
 
     def clip_folder(self, split: str, clip: str) -> ClipFolder: ...
 
@@ -54,14 +54,14 @@ class ClipPlan:
 
 
 class ClipSeries:
-    """Writes a capture's clips one after another; a context manager that drops what is half written on an error.
+    """Write a capture's clips one after another; a context manager that drops what is half written on an error.
 
     A clip that the dataset has already is not written again. Single frames between two cuts make no clip.
 
     Args:
         shelf: the dataset.
         plan: names and lengths.
-        attributes: gives, when a clip ends, what its tracks say of the capture.
+        attributes: called when a clip ends, for what its tracks say of the capture.
 
     Attributes:
         names: of the clips so far.

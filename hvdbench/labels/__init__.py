@@ -1,1 +1,1 @@
-"""Which frames of a clip are sharp: labellers, and how right they are."""
+"""Find which frames of a clip are sharp, and how right that is."""

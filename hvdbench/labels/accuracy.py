@@ -1,4 +1,4 @@
-"""How right a labeller is, against the oracle that knows the camera's path."""
+"""Compare labels with the oracle, which knows the camera's path."""
 
 import math
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def label_accuracy(is_sharp: NDArray[np.bool_], oracle_class: NDArray[np.integer
     are against motion inside the exposure, so they are not the same number.
 
     Args:
-        is_sharp: (T,) the labeller's word; clips may be joined end to end.
+        is_sharp: (T,) what the labeller calls sharp; clips may be joined end to end.
         oracle_class: (T,) 0 sharp, 1 mild, 2 blurry.
 
     Raises:
@@ -81,7 +81,7 @@ def _share(part: int, whole: int) -> float:
 
 
 def average_precision(sharpness: NDArray[np.floating], is_sharp: NDArray[np.bool_]) -> float:
-    """Give the mean of the precision over the ranks of the truly sharp frames: 1 where all of them come first.
+    """Return the mean of the precision over the ranks of the truly sharp frames: 1 where all of them come first.
 
     Frames of equal sharpness are taken together, so that their order in the clip does not count.
 
@@ -101,7 +101,7 @@ def average_precision(sharpness: NDArray[np.floating], is_sharp: NDArray[np.bool
 def threshold_curve(
     sharpness: NDArray[np.floating], is_sharp: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Say what each threshold would have given.
+    """Compute what each threshold would have led to.
 
     Args:
         sharpness: (T,) larger is sharper; a frame counts as sharp from the threshold up.
@@ -120,7 +120,7 @@ def threshold_curve(
 
 
 def cohens_kappa(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    """Give the agreement of two people beyond chance (Cohen, Educ. Psychol. Meas. 20, 1960): 1 is full, 0 is chance.
+    """Return how far two people agree beyond chance (Cohen, Educ. Psychol. Meas. 20, 1960): 1 is fully, 0 is by chance.
 
     Args:
         a, b: (N,) their labels of the same frames.

@@ -1,4 +1,4 @@
-"""Labels made by hand: a CSV with columns ``clip,frame,label,annotator`` and perhaps ``confidence``.
+"""Read labels made by hand: a CSV with columns ``clip,frame,label,annotator`` and perhaps ``confidence``.
 
 ``label`` is ``sharp``, ``blurry`` or ``unsure``; ``clip`` is ``<split>/<clip>`` or the clip's name alone.
 """
@@ -35,7 +35,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Annotations:
-    """What people said: word by annotator, clip and frame.
+    """What people said of each frame.
 
     Attributes:
         path: the CSV.
@@ -50,7 +50,7 @@ class Annotations:
         return sorted({clip for one in self.words.values() for clip, _ in one})
 
     def classes(self, names: tuple[str, ...], count: int) -> NDArray[np.int64]:
-        """Give what most annotators say of each frame of a clip; a tie is unsure.
+        """Return what most annotators say of each frame of a clip; a tie counts as unsure.
 
         Args:
             names: under which the clip may stand in the file.

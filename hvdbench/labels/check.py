@@ -1,4 +1,4 @@
-"""Labels against what is known of the frames: the oracle's classes, or people's words."""
+"""Score labels against what is known of the frames: the oracle's classes, or what people said."""
 
 import math
 from collections.abc import Sequence
@@ -134,7 +134,7 @@ def scores_by_group(clips: Sequence[CheckedClip]) -> list[LabelScore]:
 
 
 def curve_of(clips: Sequence[CheckedClip]) -> NDArray[np.float64]:
-    """Say what other thresholds would have given, mild frames left out.
+    """Compute what other thresholds would have led to, mild frames left out.
 
     Returns:
         (N, 4) threshold as a multiple of the clip's own, recall, precision, accuracy.
@@ -145,7 +145,7 @@ def curve_of(clips: Sequence[CheckedClip]) -> NDArray[np.float64]:
 
 
 def score_lines(scores: Sequence[LabelScore]) -> list[str]:
-    """Word scores as the lines of a table."""
+    """Write scores as the lines of a table."""
     lines = [
         f"{'labeller':<12} {'frames of':<28} {'n':>6} {'mild':>5} {'accuracy (95 %)':>23} {'majority':>8} "
         f"{'balanced':>8} {'selection precision (95 %)':>27} {'recall':>7} {'F1':>6} {'AP':>6}  tp/fp/fn/tn"
@@ -163,7 +163,7 @@ def score_lines(scores: Sequence[LabelScore]) -> list[str]:
 
 
 def published_line() -> str:
-    """Name the paper's figures, which stand beside ours and are not the same quantity."""
+    """Write the paper's figures, which stand beside ours and are not the same quantity."""
     figures = ", ".join(f"{100 * value:.2f} % on {name}" for name, value in PUBLISHED)
     return (
         f"published (arXiv:2508.08605, section 3.1, against labels made by hand, accuracy or precision not said): "

@@ -1,4 +1,4 @@
-"""Which frames are sharp by how far the view moved while the shutter was open: the labeller ``extent``.
+"""Label frames by how far the view moved while the shutter was open: the labeller ``extent``.
 
 A frame's texture says little about its blur, its noise says less. So texture is made to cancel: the way of the view is
 measured between frames, and the spectra of neighbouring frames, of one view and one noise, tell for how large a share
@@ -98,7 +98,7 @@ def blur_extents(frames: Frames) -> BlurExtents:
 
 
 def extents(tracks: NDArray[np.float32]) -> Array:
-    """Give the median over points of the largest distance between two places of a point: (T, M, P, 2) to (T,)."""
+    """Return the median over points of the largest distance between two places of a point: (T, M, P, 2) to (T,)."""
     reach = np.zeros((len(tracks), tracks.shape[2]))
     for sample in range(tracks.shape[1] - 1):
         apart = np.linalg.norm(tracks[:, sample + 1 :] - tracks[:, sample, None], axis=-1)
@@ -107,7 +107,7 @@ def extents(tracks: NDArray[np.float32]) -> Array:
 
 
 def joined_extents(from_way: Array, from_spectra: Array, limit_px: float) -> Array:
-    """Join what the way of the view says with what the spectra say.
+    """Join the extents that the way of the view shows with those that the spectra show.
 
     Spectra only tell differences of the kernels' variances, so their squares are first shifted to agree with the way's
     over the frames near or below the limit. Then the squares are averaged, the way's counted twice: on simulated clips
@@ -124,7 +124,7 @@ def joined_extents(from_way: Array, from_spectra: Array, limit_px: float) -> Arr
 
 @dataclass(frozen=True)
 class ExposureFit:
-    """The exposure share found; ``differ`` and ``explained`` as in :class:`BlurExtents`."""
+    """The exposure share found; ``differ`` and ``explained`` are as in :class:`BlurExtents`."""
 
     share: float
     differ: float

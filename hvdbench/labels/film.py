@@ -1,4 +1,4 @@
-"""Sharpness read off a film's own luma plane while it decodes: no colours are made, no frame is kept."""
+"""Measure sharpness on a film's own luma plane while it decodes: no colours are made, no frame is kept."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How the picture moves through a clip: one similarity for each step, joined to a smooth path.
+"""Follow how the picture moves through a clip: one similarity for each step, joined to a smooth path.
 
 The path is what a point of the view does between the middles of two exposures; from it follows what it does within one.
 """
@@ -144,6 +144,6 @@ def exposure_tracks(
 
 
 def frame_points(width: int, height: int, columns: int, rows: int) -> Array:
-    """Give an even grid of points from corner to corner, (columns * rows, 2) px from the picture's centre."""
+    """Return an even grid of points from corner to corner, (columns * rows, 2) px from the picture's centre."""
     x, y = np.meshgrid(np.linspace(-0.5, 0.5, columns) * (width - 1), np.linspace(-0.5, 0.5, rows) * (height - 1))
     return np.stack([x.ravel(), y.ravel()], axis=1)

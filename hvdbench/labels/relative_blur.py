@@ -1,4 +1,4 @@
-"""Blur from spectra alone: by how much more each frame of a clip is blurred than its sharpest.
+"""Estimate from spectra alone by how much more each frame of a clip is blurred than its sharpest.
 
 For clips whose frames were moved after they were exposed, so that the way of the view no longer tells the blur.
 """
@@ -49,7 +49,7 @@ def relative_extents(pairs: SpectralPairs, count: int) -> Array:
 
 
 def _forms() -> Array:
-    """Give (N, 3): what a unit of xx, xy and yy takes from the logarithm of the power in each bin."""
+    """Return (N, 3): what a unit of xx, xy and yy takes from the logarithm of the power in each bin."""
     angle = np.arange(DIRECTIONS) * np.pi / DIRECTIONS
     x = (np.asarray(RADII)[:, None] * np.cos(angle)).ravel()
     y = (np.asarray(RADII)[:, None] * np.sin(angle)).ravel()
@@ -59,7 +59,7 @@ def _forms() -> Array:
 def _step(
     pairs: SpectralPairs, covariance: Array, forms: Array, weight: Array, held: int | None, *, linear: bool
 ) -> Array:
-    """Give one Gauss-Newton step (T, 3) towards the covariances that explain the ratios."""
+    """Return one Gauss-Newton step (T, 3) towards the covariances that explain the ratios."""
     taken = np.clip(covariance @ forms.T, -20.0, 50.0)  # (T, N)
     left = np.exp(-taken)
     log_left = -taken if linear else np.log(left + _LEFT)

@@ -1,7 +1,7 @@
-"""Sharp frames found without truth: variance of the Laplacian, Otsu's threshold, 20-frame segments.
+"""Find sharp frames without a truth: variance of the Laplacian, Otsu's threshold, 20-frame segments.
 
-The way of SelfHVD's section 3.1 (arXiv:2508.08605): a frame above the clip's own threshold is sharp, and a segment in
-which none is gives its sharpest one, so that every stretch of the clip has a frame to learn from.
+The way of SelfHVD's section 3.1 (arXiv:2508.08605): a frame above the clip's own threshold is sharp, and of a segment
+in which none is the sharpest one is selected, so that every stretch of the clip has a frame to learn from.
 """
 
 from dataclasses import dataclass, replace

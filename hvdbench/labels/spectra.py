@@ -1,4 +1,4 @@
-"""What blur does to spectra: two frames of one view compared by the ratio of their power.
+"""Compare two frames of one view by the ratio of their power, which shows what blur did to each.
 
 What the view shows is in both spectra and cancels; what is left is how much each shutter took away, and from where.
 """
@@ -73,7 +73,7 @@ def _layout(height: int, width: int) -> _Layout:
 
 
 def _power(picture: Image) -> tuple[Array, float]:
-    """Give the power of the Laplacian in each bin, and the white noise that the corners of the spectrum show."""
+    """Return the power of the Laplacian in each bin, and the white noise that the corners of the spectrum show."""
     layout = _layout(*picture.shape)
     spectrum = rfft2(cv2.Laplacian(picture, cv2.CV_32F, ksize=1) * layout.window)
     power = (spectrum.real**2 + spectrum.imag**2) / float((layout.window**2).sum())
@@ -131,7 +131,7 @@ def _overlap(shape: tuple[int, ...], shift: Array) -> tuple[tuple[slice, slice],
 
 
 def transfer(tracks: NDArray[np.float32]) -> Array:
-    """Give the share of power that exposures along tracks leave in each bin, (T, BINS).
+    """Return the share of power that exposures along tracks leave in each bin, (T, BINS).
 
     The tracks are taken as straight between their samples; the mean is over points and over nine frequencies a bin.
 

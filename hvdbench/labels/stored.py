@@ -1,4 +1,4 @@
-"""The one door to the labels of a dataset's clip: read where they are stored, else made in memory.
+"""Read the labels of a dataset's clip, or make them in memory where none are stored: the one door to labels.
 
 :func:`labels_of` never writes. What is to be stored is stored by the commands that say so, through
 :func:`ensure_labels`.

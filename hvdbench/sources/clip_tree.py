@@ -1,4 +1,4 @@
-"""What sources made of files share: the root that was named, the clips below it, and the choice among them."""
+"""Find the clips below a folder, and choose among them: what all sources made of files share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

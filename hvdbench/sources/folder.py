@@ -18,12 +18,12 @@ _LOG = logging.getLogger(__name__)
 
 
 class FolderSource:
-    """``<root>/*.png`` is one clip, ``<root>/<clip>/*.png`` and ``<root>/<clip>.mp4`` are several, a film is one.
+    """Read ``<root>/*.png`` or a film as one clip, ``<root>/<clip>/*.png`` and ``<root>/<clip>.mp4`` as several.
 
-    Clips below ``<root>/train`` and ``<root>/test`` keep that split; all others are ``test``. The rate is the one that
-    is given; else a film's own, and 240 fps for pictures. Slow motion is often stored at 30 fps: a given rate wins over
-    the film's, with a warning. Pictures with a depth map each (``depth/<stem>.npy``, or ``<stem>.npy`` beside them as
-    MonST3R writes) bring depth.
+    Clips below ``<root>/train`` and ``<root>/test`` keep that split; all others are ``test``. Films are read as
+    ``deblur`` reads them. The rate is the one that is given; else a film's own, and 240 fps for pictures. Slow motion
+    is often stored at 30 fps: a given rate wins over the film's, with a warning. Pictures with a depth map each
+    (``depth/<stem>.npy``, or ``<stem>.npy`` beside them as MonST3R writes) bring depth.
 
     Raises:
         InputError: no root is given, or it does not exist.

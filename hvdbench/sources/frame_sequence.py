@@ -1,4 +1,4 @@
-"""The frames of a high-speed clip, one at a time: picture files, with depth maps where there are any."""
+"""Read the frames of a high-speed clip one at a time, with depth maps where there are any."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -20,10 +20,10 @@ Kept = TypeVar("Kept")
 
 
 class Recent(Generic[Key, Kept]):
-    """What was used last, bounded by count and by bytes.
+    """Keep what was used last, bounded by count and by bytes.
 
     Args:
-        size_of: gives a value's bytes.
+        size_of: returns a value's bytes.
         most, most_bytes: what is kept.
         least: kept whatever its bytes.
     """
@@ -82,7 +82,7 @@ class FrameSequence(Protocol):
 
 @dataclass(frozen=True)
 class FileFrames:
-    """Frames in picture files.
+    """Read frames from picture files.
 
     Args:
         files: in order.

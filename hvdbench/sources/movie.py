@@ -1,4 +1,4 @@
-"""The frames of a film, in any order, out of the reader that ``deblur`` and ``ingest`` read films with."""
+"""Read the frames of a film in any order, through the reader that ``deblur`` and ``ingest`` read films with."""
 
 import logging
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class MovieFrames:
-    """Frames of a film, decoded in order with the last ones kept; going back further opens the file anew.
+    """Read frames of a film, decoded in order with the last ones kept; going back further opens the file anew.
 
     Frames are what :class:`~hvdbench.video.reader.VideoReader` yields: upright, with square pixels, HDR tone-mapped.
 

@@ -1,4 +1,4 @@
-"""Where others' releases keep their clips: patterns such as ``{split}/{clip}/blur/*.png``, and what they find."""
+"""Find the clips of others' releases by patterns such as ``{split}/{clip}/blur/*.png``."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -80,7 +80,7 @@ LAYOUTS: Mapping[str, Layout] = {
 
 @dataclass(frozen=True)
 class ReleaseClip:
-    """A clip of the release: its split there, its folder, its pictures in natural order."""
+    """A clip of the release: its split there, its folder, its pictures in the order a person counts."""
 
     name: str
     their_split: str
@@ -153,7 +153,7 @@ def find_release(root: Path, layout: Layout, *, blur: str | None = None, sharp: 
 
 
 def _first_match(root: Path, candidates: Sequence[tuple[str, str | None]]) -> Release | None:
-    """Take the first patterns that give pairs; failing that, the first that give blurry clips."""
+    """Take the first patterns that find pairs; failing that, the first that find blurry clips."""
     blurry_only = None
     for blur, sharp in candidates:
         blurry = find_clips(root, blur)

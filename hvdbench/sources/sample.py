@@ -106,7 +106,7 @@ class SampleScene:
         return _PHOTOGRAPHS[self.name].provenance
 
     def key_times(self, start_s: float, end_s: float) -> Times | None:
-        """Hold all but the moving thing."""
+        """All but the moving thing."""
         return None if self.kind == "moving_object" else np.array([0.5 * (start_s + end_s)])
 
     def own_flow(self, t_s: float) -> NDArray[np.float32] | None:

@@ -1,1 +1,1 @@
-"""Films and folders of frames, read and written through one door."""
+"""Read films and folders of frames through one door, and write films."""

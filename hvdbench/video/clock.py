@@ -1,4 +1,4 @@
-"""When each decoded frame is shown, and the order that follows.
+"""Find when each decoded frame is shown, and put frames in that order.
 
 Most files state a time for each frame. Some state none, some state times that only count packets, and some are
 recordings that were joined end to end, so that their clock starts again.
@@ -31,7 +31,7 @@ class TimedFrame:
 
 
 class FrameClock:
-    """Times decoded frames and hands them on in the order of presentation, a few frames late.
+    """Time decoded frames and hand them on in the order of presentation, a few frames late.
 
     Args:
         rate: frames per second, for frames that state no time.

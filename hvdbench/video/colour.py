@@ -1,4 +1,4 @@
-"""What a decoded frame states of its colours, and its conversion to RGB by that matrix and range."""
+"""Read what a decoded frame states of its colours, and convert it to RGB by that matrix and range."""
 
 from dataclasses import dataclass
 from functools import cache

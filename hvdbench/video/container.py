@@ -1,4 +1,4 @@
-"""Opening a video file and choosing its picture track, with one sentence for what is no video."""
+"""Open a video file and choose its picture track, with one sentence for what is no video."""
 
 from pathlib import Path
 

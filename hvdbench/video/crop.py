@@ -1,4 +1,4 @@
-"""Cropping and resizing of upright pictures."""
+"""Crop and resize upright pictures."""
 
 from typing import TypeVar
 

@@ -1,4 +1,4 @@
-"""What a film states of itself, and what a user must know of how that is read."""
+"""Collect what a film states of itself, and what a user must know of how that is read."""
 
 import re
 from dataclasses import dataclass

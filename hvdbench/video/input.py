@@ -1,4 +1,4 @@
-"""What a user points at, a folder of frames or a video file, as one kind of clip.
+"""Read what a user points at, a folder of frames or a video file, as one kind of clip.
 
 :func:`open_input` hands frames on one after the other, so that memory holds a handful; :func:`read_input` reads the
 same frames as a whole clip.

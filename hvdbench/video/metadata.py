@@ -1,4 +1,4 @@
-"""What a video file's container states of the camera, and its Dolby Vision configuration."""
+"""Read what a video file's container states of the camera, and its Dolby Vision configuration."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The one door to a film: its frames in presentation order, with what the file states of them.
+"""Read a film: its frames in presentation order, with what the file states of them. The one door to films.
 
 Reading honours what phones write into a file: rotation and mirroring, presentation times of a variable frame rate,
 edit lists, pixels that are not square, 10 bit, HDR, the colour matrix and the range. :class:`VideoReader` yields one
@@ -57,7 +57,7 @@ class Shot:
 
 
 class VideoReader:
-    """Reads a film's frames in presentation order, one at a time; a context manager that is iterated once.
+    """Read a film's frames in presentation order, one at a time; a context manager that is iterated once.
 
     Memory holds a handful of frames, however long the film. A film that breaks part-way ends there, with a note.
 

@@ -1,4 +1,4 @@
-"""The sound track of one film for another: copied packet by packet, never encoded again."""
+"""Copy the sound track of one film into another, packet by packet, never encoded again."""
 
 import io
 import math
@@ -19,7 +19,7 @@ CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
 
 class Sound:
-    """The packets of a file's first sound track, timed from its first video frame; read as they are needed.
+    """Read the packets of a file's first sound track as they are needed, timed from its first video frame.
 
     Attributes:
         warning: why sound is missing, where it is.

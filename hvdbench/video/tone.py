@@ -1,4 +1,4 @@
-"""HDR to SDR by one named tone map, and 16-bit linear light.
+"""Map HDR to SDR by one named tone map, and signals to 16-bit linear light.
 
 ``bt2390-203``: HLG (ITU-R BT.2100: inverse OETF, OOTF of gamma 1.2 at 1000 nit) or PQ to display light; the EETF of
 ITU-R BT.2390 from 1000 nit to the 203 nit that ITU-R BT.2408 gives diffuse white, on the largest of R, G and B, so that

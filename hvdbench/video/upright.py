@@ -1,4 +1,4 @@
-"""How a stored picture is turned and mirrored to stand upright, from the display matrix of a video file."""
+"""Turn and mirror a stored picture so that it stands upright, by the display matrix of a video file."""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar

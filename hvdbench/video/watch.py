@@ -1,4 +1,4 @@
-"""What changes within a film, so that no fact of its first frame can tell it."""
+"""Watch for what changes within a film, so that no fact of its first frame can tell it."""
 
 from fractions import Fraction
 
@@ -8,7 +8,7 @@ _SQUARE = Fraction(1)
 
 
 class FrameWatch:
-    """Looks at each decoded frame for what a user must know, and writes it down at the end."""
+    """Look at each decoded frame for what a user must know, and write it down at the end."""
 
     def __init__(self) -> None:
         self._count = self._damaged = self._interlaced = 0

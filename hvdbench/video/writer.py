@@ -1,6 +1,6 @@
-"""Video files out, through PyAV: 8-bit H.264 that plays everywhere, or 10 bits in the colours of a source.
+"""Write video files through PyAV: 8-bit H.264 that plays everywhere, or 10 bits in the colours of a source.
 
-What is written decodes to the same size, times and, within a few levels, colours; the same input gives the same bytes
+What is written decodes to the same size, times and, within a few levels, colours; the same input becomes the same bytes
 (of the same PyAV on the same kind of processor). Frames come one at a time: memory does not grow with their number.
 """
 
@@ -68,7 +68,7 @@ def ten_bit_encoding(colour: Colour | None) -> Encoding:
 
     Args:
         colour: what the source states: its transfer, primaries, matrix and range are stated again, and what it leaves
-            open stays open. None gives BT.709 of limited range; a source in RGB gets BT.709's matrix.
+            open stays open. None stands for BT.709 of limited range; a source in RGB gets BT.709's matrix.
     """
     codec, options = ("libx265", _X265) if "libx265" in av.codecs_available else ("libx264", _X264)
     encoding = Encoding(codec, tuple(options.items()), crf=_DEEP_CRF, depth=10)
@@ -86,7 +86,7 @@ def ten_bit_encoding(colour: Colour | None) -> Encoding:
 
 
 class VideoWriter:
-    """Writes a video frame by frame, whole or not at all; a context manager.
+    """Write a video frame by frame, whole or not at all; a context manager.
 
     Colours are those of the encoding. 4:2:0, but 4:4:4 where width or height is odd, since nothing is padded. The sound
     of ``audio_from`` is copied packet by packet, not encoded again: what starts after the last frame has ended is left
@@ -97,7 +97,7 @@ class VideoWriter:
         fps: frames per second; where frames come with times only the stated average.
         has_times: whether frames come with times; they are kept to 1/90000 s (Matroska: 1 ms).
         encoding: how pictures are stored.
-        audio_from: a file with a sound track; one without gives a silent clip.
+        audio_from: a file with a sound track; one without leads to a silent clip.
 
     Attributes:
         warning: once the block has ended, why sound was left out; None where nothing is amiss.
@@ -255,7 +255,7 @@ def write_video(
         frames: uint8 RGB (T, H, W, 3), T >= 1.
         fps: frames per second; with ``t_s`` only the stated average.
         t_s: presentation times (T,), rising; None spaces frames by ``fps``.
-        audio_from: a file with a sound track; one without gives a silent clip.
+        audio_from: a file with a sound track; one without leads to a silent clip.
         crf: x264's constant quality, 0 (lossless but for 4:2:0 and the conversion) to 51.
 
     Returns:
