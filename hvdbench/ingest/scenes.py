@@ -94,7 +94,7 @@ class Seen:
 
 
 def with_cuts(shots: Iterable[Shot], *, detect: bool = True) -> Iterator[Seen]:
-    """Mark the frames that begin a scene: the first, those after a cut, and those whose time goes back.
+    """Mark the frames that begin a scene: the first, those after a cut, and those where time starts anew.
 
     One frame is held back. Where reading fails part-way, the frames before come first and then the error.
 
@@ -119,7 +119,7 @@ def with_cuts(shots: Iterable[Shot], *, detect: bool = True) -> Iterator[Seen]:
             before = last.look
         if shot is None or look is None:
             break
-        last = Seen(shot, look, last is None or _goes_back(last.shot, shot))
+        last = Seen(shot, look, last is None or shot.starts_anew or _goes_back(last.shot, shot))
     if failure:
         raise failure
 

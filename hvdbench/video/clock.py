@@ -23,11 +23,13 @@ class TimedFrame:
         time_s: presentation time, s, on one clock for the whole film.
         index: its place in the order of decoding, from 0.
         frame: as decoded.
+        starts_anew: whether the film's clock started again with it.
     """
 
     time_s: float
     index: int
     frame: VideoFrame
+    starts_anew: bool = False
 
 
 class FrameClock:
@@ -72,7 +74,7 @@ class FrameClock:
         if (frame.width, frame.height) != self._size:  # frames of two sizes are not sorted into each other
             yield from self.rest()
             self._size = frame.width, frame.height
-        time_s = self._time_s(frame)
+        time_s, starts_anew = self._time_s(frame), False
         if time_s < self._latest_s and self._packets_rise and not self._by_packets:
             # The decoder reorders, and yet packets are stated to be shown in the order in which they are stored: their
             # times count packets (AVI has no others), and the decoder's own order is right.
@@ -85,13 +87,13 @@ class FrameClock:
             time_s = self._packet_time_s(frame)
         elif time_s < self._latest_s - _REORDERED * self.frame_s:
             yield from self.rest()
-            self.restarts += 1
+            self.restarts, starts_anew = self.restarts + 1, True
             later_s = self._latest_s + self.frame_s - time_s
             self._offset_s += later_s
             time_s += later_s
         self._first_s = min(time_s, self._first_s)
         self._last_s, self._latest_s = time_s, max(time_s, self._latest_s)
-        heapq.heappush(self._held, TimedFrame(time_s, self.count, frame))
+        heapq.heappush(self._held, TimedFrame(time_s, self.count, frame, starts_anew))
         self.count += 1
         if len(self._held) > _HELD:
             yield heapq.heappop(self._held)

@@ -48,12 +48,14 @@ class Shot:
         picture: uint8 RGB (H, W, 3), upright, cropped and resized as asked.
         linear: the same as linear light, uint16 (H, W, 3), where it was asked for.
         exposure_s: exposure time, s, where it is stated.
+        starts_anew: whether the film's clock started again with it, as where two recordings were joined.
     """
 
     time_s: float | None
     picture: Frame
     linear: Frame16 | None = None
     exposure_s: float | None = None
+    starts_anew: bool = False
 
 
 class VideoReader:
@@ -185,7 +187,7 @@ class VideoReader:
             picture = cut(tone_map(facts.colour.transfer).apply(deep), None, self._size)
         else:
             picture = cut(facts.upright.apply(to_rgb(timed.frame, self._reformatter, square)), self._crop, self._size)
-        return Shot(timed.time_s, picture, linear)
+        return Shot(timed.time_s, picture, linear, starts_anew=timed.starts_anew)
 
     def _signal(self, timed: TimedFrame) -> tuple[float, Frame16]:
         picture = self.facts.upright.apply(to_rgb16(timed.frame, self._reformatter, self.facts.square_size))

@@ -13,7 +13,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from hvdbench.video.container import open_video
+from hvdbench.video.container import moving_stream, moving_streams, open_video
 
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
@@ -41,7 +41,7 @@ class Sound:
         if not self.source.streams.audio:
             return
         stream: AudioStream = self.source.streams.audio[0]
-        offset = _start(self.source.streams.video[0]) if self.source.streams.video else Fraction(0)
+        offset = _start(moving_stream(self.source, self.path)) if moving_streams(self.source) else Fraction(0)
         try:
             for packet in self.source.demux(stream):
                 if packet.pts is None or packet.size == 0:

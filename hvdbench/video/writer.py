@@ -138,7 +138,7 @@ class VideoWriter:
                 stack.callback(self._sound.close)
             temporary = stack.enter_context(atomic_path(self.path))
             options = _REPEATABLE if self.path.suffix.lower() == ".mkv" else {**_REPEATABLE, "movflags": "+faststart"}
-            self._container: OutputContainer = stack.enter_context(av.open(str(temporary), "w", options=options))
+            self._container: OutputContainer = stack.enter_context(av.open(f"file:{temporary}", "w", options=options))
             self._open = stack.pop_all()
         return self
 

@@ -10,8 +10,10 @@ from av.stream import Disposition
 from av.video.frame import PictureType, VideoFrame
 from numpy.typing import NDArray
 
+from hvdbench.ingest.scenes import Seen, with_cuts
 from hvdbench.video.input import read_input
 from hvdbench.video.reader import VideoReader, read_video
+from hvdbench.video.writer import write_video
 
 LEVELS = range(20, 230, 7)  # 30 frames, each a gray of its own
 
@@ -41,6 +43,12 @@ def write(path: Path, *tracks: NDArray[np.uint8], default: int = 0, **options: s
     return path
 
 
+def _seen(path: Path) -> list[Seen]:
+    """Read a film as ingest does, without looking for cuts."""
+    with VideoReader(path) as reader:
+        return list(with_cuts(reader, detect=False))
+
+
 def levels(path: Path) -> list[int]:
     """Read the levels back, to the nearest that was written."""
     found = read_video(path).frames[:, 24, 32, 0].astype(int)
@@ -67,6 +75,9 @@ def test_recordings_joined_end_to_end_come_one_after_the_other(tmp_path):
     assert levels(tmp_path / "a.ts") == one + two
     clip = read_input(tmp_path / "a.ts")
     np.testing.assert_allclose(clip.t_s, np.arange(30) / 30, atol=1e-3)
+    with VideoReader(tmp_path / "a.ts") as reader:
+        assert [index for index, shot in enumerate(reader) if shot.starts_anew] == [12]
+    assert [index for index, seen in enumerate(_seen(tmp_path / "a.ts")) if seen.begins] == [0, 12]
     assert len(clip.warnings) == 1
     assert "its clock starts again 1 times, as in recordings joined end to end" in clip.warnings[0]
 
@@ -114,7 +125,10 @@ def test_what_a_user_must_know_of_a_film_is_said(shared, case, words):
 def test_a_colon_in_a_relative_name_is_part_of_the_name(tmp_path, monkeypatch):
     write(tmp_path / "2022-01-26T20:57:04Z.mp4", plain(LEVELS))
     monkeypatch.chdir(tmp_path)
-    assert len(read_video(Path("2022-01-26T20:57:04Z.mp4")).frames) == 30
+    video = read_video(Path("2022-01-26T20:57:04Z.mp4"))
+    assert len(video.frames) == 30
+    write_video(Path("20:57.mp4"), video.frames, fps=30)
+    assert len(read_video(Path("20:57.mp4")).frames) == 30
 
 
 def test_frames_that_are_passed_over_are_counted_and_the_next_one_is_the_right_one(tmp_path):
