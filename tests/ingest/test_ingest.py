@@ -1,6 +1,7 @@
 """Phone captures into a dataset: whole, upright, with their own times, and never lost in silence."""
 
 import json
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -361,3 +362,37 @@ def test_tracks_and_manifest_hold_plain_values(tmp_path):
         assert tracks.attrs["sha256"] == entry["sha256"]
         assert set(tracks) == {"flags", "t_s"}
         assert tracks["flags/duplicate"].dtype == bool
+
+
+def test_one_folder_or_film_that_cannot_be_read_leaves_the_others(tmp_path):
+    captures = tmp_path / "captures"
+    for name in ("broken", "twice", "__MACOSX", "whole"):
+        write_clip(captures / name, pattern(1))
+    (captures / "broken/00000009.png").symlink_to("nothing.png")
+    write_clip(captures / "twice", pattern(1)[:1], ["00000000.bmp"])
+    (captures / "whole/._00000000.png").write_bytes(b"\0\5\x16\7")
+    make_film(captures / "film.mp4", pattern(2))
+    result = take_in(captures, out=tmp_path / "out", fps=30.0)
+    assert [row.partition(":")[0] for row in result.rows] == ["film.mp4", "whole"]
+    assert sorted(frame_counts(result.dataset).values()) == [6, 6]
+    (broken, twice) = sorted(result.failures)
+    assert "00000009.png is a link to a file that is not there" in broken
+    assert "holds 00000000.bmp and 00000000.png, which would be one frame twice" in twice
+
+
+def test_a_film_whose_name_is_no_utf8_is_refused_alone(tmp_path):
+    make_film(tmp_path / "z.mp4", pattern(1))
+    try:
+        make_film(tmp_path / "src.mp4", pattern(2)).rename(tmp_path / os.fsdecode(b"a\xb2\xe2.mp4"))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names alone")
+    result = take_in(tmp_path, out=tmp_path / "out")
+    assert [row.partition(":")[0] for row in result.rows] == ["z.mp4"]
+    (failure,) = result.failures
+    assert r"a\xb2\xe2.mp4 has a name that is no UTF-8" in failure
+
+
+def test_the_default_track_is_taken_in_and_the_others_are_said(shared, tmp_path):
+    result = take_in(shared / "cases/inputs/two_tracks_default_second/two.mkv", out=tmp_path / "out")
+    assert only_capture(result.dataset)["stored_size"] == "160x128"
+    assert any("has 2 picture tracks, of which number 2" in warning for warning in result.warnings)

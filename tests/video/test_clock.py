@@ -1,5 +1,6 @@
 """The order and times of frames, in containers whose clock counts packets, starts again, or is cut short."""
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from av.stream import Disposition
 from av.video.frame import PictureType, VideoFrame
 from numpy.typing import NDArray
 
+import hvdbench
 from hvdbench.ingest.scenes import Seen, with_cuts
 from hvdbench.video.input import read_input
 from hvdbench.video.reader import VideoReader, read_video
@@ -138,3 +140,13 @@ def test_frames_that_are_passed_over_are_counted_and_the_next_one_is_the_right_o
         np.testing.assert_array_equal(next(iter(reader)).picture, read_video(path).frames[7])
         assert reader.skip() == 22
         assert reader.skip() == 0
+
+
+def test_no_module_but_the_video_package_opens_films():
+    package = Path(hvdbench.__file__).parent
+    opens = [
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(r"\bav\.open\(|\bopen_video\(", path.read_text(encoding="utf-8"))
+    ]
+    assert sorted(opens) == ["video/container.py", "video/reader.py", "video/sound.py", "video/writer.py"]
