@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
-from hvdbench.picture_files import fault_of_bytes
 from hvdbench.response import gamma_response
 from hvdbench.workspace.atomic import atomic_write_bytes
+from hvdbench.workspace.picture_files import fault_of_bytes
 
 Frame = NDArray[np.uint8]  # (H, W, 3)
 Frame16 = NDArray[np.uint16]  # (H, W, 3), white at 65535

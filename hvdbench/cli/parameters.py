@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from hvdbench.video.whole import Crop
+    from hvdbench.video.crop import Crop
 
     Crops = click.ParamType[Crop]
     Seeds = click.ParamType[int]

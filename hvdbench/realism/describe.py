@@ -54,7 +54,7 @@ def describe_dataset(dataset: Dataset, out: Path | None, *, progress: Progress =
 
 
 def facts_table(facts: Sequence[DescribedClip], origin: str) -> pd.DataFrame:
-    """Give a row for each clip and a last one, :data:`POOLED`, for all; NaN where something is not known."""
+    """Return a row for each clip and a last one, :data:`POOLED`, over all; NaN where something is not known."""
     rows = [_row([one], one.name, origin) for one in facts]
     return pd.DataFrame([*rows, _row(facts, POOLED, origin)])
 
@@ -165,7 +165,7 @@ def _spread(what: str, row: Mapping[str, object], field: str, unit: str) -> str:
 
 
 def _left_out(facts: Sequence[DescribedClip]) -> list[str]:
-    """Name what could not be said, and of how many clips."""
+    """List what could not be measured, and for how many clips."""
     missing = {
         "shares of sharp and blurry frames and their runs (no oracle)": [fact.blur_class is None for fact in facts],
         "displacement in an exposure (no oracle)": ["median" not in fact.displacement_px for fact in facts],

@@ -8,7 +8,7 @@ from PIL import Image
 
 from hvdbench.errors import InputError
 from hvdbench.frames import read_frame
-from hvdbench.picture_files import fault_of_bytes, page_count
+from hvdbench.workspace.picture_files import fault_of_bytes, page_count
 
 
 def pictures(count: int) -> list[Image.Image]:
