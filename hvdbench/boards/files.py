@@ -10,6 +10,7 @@ from hvdbench.boards.settings import BoardSettings, settings_of
 from hvdbench.boards.text.texts import document
 from hvdbench.catalog import unknown
 from hvdbench.errors import InputError, UnknownNameError
+from hvdbench.tables.dataframes import frame_csv
 from hvdbench.workspace.atomic import atomic_write_text
 
 
@@ -38,7 +39,7 @@ def write_board(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     text = document(
         board, title=settings.title, truths=settings.truths, rank=settings.rank, note=settings.note, papers=papers
     )
-    atomic_write_text(path, board.to_csv(index=False, lineterminator="\n"))
+    atomic_write_text(path, frame_csv(board))
     atomic_write_text(path.with_suffix(".md"), text)
     return board
 

@@ -11,6 +11,7 @@ from hvdbench.errors import InputError
 from hvdbench.scoring.frame_scores import PROTOCOL
 from hvdbench.scoring.run_tables import RunScores
 from hvdbench.scoring.summary import SUMMARY_COLUMNS
+from hvdbench.tables.dataframes import with_formulas
 
 COLUMNS = (
     "board",
@@ -112,7 +113,7 @@ def read_rows(path: Path, *, one_board: bool = True) -> pd.DataFrame:
     except (ValueError, OSError) as error:
         raise InputError(f"{path} is no CSV that can be read: {error}") from error
     try:
-        board = typed_rows(raw)
+        board = typed_rows(with_formulas(raw))
         check_rows(board, one_board=one_board)
     except InputError as error:
         raise InputError(f"{path} is no board: {error}") from error

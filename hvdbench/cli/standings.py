@@ -22,5 +22,5 @@ def tell(result: "Evaluation") -> None:
         subsets.append("all")
     for place, subset in enumerate(subsets):
         heading = "All frames:\n\n" if place else ""
-        click.echo(heading + export(rows, "md", subset=subset, truths=truths))
+        click.echo(heading + export(rows, "text", subset=subset, truths=truths))
     click.echo(f"written: {result.board}")

@@ -77,6 +77,24 @@ def test_every_subset_and_metric_of_other_names_compiles(tmp_path):
     compiled(tmp_path, *tables)
 
 
+def test_letters_of_other_alphabets_and_accents_in_either_form_compile(tmp_path):
+    names = [
+        "Łukasz Trần Văn ß æØ",
+        "e\u0301 n\u0303 x\u0302 \u0301",
+        "Ελλάδα αβγδεζηθικλμνξοπρστυφχψω Σς",
+        "ąęđðþŋ §© ²₃ ≤",
+    ]
+    names += ["* star", "[x] -- ,, ''", "ħ 中文 \u200b"]
+    board = rows("plain")
+    for name in names:
+        board = merge_rows(board, rows(name))
+    latex = export(board, "latex")
+    assert latex.isascii()
+    text = compiled(tmp_path, latex)
+    if text is not None:
+        assert "* star" in text
+
+
 @pytest.mark.parametrize("board", ["goproshake", "blur2vid", "hvd-xiaomi", "selfhvd-ablations", "ren-user-studies"])
 def test_what_papers_print_compiles(tmp_path, board):
     papers = published(board)

@@ -8,13 +8,21 @@ import subprocess
 import pytest
 from made_board import rows
 
-from hvdbench.boards.files import write_board
+from hvdbench.boards.files import read_board, write_board
 from hvdbench.boards.published import published
 from hvdbench.boards.rows import merge_rows
 from hvdbench.boards.settings import board_settings, settings_of
+from hvdbench.boards.text.notes import stamp_lines
 from hvdbench.boards.text.texts import export
-from hvdbench.boards.text.wide import formatted, published_table, stamp_lines, table
+from hvdbench.boards.text.wide import board_table, papers_table, table
 from hvdbench.errors import InputError, UnknownNameError
+from hvdbench.tables.table import Table
+
+
+def texts_of(found: Table) -> dict[str, list[str]]:
+    """Return what a table shows, by title."""
+    lines = list(found.lines())
+    return {one.title: [line[place].text for line in lines] for place, one in enumerate(found.columns)}
 
 
 def test_the_table_names_truth_and_unit_and_has_the_best_method_first():
@@ -74,12 +82,12 @@ def test_one_clip_and_other_subsets_can_be_laid_out():
 
 
 def test_decibels_have_two_decimals_and_ssim_four():
-    text = formatted(table(merge_rows(rows("a"), rows("b", centroid=False)))).set_index("method")
-    assert text.loc["a", "PSNR centroid (dB)"] == "32.00"
-    assert text.loc["a", "SSIM mid"] == "0.9124"
-    assert text.loc["a", "shift (px)"] == "0.062"
-    assert text.loc["b", "PSNR centroid (dB)"] == "–"
-    assert text.loc["a", "clips"] == "2"
+    shown = texts_of(board_table(merge_rows(rows("a"), rows("b", centroid=False))))
+    assert shown["method"] == ["a", "b"]
+    assert shown["PSNR centroid (dB)"] == ["32.00", "–"]
+    assert shown["SSIM mid"][0] == "0.9124"
+    assert shown["shift (px)"][0] == "0.062"
+    assert shown["clips"][0] == "2"
 
 
 def test_markdown_keeps_every_cell_in_its_column():
@@ -137,7 +145,7 @@ def test_a_metric_that_nothing_knows_of_has_a_column_of_its_own_name():
     odd = rows("a")[lambda found: found["metric"] == "sharpness"].assign(metric="clarity", value=0.123456)
     wide = table(merge_rows(rows("a"), odd))
     assert wide["clarity"].tolist() == [0.123456]
-    assert formatted(wide)["clarity"].tolist() == ["0.1235"]
+    assert texts_of(board_table(merge_rows(rows("a"), odd)))["clarity"] == ["0.1235"]
 
 
 def test_a_board_may_be_ranked_by_another_metric_and_least_first():
@@ -160,7 +168,7 @@ def test_papers_numbers_stand_in_a_table_of_their_own_below_the_measured_ones():
     assert lines[1].startswith("ours,measured,")
     assert all(",published," in line for line in lines[2:])
     assert {len(row) for row in csv.reader(lines)} == {len(lines[0].split(","))}
-    assert len(published_table(papers)) == 10
+    assert len(papers_table(papers).rows) == 10
 
 
 def test_a_board_is_written_with_the_papers_numbers_beside_it(tmp_path):
@@ -200,3 +208,127 @@ def test_the_tables_compile_in_latex(tmp_path):
 def test_the_recipe_of_a_board_says_what_ranks_it():
     assert settings_of(published("hvd-xiaomi")).rank == "musiq"
     assert settings_of(published("goproshake")).rank == "psnr"
+
+
+# What is marked
+
+
+def placed(board, title, **changes):
+    """Return the place of each method in a column: 1 is the best, 2 the second best, 0 neither."""
+    found = board_table(board, **changes)
+    (one,) = (column for column in found.columns if column.title == title)
+    return {row.facts["method"]: row.cells[one.key].place for row in found.rows}
+
+
+def test_the_best_and_second_best_of_a_column_are_marked_and_equal_texts_share_a_place():
+    board = rows("top", clips=(30.001, 31.001))
+    for name, clips in (("even", (30.0, 31.0)), ("next", (29.0, 30.0)), ("last", (20.0, 21.0))):
+        board = merge_rows(board, rows(name, clips=clips))
+    assert placed(board, "PSNR centroid (dB)") == {"top": 1, "even": 1, "next": 2, "last": 0}
+    assert set(placed(board, "SSIM centroid").values()) == {0}  # all are equal: none is better than another
+    assert set(placed(board, "sharpness").values()) == {0}  # neither more nor less is better in itself
+
+
+def test_less_is_better_where_the_metric_says_so_and_an_incomplete_or_published_row_is_never_marked():
+    board = merge_rows(rows("a", clips=(30.0, 31.0)), rows("b", clips=(32.0, 33.0)))
+    board = merge_rows(board, rows("part", clips=(40.0,)))
+    board = merge_rows(board, rows("paper", origin="published", clips=(50.0, 51.0), protocol="theirs"))
+    board.loc[(board["metric"] == "shift_px") & (board["method"] == "a"), "value"] = 0.01
+    assert placed(board, "shift (px)") == {"b": 2, "a": 1, "part": 0, "paper": 0}
+    assert placed(board, "PSNR centroid (dB)") == {"b": 1, "a": 2, "part": 0, "paper": 0}
+    cell = next(row for row in board_table(board).rows if row.facts["method"] == "part").cells["centroid:psnr"]
+    assert (cell.text, cell.value, cell.is_incomplete) == ("–", None, True)
+
+
+@pytest.mark.parametrize(("metric", "title"), [("shift_px", "shift (px)"), ("worse_share", "worse frames mid (%)")])
+def test_the_input_is_never_the_best_where_a_metric_measures_the_change_of_it(metric, title):
+    board = merge_rows(rows("blurry"), merge_rows(rows("a"), rows("b")))
+    for name, value in (("blurry", 0.0), ("a", 0.2), ("b", 0.4)):
+        board.loc[(board["metric"] == metric) & (board["method"] == name), "value"] = value
+    assert placed(board, title) == {"blurry": 0, "a": 1, "b": 2}
+    alone = board[board["method"] != "b"]
+    assert placed(alone, title) == {"blurry": 0, "a": 0}  # nothing is left to be better than
+
+
+def test_the_best_is_bold_and_the_second_underlined_in_latex():
+    board = merge_rows(rows("blurry", clips=(20.0, 21.0)), merge_rows(rows("a"), rows("b", clips=(25.0, 26.0))))
+    latex = export(board, "latex")
+    first = {line.split(" & ")[0]: line.split(" & ")[4] for line in latex.splitlines() if "measured" in line}
+    assert first == {"a": r"\textbf{32.00}", "b": r"\underline{25.50}", "blurry": "20.50"}
+
+
+# Numbers
+
+
+def test_what_rounds_to_zero_has_no_sign():
+    board = rows("a")
+    board.loc[board["metric"] == "shift_px", ["value", "ci_low", "ci_high"]] = [-1e-9, -0.0, -2e-9]
+    board.loc[board["metric"] == "psnr", "value"] = -0.0
+    shown = texts_of(board_table(board))
+    assert shown["shift (px)"] == ["0.000"]
+    assert shown["PSNR centroid (dB)"] == ["0.00"]
+    assert board_table(board).rows[0].cells["none:shift_px"].interval == "0.000 to 0.000"
+    for kind in ("md", "latex", "text", "csv"):
+        assert not re.search(r"-0\.0+(?![\d e])", export(board, kind))
+
+
+# Names that strangers chose
+
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (SCRIPT, "&lt;script>alert(1)&lt;/script>"),
+        ("<svg onload=1>", "&lt;svg onload=1>"),
+        ("![x](https://a.example/b.png)", r"![x\](https://a.example/b.png)"),
+        ("*strong* __init__ `code`", r"\*strong* \_\_init__ \`code\`"),
+        ("&lt;b&gt; &#60;", r"\&lt;b\&gt; \&#60;"),
+        ("a_b & 100% ~ 3 * 4 [x]", "a_b & 100% ~ 3 * 4 [x]"),
+        ("red\x1b[31m\u202egnp.exe", "red\ufffd[31m\ufffdgnp.exe"),
+    ],
+)
+def test_markdown_takes_no_name_for_markup(tmp_path, name, shown):
+    board = rows(name, dataset=name, board="trial", protocol="p", origin="published")
+    board = merge_rows(board, rows("b", dataset="other", protocol="p", origin="published"))
+    assert f"| {shown} | published | {shown} |" in export(board, "md")
+    odd = merge_rows(rows("a"), rows("a").assign(subset=SCRIPT, metric=SCRIPT))
+    write_board(tmp_path / "trial.csv", odd)
+    page = (tmp_path / "trial.md").read_text()
+    assert "<" not in page
+    assert "## &lt;script>alert(1)&lt;/script>" in page
+
+
+@pytest.mark.parametrize("name", ["=cmd|'..'!A1", "+1+1", "-2+3", "@SUM(A1)", "'=1", "＝1+1", "- a dash"])
+def test_a_csv_has_no_live_formula_and_a_board_reads_its_own_names_back(tmp_path, name):
+    board = rows(name, dataset=name)
+    board = board.assign(clip=board["clip"].where(board["clip"] == "*", name + board["clip"]))
+    (method, *_), head = list(csv.reader(export(board, "csv").splitlines()))[1], export(board, "csv").splitlines()[0]
+    assert method == f"'{name}"
+    assert head.startswith("method,origin,")
+    write_board(tmp_path / "trial.csv", board)
+    cells = [cell for line in csv.reader((tmp_path / "trial.csv").read_text().splitlines()) for cell in line]
+    assert [cell for cell in cells if cell and cell[0] in "=+-@\t\r＝" and not re.fullmatch(r"-?[\d.e-]+", cell)] == []
+    again = read_board(str(tmp_path / "trial.csv"))
+    assert set(again["method"]) == {name}
+    assert set(again["clip"]) == set(board["clip"])
+
+
+def test_plain_negative_numbers_stay_numbers_in_a_csv():
+    board = rows("-5")
+    board.loc[board["metric"] == "shift_px", "value"] = -1.25
+    text = export(board, "csv")
+    assert ",-1.25\n" in text
+    assert text.splitlines()[1].startswith("-5,measured,")
+
+
+def test_a_terminal_gets_columns_of_one_width_with_wide_letters_counted_twice():
+    board = merge_rows(rows("方法"), rows("a_longer_name", clips=(9.0, 9.5)))
+    lines = export(board, "text").splitlines()
+    assert lines[0].split()[:3] == ["method", "origin", "clips"]
+    at = lines[0].index("origin")
+    assert lines[3].startswith("a_longer_name  measured")
+    assert lines[2].startswith("方法" + " " * (at - 4) + "measured")
+    assert len({len(line) - (2 if "方" in line else 0) + (2 if "方" in line else 0) * 2 for line in lines[:4]}) == 1

@@ -9,8 +9,9 @@ from hvdbench.boards.files import read_beside
 from hvdbench.boards.published import FOLDER, published, published_boards
 from hvdbench.boards.rows import COLUMNS
 from hvdbench.boards.text.texts import export
-from hvdbench.boards.text.wide import published_table
+from hvdbench.boards.text.wide import papers_table
 from hvdbench.errors import InputError
+from hvdbench.tables.dataframes import as_dataframe
 from hvdbench.workspace.paths import home_folder
 
 SELFHVD = "SelfHVD (arXiv:2508.08605), Table "
@@ -156,7 +157,7 @@ def test_every_board_that_papers_have_numbers_for_has_a_recipe_and_exports(tmp_p
 
 
 def test_the_papers_own_order_is_kept_apart_by_table_and_best_first(papers):
-    wide = published_table(papers[papers["board"] == "goproshake"])
+    wide = as_dataframe(papers_table(papers[papers["board"] == "goproshake"]))
     assert wide.columns.tolist() == ["method", "PSNR (dB)", "SSIM", "source"]
     assert wide["method"].tolist()[0] == "BasicVSR++"
     supervised = wide[wide["source"].str.endswith("fully supervised")]

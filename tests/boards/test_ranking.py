@@ -193,7 +193,8 @@ def test_borda_counts_the_others_that_one_is_above():
 
 def test_the_text_of_ranks_has_intervals_letters_and_what_clips_show():
     text = ranked_text(ranked(board(top=shifted(2, 0.05), low=shifted(0, 0.05, 2))), "psnr", "centroid")
-    assert "| rank | ties | method | origin | PSNR centroid (dB) | 95 % interval |" in text
-    assert "| 1 | a | top | measured |" in text
+    head, _, first, *_ = (line.split() for line in text.splitlines())
+    assert " ".join(head).startswith("rank ties method origin PSNR centroid (dB) 95 % interval clips")
+    assert first[:4] == ["1", "a", "top", "measured"]
     assert "Fewer than 20 clips (5): intervals are Student's t" in text
     assert "share a letter" in text

@@ -205,7 +205,7 @@ def test_a_dataset_is_made_labelled_and_verified(run):
 def test_an_evaluation_prints_the_board(run, demo):
     answer = run("eval", "--method", "blurry", "--data", "demo", "--board", "mine", "--engine", "local:1")
     assert answer.code == 0
-    assert "| blurry | demo |" in answer.out
+    assert "\nblurry  demo " in answer.out
     assert answer.out.endswith("written: leaderboards/mine.csv\n")
     assert "restore and score: blurry: 2 of 2 done" in answer.err
     assert run("leaderboard", "list").out == "mine\n"

@@ -1,27 +1,28 @@
-"""Wide tables from a board's rows: a row for each method, a column for each metric."""
+"""A board as a table: a row for each method, a column for each metric, and what is known of each value."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from hvdbench.boards.ranking.coverage import BLOCK, ENTRY, coverage, pools_frames
 from hvdbench.boards.ranking.order import headline, is_lower_better, ranked
-from hvdbench.boards.text.columns import METRICS, column, shown_metrics
+from hvdbench.boards.text.columns import column, shown_metrics
+from hvdbench.boards.text.notes import PAPERS, note_lines, stamp_lines
 from hvdbench.errors import InputError
 from hvdbench.store import Truth
+from hvdbench.tables.dataframes import as_dataframe
+from hvdbench.tables.table import Better, Cell, Column, Kind, Row, Table, cell, interval
 
-TEXT = frozenset(
-    {"method", "metric", "better", "note", "clip", "origin", "dataset", "data", "split", "ties", "incomplete", "source"}
-)
-"""Columns of words; all others are numbers."""
+NEUTRAL = frozenset({"sharpness", "sharpness_ratio", "majority_rate", "params"})
+"""Metrics of which neither more nor less is better in itself."""
+INPUT, OF_THE_INPUT = "blurry", frozenset({"worse_share", "shift_px"})
+"""The row of the input, and metrics that measure a change of it: there it is zero without having done anything."""
 
-_STAMPS = {
-    "demo": "demo rows: simulated trajectories, embedded demo scenes; they show that the pipeline runs, no more",
-    "simulated": "simulated rows: simulated trajectories; the blur is synthetic",
-}
+_WORDS = frozenset({"method", "origin", "dataset", "data", "split", "ties", "incomplete", "source"})
+_GROUP = ("method", "origin", "dataset", "dataset_digest", "split", "seed")
 
 
 def table(
@@ -32,7 +33,7 @@ def table(
     truths: Sequence[Truth] = ("centroid", "mid"),
     rank: str = "psnr",
 ) -> pd.DataFrame:
-    """Lay a board out for reading: a row for each method, a column for each metric.
+    """Lay a board out as a DataFrame: a row for each method, a column for each metric.
 
     Args:
         board: a board's rows.
@@ -45,13 +46,66 @@ def table(
         ``method``, ``origin``; ``dataset``, ``data`` (the dataset's digest), ``split`` and ``seed`` where the board has
         several; ``clips`` (``frames`` for one clip, and for scores of labels), the least number behind a row; ``ties``
         where clips can tell (:func:`hvdbench.statistics.comparison.tie_groups`); ``incomplete`` where a row lacks
-        clips or frames, whose means are not given; then titled metrics, unrounded, NaN where a row has none. Best
+        clips or frames, whose means are withheld; then titled metrics, unrounded, NaN where a row has none. Best
         first within dataset and split: by ``rank`` against the first truth that any row was scored against, else by
         sharpness; incomplete rows last. Published rows follow after all others: they were made under other protocols
         and rank only among themselves.
     """
+    return as_dataframe(board_table(board, subset=subset, clip=clip, truths=truths, rank=rank))
+
+
+def board_table(
+    board: pd.DataFrame,
+    *,
+    subset: str = "not_selected",
+    clip: str = "*",
+    truths: Sequence[str] = ("centroid", "mid"),
+    rank: str = "psnr",
+) -> Table:
+    """Lay a board out as :func:`table` does, with all that its writers show.
+
+    Returns:
+        The table. Its rows also hold cells that only some writers show: ``rank``, ``clips`` (text as ``3 of 5``),
+        ``interval`` (of the ranking metric), ``run`` (the run's digest). Their facts are ``method``, ``origin``,
+        ``dataset``, ``dataset_digest``, ``split``, ``protocol``, and ``is_ranked`` where the row stands in the ranks.
+    """
     stands = Standing.of(board, subset, rank, truths) if clip == "*" else None
-    return laid_out(board, subset=subset, clip=clip, truths=truths, rank=rank, stands=stands)
+    rows = board[(board["subset"] == subset) & (board["clip"] == clip)]
+    count = "frames" if clip != "*" or pools_frames(rows) else "clips"
+    listed = shown_metrics({*board["metric"], "sharpness"})
+    scores = [score_column(metric, truth) for truth in (*truths, "none") for metric in listed]
+    entries = {} if stands is None else stands.entries()
+    groups = rows.assign(seed=rows["seed"].astype("Int64")).groupby(list(_GROUP), sort=True, dropna=False)
+    found = [_row(key, group, scores, entries) for key, group in groups]
+    shown = [one for one in scores if any(row.cells[one.key].value is not None for row in found)]
+    first = [one for one in shown if one.metric == rank] or [score_column("sharpness", "none")]
+    found.sort(key=lambda row: _place(row, first[0]))
+    columns = [Column(name, name, "words") for name in ("method", "origin")]
+    columns += [Column(name, name, _kind(name)) for name in _several(board)] + [Column("count", count, "count")]
+    columns += [Column(n, n, "words") for n in ("ties", "incomplete") if any(row.cells[n].text for row in found)]
+    columns += [each for one in shown for each in (one, *_half(one, found))]
+    notes = [] if stands is None else note_lines(stands.order, stands.metric)
+    return Table(tuple(columns), tuple(placed(found, shown)), tuple(stamp_lines(rows)), tuple(notes))
+
+
+def papers_table(papers: pd.DataFrame) -> Table:
+    """Lay papers' numbers out: ``method``, ``dataset`` where there are several, metrics, ``source``.
+
+    In the order of the papers' tables, best first by the first metric. Nothing is ranked, nothing is marked best.
+    """
+    scores = [score_column(metric, "none") for metric in shown_metrics(papers["metric"])]
+    found = []
+    for key, group in papers.groupby(["source", "dataset", "method"], sort=True):
+        told = {"origin": "published", **dict(zip(("source", "dataset", "method"), map(str, key), strict=True))}
+        values = dict(zip(group["metric"], group["value"], strict=True))
+        cells = {name: cell(value) for name, value in told.items()}
+        cells |= {one.key: _score(one, values.get(one.metric, math.nan)) for one in scores}
+        facts = {"protocol": str(group["protocol"].iloc[0]), "split": str(group["split"].iloc[0])}
+        found.append(Row(cells, {**told, **facts}))
+    found.sort(key=lambda row: (row.facts["source"], row.facts["dataset"], *(_worth(row, one) for one in scores)))
+    several = ["dataset"] if len(set(papers["dataset"])) > 1 else []
+    words = [Column(name, name, "words") for name in ("method", *several, "source")]
+    return Table((*words[:-1], *scores, words[-1]), tuple(found), (PAPERS,))
 
 
 @dataclass(frozen=True)
@@ -59,9 +113,9 @@ class Standing:
     """What is known of a board's subset before it is laid out.
 
     Attributes:
-        known: what :func:`hvdbench.boards.ranking.coverage` gave.
-        order: what :func:`hvdbench.boards.ranking.order.ranked` gave; None where there is no number to rank by.
-        metric: by which.
+        known: the counts of :func:`hvdbench.boards.ranking.coverage.coverage`.
+        order: the ranks of :func:`hvdbench.boards.ranking.order.ranked`; None where there is no number to rank by.
+        metric: the metric that ranks.
     """
 
     known: pd.DataFrame
@@ -69,8 +123,8 @@ class Standing:
     metric: str
 
     @classmethod
-    def of(cls, board: pd.DataFrame, subset: str, rank: str, truths: Sequence[Truth]) -> "Standing":
-        """Count and rank."""
+    def of(cls, board: pd.DataFrame, subset: str, rank: str, truths: Sequence[str]) -> "Standing":
+        """Count what a board's rows stand on, and rank them."""
         metric, truth = headline(board, rank, truths)
         known = coverage(board[board["subset"] == subset])
         try:
@@ -78,115 +132,134 @@ class Standing:
         except InputError:
             return cls(known, None, metric)
 
+    def entries(self) -> dict[tuple[str, ...], dict[str, Any]]:
+        """Return each entry's ranks, and under ``hidden`` the scores that are no means of it."""
+        found: dict[tuple[str, ...], dict[str, Any]] = {}
+        for row in self.known[~self.known["complete"].astype(bool)].to_dict("records"):
+            found.setdefault(_key(row), {}).setdefault("hidden", set()).add(score_key(row["metric"], row["truth"]))
+        for row in [] if self.order is None else self.order.to_dict("records"):
+            found.setdefault(_key(row), {}).update({str(name): value for name, value in row.items()})
+        return found
 
-def laid_out(
-    board: pd.DataFrame, *, subset: str, clip: str, truths: Sequence[Truth], rank: str, stands: Standing | None
-) -> pd.DataFrame:
-    """Give :func:`table` from what is known."""
-    rows = board[(board["subset"] == subset) & (board["clip"] == clip)]
-    count = "frames" if clip != "*" or pools_frames(rows) else "clips"
-    return _wide(rows, board, count, truths, rank, {} if stands is None else _entries(stands))
+
+def score_key(metric: str, truth: str) -> str:
+    """Return the key of a column of scores."""
+    return f"{truth}:{metric}"
 
 
-def _entries(stands: Standing) -> dict[object, dict[str, Any]]:
-    """Give each entry its ``ties``, its note where it is ``incomplete``, and the numbers that are no means of it."""
-    known, order = stands.known, stands.order
-    found: dict[object, dict[str, Any]] = {}
-    for row in known[~known["complete"].astype(bool)].to_dict("records"):
-        found.setdefault(_key(row), {"hidden": set()})["hidden"].add((row["truth"], row["metric"]))
-    for row in [] if order is None else order[order["origin"] != "published"].to_dict("records"):
-        note = "" if row["complete"] else str(row["note"]).removeprefix("incomplete: ")
-        found.setdefault(_key(row), {"hidden": set()}).update(ties=row["ties"], incomplete=note)
+def score_column(metric: str, truth: str) -> Column:
+    """Return the column of a metric against a truth."""
+    better: Better = "" if metric in NEUTRAL else "low" if is_lower_better(metric) else "high"
+    return Column(score_key(metric, truth), column(metric).title(truth), "number", better, metric, truth)
+
+
+def placed(rows: Sequence[Row], columns: Iterable[Column]) -> list[Row]:
+    """Mark the best and second best of each column among rows on the same clips, where they differ as shown."""
+    blocks: dict[tuple[str, ...], list[int]] = {}
+    for index, row in enumerate(rows):
+        if row.facts["origin"] != "published":
+            blocks.setdefault(tuple(row.facts[name] for name in BLOCK), []).append(index)
+    marked = [dict(row.cells) for row in rows]
+    for one in columns:
+        for indices in blocks.values() if one.better else ():
+            compared = [n for n in indices if one.metric not in OF_THE_INPUT or rows[n].facts["method"] != INPUT]
+            order = sorted((n for n in compared if _has(rows[n], one)), key=lambda n: _worth(rows[n], one))
+            texts = list(dict.fromkeys(rows[n].cells[one.key].text for n in order))
+            for n in order if len(texts) > 1 else ():
+                place = texts.index(rows[n].cells[one.key].text) + 1
+                marked[n][one.key] = replace(rows[n].cells[one.key], place=place if place <= 2 else 0)
+    return [replace(row, cells=cells) for row, cells in zip(rows, marked, strict=True)]
+
+
+def _row(
+    key: tuple[Any, ...], group: pd.DataFrame, scores: Sequence[Column], entries: Mapping[tuple[str, ...], Any]
+) -> Row:
+    record = dict(zip(_GROUP, key, strict=True))
+    known = entries.get(_key(record), {})
+    numbers = ("truth", "metric", "value", "ci_low", "ci_high")
+    told = {score_key(m, t): v for t, m, *v in zip(*(group[name].tolist() for name in numbers), strict=True)}
+    hidden = known.get("hidden", set())
+    cells = {
+        one.key: Cell(is_incomplete=True) if one.key in hidden else _score(one, *told.get(one.key, (math.nan,)))
+        for one in scores
+    }
+    for one in scores:
+        if one.metric == "psnr":
+            psnr = cells[one.key]
+            cells[f"{one.key}_half"] = cell((psnr.high - psnr.low) / 2, column(one.metric).decimals)
+    words = {name: str(record[name]) for name in _GROUP if name != "seed"}
+    listed = known if known.get("origin", "published") != "published" else {}
+    incomplete = "" if listed.get("complete", True) else str(listed["note"]).removeprefix("incomplete: ")
+    count = group["n"].max() if pools_frames(group) else group["n"].min()
+    seed = record["seed"]
+    cells |= {name: cell(words[name]) for name in ("method", "origin", "dataset", "split")}
+    cells |= {
+        "data": cell(words["dataset_digest"][:6]),
+        "seed": cell(None if pd.isna(seed) else int(seed)),
+        "count": cell(None if pd.isna(count) else int(count)),
+        "ties": cell(listed.get("ties", "")),
+        "incomplete": cell(incomplete),
+        "rank": whole(listed.get("rank")),
+        "clips": counts(listed.get("clips"), listed.get("of_clips")),
+        "run": cell(str(group["run_digest"].iloc[0])),
+    }
+    facts = words | {"protocol": str(group["protocol"].iloc[0])}
+    return Row(cells, facts | ({"is_ranked": "yes"} if listed else {}))
+
+
+def _score(one: Column, value: float, low: float = math.nan, high: float = math.nan) -> Cell:
+    shown = column(one.metric)
+    value, low, high = (shown.factor * number for number in (value, low, high))
+    return replace(cell(value, shown.decimals), low=low, high=high, interval=interval(low, high, shown.decimals))
+
+
+def whole(value: object) -> Cell:
+    """Return the cell of a whole number that may be missing."""
+    return Cell() if value is None or pd.isna(value) else cell(int(value))  # type: ignore[call-overload]
+
+
+def counts(found: object, of: object) -> Cell:
+    """Return the cell of a number out of another: ``3 of 5``, or the one alone where they are the same."""
+    one = whole(found)
+    return one if one.value is None or pd.isna(of) or found == of else replace(one, text=f"{found} of {of}")  # type: ignore[call-overload]
+
+
+def _half(one: Column, rows: Sequence[Row]) -> list[Column]:
+    """Return the column of PSNR's half intervals beside it, where there are intervals."""
+    half = replace(one, key=f"{one.key}_half", title=f"± {one.title}", better="", metric="")
+    return [half] if any(half.key in row.cells and _has(row, half) for row in rows) else []
+
+
+def _several(board: pd.DataFrame) -> list[str]:
+    """List what a row must name because the board has several of it."""
+    found = [name for name in ("dataset", "split", "seed") if len(board[name].drop_duplicates()) > 1]
+    datas = board.loc[board["origin"] != "published", list(BLOCK[:2])].drop_duplicates()
+    found[1:1] = ["data"] if datas["dataset"].duplicated().any() else []
     return found
 
 
+def _kind(name: str) -> Kind:
+    return "words" if name in _WORDS else "count"
+
+
+def _has(row: Row, one: Column) -> bool:
+    return row.cells[one.key].value is not None
+
+
+def _worth(row: Row, one: Column) -> tuple[bool, float]:
+    """Return what sorts a row by a column: the best first, what has no value last."""
+    value = row.cells[one.key].value
+    number = 0.0 if value is None else float(value)
+    return (value is None, number if is_lower_better(one.metric) else -number)
+
+
+def _place(row: Row, one: Column) -> tuple[Any, ...]:
+    seed = row.cells["seed"].value
+    facts = (row.facts[name] for name in ("dataset", "dataset_digest", "split"))
+    return (row.facts["origin"] == "published", *facts, _worth(row, one), row.facts["method"], seed is None, seed or 0)
+
+
 def _key(row: Mapping[Any, object]) -> tuple[str, ...]:
-    """Name an entry by text, an empty seed included."""
+    """Return an entry by text, an empty seed included."""
     texts = ("" if pd.isna(row[name]) else str(row[name]) for name in ENTRY)  # type: ignore[call-overload]
     return tuple(text.removesuffix(".0") if name == "seed" else text for name, text in zip(ENTRY, texts, strict=True))
-
-
-def _wide(
-    rows: pd.DataFrame,
-    board: pd.DataFrame,
-    count: str,
-    truths: Sequence[Truth],
-    rank: str,
-    entries: dict[object, dict[str, Any]],
-) -> pd.DataFrame:
-    several = [name for name in ("dataset", "split", "seed") if len(board[name].drop_duplicates()) > 1]
-    datas = board.loc[board["origin"] != "published", list(BLOCK[:2])].drop_duplicates()
-    several[1:1] = ["data"] if datas["dataset"].duplicated().any() else []
-    listed = shown_metrics({*board["metric"], "psnr_half", "sharpness"})
-    metrics = {(truth, metric): column(metric) for truth in (*truths, "none") for metric in listed}
-    records = []
-    keys = ["method", "origin", "dataset", "dataset_digest", "split", "seed"]
-    for key, group in rows.assign(half=(rows["ci_high"] - rows["ci_low"]) / 2).groupby(keys, sort=True, dropna=False):
-        record: dict[str, object] = dict(zip(keys, key, strict=True))
-        told = entries.get(_key(record), {})
-        hidden: set[object] = told.get("hidden", set())
-        names = list(zip(group["truth"], group["metric"], strict=True))
-        values = {name: math.nan if name in hidden else v for name, v in zip(names, group["value"], strict=True)}
-        values |= {
-            (t, f"{m}_half"): math.nan if (t, m) in hidden else half
-            for (t, m), half in zip(names, group["half"].tolist(), strict=True)
-        }
-        record["data"] = str(record["dataset_digest"])[:6]
-        record |= {name: told.get(name, "") for name in ("ties", "incomplete")}
-        record[count] = group["n"].max() if pools_frames(group) else group["n"].min()
-        record |= {c.title(truth): c.factor * values.get((truth, m), math.nan) for (truth, m), c in metrics.items()}
-        records.append(record)
-    titles = list(dict.fromkeys(shown.title(truth) for (truth, _), shown in metrics.items()))
-    wide = pd.DataFrame(records, columns=[*keys, "data", "ties", "incomplete", count, *titles])
-    wide = wide.astype({count: "Int64", "seed": "Int64"} | dict.fromkeys(titles, "float64"))
-    shown = [title for title in titles if wide[title].notna().any()]
-    said = [name for name in ("ties", "incomplete") if (wide[name] != "").any()]
-    ranks = [title for truth in (*truths, "none") if (title := column(rank).title(truth)) in shown] or ["sharpness"]
-    order = wide.assign(published=wide["origin"] == "published").sort_values(
-        ["published", "dataset", "dataset_digest", "split", ranks[0], "method", "seed"],
-        ascending=[True, True, True, True, is_lower_better(rank) and ranks[0] != "sharpness", True, True],
-        kind="stable",
-    )
-    return order[["method", "origin", *several, count, *said, *shown]].reset_index(drop=True)
-
-
-def published_table(papers: pd.DataFrame) -> pd.DataFrame:
-    """Lay papers' numbers out: ``method``, ``dataset`` where there are several, metrics, ``source``.
-
-    In the order of the papers' tables, best first by the first metric; nothing is ranked.
-    """
-    listed = shown_metrics(papers["metric"])
-    keys = ["source", "dataset", "method"]
-    records = []
-    for key, group in papers.groupby(keys, sort=True):
-        values = dict(zip(group["metric"], group["value"], strict=True))
-        told = {column(m).title("none"): column(m).factor * values.get(m, math.nan) for m in listed}
-        records.append(dict(zip(keys, key, strict=True)) | told)
-    titles = [column(metric).title("none") for metric in listed]
-    wide = pd.DataFrame(records, columns=[*keys, *titles]).astype(dict.fromkeys(titles, "float64"))
-    ways = [is_lower_better(metric) for metric in listed]
-    order = wide.sort_values(["source", "dataset", *titles], ascending=[True, True, *ways], kind="stable")
-    several = ["dataset"] if len(set(papers["dataset"])) > 1 else []
-    return order[["method", *several, *titles, "source"]].reset_index(drop=True)
-
-
-def stamp_lines(board: pd.DataFrame) -> list[str]:
-    """Say above a table what its rows are not: a line for demo rows, one for simulated ones."""
-    present = set(board["origin"])
-    return [line for origin, line in _STAMPS.items() if origin in present]
-
-
-def formatted(wide: pd.DataFrame) -> pd.DataFrame:
-    """Round a :func:`table` for print: dB 2 decimals, SSIM 4; what is missing is a dash."""
-    listed = METRICS.values()
-    decimals = {shown.title(truth): shown.decimals for truth in ("mid", "centroid", "none") for shown in listed}
-    cells = {
-        name: [_cell(value, decimals.get(str(name), 4)) for value in column_.tolist()] for name, column_ in wide.items()
-    }
-    return pd.DataFrame(cells, columns=wide.columns, dtype=object)
-
-
-def _cell(value: object, decimals: int) -> str:
-    if pd.isna(value):  # type: ignore[call-overload]
-        return "–"
-    return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)

@@ -64,7 +64,7 @@ def heldout(
     and what it does not.
     """
     from hvdbench.methods.restoration import Budget
-    from hvdbench.metrics.protocols.text import as_csv
+    from hvdbench.tables.dataframes import frame_csv
     from hvdbench.workflows.heldout import held_out
     from hvdbench.workflows.heldout.text import as_table
     from hvdbench.workspace.atomic import atomic_write_text
@@ -79,7 +79,7 @@ def heldout(
     click.echo(as_table(result.summary), nl=False)
     for path, table in ((output, result.summary), (pairs, result.pairs)):
         if path is not None:
-            atomic_write_text(path, as_csv(table))
+            atomic_write_text(path, frame_csv(table))
             click.echo(f"written: {path}", err=True)
 
 

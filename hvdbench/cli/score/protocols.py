@@ -33,7 +33,8 @@ def list_protocols(kind: str) -> None:
     import pandas as pd
 
     from hvdbench.metrics.protocols.known import PROTOCOLS
-    from hvdbench.metrics.protocols.text import as_csv, as_markdown
+    from hvdbench.tables.dataframes import frame_csv, frame_table
+    from hvdbench.tables.texts import markdown
 
     if kind == "text":
         for protocol in PROTOCOLS:
@@ -43,7 +44,7 @@ def list_protocols(kind: str) -> None:
                 click.echo(f"    ours: {protocol.ours}")
         return
     table = pd.DataFrame([asdict(protocol) for protocol in PROTOCOLS])
-    click.echo(as_csv(table) if kind == "csv" else as_markdown(table), nl=False)
+    click.echo(frame_csv(table) if kind == "csv" else markdown(frame_table(table)), nl=False)
 
 
 @protocols.command(name="diff")
@@ -102,8 +103,9 @@ def diff(
 
     from hvdbench.metrics.protocols.differences import differences, pairs_of_dataset, pairs_of_folders
     from hvdbench.metrics.protocols.known import PROTOCOLS, find_protocol
-    from hvdbench.metrics.protocols.text import as_csv, differences_markdown
+    from hvdbench.metrics.protocols.text import differences_markdown
     from hvdbench.store import Dataset, Truth
+    from hvdbench.tables.dataframes import frame_csv
     from hvdbench.workspace.atomic import atomic_write_text
 
     if (truth is None) == (data is None):
@@ -115,7 +117,7 @@ def diff(
         pairs = pairs_of_dataset(results, Dataset.open(cast(Path, data)), split, cast(Truth, which))
     with showing() as progress:
         table = differences(pairs, chosen, progress)
-    text = as_csv(table) if kind == "csv" else differences_markdown(table)
+    text = frame_csv(table) if kind == "csv" else differences_markdown(table)
     if output is None:
         click.echo(text, nl=False)
     else:

@@ -1,50 +1,35 @@
-"""Tables of protocols as text."""
+"""The table that compares protocols."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-
-def as_csv(table: pd.DataFrame) -> str:
-    """Give a table as CSV with every digit."""
-    return str(table.to_csv(index=False, lineterminator="\n"))
+from hvdbench.tables.table import Kind, cell, table_of
+from hvdbench.tables.texts import markdown
 
 
-def as_markdown(table: pd.DataFrame) -> str:
-    """Give a table of texts as Markdown."""
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in table.itertuples(index=False)]
-    lines = [list(map(str, table.columns)), ["---"] * len(table.columns), *cells]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def differences_markdown(table: pd.DataFrame) -> str:
-    """Format :func:`hvdbench.metrics.protocols.differences.differences` as Markdown, rounded as boards are."""
-    first = str(table["protocol"].iloc[0])
+def differences_markdown(found: pd.DataFrame) -> str:
+    """Write :func:`hvdbench.metrics.protocols.differences.differences` as Markdown, rounded as boards are."""
+    first = str(found["protocol"].iloc[0])
+    numbers = ("PSNR (dB)", f"to {first}", "SSIM", f"to {first}", "frames")
     rows = [
-        {
-            "protocol": row["protocol"],
-            "PSNR (dB)": _number(row["psnr"], 2),
-            f"to {first}": _number(row["psnr_difference"], 2, signed=True),
-            "SSIM": _number(row["ssim"], 4),
-            f"to {first} ": _number(row["ssim_difference"], 4, signed=True),
-            "frames": row["frames"],
-            "what it does otherwise": _remark(row),
-        }
-        for row in table.to_dict("records")
+        [
+            row["protocol"],
+            cell(float(row["psnr"]), 2),
+            cell(float(row["psnr_difference"]), 2, signed=True),
+            cell(float(row["ssim"]), 4),
+            cell(float(row["ssim_difference"]), 4, signed=True),
+            int(row["frames"]),
+            _remark(row),
+        ]
+        for row in found.to_dict("records")
     ]
-    return as_markdown(pd.DataFrame(rows))
+    heads: list[tuple[str, Kind]] = [("protocol", "words"), *((title, "number") for title in numbers)]
+    return markdown(table_of([*heads, ("what it does otherwise", "words")], rows))
 
 
 def _remark(row: Mapping[Any, Any]) -> str:
     unregistered = row["unregistered"]
     words = str(row["differs"])
     return f"{words}; {unregistered} frames found no motion" if unregistered else words
-
-
-def _number(value: object, decimals: int, *, signed: bool = False) -> str:
-    number = float(str(value))
-    if math.isnan(number):
-        return "-"
-    return f"{number:+.{decimals}f}" if signed else f"{number:.{decimals}f}"
