@@ -1,6 +1,5 @@
 """The comparison as a table: text for a terminal, Markdown, CSV."""
 
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,9 @@ from hvdbench.realism.clip import ClipMeasure
 from hvdbench.realism.comparison import Comparison
 from hvdbench.realism.reported import REPORTED
 from hvdbench.realism.statistic import STATISTICS, Statistic
+from hvdbench.tables.dataframes import frame_csv
+from hvdbench.tables.table import DASH, Kind, Table, cell, table_of
+from hvdbench.tables.texts import markdown, markdown_words, padded
 from hvdbench.workspace.atomic import atomic_write_text
 
 Array = NDArray[np.float64]
@@ -73,37 +75,20 @@ def largest_step(ours: Array, theirs: Array) -> float:
 
 
 def csv_text(table: pd.DataFrame) -> str:
-    """Return the table as CSV with four decimals; what is not known is empty."""
-    return table.to_csv(index=False, float_format="%.4f", lineterminator="\n")
+    """Write the table as CSV with four decimals; what is not known is empty."""
+    return frame_csv(table, "%.4f")
 
 
 def markdown_text(table: pd.DataFrame, comparison: Comparison) -> str:
-    """Return the table as Markdown, what was measured above it and the notes below."""
-    shown = _shown(table)
-    lines = [f"# How real {comparison.dataset} is", "", f"*{_what(comparison)}*", ""]
-    lines.append("| " + " | ".join(_plain(name) for name in shown.columns) + " |")
-    lines.append("|" + "|".join("---" if name in ("statistic", "unit") else "---:" for name in shown.columns) + "|")
-    lines += ["| " + " | ".join(_plain(cell) for cell in row) + " |" for row in shown.itertuples(index=False)]
-    lines += ["", *(f"- {note}" for note in notes(comparison))]
-    return "\n".join(lines) + "\n"
-
-
-def _plain(cell: object) -> str:
-    return " ".join(str(cell).replace("\\", "\\\\").replace("|", "\\|").split())
+    """Write the table as Markdown, with what was measured above it and the notes below."""
+    above = f"# How real {markdown_words(comparison.dataset)} is\n\n*{markdown_words(_what(comparison))}*\n\n"
+    below = "".join(f"- {markdown_words(note)}\n" for note in notes(comparison))
+    return f"{above}{markdown(_shown(table))}\n{below}"
 
 
 def text_lines(table: pd.DataFrame, comparison: Comparison) -> list[str]:
     """Return the table as lines for a terminal."""
-    shown = _shown(table)
-    buffer = io.StringIO()
-    widths = [max(len(str(name)), *(len(str(cell)) for cell in shown[name])) for name in shown.columns]
-    for row in [tuple(shown.columns), *shown.itertuples(index=False)]:
-        cells = [
-            str(cell).ljust(width) if index < 2 else str(cell).rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        buffer.write("  ".join(cells).rstrip() + "\n")
-    return [_what(comparison), *buffer.getvalue().splitlines(), *notes(comparison)]
+    return [_what(comparison), *padded(_shown(table)).splitlines(), *notes(comparison)]
 
 
 def _what(comparison: Comparison) -> str:
@@ -118,7 +103,7 @@ def _what(comparison: Comparison) -> str:
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """List the sentences that a reader of the table must know."""
+    """Return what a reader of the table must know."""
     found = list(comparison.notes)
     check = comparison.validation
     if check is not None:
@@ -132,26 +117,18 @@ def notes(comparison: Comparison) -> list[str]:
     return found
 
 
-def _shown(table: pd.DataFrame) -> pd.DataFrame:
+def _shown(table: pd.DataFrame) -> Table:
     by_key = {statistic.key: statistic for statistic in STATISTICS}
+    measured = [str(name) for name in table.columns if name not in ("statistic", "unit", "target", DISTANCE, KS)]
+    heads: list[tuple[str, Kind]] = [("statistic", "words"), ("unit", "words")]
+    heads += [(name, "number") for name in (*measured, "target", DISTANCE, KS)]
     rows = []
     for record in table.to_dict("records"):
-        statistic = by_key[str(record["statistic"])]
-        cells = {
-            str(name): _cell(value, statistic.decimals if name != KS else 2)
-            for name, value in record.items()
-            if name not in ("statistic", "unit", "target")
-        }
-        target = {"target": statistic.target or "–"}
-        distances = {name: cells.pop(name) for name in (DISTANCE, KS)}
-        rows.append({"statistic": statistic.label, "unit": statistic.unit, **cells, **target, **distances})
-    return pd.DataFrame(rows)
-
-
-def _cell(value: object, decimals: int) -> str:
-    if not isinstance(value, float) or math.isnan(value):
-        return "–"
-    return f"{value:.{decimals}f}"
+        of = by_key[str(record["statistic"])]
+        values = [cell(record[name], of.decimals) for name in measured]
+        ends = [of.target or DASH, cell(record[DISTANCE], of.decimals), cell(record[KS])]
+        rows.append([of.label, of.unit, *values, *ends])
+    return table_of(heads, rows)
 
 
 def write_validity(folder: Path, comparison: Comparison) -> list[Path]:

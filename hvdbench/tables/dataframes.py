@@ -26,13 +26,17 @@ def as_dataframe(table: Table) -> pd.DataFrame:
     )
 
 
-def frame_csv(rows: pd.DataFrame) -> str:
-    """Write a DataFrame as CSV with every digit; words that a spreadsheet would run get an apostrophe before them.
+def frame_csv(rows: pd.DataFrame, float_format: str | None = None) -> str:
+    """Write a DataFrame as CSV; words that a spreadsheet would run get an apostrophe before them.
 
     :func:`with_formulas` takes the apostrophes away from what is read back.
+
+    Args:
+        rows: what is written, without its index.
+        float_format: as pandas has it, e.g. ``%.4f``; None writes every digit.
     """
     safe = _changed(rows, guarded).rename(columns=guarded)
-    return safe.to_csv(index=False, lineterminator="\n")
+    return safe.to_csv(index=False, lineterminator="\n", float_format=float_format)
 
 
 def with_formulas(rows: pd.DataFrame) -> pd.DataFrame:
