@@ -25,7 +25,11 @@
     all("table.board", within).forEach(sortable);
     all("figure.chart", within).forEach((figure) => {
       const values = JSON.parse(figure.dataset.values);
-      chart(figure, (name, x, n) => { if (frames && values.names) frames.openNamed(values.dataset, values.split, values.names[n]); });
+      chart(figure, (name, x, n) => {
+        if (!values.names) return;
+        if (frames) frames.openNamed(values.dataset, values.split, values.names[n]);
+        else document.querySelector(`section.clip[data-name="${CSS.escape(values.names[n])}"]`)?.scrollIntoView();
+      });
     });
   }
 

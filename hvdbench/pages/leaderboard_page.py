@@ -1,23 +1,21 @@
-"""The page of a leaderboard: tables, charts and a frame browser in one HTML file, other frames by relative link."""
+"""The page of a leaderboard: tables, charts and frames in one HTML file; a board's other frames by relative link."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from hvdbench.boards.text.texts import PAPERS
-from hvdbench.boards.text.wide import formatted, published_table, stamp_lines
+from hvdbench.boards.text.notes import PAPERS, stamp_lines
+from hvdbench.boards.text.wide import papers_table
 from hvdbench.frames import Frame, read_frame
 from hvdbench.pages.board_charts import clip_chart, clip_scores, curve_chart, extent_chart, extent_scores
 from hvdbench.pages.board_views import BoardView, board_views, truths_of
 from hvdbench.pages.page_clip import PageClip, clip_data, inks
-from hvdbench.pages.pages import board_table, environment, texts
+from hvdbench.pages.pages import BOARD_FRAMES, clip_parts, texts, write_page
 from hvdbench.pages.pictures import Album, loaded_album, shown_size
-from hvdbench.pages.view import TRUTH_NAMES
-from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.pages.view import ClipView
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +34,25 @@ class RunFiles:
     manifests: Mapping[str, Path]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """What a page tells a newcomer beside its board.
+
+    Attributes:
+        title: the headline, in place of the board's.
+        intro: plain paragraphs above the table.
+        notes: a sentence for each method.
+        clips: each with about eight embedded frames and its curves, in place of the frame browser.
+        manifest: what else produced the numbers, JSON-able.
+    """
+
+    title: str
+    intro: Sequence[str]
+    notes: Sequence[str] = ()
+    clips: Sequence[ClipView] = ()
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+
 def leaderboard_page(
     path: Path,
     *,
@@ -49,6 +66,7 @@ def leaderboard_page(
     clips: Sequence[PageClip],
     runs: Sequence[RunFiles],
     missing: Sequence[str],
+    story: Story | None = None,
 ) -> None:
     """Write a leaderboard's page.
 
@@ -64,63 +82,59 @@ def leaderboard_page(
         clips: whose frames can be browsed; one frame of each is embedded.
         runs: what the rows came from.
         missing: sentences on what the page could not show.
+        story: what is told beside the board; None for the board alone.
     """
-    links = {digest: f"#run-{index}" for index, digest in enumerate(run.digest for run in runs)}
-    views = board_views(board, truths=truths, rank=rank, run_links=links) if len(board) else []
-    colours = inks(_methods(views, board))
-    album = _album(clips)
+    views = board_views(board, truths=truths, rank=rank) if len(board) else []
+    first = story.clips[0].methods if story and story.clips else ()
+    colours = inks(list(dict.fromkeys([*first, *_methods(views, board)])))
+    browsed = () if story and story.clips else clips
+    album = _album(browsed)
+    parts = clip_parts(story.clips, BOARD_FRAMES) if story and story.clips else {"clips": []}
     blocks = board.loc[board["origin"] != "published", ["dataset", "dataset_digest", "split"]].drop_duplicates()
     several = len(blocks) > 1
-    extents = [
-        (truth, extent_chart(scores, truth, colours, several=several))
-        for truth in truths_of(board, truths)
-        if truth != "none"
-        for scores in extent_scores(clips, truth)
-    ]
-    everything = [*board.to_dict("records"), *papers.to_dict("records")]
-    page = environment().get_template("leaderboard.html").render(
-        {
-            "title": title,
-            "note": note,
-            "stamps": stamp_lines(board),
-            "stamp": "",
-            "clips": [],
-            "missing": list(missing),
-            "views": [
-                {"view": view, "charts": _clip_charts(board, view, colours, several)} for view in views
-            ],
-            "first": _first(views, subset),
-            "filters": _filters(everything, views),
-            "extents": extents,
-            "browsed": [
-                _browsed(clip, position, colours, path.parent, album) for position, clip in enumerate(clips)
-            ],
-            "several_blocks": several,
-            "runs": [_run(run, index, path.parent) for index, run in enumerate(runs)],
-            "papers": _papers(papers),
-            "papers_words": PAPERS,
-            "truth_names": TRUTH_NAMES,
-            "subset_words": {view.subset: view.words for view in views},
-            "inks": colours,
-            "css": texts("page.css", "leaderboard.css"),
-            "js": texts("parts.js", "browser.js", "leaderboard.js"),
-            "quality": album.quality if album else None,
-            "reduced": any(shown_size(*clip.size) != clip.size for clip in clips),
-            "manifest": json.dumps(_manifest(board), indent=2, ensure_ascii=False) if len(board) else "",
-        }
-    )  # fmt: skip
-    atomic_write_text(path, page)
+    manifest = (_manifest(board) if len(board) else {}) | (dict(story.manifest) if story else {})
+    told = papers_table(papers) if len(papers) else None
+    context = {
+        "title": story.title if story else title,
+        "intro": list(story.intro) if story else [note] if note else [],
+        "method_notes": list(story.notes) if story else [],
+        "stamps": stamp_lines(board),
+        "missing": list(missing),
+        "views": [{"view": view, "charts": _clip_charts(board, view, colours, several)} for view in views],
+        "first": _first(views, subset),
+        "filters": _filters([*board.to_dict("records"), *papers.to_dict("records")], views),
+        "extents": [
+            (truth, extent_chart(scores, truth, colours, several=several))
+            for truth in truths_of(board, truths)
+            if truth != "none"
+            for scores in extent_scores(clips, truth)
+        ],
+        "browsed": [_browsed(clip, n, colours, path.parent, album) for n, clip in enumerate(browsed)],
+        "several_blocks": several,
+        "runs": [_run(run, index, path.parent) for index, run in enumerate(runs)],
+        "run_links": {run.digest: f"#run-{index}" for index, run in enumerate(runs)},
+        "papers": told,
+        "papers_words": PAPERS,
+        "subset_words": {view.subset: view.words for view in views},
+        "inks": colours,
+        "css": texts("page.css", "leaderboard.css"),
+        "js": texts("parts.js", "page.js", "browser.js", "leaderboard.js"),
+        "quality": album.quality if album else None,
+        "reduced": any(shown_size(*clip.size) != clip.size for clip in browsed),
+        "manifest": manifest,
+    }
+    write_page(path, "leaderboard.html", {**context, **parts})
 
 
 def relative_link(target: Path, folder: Path) -> str:
-    """Give the address of a file or folder from a page in ``folder``, as a browser reads it."""
+    """Return the address of a file or folder from a page in ``folder``, as a browser reads it."""
     way = os.path.relpath(target.resolve(), folder.resolve())
     return "/".join(quote(part) for part in Path(way).parts)
 
 
 def _methods(views: Sequence[BoardView], board: "pd.DataFrame") -> list[str]:
     """List a board's methods, those that lead first."""
-    ordered = [row.cells[1].text for view in views for row in view.rows]
+    ordered = [row.facts["method"] for view in views for row in view.table.rows]
     return list(dict.fromkeys([*ordered, *sorted(set(board["method"]))]))
 
 
@@ -187,24 +201,8 @@ def _run(run: RunFiles, index: int, folder: Path) -> dict[str, Any]:
     return {"id": f"run-{index}", "method": run.method, "dataset": run.dataset, "digest": run.digest, "links": links}
 
 
-def _papers(papers: "pd.DataFrame") -> dict[str, Any] | None:
-    """Lay out what papers print: a table of its own, with what the filters ask of each row."""
-    if papers.empty:
-        return None
-    columns, rows = board_table(formatted(published_table(papers)))
-    named = {(str(row["method"]), str(row["source"])): row for row in papers.to_dict("records")}
-    titles = [column.title for column in columns]
-    found = []
-    for row in rows:
-        of = named[row[titles.index("method")].text, row[titles.index("source")].text]
-        datasets = {str(one) for one in papers["dataset"]}
-        dataset = row[titles.index("dataset")].text if "dataset" in titles else next(iter(datasets))
-        found.append({"cells": row, "protocol": of["protocol"], "dataset": dataset, "split": of["split"]})
-    return {"columns": columns, "rows": found}
-
-
 def _manifest(board: "pd.DataFrame") -> dict[str, Any]:
-    """Say what produced the rows."""
+    """Return what produced the rows."""
     ours = board[board["origin"] != "published"]
     names = ["method", "dataset", "seed", "origin", "source", "dataset_digest", "run_digest", "versions"]
     rows = ours[names].drop_duplicates().astype("string").fillna("")

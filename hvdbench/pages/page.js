@@ -156,5 +156,4 @@ function clip(section) {
   show(now);
 }
 
-document.querySelectorAll("table.board").forEach(sortable);
 document.querySelectorAll("section.clip").forEach(clip);

@@ -1,5 +1,5 @@
 "use strict";
-const minus = (text) => text.replace("-", "−");
+const minus = (text) => text.replace(/^[-+](?=[0.]+$)/, "").replace("-", "−");
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const make = (tag, className, text) => {
   const element = document.createElement(tag);

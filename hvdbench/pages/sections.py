@@ -9,8 +9,10 @@ from markupsafe import Markup
 
 from hvdbench.pages.charts import Series, chart_values, frame_chart, legend, number, thinned, time_chart, y_limits
 from hvdbench.pages.exposures import exposure_scale
+from hvdbench.pages.page_clip import inks
 from hvdbench.pages.pictures import shown_size
-from hvdbench.pages.view import BLURRY, CLASS_NAMES, TRUTH, TRUTH_NAMES, ClipView, Floats, TellingFrame, detail_centre
+from hvdbench.pages.view import BLURRY, CLASS_NAMES, TRUTH_NAMES, ClipView, Floats, TellingFrame, detail_centre
+from hvdbench.tables.table import DASH, rounded
 
 WIDE, NARROW = (1080, 280), (360, 250)
 PATH_WIDE, PATH_NARROW = (520, 180), (360, 170)
@@ -38,15 +40,6 @@ class SummaryRow:
     gain: str
     harmed: str
     psnr_all: str
-
-
-def inks(clip: ClipView) -> dict[str, str]:
-    """Give each picture's colour class: methods in order, blurry and truth their own."""
-    return {
-        BLURRY: "blurry",
-        TRUTH: "truth",
-        **{method: str(index % 6 + 1) for index, method in enumerate(clip.methods)},
-    }
 
 
 def truth_name(clip: ClipView) -> str:
@@ -85,7 +78,7 @@ def viewer_data(
         "magnifier": {"size": size, "x": round(x * shown_width / width), "y": round(y * shown_height / height)},
         "start": start,
         "threshold": round(float(clip.threshold), 2),
-        "keys": [{"key": key, "label": clip.label(key), "ink": inks(clip)[key]} for key in clip.keys],
+        "keys": [{"key": key, "label": clip.label(key), "ink": inks(clip.methods)[key]} for key in clip.keys],
         "frames": [_frame_data(clip, clip_number, pick, uris) for pick in picks],
     }
     if clip.exposure_residual_px is not None:
@@ -145,13 +138,13 @@ def _db(values: Floats) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−") if np.isfinite(value) else "–"
+    return rounded(value, 2, signed=True).replace("-", "−") if np.isfinite(value) else DASH
 
 
 def charts(clip: ClipView) -> list[Chart]:
     """Draw a clip's curves over its frames: PSNR (with a truth) and sharpness."""
     drawn = []
-    colours = inks(clip)
+    colours = inks(clip.methods)
     if clip.psnr:
         lines = [Series(key, clip.label(key), clip.psnr[key], colours[key]) for key in clip.keys if key in clip.psnr]
         entries = {line.ink: line.label for line in lines}

@@ -3,6 +3,8 @@
 import csv
 import io
 import re
+import shutil
+import sys
 import unicodedata
 
 from hvdbench.tables.table import Table
@@ -47,16 +49,33 @@ def markdown(table: Table) -> str:
 
 
 def padded(table: Table) -> str:
-    """Write a table for a terminal: columns of one width each, words at the left and numbers at the right."""
+    """Write a table for a terminal: columns of one width each, words at the left and numbers at the right.
+
+    Where it is printed to a terminal that is too narrow, columns that do not fit follow below, with the methods again.
+    """
     heads = [plain(column.title) for column in table.columns]
-    rows = [[plain(cell.text) for cell in line] for line in table.lines()]
-    widths = [max(map(_width, texts)) for texts in zip(heads, *rows, strict=True)]
-    lines = [heads, ["─" * width for width in widths], *rows]
+    lines = [heads, *([plain(cell.text) for cell in line] for line in table.lines())]
+    widths = [max(map(_width, texts)) for texts in zip(*lines, strict=True)]
+    lines.insert(1, ["─" * width for width in widths])
     at_left = [column.kind == "words" for column in table.columns]
-    text = "".join("  ".join(map(_pad, line, widths, at_left)).rstrip() + "\n" for line in lines)
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else sum(widths) + 2 * len(widths)
+    parts = [
+        "".join("  ".join(_pad(line[n], widths[n], at_left[n]) for n in block).rstrip() + "\n" for line in lines)
+        for block in _blocks(widths, heads.index("method") if "method" in heads else 0, room)
+    ]
     above = "".join(f"{plain(line)}\n\n" for line in table.above)
     below = "".join(f"\n{plain(sentences((note,)))}" for note in table.below)
-    return above + text + (f"{below}\n" if below else "")
+    return above + "\n".join(parts) + (f"{below}\n" if below else "")
+
+
+def _blocks(widths: list[int], first: int, room: int) -> list[list[int]]:
+    """Part columns into blocks that fit, each after the first with the column ``first`` in front."""
+    blocks: list[list[int]] = [[]]
+    for n, width in enumerate(widths):
+        if blocks[-1] and sum(widths[m] + 2 for m in blocks[-1]) + width > room and blocks[-1] != [first]:
+            blocks.append([first])
+        blocks[-1] += [n] if n not in blocks[-1] else []
+    return blocks
 
 
 def _pad(text: str, width: int, at_left: bool) -> str:

@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from hvdbench.boards.entering import enter
+from hvdbench.boards.files import read_beside
+from hvdbench.boards.settings import settings_of
+from hvdbench.boards.text.texts import export
 from hvdbench.errors import DatasetError
 from hvdbench.frames import Frames, read_clip
 from hvdbench.methods.recipe import load_method
-from hvdbench.pages.pages import board_page
+from hvdbench.pages.board.page import write_page
+from hvdbench.pages.leaderboard_page import Story
 from hvdbench.pages.view import ClipView
 from hvdbench.runs.restoring import do_jobs, plan_run
 from hvdbench.scoring.run import Run
@@ -28,13 +32,12 @@ from hvdbench.workspace.progress import Progress, silent
 METHODS = ("blurry", "warp_average", "reblur_blend", "selfhvd_fusion", "selfhvd_rc_fusion")
 """The rows of the demo's board, the headline last."""
 
-STAMP = "Demo: embedded scenes, simulated camera paths and stabiliser"
 INTRO = (
     "Four scenes made from photographs inside scikit-image were shaken by a simulated hand, steadied by a simulated "
     "optical stabiliser and blurred by their exposure, so that sharp frames occur by nature and the truth is known. "
-    "The methods below saw the blurry frames alone.\n"
+    "The methods below saw the blurry frames alone.",
     "warp_average learns nothing: it warps and averages the two neighbouring sharp frames. A method that does not beat "
-    "it on a clip has learned nothing from that clip."
+    "it on a clip has learned nothing from that clip.",
 )
 
 
@@ -73,42 +76,24 @@ def run_demo(out: Path, *, engine: Engine, seed: int = 0, progress: Progress = s
         jobs += todo
     # the long fits first, so that no worker is left with one at the end
     do_jobs(jobs[::-1], engine, what="fit, restore, score", progress=progress)
-    board = out / "leaderboards" / "demo.csv"
+    path = out / "leaderboards" / "demo.csv"
     scores = {name: score(run, dataset) for name, run in runs.items()}
     for name, run in runs.items():
-        enter(scores[name], run, dataset, board, origin="demo", seed=seed, source=made_from(dataset, None))
+        enter(scores[name], run, dataset, path, origin="demo", seed=seed, source=made_from(dataset, None))
     page = out / "index.html"
     progress(0, 1, "page")
-    table, markdown = _tables(board)
     lines = accuracy_rows(labelled)
-    board_page(
-        page,
+    story = Story(
         title="hvdbench demo",
-        stamp=STAMP,
         intro=INTRO,
-        table=table,
-        clips=[clip_view(found, runs, scores, line) for found, line in zip(labelled, lines, strict=True)],
         notes=_notes(runs),
+        clips=[clip_view(found, runs, scores, line) for found, line in zip(labelled, lines, strict=True)],
         manifest=_manifest(dataset, runs, seed),
     )
+    board, papers = read_beside(str(path))
+    write_page(page, board, papers, runs=out / "runs", data=[dataset.folder], story=story)
     progress(1, 1, "page")
-    return DemoResult(board, page, markdown, lines)
-
-
-def _tables(board: Path) -> tuple[Any, str]:
-    """Give the board as a DataFrame of texts for the page and as Markdown for the terminal."""
-    from hvdbench.boards.files import read_board
-    from hvdbench.boards.settings import settings_of
-    from hvdbench.boards.text.texts import export
-    from hvdbench.boards.text.wide import formatted, table
-
-    rows = read_board(str(board))
-    truths = settings_of(rows).truths
-    wide = table(rows, truths=truths)
-    aside = [
-        name for name in wide.columns if name.startswith(("±", "PSNR registered")) or name in ("clips", "sharpness")
-    ]
-    return formatted(wide.drop(columns=aside)), export(rows, "md", truths=truths)
+    return DemoResult(path, page, export(board, "text", truths=settings_of(board).truths), lines)
 
 
 def clip_view(
@@ -153,7 +138,7 @@ def clip_view(
 
 
 def _fit_notes(runs: Mapping[str, Run], key: str) -> list[str]:
-    """Word what the headline method did to a clip."""
+    """Return what the headline method did to a clip, in a sentence."""
     name = list(runs)[-1]
     facts = json.loads((runs[name].folders[key] / "run.json").read_text(encoding="utf-8"))["facts"]
     if "exposure_share" not in facts:
@@ -166,7 +151,7 @@ def _fit_notes(runs: Mapping[str, Run], key: str) -> list[str]:
 
 
 def _notes(runs: Mapping[str, Run]) -> list[str]:
-    """Word each method's note from its recipe."""
+    """Return each method's title and note from its recipe."""
     notes = [(name, load_method(name).recipe.values) for name in runs]
     return [f"{name}: {values.title}. {values.note}".strip() for name, values in notes]
 

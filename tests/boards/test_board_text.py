@@ -234,8 +234,8 @@ def test_less_is_better_where_the_metric_says_so_and_an_incomplete_or_published_
     board = merge_rows(board, rows("part", clips=(40.0,)))
     board = merge_rows(board, rows("paper", origin="published", clips=(50.0, 51.0), protocol="theirs"))
     board.loc[(board["metric"] == "shift_px") & (board["method"] == "a"), "value"] = 0.01
-    assert placed(board, "shift (px)") == {"b": 2, "a": 1, "part": 0, "paper": 0}
-    assert placed(board, "PSNR centroid (dB)") == {"b": 1, "a": 2, "part": 0, "paper": 0}
+    assert placed(board, "shift (px)") == {"b": 0, "a": 1, "part": 0, "paper": 0}
+    assert placed(board, "PSNR centroid (dB)") == {"b": 1, "a": 0, "part": 0, "paper": 0}
     cell = next(row for row in board_table(board).rows if row.facts["method"] == "part").cells["centroid:psnr"]
     assert (cell.text, cell.value, cell.is_incomplete) == ("–", None, True)
 
@@ -245,9 +245,16 @@ def test_the_input_is_never_the_best_where_a_metric_measures_the_change_of_it(me
     board = merge_rows(rows("blurry"), merge_rows(rows("a"), rows("b")))
     for name, value in (("blurry", 0.0), ("a", 0.2), ("b", 0.4)):
         board.loc[(board["metric"] == metric) & (board["method"] == name), "value"] = value
-    assert placed(board, title) == {"blurry": 0, "a": 1, "b": 2}
+    assert placed(board, title) == {"blurry": 0, "a": 1, "b": 0}  # the second of two is the worst
     alone = board[board["method"] != "b"]
     assert placed(alone, title) == {"blurry": 0, "a": 0}  # nothing is left to be better than
+
+
+def test_the_interval_of_a_share_stays_within_what_a_share_can_be():
+    board = rows("a")
+    at = (board["metric"] == "worse_share") & (board["clip"] == "*")
+    board.loc[at, ["value", "ci_low", "ci_high"]] = [0.5, -0.2, 1.3]
+    assert board_table(board).rows[0].cells["mid:worse_share"].interval == "0.0 to 100.0"
 
 
 def test_the_best_is_bold_and_the_second_underlined_in_latex():

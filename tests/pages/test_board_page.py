@@ -171,15 +171,13 @@ def test_a_page_has_a_view_for_each_truth_and_subset_whatever_their_names():
     board = rows("a", clips=(30.0, 31.0))
     odd = board[(board["subset"] == "not_selected") & (board["metric"] == "psnr")].assign(subset="extent [2, 4)")
     strange = board[board["metric"] == "sharpness"].assign(metric="edge_spread")
-    found = board_views(
-        pd.concat([board, odd, strange], ignore_index=True), truths=("centroid", "mid"), rank="psnr", run_links={}
-    )
+    found = board_views(pd.concat([board, odd, strange], ignore_index=True), truths=("centroid", "mid"), rank="psnr")
     assert {(view.truth, view.subset) for view in found} == {
         (truth, subset)
         for truth in ("centroid", "mid")
         for subset in ("all", "not_selected", "selected", "extent [2, 4)")
     }
-    assert any(column.title == "edge spread (px)\u00a0↓" for column in found[0].columns)
+    assert ("edge spread (px)", "low") in {(column.title, column.better) for column in found[0].table.columns}
 
 
 def test_a_metric_ranks_a_view_that_lacks_the_boards_own():
@@ -187,21 +185,20 @@ def test_a_metric_ranks_a_view_that_lacks_the_boards_own():
     only = board[(board["subset"] == "all") & (board["metric"] == "ssim")].assign(subset="device iphone")
     view = next(
         view
-        for view in board_views(pd.concat([board, only]), truths=("mid",), rank="psnr", run_links={})
+        for view in board_views(pd.concat([board, only]), truths=("mid",), rank="psnr")
         if view.subset == "device iphone"
     )
     assert view.metric == "ssim"
-    assert view.rows[0].cells[0].text == "1"
+    assert view.table.rows[0].cells["rank"].text == "1"
 
 
 def test_the_best_is_marked_on_each_dataset_alone_and_nothing_where_all_are_equal():
     board = merge_rows(rows("a", clips=(30.0, 31.0)), rows("b", clips=(29.0, 33.0)))
     board = merge_rows(board, rows("c", clips=(10.0, 11.0), dataset="other"))
-    view = next(v for v in board_views(board, truths=("mid",), rank="psnr", run_links={}) if v.subset == "all")
-    titles = [column.title for column in view.columns]
-    best = {row.cells[1].text: row.cells[titles.index("PSNR mid (dB)\u00a0↑")].is_best for row in view.rows}
+    view = next(v for v in board_views(board, truths=("mid",), rank="psnr") if v.subset == "all")
+    best = {row.facts["method"]: row.cells["mid:psnr"].is_best for row in view.table.rows}
     assert best == {"a": False, "b": True, "c": False}
-    assert not any(row.cells[titles.index("SSIM mid\u00a0↑")].is_best for row in view.rows)
+    assert not any(row.cells["mid:ssim"].place for row in view.table.rows)
 
 
 def test_psnr_against_extent_averages_bins_of_equally_many_frames(made):
@@ -221,7 +218,7 @@ def test_psnr_against_extent_averages_bins_of_equally_many_frames(made):
 
 def test_clips_stand_in_order_of_the_blurry_input():
     board = merge_rows(rows("blurry", clips=(20.0, 30.0, 25.0)), rows("a", clips=(31.0, 32.0, 33.0)))
-    view = next(v for v in board_views(board, truths=("mid",), rank="psnr", run_links={}) if v.subset == "all")
+    view = next(v for v in board_views(board, truths=("mid",), rank="psnr") if v.subset == "all")
     (found,) = clip_scores(board, view)
     assert found.clips == ["clip1", "clip2", "clip0"]
     assert found.values["a"].tolist() == [30.0, 31.0, 29.0]  # the mid truth's are 2 dB below

@@ -12,15 +12,16 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from made_board import rows
 
+from hvdbench.boards.rows import merge_rows
 from hvdbench.errors import InputError
-from hvdbench.frames import read_frame
 from hvdbench.pages.charts import Series, frame_chart, number, spread, ticks, y_limits
 from hvdbench.pages.exposures import exposure_scale
-from hvdbench.pages.pages import board_page, board_table, deblur_page
+from hvdbench.pages.leaderboard_page import Story, leaderboard_page
+from hvdbench.pages.pages import deblur_page
 from hvdbench.pages.pictures import make_album, shown_size
 from hvdbench.pages.sections import summary, viewer_data
-from hvdbench.pages.sheet import contact_sheet
 from hvdbench.pages.view import ClipView, detail_centre, telling_frames
 
 T, H, W = 24, 48, 64
@@ -60,17 +61,20 @@ def make_clip(**changes: Any) -> ClipView:
     return ClipView(**(values | changes))
 
 
-def make_board(path: Path, clip: ClipView, **changes: Any) -> str:
-    values: dict[str, Any] = {
-        "title": "Demo board",
-        "stamp": "demo: embedded scenes, simulated camera paths",
-        "intro": "First.\n\nSecond.",
-        "table": pd.DataFrame({"method": ["mine", "warp_average"], "PSNR ↑": ["31.2 ± 0.1", "33.2 ± 0.1"]}),
-        "clips": [clip],
-        "notes": ["A note."],
-        "manifest": {"seed": 1, "digest": "ab12"},
-    }
-    board_page(path, **(values | changes))
+def made_board(*names: str) -> pd.DataFrame:
+    board = rows("blurry", origin="demo", clips=(20.0, 21.0))
+    for place, name in enumerate(names):
+        board = merge_rows(board, rows(name, origin="demo", clips=(31.0 + place, 33.0 + place)))
+    return board
+
+
+def make_page(path: Path, *clips: ClipView, board: pd.DataFrame | None = None, **changes: Any) -> str:
+    told: dict[str, Any] = {"title": "Demo board", "intro": ["First.", "Second."], "notes": ["A note."]}
+    told |= {"manifest": {"seed": 1, "digest": "ab12"}, "clips": clips} | changes
+    board = made_board("warp_average", "mine") if board is None else board
+    values: dict[str, Any] = {"papers": board.iloc[:0], "truths": ("centroid", "mid"), "rank": "psnr", "note": "Of it."}
+    values |= {"subset": "not_selected", "clips": (), "runs": (), "missing": ()}
+    leaderboard_page(path, title="The board's own", board=board, story=Story(**told), **values)
     return path.read_text(encoding="utf-8")
 
 
@@ -261,47 +265,61 @@ def test_wide_frames_are_reduced_in_proportion():
 # Tables
 
 
-def test_board_table_sorts_by_leading_numbers_and_marks_the_best():
-    table = pd.DataFrame(
-        {"method": ["a", "b", "c"], "PSNR ↑": ["31.2 ± 0.1", "33.2 ± 0.1", "–"], "LPIPS ↓": [0.31, 0.29, np.nan]}
-    )
-    columns, rows = board_table(table)
-    assert [(column.is_number, column.better) for column in columns] == [(False, None), (True, "high"), (True, "low")]
-    assert [row[1].number for row in rows] == [31.2, 33.2, None]
-    assert [[cell.is_best for cell in row] for row in rows] == [[False] * 3, [False, True, True], [False] * 3]
-    assert rows[2][2].text == "–"
+def cells_of(page: str, method: str) -> list[str]:
+    """Return the cells of a method's first row in a page, with their attributes."""
+    row = next(one for one in re.findall(r"<tr class=.*?</tr>", page, re.DOTALL) if f">{method}</span>" in one)
+    return re.findall(r"<t[hd] ?(.*?)</t[hd]>", row, re.DOTALL)
 
 
-def test_board_table_takes_named_indices_and_stacked_headers():
-    columns = pd.MultiIndex.from_tuples([("planar", "PSNR ↑"), ("parallax", "PSNR ↑")])
-    table = pd.DataFrame([[30.0, -1.5]], index=pd.Index(["a"], name="method"), columns=columns)
-    titles, rows = board_table(table)
-    assert [column.title for column in titles] == ["method", "planar · PSNR ↑", "parallax · PSNR ↑"]
-    assert [cell.text for cell in rows[0]] == ["a", "30.00", "−1.5"]
-    assert rows[0][2].number == -1.5
+def test_a_cell_carries_the_number_that_it_is_sorted_by_and_the_best_is_marked(tmp_path):
+    page = make_page(tmp_path / "a.html", make_clip())
+    rank, method, psnr, interval, *_ = cells_of(page, "mine")
+    assert 'data-number="1"' in rank
+    assert "data-number" not in method
+    assert 'class="number best" data-number="33.0"' in psnr
+    assert "(best)" in psnr
+    assert 'aria-label="interval 20.29 to 45.71"' in interval  # 33 ± t(0.975, 1) x 1
+    assert "best" not in cells_of(page, "blurry")[2]
 
 
-def test_a_column_of_names_that_begin_with_digits_is_text():
-    columns, _ = board_table(pd.DataFrame({"clip": ["000x", "12b"]}))
-    assert not columns[0].is_number
+def test_numbers_below_zero_have_a_true_minus_and_none_is_minus_zero(tmp_path):
+    board = made_board("mine")
+    at = (board["method"] == "mine") & (board["metric"] == "shift_px")
+    board.loc[at, ["value", "ci_low", "ci_high"]] = [-0.0001, -0.5, 0.5]
+    page = make_page(tmp_path / "a.html", make_clip(), board=board)
+    assert "<small>−0.500 to 0.500</small>" in page
+    assert not re.search(r"[-−]0\.0*[<\s]", page)
 
 
 # Pages
 
 
-def test_board_page_is_one_file_that_names_its_stamp_truth_and_control(tmp_path):
-    page = make_board(tmp_path / "board.html", make_clip())
-    assert "demo: embedded scenes, simulated camera paths" in page
+def test_a_page_with_clips_is_one_file_that_names_its_stamp_truth_and_control(tmp_path):
+    page = make_page(tmp_path / "board.html", make_clip())
+    assert "Demo rows: simulated trajectories, embedded demo scenes" in page
+    assert "<p>First.</p><p>Second.</p>" in page
     assert "truth (exposure centroid)" in page
     assert "warp_average (control, no learning)" in page
+    assert "Labels agree with the oracle on 23 of 24 frames." in page
     assert "&#34;digest&#34;: &#34;ab12&#34;" in page
     assert not re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?(?:https?:)?//", page)
     assert "https:" not in page
+    assert "default-src 'none'; img-src data:; style-src" in page
     assert [path.name for path in tmp_path.iterdir()] == ["board.html"]
 
 
-def test_board_page_repeats_byte_for_byte(tmp_path):
-    assert make_board(tmp_path / "a.html", make_clip()) == make_board(tmp_path / "b.html", make_clip())
+def test_a_page_repeats_byte_for_byte(tmp_path):
+    assert make_page(tmp_path / "a.html", make_clip()) == make_page(tmp_path / "b.html", make_clip())
+
+
+def test_a_method_has_one_colour_in_tables_charts_and_clips(tmp_path):
+    page = make_page(tmp_path / "a.html", make_clip()).replace("<wbr>", "")
+    for name in ("warp_average", "mine"):
+        in_rows = re.findall(rf'<tr class="ink-(\d+)"(?:(?!<tr).)*?<span class="value">{name}<', page, re.DOTALL)
+        in_clips = re.findall(rf'"ink": "(\d+)", "key": "{name}"', page)
+        in_charts = re.findall(rf'class="series ink-(\d+)" data-key="{name}"', page)
+        assert len(in_rows) and len(in_clips) and len(in_charts)
+        assert len({*in_rows, *in_clips, *in_charts}) == 1
 
 
 def test_names_cannot_inject_markup(tmp_path):
@@ -310,7 +328,8 @@ def test_names_cannot_inject_markup(tmp_path):
     clip = dataclasses.replace(
         clip, frames={**clip.frames, bad: clip.frames["blurry"]}, psnr={**clip.psnr, bad: clip.psnr["mine"]}
     )
-    page = make_board(tmp_path / "a.html", clip, title=bad, table=pd.DataFrame({bad: [bad]}), manifest={bad: bad})
+    board = made_board(bad).assign(dataset=bad, subset=bad, protocol=bad)
+    page = make_page(tmp_path / "a.html", clip, board=board, title=bad, intro=[bad], notes=[bad], manifest={bad: bad})
     assert "<script>alert" not in page
     assert page.count("<script>") == 1
 
@@ -328,31 +347,10 @@ def test_a_big_board_stays_below_six_megabytes(tmp_path):
     noise = np.broadcast_to(rng.integers(0, 256, (1, 144, 256, 3), dtype=np.uint8), (T, 144, 256, 3))
     frames = dict.fromkeys(("blurry", "a", "b", "c", "d", "sharp"), noise)
     clip = make_clip(frames=frames, psnr={})
-    make_board(tmp_path / "a.html", clip, clips=[clip] * 2)
+    make_page(tmp_path / "a.html", clip, clip)
     assert (tmp_path / "a.html").stat().st_size < 6_000_000
 
 
 def test_reporting_never_imports_torch():
     code = "import sys, hvdbench.pages; raise SystemExit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-# Contact sheet
-
-
-def test_contact_sheet_has_a_column_a_frame_and_a_row_a_picture(tmp_path):
-    clip = make_clip()
-    contact_sheet(tmp_path / "a.png", clip, [3, 9])
-    contact_sheet(tmp_path / "b.png", clip, [3, 9])
-    contact_sheet(tmp_path / "c.png", clip, [3], keys=["blurry"])
-    two, one = read_frame(tmp_path / "a.png"), read_frame(tmp_path / "c.png")
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    assert two.shape[1] - one.shape[1] == 348  # a cell of 340 and a gap of 8
-    assert two.shape[0] - one.shape[0] == 3 * (340 * H // W + 8)
-
-
-def test_contact_sheet_refuses_frames_that_the_clip_lacks(tmp_path):
-    with pytest.raises(InputError, match=r"frames \[99\] asked for, it has frames 0 to 23"):
-        contact_sheet(tmp_path / "a.png", make_clip(), [0, 99])
-    with pytest.raises(InputError, match="no frame"):
-        contact_sheet(tmp_path / "a.png", make_clip(), [])

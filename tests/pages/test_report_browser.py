@@ -14,12 +14,15 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
+from made_board import rows
 
-from hvdbench.pages.pages import board_page, deblur_page
+from hvdbench.boards.rows import merge_rows
+from hvdbench.pages.leaderboard_page import Story, leaderboard_page
+from hvdbench.pages.pages import deblur_page
 from hvdbench.pages.view import ClipView
 
+LONG = "a_method_with_a_long_name"
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.browser,
@@ -42,7 +45,7 @@ const pointer = (target, name, x, y) => {
   target.dispatchEvent(new target.ownerDocument.defaultView.PointerEvent(name, at));
 };
 const sources = (clip) => ["left", "right"].map((side) => clip.querySelector(`.picture.${side}`).src.slice(-60));
-const methods = (doc) => [...doc.querySelectorAll(".board tbody th")].map((cell) => cell.textContent);
+const methods = (doc) => [...doc.querySelectorAll(".board tbody th .value")].map((cell) => cell.textContent);
 
 function board(doc) {
   const clip = doc.querySelector("section.clip");
@@ -96,12 +99,12 @@ function board(doc) {
   key(plot, "Enter");
   found.jumped = clip.querySelector(".frame-name").textContent;
 
-  const button = doc.querySelectorAll(".board thead button")[1], head = button.parentElement;
+  const button = doc.querySelectorAll(".board thead button")[2], head = button.parentElement;
   button.click();
   found.descending = [methods(doc), head.getAttribute("aria-sort")];
   button.click();
   found.ascending = [methods(doc), head.getAttribute("aria-sort")];
-  doc.querySelector(".board thead button").click();
+  doc.querySelectorAll(".board thead button")[1].click();
   found.byName = [methods(doc), doc.querySelectorAll("[aria-sort]").length];
 
   const theme = doc.querySelector(".theme");
@@ -179,22 +182,28 @@ def browsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], s
     """What the harness found on the pages, and what chromium logged."""
     folder: Path = tmp_path_factory.mktemp("pages")
     clip = made_clip()
-    table = pd.DataFrame(
-        {
-            "method": ["blurry", "warp_average", "a_method_with_a_long_name", "untested"],
-            "PSNR ↑": ["9.80 ± 0.2", "33.24 ± 0.1", "31.10 ± 0.3", "–"],
-            **{f"metric {n} ↓": [0.1, 0.2, 0.3, 0.4] for n in range(7)},
-        }
-    )
-    board_page(
+    board = rows("blurry", clips=(9.0, 10.0), origin="demo")
+    for method, clips in {"warp_average": (33.0, 34.0), LONG: (31.0, 32.0), "untested": (40.0,)}.items():
+        board = merge_rows(board, rows(method, clips=clips, origin="demo"))
+    leaderboard_page(
         folder / "board.html",
-        title="Handheld video deblurring, demo board",
-        stamp="demo: embedded scenes, simulated camera paths",
-        intro="Words.",
-        table=table,
-        clips=[clip, clip],
-        notes=["A note."],
-        manifest={"digest": "0123456789abcdef" * 8},
+        title="",
+        note="",
+        board=board,
+        papers=board.iloc[:0],
+        truths=("centroid", "mid"),
+        rank="psnr",
+        subset="not_selected",
+        clips=(),
+        runs=(),
+        missing=(),
+        story=Story(
+            title="Handheld video deblurring, demo board",
+            intro=["Words."],
+            notes=["A note."],
+            clips=[clip, clip],
+            manifest={"digest": "0123456789abcdef" * 8},
+        ),
     )
     plain = ClipView(
         name="IMG_20260101_120000_a_long_file_name.mp4",

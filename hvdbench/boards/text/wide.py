@@ -20,6 +20,8 @@ NEUTRAL = frozenset({"sharpness", "sharpness_ratio", "majority_rate", "params"})
 """Metrics of which neither more nor less is better in itself."""
 INPUT, OF_THE_INPUT = "blurry", frozenset({"worse_share", "shift_px"})
 """The row of the input, and metrics that measure a change of it: there it is zero without having done anything."""
+SHARES = frozenset({"worse_share"})
+"""Metrics between 0 and 1, which the ends of Student's t intervals may leave."""
 
 _WORDS = frozenset({"method", "origin", "dataset", "data", "split", "ties", "incomplete", "source"})
 _GROUP = ("method", "origin", "dataset", "dataset_digest", "split", "seed")
@@ -61,15 +63,26 @@ def board_table(
     clip: str = "*",
     truths: Sequence[str] = ("centroid", "mid"),
     rank: str = "psnr",
+    stands: "Standing | None" = None,
 ) -> Table:
     """Lay a board out as :func:`table` does, with all that its writers show.
 
+    Args:
+        board: a board's rows.
+        subset: as in :func:`table`.
+        clip: as there.
+        truths: as there.
+        rank: as there.
+        stands: the ranks over all clips, where they are at hand.
+
     Returns:
-        The table. Its rows also hold cells that only some writers show: ``rank``, ``clips`` (text as ``3 of 5``),
-        ``interval`` (of the ranking metric), ``run`` (the run's digest). Their facts are ``method``, ``origin``,
-        ``dataset``, ``dataset_digest``, ``split``, ``protocol``, and ``is_ranked`` where the row stands in the ranks.
+        The table. Its rows also hold cells that only some writers show: ``rank``, ``clips`` (as ``3 of 5``) and
+        ``run`` (the start of the run's digest). Their facts are ``method``, ``origin``,
+        ``dataset``, ``dataset_digest``, ``split``, ``protocol``, ``run_digest``, and ``is_ranked`` where the row has a
+        place in the ranks.
     """
-    stands = Standing.of(board, subset, rank, truths) if clip == "*" else None
+    if stands is None and clip == "*":
+        stands = Standing.of(board, subset, rank, truths)
     rows = board[(board["subset"] == subset) & (board["clip"] == clip)]
     count = "frames" if clip != "*" or pools_frames(rows) else "clips"
     listed = shown_metrics({*board["metric"], "sharpness"})
@@ -154,7 +167,10 @@ def score_column(metric: str, truth: str) -> Column:
 
 
 def placed(rows: Sequence[Row], columns: Iterable[Column]) -> list[Row]:
-    """Mark the best and second best of each column among rows on the same clips, where they differ as shown."""
+    """Mark the best of each column among rows on the same clips, where they differ as shown.
+
+    The second best is marked where there is a third.
+    """
     blocks: dict[tuple[str, ...], list[int]] = {}
     for index, row in enumerate(rows):
         if row.facts["origin"] != "published":
@@ -167,7 +183,7 @@ def placed(rows: Sequence[Row], columns: Iterable[Column]) -> list[Row]:
             texts = list(dict.fromkeys(rows[n].cells[one.key].text for n in order))
             for n in order if len(texts) > 1 else ():
                 place = texts.index(rows[n].cells[one.key].text) + 1
-                marked[n][one.key] = replace(rows[n].cells[one.key], place=place if place <= 2 else 0)
+                marked[n][one.key] = replace(rows[n].cells[one.key], place=place if place < min(3, len(texts)) else 0)
     return [replace(row, cells=cells) for row, cells in zip(rows, marked, strict=True)]
 
 
@@ -201,16 +217,22 @@ def _row(
         "incomplete": cell(incomplete),
         "rank": whole(listed.get("rank")),
         "clips": counts(listed.get("clips"), listed.get("of_clips")),
-        "run": cell(str(group["run_digest"].iloc[0])),
+        "run": cell(str(group["run_digest"].iloc[0])[:7] or None),
     }
-    facts = words | {"protocol": str(group["protocol"].iloc[0])}
+    facts = words | {name: str(group[name].iloc[0]) for name in ("protocol", "run_digest")}
     return Row(cells, facts | ({"is_ranked": "yes"} if listed else {}))
 
 
 def _score(one: Column, value: float, low: float = math.nan, high: float = math.nan) -> Cell:
     shown = column(one.metric)
-    value, low, high = (shown.factor * number for number in (value, low, high))
-    return replace(cell(value, shown.decimals), low=low, high=high, interval=interval(low, high, shown.decimals))
+    low, high = (shown.factor * end for end in ends(one.metric, low, high))
+    found = cell(shown.factor * value, shown.decimals)
+    return replace(found, low=low, high=high, interval=interval(low, high, shown.decimals))
+
+
+def ends(metric: str, low: float, high: float) -> tuple[float, float]:
+    """Return an interval's ends within what the metric can be."""
+    return (max(low, 0.0), min(high, 1.0)) if metric in SHARES and not math.isnan(low + high) else (low, high)
 
 
 def whole(value: object) -> Cell:

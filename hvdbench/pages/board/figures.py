@@ -61,9 +61,7 @@ def write_figure(
             found = clip_scores(board, view)
             figures.write(path, lambda: figures.clips(found, view.metric, view.truth, **width))
         else:
-            assert view.order is not None
-            order = view.order
-            figures.write(path, lambda: figures.bars(order, view.metric, view.truth, **width))
+            figures.write(path, lambda: figures.bars(view.order, view.metric, view.truth, **width))
         return []
     gathered, against, said = _clips(board, runs, data, truth)
     if kind == "extent":
@@ -77,7 +75,7 @@ def write_figure(
 def _view(board: pd.DataFrame, subset: str, truth: str | None) -> BoardView:
     settings = settings_of(board)
     rows = board[board["subset"] == subset]
-    views = board_views(rows, truths=settings.truths, rank=settings.rank, run_links={})
+    views = board_views(rows, truths=settings.truths, rank=settings.rank)
     found = [view for view in views if truth in (None, view.truth)]
     if not found:
         known = ", ".join(sorted(set(board["subset"])))

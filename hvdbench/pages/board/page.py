@@ -8,7 +8,7 @@ import pandas as pd
 from hvdbench.boards.settings import settings_of
 from hvdbench.pages.board.clips import gather_clips
 from hvdbench.pages.board.runs_on_disk import find_datasets, find_runs
-from hvdbench.pages.leaderboard_page import RunFiles, leaderboard_page
+from hvdbench.pages.leaderboard_page import RunFiles, Story, leaderboard_page
 
 
 def write_page(
@@ -19,6 +19,7 @@ def write_page(
     runs: Path,
     data: Sequence[Path] = (),
     subset: str = "not_selected",
+    story: Story | None = None,
 ) -> list[str]:
     """Write a board's page.
 
@@ -29,6 +30,7 @@ def write_page(
         runs: the folder ``runs``; may be absent.
         data: folders of the datasets that the rows were scored on.
         subset: which frames' table is shown first.
+        story: what the page tells beside its board.
 
     Returns:
         Sentences on what the page does not show; they stand on it too.
@@ -57,5 +59,6 @@ def write_page(
             for run in found
         ],
         missing=said,
+        story=story,
     )
     return said
