@@ -109,7 +109,7 @@ def _binned(block: Block, clips: Sequence[PageClip], truth: str) -> ExtentScores
 
 
 def block_words(block: Block, several: bool) -> str:
-    """Name a block behind a title where there are several."""
+    """Return what follows a title where there are several blocks: which one it is."""
     return f": {block[0]}, {block[2]}" if several else ""
 
 

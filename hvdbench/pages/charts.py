@@ -64,7 +64,7 @@ class Plot:
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Give about ``count`` round values (1, 2 or 5 times a power of ten apart) within [low, high]."""
+    """Return about ``count`` round values (1, 2 or 5 times a power of ten apart) within [low, high]."""
     span = high - low
     if not math.isfinite(span) or span <= 0:
         return [low]
@@ -177,7 +177,7 @@ def value_chart(
 
 
 def chart_values(x: Floats, series: Sequence[Series], unit: str, x_name: str, digits: int) -> dict[str, Any]:
-    """Give what the page reads out under the pointer: x, and each line's values (None for a gap)."""
+    """Return what the page reads out under the pointer: x, and each line's values (None for a gap)."""
     return {
         "x": [round(float(value), 4) for value in x],
         "x_name": x_name,
@@ -196,7 +196,7 @@ def chart_values(x: Floats, series: Sequence[Series], unit: str, x_name: str, di
 
 
 def thinned(S: int, most: int = 480) -> slice:
-    """Give the slice that keeps at most ``most`` evenly spaced samples of S."""
+    """Return the slice that keeps at most ``most`` evenly spaced samples of S."""
     return slice(None, None, max(1, math.ceil(S / most)))
 
 
@@ -243,7 +243,7 @@ def _line(plot: Plot, x: Floats, line: Series, *, dots: bool = False) -> Markup:
 
 
 def _end_labels(plot: Plot, series: Sequence[Series]) -> Markup:
-    """Name lines at their right end."""
+    """Draw the lines' names at their right end."""
     wanted = []
     for line in series:
         finite = np.flatnonzero(np.isfinite(line.values))
@@ -299,6 +299,6 @@ def _significant(value: float) -> str:
 
 
 def legend(entries: Mapping[str, str]) -> Markup:
-    """Give a list of line samples: ink to wording."""
+    """Draw a list of line samples, each ink with its words."""
     items = [_SAMPLE.format(ink, text) for ink, text in entries.items()]
     return Markup('<ul class="legend">{}</ul>').format(Markup("").join(items))

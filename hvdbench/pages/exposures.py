@@ -20,7 +20,7 @@ class ExposureScale:
         return 50 * self.bar_px / self.half_range_px
 
     def path(self, points_px: Floats) -> str:
-        """Give (M, 2) displacements as the path of an SVG of 100 x 100 units, its centre at the origin."""
+        """Return (M, 2) displacements as the path of an SVG of 100 x 100 units, its centre at the origin."""
         units = 50 + 50 * np.asarray(points_px, np.float64) / self.half_range_px
         return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in np.clip(units, -200, 300))
 

@@ -62,7 +62,7 @@ def write(path: Path, draw: Callable[[], "Figure"]) -> None:
 
 
 def colours_of(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Give each method a colour and a mark, the blurry input gray."""
+    """Choose a colour and a mark for each method, gray for the blurry input."""
     others = [method for method in methods if method != BLURRY]
     found = {name: (_COLOURS[n % len(_COLOURS)], _MARKS[n % len(_MARKS)]) for n, name in enumerate(others)}
     return {BLURRY: (_GRAY, "o"), **found}
@@ -172,7 +172,7 @@ def _curves(
 
 
 def _of(block: tuple[str, str, str], parts: int) -> str:
-    """Name a part's dataset and split behind its axis where there are several."""
+    """Return what follows an axis' title where there are several parts: dataset and split."""
     return f"; {block[0]}, {block[2]}" if parts > 1 else ""
 
 

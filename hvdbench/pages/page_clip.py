@@ -43,22 +43,22 @@ class PageClip:
 
     @property
     def frame_count(self) -> int:
-        """T."""
+        """Count the frames, T."""
         return len(next(iter(self.files.values())))
 
     @property
     def key(self) -> str:
-        """``<split>/<clip>``."""
+        """Return ``<split>/<clip>``."""
         return f"{self.split}/{self.name}"
 
     @property
     def selected(self) -> NDArray[np.bool_]:
-        """(T,) :attr:`is_selected`, False where it is not known."""
+        """Return :attr:`is_selected`, (T,), False where it is not known."""
         return np.zeros(self.frame_count, bool) if self.is_selected is None else self.is_selected
 
     @property
     def embedded_index(self) -> int:
-        """The frame that the page holds itself: the blurriest that was not selected."""
+        """Choose the frame that the page holds itself: the blurriest that was not selected."""
         extent = self.extent_px if self.extent_px is not None else None if self.sharpness is None else -self.sharpness
         if extent is None:
             return self.frame_count // 2
@@ -66,7 +66,7 @@ class PageClip:
         return int(np.argmax(np.where(open_to, extent, -np.inf))) if open_to.any() else self.frame_count // 2
 
     def label(self, key: str) -> str:
-        """Word a stream for a reader."""
+        """Return a stream's name for a reader."""
         truth = next((name for name, folder in TRUTH_FOLDERS.items() if folder == key), None)
         if truth is not None:
             return f"truth ({TRUTH_NAMES[truth]})"
@@ -76,7 +76,7 @@ class PageClip:
 
 
 def inks(methods: Sequence[str]) -> dict[str, str]:
-    """Give each method of a page its colour class, the same in all tables and charts."""
+    """Choose each method's colour class, the same in all tables, charts and clips of a page."""
     others = [method for method in methods if method != BLURRY]
     found = {method: str(index % INKS + 1) for index, method in enumerate(others)}
     return {BLURRY: "blurry", **dict.fromkeys(TRUTH_FOLDERS.values(), "truth"), **found}
@@ -85,7 +85,7 @@ def inks(methods: Sequence[str]) -> dict[str, str]:
 def clip_data(
     clip: PageClip, colours: Mapping[str, str], links: Mapping[Path, str], uris: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Give what the page's script needs to show a clip; JSON-able.
+    """Return what the page's script needs to show a clip; JSON-able.
 
     Args:
         clip: the clip.

@@ -28,7 +28,7 @@ class Album:
 
 
 def shown_size(width: int, height: int) -> tuple[int, int]:
-    """Give the size at which a page embeds frames of ``width`` x ``height``."""
+    """Return the size at which a page embeds frames of ``width`` x ``height``."""
     if width <= MAX_WIDTH_PX:
         return width, height
     return MAX_WIDTH_PX, max(1, round(height * MAX_WIDTH_PX / width))
@@ -59,7 +59,7 @@ def loaded_album(names: Sequence[str], load: Callable[[str], Frame], budget_byte
 
 
 def _first_to_try(names: Sequence[str], load: Callable[[str], Frame], budget_bytes: int) -> int:
-    """Tell by a sample of many pictures which qualities cannot fit, at a fraction of the time: the first that may."""
+    """Find the first quality that may fit: a sample of many pictures rules others out in a fraction of the time."""
     if len(names) <= _SAMPLE:
         return 0
     sample = [_bgr(load(name)) for name in names[:: len(names) // _SAMPLE]]

@@ -43,12 +43,12 @@ class SummaryRow:
 
 
 def truth_name(clip: ClipView) -> str:
-    """Word which instant's truth a clip's numbers use."""
+    """Return the instant whose truth a clip's numbers use, in words."""
     return TRUTH_NAMES.get(clip.truth or "", "instant not named")
 
 
 def chips(clip: ClipView) -> list[str]:
-    """Give the short facts under a clip's name."""
+    """List the short facts under a clip's name."""
     height, width = clip.frames[BLURRY].shape[1:3]
     shown = shown_size(width, height)
     facts = [clip.source, clip.scene_kind.replace("_", " "), f"{len(clip.t_s)} frames of {width}×{height}"]
@@ -59,14 +59,14 @@ def chips(clip: ClipView) -> list[str]:
 
 
 def picture_name(clip_number: int, index: int, key: str) -> str:
-    """Name a picture of a page's album."""
+    """Return the name of a picture in a page's album."""
     return f"{clip_number}/{index}/{key}"
 
 
 def viewer_data(
     clip: ClipView, clip_number: int, picks: Sequence[TellingFrame], uris: dict[str, str]
 ) -> dict[str, Any]:
-    """Give what the page's script needs to show a clip's embedded frames; JSON-able."""
+    """Return what the page's script needs to show a clip's embedded frames; JSON-able."""
     height, width = clip.frames[BLURRY].shape[1:3]
     shown_width, shown_height = shown_size(width, height)
     size = max(24, min(shown_width // 5, shown_height // 2, 150))

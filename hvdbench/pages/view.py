@@ -80,16 +80,16 @@ class ClipView:
 
     @property
     def methods(self) -> list[str]:
-        """Names of the methods, in the order they were given."""
+        """List the methods in the order of their frames."""
         return [key for key in self.frames if key not in (BLURRY, TRUTH)]
 
     @property
     def keys(self) -> list[str]:
-        """Names of all pictures of a frame: blurry, methods, truth."""
+        """List all pictures of a frame: blurry, methods, truth."""
         return [BLURRY, *self.methods, *([TRUTH] if TRUTH in self.frames else [])]
 
     def label(self, key: str) -> str:
-        """Word a key for a reader: which truth it is, which method is the control."""
+        """Return a picture's name for a reader: which truth it is, which method is the control."""
         if key == BLURRY:
             return "blurry input"
         if key == TRUTH:

@@ -102,7 +102,7 @@ def comma_separated(table: Table) -> str:
 
 
 def guarded(text: str) -> str:
-    """Return a CSV cell that no spreadsheet takes as a formula: an apostrophe stands before one, as they do.
+    """Return a CSV cell that no spreadsheet runs: an apostrophe before a formula makes it a text.
 
     A text that is a plain number stays as it is. :func:`unguarded` takes the apostrophe away again.
     """

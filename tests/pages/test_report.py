@@ -318,7 +318,7 @@ def test_a_method_has_one_colour_in_tables_charts_and_clips(tmp_path):
         in_rows = re.findall(rf'<tr class="ink-(\d+)"(?:(?!<tr).)*?<span class="value">{name}<', page, re.DOTALL)
         in_clips = re.findall(rf'"ink": "(\d+)", "key": "{name}"', page)
         in_charts = re.findall(rf'class="series ink-(\d+)" data-key="{name}"', page)
-        assert len(in_rows) and len(in_clips) and len(in_charts)
+        assert min(map(len, (in_rows, in_clips, in_charts))) > 0
         assert len({*in_rows, *in_clips, *in_charts}) == 1
 
 

@@ -80,10 +80,20 @@ def test_every_method_is_on_the_board_as_a_demo(unbroken):
     assert [line.split(":")[0] for line in unbroken.label_lines] == ["coffee", "cup"]
 
 
-def test_the_page_shows_the_board_and_needs_no_network(unbroken):
+def test_the_page_shows_what_a_newcomer_needs_and_needs_no_network(unbroken):
     page = unbroken.page.read_text()
     assert unbroken.page.name == "index.html"
-    assert all(name in page for name in METHODS)
+    assert all(name in page.replace("<wbr>", "") for name in METHODS)
+    assert "Demo rows: simulated trajectories" in page
+    assert "warp_average learns nothing" in page
+    assert all(line in page for line in unbroken.label_lines)
+    for clip in ("coffee", "cup"):
+        data = re.search(rf'data-name="{clip}".*?class="clip-data">(.*?)</script>', page, re.DOTALL)
+        frames = json.loads(data[1])["frames"]
+        assert frames[0]["pictures"]["blurry"].startswith("data:image/webp;base64,")
+        assert set(METHODS) <= set(frames[0]["pictures"])
+    assert 'href="runs/selfhvd_fusion/demo/test/coffee/run.json"' in page
+    assert "What this page does not show" not in page
     assert not re.search(r"(?:src|href|url|import)\s*[=(]\s*[\"']?(?:https?:)?//", page)
     assert "default-src 'none'" in page
     assert str(folder_of(unbroken)) not in page

@@ -7,7 +7,7 @@ import pandas as pd
 
 from hvdbench.boards.text.columns import Column, column
 from hvdbench.boards.text.notes import note_lines
-from hvdbench.boards.text.wide import counts, ends, papers_table, whole
+from hvdbench.boards.text.wide import counts, papers_table, whole
 from hvdbench.tables.table import DASH, Cell, Kind, cell, interval, table_of
 from hvdbench.tables.texts import padded
 
@@ -30,7 +30,7 @@ def ranked_text(order: pd.DataFrame, metric: str, truth: str, papers: pd.DataFra
             *(whole(row[name]) for name in (*seeds, "rank")),
             *(row[name] for name in ("ties", "method", "origin")),
             _number(shown, row["value"]),
-            _interval(shown, *ends(metric, row["ci_low"], row["ci_high"])),
+            _interval(shown, row["ci_low"], row["ci_high"]),
             counts(row["clips"], row["of_clips"]),
             _number(shown, row["detectable"]),
             row["note"],

@@ -160,7 +160,7 @@ def _table(path: Path) -> pd.DataFrame | None:
 
 
 def _agrees(values: Mapping[str, "Floats"], selected: NDArray[np.bool_], rows: pd.DataFrame) -> bool:
-    """Tell whether the scores give the PSNR that the board has for this clip; seeds beside it may differ."""
+    """Return whether the scores agree with the board's PSNR of this clip; seeds beside it may differ."""
     masks = {"all": np.ones_like(selected), "not_selected": ~selected, "selected": selected}
     told = rows[(rows["metric"] == "psnr") & rows["subset"].isin(masks)]
     for (truth, subset), own in told.groupby(["truth", "subset"]):

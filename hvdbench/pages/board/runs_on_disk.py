@@ -67,12 +67,12 @@ def find_runs(board: "pd.DataFrame", runs: Path) -> tuple[list[FoundRun], list[s
 
 
 def _is_below(folder: Path, root: Path) -> bool:
-    """Tell whether a folder lies under ``root``: names on a board may be another's."""
+    """Return whether a folder lies under ``root``: a stranger may have chosen the names on a board."""
     return folder.resolve().is_relative_to(root.resolve()) and folder.resolve() != root.resolve()
 
 
 def _run_digest(folders: Mapping[str, Path]) -> str | None:
-    """Give a run's digest as boards have it; None where a manifest cannot be read."""
+    """Return a run's digest as boards have it; None where a manifest cannot be read."""
     digests = {}
     for key, folder in folders.items():
         try:
