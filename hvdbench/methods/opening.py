@@ -42,7 +42,7 @@ _INTERPRETERS = re.compile(r"(python|bash|sh|env|uv|run|conda|time)[\d.]*")
 
 @dataclass(frozen=True)
 class _Found:
-    """What a reference stands for: a scheme with settings, and words for a board."""
+    """What a reference stands for: a scheme with its settings, and its name and title on a board."""
 
     scheme: str
     settings: dict[str, object]
@@ -61,8 +61,8 @@ def open_method(
     """Open whatever restores clips.
 
     Looked for in this order: a form that is written out (``onnx:FILE`` …), a recipe, an import string, an existing
-    folder, an existing file, a network of the catalogue. What is opened is tried at once, so that a mistake is said
-    before a long run.
+    folder, an existing file, a network of the catalogue. What is opened is tried at once, so that a mistake
+    shows before a long run.
 
     Args:
         reference: one of :data:`FORMS`, or the path of a folder of result frames, or of a ``.ts``, ``.pt``
@@ -95,7 +95,7 @@ def open_method(
 
 
 def open_tiny(method: Method, *, trust: bool = False) -> Method:
-    """Open a method's tiny size, which stands in for it where it has no weights; its name says so.
+    """Open a method's tiny size, which stands in for it where it has no weights; its name ends in ``@tiny``.
 
     Args:
         method: at its full size.
@@ -176,11 +176,7 @@ def _build(reference: str, found: _Found, weights: Path | None, over: dict[str, 
 
 
 def _check_takes_weights(reference: str, kind: type[AnyScheme]) -> None:
-    """Refuse weights where a scheme has no setting for them.
-
-    Raises:
-        InputError: so it is.
-    """
+    """Raise an InputError where a scheme has no setting for weights."""
     if "weights" not in kind.Settings.model_fields:
         raise InputError(f"method '{reference}' takes no weights: leave them out")
 
@@ -202,7 +198,7 @@ def _read(reference: str) -> _Found:
     if path.suffix in _SUFFIXES and (path.is_file() or "@" not in reference):
         return _file(_SUFFIXES[path.suffix], path)
     if path.is_file():
-        return _unsaid(path)
+        return _unnamed_form(path)
     if reference.partition("@")[0] in NETWORKS:
         return _Found("network", {"network": reference}, reference, f"The network {reference}")
     raise UnknownNameError(_unknown(reference))
@@ -232,8 +228,8 @@ def _imported(reference: str) -> _Found:
     return _Found("network", {"network": reference}, name, f"The network {reference}")
 
 
-def _unsaid(path: Path) -> _Found:
-    """Open a file whose name does not say what it is, or say how it could be meant.
+def _unnamed_form(path: Path) -> _Found:
+    """Open a file whose name does not show what it is, or refuse it with a hint at how it could be meant.
 
     Raises:
         InputError: it is a checkpoint, which does not say of which network, or no file of a model.

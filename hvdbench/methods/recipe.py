@@ -32,7 +32,7 @@ class MethodSettings(Settings):
     settings: dict[str, object] = {}
     """The scheme's own settings, checked by its ``Settings`` model."""
     provenance: dict[str, str] = {}
-    """Where values come from: setting → ``paper``, ``code`` or ``ours``, with a word on why."""
+    """Where values come from: setting → ``paper``, ``code`` or ``ours``, and why."""
 
 
 @dataclass(frozen=True)

@@ -211,7 +211,7 @@ class TrainedScheme(Scheme[SettingsT]):
         """Return the same scheme, trained in as many steps."""
 
     def check(self) -> None:
-        """Read the weights, where there are any, so that what is wrong with them is said before a long run.
+        """Read the weights, where there are any, so that what is wrong with them shows before a long run.
 
         Raises:
             WeightsError: the file is missing or damaged.

@@ -161,7 +161,7 @@ def _is_file(word: str) -> bool:
 
 
 def _run(words: list[str], folder: Path, timeout_s: float | None) -> None:
-    """Run a program to its end, with all that it starts; its words go to files, so that they cannot fill memory."""
+    """Run a program to its end, with all that it starts; its output goes to files, so that it cannot fill memory."""
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         try:
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)

@@ -45,7 +45,7 @@ class NetworkSettings(Settings):
     """``one``: single pictures (N, 3, H, W); ``clip``: clips (N, T, 3, H, W); ``auto``: what it declares, else what
     works on a tiny input."""
     output: int | str | None = None
-    """Which part of a tuple, list or dict the network gives is the restored one."""
+    """Which part of a tuple, list or dict that the network returns is the restored one."""
     spec: SpecSettings = SpecSettings()
     """What it takes, where it does not say so."""
     window: PositiveInt | Literal["auto"] | None = None

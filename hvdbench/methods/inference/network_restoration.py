@@ -1,4 +1,4 @@
-"""Networks behind methods: how one is run as a person asked, and what is told of that."""
+"""Networks behind methods: how one is run as a person asked, and what a manifest records of that."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -14,7 +14,7 @@ from hvdbench.methods.scheme import Scheme, TrainedScheme
 from hvdbench.recipe import Settings
 
 PIXELS_PER_MINUTE = 2_000_000
-"""Pixels of windows that a minute of training stands for; a fixed rate, so that the same command gives the same frames
+"""Pixels of windows that a minute of training stands for; a fixed rate, so that the same command makes the same frames
 anywhere. One core does 8 million with ESTRNN, 3 with IFIRNN, 2 with BasicVSR++ and 1.3 with RVRT at their ``@tiny``
 sizes; full networks take longer than a minute for it on a CPU, and far less on a GPU."""
 

@@ -69,7 +69,7 @@ def check_output(request: DeblurRequest, *, has_rate: bool) -> None:
 
     Args:
         request: names input and output.
-        has_rate: whether the input tells a frame rate.
+        has_rate: whether the input has a frame rate.
 
     Raises:
         InputError: it is the input or holds it, lies below a file, or is of a kind that is not written.

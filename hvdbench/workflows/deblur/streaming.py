@@ -101,7 +101,7 @@ def _run(
 
     with _sink(request, stream, notes) as sink:
         restored = restore_stream(network, read(), plan, report=reports.append)
-        for index, picture in enumerate(_worded(restored)):
+        for index, picture in enumerate(_in_one_sentence(restored)):
             frame = waiting.popleft()
             samples.give(index, picture, frame.time_s)
             sink.add(frame, picture)
@@ -115,7 +115,7 @@ def _run(
 _NO_PICTURE: Frame = np.empty((0, 0, 3), np.uint8)
 
 
-def _worded(restored: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+def _in_one_sentence(restored: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
     """Turn what a network does wrong into one sentence."""
     try:
         yield from restored
