@@ -172,14 +172,14 @@ def train_row(name: str, clips: ClipReader, test: Sequence[TestClip], given: arg
     """Train a recipe, or go on with it, and score its checkpoints."""
     method, told = overridden(name, given, given.steps)
     folder, key = given.work / "runs" / method.name, stage1_key(method, given)
-    budget = Budget(seed=given.seed, device=given.device)
+    budget = Budget(seed=given.seed, device=given.device, announce=_tell)
     folder.mkdir(parents=True, exist_ok=True)
     shared = share_stage1(method, folder, key, given)
     has_anchor = getattr(method.scheme.settings, "scscm", False)  # a run without one leaves none to go on from
     if has_anchor:
         (folder / f"stage1-{key}").touch()
     speed = speeds(method, clips, given)
-    network, result = train_scheme(method.scheme, open_reader(given.dataset), folder, budget, digest=key, say=_tell)
+    network, result = train_scheme(method.trained_scheme, open_reader(given.dataset), folder, budget, digest=key)
     if not result.is_finished:
         raise KeyboardInterrupt
     over_time = []

@@ -134,4 +134,4 @@ def made_clip(frames: int = 5, height: int = 37, width: int = 53, seed: int = 0)
 
 def restore(method: Method, frames: np.ndarray, **budget) -> np.ndarray:
     """Restore a clip with a method that needs no training."""
-    return method.scheme.restore(frames, label_paper(frames), Budget(**budget)).frames
+    return method.restore(frames, label_paper(frames), Budget(**budget)).frames

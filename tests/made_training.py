@@ -16,7 +16,7 @@ from torch import nn
 
 from hvdbench.dataset.facts import Box, ClipFacts
 from hvdbench.methods.training.engine import FitResult, fit
-from hvdbench.methods.training.objective import MASK_COVERAGE, SHARP_CHOSEN_SHARE, StepLoss
+from hvdbench.methods.training.objective import MASK_COVERAGE, SHARP_CHOSEN_SHARE, Objective, StepLoss
 from hvdbench.methods.training.rgb import RgbNetwork
 from hvdbench.methods.training.samples import TrainingWindows, WindowSettings
 from hvdbench.methods.training.settings import EngineSettings, ValidationSettings
@@ -69,7 +69,7 @@ class OneConvolution(nn.Module):
         return (frames + self.last(self.drop(torch.relu(self.first(frames))))).view_as(clip)
 
 
-class MadeObjective:
+class MadeObjective(Objective):
     """L1 to the truth and to a slow copy of the weights, which is state; the terms that the log knows by name."""
 
     def __init__(self, kill_at: int | None = None, explode_at: int | None = None, explode_by: float = 1e4) -> None:

@@ -110,8 +110,8 @@ def inference(command: F) -> F:
 
 def read_inference(
     precision: str | None, window: str | None, tile: str | None, *, usual: str | None
-) -> "InferenceOptions | None":
-    """Read the options of :func:`inference`; None where none was given.
+) -> "InferenceOptions":
+    """Read the options of :func:`inference`; the usual ones where none was given.
 
     Args:
         precision: ``float32``, ``bfloat16`` or ``float16``.
@@ -122,10 +122,10 @@ def read_inference(
     Raises:
         InputError: an option cannot be read.
     """
-    from hvdbench.methods.inference.options import parse_inference
+    from hvdbench.methods.inference.options import InferenceOptions, parse_inference
 
     if precision is window is tile is None:
-        return None
+        return InferenceOptions()
     return parse_inference(precision=precision or "float32", window=window or usual, tile=tile or usual)
 
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.methods.scheme import Scheme
 from hvdbench.recipe import Settings
 
 
@@ -12,13 +13,10 @@ class BlurrySettings(Settings):
     """Nothing to set."""
 
 
-class Blurry:
-    """Gives the blurry frames back."""
+class Blurry(Scheme[BlurrySettings]):
+    """Returns the blurry frames as they are."""
 
     Settings: ClassVar[type[Settings]] = BlurrySettings
-
-    def __init__(self, settings: BlurrySettings) -> None:
-        self.settings = settings
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Return a copy of the input."""

@@ -1,6 +1,7 @@
 """One door for ``--method``: recipes, networks, files, folders and commands, ours or anybody's.
 
-Importing this imports no torch; recipes, folders and commands are opened without it.
+A method is opened once; what comes out knows its name, its scheme and its weights, and travels from there on in place
+of the name. Importing this imports no torch; recipes, folders and commands are opened without it.
 """
 
 import difflib
@@ -8,14 +9,14 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from hvdbench.catalog import NETWORKS, resolve
 from hvdbench.errors import HvdbenchError, InputError, RecipeError, UnknownNameError
 from hvdbench.methods.foreign.command import split_command
 from hvdbench.methods.recipe import Method, MethodSettings, build_method, load_method, look_here
+from hvdbench.methods.scheme_check import AnyScheme, looks_like_scheme, scheme_class
 from hvdbench.recipe import Recipe, recipe_names
 
 FORMS = (
@@ -41,10 +42,10 @@ _INTERPRETERS = re.compile(r"(python|bash|sh|env|uv|run|conda|time)[\d.]*")
 
 @dataclass(frozen=True)
 class _Found:
-    """What a reference stands for: a scheme with settings, and words for a board."""
+    """What a reference stands for: a scheme with its settings, and its name and title on a board."""
 
     scheme: str
-    settings: dict[str, Any]
+    settings: dict[str, object]
     name: str
     title: str
 
@@ -54,21 +55,23 @@ def open_method(
     *,
     weights: Path | None = None,
     name: str | None = None,
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, object] | None = None,
+    trust: bool = False,
 ) -> Method:
     """Open whatever restores clips.
 
     Looked for in this order: a form that is written out (``onnx:FILE`` …), a recipe, an import string, an existing
-    folder, an existing file, a network of the catalogue. What is opened is tried at once, so that a mistake is said
-    before a long run.
+    folder, an existing file, a network of the catalogue. What is opened is tried at once, so that a mistake
+    shows before a long run.
 
     Args:
         reference: one of :data:`FORMS`, or the path of a folder of result frames, or of a ``.ts``, ``.pt``
             (TorchScript) or ``.onnx`` file.
-        weights: a checkpoint of a network, the name of known weights, or a file for a command's ``{weights}``. Those
-            of a method that is trained by hvdbench are only checked when they are loaded.
+        weights: a checkpoint of a network or of a method that is trained by hvdbench, the name of known weights, or a
+            file for a command's ``{weights}``.
         name: on boards and of the folder of runs; default: the recipe's, else made from what is opened.
         settings: of the scheme, laid over the recipe's or the usual ones (``{"spec": {"size_multiple": 8}}``).
+        trust: whether import strings and commands inside a recipe's file may run.
 
     Returns:
         The method; its digest covers files by what they hold.
@@ -76,28 +79,43 @@ def open_method(
     Raises:
         UnknownNameError: nothing goes by this name.
         RecipeError: an unknown key or a value out of range.
-        InputError: it is there and cannot be used, or the name can be none.
+        InputError: it is there and cannot be used, a hook of its scheme is misspelt or missing, or the name can be
+            none.
         WeightsError: weights are missing, damaged, or of another network.
     """
     over = dict(settings or {})
     if _is_recipe(reference):
-        method = _open_recipe(reference, weights, over)
+        method = _open_recipe(reference, weights, over, trust)
     else:
         method = _build(reference, _read(reference), weights, over)
     if name is not None:
         method = _renamed(method, name)
-    if hasattr(method.scheme, "check"):
-        method.scheme.check()
+    method.scheme.check()
     return method
 
 
-def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
+def open_tiny(method: Method, *, trust: bool = False) -> Method:
+    """Open a method's tiny size, which stands in for it where it has no weights; its name ends in ``@tiny``.
+
+    Args:
+        method: at its full size.
+        trust: whether import strings and commands inside a recipe's file may run.
+
+    Raises:
+        HvdbenchError: as :func:`open_method`; it has no tiny size.
+    """
+    name = None if method.label is None else f"{method.label}@tiny"
+    tiny = open_method(f"{method.reference}@tiny", name=name, trust=trust)
+    return replace(tiny, stands_in_for=method.reference)
+
+
+def parse_settings(texts: Iterable[str]) -> dict[str, object]:
     """Read ``key=value`` or ``table.key=value``: the value as TOML, else as plain text.
 
     Raises:
         RecipeError: there is no ``=``, or a key is given twice.
     """
-    table: dict[str, Any] = {}
+    table: dict[str, object] = {}
     for text in texts:
         key, separator, value = text.partition("=")
         *parents, last = [part.strip() for part in key.split(".")]
@@ -105,18 +123,20 @@ def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
             raise RecipeError(f"setting '{text}' is not of the form key=value")
         place = table
         for parent in parents:
-            place = place.setdefault(parent, {})
-            if not isinstance(place, dict):
+            inner = place.setdefault(parent, {})
+            if not isinstance(inner, dict):
                 raise RecipeError(f"setting '{text}': '{parent}' has a value already")
+            place = inner
         if last in place:
             raise RecipeError(f"setting '{key.strip()}' is given twice")
         place[last] = _value(value.strip())
     return table
 
 
-def _value(text: str) -> Any:
+def _value(text: str) -> object:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        found: object = tomllib.loads(f"value = {text}")["value"]
+        return found
     except tomllib.TOMLDecodeError:
         return text
 
@@ -126,17 +146,22 @@ def _is_recipe(reference: str) -> bool:
     return bare.endswith(".toml") or bare in recipe_names("methods")
 
 
-def _open_recipe(reference: str, weights: Path | None, over: dict[str, Any]) -> Method:
-    method = load_method(reference, overrides=over)
-    if weights is None or not _takes_weights(reference, type(method.scheme)):
+def _open_recipe(reference: str, weights: Path | None, over: dict[str, object], trust: bool) -> Method:
+    method = load_method(reference, overrides=over, trust=trust)
+    if weights is None:
         return method
-    return load_method(reference, overrides=over | {"weights": str(weights)})
+    if method.is_trained:
+        return method.with_weights(weights)
+    _check_takes_weights(reference, type(method.scheme))
+    return load_method(reference, overrides=over | {"weights": str(weights)}, trust=trust)
 
 
-def _build(reference: str, found: _Found, weights: Path | None, over: dict[str, Any]) -> Method:
+def _build(reference: str, found: _Found, weights: Path | None, over: dict[str, object]) -> Method:
     settings = found.settings | over
     bare, title = found.name, found.title
-    if weights is not None and _takes_weights(reference, resolve("scheme", found.scheme)):
+    kind = scheme_class(found.scheme)
+    if weights is not None and not kind.is_trained:
+        _check_takes_weights(reference, kind)
         settings["weights"] = str(weights)
     if settings.get("weights"):
         file = Path(str(settings["weights"]))
@@ -146,24 +171,18 @@ def _build(reference: str, found: _Found, weights: Path | None, over: dict[str, 
     if bare in recipe_names("methods"):  # a recipe's rows on a board stay its own
         bare = f"{bare}-{_clean(found.scheme)}"
     values = MethodSettings(title=title, scheme=found.scheme, settings=settings, note="A model of others, as it is.")
-    return build_method(reference, Recipe(bare, values))
+    method = build_method(reference, Recipe(bare, values))
+    return method.with_weights(weights) if weights is not None and kind.is_trained else method
 
 
-def _takes_weights(reference: str, scheme_class: Any) -> bool:
-    """Tell whether weights are one of a scheme's settings; not where they come from a training by hvdbench.
-
-    Raises:
-        InputError: it takes none at all.
-    """
-    if hasattr(scheme_class, "objective"):
-        return False
-    if "weights" in scheme_class.Settings.model_fields:
-        return True
-    raise InputError(f"method '{reference}' takes no weights: leave them out")
+def _check_takes_weights(reference: str, kind: type[AnyScheme]) -> None:
+    """Raise an InputError where a scheme has no setting for weights."""
+    if "weights" not in kind.Settings.model_fields:
+        raise InputError(f"method '{reference}' takes no weights: leave them out")
 
 
 def _read(reference: str) -> _Found:
-    """Tell which form a reference has."""
+    """Find out which form a reference has."""
     form, separator, rest = reference.partition(":")
     if separator and form == "command":
         return _Found("command", {"command": rest}, _command_name(rest), f"The command {rest}")
@@ -179,7 +198,7 @@ def _read(reference: str) -> _Found:
     if path.suffix in _SUFFIXES and (path.is_file() or "@" not in reference):
         return _file(_SUFFIXES[path.suffix], path)
     if path.is_file():
-        return _unsaid(path)
+        return _unnamed_form(path)
     if reference.partition("@")[0] in NETWORKS:
         return _Found("network", {"network": reference}, reference, f"The network {reference}")
     raise UnknownNameError(_unknown(reference))
@@ -202,15 +221,15 @@ def _imported(reference: str) -> _Found:
         thing = resolve("scheme", reference)
     except HvdbenchError as error:
         raise UnknownNameError(str(error).replace("scheme", "method", 1)) from error
-    except Exception:  # a module of others; the network's own opening words it
+    except Exception:  # a module of others; opening the network says what is wrong with it
         thing = None
-    if isinstance(thing, type) and hasattr(thing, "restore") and hasattr(thing, "Settings"):
+    if looks_like_scheme(thing):
         return _Found(reference, {}, name, f"The method {reference}")
     return _Found("network", {"network": reference}, name, f"The network {reference}")
 
 
-def _unsaid(path: Path) -> _Found:
-    """Open a file whose name does not say what it is, or say how it could be meant.
+def _unnamed_form(path: Path) -> _Found:
+    """Open a file whose name does not show what it is, or refuse it with a hint at how it could be meant.
 
     Raises:
         InputError: it is a checkpoint, which does not say of which network, or no file of a model.
@@ -231,7 +250,7 @@ def _unsaid(path: Path) -> _Found:
 
 
 def _renamed(method: Method, name: str) -> Method:
-    """Give a method another name.
+    """Return a method under another name.
 
     Raises:
         InputError: it cannot be a folder's, or belongs to a recipe.
@@ -240,7 +259,7 @@ def _renamed(method: Method, name: str) -> Method:
         raise InputError(f"'{name}' cannot be a method's name: letters, digits and . _ - + @ make one")
     if name != method.name and name in recipe_names("methods"):
         raise InputError(f"'{name}' is the name of a recipe, whose rows are its own: choose another")
-    return Method(method.reference, Recipe(name, method.recipe.values), method.scheme)
+    return replace(method, label=name)
 
 
 def _clean(text: str) -> str:
@@ -249,7 +268,7 @@ def _clean(text: str) -> str:
 
 
 def _command_name(template: str) -> str:
-    """Name a command by its script: the first word that is no interpreter, option or placeholder."""
+    """Return the name of a command's script: its first word that is no interpreter, option or placeholder."""
     for word in split_command(template):
         path = Path(word)
         if path.suffix in _SCRIPTS:

@@ -13,6 +13,7 @@ from hvdbench.methods.blur.alignment import Aligner, sharp_neighbours
 from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model
 from hvdbench.methods.blur.reblur import blend_by_reblur, correct
 from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.methods.scheme import Scheme
 from hvdbench.recipe import Settings
 from hvdbench.workspace.engine import thread_map
 
@@ -28,13 +29,10 @@ class ReblurBlendSettings(Settings):
     """On frames whose blur the flow explains; 0 leaves the blend as it is."""
 
 
-class ReblurBlend:
+class ReblurBlend(Scheme[ReblurBlendSettings]):
     """Re-blur blend, with correction where the flow explains the blur."""
 
     Settings: ClassVar[type[Settings]] = ReblurBlendSettings
-
-    def __init__(self, settings: ReblurBlendSettings) -> None:
-        self.settings = settings
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Restore the frames that are not selected; selected ones stay as they are."""
@@ -50,7 +48,10 @@ class ReblurBlend:
         for done, picture in enumerate(thread_map(one, todo, budget.workers)):
             restored[todo[done]] = np.rint(picture)
             budget.progress(done + 1, len(todo), "blend by re-blur")
-        facts = {"exposure_share": model.tau, "explained_by_flow": np.flatnonzero(model.explained).tolist()}
+        facts: dict[str, object] = {
+            "exposure_share": model.tau,
+            "explained_by_flow": np.flatnonzero(model.explained).tolist(),
+        }
         return Restoration(restored, facts)
 
 
@@ -68,7 +69,7 @@ def blend(model: ExposureModel, index: int, selected: NDArray[np.intp], each_sid
 
 
 def corrected(picture: Image, index: int, model: ExposureModel, steps: int) -> Image:
-    """Correct a picture of frame ``index`` where the flow explains its blur, else give it back."""
+    """Correct a picture of frame ``index`` where the flow explains its blur, else return it as it is."""
     if steps <= 0 or not model.explained[index]:
         return picture
     return correct(picture, model.aligner.blurry(index), model.motion(index), model.tau, steps=steps)

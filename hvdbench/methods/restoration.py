@@ -1,27 +1,30 @@
-"""What every method that works on one clip alone takes and gives."""
+"""What a restoration may use, and what it returns."""
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, field, replace
 
 from hvdbench.frames import Frames
-from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.inference.options import InferenceOptions
-from hvdbench.recipe import Settings
-from hvdbench.workspace.progress import Progress, silent
+from hvdbench.workspace.engine import Engine
+from hvdbench.workspace.progress import Announce, Progress, silent
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a restoration may use.
+    """What a piece of work may use, and whom it keeps informed.
 
     Attributes:
         seed: of every random draw.
-        workers: threads; the result of the CPU parts does not depend on it.
+        workers: threads of one restoration; the result of the CPU parts does not depend on it.
         device: where torch computes, ``cpu`` or ``cuda``.
         progress: called with (done, total, what).
-        inference: how networks are run: precision, windows, tiles.
-        clip: which clip this is, ``<split>/<clip>``, for methods that look something up by it; None where it is of no
-            dataset.
+        inference: how networks are run: precision, windows, tiles; as it is made by default, nothing was asked for.
+        clip: which clip this is, ``<split>/<clip>``, for methods that look something up by it; None where it belongs
+            to no dataset.
+        engine: runs independent jobs, one a clip.
+        minutes: about how long a fit may take, or after how long a training stops at a checkpoint; None: the recipe's
+            steps are done.
+        steps: optimiser steps of a training in place of the recipe's.
+        announce: called with a line before long work starts; None: nobody listens.
     """
 
     seed: int = 0
@@ -30,6 +33,14 @@ class Budget:
     progress: Progress = silent
     inference: InferenceOptions = field(default_factory=InferenceOptions)
     clip: str | None = None
+    engine: Engine = field(default_factory=Engine)
+    minutes: float | None = None
+    steps: int | None = None
+    announce: Announce | None = None
+
+    def for_clip(self, clip: str) -> "Budget":
+        """Return the budget of one clip's job: it can be pickled for a worker process, and reports to nobody."""
+        return replace(self, clip=clip, engine=Engine(), progress=silent, announce=None)
 
 
 @dataclass(frozen=True)
@@ -42,14 +53,4 @@ class Restoration:
     """
 
     frames: Frames
-    facts: dict[str, Any] = field(default_factory=dict)
-
-
-class ClipScheme(Protocol):
-    """A way to restore a clip from the clip alone."""
-
-    Settings: ClassVar[type[Settings]]
-
-    def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
-        """Restore uint8 RGB (T, H, W, 3); no truth is at hand here, nor its path."""
-        ...
+    facts: dict[str, object] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from hvdbench.frames import Frames, Image
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.blur.alignment import Aligner, sharp_neighbours
 from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.methods.scheme import Scheme
 from hvdbench.recipe import Settings
 from hvdbench.workspace.engine import thread_map
 
@@ -26,13 +27,10 @@ class WarpAverageSettings(Settings):
     """``s`` of Eq. 5, per px."""
 
 
-class WarpAverage:
+class WarpAverage(Scheme[WarpAverageSettings]):
     """Averages the previous and the next sharp frame; the blurry input stays where neither can be trusted."""
 
     Settings: ClassVar[type[Settings]] = WarpAverageSettings
-
-    def __init__(self, settings: WarpAverageSettings) -> None:
-        self.settings = settings
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Restore the frames that are not selected; selected ones stay as they are."""

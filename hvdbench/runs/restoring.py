@@ -9,16 +9,15 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hvdbench.errors import DatasetError, HvdbenchError, WeightsError
+from hvdbench.errors import DatasetError, HvdbenchError
 from hvdbench.frames import list_frames, read_frame, write_clip
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.labels.stored import labels_of
-from hvdbench.methods.inference.options import InferenceOptions
-from hvdbench.methods.recipe import Method, load_trained
+from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
 from hvdbench.recipe import digest_of
 from hvdbench.scoring.run import Run
@@ -26,9 +25,8 @@ from hvdbench.scoring.run_clip import RunClip, frames_sha256
 from hvdbench.scoring.run_scores import score_clip
 from hvdbench.store import ClipFolder, Dataset
 from hvdbench.workspace.atomic import atomic_folder, atomic_write_text
-from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.manifest import file_sha256, versions
-from hvdbench.workspace.progress import Progress, silent
+from hvdbench.workspace.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -37,79 +35,70 @@ _LEAST_TO_MEASURE_PX = 1_000_000  # of all frames: the clips of noise that speed
 
 @dataclass(frozen=True)
 class RunJob:
-    """One clip to restore; picklable, for a worker process."""
+    """One clip to restore; picklable, for a worker process.
+
+    Attributes:
+        method: opened, with its weights.
+        clip: the clip's folder.
+        out: where its frames go.
+        digest: of what moves the frames.
+        dataset: its name.
+        clip_digest: the clip's, as the dataset's manifest has it.
+        budget: of the restoration; it reports to nobody.
+    """
 
     method: Method
     clip: Path
     out: Path
     digest: str
     dataset: str
-    seed: int
-    device: str
-    workers: int
-    weights: Path | None
-    inference: InferenceOptions
     clip_digest: str
+    budget: Budget
 
 
 def run_folder(runs: Path, method: str, dataset: str, clip: ClipFolder) -> Path:
-    """Name the folder of one clip's run."""
+    """Return the folder of one clip's run."""
     return runs / method / dataset / clip.split / clip.name
 
 
 def plan_run(
-    method: Method,
-    dataset: Dataset,
-    *,
-    runs: Path,
-    workers: int = 1,
-    seed: int = 0,
-    device: str = "cpu",
-    weights: Path | None = None,
-    inference: InferenceOptions | None = None,
-    overwrite: bool = False,
+    method: Method, dataset: Dataset, *, workspace: Workspace | None = None, budget: Budget | None = None
 ) -> tuple[Run, list[RunJob]]:
     """List what is still to be done to restore every clip of a dataset.
 
     Args:
-        method: what restores.
+        method: what restores, with its weights.
         dataset: whose clips are restored; labels that it does not store are made, and not stored.
-        runs: the folder ``runs``.
-        workers: threads of each job.
-        seed: of the fits.
-        device: ``cpu`` or ``cuda``.
-        weights: of a method that is trained first.
-        inference: how a network is run; None: in float32, whole clips.
-        overwrite: replace what came from other settings.
+        workspace: where runs lie, and whether those from other settings are replaced.
+        budget: seed, threads and device of each job, and how a network is run.
 
     Returns:
         The run as it will be, and a job for each clip that is not finished.
 
     Raises:
-        DatasetError: a run from other settings lies there and ``overwrite`` is off.
+        DatasetError: a run from other settings lies there and may not be replaced.
     """
-    inference = inference or InferenceOptions()
+    workspace, budget = workspace or Workspace(), budget or Budget()
     jobs: list[RunJob] = []
     folders: dict[str, Path] = {}
     digests: dict[str, str] = {}
     for clip in dataset.clips():
         key = f"{clip.split}/{clip.name}"
-        out = run_folder(runs, method.name, dataset.name, clip)
+        out = run_folder(workspace.runs, method.name, dataset.name, clip)
         clip_digest = str(dataset.manifest["clips"][key])
-        digest = _digest(method, clip_digest, labels_of(clip), seed, weights, inference)
+        digest = _digest(method, clip_digest, labels_of(clip), budget)
         folders[key], digests[key] = out, digest
-        if not _finished(RunClip(out, clip), digest, clip_digest, overwrite):
-            where = (method, clip.folder, out, digest, dataset.name)
-            jobs.append(RunJob(*where, seed, device, workers, weights, inference, clip_digest))
+        if not _finished(RunClip(out, clip), digest, clip_digest, workspace.overwrite):
+            jobs.append(RunJob(method, clip.folder, out, digest, dataset.name, clip_digest, budget.for_clip(key)))
     return Run(method.name, folders, digest_of(digests)), jobs
 
 
-def tell_before(jobs: Sequence[RunJob], engine: Engine, announce: Callable[[str], None]) -> None:
-    """Say how long a network is going to take for the clips that are left, where that is worth measuring.
+def tell_before(jobs: Sequence[RunJob], budget: Budget) -> None:
+    """Announce how long a network is going to take for the clips that are left, where that is worth measuring.
 
-    What goes wrong here is left to the run itself, which says it.
+    What goes wrong here is left to the run itself, which raises it.
     """
-    workers = min(engine.workers, len(jobs))
+    workers = min(budget.engine.workers, len(jobs))
     try:
         files = [list_frames(job.clip / "blur") for job in jobs]
         clips = [(read_frame(frames[0]).shape[:2], len(frames)) for frames in files]
@@ -119,35 +108,29 @@ def tell_before(jobs: Sequence[RunJob], engine: Engine, announce: Callable[[str]
         from hvdbench.methods.inference.network_restoration import plan_clips, tell_if_long
 
         job, threads = jobs[0], 1 if workers > 1 else None
-        plans = plan_clips(job.method, job.weights, clips, job.inference, device=job.device, threads=threads)
+        plans = plan_clips(job.method, clips, job.budget.inference, device=job.budget.device, threads=threads)
     except (HvdbenchError, ValueError, RuntimeError) as error:
         logger.debug("no estimate: %s", error)
         return
-    tell_if_long(announce, job.method.name, plans, workers)
+    tell_if_long(budget.announce, job.method.name, plans, workers)
 
 
-def do_jobs(jobs: Sequence[RunJob], engine: Engine, *, what: str, progress: Progress = silent) -> None:
-    """Restore and score clips, one job each."""
+def do_jobs(jobs: Sequence[RunJob], budget: Budget, *, what: str) -> None:
+    """Restore and score clips, one job each, by the budget's engine."""
     if jobs:
-        progress(0, len(jobs), what)
-    for done, _ in enumerate(engine.map(restore_clip_job, jobs)):
-        progress(done + 1, len(jobs), what)
+        budget.progress(0, len(jobs), what)
+    for done, _ in enumerate(budget.engine.map(restore_clip_job, jobs)):
+        budget.progress(done + 1, len(jobs), what)
 
 
 def restore_clip_job(job: RunJob) -> None:
     """Restore one clip, write its run whole or not at all, and score it (the scores are kept beside the frames)."""
-    method, clip = job.method, ClipFolder(job.clip)
+    method, clip, budget = job.method, ClipFolder(job.clip), job.budget
     place = RunClip(job.out, clip)
-    blurry, key = clip.blurry(), f"{clip.split}/{clip.name}"
+    blurry = clip.blurry()
     labels = labels_of(clip, frames=blurry)
-    budget = Budget(seed=job.seed, workers=job.workers, device=job.device, inference=job.inference, clip=key)
     started = time.perf_counter()
-    if method.is_trained:
-        if job.weights is None:
-            raise WeightsError(f"method '{method.name}' needs weights and none were given")
-        restoration = method.scheme.restore(load_trained(method, job.weights), blurry, budget)
-    else:
-        restoration = method.scheme.restore(blurry, labels, budget)
+    restoration = method.restore(blurry, labels, budget)
     seconds = time.perf_counter() - started
     manifest = {
         "method": method.name,
@@ -155,19 +138,19 @@ def restore_clip_job(job: RunJob) -> None:
         "recipe_digest": method.digest,
         "run_digest": job.digest,
         "dataset": job.dataset,
-        "clip": key,
+        "clip": budget.clip,
         "clip_digest": place.clip_digest,
         "selected": labels.is_selected.nonzero()[0].tolist(),
-        "seed": job.seed,
-        "device": job.device,
-        "weights_sha256": file_sha256(job.weights),
+        "seed": budget.seed,
+        "device": budget.device,
+        "weights_sha256": file_sha256(method.weights),
         "made_from": method.made_from,
-        "inference_asked": job.inference.values(),
+        "inference_asked": budget.inference.values(),
         "versions": versions(),
         "facts": restoration.facts,
         "seconds_per_frame": round(seconds / len(blurry), 4),
         "frames_per_s": round(len(blurry) / seconds, 3),
-        "peak_bytes": restoration.facts.get("peak_bytes") or _peak_bytes(job.device),
+        "peak_bytes": restoration.facts.get("peak_bytes") or _peak_bytes(budget.device),
     }
     with atomic_folder(job.out) as folder:
         write_clip(folder, restoration.frames, _frame_names(clip))
@@ -176,21 +159,15 @@ def restore_clip_job(job: RunJob) -> None:
     score_clip(place, labels)
 
 
-def _digest(
-    method: Method,
-    clip_digest: str,
-    labels: SharpLabels,
-    seed: int,
-    weights: Path | None,
-    inference: InferenceOptions,
-) -> str:
-    """Name what moves the frames; how a network is run only where it is not the usual way."""
-    run_how = [] if inference.is_usual else [inference.values()]
-    return digest_of([method.digest, clip_digest, labels.is_selected.tolist(), seed, file_sha256(weights), *run_how])
+def _digest(method: Method, clip_digest: str, labels: SharpLabels, budget: Budget) -> str:
+    """Hash what moves the frames; how a network is run only where it is not the usual way."""
+    how = [] if budget.inference.is_usual else [budget.inference.values()]
+    selected, weights = labels.is_selected.tolist(), file_sha256(method.weights)
+    return digest_of([method.digest, clip_digest, selected, budget.seed, weights, *how])
 
 
 def _peak_bytes(device: str) -> int | None:
-    """Give the most memory that tensors took on a GPU, else this process since it began."""
+    """Return the most memory that tensors took on a GPU, else this process since it began."""
     if device.startswith("cuda"):
         import torch
 
@@ -202,7 +179,7 @@ def _peak_bytes(device: str) -> int | None:
 
 
 def _finished(place: RunClip, digest: str, clip_digest: str, overwrite: bool) -> bool:
-    """Tell whether a clip's run is there, the same and whole; one that lost frames is made again.
+    """Return whether a clip's run is there, the same and whole; one that lost frames is made again.
 
     Frames that were changed since, or restored from a clip that was, are refused when they are scored; to overwrite
     makes them again.

@@ -1,9 +1,10 @@
 """Weights on disk: train a method over a dataset's clips, go on where a run stopped, use finished weights again."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hvdbench.dataset.facts import ClipReader
 from hvdbench.dataset.folder_reader import open_reader
@@ -14,7 +15,10 @@ from hvdbench.recipe import digest_of
 from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.manifest import file_sha256, versions
-from hvdbench.workspace.progress import Progress, silent
+from hvdbench.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -35,27 +39,26 @@ class Trained:
 
 
 def train_method(
-    method: Method,
-    dataset: Dataset,
-    *,
-    runs: Path,
-    seed: int = 0,
-    device: str = "cpu",
-    workers: int = 1,
-    overwrite: bool = False,
-    progress: Progress = silent,
+    method: Method, dataset: Dataset, *, workspace: Workspace | None = None, budget: Budget | None = None
 ) -> Path:
     """Train a method on a dataset's clips to the end; finished weights of the same digest are used again.
+
+    Args:
+        method: one that is trained over clips.
+        dataset: what it is trained on.
+        workspace: where runs lie, and whether weights from other settings are replaced.
+        budget: seed, threads, device and progress; its minutes do not end this training.
 
     Returns:
         ``runs/<method>/<dataset>/weights.safetensors``, with ``train.json`` beside it.
 
     Raises:
-        DatasetError: weights from other settings lie there and ``overwrite`` is off.
+        DatasetError: weights from other settings lie there and may not be replaced.
         KeyboardInterrupt: somebody asked the run to stop; it goes on with the same call.
     """
-    budget = Budget(seed=seed, workers=workers, device=device, progress=progress)
-    done = run_training(method, dataset.folder, runs / method.name / dataset.name, budget, overwrite=overwrite)
+    workspace, whole = workspace or Workspace(), replace(budget or Budget(), minutes=None, announce=None)
+    folder = workspace.runs / method.name / dataset.name
+    done = run_training(method, dataset.folder, folder, workspace=workspace, budget=whole)
     assert done.weights is not None  # nothing but a signal ends it before, and that is raised
     return done.weights
 
@@ -63,28 +66,24 @@ def train_method(
 def run_training(
     method: Method,
     data: Path,
-    folder: Path | None,
-    budget: Budget,
+    folder: Path | None = None,
     *,
-    runs: Path = Path("runs"),
-    overwrite: bool = False,
-    max_minutes: float | None = None,
-    say: Any = None,
+    workspace: Workspace | None = None,
+    budget: Budget | None = None,
 ) -> Trained:
     """Train a method, or go on with it, on one process or those of ``torchrun`` and ``accelerate launch``.
 
     Args:
-        method: one whose scheme is trained.
+        method: one that is trained over clips.
         data: a dataset's folder, or a pack of one.
         folder: of the run; None: ``<runs>/<method>/<dataset>``.
-        budget: seed, device and progress.
-        runs: where runs lie.
-        overwrite: begin anew where something from other settings lies.
-        max_minutes: time after which the run stops at a checkpoint.
-        say: told in one line, before it begins, what the run is going to take.
+        workspace: where runs lie, and whether to begin anew where something from other settings lies.
+        budget: seed, device and progress; after its minutes the run stops at a checkpoint; its listener hears before
+            the run what it is going to take.
 
     Raises:
-        DatasetError: weights or checkpoints from other settings lie there and ``overwrite`` is off.
+        InputError: the method is not trained over clips.
+        DatasetError: weights or checkpoints from other settings lie there and may not be replaced.
         FitError: the loss exploded, or a clip cannot be trained on.
         KeyboardInterrupt: somebody asked the run to stop; a checkpoint is written.
     """
@@ -92,46 +91,47 @@ def run_training(
     from hvdbench.methods.training.run import run_digest
     from hvdbench.methods.training.scheme import train_scheme
 
+    workspace, budget = workspace or Workspace(), budget or Budget()
+    scheme = method.trained_scheme
     processes = Processes(budget.device)
     reader = open_reader(data)
-    folder = folder or runs / method.name / reader.name
-    steps = int(method.scheme.settings.engine.steps)
+    folder = folder or workspace.runs / method.name / reader.name
+    steps = scheme.engine.steps
     digest = _digest(method, reader, budget.seed)
     weights = folder / "weights.safetensors"
-    if _is_finished(folder, digest, overwrite):
+    if _is_finished(folder, digest, workspace.overwrite):
         budget.progress(steps, steps, "train")
         return Trained(folder, weights, steps, steps)
     processes.wait()
-    if processes.is_main and overwrite:
-        _clear_others(folder, run_digest(digest, method.scheme.settings.engine, budget.seed))
+    if processes.is_main and workspace.overwrite:
+        _clear_others(folder, run_digest(digest, scheme.engine, budget.seed))
     processes.wait()
-    network, result = train_scheme(
-        method.scheme, reader, folder, budget, digest=digest, max_minutes=max_minutes, say=say, processes=processes
-    )
+    network, result = train_scheme(scheme, reader, folder, budget, digest=digest, processes=processes)
     reader.close()
     if result.stopped_by == "signal" and not result.is_finished:
         raise KeyboardInterrupt
     if result.is_finished and processes.is_main:
         _write(folder, network, method, reader, digest, budget, result.facts)
     processes.wait()
-    if not result.is_finished and say is not None and processes.is_main:
-        say(f"stopped after step {result.step} of {result.steps}, in {folder}: the same command goes on")
+    if not result.is_finished and budget.announce is not None and processes.is_main:
+        budget.announce(f"stopped after step {result.step} of {result.steps}, in {folder}: the same command goes on")
     return Trained(folder, weights if result.is_finished else None, result.step, result.steps)
 
 
 def _digest(method: Method, reader: ClipReader, seed: int) -> str:
-    """Name what moves the weights: the recipe but for what changes no number, the data, their labels, the seed."""
+    """Hash what moves the weights: the recipe but for what changes no number, the data, their labels, the seed."""
     from hvdbench.methods.training.settings import MOVES_NOTHING
 
     values = method.recipe.values
     settings = dict(values.settings)
-    settings["engine"] = {key: value for key, value in settings["engine"].items() if key not in MOVES_NOTHING}
+    if isinstance(engine := settings.get("engine"), dict):
+        settings["engine"] = {key: value for key, value in engine.items() if key not in MOVES_NOTHING}
     labels = [clip.is_selected.tolist() for clip in reader.clips]
     return digest_of([values.scheme, settings, reader.digest, labels, seed])
 
 
 def _is_finished(folder: Path, digest: str, overwrite: bool) -> bool:
-    """Tell whether finished weights of this digest lie in a folder.
+    """Return whether finished weights of this digest lie in a folder.
 
     Raises:
         DatasetError: others do, and may not be replaced.
@@ -161,24 +161,31 @@ def _clear_others(folder: Path, digest: str) -> None:
 
 
 def _write(
-    folder: Path, network: Any, method: Method, reader: ClipReader, digest: str, budget: Budget, facts: dict[str, Any]
+    folder: Path,
+    network: "nn.Module",
+    method: Method,
+    reader: ClipReader,
+    digest: str,
+    budget: Budget,
+    facts: Mapping[str, object],
 ) -> None:
     """Write the weights and what they came from."""
     from hvdbench.methods.training.checkpoints import write_tensors
 
     weights = folder / "weights.safetensors"
     write_tensors(weights, network.state_dict())
-    settings = method.scheme.settings
-    splits = getattr(settings, "splits", ())
+    scheme = method.trained_scheme
     manifest = {
         "method": method.name,
         "recipe": method.recipe.values.model_dump(mode="json"),
         "digest": digest,
         "dataset": reader.name,
         "dataset_digest": reader.digest,
-        "clips": [clip.key for clip in reader.clips if not splits or clip.key.partition("/")[0] in splits],
-        "truth_read": method.scheme.reads_truth,
-        "truth_measured": method.scheme.reads_truth or settings.engine.validation.truth is not None,
+        "clips": [
+            clip.key for clip in reader.clips if not scheme.splits or clip.key.partition("/")[0] in scheme.splits
+        ],
+        "truth_read": scheme.reads_truth,
+        "truth_measured": scheme.reads_truth or scheme.engine.validation.truth is not None,
         "seed": budget.seed,
         "device": budget.device,
         "weights_sha256": file_sha256(weights),

@@ -23,6 +23,7 @@ from hvdbench.workspace.atomic import atomic_write_bytes
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
 from hvdbench.workspace.progress import Progress, silent
+from hvdbench.workspace.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -141,9 +142,10 @@ def restore_under(
         HvdbenchError: an unknown recipe or method, or missing weights.
     """
     from hvdbench.methods.recipe import load_method
+    from hvdbench.methods.restoration import Budget
     from hvdbench.runs.restoring import do_jobs, plan_run
     from hvdbench.scoring.run_metrics import score
-    from hvdbench.workflows.train import find_weights
+    from hvdbench.workflows.train import open_with_weights
 
     load_method(through.method)  # a typo is an error before anything is made
     datasets: list[Dataset] = []
@@ -152,22 +154,12 @@ def restore_under(
         slug = f"{index:02d}-{re.sub('[^a-z0-9.]+', '-', name.lower())}"
         datasets.append(_clips_under(ois, slug, folder / "data" / slug, through, seed=seed, engine=engine))
     _compare_hands(list(stabilisers), datasets)
-    method, weights = find_weights(
-        through.method,
-        datasets[0],
-        weights=None,
-        runs=through.runs,
-        fallback=fallback,
-        workers=engine.workers,
-        device="cpu",
-        seed=seed,
-        overwrite=False,
-        progress=progress,
-    )
-    planned = [
-        plan_run(method, data, runs=folder / "runs", seed=seed, weights=weights, overwrite=True) for data in datasets
-    ]
-    do_jobs([job for _, jobs in planned for job in jobs], engine, what=f"restore: {method.name}", progress=progress)
+    budget = Budget(seed=seed, engine=engine, progress=progress)
+    trainings = Workspace(through.runs, strict=fallback.strict)
+    method = open_with_weights(through.method, datasets[0], workspace=trainings, budget=budget)
+    here = Workspace(folder / "runs", overwrite=True)
+    planned = [plan_run(method, data, workspace=here, budget=budget) for data in datasets]
+    do_jobs([job for _, jobs in planned for job in jobs], budget, what=f"restore: {method.name}")
     rows: list[RestoredRow] = []
     for name, data, (run, _) in zip(stabilisers, datasets, planned, strict=True):
         rows += _rows(name, data, score(run, data))

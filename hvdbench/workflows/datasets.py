@@ -15,6 +15,7 @@ from hvdbench.errors import InputError
 from hvdbench.labels.accuracy import LabelAccuracy, label_accuracy
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.labels.stored import ensure_labels
+from hvdbench.methods.restoration import Budget
 from hvdbench.recipe import load_recipe
 from hvdbench.store import ClipFolder, Dataset
 from hvdbench.synth.goproshake import open_scenes, synthesise
@@ -23,6 +24,7 @@ from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
 from hvdbench.workspace.paths import configured_root, how_to_set_root
 from hvdbench.workspace.progress import Progress, silent
+from hvdbench.workspace.workspace import Workspace
 
 DEMO_SET = "handheld_simulated"
 ROOTLESS = frozenset({"sample"})
@@ -39,6 +41,7 @@ class SynthRequest:
         root: the source's folder.
         out: the dataset's folder.
         overrides: values laid over the recipe's.
+        datasets: where the dataset's folder goes, where ``out`` names none.
     """
 
     recipe: str = "goproshake"
@@ -47,6 +50,7 @@ class SynthRequest:
     root: Path | None = None
     out: Path | None = None
     overrides: Mapping[str, Any] | None = None
+    datasets: Path = Path("datasets")
 
 
 def synth(
@@ -98,7 +102,7 @@ def synth(
     return synthesise(
         settings,
         name,
-        request.out or Path("datasets") / folder,
+        request.out or request.datasets / folder,
         scenes=open_scenes(settings, root),
         trajectories=paths,
         origin="demo" if stood_in else "simulated",
@@ -138,19 +142,28 @@ def label(dataset: Dataset, *, progress: Progress = silent) -> list[ClipLabels]:
 
 
 def find_dataset(
-    data: Path | None, *, fallback: Fallback, engine: Engine, progress: Progress = silent, recipe: str = "goproshake"
+    data: Path | None, *, workspace: Workspace | None = None, budget: Budget | None = None, recipe: str = "goproshake"
 ) -> Dataset:
     """Open the dataset that was named, else ``datasets/<recipe>``, else make the demo's.
 
+    Args:
+        data: a dataset's folder; None: none was named.
+        workspace: where datasets lie, and whether the demo's may stand in.
+        budget: engine and progress of the making.
+        recipe: of the dataset that is looked for.
+
     Raises:
         DatasetError: the folder that was named is no dataset.
+        StrictError: there is none, in strict mode.
     """
+    workspace, budget = workspace or Workspace(), budget or Budget()
     if data is not None:
         return Dataset.open(data)
-    usual = Path("datasets") / recipe
+    usual = workspace.datasets / recipe
     if (usual / "dataset.json").is_file():
         return Dataset.open(usual)
-    return synth(SynthRequest(recipe=recipe), fallback=fallback, engine=engine, progress=progress)
+    request = SynthRequest(recipe=recipe, datasets=workspace.datasets)
+    return synth(request, fallback=workspace.fallback, engine=budget.engine, progress=budget.progress)
 
 
 def accuracy_rows(found: Sequence[ClipLabels]) -> list[str]:

@@ -15,6 +15,7 @@ from hvdbench.boards.text.texts import export
 from hvdbench.errors import DatasetError
 from hvdbench.frames import Frames, read_clip
 from hvdbench.methods.recipe import load_method
+from hvdbench.methods.restoration import Budget
 from hvdbench.pages.board.page import write_page
 from hvdbench.pages.leaderboard_page import Story
 from hvdbench.pages.view import ClipView
@@ -28,6 +29,7 @@ from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
 from hvdbench.workspace.manifest import versions
 from hvdbench.workspace.progress import Progress, silent
+from hvdbench.workspace.workspace import Workspace
 
 METHODS = ("blurry", "warp_average", "reblur_blend", "selfhvd_fusion", "selfhvd_rc_fusion")
 """The rows of the demo's board, the headline last."""
@@ -66,16 +68,17 @@ def run_demo(out: Path, *, engine: Engine, seed: int = 0, progress: Progress = s
     request = SynthRequest(recipe="demo", out=out / "datasets" / "demo")
     dataset = synth(request, fallback=Fallback(), engine=engine, progress=progress)
     labelled = label(dataset, progress=progress)
+    workspace, budget = Workspace(runs=out / "runs"), Budget(seed=seed, engine=engine, progress=progress)
     runs: dict[str, Run] = {}
     jobs = []
     for name in METHODS:
         try:
-            runs[name], todo = plan_run(load_method(name), dataset, runs=out / "runs", seed=seed)
+            runs[name], todo = plan_run(load_method(name), dataset, workspace=workspace, budget=budget)
         except DatasetError as error:
             raise DatasetError(f"{out} holds a demo made from other settings: choose another --out") from error
         jobs += todo
     # the long fits first, so that no worker is left with one at the end
-    do_jobs(jobs[::-1], engine, what="fit, restore, score", progress=progress)
+    do_jobs(jobs[::-1], budget, what="fit, restore, score")
     path = out / "leaderboards" / "demo.csv"
     scores = {name: score(run, dataset) for name, run in runs.items()}
     for name, run in runs.items():

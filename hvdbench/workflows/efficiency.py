@@ -3,23 +3,26 @@
 import copy
 import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from hvdbench.methods.recipe import Method
 from hvdbench.scoring.costs import read_counts, write_counts
 from hvdbench.scoring.run_clip import RunClip
 
+if TYPE_CHECKING:
+    from torch import nn
+
+    from hvdbench.networks.spec import VideoNetwork
+
 FRAMES = 5
 """Frames of the pass that is counted, fewer where the clip has fewer."""
 
 
-def count_costs(method: Method, weights: Path | None, places: Sequence[RunClip]) -> None:
+def count_costs(method: Method, places: Sequence[RunClip]) -> None:
     """Write ``costs.json`` beside every clip of a run whose method has a network, once for each size of frames.
 
     Args:
-        method: what restored.
-        weights: of a method that is trained by hvdbench.
+        method: what restored, with its weights.
         places: the clips.
 
     Raises:
@@ -27,9 +30,7 @@ def count_costs(method: Method, weights: Path | None, places: Sequence[RunClip])
     """
     if not method.has_network or all(read_counts(place) for place in places):
         return
-    from hvdbench.methods.inference.network_restoration import open_network
-
-    network = open_network(method, weights)
+    network = method.open()
     counted: dict[tuple[int, ...], tuple[int | None, float | None, str]] = {}
     for place in places:
         frames, height, width, _ = place.blurry.shape
@@ -39,8 +40,8 @@ def count_costs(method: Method, weights: Path | None, places: Sequence[RunClip])
         write_counts(place.folder, str(place.manifest.get("run_digest")), *counted[size])
 
 
-def _count(network: Any, frames: int, height: int, width: int) -> tuple[int | None, float | None, str]:
-    """Count parameters and multiplications a frame, and say how.
+def _count(network: "VideoNetwork", frames: int, height: int, width: int) -> tuple[int | None, float | None, str]:
+    """Count parameters and multiplications a frame, and return how they were counted.
 
     The pass runs on torch's device ``meta``, which has shapes and no numbers: it takes neither time nor memory.
     """
@@ -48,7 +49,8 @@ def _count(network: Any, frames: int, height: int, width: int) -> tuple[int | No
 
     from hvdbench.metrics.efficiency import count_macs, count_parameters
 
-    params = count_parameters(network) or None
+    module = cast("nn.Module", network)
+    params = count_parameters(module) or None
     spec = network.spec
     count = max(frames, spec.min_frames)
     sides = [
@@ -56,7 +58,7 @@ def _count(network: Any, frames: int, height: int, width: int) -> tuple[int | No
     ]
     note = f"macs: of one pass over {count} frames of {sides[1]}x{sides[0]} px, divided by {count}"
     try:
-        shapes = copy.deepcopy(network).to("meta").eval()
+        shapes = copy.deepcopy(module).to("meta").eval()
         macs = count_macs(shapes, torch.empty(1, count, 3, *sides, device="meta"))
     except Exception as error:  # whatever a network of others, or torch, makes of tensors without numbers
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]

@@ -10,6 +10,7 @@ from hvdbench.boards.rows import Stamp
 from hvdbench.boards.settings import usual_board
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.labels.stored import labels_of
+from hvdbench.methods.restoration import Budget
 from hvdbench.recipe import digest_of
 from hvdbench.scoring.run import Run
 from hvdbench.scoring.run_clip import RunClip, read_manifest
@@ -22,6 +23,7 @@ from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
 from hvdbench.workspace.manifest import file_sha256
 from hvdbench.workspace.progress import Progress, silent
+from hvdbench.workspace.workspace import Workspace
 
 _CLIPS = "*/*/run.json"
 
@@ -77,19 +79,11 @@ def score_folder(
             f"{folder} is not a folder of frames: name runs/<method>/<dataset>, or a folder that holds some"
         )
     if not is_run(folder):
+        workspace = Workspace(runs, boards, overwrite=overwrite, strict=fallback.strict)
+        budget = Budget(device=device, engine=engine, progress=progress)
+        dataset = find_dataset(data, workspace=workspace, budget=budget)
         return evaluate(
-            f"folder:{folder}",
-            find_dataset(data, fallback=fallback, engine=engine, progress=progress),
-            fallback=fallback,
-            engine=engine,
-            runs=runs,
-            boards=boards,
-            board=board,
-            label=label,
-            asked=asked,
-            device=device,
-            overwrite=overwrite,
-            progress=progress,
+            f"folder:{folder}", dataset, workspace=workspace, budget=budget, board=board, label=label, asked=asked
         )
     stored = read_stored(folder, data)
     method = label or stored.entry.method

@@ -5,55 +5,39 @@ A method without trained weights is fitted at its ``@tiny`` size and keeps that 
 """
 
 import json
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from hvdbench.errors import InputError
-from hvdbench.methods.opening import open_method
+from hvdbench.methods.opening import open_method, open_tiny
 from hvdbench.methods.recipe import Method, load_method
 from hvdbench.methods.restoration import Budget
 from hvdbench.store import Dataset
 from hvdbench.workflows.datasets import find_dataset
-from hvdbench.workspace.engine import Engine
-from hvdbench.workspace.fallback import Fallback
 from hvdbench.workspace.manifest import file_sha256
-from hvdbench.workspace.progress import Progress, silent
+from hvdbench.workspace.workspace import Workspace
 
 
 def train(
     name: str,
     data: Path | None,
     *,
-    fallback: Fallback,
-    engine: Engine,
-    runs: Path = Path("runs"),
+    workspace: Workspace | None = None,
+    budget: Budget | None = None,
     out: Path | None = None,
-    steps: int | None = None,
-    max_minutes: float | None = None,
     precision: str | None = None,
-    say: Callable[[str], None] | None = None,
-    seed: int = 0,
-    device: str = "cpu",
-    overwrite: bool = False,
-    progress: Progress = silent,
 ) -> Path | None:
     """Train a method on a dataset; where the embedded scenes stand in for one, its ``@tiny`` size is trained.
 
     Args:
         name: a method recipe.
         data: a dataset's folder or a pack of one; None: the usual one.
-        fallback: whether something may stand in.
-        engine: workers, for what is made first.
-        runs: where runs lie.
+        workspace: where runs lie, and whether something may stand in.
+        budget: seed, device, progress; steps in place of the recipe's; the minutes after which the run stops at a
+            checkpoint, to go on with the same call; its listener hears what the run is going to take, and where it
+            stopped.
         out: the run's folder; None: ``<runs>/<method>/<dataset>``.
-        steps: in place of the recipe's.
-        max_minutes: time after which the run stops at a checkpoint, to go on with the same call.
-        precision: in place of the recipe's.
-        say: told what the run is going to take, and where it stopped.
-        seed: of all chance.
-        device: ``cpu`` or ``cuda``.
-        overwrite: begin anew where a run from other settings lies.
-        progress: called with (done, total, what).
+        precision: what the network computes in, in place of the recipe's.
 
     Returns:
         The weights' file; None where time was up before the end.
@@ -64,50 +48,46 @@ def train(
     """
     from hvdbench.runs.training import run_training
 
-    asked = {key: value for key, value in (("steps", steps), ("precision", precision)) if value is not None}
-    method = load_method(name)
+    workspace, budget = workspace or Workspace(), budget or Budget()
+    method = load_method(name, trust=workspace.trust)
     if not method.is_trained:
         raise InputError(f"method '{name}' is fitted to each clip as it restores: use 'hvdbench eval' or 'deblur'")
     if data is None or not data.is_file():
-        dataset = find_dataset(data, fallback=fallback, engine=engine, progress=progress)
-        if dataset.origin == "demo" and data is None and not name.endswith("@tiny"):
-            fallback.take(f"'{name}' at full size needs a full dataset (--data)", f"'{name}@tiny'")
-            name = f"{name}@tiny"
+        dataset = find_dataset(data, workspace=workspace, budget=budget)
+        if dataset.origin == "demo" and data is None and method.preset is None:
+            workspace.fallback.take(f"'{name}' at full size needs a full dataset (--data)", f"'{name}@tiny'")
+            method = open_tiny(method, trust=workspace.trust)
         data = dataset.folder
-    done = run_training(
-        load_method(name, overrides={"engine": asked} if asked else None),
-        data,
-        out,
-        Budget(seed=seed, workers=engine.workers, device=device, progress=progress),
-        runs=runs,
-        overwrite=overwrite,
-        max_minutes=max_minutes,
-        say=say,
-    )
-    return done.weights
+    asked = {key: value for key, value in (("steps", budget.steps), ("precision", precision)) if value is not None}
+    if asked:
+        method = load_method(method.reference, overrides={"engine": asked}, trust=workspace.trust)
+    return run_training(method, data, out, workspace=workspace, budget=budget).weights
 
 
-def find_weights(
-    name: str,
+def open_with_weights(
+    method: Method | str,
     dataset: Dataset,
     *,
-    weights: Path | None,
-    runs: Path,
-    fallback: Fallback,
-    workers: int,
-    device: str,
-    seed: int,
-    overwrite: bool,
-    progress: Progress,
+    workspace: Workspace,
+    budget: Budget,
+    weights: Path | None = None,
     label: str | None = None,
-) -> tuple[Method, Path | None]:
-    """Find what a method needs to restore: nothing, named weights, its own training's, or a tiny fit that stands in.
+) -> Method:
+    """Open a method with what it needs to restore: nothing, named weights, its own training's, or a tiny fit's.
 
     Weights of its own training on this dataset come first, else those of its only other training. A model of others
     holds its weights itself.
 
+    Args:
+        method: a reference of :func:`hvdbench.methods.opening.open_method`, or what that returned.
+        dataset: what is going to be restored, and what a tiny fit is trained on.
+        workspace: where trainings lie, and whether a tiny fit may stand in.
+        budget: seed, device and progress of the tiny fit.
+        weights: named by a person.
+        label: what the method is called on boards; None: its own name.
+
     Returns:
-        The method, ``<name>@tiny`` where the tiny fit stands in, and the weights of a training.
+        The method with its weights; where the tiny fit stands in, ``<name>@tiny``, which knows what it stands in for.
 
     Raises:
         UnknownNameError: there is no such recipe, network, file or folder.
@@ -116,44 +96,35 @@ def find_weights(
         StrictError: there are no weights, in strict mode.
     """
     from hvdbench.runs.training import train_method
-    from hvdbench.weights.checkpoints import load_checkpoint
 
-    method = open_method(name, weights=weights, name=label)
-    if not method.is_trained:
-        return method, None
-    if weights is not None:
-        load_checkpoint(weights)  # a sentence now rather than after an hour
-        return method, weights
-    if not name.endswith("@tiny"):
-        trained = sorted(runs.glob(f"{load_method(name).name}/*/weights.safetensors"))
+    if isinstance(method, str):
+        method = open_method(method, weights=weights, name=label, trust=workspace.trust)
+    if not method.is_trained or method.weights is not None:
+        return method
+    if method.preset is None:
+        asked = method.reference
+        trained = sorted(workspace.runs.glob(f"{method.recipe.name}/*/weights.safetensors"))
         here = [path for path in trained if path.parent.name == dataset.name] or trained
         if len(here) == 1:
-            return method, here[0]
+            return method.with_weights(here[0])
         if here:
             raise InputError(
-                f"'{name}' has weights in {', '.join(str(p.parent) for p in here)}: name one with --weights"
+                f"'{asked}' has weights in {', '.join(str(p.parent) for p in here)}: name one with --weights"
             )
-        fallback.take(f"no trained weights for '{name}' (--weights, or 'hvdbench train {name}')", f"'{name}@tiny'")
-        method = open_method(f"{name}@tiny", name=label and f"{label}@tiny")
-    path = train_method(
-        method,
-        dataset,
-        runs=runs,
-        seed=seed,
-        device=device,
-        workers=workers,
-        overwrite=overwrite,
-        progress=progress,
-    )
-    return method, path
+        missing = f"no trained weights for '{asked}' (--weights, or 'hvdbench train {asked}')"
+        workspace.fallback.take(missing, f"'{asked}@tiny'")
+        method = open_tiny(method, trust=workspace.trust)
+    workers = budget.engine.workers
+    path = train_method(method, dataset, workspace=workspace, budget=replace(budget, workers=workers))
+    return method.with_weights(path)
 
 
 def made_from(dataset: Dataset, weights: Path | None) -> str:
-    """Word what a run's frames were made from, for the board: the clip alone, a training, or weights of others.
+    """Describe what a run's frames were made from, for the board: the clip alone, a training, or weights of others.
 
     Args:
         dataset: the one that is scored.
-        weights: of a method that is trained first; ``train.json`` beside them, where it is theirs, says on what.
+        weights: of a method that is trained first; ``train.json`` beside them, where it is theirs, records on what.
     """
     if weights is None:
         return "made from each scored clip alone, no truth read"

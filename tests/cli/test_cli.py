@@ -72,7 +72,7 @@ def demo() -> Dataset:
 
 @pytest.fixture
 def board(demo) -> Path:
-    return evaluate("blurry", demo, fallback=Fallback(), engine=Engine(1)).board
+    return evaluate("blurry", demo).board
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["leaderboard", "export"]])

@@ -63,6 +63,14 @@ def test_the_page_s_recipe_opens(made):
     assert restore(method, made_clip(1)).shape == (1, 37, 53, 3)
 
 
+def test_the_page_s_scheme_averages_neighbours(made):
+    clip = made_clip(3, 8, 8)
+    method = open_method("steady:Steady")
+    restored = restore(method, clip)
+    np.testing.assert_array_equal(restored[1], np.rint(clip.astype(float).mean(axis=0)).astype(np.uint8))
+    np.testing.assert_array_equal(restore(open_method("steady:Steady", settings={"frames": 0}), clip), clip)
+
+
 def test_the_page_shows_every_form():
     for form in FORMS:
         assert re.split(r"[ :]", form.strip("'"))[0] in PAGE

@@ -156,13 +156,19 @@ def test_weights_where_none_are_taken_are_refused(here, tiny_weights):
             open_method(reference, weights=tiny_weights)
 
 
-def test_weights_of_a_method_that_is_trained_are_left_to_its_own_loading(here):
-    (here / "trained_elsewhere.py").write_text(
-        "from hvdbench.methods.blurry import Blurry\nclass Trained(Blurry):\n    def objective(self): ...\n"
-    )
-    (here / "trained.toml").write_text('title = "a"\nscheme = "trained_elsewhere:Trained"\n')
-    assert open_method("trained.toml", weights=Path("any.pth")).is_trained
-    assert open_method("trained_elsewhere:Trained", weights=Path("any.pth")).is_trained
+def test_a_method_that_is_trained_is_opened_with_its_weights(here, tiny_weights):
+    for reference in ("selfhvd_estrnn@tiny", "supervised_estrnn@tiny"):
+        method = open_method(reference, weights=tiny_weights)
+        assert (method.is_trained, method.weights, method.name) == (True, tiny_weights, reference)
+        clip = made_clip(3, 24, 32)
+        np.testing.assert_array_equal(
+            restore(method, clip), restore(open_method("estrnn@tiny", weights=tiny_weights), clip)
+        )
+        assert open_method(reference).weights is None
+        with pytest.raises(WeightsError, match="needs weights and none were given"):
+            restore(open_method(reference), clip)
+        with pytest.raises(WeightsError, match=r"any\.pth"):
+            open_method(reference, weights=Path("any.pth"))
 
 
 def test_a_recipe_may_hold_a_network_with_its_settings(here, tiny_weights):
@@ -219,7 +225,7 @@ def test_a_method_travels_to_another_process(here):
         "from hvdbench.labels.sharpness import label_paper\n"
         "from hvdbench.methods.restoration import Budget\n"
         "method, clip = pickle.load(open('method.pickle', 'rb'))\n"
-        "np.save('restored.npy', method.scheme.restore(clip, label_paper(clip), Budget()).frames)\n"
+        "np.save('restored.npy', method.restore(clip, label_paper(clip), Budget()).frames)\n"
     )
     root = Path(__file__).resolve().parents[2]
     subprocess.run([sys.executable, "-c", code], cwd=here, env={"PYTHONPATH": str(root)}, check=True)

@@ -6,7 +6,8 @@ import pytest
 from made_values import leaves, with_values
 
 from hvdbench.errors import RecipeError, UnknownNameError, WeightsError
-from hvdbench.methods.recipe import MethodSettings, load_method, load_trained
+from hvdbench.methods.recipe import MethodSettings, load_method
+from hvdbench.methods.scheme import TrainedScheme
 from hvdbench.recipe import load_recipe, read_recipe_table, recipe_names
 from hvdbench.workspace.paths import home_folder
 
@@ -25,7 +26,7 @@ def test_every_shipped_recipe_loads_under_its_name(name):
     method = load_method(name)
     assert method.name == method.reference == name
     assert method.recipe.values.title
-    assert method.is_trained == hasattr(method.scheme, "objective")
+    assert method.is_trained == isinstance(method.scheme, TrainedScheme)
     assert method.recipe.values.settings == method.scheme.settings.model_dump(mode="json")
 
 
@@ -148,7 +149,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
     torch.save({"some.weight": torch.zeros(2)}, tmp_path / "other.pth")
     with pytest.raises(WeightsError, match=r"other\.pth"):
-        load_trained(load_method("selfhvd_basicvsrpp@tiny"), tmp_path / "other.pth")
+        load_method("selfhvd_basicvsrpp@tiny").with_weights(tmp_path / "other.pth").open()
 
 
 def test_every_file_among_the_recipes_is_a_recipe():

@@ -21,11 +21,9 @@ from hvdbench.methods.training.one_clip import PIXELS_PER_MINUTE, OneClip, on_on
 from hvdbench.runs.training import train_method
 from hvdbench.store import DatasetWriter
 from hvdbench.workflows.deblur import deblur_clip
-from hvdbench.workflows.deblur.fitting import with_budget
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult
 from hvdbench.workflows.evaluate import evaluate
-from hvdbench.workspace.engine import Engine
-from hvdbench.workspace.fallback import Fallback
+from hvdbench.workspace.workspace import Workspace
 
 RECIPE = """
 title = "SelfHVD on one convolution"
@@ -75,7 +73,8 @@ def out(tmp_path) -> Path:
 
 
 def deblur(source: Path, output: Path, method: str, **options) -> DeblurResult:
-    return deblur_clip(DeblurRequest(source, output, method=method, **options))
+    limits = {name: options.pop(name) for name in ("minutes", "inference") if name in options}
+    return deblur_clip(DeblurRequest(source, output, method=method, **options), budget=Budget(**limits))
 
 
 def manifest(output: Path) -> dict:
@@ -149,12 +148,12 @@ def test_a_method_that_learns_from_a_truth_is_refused(source, out, tmp_path):
 
 def test_minutes_set_the_steps_at_a_fixed_rate_by_the_size_of_a_step(method):
     fitted = on_one_clip(load_method(method))
-    longer = with_budget(fitted, 0.5)
+    longer = fitted.for_minutes(0.5)
     assert isinstance(longer.scheme, OneClip)
     assert longer.scheme.settings.engine.steps == round(0.5 * PIXELS_PER_MINUTE / (4 * 24 * 24))
     assert longer.recipe.values.settings["engine"]["steps"] == longer.scheme.settings.engine.steps
     assert longer.digest != fitted.digest
-    assert with_budget(fitted, None) is fitted
+    assert fitted.for_minutes(None) is fitted
 
 
 def test_a_fit_that_is_asked_to_stop_stops_and_leaves_no_output(source, out, method):
@@ -163,7 +162,7 @@ def test_a_fit_that_is_asked_to_stop_stops_and_leaves_no_output(source, out, met
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        deblur_clip(DeblurRequest(source, out, method=method), progress=stop)
+        deblur_clip(DeblurRequest(source, out, method=method), budget=Budget(progress=stop))
     assert json.loads(out.with_suffix(".json").read_text())["state"] == "running"
     assert not out.exists()
 
@@ -186,8 +185,8 @@ def test_a_recipe_of_all_splits_trains_on_the_scored_clips_and_its_rows_say_so(m
         for stream in facts.streams:
             write_clip(clip.folder / stream, reader.read(facts.key, stream, range(6)))
         writer.finish(clip, clip.digest())
-    weights = train_method(load_method("testtime.toml"), writer.dataset(), runs=Path("runs"))
+    weights = train_method(load_method("testtime.toml"), writer.dataset())
     trained = json.loads((weights.parent / "train.json").read_text())
     assert (trained["clips"], trained["truth_read"]) == (["test/0", "test/1"], False)
-    found = evaluate("testtime.toml", writer.dataset(), fallback=Fallback(strict=True), engine=Engine(1))
+    found = evaluate("testtime.toml", writer.dataset(), workspace=Workspace(strict=True))
     assert set(found.rows["source"]) == {"trained on the scored clips themselves, no truth read"}

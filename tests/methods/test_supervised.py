@@ -60,7 +60,7 @@ def test_a_training_learns_the_truth_that_it_is_told(truth, factor):
     network, result = train_scheme(supervised, MadeReader(), None, Budget(seed=0))
     assert result.is_finished
     blurry = MadeReader().read("train/0", "blur", [0, 1, 2])
-    restored = supervised.restore(network, blurry, Budget()).frames
+    restored = supervised.restore_with(network, blurry, Budget()).frames
     assert restored.shape == blurry.shape
     assert restored.mean() / blurry.mean() == pytest.approx(factor, abs=0.08)
 

@@ -16,8 +16,8 @@ from hvdbench.labels.sharpness import label_paper, select_sharp
 from hvdbench.labels.stored import ensure_labels, labels_of, write_labels
 from hvdbench.methods.blurry import Blurry
 from hvdbench.methods.inference.options import InferenceOptions
-from hvdbench.methods.recipe import load_method, load_trained
-from hvdbench.methods.restoration import Restoration
+from hvdbench.methods.recipe import load_method
+from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.runs.restoring import do_jobs, plan_run, run_folder
 from hvdbench.runs.training import train_method
 from hvdbench.scoring.run import Run
@@ -27,6 +27,7 @@ from hvdbench.workflows.datasets import SynthRequest, synth
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
 from hvdbench.workspace.manifest import file_sha256
+from hvdbench.workspace.workspace import Workspace
 
 ONE = Engine(1)
 FIT = """
@@ -94,9 +95,13 @@ def method_file(folder: Path, text: str, name: str = "small") -> str:
     return str(folder / f"{name}.toml")
 
 
-def restore(method: str, dataset: Dataset, runs: Path, *, engine: Engine = ONE, **options) -> Run:
-    run, jobs = plan_run(load_method(method), dataset, runs=runs, **options)
-    do_jobs(jobs, engine, what="restore")
+def restore(
+    method: str, dataset: Dataset, runs: Path, *, weights: Path | None = None, overwrite: bool = False, **budget
+) -> Run:
+    opened, limits = load_method(method), Budget(**budget)
+    ready = opened.with_weights(weights) if weights else opened
+    run, jobs = plan_run(ready, dataset, workspace=Workspace(runs, overwrite=overwrite), budget=limits)
+    do_jobs(jobs, limits, what="restore")
     return run
 
 
@@ -128,7 +133,7 @@ def test_the_same_bytes_come_out_when_the_truth_is_gone(dataset, tmp_path, metho
     def everything(runs: Path) -> dict[str, bytes]:
         weights = None
         if method == "a trained network":
-            weights = train_method(load_method(name), dataset, runs=runs)
+            weights = train_method(load_method(name), dataset, workspace=Workspace(runs))
         restore(name, dataset, runs, weights=weights)
         frames = {name: found for name, found in pictures(runs).items() if Path(name).stem.isdigit()}
         return frames | ({"weights": weights.read_bytes()} if weights else {})
@@ -195,7 +200,7 @@ def test_run_json_tells_what_made_the_frames(dataset, tmp_path):
 
 def test_run_json_tells_how_a_network_was_run(dataset, tmp_path):
     method = load_method(method_file(tmp_path, NETWORK))
-    weights = train_method(method, dataset, runs=tmp_path / "runs")
+    weights = train_method(method, dataset, workspace=Workspace(tmp_path / "runs"))
     asked = InferenceOptions(window=4, tile=100)
     found = run_json(restore(method.reference, dataset, tmp_path / "runs", weights=weights, inference=asked))
     assert found["inference_asked"] == {"precision": "float32", "window": 4, "tile": 100}
@@ -222,7 +227,7 @@ def test_finished_clips_are_skipped_and_left_as_they_are(dataset, tmp_path):
     first = restore("warp_average", dataset, tmp_path)
     files = [path for path in (tmp_path / "warp_average").rglob("*") if path.is_file()]
     before = {path: path.stat().st_mtime_ns for path in files}
-    run, jobs = plan_run(load_method("warp_average"), dataset, runs=tmp_path)
+    run, jobs = plan_run(load_method("warp_average"), dataset, workspace=Workspace(tmp_path))
     assert jobs == []
     assert run == first
     assert {path: path.stat().st_mtime_ns for path in files} == before
@@ -232,11 +237,11 @@ def test_only_the_clips_that_are_missing_are_made(dataset, tmp_path):
     run = restore("warp_average", dataset, tmp_path)
     kept = (run.folders["test/coffee"] / "00000000.png").stat().st_mtime_ns
     shutil.rmtree(run.folders["test/cup"])
-    _, jobs = plan_run(load_method("warp_average"), dataset, runs=tmp_path)
+    _, jobs = plan_run(load_method("warp_average"), dataset, workspace=Workspace(tmp_path))
     assert [job.clip.name for job in jobs] == ["cup"]
-    do_jobs(jobs, ONE, what="restore")
+    do_jobs(jobs, Budget(), what="restore")
     assert (run.folders["test/coffee"] / "00000000.png").stat().st_mtime_ns == kept
-    assert plan_run(load_method("warp_average"), dataset, runs=tmp_path)[1] == []
+    assert plan_run(load_method("warp_average"), dataset, workspace=Workspace(tmp_path))[1] == []
 
 
 def test_a_run_from_other_settings_is_refused_until_overwriting_is_asked_for(dataset, tmp_path):
@@ -244,7 +249,7 @@ def test_a_run_from_other_settings_is_refused_until_overwriting_is_asked_for(dat
     run = restore(one, dataset, tmp_path / "runs")
     method_file(tmp_path, 'title = "a"\nscheme = "warp_average"\n[settings]\nmask_scale = 2.0\n')
     with pytest.raises(DatasetError, match=r"coffee holds a run from other settings: --overwrite"):
-        plan_run(load_method(one), dataset, runs=tmp_path / "runs")
+        plan_run(load_method(one), dataset, workspace=Workspace(tmp_path / "runs"))
     assert run_json(run)["recipe"]["settings"]["mask_scale"] == 0.5
     again = restore(one, dataset, tmp_path / "runs", overwrite=True)
     assert run_json(again)["recipe"]["settings"]["mask_scale"] == 2.0
@@ -257,7 +262,7 @@ def test_the_digest_changes_with_everything_that_changes_the_frames(dataset, tmp
     name = method_file(tmp_path, text)
 
     def digest(**options) -> str:
-        return plan_run(load_method(name), dataset, runs=tmp_path, **options)[0].digest
+        return plan_run(load_method(name), dataset, workspace=Workspace(tmp_path), budget=Budget(**options))[0].digest
 
     before = digest()
     assert digest() == before
@@ -274,7 +279,15 @@ def test_the_digest_changes_with_everything_that_changes_the_frames(dataset, tmp
         write_labels(dataset.clips()[0], select_sharp(np.arange(6.0)))
         assert digest() != before
     elif what == "weights":
-        assert digest(weights=Path(name)) != before
+        trained = load_method(method_file(tmp_path, NETWORK, "trained"))
+        for number in (1, 2):
+            (tmp_path / f"{number}.safetensors").write_bytes(bytes([number]))
+        found = [
+            plan_run(trained.with_weights(tmp_path / f"{number}.safetensors"), dataset, workspace=Workspace(tmp_path))
+            for number in (1, 2, 1)
+        ]
+        assert found[0][0].digest != found[1][0].digest
+        assert found[0][0].digest == found[2][0].digest
     elif what in ("precision", "window", "tile"):
         asked = InferenceOptions(**{what: {"precision": "bfloat16", "window": 4, "tile": (32, 48)}[what]})
         assert digest(inference=asked) != before
@@ -308,10 +321,10 @@ def test_two_processes_give_the_bytes_of_one(dataset, tmp_path):
 
 def test_trained_weights_are_used_again(dataset, tmp_path):
     method = load_method(method_file(tmp_path, NETWORK))
-    path = train_method(method, dataset, runs=tmp_path / "runs")
+    path = train_method(method, dataset, workspace=Workspace(tmp_path / "runs"))
     assert path == tmp_path / "runs/small/demo/weights.safetensors"
     before = path.stat().st_mtime_ns
-    assert train_method(method, dataset, runs=tmp_path / "runs") == path
+    assert train_method(method, dataset, workspace=Workspace(tmp_path / "runs")) == path
     assert path.stat().st_mtime_ns == before
 
     facts = json.loads(path.with_name("train.json").read_text())
@@ -320,33 +333,34 @@ def test_trained_weights_are_used_again(dataset, tmp_path):
     assert facts["clips"] == ["test/coffee", "test/cup"]
     assert facts["facts"]["steps"] == 3
 
+    runs = tmp_path / "runs"
     with pytest.raises(DatasetError, match="weights from other settings: --overwrite"):
-        train_method(method, dataset, runs=tmp_path / "runs", seed=1)
-    train_method(method, dataset, runs=tmp_path / "runs", seed=1, overwrite=True)
+        train_method(method, dataset, workspace=Workspace(runs), budget=Budget(seed=1))
+    train_method(method, dataset, workspace=Workspace(runs, overwrite=True), budget=Budget(seed=1))
     assert json.loads(path.with_name("train.json").read_text())["seed"] == 1
     assert file_sha256(path) != facts["weights_sha256"]
 
 
 def test_damaged_weights_are_trained_again_only_when_asked(dataset, tmp_path):
     method = load_method(method_file(tmp_path, NETWORK))
-    path = train_method(method, dataset, runs=tmp_path / "runs")
+    path = train_method(method, dataset, workspace=Workspace(tmp_path / "runs"))
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
     with pytest.raises(DatasetError):
-        train_method(method, dataset, runs=tmp_path / "runs")
-    train_method(method, dataset, runs=tmp_path / "runs", overwrite=True)
+        train_method(method, dataset, workspace=Workspace(tmp_path / "runs"))
+    train_method(method, dataset, workspace=Workspace(tmp_path / "runs", overwrite=True))
     assert path.read_bytes() == whole
 
 
 def test_a_tiny_training_keeps_its_name_and_its_weights_load(dataset, tmp_path):
     method = load_method(method_file(tmp_path, NETWORK) + "@tiny")
     assert method.name == "small@tiny"
-    path = train_method(method, dataset, runs=tmp_path / "runs")
+    path = train_method(method, dataset, workspace=Workspace(tmp_path / "runs"))
     assert path.parent == tmp_path / "runs/small@tiny/demo"
     assert json.loads(path.with_name("train.json").read_text())["facts"]["steps"] == 2
 
     stored = load_checkpoint(path)
-    loaded = load_trained(method, path).state_dict()
+    loaded = method.with_weights(path).open().state_dict()
     assert set(stored) == set(loaded)
     assert all(np.array_equal(stored[key], loaded[key]) for key in stored)
 
@@ -377,4 +391,4 @@ def test_overwriting_mends_a_damaged_run(dataset, tmp_path, damage):
 def test_arguments_that_a_network_does_not_take_are_answered(dataset, tmp_path):
     name = method_file(tmp_path, NETWORK.replace("mid_channels", "channels", 1))
     with pytest.raises(RecipeError, match="channels"):
-        train_method(load_method(name), dataset, runs=tmp_path / "runs")
+        train_method(load_method(name), dataset, workspace=Workspace(tmp_path / "runs"))

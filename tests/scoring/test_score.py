@@ -22,6 +22,7 @@ from hvdbench.errors import DatasetError, InputError, StrictError, UnknownNameEr
 from hvdbench.frames import read_frame, write_frame
 from hvdbench.labels.sharpness import BELOW, SharpLabels
 from hvdbench.labels.stored import write_labels
+from hvdbench.methods.restoration import Budget
 from hvdbench.networks.nafnet import NAFNet
 from hvdbench.scoring.run_metrics import Asked
 from hvdbench.store import Dataset, DatasetWriter
@@ -29,6 +30,7 @@ from hvdbench.workflows.evaluate import evaluate
 from hvdbench.workflows.score import score_folder
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
+from hvdbench.workspace.workspace import Workspace
 
 ONE = Engine(1)
 STRICT = Fallback(strict=True)
@@ -53,7 +55,9 @@ def data(here) -> Dataset:
 
 
 def ran(name: str, data: Dataset, **more):
-    return evaluate(name, data, **({"fallback": STRICT, "engine": ONE} | more))
+    folders = {name: more.pop(name) for name in ("runs", "overwrite") if name in more}
+    workspace = Workspace(strict=more.pop("strict", True), **folders)
+    return evaluate(name, data, workspace=workspace, budget=Budget(seed=more.pop("seed", 0)), **more)
 
 
 def scored(folder: str | Path, **more):
@@ -239,7 +243,7 @@ def test_a_run_that_lacks_a_clip_or_has_one_too_many_is_refused(data):
 
 
 def test_a_metric_without_weights_says_so_and_the_others_run(data, caplog):
-    made = ran("blurry", data, fallback=Fallback(), asked=Asked(("musiq", "tlpips", "flicker", "flicker")))
+    made = ran("blurry", data, strict=False, asked=Asked(("musiq", "tlpips", "flicker", "flicker")))
     said = [record.getMessage() for record in caplog.records if record.name == "hvdbench.workspace.fallback"]
     assert [line.split(" needs ")[0] for line in said] == ["metric 'musiq'", "metric 'lpips'"]
     assert said[0].endswith("going on with the other metrics")
@@ -277,7 +281,7 @@ def test_names_that_no_metric_has_and_those_of_every_board_are_refused(data):
 
 def test_a_metric_that_compares_with_a_truth_is_left_out_where_there_is_none(here, caplog):
     data = make_scored(Path("datasets") / NAME, truth=False)
-    made = ran("blurry", data, fallback=Fallback(), asked=Asked(("edge_spread", "flicker"), strata=True))
+    made = ran("blurry", data, strict=False, asked=Asked(("edge_spread", "flicker"), strata=True))
     assert "metric 'edge_spread' compares with a truth, and the dataset has none" in caplog.text
     flicker = made.rows[made.rows["metric"] == "flicker"]
     assert set(flicker["truth"]) == {"none"}

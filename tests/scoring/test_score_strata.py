@@ -15,10 +15,9 @@ from hvdbench.scoring.run_clip import RunClip
 from hvdbench.scoring.run_metrics import Asked
 from hvdbench.scoring.stratified import masked_psnr, strata_table, summarise_strata
 from hvdbench.workflows.evaluate import evaluate
-from hvdbench.workspace.engine import Engine
-from hvdbench.workspace.fallback import Fallback
+from hvdbench.workspace.workspace import Workspace
 
-STRICT = Fallback(strict=True)
+STRICT = Workspace(strict=True)
 
 
 def scores(clip: str, psnr: list[float], before: list[float], selected: list[int]) -> pd.DataFrame:
@@ -148,8 +147,8 @@ def test_a_track_of_another_length_is_named(tmp_path):
 def test_strata_leave_every_row_that_there_was_as_it_was(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data = make_scored(Path("datasets/scored"))
-    usual = evaluate("blurry", data, fallback=STRICT, engine=Engine(1), board="short").rows
-    long = evaluate("blurry", data, fallback=STRICT, engine=Engine(1), board="long", asked=Asked(strata=True)).rows
+    usual = evaluate("blurry", data, workspace=STRICT, board="short").rows
+    long = evaluate("blurry", data, workspace=STRICT, board="long", asked=Asked(strata=True)).rows
     columns = [name for name in usual.columns if name != "board"]
     again = long.merge(usual[["clip", "truth", "subset", "metric"]])
     pd.testing.assert_frame_equal(again[columns], usual[columns])

@@ -8,13 +8,14 @@ from made_training import MadeReader
 from hvdbench.dataset.packing import pack_dataset
 from hvdbench.errors import DatasetError
 from hvdbench.frames import write_clip
-from hvdbench.labels.sharpness import BELOW, SharpLabels
+from hvdbench.labels.sharpness import BELOW, SharpLabels, label_paper
 from hvdbench.labels.stored import write_labels
-from hvdbench.methods.recipe import Method, load_method, load_trained
+from hvdbench.methods.recipe import Method, load_method
 from hvdbench.methods.restoration import Budget
 from hvdbench.runs.training import run_training, train_method
 from hvdbench.store import Dataset, DatasetWriter
 from hvdbench.workspace.manifest import file_sha256
+from hvdbench.workspace.workspace import Workspace
 
 RECIPE = """
 title = "one convolution"
@@ -53,57 +54,60 @@ def dataset(tmp_path) -> Dataset:
 
 
 def test_a_training_leaves_weights_that_restore_and_what_they_came_from(method, dataset, tmp_path):
-    path = train_method(method, dataset, runs=tmp_path / "runs")
+    path = train_method(method, dataset, workspace=Workspace(tmp_path / "runs"))
     assert path == tmp_path / "runs/one/made/weights.safetensors"
     found = json.loads((path.parent / "train.json").read_text())
     assert found["weights_sha256"] == file_sha256(path)
     assert (found["dataset"], found["dataset_digest"]) == ("made", dataset.digest)
     assert found["clips"] == ["train/0", "train/2"]  # not the test split's
     assert (found["truth_read"], found["facts"]["steps"]) == (True, 12)
-    network = load_trained(method, path)
     blurry = dataset.clips()[0].blurry()
-    assert method.scheme.restore(network, blurry, Budget()).frames.shape == blurry.shape
+    assert method.with_weights(path).restore(blurry, label_paper(blurry), Budget()).frames.shape == blurry.shape
 
 
 def test_finished_weights_are_used_again_and_others_are_refused(method, dataset, tmp_path):
-    path = train_method(method, dataset, runs=tmp_path)
+    path = train_method(method, dataset, workspace=Workspace(tmp_path))
     written = path.stat().st_mtime_ns
-    train_method(method, dataset, runs=tmp_path)
+    train_method(method, dataset, workspace=Workspace(tmp_path))
     assert path.stat().st_mtime_ns == written
     with pytest.raises(DatasetError, match="holds weights from other settings"):
-        train_method(method, dataset, runs=tmp_path, seed=1)
-    train_method(method, dataset, runs=tmp_path, seed=1, overwrite=True)
+        train_method(method, dataset, workspace=Workspace(tmp_path), budget=Budget(seed=1))
+    train_method(method, dataset, workspace=Workspace(tmp_path, overwrite=True), budget=Budget(seed=1))
     assert json.loads((path.parent / "train.json").read_text())["seed"] == 1
 
 
 def test_a_stopped_run_goes_on_to_the_weights_of_one_that_was_not(method, dataset, tmp_path):
     said: list[str] = []
-    out, budget = tmp_path / "out", Budget()
-    first = run_training(method, dataset.folder, out, budget, max_minutes=0.0, say=said.append)
+    out = tmp_path / "out"
+    first = run_training(method, dataset.folder, out, budget=Budget(minutes=0.0, announce=said.append))
     assert (first.weights, first.step, first.steps) == (None, 1, 12)
     assert said == [f"stopped after step 1 of 12, in {out}: the same command goes on"]
-    done = run_training(method, dataset.folder, out, budget, overwrite=True)  # the same run: nothing to overwrite
-    whole = train_method(method, dataset, runs=tmp_path / "runs")
+    done = run_training(
+        method, dataset.folder, out, workspace=Workspace(overwrite=True)
+    )  # the same run: nothing to overwrite
+    whole = train_method(method, dataset, workspace=Workspace(tmp_path / "runs"))
     assert done.weights.read_bytes() == whole.read_bytes()
 
 
 def test_a_pack_trains_as_its_folder_does_and_takes_its_place(method, dataset, tmp_path):
     pack = pack_dataset(dataset, tmp_path / "made.h5", kind="raw").path
-    done = run_training(method, pack, None, Budget(), runs=tmp_path / "runs")
-    assert train_method(method, dataset, runs=tmp_path / "runs") == done.weights
+    done = run_training(method, pack, workspace=Workspace(tmp_path / "runs"))
+    assert train_method(method, dataset, workspace=Workspace(tmp_path / "runs")) == done.weights
 
 
 def test_a_stopped_run_of_other_settings_is_refused_or_cleared(method, dataset, tmp_path):
-    run_training(method, dataset.folder, tmp_path / "out", Budget(), max_minutes=0.0)
+    run_training(method, dataset.folder, tmp_path / "out", budget=Budget(minutes=0.0))
     with pytest.raises(DatasetError, match="belongs to other settings, data or another seed"):
-        run_training(method, dataset.folder, tmp_path / "out", Budget(seed=1))
-    done = run_training(method, dataset.folder, tmp_path / "out", Budget(seed=1), overwrite=True)
+        run_training(method, dataset.folder, tmp_path / "out", budget=Budget(seed=1))
+    done = run_training(
+        method, dataset.folder, tmp_path / "out", workspace=Workspace(overwrite=True), budget=Budget(seed=1)
+    )
     assert done.weights is not None
     other = load_method(method.reference, overrides={"engine": {"steps": 5}})
-    assert run_training(other, dataset.folder, tmp_path / "five", Budget()).steps == 5
+    assert run_training(other, dataset.folder, tmp_path / "five").steps == 5
 
 
 def test_how_often_a_checkpoint_is_written_changes_no_weight(method, dataset, tmp_path):
     other = load_method(method.reference, overrides={"engine": {"checkpoint_every": 5, "keep": 1, "workers": 0}})
-    path = train_method(method, dataset, runs=tmp_path)
-    assert train_method(other, dataset, runs=tmp_path) == path
+    path = train_method(method, dataset, workspace=Workspace(tmp_path))
+    assert train_method(other, dataset, workspace=Workspace(tmp_path)) == path

@@ -15,12 +15,14 @@ from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.frames import read_clip, write_clip
 from hvdbench.labels.sharpness import label_paper, select_sharp
 from hvdbench.methods.recipe import load_method
+from hvdbench.methods.restoration import Budget
+from hvdbench.methods.scheme import STEPS_PER_MINUTE
 from hvdbench.video.reader import read_video
 from hvdbench.video.writer import write_video
 from hvdbench.workflows.deblur import deblur_clip
-from hvdbench.workflows.deblur.fitting import STEPS_PER_MINUTE, with_budget
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult
 from hvdbench.workflows.deblur.self_check import advice, measure
+from hvdbench.workspace.workspace import Workspace
 
 NOT_A_CLIP = [
     "almost_empty_13_bytes.flv",
@@ -60,8 +62,11 @@ def out(tmp_path) -> Path:
     return tmp_path / "written" / "restored"
 
 
-def deblur(source: Path, output: Path, method: str, *, overwrite: bool = False, **options) -> DeblurResult:
-    return deblur_clip(DeblurRequest(source, output, method=method, **options), overwrite=overwrite)
+def deblur(
+    source: Path, output: Path, method: str, *, overwrite: bool = False, seed: int = 0, **options
+) -> DeblurResult:
+    request, budget = DeblurRequest(source, output, method=method, **options), Budget(seed=seed)
+    return deblur_clip(request, workspace=Workspace(overwrite=overwrite), budget=budget)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -183,7 +188,7 @@ def test_a_stopped_run_goes_on_and_ends_like_an_unbroken_one(source, out, method
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        deblur_clip(DeblurRequest(source, out, method=method), progress=stop)
+        deblur_clip(DeblurRequest(source, out, method=method), budget=Budget(progress=stop))
     assert {path.name for path in out.parent.iterdir()} == {"restored.json"}
     assert manifest(out)["state"] == "running"
     half_written = out.parent / ".partial-999999999-restored"  # what a process leaves that was killed as it wrote
@@ -265,14 +270,14 @@ def test_a_method_that_learns_from_a_truth_is_refused(source, out):
 
 
 def test_minutes_set_the_steps_and_keep_the_shares_of_both_stages(method, control):
-    longer = with_budget(load_method(method), 0.5)
+    longer = load_method(method).for_minutes(0.5)
     fit = longer.scheme.settings.fit
     assert fit.stage1_steps == fit.stage2_steps == STEPS_PER_MINUTE // 4
     assert longer.recipe.values.settings["fit"]["stage1_steps"] == fit.stage1_steps
     assert longer.digest != load_method(method).digest
-    assert with_budget(load_method(method), None).digest == load_method(method).digest
+    assert load_method(method).for_minutes(None).digest == load_method(method).digest
     with pytest.raises(InputError, match="--minutes has nothing to set"):
-        with_budget(load_method(control), 1.0)
+        load_method(control).for_minutes(1.0)
 
 
 def test_a_clip_in_which_no_frame_is_sharper_is_told_what_to_expect(tmp_path):

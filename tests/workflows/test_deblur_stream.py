@@ -19,11 +19,13 @@ from hvdbench.frames import read_clip, write_clip
 from hvdbench.methods.inference import network_restoration
 from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.methods.recipe import load_method
+from hvdbench.methods.restoration import Budget
 from hvdbench.video.input import open_input
 from hvdbench.video.reader import VideoReader, read_video
 from hvdbench.video.writer import write_video
 from hvdbench.workflows.deblur import deblur_clip, streaming
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult
+from hvdbench.workspace.workspace import Workspace
 
 IDENTITY = "made_networks:Identity"
 UNEVEN_S = np.cumsum([0, 0.033, 0.04, 0.1, 0.033, 0.5, 0.02, 0.033])
@@ -46,7 +48,9 @@ def out(tmp_path) -> Path:
 
 
 def deblur(source: Path, output: Path, method: str = IDENTITY, *, overwrite: bool = False, **options) -> DeblurResult:
-    return deblur_clip(DeblurRequest(source, output, method=method, **options), overwrite=overwrite)
+    limits = {name: options.pop(name) for name in ("inference", "minutes", "seed") if name in options}
+    request, workspace = DeblurRequest(source, output, method=method, **options), Workspace(overwrite=overwrite)
+    return deblur_clip(request, workspace=workspace, budget=Budget(**limits))
 
 
 def manifest(output: Path) -> dict:
@@ -224,20 +228,21 @@ def test_the_same_command_again_leaves_everything_and_another_is_refused(tmp_pat
 def test_a_stopped_run_leaves_no_half_output_and_starts_again(tmp_path, out, suffix):
     write_video(tmp_path / "clip.mp4", made_clip(), fps=25)
     output = out.with_suffix(suffix)
-    request = DeblurRequest(tmp_path / "clip.mp4", output, method=IDENTITY, inference=InferenceOptions(window=2))
+    request = DeblurRequest(tmp_path / "clip.mp4", output, method=IDENTITY)
+    windows = InferenceOptions(window=2)
 
     def stop(done: int, total: int, what: str) -> None:
         if done == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        deblur_clip(request, progress=stop)
+        deblur_clip(request, budget=Budget(progress=stop, inference=windows))
     assert written(out) == {"restored.json"}
     assert manifest(out)["state"] == "running"
     running = manifest(out) | {"process": 2**30}  # as a killed process leaves it
     out.with_suffix(".json").write_text(json.dumps(running))
     (out.parent / f".partial-0123abcd-restored{suffix}").write_bytes(b"half a film")
-    deblur_clip(request)
+    deblur_clip(request, budget=Budget(inference=windows))
     assert written(out) - {f".partial-0123abcd-restored{suffix}"} == {
         f"restored{suffix}",
         "restored.html",
@@ -259,10 +264,13 @@ def test_a_network_that_fails_part_way_leaves_nothing(tmp_path, out):
 def test_a_long_run_is_told_of_before_it_starts(tmp_path, out, monkeypatch):
     write_clip(tmp_path / "clip", made_clip(4))
     told: list[str] = []
-    deblur_clip(DeblurRequest(tmp_path / "clip", out, method=IDENTITY), announce=told.append)
+    deblur_clip(DeblurRequest(tmp_path / "clip", out, method=IDENTITY), budget=Budget(announce=told.append))
     assert told == []
     monkeypatch.setattr(network_restoration, "LONG_RUN_S", 0.0)
-    deblur_clip(DeblurRequest(tmp_path / "clip", out, method=IDENTITY), overwrite=True, announce=told.append)
+    budget = Budget(announce=told.append)
+    deblur_clip(
+        DeblurRequest(tmp_path / "clip", out, method=IDENTITY), workspace=Workspace(overwrite=True), budget=budget
+    )
     (line,) = told
     assert line.startswith("clip: windows of ")
     assert "4 frames of 64x48 px: about" in line

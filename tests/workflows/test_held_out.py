@@ -12,8 +12,9 @@ from made_held_out import StopAndGo, make_stop_and_go
 from hvdbench.errors import InputError, WeightsError
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import ABOVE, BELOW, SEGMENT, SharpLabels
+from hvdbench.methods.blurry import Blurry, BlurrySettings
 from hvdbench.methods.opening import open_method
-from hvdbench.methods.restoration import Budget
+from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.workflows.heldout import held_out
 from hvdbench.workflows.heldout.clip import HeldOutClip, open_clip
 from hvdbench.workflows.heldout.metric import masked_psnr
@@ -96,13 +97,13 @@ def test_a_method_never_sees_a_withheld_frame_nor_labels_of_it(clip: HeldOutClip
 
 
 def test_labels_are_made_from_what_is_left(clip: HeldOutClip) -> None:
-    class Spy:
-        def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> object:
+    class Spy(Blurry):
+        def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
             assert len(labels.is_sharp) == len(blurry) < len(clip.frames)
             assert budget.clip is None
-            return type("Restored", (), {"frames": blurry})()
+            return Restoration(blurry)
 
-    method = replace(open_method("blurry"), scheme=Spy())
+    method = replace(open_method("blurry"), scheme=Spy(BlurrySettings()))
     restore_fold(restorer(method, Budget(clip="test/a")), clip.frames, clip.plan, 0)
 
 
@@ -173,8 +174,8 @@ def test_a_folder_of_results_is_refused_since_it_saw_every_frame(tmp_path: Path)
 
 
 def test_missing_weights_are_said(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="does not exist"):
-        restorer(open_method("selfhvd_estrnn@tiny"), Budget(), tmp_path / "none.safetensors")
+    with pytest.raises(WeightsError, match=r"none\.safetensors"):
+        open_method("selfhvd_estrnn@tiny", weights=tmp_path / "none.safetensors")
 
 
 def test_a_method_that_loses_frames_is_refused(clip: HeldOutClip) -> None:

@@ -17,6 +17,7 @@ from hvdbench.methods.inference.estimate import Estimate
 from hvdbench.methods.inference.network_restoration import tell_if_long
 from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.methods.inference.plan import InferencePlan
+from hvdbench.methods.restoration import Budget
 from hvdbench.runs import restoring as runs
 from hvdbench.store import Dataset
 from hvdbench.workflows.datasets import SynthRequest, accuracy_rows, find_dataset, label, synth
@@ -26,10 +27,12 @@ from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
 from hvdbench.workspace.manifest import file_sha256
 from hvdbench.workspace.paths import home_folder
+from hvdbench.workspace.workspace import Workspace
 
 ONE = Engine(1)
 LAX = Fallback()
 STRICT = Fallback(strict=True)
+STRICTLY = Workspace(strict=True)
 SMALL = {"size": [64, 48], "frames_per_clip": 6, "clips": ["coffee", "cup"]}
 QUICK = {
     "stage[12]_steps": 1,
@@ -170,12 +173,12 @@ def test_a_name_that_is_mistyped_is_an_error_not_a_fallback(request_):
 
 def test_a_named_folder_must_be_a_dataset():
     with pytest.raises(DatasetError, match=r"somewhere is no dataset: it holds no dataset\.json"):
-        find_dataset(Path("somewhere"), fallback=LAX, engine=ONE)
+        find_dataset(Path("somewhere"))
 
 
 def test_the_usual_dataset_is_taken_where_none_is_named(demo, caplog):
     shutil.copytree(demo.folder, "datasets/goproshake")
-    found = find_dataset(None, fallback=STRICT, engine=ONE)
+    found = find_dataset(None, workspace=STRICTLY)
     assert found.folder == Path("datasets/goproshake")
     assert warnings_of(caplog) == []
 
@@ -195,7 +198,7 @@ def test_labels_are_compared_with_the_oracle_where_there_is_one(demo):
 
 
 def test_a_tiny_fit_stands_in_for_weights_and_its_rows_say_so(shaken, caplog):
-    result = evaluate("selfhvd_basicvsrpp", shaken, fallback=LAX, engine=ONE)
+    result = evaluate("selfhvd_basicvsrpp", shaken)
     (warning,) = warnings_of(caplog)
     assert "no trained weights for 'selfhvd_basicvsrpp'" in warning
     assert "'selfhvd_basicvsrpp@tiny'" in warning
@@ -205,7 +208,7 @@ def test_a_tiny_fit_stands_in_for_weights_and_its_rows_say_so(shaken, caplog):
     assert set(board["origin"]) == {"demo"}
     assert Path("runs/selfhvd_basicvsrpp@tiny/goproshake-hvdbench-1/weights.safetensors").is_file()
     # asked for by its own name it is what it is, and the same fit
-    again = evaluate("selfhvd_basicvsrpp@tiny", shaken, fallback=STRICT, engine=ONE)
+    again = evaluate("selfhvd_basicvsrpp@tiny", shaken, workspace=STRICTLY)
     assert again.run == result.run
     assert again.board == Path("leaderboards/goproshake.csv")
     assert set(again.rows["origin"]) == {"simulated"}
@@ -213,21 +216,21 @@ def test_a_tiny_fit_stands_in_for_weights_and_its_rows_say_so(shaken, caplog):
 
 def test_no_tiny_fit_stands_in_in_strict_mode(demo):
     with pytest.raises(StrictError, match="no trained weights"):
-        evaluate("selfhvd_basicvsrpp", demo, fallback=STRICT, engine=ONE)
+        evaluate("selfhvd_basicvsrpp", demo, workspace=STRICTLY)
     assert not Path("runs").exists()
 
 
 def test_named_weights_that_are_missing_are_an_error_not_a_fallback(demo, caplog):
     with pytest.raises(WeightsError, match=r"nowhere\.pth"):
-        evaluate("selfhvd_basicvsrpp", demo, fallback=LAX, engine=ONE, weights=Path("nowhere.pth"))
+        evaluate("selfhvd_basicvsrpp", demo, weights=Path("nowhere.pth"))
     assert warnings_of(caplog) == []
     assert not Path("runs").exists()
 
 
 def test_weights_of_its_own_training_are_found(shaken, caplog):
-    path = train("selfhvd_quick", shaken.folder, fallback=STRICT, engine=ONE)
+    path = train("selfhvd_quick", shaken.folder, workspace=STRICTLY)
     assert path == Path("runs/selfhvd_quick/goproshake-hvdbench-1/weights.safetensors")
-    result = evaluate("selfhvd_quick", shaken, fallback=STRICT, engine=ONE)
+    result = evaluate("selfhvd_quick", shaken, workspace=STRICTLY)
     run_json = json.loads((result.run.folders["test/cup"] / "run.json").read_text())
     assert run_json["weights_sha256"] == file_sha256(path)
     assert set(result.rows["origin"]) == {"simulated"}
@@ -240,24 +243,24 @@ def test_weights_of_several_other_trainings_must_be_named(demo):
         folder.mkdir(parents=True)
         (folder / "weights.safetensors").write_bytes(b"")
     with pytest.raises(InputError, match=r"has weights in .*one, .*two: name one with --weights"):
-        evaluate("selfhvd_basicvsrpp", demo, fallback=LAX, engine=ONE)
+        evaluate("selfhvd_basicvsrpp", demo)
 
 
 def test_training_without_a_dataset_trains_the_tiny_size_on_embedded_scenes(caplog):
-    path = train("selfhvd_basicvsrpp", None, fallback=LAX, engine=ONE)
+    path = train("selfhvd_basicvsrpp", None)
     assert path == Path("runs/selfhvd_basicvsrpp@tiny/demo-goproshake/weights.safetensors")
     assert any("'selfhvd_basicvsrpp@tiny'" in warning for warning in warnings_of(caplog))
     with pytest.raises(StrictError):
-        train("selfhvd_basicvsrpp", None, fallback=STRICT, engine=ONE, runs=Path("other"))
+        train("selfhvd_basicvsrpp", None, workspace=Workspace(Path("other"), strict=True))
 
 
 def test_a_method_that_fits_each_clip_has_nothing_to_train(demo):
     with pytest.raises(InputError, match="use 'hvdbench eval' or 'deblur'"):
-        train("selfhvd_fusion", demo.folder, fallback=LAX, engine=ONE)
+        train("selfhvd_fusion", demo.folder)
 
 
 def test_an_evaluation_enters_what_its_frames_score(demo):
-    result = evaluate("warp_average", demo, fallback=STRICT, engine=ONE, seed=4)
+    result = evaluate("warp_average", demo, workspace=STRICTLY, budget=Budget(seed=4))
     scores = result.frame_scores
     assert len(scores) == 12
     expected = scores[scores["clip"] == "cup"]["psnr_centroid"].mean()
@@ -272,11 +275,11 @@ def test_an_evaluation_enters_what_its_frames_score(demo):
 
 
 def test_a_second_evaluation_makes_nothing_and_writes_the_same_board(demo):
-    evaluate("blurry", demo, fallback=STRICT, engine=ONE)
-    result = evaluate("warp_average", demo, fallback=STRICT, engine=ONE)
+    evaluate("blurry", demo, workspace=STRICTLY)
+    result = evaluate("warp_average", demo, workspace=STRICTLY)
     board, frames = result.board.read_bytes(), [path.stat().st_mtime_ns for path in Path("runs").rglob("*.png")]
     said = []
-    evaluate("warp_average", demo, fallback=STRICT, engine=ONE, progress=lambda *what: said.append(what))
+    evaluate("warp_average", demo, workspace=STRICTLY, budget=Budget(progress=lambda *what: said.append(what)))
     assert result.board.read_bytes() == board
     assert [path.stat().st_mtime_ns for path in Path("runs").rglob("*.png")] == frames
     assert said == []
@@ -288,11 +291,11 @@ def test_a_dataset_without_truth_is_scored_by_what_needs_none(demo):
         shutil.rmtree(clip.folder / "sharp")
         shutil.rmtree(clip.folder / "sharp_centroid")
     with pytest.raises(DatasetError, match="differs from what was written"):
-        evaluate("warp_average", demo, fallback=STRICT, engine=ONE)
+        evaluate("warp_average", demo, workspace=STRICTLY)
     digests = {f"{clip.split}/{clip.name}": clip.digest() for clip in demo.clips()}
     (demo.folder / "dataset.json").write_text(json.dumps(dict(demo.manifest) | {"clips": digests}))
     demo = Dataset.open(demo.folder)
-    result = evaluate("warp_average", demo, fallback=STRICT, engine=ONE, board="mine")
+    result = evaluate("warp_average", demo, workspace=STRICTLY, board="mine")
     board = read_board("mine")
     assert result.board == Path("leaderboards/mine.csv")
     assert set(board["truth"]) == {"none"}
@@ -301,16 +304,21 @@ def test_a_dataset_without_truth_is_scored_by_what_needs_none(demo):
 
 def test_a_method_named_by_its_file_keeps_the_origin_of_the_dataset(shaken):
     Path("mine.toml").write_text('title = "mine"\nscheme = "warp_average"\n')
-    result = evaluate("mine.toml", shaken, fallback=STRICT, engine=ONE)
+    result = evaluate("mine.toml", shaken, workspace=STRICTLY)
     assert result.method == "mine"
     assert set(result.rows["origin"]) == {"simulated"}
 
 
 def test_a_network_of_others_is_entered_under_the_name_it_is_given(demo):
-    evaluate("blurry", demo, fallback=STRICT, engine=ONE)
+    evaluate("blurry", demo, workspace=STRICTLY)
     asked = InferenceOptions(window=3, tile=40)
     result = evaluate(
-        "made_networks:Identity", demo, fallback=STRICT, engine=ONE, label="theirs", inference=asked, board="demo"
+        "made_networks:Identity",
+        demo,
+        workspace=STRICTLY,
+        budget=Budget(inference=asked),
+        label="theirs",
+        board="demo",
     )
     assert result.method == "theirs"
     assert set(result.rows["source"]) == {"network made_networks:Identity as it is"}
@@ -321,7 +329,7 @@ def test_a_network_of_others_is_entered_under_the_name_it_is_given(demo):
     ]
     assert whole.loc["theirs", "value"] == whole.loc["blurry", "value"]
     with pytest.raises(DatasetError, match="another --runs folder"):
-        evaluate("made_networks:Identity", demo, fallback=STRICT, engine=ONE, label="theirs")
+        evaluate("made_networks:Identity", demo, workspace=STRICTLY, label="theirs")
 
 
 def test_a_network_that_is_going_to_run_long_is_told_of_before_it_starts(demo, monkeypatch):
@@ -331,7 +339,8 @@ def test_a_network_that_is_going_to_run_long_is_told_of_before_it_starts(demo, m
         monkeypatch.setattr(runs, "_LEAST_TO_MEASURE_PX", least_px)
         monkeypatch.setattr(network_restoration, "LONG_RUN_S", limit_s)
         told.clear()
-        evaluate(method, demo, fallback=STRICT, engine=ONE, label="theirs", overwrite=True, announce=told.append)
+        workspace, budget = Workspace(overwrite=True, strict=True), Budget(announce=told.append)
+        evaluate(method, demo, workspace=workspace, budget=budget, label="theirs")
         return told
 
     assert run(10**6, 0.0) == []  # too little to measure for
@@ -365,19 +374,19 @@ def test_clips_that_are_restored_at_once_share_the_time():
 
 
 def test_a_folder_of_results_is_scored_as_it_lies_there(demo):
-    frames = evaluate("warp_average", demo, fallback=STRICT, engine=ONE)
+    frames = evaluate("warp_average", demo, workspace=STRICTLY)
     shutil.copytree("runs/warp_average/demo", "theirs")
-    found = evaluate("theirs", demo, fallback=STRICT, engine=ONE)
+    found = evaluate("theirs", demo, workspace=STRICTLY)
     assert set(found.rows["source"]) == {"frames restored elsewhere"}
     assert found.rows["value"].tolist() == frames.rows["value"].tolist()
     shutil.rmtree("theirs/test/cup")
     with pytest.raises(InputError, match=r"no frames for 1 of 2 clips \(test/cup\)"):
-        evaluate("theirs", demo, fallback=STRICT, engine=ONE)
+        evaluate("theirs", demo, workspace=STRICTLY)
 
 
 def test_options_for_networks_are_refused_where_there_is_none(demo):
     with pytest.raises(InputError, match="'warp_average' runs no network"):
-        evaluate("warp_average", demo, fallback=STRICT, engine=ONE, inference=InferenceOptions("bfloat16"))
+        evaluate("warp_average", demo, workspace=STRICTLY, budget=Budget(inference=InferenceOptions("bfloat16")))
 
 
 def test_a_board_says_what_a_run_was_made_from(tmp_path):

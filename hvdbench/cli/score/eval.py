@@ -74,34 +74,33 @@ def evaluate(
     METHOD@tiny, with a warning. A metric whose weights are missing is reported, and the others are measured.
     """
     from hvdbench.metrics.opening import measurable
-    from hvdbench.workspace.fallback import Fallback
+    from hvdbench.workspace.workspace import Workspace
 
-    fallback = Fallback.from_environment(strict)
-    names = measurable(metric_names, fallback=fallback, has_truth=True)  # said before torch is imported
+    workspace = Workspace.from_environment(runs=runs, boards=boards, overwrite=overwrite, strict=strict)
+    names = measurable(metric_names, fallback=workspace.fallback, has_truth=True)  # said before torch is imported
+    from hvdbench.methods.restoration import Budget
     from hvdbench.scoring.run_metrics import Asked
     from hvdbench.workflows.datasets import find_dataset
     from hvdbench.workflows.evaluate import evaluate as score
     from hvdbench.workspace.engine import parse_engine
 
-    workers = parse_engine(engine)
     with showing() as progress:
-        dataset = find_dataset(data, fallback=fallback, engine=workers, progress=progress)
-        result = score(
-            method,
-            dataset,
-            fallback=fallback,
-            engine=workers,
-            weights=weights,
-            runs=runs,
-            boards=boards,
-            board=board,
+        budget = Budget(
             seed=seed,
             device=options.choose_device(device),
+            progress=progress,
             inference=options.read_inference(precision, window, tile, usual=None),
+            engine=parse_engine(engine),
+            announce=lambda line: click.echo(line, err=True),
+        )
+        result = score(
+            method,
+            find_dataset(data, workspace=workspace, budget=budget),
+            workspace=workspace,
+            budget=budget,
+            weights=weights,
+            board=board,
             label=name,
             asked=Asked(tuple(names), strata),
-            overwrite=overwrite,
-            progress=progress,
-            announce=lambda line: click.echo(line, err=True),
         )
     tell(result)

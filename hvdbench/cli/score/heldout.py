@@ -99,7 +99,7 @@ def _methods(names: tuple[str, ...], weights: tuple[str, ...], budget: "Budget")
         method = open_method(name, weights=files.get(name))
         if method.name in found:
             raise InputError(f"two methods are called '{method.name}': name each once")
-        found[method.name] = restorer(method, budget, files.get(name))
+        found[method.name] = restorer(method, budget)
     return found
 
 

@@ -83,10 +83,14 @@ def deblur(
     memory. A network with weights restores frame by frame as it decodes, so that memory does not grow with the clip; a
     run that will take long is announced first.
     """
+    from dataclasses import replace
+
+    from hvdbench.methods.restoration import Budget
     from hvdbench.video.input import parse_size
     from hvdbench.workflows.deblur import deblur_clip
     from hvdbench.workflows.deblur.estimate import estimate_clip
     from hvdbench.workflows.deblur.request import DeblurRequest
+    from hvdbench.workspace.workspace import Workspace
 
     if output is None and not estimate:
         raise click.UsageError("Missing option '-o' / '--output': write a folder for frames, or a video file.")
@@ -95,20 +99,22 @@ def deblur(
         output=output or Path(),
         crop=crop,
         size=parse_size(size) if size else None,
-        minutes=minutes,
         method=method,
-        seed=seed,
-        device=options.choose_device(device),
         weights=weights,
-        inference=options.read_inference(precision, window, tile, usual="auto"),
         bit_depth=10 if bit_depth == "10" else 8,
     )
+    budget = Budget(
+        seed=seed,
+        device=options.choose_device(device),
+        inference=options.read_inference(precision, window, tile, usual="auto"),
+        minutes=minutes,
+        announce=lambda line: click.echo(line, err=True),
+    )
     if estimate:
-        click.echo("\n".join(estimate_clip(request).lines))
+        click.echo("\n".join(estimate_clip(request, budget=budget).lines))
         return
     with showing() as progress:
-        result = deblur_clip(
-            request, overwrite=overwrite, progress=progress, announce=lambda line: click.echo(line, err=True)
-        )
+        workspace = Workspace.from_environment(overwrite=overwrite)
+        result = deblur_clip(request, workspace=workspace, budget=replace(budget, progress=progress))
     for line in result.lines:
         click.echo(line)

@@ -65,27 +65,23 @@ def train(
     Without a dataset the embedded scenes stand in, and a tiny version of the network (RECIPE@tiny) is trained, with a
     warning. To train on several GPUs, start the command with torchrun.
     """
+    from hvdbench.methods.restoration import Budget
     from hvdbench.workflows.train import train as train_on
     from hvdbench.workspace.engine import parse_engine
-    from hvdbench.workspace.fallback import Fallback
+    from hvdbench.workspace.workspace import Workspace
 
     is_main = os.environ.get("RANK", "0") == "0"
+    workspace = Workspace.from_environment(runs=runs, overwrite=overwrite, strict=strict)
     with showing() as progress:
-        weights = train_on(
-            recipe,
-            data,
-            fallback=Fallback.from_environment(strict),
-            engine=parse_engine(engine),
-            runs=runs,
-            out=out,
-            steps=steps,
-            max_minutes=max_minutes,
-            precision=precision,
-            say=lambda line: click.echo(line, err=True),
+        budget = Budget(
             seed=seed,
             device=options.choose_device(device),
-            overwrite=overwrite,
             progress=progress,
+            engine=parse_engine(engine),
+            minutes=max_minutes,
+            steps=steps,
+            announce=lambda line: click.echo(line, err=True),
         )
+        weights = train_on(recipe, data, workspace=workspace, budget=budget, out=out, precision=precision)
     if weights is not None and is_main:
         click.echo(f"{weights}")

@@ -58,7 +58,7 @@ def as_video_network(
     takes: Takes = "auto",
     output: int | str | None = None,
 ) -> VideoNetwork:
-    """Make a network for clips of a module that takes (N, 3, H, W) or (N, T, 3, H, W) and gives the same shape.
+    """Make a network for clips of a module that takes (N, 3, H, W) or (N, T, 3, H, W) and returns the same shape.
 
     Args:
         module: in evaluation, on the CPU.
@@ -66,7 +66,7 @@ def as_video_network(
             of any size.
         takes: ``one``: single pictures; ``clip``: clips; ``auto``: clips where it has a ``spec``, else what works
             on a tiny input.
-        output: which part of a tuple, list or dict it gives.
+        output: which part of a tuple, list or dict that it returns is the restored one.
 
     Raises:
         InputError: neither works, both do and differ, or a value of the spec is out of range.

@@ -1,4 +1,4 @@
-"""One call of a network of others: what it gives is checked, and what goes wrong becomes one sentence."""
+"""One call of a network of others: what it returns is checked, and what goes wrong becomes one sentence."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,9 +15,9 @@ class WholeClips(nn.Module):
     """A network for clips whose results are checked.
 
     Args:
-        inner: takes (N, T, 3, H, W) and gives the same shape.
+        inner: takes (N, T, 3, H, W) and returns the same shape.
         spec: of the clips it takes.
-        output: which part of a tuple, list or dict it gives; None: it gives a tensor.
+        output: which part of a tuple, list or dict that it returns is the restored one; None: it returns a tensor.
     """
 
     def __init__(self, inner: Callable[[Tensor], object], spec: NetworkSpec, output: int | str | None = None) -> None:
@@ -30,7 +30,7 @@ class WholeClips(nn.Module):
         """Restore (N, T, 3, H, W) to the same shape.
 
         Raises:
-            FitError: the network fails, or gives another shape.
+            FitError: the network fails, or returns another shape.
         """
         return call(self.inner, clip, self.output)
 
@@ -39,7 +39,7 @@ def call(network: Callable[[Tensor], object], pictures: Tensor, output: int | st
     """Call a network on (N, 3, H, W) or (N, T, 3, H, W) and take what it should give: a tensor of that shape.
 
     Raises:
-        FitError: it fails, gives something else, or another shape.
+        FitError: it fails, or returns something else or another shape.
     """
     try:
         given = network(pictures)
@@ -56,7 +56,7 @@ def call(network: Callable[[Tensor], object], pictures: Tensor, output: int | st
 
 
 def reason(error: BaseException) -> str:
-    """Word an error of others in one line: its type and the first line of what it says."""
+    """Return an error of others in one line: its type and the first line of its message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = next((line for line in reversed(lines) if line.startswith("RuntimeError:")), lines[0] if lines else "")
     told = told if len(told) <= _LONGEST_REASON else f"{told[:_LONGEST_REASON]} …"
@@ -98,7 +98,7 @@ def _shape(tensor: Tensor) -> str:
 
 
 def _another_shape(pictures: Tensor, result: Tensor) -> str:
-    """Say what differs: most often frames at the ends of a clip that are left out, or the size."""
+    """Describe what differs: most often frames at the ends of a clip that are left out, or the size."""
     if result.ndim == pictures.ndim == 5 and result.shape[1] != pictures.shape[1]:
         return (
             f"the network gives {result.shape[1]} frames for a clip of {pictures.shape[1]}: every frame must be "

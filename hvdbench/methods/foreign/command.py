@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import PositiveFloat
 
@@ -19,6 +19,7 @@ from hvdbench.frames import Frames, write_clip
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.foreign.folder import check_depth, read_results
 from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.methods.scheme import Scheme
 from hvdbench.recipe import Settings
 from hvdbench.weights.registry import file_sha256
 
@@ -41,35 +42,32 @@ class CommandSettings(Settings):
     """Longest time for a clip; none: as long as it takes."""
 
 
-class CommandScheme:
+class CommandScheme(Scheme[CommandSettings]):
     """Hands each clip to a program and takes the frames that it wrote."""
 
     Settings: ClassVar[type[Settings]] = CommandSettings
 
-    def __init__(self, settings: CommandSettings) -> None:
-        self.settings = settings
-
     @cached_property
     def files(self) -> dict[str, str]:
-        """Give the SHA-256 of each word that is a file, by its place, and of the weights.
+        """The SHA-256 of each word that is a file, by its place, and of the weights.
 
         Raises:
             InputError: the template cannot be used.
         """
         words = enumerate(split_command(self.settings.command))
         found = {f"word {place}": file_sha256(Path(word)) for place, word in words if _is_file(word)}
-        weights = self._weights()
+        weights = self._weights_file()
         return found | ({"weights": file_sha256(weights)} if weights else {})
 
     @property
-    def identity(self) -> dict[str, Any]:
-        """Say what moves a number: the command's words, and files by what they hold."""
+    def identity(self) -> dict[str, object]:
+        """What moves a number: the command's words, and files by what they hold."""
         values = self.settings.model_dump(mode="json", exclude={"weights", "timeout_s"})
         return values | {"files": self.files}
 
     @property
     def made_from(self) -> str:
-        """Word what its frames are made from."""
+        """What a board says of the frames' origin."""
         return "made by a command of others, trained elsewhere"
 
     def check(self) -> None:
@@ -79,7 +77,7 @@ class CommandScheme:
             InputError: it cannot be used.
         """
         split_command(self.settings.command)
-        self._weights()
+        self._weights_file()
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Restore a clip in temporary folders, which are gone afterwards whatever happens.
@@ -100,7 +98,7 @@ class CommandScheme:
                     "output": str(made),
                     "device": budget.device,
                     "fps": f"{self.settings.fps:g}",
-                    "weights": str(self._weights() or ""),
+                    "weights": str(self._weights_file() or ""),
                 },
             )
             budget.progress(0, 1, "command")
@@ -109,8 +107,8 @@ class CommandScheme:
             budget.progress(1, 1, "command")
         return Restoration(frames, {"files_sha256": self.files, "command_s": round(time.perf_counter() - started, 2)})
 
-    def _weights(self) -> Path | None:
-        """Give the weights' file by its whole path.
+    def _weights_file(self) -> Path | None:
+        """Return the weights' file by its whole path.
 
         Raises:
             InputError: it is missing, or the command has no place for it.
@@ -163,7 +161,7 @@ def _is_file(word: str) -> bool:
 
 
 def _run(words: list[str], folder: Path, timeout_s: float | None) -> None:
-    """Run a program to its end, with all that it starts; its words go to files, so that they cannot fill memory."""
+    """Run a program to its end, with all that it starts; its output goes to files, so that it cannot fill memory."""
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         try:
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from hvdbench.errors import InputError
 from hvdbench.frames import FRAME_SUFFIXES, Frames, list_frames, read_frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.methods.scheme import Scheme
 from hvdbench.recipe import Settings, digest_of
 from hvdbench.weights.registry import file_sha256
 
@@ -23,13 +24,11 @@ class FolderSettings(Settings):
     """``<split>/<clip>/*.png`` or ``<clip>/*.png`` below it, or, for a single clip, ``*.png`` in it."""
 
 
-class FolderScheme:
+class FolderScheme(Scheme[FolderSettings]):
     """Gives the frames that lie in a folder."""
 
     Settings: ClassVar[type[Settings]] = FolderSettings
-
-    def __init__(self, settings: FolderSettings) -> None:
-        self.settings = settings
+    restores_anew: ClassVar[bool] = False
 
     @property
     def folder(self) -> Path:
@@ -37,7 +36,7 @@ class FolderScheme:
         return Path(self.settings.folder)
 
     @cached_property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Say what moves a number: every frame by its place in the folder and what it holds."""
         files = [path for layout in _LAYOUTS for path in self.folder.glob(layout)]
         frames = {

@@ -3,11 +3,11 @@
 import json
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import NonNegativeInt, PositiveInt
 
-from hvdbench.errors import HvdbenchError, InputError, WeightsError
+from hvdbench.errors import InputError, WeightsError
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.foreign.adapting import SpecSettings, Takes, as_video_network
@@ -16,10 +16,11 @@ from hvdbench.methods.foreign.onnx import fixed_frame_count, open_onnx, weight_f
 from hvdbench.methods.foreign.single_image import FRAMES_AT_ONCE, FrameByFrame
 from hvdbench.methods.foreign.spandrel import open_spandrel
 from hvdbench.methods.foreign.torchscript import Scripted
-from hvdbench.methods.inference.network_restoration import report_facts
-from hvdbench.methods.inference.options import InferenceOptions
-from hvdbench.methods.inference.restore import InferenceReport, Precision, restore_clip
+from hvdbench.methods.inference.network_restoration import restore_with
+from hvdbench.methods.inference.options import Auto, Extents, InferenceOptions
+from hvdbench.methods.inference.restore import Precision
 from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.methods.scheme import Scheme
 from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe import Settings
 from hvdbench.weights.registry import file_sha256
@@ -34,7 +35,7 @@ class NetworkSettings(Settings):
     network: str
     """A name of the catalogue (``estrnn``, ``estrnn@tiny``), an import string (``their_pkg.net:Net``), or a file:
     ``torchscript:FILE``, ``onnx:FILE``, ``spandrel:FILE``."""
-    network_arguments: dict[str, Any] = {}
+    network_arguments: dict[str, object] = {}
     """Of the class or function that an import string or a name stands for."""
     weights: str | None = None
     """A checkpoint: its path, the name of known weights, or a file in the folder of weights."""
@@ -44,7 +45,7 @@ class NetworkSettings(Settings):
     """``one``: single pictures (N, 3, H, W); ``clip``: clips (N, T, 3, H, W); ``auto``: what it declares, else what
     works on a tiny input."""
     output: int | str | None = None
-    """Which part of a tuple, list or dict the network gives is the restored one."""
+    """Which part of a tuple, list or dict that the network returns is the restored one."""
     spec: SpecSettings = SpecSettings()
     """What it takes, where it does not say so."""
     window: PositiveInt | Literal["auto"] | None = None
@@ -59,17 +60,16 @@ class NetworkSettings(Settings):
     """What to compute in."""
 
 
-class NetworkScheme:
+class NetworkScheme(Scheme[NetworkSettings]):
     """Restores clips with a network that is ready."""
 
     Settings: ClassVar[type[Settings]] = NetworkSettings
-
-    def __init__(self, settings: NetworkSettings) -> None:
-        self.settings = settings
+    has_network: ClassVar[bool] = True
+    takes_inference: ClassVar[bool] = True
 
     @cached_property
     def files(self) -> dict[str, str]:
-        """Name what the network is read from, and the SHA-256 of each; by part, not by path.
+        """The SHA-256 of each file that the network is read from, by part, not by path.
 
         Raises:
             WeightsError: one is missing.
@@ -77,21 +77,21 @@ class NetworkScheme:
         return {part: _sha256(path) for part, path in _files_of(self.settings).items()}
 
     @property
-    def identity(self) -> dict[str, Any]:
-        """Say what moves a number: settings, and files by what they hold."""
+    def identity(self) -> dict[str, object]:
+        """What moves a number: settings, and files by what they hold."""
         values = self.settings.model_dump(mode="json", exclude={"weights"})
         form = _form(self.settings.network)
         return values | {"network": form or self.settings.network, "files": self.files}
 
     @property
     def made_from(self) -> str:
-        """Word what its frames are made from."""
+        """What a board says of the frames' origin."""
         settings = self.settings
         path = _file_of(settings.network) or (Path(settings.weights) if settings.weights else None)
         return f"weights {path.name}, trained elsewhere" if path else f"network {settings.network} as it is"
 
     def check(self) -> None:
-        """Open the network, so that what is wrong with it is said before a long run.
+        """Open the network, so that what is wrong with it shows before a long run.
 
         Raises:
             HvdbenchError: as :meth:`open`.
@@ -115,46 +115,43 @@ class NetworkScheme:
             InputError: the windows or tiles do not suit the network.
             FitError: the network fails, or memory does not suffice.
         """
-        network, settings = self.open(), self.settings
-        reports: list[InferenceReport] = []
-        try:
-            frames = restore_clip(
-                network,
-                blurry,
-                device=budget.device,
-                **self.extents(network, budget.inference),
-                progress=lambda done, total: budget.progress(done, total, "restore"),
-                report=reports.append,
-            )
-        except HvdbenchError:
-            raise
-        except ValueError as error:
-            raise InputError(f"network '{settings.network}': {error}") from error
-        facts = {"files_sha256": self.files, "frame_by_frame": isinstance(network, FrameByFrame)}
-        return Restoration(frames, facts | report_facts(reports[-1]))
+        network, name = self.open(), self.settings.network
+        extents = self.extents(network, budget.inference)
+        restoration = restore_with(network, blurry, budget, extents=extents, whose=f"network '{name}': ")
+        facts: dict[str, object] = {"files_sha256": self.files, "frame_by_frame": isinstance(network, FrameByFrame)}
+        return Restoration(restoration.frames, facts | restoration.facts)
 
-    def extents(self, network: VideoNetwork, asked: InferenceOptions) -> dict[str, Any]:
-        """Give windows, tiles and precision, as keyword arguments of ``restore_clip`` and ``plan_inference``.
+    def extents(self, network: VideoNetwork, asked: InferenceOptions, *, is_stream: bool = False) -> Extents:
+        """Return windows, tiles and precision: what was asked for, and the settings where nothing was.
+
+        In a stream ``auto`` counts as nothing: a window that the settings name bounds memory as well.
 
         Raises:
             InputError: a window that the network cannot take.
         """
         settings = self.settings
-        return {
-            "window": self._window(network, settings.window if asked.window is None else asked.window),
-            "overlap": settings.overlap,
-            "tile": settings.tile if asked.tile is None else asked.tile,
-            "context_px": settings.context_px,
-            "precision": settings.precision if asked.precision == "float32" else asked.precision,
-        }
+        unasked = (None, "auto") if is_stream else (None,)
+        window, tile = asked.window, asked.tile
+        if window in unasked:
+            window = settings.window or asked.window
+        if tile in unasked:
+            tile = settings.tile or asked.tile
+        return Extents(
+            window=self._window(network, window, is_stream),
+            overlap=settings.overlap,
+            tile=tile,
+            context_px=settings.context_px,
+            precision=settings.precision if asked.precision == "float32" else asked.precision,
+        )
 
-    def _window(self, network: VideoNetwork, asked: int | Literal["auto"] | None) -> int | Literal["auto"] | None:
+    def _window(self, network: VideoNetwork, asked: int | Auto | None, is_stream: bool) -> int | Auto | None:
         fixed = fixed_frame_count(network)
         if fixed is not None:
             if asked not in (None, "auto", fixed):
                 raise InputError(f"network '{self.settings.network}' takes {fixed} frames at once, not {asked}")
             return fixed
-        return FRAMES_AT_ONCE if asked is None and isinstance(network, FrameByFrame) else asked
+        one_by_one = asked is None and not is_stream and isinstance(network, FrameByFrame)
+        return FRAMES_AT_ONCE if one_by_one else asked
 
 
 @lru_cache(maxsize=1)

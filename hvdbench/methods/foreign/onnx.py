@@ -118,7 +118,7 @@ def open_onnx(path: Path, settings: SpecSettings, output: int | str | None = Non
 
 
 def fixed_frame_count(network: object) -> int | None:
-    """Give the number of frames that a network takes at once, where it takes no other."""
+    """Return the number of frames that a network takes at once, where it takes no other; else None."""
     inner = getattr(network, "inner", None)
     return inner.frame_count if isinstance(inner, OnnxModel) else None
 

@@ -16,9 +16,9 @@ class FrameByFrame(nn.Module):
     """Runs a network for single pictures over a clip, one frame after the other.
 
     Args:
-        inner: takes (N, 3, H, W) and gives the same shape.
+        inner: takes (N, 3, H, W) and returns the same shape.
         spec: of the pictures it takes; no frame depends on another.
-        output: which part of a tuple, list or dict it gives; None: it gives a tensor.
+        output: which part of a tuple, list or dict that it returns is the restored one; None: it returns a tensor.
     """
 
     def __init__(
@@ -33,6 +33,6 @@ class FrameByFrame(nn.Module):
         """Restore (N, T, 3, H, W) to the same shape.
 
         Raises:
-            FitError: the network fails, or gives another shape.
+            FitError: the network fails, or returns another shape.
         """
         return torch.stack([call(self.inner, frame, self.output) for frame in clip.unbind(1)], dim=1)

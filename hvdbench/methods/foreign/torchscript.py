@@ -34,8 +34,8 @@ class Scripted(nn.Module):
     def forward(self, pictures: Tensor) -> object:
         """Call the program in evaluation, on the device of its input.
 
-        In float32 nothing is rewritten after the first calls, so that they give what later ones do; casting to 16 bits
-        is done by what rewrites.
+        In float32 nothing is rewritten after the first calls, so that they return what later ones do; casting to 16
+        bits is done by what rewrites.
         """
         program = self._on(pictures.device)
         if torch.is_autocast_enabled(pictures.device.type):
@@ -51,7 +51,7 @@ class Scripted(nn.Module):
 
 
 def is_torchscript(path: Path) -> bool:
-    """Tell TorchScript from a state dict, both of which may be called ``.pt``: by the parts of the archive."""
+    """Return whether a ``.pt`` file is TorchScript and not a state dict: the parts of the archive differ."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())

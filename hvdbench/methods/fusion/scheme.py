@@ -5,7 +5,7 @@ more candidate, the re-blur error as a loss, and correction steps after the netw
 """
 
 import time
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from hvdbench.methods.fusion.fit import FusionFit, FusionFitSettings, apply_fusi
 from hvdbench.methods.fusion.resynthesis import resynthesise
 from hvdbench.methods.reblur_blend import blend, corrected
 from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.methods.scheme import STEPS_PER_MINUTE, Scheme
 from hvdbench.recipe import Settings
 from hvdbench.workspace.engine import thread_map
 
@@ -49,7 +50,7 @@ class SelfHvdClipSettings(Settings):
     """Leave selected frames as they are where their motion confirms that they are sharp."""
 
 
-class SelfHvdClip:
+class SelfHvdClip(Scheme[SelfHvdClipSettings]):
     """Stage 1 and 2 of SelfHVD on one clip."""
 
     Settings: ClassVar[type[Settings]] = SelfHvdClipSettings
@@ -59,7 +60,26 @@ class SelfHvdClip:
             raise RecipeError(
                 "the re-blur blend needs flow on the input: refresh_steps and reblur_candidate exclude one another"
             )
-        self.settings = settings
+        super().__init__(settings)
+
+    @property
+    def fit_steps(self) -> int:
+        """Steps of both stages."""
+        return self.settings.fit.stage1_steps + self.settings.fit.stage2_steps
+
+    def with_steps(self, steps: int) -> "SelfHvdClip":
+        """Return the same scheme with as many steps, shared between its stages as they are."""
+        first = round(steps * self.settings.fit.stage1_steps / max(1, self.fit_steps))
+        return self._with_stages(first, steps - first)
+
+    def for_minutes(self, minutes: float) -> "SelfHvdClip":
+        """Return the same scheme with both stages scaled to the minutes, the first one a step at least."""
+        fit, factor = self.settings.fit, minutes * STEPS_PER_MINUTE / max(1, self.fit_steps)
+        return self._with_stages(max(1, round(fit.stage1_steps * factor)), round(fit.stage2_steps * factor))
+
+    def _with_stages(self, first: int, second: int) -> "SelfHvdClip":
+        fit = self.settings.fit.model_copy(update={"stage1_steps": first, "stage2_steps": second})
+        return SelfHvdClip(self.settings.model_copy(update={"fit": fit}))
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Fit to the clip and restore it.
@@ -77,10 +97,11 @@ class SelfHvdClip:
         confirmed = model.confirmed_sharp(labels.is_selected)
         passed = confirmed if self.settings.pass_through else np.zeros(len(blurry), bool)
         todo = [int(i) for i in np.flatnonzero(~passed)]
-        restored, record = blurry.copy(), {}
+        restored = blurry.copy()
+        record: dict[str, object] = {}
         if todo:
             record = self._restore_frames(restored, model, todo, labels, budget)
-        facts: dict[str, Any] = {
+        facts: dict[str, object] = {
             "exposure_share": model.tau,
             "explained_by_flow": np.flatnonzero(model.explained).tolist(),
             "passed_through": np.flatnonzero(passed).tolist(),
@@ -92,7 +113,7 @@ class SelfHvdClip:
 
     def _restore_frames(
         self, restored: Frames, model: ExposureModel, todo: list[int], labels: SharpLabels, budget: Budget
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Fit, then restore the frames ``todo`` in place, one candidate stack at a time."""
         learn_from = _evenly_spread(todo, restored[0].size)
         stack = self._stack(model, learn_from, labels, budget.workers)

@@ -1,40 +1,22 @@
-"""Networks behind methods: which methods have one, how it is run as a person asked, and what is told of that."""
+"""Networks behind methods: how one is run as a person asked, and what a manifest records of that."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Sequence
 
 import torch
 
 from hvdbench.errors import HvdbenchError, InputError
 from hvdbench.frames import Frames
-from hvdbench.methods.foreign.onnx import fixed_frame_count
 from hvdbench.methods.inference.estimate import duration_text
-from hvdbench.methods.inference.options import Auto, InferenceOptions, PrecisionName
+from hvdbench.methods.inference.options import Extents, InferenceOptions
 from hvdbench.methods.inference.restore import InferencePlan, InferenceReport, plan_inference, restore_clip
-from hvdbench.methods.recipe import Method, load_trained
+from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.networks.spec import VideoNetwork
+from hvdbench.workspace.progress import Announce
 
-Announce = Callable[[str], None]
 LONG_RUN_S = 30.0
-"""A run that is going to take longer is told of before it starts."""
-
-
-def open_network(method: Method, weights: Path | None) -> VideoNetwork:
-    """Make a method's network, with its weights.
-
-    Args:
-        method: one that has a network.
-        weights: of a method that is trained by hvdbench; another holds its own.
-
-    Raises:
-        WeightsError: the file is missing, damaged, or belongs to another network.
-    """
-    if method.is_trained and weights is not None:
-        return cast(VideoNetwork, load_trained(method, weights))
-    return cast(VideoNetwork, method.scheme.open())
+"""A run that is going to take longer is announced before it starts."""
 
 
 def plan_stream(
@@ -49,7 +31,7 @@ def plan_stream(
     """Plan a run over frames that come one after the other; ``auto`` never takes the whole clip at once.
 
     Args:
-        method: its settings say what is left open here.
+        method: its settings decide what is left open here.
         network: of the method.
         size: height and width of the frames.
         asked: windows, tiles and precision; they come before the method's settings.
@@ -63,19 +45,9 @@ def plan_stream(
         InputError: a window or tile that does not suit the network.
         FitError: the memory does not suffice.
     """
-    settings = None if method.is_trained else getattr(method.scheme, "settings", None)  # a training's window is another
-    usual: PrecisionName = getattr(settings, "precision", "float32")
+    extents = method.scheme.extents(network, asked, is_stream=True)
     try:
-        plan = plan_inference(
-            network,
-            size,
-            device=device,
-            window=_window(network, asked.window, getattr(settings, "window", None)),
-            overlap=getattr(settings, "overlap", None),
-            tile=asked.tile if asked.tile not in (None, "auto") else getattr(settings, "tile", None) or asked.tile,
-            context_px=getattr(settings, "context_px", None),
-            precision=usual if asked.precision == "float32" else asked.precision,
-        )
+        plan = plan_inference(network, size, device=device, **vars(extents))
     except HvdbenchError:
         raise
     except ValueError as error:
@@ -87,7 +59,6 @@ def plan_stream(
 
 def plan_clips(
     method: Method,
-    weights: Path | None,
     clips: Sequence[tuple[tuple[int, int], int]],
     asked: InferenceOptions,
     *,
@@ -98,7 +69,6 @@ def plan_clips(
 
     Args:
         method: one that has a network.
-        weights: of a method that is trained by hvdbench.
         clips: height and width, and number of frames, of each.
         asked: windows, tiles and precision.
         device: where they are going to run.
@@ -108,9 +78,8 @@ def plan_clips(
         HvdbenchError: the network cannot be opened, fails on a small clip of noise, or does not fit into memory.
         ValueError: a window or tile that does not suit the network.
     """
-    network = open_network(method, weights)
-    own = getattr(method.scheme, "extents", None)
-    extents = own(network, asked) if own else vars(asked)
+    network = method.open()
+    extents = vars(method.scheme.extents(network, asked))
     former = torch.get_num_threads()
     torch.set_num_threads(threads or former)
     try:
@@ -120,7 +89,7 @@ def plan_clips(
 
 
 def tell_if_long(announce: Announce | None, what: str, plans: Sequence[InferencePlan], workers: int = 1) -> None:
-    """Say in a line what a run is going to take, where that is long or nobody knows how long.
+    """Announce in a line what a run is going to take, where that is long or nobody knows how long.
 
     Args:
         announce: is given the line; None: nobody listens.
@@ -140,35 +109,43 @@ def tell_if_long(announce: Announce | None, what: str, plans: Sequence[Inference
     announce(f"{what}: {total}; the first: {plans[0].describe()}")
 
 
-def restore_with(network: VideoNetwork, blurry: Frames, budget: Budget) -> Restoration:
-    """Restore a clip with a network, as the budget says; the facts tell how it was run.
+def restore_with(
+    network: VideoNetwork, blurry: Frames, budget: Budget, *, extents: Extents | None = None, whose: str = ""
+) -> Restoration:
+    """Restore a clip with a network; the facts record how it was run.
+
+    Args:
+        network: with its weights.
+        blurry: uint8 RGB (T, H, W, 3).
+        budget: device and progress.
+        extents: windows, tiles and precision; None: what the budget asks for.
+        whose: begins the sentence of an error, ``network 'estrnn': ``.
 
     Raises:
         InputError: a window or tile that does not suit the network.
         FitError: the network gave a value that is not finite, or the memory does not suffice.
     """
     asked = budget.inference
+    run = extents or Extents(window=asked.window, tile=asked.tile, precision=asked.precision)
     reports: list[InferenceReport] = []
     try:
         frames = restore_clip(
             network,
             blurry,
             device=budget.device,
-            window=asked.window,
-            tile=asked.tile,
-            precision=asked.precision,
+            **vars(run),
             progress=lambda done, total: budget.progress(done, total, "restore"),
             report=reports.append,
         )
     except HvdbenchError:
         raise
     except ValueError as error:
-        raise InputError(str(error)) from error
+        raise InputError(f"{whose}{error}") from error
     return Restoration(frames, report_facts(reports[-1]))
 
 
-def report_facts(report: InferenceReport) -> dict[str, Any]:
-    """Give what a manifest says of a run: the plan that was used, the speed, the peak of memory."""
+def report_facts(report: InferenceReport) -> dict[str, object]:
+    """Return what a manifest records of a run: the plan that was used, the speed, the peak of memory."""
     plan = report.plan
     return {
         "plan": dataclasses.replace(plan, estimate=None).describe(),
@@ -184,13 +161,3 @@ def report_facts(report: InferenceReport) -> dict[str, Any]:
         "frames_per_s": round(report.frames_per_s, 3),
         "peak_bytes": report.peak_bytes,
     }
-
-
-def _window(network: VideoNetwork, asked: int | Auto | None, usual: int | Auto | None) -> int | Auto | None:
-    """Choose a window: what a network with a fixed number of frames takes, else what is asked for, else the usual."""
-    fixed = fixed_frame_count(network)
-    if fixed is None:
-        return asked if asked not in (None, "auto") else usual or asked
-    if asked not in (None, "auto", fixed):
-        raise InputError(f"this network takes {fixed} frames at once, not {asked}")
-    return fixed

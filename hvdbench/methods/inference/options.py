@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from hvdbench.errors import InputError
 
@@ -27,12 +27,31 @@ class InferenceOptions:
 
     @property
     def is_usual(self) -> bool:
-        """Tell whether nothing was asked for: float32, whole clips, whole frames."""
+        """Whether nothing was asked for: float32, whole clips, whole frames."""
         return self == InferenceOptions()
 
-    def values(self) -> dict[str, Any]:
-        """Give JSON-able values, for digests and manifests."""
+    def values(self) -> dict[str, object]:
+        """Return JSON-able values, for digests and manifests."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Extents:
+    """How a network is run over a clip: what was asked for and what its method settles, together.
+
+    Attributes:
+        window: most frames at once; None is the whole clip, ``auto`` what memory holds.
+        overlap: frames of context at each inner end of a window; None: what the network declares, else a quarter.
+        tile: largest side, or height and width, px; None is the whole frame, ``auto`` what memory holds.
+        context_px: px of context at each inner side of a tile; None: what the network declares, else 32.
+        precision: what to compute in.
+    """
+
+    window: int | Auto | None = None
+    overlap: int | None = None
+    tile: int | tuple[int, int] | Auto | None = None
+    context_px: int | None = None
+    precision: PrecisionName = "float32"
 
 
 def parse_inference(*, precision: str = "float32", window: str | None, tile: str | None) -> InferenceOptions:

@@ -5,7 +5,7 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,7 +23,15 @@ from hvdbench.methods.selfhvd.panel import PanelRow, draw_panel
 from hvdbench.methods.selfhvd.perceptual import make_features
 from hvdbench.methods.selfhvd.reblur_term import WindowBlur, fit_blur, reblur_term
 from hvdbench.methods.selfhvd.settings import SelfHvdObjectiveSettings
-from hvdbench.methods.training.objective import ANCHOR_UPDATE, MASK_COVERAGE, SHARP_CHOSEN_SHARE, StepLoss, bare
+from hvdbench.methods.training.objective import (
+    ANCHOR_UPDATE,
+    MASK_COVERAGE,
+    SHARP_CHOSEN_SHARE,
+    Objective,
+    StepLoss,
+    bare,
+)
+from hvdbench.workspace.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +57,8 @@ class _Pass:
     takes_sharp: Tensor  # (N * T,), c
 
 
-class SelfHvdObjective:
-    """SelfHVD's two stages as an :class:`hvdbench.methods.training.objective.Objective`.
+class SelfHvdObjective(Objective):
+    """SelfHVD's two stages.
 
     Args:
         settings: the switches.
@@ -58,10 +66,6 @@ class SelfHvdObjective:
         seed: of the removal of clues.
         flows: aligns sharp frames; None makes what the settings name.
         features: gives ``φ`` of pictures; None makes what the settings name.
-
-    Attributes:
-        validate_at: steps at which a validation should be made whatever the rhythm: where the first anchor is taken,
-            so that its sharpness is known.
 
     Raises:
         WeightsError: weights that the settings ask for are missing.
@@ -78,7 +82,6 @@ class SelfHvdObjective:
     ) -> None:
         self.settings = settings
         self.stage1_steps = stage1_steps
-        self.validate_at: tuple[int, ...] = (stage1_steps,)
         self._seed = seed
         self._flows = flows or make_flows(settings.flow)
         self._features = features if features is not None else make_features(settings.perceptual)
@@ -86,13 +89,26 @@ class SelfHvdObjective:
         self._anchor: nn.Module | None = None
         self._anchor_weights: dict[str, Tensor] = {}  # loaded, waiting for a network to live in
 
+    @property
+    def validate_at(self) -> tuple[int, ...]:
+        """The step at which the first anchor is taken, so that its sharpness is known."""
+        return (self.stage1_steps,)
+
     def prepare(
-        self, clips: ClipReader, selection: Mapping[str, NDArray[np.bool_]] | None, **options: Any
+        self,
+        clips: ClipReader,
+        selection: Mapping[str, NDArray[np.bool_]] | None,
+        *,
+        device: torch.device,
+        folder: Path | None,
+        progress: Progress,
     ) -> ClipReader:
-        """Align the labels of all clips now, where the settings ask for that; ``options`` as :class:`AlignedClips`."""
+        """Align the labels of all clips now, where the settings ask for that."""
         if not self.settings.flow.cache:
             return clips
-        return AlignedClips(clips, selection, self._flows, self.settings, **options)
+        return AlignedClips(
+            clips, selection, self._flows, self.settings, device=device, folder=folder, progress=progress
+        )
 
     def loss(self, network: nn.Module, batch: Mapping[str, Tensor], step: int) -> StepLoss:
         """Give Eq. 13 before ``stage1_steps``, Eq. 14 from then on."""

@@ -1,53 +1,22 @@
 """SelfHVD over the clips of a dataset, without truth, for any video network: the scheme ``selfhvd``."""
 
-from typing import ClassVar, cast
+from typing import ClassVar
 
-from torch import nn
-
-from hvdbench.frames import Frames
-from hvdbench.methods.inference.network_restoration import restore_with
-from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.selfhvd.objective import SelfHvdObjective
 from hvdbench.methods.selfhvd.settings import SelfHvdSettings
-from hvdbench.methods.training.start import build_network, load_start
-from hvdbench.networks.spec import VideoNetwork
+from hvdbench.methods.training.network_training import NetworkTraining
 from hvdbench.recipe import Settings
 
 
-class SelfHvd:
-    """Makes what a training of SelfHVD needs, and restores clips with what it gave.
-
-    Attributes:
-        reads_truth: no truth is needed, nor asked for.
-    """
+class SelfHvd(NetworkTraining[SelfHvdSettings]):
+    """Makes what a training of SelfHVD needs, and restores clips with what it gave; no truth is asked for."""
 
     Settings: ClassVar[type[Settings]] = SelfHvdSettings
-    reads_truth: ClassVar[bool] = False
 
-    def __init__(self, settings: SelfHvdSettings) -> None:
-        self.settings = settings
-
-    def build(self, seed: int = 0) -> nn.Module:
-        """Build the network, its random weights drawn from ``seed``.
-
-        Raises:
-            UnknownNameError: no such network.
-            RecipeError: it does not take its arguments.
-        """
-        settings = self.settings
-        return build_network(
-            settings.network, settings.network_arguments, seed, zero_flow_start=settings.zero_flow_start
-        )
-
-    def start(self, seed: int = 0) -> nn.Module:
-        """Build the network with the weights that a training starts from: the recipe's, else those of ``seed``.
-
-        Raises:
-            WeightsError: a weight file is missing, damaged, or belongs to another network.
-        """
-        network = self.build(seed)
-        load_start(network, self.settings.start_from or None, self.settings.start_parts)
-        return network
+    @property
+    def segment_frames(self) -> int:
+        """Length of the segments within which frames are selected as sharp."""
+        return self.settings.segment_frames
 
     def objective(self, seed: int = 0) -> SelfHvdObjective:
         """Make what the training strives for, with its frozen networks.
@@ -56,7 +25,3 @@ class SelfHvd:
             WeightsError: the weights of SEA-RAFT or VGG19 are missing.
         """
         return SelfHvdObjective(self.settings, self.settings.stage1_steps, seed)
-
-    def restore(self, network: nn.Module, blurry: Frames, budget: Budget) -> Restoration:
-        """Restore a clip with trained weights, (T, H, W, 3) uint8 RGB."""
-        return restore_with(cast(VideoNetwork, network), blurry, budget)

@@ -4,8 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from hvdbench.methods.training.samples import WindowSettings
-from hvdbench.methods.training.settings import EngineSettings
+from hvdbench.methods.training.network_training import NetworkTrainingSettings
 from hvdbench.recipe import Settings
 
 RANDOM_WEIGHTS = "random"
@@ -102,23 +101,9 @@ class SelfHvdObjectiveSettings(Settings):
     """Weight of re-blur consistency in both stages: ours, not the paper's."""
 
 
-class SelfHvdSettings(SelfHvdObjectiveSettings):
+class SelfHvdSettings(SelfHvdObjectiveSettings, NetworkTrainingSettings):
     """A training over clips: network, windows, loop, and what both stages strive for."""
 
-    network: str
-    """A video network of the catalogue, or an import string."""
-    network_arguments: dict[str, Any] = {}
-    """The network's constructor arguments."""
-    start_from: str = ""
-    """Weights that a training starts from, a file or a name of the registry; empty: random ones."""
-    start_parts: dict[str, str] = {}
-    """Weights of parts of the network, by the part's name, e.g. ``{spynet = "spynet"}``; taken after ``start_from``."""
-    zero_flow_start: bool = False
-    """Let an untrained SPyNet start at zero flow; for fits without its pre-trained weights."""
-    splits: tuple[str, ...] = ()
-    """Splits whose clips are trained on; empty: all of the dataset."""
-    window: WindowSettings = WindowSettings()
-    engine: EngineSettings = EngineSettings()
     stage1_share: float = Field(0.5, ge=0, le=1)
     """Share of the engine's steps that belong to stage 1."""
 

@@ -1,8 +1,8 @@
 """A method that is trained over clips, trained on one clip alone and then applied to it: test-time training."""
 
 import time
-from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import ClassVar
 
 from hvdbench.dataset.memory_reader import FramesReader
 from hvdbench.errors import FitError, InputError
@@ -10,29 +10,42 @@ from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.methods.scheme import Scheme, TrainedScheme
+from hvdbench.recipe import Settings
 
 PIXELS_PER_MINUTE = 2_000_000
-"""Pixels of windows that a minute of training stands for; a fixed rate, so that the same command gives the same frames
+"""Pixels of windows that a minute of training stands for; a fixed rate, so that the same command makes the same frames
 anywhere. One core does 8 million with ESTRNN, 3 with IFIRNN, 2 with BasicVSR++ and 1.3 with RVRT at their ``@tiny``
 sizes; full networks take longer than a minute for it on a CPU, and far less on a GPU."""
 
 
-class OneClip:
+class OneClip(Scheme[Settings]):
     """A trained, self-supervised scheme as one that is fitted to each clip; made by :func:`on_one_clip`.
 
     Args:
-        scheme: a :class:`hvdbench.methods.training.scheme.TrainedScheme` that reads no truth.
-        say: told in one line what the training is going to take.
+        scheme: one that reads no truth.
     """
 
-    def __init__(self, scheme: Any, say: Callable[[str], None] | None = None) -> None:
-        self.settings = scheme.settings
-        self._scheme, self._say = scheme, say
+    takes_inference: ClassVar[bool] = True
+
+    def __init__(self, scheme: TrainedScheme[Settings]) -> None:
+        super().__init__(scheme.settings)
+        self._scheme = scheme
+
+    @property
+    def fit_steps(self) -> int:
+        """Steps of the training."""
+        return self._scheme.engine.steps
+
+    def with_steps(self, steps: int) -> "OneClip":
+        """Return the same fit in as many steps."""
+        return OneClip(self._scheme.with_steps(steps))
 
     def for_minutes(self, minutes: float) -> "OneClip":
-        """Give the same with as many steps as the minutes stand for."""
-        engine = self.settings.engine.model_copy(update={"steps": steps_of(self.settings, minutes)})
-        return OneClip(type(self._scheme)(self.settings.model_copy(update={"engine": engine})), self._say)
+        """Return the same fit in as many steps as the minutes stand for, by the pixels of a step's windows."""
+        engine, window = self._scheme.engine, self._scheme.window
+        pixels = engine.batch * window.clip_frames * window.crop_px**2
+        return self.with_steps(max(1, round(minutes * PIXELS_PER_MINUTE / pixels)))
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Train the network on the clip, without a folder, and restore the clip with it.
@@ -47,21 +60,21 @@ class OneClip:
         if not labels.is_selected.any():
             raise FitError("no frame of the clip is sharper than the rest: there is nothing to learn from")
         started = time.perf_counter()
-        split = next(
-            iter(self.settings.splits), "test"
-        )  # a recipe's splits are of a dataset; this clip is all there is
+        # a recipe's splits are those of a dataset; this clip is all there is, so it stands in the first of them
+        split = next(iter(self._scheme.splits), "test")
         reader = FramesReader(blurry, labels, f"{split}/clip")
-        network, result = train_scheme(self._scheme, reader, None, budget, say=self._say)
+        # the steps were scaled to the minutes before: a clock here would make the frames depend on the machine
+        network, result = train_scheme(self._scheme, reader, None, replace(budget, minutes=None))
         if not result.is_finished:
             raise KeyboardInterrupt
-        restoration = self._scheme.restore(network, blurry, budget)
+        restoration = self._scheme.restore_with(network, blurry, budget)
         training = {key: value for key, value in result.facts.items() if key != "seconds"}
         facts = {"training": training, "steps": result.steps, "seconds": round(time.perf_counter() - started, 1)}
         return Restoration(restoration.frames, restoration.facts | facts)
 
 
-def on_one_clip(method: Method, say: Callable[[str], None] | None = None) -> Method:
-    """Give a method that is trained over clips as one that is fitted to each clip alone.
+def on_one_clip(method: Method) -> Method:
+    """Return a method that is trained over clips as one that is fitted to each clip alone.
 
     Raises:
         InputError: it learns from a truth.
@@ -71,15 +84,4 @@ def on_one_clip(method: Method, say: Callable[[str], None] | None = None) -> Met
             f"method '{method.reference}' learns from a truth, which this clip has not: name its weights with "
             "--weights, or a method that fits to a clip without one"
         )
-    return Method(method.reference, method.recipe, OneClip(method.scheme, say))
-
-
-def steps_of(settings: Any, minutes: float) -> int:
-    """Turn minutes into steps, at the fixed rate, by the pixels of a step's windows.
-
-    Args:
-        settings: of a trained scheme.
-        minutes: above 0.
-    """
-    pixels: int = settings.engine.batch * settings.window.clip_frames * settings.window.crop_px**2
-    return max(1, round(minutes * PIXELS_PER_MINUTE / pixels))
+    return replace(method, scheme=OneClip(method.trained_scheme))

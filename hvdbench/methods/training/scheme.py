@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -14,63 +13,27 @@ from hvdbench.dataset.facts import Box, ClipFacts, ClipReader
 from hvdbench.dataset.folder_reader import select_by_segments
 from hvdbench.errors import DatasetError
 from hvdbench.frames import Frames
-from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.methods.restoration import Budget
+from hvdbench.methods.scheme import SEGMENT_FRAMES, TrainedScheme
 from hvdbench.methods.training.engine import FitResult, fit
 from hvdbench.methods.training.guards import unclear_clips
-from hvdbench.methods.training.objective import Objective
 from hvdbench.methods.training.processes import Processes
 from hvdbench.methods.training.rgb import RgbNetwork
-from hvdbench.methods.training.run import Say
 from hvdbench.methods.training.samples import TrainingWindows
 from hvdbench.methods.training.validation import make_validation
 from hvdbench.recipe import Settings
 
 logger = logging.getLogger(__name__)
 _LISTED = 3
-SEGMENT_FRAMES = 20
-"""Segments of the labels that lie beside a clip: the paper's."""
-
-
-class TrainedScheme(Protocol):
-    """A scheme whose network is trained over clips.
-
-    Its settings have ``window`` and ``engine``; where they have ``splits``, only clips of these are trained on, and
-    where it reads the truth, ``truth`` says which.
-    """
-
-    Settings: ClassVar[type[Settings]]
-    reads_truth: ClassVar[bool]
-    settings: Any
-
-    def build(self, seed: int = 0) -> nn.Module:
-        """Build the network, for weights to be loaded into."""
-        ...
-
-    def start(self, seed: int = 0) -> nn.Module:
-        """Build the network with the weights that a training starts from."""
-        ...
-
-    def objective(self, seed: int = 0) -> Objective:
-        """Make what the training strives for; its ``validate_at``, where it has one, asks for validations.
-
-        Its ``prepare``, where it has one, gives the reader that the training reads from.
-        """
-        ...
-
-    def restore(self, network: nn.Module, blurry: Frames, budget: Budget) -> Restoration:
-        """Restore a clip with trained weights."""
-        ...
 
 
 def train_scheme(
-    scheme: TrainedScheme,
+    scheme: TrainedScheme[Settings],
     reader: ClipReader,
     folder: Path | None,
     budget: Budget,
     *,
     digest: str = "",
-    max_minutes: float | None = None,
-    say: Say | None = None,
     processes: Processes | None = None,
 ) -> tuple[nn.Module, FitResult]:
     """Train a scheme's network over clips; see :func:`hvdbench.methods.training.engine.fit`.
@@ -79,10 +42,9 @@ def train_scheme(
         scheme: of the catalogue.
         reader: of the clips.
         folder: of the run; None keeps nothing.
-        budget: seed, device and progress.
-        digest: names recipe and data.
-        max_minutes: time after which the run stops, to go on with the same call.
-        say: told what the run is going to take.
+        budget: seed, device and progress; after its minutes the run stops, to go on with the same call; its listener
+            hears before the run what it is going to take.
+        digest: of recipe and data.
         processes: of the run, where the caller has them.
 
     Returns:
@@ -92,21 +54,18 @@ def train_scheme(
         DatasetError: no clip in the splits that are asked for.
         FitError, InputError: as ``fit``.
     """
-    settings = scheme.settings
-    window, engine = settings.window, settings.engine
-    splits = getattr(settings, "splits", ())
-    clips = only_splits(reader, splits) if splits else reader
-    truth = settings.truth if scheme.reads_truth else None
+    engine = scheme.engine
+    clips = only_splits(reader, scheme.splits) if scheme.splits else reader
+    truth = scheme.truth if scheme.reads_truth else None
     if not scheme.reads_truth:
         _warn_of_unclear_clips(clips)
-    selection = _selection(settings, clips)
+    selection = _selection(scheme, clips)
     objective = scheme.objective(budget.seed)
-    if hasattr(objective, "prepare"):
-        device = processes.device if processes else torch.device(budget.device)
-        clips = objective.prepare(clips, selection, device=device, folder=folder, progress=budget.progress)
+    device = processes.device if processes else torch.device(budget.device)
+    clips = objective.prepare(clips, selection, device=device, folder=folder, progress=budget.progress)
     windows = TrainingWindows(
         clips,
-        window,
+        scheme.window,
         budget.seed,
         engine.steps * engine.batch,
         truth,
@@ -116,12 +75,12 @@ def train_scheme(
     validation = make_validation(
         clips,
         engine.validation,
-        window,
+        scheme.window,
         seed=budget.seed,
         truth=truth,
         with_sharp=not scheme.reads_truth,
         selection=selection,
-        at=getattr(objective, "validate_at", ()),
+        at=objective.validate_at,
     )
     network = scheme.start(budget.seed)
     result = fit(
@@ -134,17 +93,17 @@ def train_scheme(
         seed=budget.seed,
         device=budget.device,
         progress=budget.progress,
-        max_minutes=max_minutes,
+        max_minutes=budget.minutes,
         digest=digest,
-        say=say,
+        say=budget.announce,
         processes=processes,
     )
     return network, result
 
 
-def _selection(settings: Any, clips: ClipReader) -> dict[str, NDArray[np.bool_]] | None:
+def _selection(scheme: TrainedScheme[Settings], clips: ClipReader) -> dict[str, NDArray[np.bool_]] | None:
     """Select frames anew where a recipe's segments are not the labels'; None leaves the labels."""
-    length = getattr(settings, "segment_frames", SEGMENT_FRAMES)
+    length = scheme.segment_frames
     return None if length == SEGMENT_FRAMES else select_by_segments(clips.clips, length)
 
 

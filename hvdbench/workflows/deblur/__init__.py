@@ -4,42 +4,26 @@ A method that is trained over clips without truth is trained on the clip alone w
 """
 
 from hvdbench.errors import InputError
-from hvdbench.methods.inference.network_restoration import Announce
 from hvdbench.methods.opening import open_method
 from hvdbench.methods.recipe import Method
-from hvdbench.methods.training.one_clip import OneClip, on_one_clip
-from hvdbench.workflows.deblur.estimate import Estimate, estimate_clip
-from hvdbench.workflows.deblur.fitting import STEPS_PER_MINUTE, fit_clip, with_budget
+from hvdbench.methods.restoration import Budget
+from hvdbench.methods.training.one_clip import on_one_clip
+from hvdbench.workflows.deblur.fitting import fit_clip
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult
-from hvdbench.workflows.deblur.self_check import advice, measure
 from hvdbench.workflows.deblur.streaming import stream_clip
-from hvdbench.workspace.progress import Progress, silent
-
-__all__ = [
-    "STEPS_PER_MINUTE",
-    "DeblurRequest",
-    "DeblurResult",
-    "Estimate",
-    "advice",
-    "deblur_clip",
-    "estimate_clip",
-    "fit_clip",
-    "measure",
-    "stream_clip",
-    "with_budget",
-]
+from hvdbench.workspace.workspace import Workspace
 
 
 def deblur_clip(
-    request: DeblurRequest, *, overwrite: bool = False, progress: Progress = silent, announce: Announce | None = None
+    request: DeblurRequest, *, workspace: Workspace | None = None, budget: Budget | None = None
 ) -> DeblurResult:
     """Restore a clip; the same command again finishes a stopped run and leaves a finished one alone.
 
     Args:
         request: what to do.
-        overwrite: replace what came from something else.
-        progress: called with (done, total, what).
-        announce: called with a line before a run starts that is going to be long.
+        workspace: whether an output that came from something else is replaced.
+        budget: seed, device, progress and about how many minutes to fit; how a network is run, by default in windows
+            and tiles that memory holds; its listener hears before a run starts that is going to be long.
 
     Raises:
         InputError: an input that is no clip, an output that holds something else, or an option that the method has no
@@ -47,21 +31,22 @@ def deblur_clip(
         UnknownNameError: no such method.
         WeightsError: weights that are missing, damaged, or of another network.
     """
+    workspace, budget = workspace or Workspace(), budget or Budget()
     if not request.output.name:
         raise InputError(f"'{request.output}' cannot be an output: name a new folder, or a video file")
-    method = open_method(request.method, weights=request.weights)
-    if method.is_trained and request.weights is None:
-        method = on_one_clip(method, announce)
-    method = with_budget(method, request.minutes)
+    method = open_method(request.method, weights=request.weights, trust=workspace.trust)
+    if method.is_trained and method.weights is None:
+        method = on_one_clip(method)
+    method = method.for_minutes(budget.minutes)
     if method.has_network:
-        return stream_clip(request, method, overwrite=overwrite, progress=progress, announce=announce)
-    _check_fits(method, request)
-    return fit_clip(request, method, overwrite=overwrite, progress=progress)
+        return stream_clip(request, method, budget=budget, overwrite=workspace.overwrite)
+    _check_fits(method, request, budget)
+    return fit_clip(request, method, budget=budget, overwrite=workspace.overwrite)
 
 
-def _check_fits(method: Method, request: DeblurRequest) -> None:
+def _check_fits(method: Method, request: DeblurRequest, budget: Budget) -> None:
     """Refuse options that the method has no use for."""
-    if request.inference is not None and not isinstance(method.scheme, OneClip):
+    if not budget.inference.is_usual and not method.scheme.takes_inference:
         raise InputError(
             f"method '{method.name}' works without a network of its own, so --precision, --window and --tile have "
             "nothing to set"

@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,10 +15,10 @@ from hvdbench.methods.restoration import Budget
 from hvdbench.video.input import read_input
 from hvdbench.workflows.deblur.clip_signs import ClipSigns, signs_of
 from hvdbench.workflows.deblur.expected_gain import LEVEL, Expected, expected_gain, read_gains
-from hvdbench.workflows.deblur.fitting import with_budget, with_scheme
 from hvdbench.workflows.deblur.request import DeblurRequest
 from hvdbench.workflows.deblur.self_check import advice
 from hvdbench.workspace.engine import usable_cores
+from hvdbench.workspace.workspace import Workspace
 
 WORTH_DB = 0.5
 """A gain that is seen: below it the answer is no."""
@@ -48,29 +47,34 @@ class Estimate:
     lines: tuple[str, ...]
 
 
-def estimate_clip(request: DeblurRequest) -> Estimate:
+def estimate_clip(
+    request: DeblurRequest, *, workspace: Workspace | None = None, budget: Budget | None = None
+) -> Estimate:
     """Estimate gain and time of a restoration by a fit to the clip; nothing is written.
 
     Args:
         request: as for ``deblur``; the output is not looked at.
+        workspace: whether code named in a recipe's file may run.
+        budget: device, and about how many minutes to fit.
 
     Raises:
         InputError: an input that is no clip, or a method that is no fit to the clip alone.
         UnknownNameError: no such method.
     """
-    method = open_method(request.method, weights=request.weights)
+    workspace, budget = workspace or Workspace(), budget or Budget()
+    method = open_method(request.method, weights=request.weights, trust=workspace.trust)
     if method.has_network or method.is_trained:
         raise InputError(
             f"--estimate is for methods that are fitted to the clip alone ({', '.join(sorted(read_gains()))}), not for "
             f"'{method.name}': networks say before a long run how long it is going to take"
         )
-    method = with_budget(method, request.minutes)
+    method = method.for_minutes(budget.minutes)
     clip = read_input(request.source, crop=request.crop, size=request.size)
     labels = label_paper(clip.frames)
     signs = signs_of(clip.frames, labels, usable_cores())
     learned = read_gains().get(method.name)
     expected = None if signs is None or learned is None else expected_gain(signs, learned)
-    seconds = seconds_to_restore(method, clip.frames, labels, request.device)
+    seconds = seconds_to_restore(method, clip.frames, labels, budget.device)
     height, width = clip.frames.shape[1:3]
     lines = [
         *(f"note: {warning}" for warning in clip.warnings),
@@ -85,7 +89,7 @@ def estimate_clip(request: DeblurRequest) -> Estimate:
 
 
 def seconds_to_restore(method: Method, frames: Frames, labels: SharpLabels, device: str) -> float:
-    """Measure what a few frames and a few steps take, and give what the whole clip is going to take, in seconds.
+    """Measure what a few frames and a few steps take, and return what the whole clip is going to take, in seconds.
 
     A part that each run has, a part a frame and, where the method has steps, a part a step.
 
@@ -95,7 +99,7 @@ def seconds_to_restore(method: Method, frames: Frames, labels: SharpLabels, devi
         labels: of the clip.
         device: where it is going to run.
     """
-    steps = _steps_of(method)
+    steps = method.scheme.fit_steps
     counts = sorted({min(count, len(frames)) for count in _WINDOWS})
     few, many = _STEPS if steps else (0, 0)
     _seconds(method, frames, labels, device, counts[0], few)  # what is loaded once is no part of a rate
@@ -117,27 +121,10 @@ def _seconds(method: Method, frames: Frames, labels: SharpLabels, device: str, c
     sharpness = np.where(labels.is_selected, labels.sharpness, 0.0)[part]
     some = select_sharp(sharpness if sharpness.any() else labels.sharpness[part])
     budget = Budget(seed=0, workers=usable_cores(), device=device)
-    timed = _with_steps(method, steps) if steps else method
+    timed = method.with_scheme(method.scheme.with_steps(steps)) if steps else method
     started = time.perf_counter()
-    timed.scheme.restore(frames[part], some, budget)
+    timed.restore(frames[part], some, budget)
     return time.perf_counter() - started
-
-
-def _steps_of(method: Method) -> int:
-    fit = _fit_of(method)
-    return 0 if fit is None else int(fit.stage1_steps + fit.stage2_steps)
-
-
-def _fit_of(method: Method) -> Any:
-    return getattr(getattr(method.scheme, "settings", None), "fit", None)
-
-
-def _with_steps(method: Method, steps: int) -> Method:
-    """Give the method with that many steps, shared between its stages as they are."""
-    settings, fit = method.scheme.settings, _fit_of(method)
-    first = round(steps * fit.stage1_steps / max(1, fit.stage1_steps + fit.stage2_steps))
-    changed = fit.model_copy(update={"stage1_steps": first, "stage2_steps": steps - first})
-    return with_scheme(method, type(method.scheme)(settings.model_copy(update={"fit": changed})))
 
 
 def _signs_lines(signs: ClipSigns | None) -> list[str]:

@@ -69,7 +69,7 @@ class Expected:
 
 
 def expected_gain(signs: ClipSigns, gains: Gains) -> Expected:
-    """Give the gain to be expected of a clip."""
+    """Return the gain to be expected of a clip."""
     row = _transformed(np.array([signs.values]))
     predicted = float(_predict(gains, row)[0])
     outside = tuple(
@@ -151,7 +151,7 @@ def _fitted(method: str, rows: Rows, measured: Rows) -> Gains:
 
 
 def _missed(method: str, rows: Rows, measured: Rows, out: NDArray[np.bool_]) -> Rows:
-    """Give by how much the gains learned from the other scenes miss those of a scene, dB."""
+    """Return by how much the gains learned from the other scenes miss those of a scene, dB."""
     others = _fitted(method, rows[~out], measured[~out])
     return np.asarray(np.abs(_predict(others, rows[out]) - measured[out]), np.float64)
 

@@ -3,12 +3,11 @@
 Memory holds a window of frames and a few for the page, however long the clip.
 """
 
-import dataclasses
 import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -17,43 +16,24 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import FitError, HvdbenchError
 from hvdbench.frames import Frame, write_frame
-from hvdbench.methods.inference.network_restoration import (
-    Announce,
-    open_network,
-    plan_stream,
-    report_facts,
-    tell_if_long,
-)
-from hvdbench.methods.inference.options import InferenceOptions
+from hvdbench.methods.inference.network_restoration import plan_stream, report_facts, tell_if_long
 from hvdbench.methods.inference.restore import InferencePlan, InferenceReport, restore_stream
 from hvdbench.methods.recipe import Method
+from hvdbench.methods.restoration import Budget
 from hvdbench.networks.spec import VideoNetwork
-from hvdbench.pages.pages import deblur_page
-from hvdbench.pages.view import ClipView
 from hvdbench.recipe import digest_of
 from hvdbench.video.input import InputFrame, InputFrames, digest_input, open_input
 from hvdbench.video.writer import Encoding, VideoWriter, ten_bit_encoding
-from hvdbench.workflows.deblur.request import (
-    DeblurRequest,
-    DeblurResult,
-    already_done,
-    check_output,
-    claimed,
-    finish,
-    is_done,
-)
+from hvdbench.workflows.deblur.job import DeblurJob, Done, Shown, inference_of
+from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult, check_output
 from hvdbench.workflows.deblur.samples import FrameSamples
 from hvdbench.workflows.deblur.self_check import measure_change
 from hvdbench.workspace.atomic import atomic_folder
-from hvdbench.workspace.manifest import file_sha256, versions
+from hvdbench.workspace.manifest import file_sha256
 from hvdbench.workspace.progress import Progress
 
-BY_MEMORY = InferenceOptions(window="auto", tile="auto")
 
-
-def stream_clip(
-    request: DeblurRequest, method: Method, *, overwrite: bool, progress: Progress, announce: Announce | None
-) -> DeblurResult:
+def stream_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrite: bool) -> DeblurResult:
     """Restore a clip through a method's network; how long the clip is changes the time, not the memory.
 
     Raises:
@@ -62,25 +42,26 @@ def stream_clip(
         WeightsError: weights that are missing, damaged, or of another network.
         FitError: the network fails, or the memory does not suffice.
     """
+    asked = replace(budget, inference=inference_of(budget))
     with open_input(request.source, crop=request.crop, size=request.size, bit_depth=request.bit_depth) as stream:
         check_output(request, has_rate=stream.fps is not None)
-        digest = _digest(request, method)
-        if is_done(request, digest, stream.names or None, overwrite):
-            return already_done(request)
-        network = open_network(method, request.weights)
+        job = DeblurJob(request, method, asked, _digest(request, method, asked), overwrite)
+        if job.is_done(stream.names or None):
+            return job.already_done()
+        network = method.open()
         width, height = stream.size
         plan = plan_stream(
             method,
             network,
             (height, width),
-            request.inference or BY_MEMORY,
+            asked.inference,
             frame_count=stream.frame_count,
-            device=request.device,
+            device=budget.device,
         )
-        tell_if_long(announce, request.source.name, [plan])
-        with claimed(request, digest):
-            run = _run(request, stream, network, plan, progress)
-            return _tell(request, method, stream, run, digest)
+        tell_if_long(budget.announce, request.source.name, [plan])
+        with job.claimed():
+            run = _run(request, stream, network, plan, budget.progress)
+            return job.finish(_done(job, stream, run))
 
 
 @dataclass
@@ -115,12 +96,12 @@ def _run(
     def read() -> Iterator[NDArray[Any]]:
         for index, frame in enumerate(stream.frames):
             samples.see(index, frame.picture)
-            waiting.append(dataclasses.replace(frame, picture=_NO_PICTURE))
+            waiting.append(replace(frame, picture=_NO_PICTURE))
             yield frame.picture
 
     with _sink(request, stream, notes) as sink:
         restored = restore_stream(network, read(), plan, report=reports.append)
-        for index, picture in enumerate(_worded(restored)):
+        for index, picture in enumerate(_in_one_sentence(restored)):
             frame = waiting.popleft()
             samples.give(index, picture, frame.time_s)
             sink.add(frame, picture)
@@ -134,7 +115,7 @@ def _run(
 _NO_PICTURE: Frame = np.empty((0, 0, 3), np.uint8)
 
 
-def _worded(restored: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+def _in_one_sentence(restored: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
     """Turn what a network does wrong into one sentence."""
     try:
         yield from restored
@@ -179,50 +160,43 @@ def _sink(request: DeblurRequest, stream: InputFrames, notes: list[str]) -> Iter
         notes.append(writer.warning)
 
 
-def _digest(request: DeblurRequest, method: Method) -> str:
-    asked = request.inference or BY_MEMORY
-    what = [request.crop, request.size, request.bit_depth, request.output.suffix, asked.values()]
-    weights = file_sha256(request.weights) if method.is_trained else None
-    return digest_of(["stream", method.digest, weights, digest_input(request.source), what])
+def _digest(request: DeblurRequest, method: Method, budget: Budget) -> str:
+    what = [request.crop, request.size, request.bit_depth, request.output.suffix, budget.inference.values()]
+    return digest_of(["stream", method.digest, file_sha256(method.weights), digest_input(request.source), what])
 
 
-def _tell(request: DeblurRequest, method: Method, stream: InputFrames, run: _Run, digest: str) -> DeblurResult:
-    """Write the page and, last, the manifest that says it is done."""
+def _done(job: DeblurJob, stream: InputFrames, run: _Run) -> Done:
+    """Gather what page, manifest and terminal show: a few frames, before and after, no larger than a screen."""
     if run.report is None:
-        raise FitError(f"{request.source}: no frame came out of the network")
-    warnings = [*stream.notes, *run.notes]
-    facts = report_facts(run.report) | {
-        "seconds": round(run.seconds, 2),
-        "frames_per_s_with_reading_and_writing": round(run.frame_count / run.seconds, 3),
-    }
-    measured = measure_change(run.samples.blurry, run.samples.restored)
+        raise FitError(f"{job.request.source}: no frame came out of the network")
+    samples, (width, height) = run.samples, stream.size
+    measured = measure_change(samples.blurry, samples.restored)
     line = _speed(run, run.report)
-    _write_page(request, method, stream, run, [line, *warnings])
-    finish(
-        request,
-        digest,
-        {
-            "input": request.source.name,
-            "kind": stream.kind,
-            "crop": request.crop,
-            "size": list(stream.size),
+    return Done(
+        kind=stream.kind,
+        size=stream.size,
+        frames=f"{run.frame_count} of {width}x{height}, {len(samples.indices)} of them shown",
+        shown=Shown(samples.blurry, samples.restored, samples.sharpness(), samples.t_s),
+        facts=report_facts(run.report)
+        | {
+            "seconds": round(run.seconds, 2),
+            "frames_per_s_with_reading_and_writing": round(run.frame_count / run.seconds, 3),
+        },
+        measured=measured | {"frames_measured": samples.indices},
+        warnings=[*stream.notes, *run.notes],
+        lines=[line],
+        page_facts={
+            "Numbers of the frames shown": ", ".join(map(str, samples.indices)),
+            "Sharpness to input, frames shown": f"{measured['sharpness_ratio']}",
+        },
+        notes=[_UNLABELLED, line],
+        more={
             "frame_count": run.frame_count,
-            "bit_depth": request.bit_depth,
-            "method": method.name,
-            "recipe": method.recipe.values.model_dump(mode="json"),
-            "recipe_digest": method.digest,
-            "made_from": method.made_from,
-            "weights_sha256": file_sha256(request.weights) if method.is_trained else None,
-            "device": request.device,
-            "facts": facts,
-            "measured": measured | {"frames_measured": run.samples.indices},
-            "warnings": warnings,
-            "versions": versions(),
+            "bit_depth": job.request.bit_depth,
+            "made_from": job.method.made_from,
+            "weights_sha256": file_sha256(job.method.weights),
         },
     )
-    lines = [f"note: {warning}" for warning in warnings] + [line]
-    lines.append(f"{request.output}  {request.page}  {request.manifest}")
-    return DeblurResult(request.output, request.page, request.manifest, tuple(lines))
 
 
 def _speed(run: _Run, report: InferenceReport) -> str:
@@ -231,36 +205,7 @@ def _speed(run: _Run, report: InferenceReport) -> str:
     overall = f"{run.frame_count / run.seconds:.3g} frames/s with reading and writing"
     return (
         f"{run.frame_count} frames in {run.seconds:.1f} s: {overall}, {report.frames_per_s:.3g} in the network{peak}; "
-        f"{dataclasses.replace(report.plan, estimate=None).describe()}"
-    )
-
-
-def _write_page(request: DeblurRequest, method: Method, stream: InputFrames, run: _Run, notes: list[str]) -> None:
-    """Show a few frames, before and after, as 8-bit SDR and no larger than a screen."""
-    samples, (width, height) = run.samples, stream.size
-    measured = measure_change(samples.blurry, samples.restored)
-    facts = {
-        "Frames": f"{run.frame_count} of {width}x{height}, {len(samples.indices)} of them shown",
-        "Method": method.name,
-        "Numbers of the frames shown": ", ".join(map(str, samples.indices)),
-        "Sharpness to input, frames shown": f"{measured['sharpness_ratio']}",
-    }
-    count = len(samples.indices)
-    deblur_page(
-        request.page,
-        title=f"{request.source.name}, restored",
-        clip=ClipView(
-            name=request.source.name,
-            scene_kind="video",
-            source=request.source.name,
-            t_s=samples.t_s,
-            frames={"blurry": samples.blurry, method.name: samples.restored},
-            is_selected=np.zeros(count, bool),
-            sharpness=samples.sharpness(),
-            threshold=0.0,
-        ),
-        facts=facts,
-        notes=[f"{method.recipe.values.title}. {method.recipe.values.note}", _UNLABELLED, *notes],
+        f"{replace(report.plan, estimate=None).describe()}"
     )
 
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from hvdbench.errors import InputError, WeightsError
+from hvdbench.errors import InputError
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import label_paper
-from hvdbench.methods.foreign.folder import FolderScheme
-from hvdbench.methods.recipe import Method, load_trained
+from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
 from hvdbench.methods.training.one_clip import on_one_clip
 from hvdbench.workflows.heldout.plan import HeldOutPlan
@@ -19,33 +17,26 @@ Restore = Callable[[Frames], Frames]
 """Frames of a clip to as many restored frames, (T, H, W, 3) uint8."""
 
 
-def restorer(method: Method, budget: Budget, weights: Path | None = None) -> Restore:
-    """Give a method as a function of frames alone; labels are made anew from what it is given.
+def restorer(method: Method, budget: Budget) -> Restore:
+    """Return a method as a function of frames alone; labels are made anew from what it is given.
 
-    A method that is trained over clips without truth is trained on the given frames where no weights are named.
+    A method that is trained over clips without truth is trained on the given frames where it has no weights.
 
     Args:
-        method: opened with its weights, where it takes them as a setting.
+        method: opened with its weights, where there are some.
         budget: of each restoration.
-        weights: of a method that is trained by hvdbench.
 
     Raises:
-        InputError: it cannot be run again, or it learns from a truth and no weights are named.
-        WeightsError: weights that are missing, damaged or of another network.
+        InputError: it cannot be run again, or it learns from a truth and has no weights.
     """
-    if isinstance(method.scheme, FolderScheme):
+    if not method.scheme.restores_anew:
         raise InputError(
             f"method '{method.name}' is a folder of results, which saw every frame: a held-out score needs a method "
             "that can restore the clip again without some of them"
         )
     alone = replace(budget, clip=None)
-    if method.is_trained and weights is not None:
-        if not weights.is_file():
-            raise WeightsError(f"{weights} does not exist: name the weights of '{method.name}'")
-        network = load_trained(method, weights)
-        return lambda frames: method.scheme.restore(network, frames, alone).frames
-    fitted = on_one_clip(method) if method.is_trained else method
-    return lambda frames: fitted.scheme.restore(frames, label_paper(frames), alone).frames
+    ready = on_one_clip(method) if method.is_trained and method.weights is None else method
+    return lambda frames: ready.restore(frames, label_paper(frames), alone).frames
 
 
 def restore_fold(restore: Restore, frames: Frames, plan: HeldOutPlan, fold: int) -> Frames:

@@ -81,5 +81,5 @@ def test_a_network_that_is_not_known_is_named():
 
 def test_a_clip_is_restored_at_its_size():
     frames = np.random.default_rng(0).integers(0, 256, (3, 37, 53, 3), np.uint8)
-    restored = scheme().restore(scheme().build(), frames, Budget()).frames
+    restored = scheme().restore_with(scheme().build(), frames, Budget()).frames
     assert (restored.shape, restored.dtype) == (frames.shape, np.uint8)

@@ -1,0 +1,87 @@
+"""What all trainings of one video network share: the network, its start, its windows and loop, and its restorations."""
+
+from typing import Self, TypeVar, cast
+
+from torch import nn
+
+from hvdbench.frames import Frames
+from hvdbench.methods.inference.network_restoration import restore_with
+from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.methods.scheme import TrainedScheme
+from hvdbench.methods.training.samples import WindowSettings
+from hvdbench.methods.training.settings import EngineSettings
+from hvdbench.methods.training.start import build_network, load_start
+from hvdbench.networks.spec import VideoNetwork
+from hvdbench.recipe import Settings
+
+
+class NetworkTrainingSettings(Settings):
+    """Which network is trained, from what it starts, on which windows, and how."""
+
+    network: str
+    """A video network of the catalogue, or an import string."""
+    network_arguments: dict[str, object] = {}
+    """The network's constructor arguments."""
+    start_from: str = ""
+    """Weights that a training starts from, a file or a name of the registry; empty: random ones."""
+    start_parts: dict[str, str] = {}
+    """Weights of parts of the network, by the part's name, e.g. ``{spynet = "spynet"}``; taken after ``start_from``."""
+    zero_flow_start: bool = False
+    """Let an untrained SPyNet start at zero flow; for fits without its pre-trained weights."""
+    splits: tuple[str, ...] = ()
+    """Splits whose clips are trained on; empty: all of the dataset."""
+    window: WindowSettings = WindowSettings()
+    engine: EngineSettings = EngineSettings()
+
+
+TrainingT = TypeVar("TrainingT", bound=NetworkTrainingSettings, covariant=True)
+
+
+class NetworkTraining(TrainedScheme[TrainingT]):
+    """A training of any video network over windows of clips; what it strives for is left to the classes below it."""
+
+    @property
+    def window(self) -> WindowSettings:
+        """The windows that it is trained on."""
+        return self.settings.window
+
+    @property
+    def engine(self) -> EngineSettings:
+        """The training loop."""
+        return self.settings.engine
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits whose clips are trained on; empty: all of the dataset."""
+        return self.settings.splits
+
+    def build(self, seed: int = 0) -> nn.Module:
+        """Build the network, its random weights drawn from ``seed``.
+
+        Raises:
+            UnknownNameError: no such network.
+            RecipeError: it does not take its arguments.
+        """
+        settings = self.settings
+        return build_network(
+            settings.network, settings.network_arguments, seed, zero_flow_start=settings.zero_flow_start
+        )
+
+    def start(self, seed: int = 0) -> nn.Module:
+        """Build the network with the weights that a training starts from: the recipe's, else those of ``seed``.
+
+        Raises:
+            WeightsError: a weight file is missing, damaged, or belongs to another network.
+        """
+        network = self.build(seed)
+        load_start(network, self.settings.start_from or None, self.settings.start_parts)
+        return network
+
+    def restore_with(self, network: nn.Module, blurry: Frames, budget: Budget) -> Restoration:
+        """Restore a clip with trained weights, (T, H, W, 3) uint8 RGB."""
+        return restore_with(cast(VideoNetwork, network), blurry, budget)
+
+    def with_steps(self, steps: int) -> Self:
+        """Return the same training in as many steps."""
+        engine = self.settings.engine.model_copy(update={"steps": steps})
+        return type(self)(self.settings.model_copy(update={"engine": engine}))

@@ -1,0 +1,236 @@
+"""One run of ``deblur`` on disk: whether it finished before, the mark that it runs, and its page and manifest."""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.errors import HvdbenchError, InputError
+from hvdbench.frames import FRAME_SUFFIXES, Frames
+from hvdbench.methods.inference.options import InferenceOptions
+from hvdbench.methods.recipe import Method
+from hvdbench.methods.restoration import Budget
+from hvdbench.pages.pages import deblur_page
+from hvdbench.pages.view import ClipView
+from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult
+from hvdbench.workspace.atomic import PARTIAL, atomic_write_text, is_partial
+from hvdbench.workspace.manifest import versions
+
+_BY_MEMORY = InferenceOptions(window="auto", tile="auto")
+
+
+@dataclass(frozen=True)
+class DeblurJob:
+    """A request with the method that was opened for it.
+
+    Attributes:
+        request: what to restore, and where it goes.
+        method: opened, with its weights.
+        budget: seed, device, progress, and how a network is run.
+        digest: of the command and what it was given.
+        overwrite: whether what came from something else is replaced.
+    """
+
+    request: DeblurRequest
+    method: Method
+    budget: Budget
+    digest: str
+    overwrite: bool = False
+
+    def already_done(self) -> DeblurResult:
+        """Return the result of a command that finished before."""
+        request = self.request
+        line = f"{request.output}: already restored by the same command, left as it is"
+        return DeblurResult(request.output, request.page, request.manifest, (line,))
+
+    def is_done(self, names: Sequence[str] | None) -> bool:
+        """Return whether the same command finished before; a stopped run of it, or nothing, may be written over.
+
+        Args:
+            names: of the frames; None: numbered, as many as the manifest counts.
+
+        Raises:
+            InputError: the output is there and came from something else, or holds what no run of this writes.
+        """
+        output, path = self.request.output, self.request.manifest
+        found = _read_manifest(path)
+        if found.get("digest") == self.digest:
+            whole = output.is_file() or (output.is_dir() and {p.name for p in output.iterdir()} == _names(names, found))
+            return found.get("state") == "done" and whole and self.request.page.is_file() and not self.overwrite
+        taken = next((p for p in (output, path) if p.is_file() or (p.is_dir() and any(p.iterdir()))), None)
+        if taken is not None and not self.overwrite and not (taken == path and found.get("state") == "running"):
+            raise InputError(f"{taken} is there and came from something else: choose another output, or --overwrite it")
+        strange = next((p for p in _entries(output) if p.is_dir() or p.suffix.lower() not in FRAME_SUFFIXES), None)
+        if strange is not None:
+            raise InputError(
+                f"{output} holds {strange.name}, which is no frame, and is not replaced: choose another output"
+            )
+        return False
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Mark the output as being made while the block runs; where an error means that nothing was made, unmark it.
+
+        What a killed run of before left of a half-written video is removed.
+        """
+        path = self.request.manifest
+        former = path.read_text(encoding="utf-8") if path.is_file() else None
+        found = _read_manifest(path)
+        if found.get("state") == "running" and not _runs(found.get("process")):
+            _remove_half_written(self.request.output)
+        running = {"state": "running", "digest": self.digest, "process": os.getpid()}
+        atomic_write_text(path, json.dumps(running) + "\n")
+        try:
+            yield
+        except HvdbenchError:
+            if former is None:
+                path.unlink()
+            else:
+                atomic_write_text(path, former)
+            raise
+
+    def finish(self, done: "Done") -> DeblurResult:
+        """Write the page and, last of all, the manifest that marks the run as finished."""
+        request, method = self.request, self.method
+        self._write_page(done)
+        manifest = {
+            "input": request.source.name,
+            "kind": done.kind,
+            "crop": request.crop,
+            "size": list(done.size),
+            "method": method.name,
+            "recipe": method.recipe.values.model_dump(mode="json"),
+            "recipe_digest": method.digest,
+            "device": self.budget.device,
+            "facts": done.facts,
+            "measured": done.measured,
+            "warnings": list(done.warnings),
+            "versions": versions(),
+            **done.more,
+            "state": "done",
+            "digest": self.digest,
+        }
+        atomic_write_text(request.manifest, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+        lines = (*(f"note: {warning}" for warning in done.warnings), *done.lines)
+        paths = f"{request.output}  {request.page}  {request.manifest}"
+        return DeblurResult(request.output, request.page, request.manifest, (*lines, paths))
+
+    def _write_page(self, done: "Done") -> None:
+        shown, values, name = done.shown, self.method.recipe.values, self.request.source.name
+        count = len(shown.blurry)
+        deblur_page(
+            self.request.page,
+            title=f"{name}, restored",
+            clip=ClipView(
+                name=name,
+                scene_kind="video",
+                source=name,
+                t_s=np.arange(count, dtype=np.float64) if shown.t_s is None else shown.t_s,
+                frames={"blurry": shown.blurry, self.method.name: shown.restored},
+                is_selected=np.zeros(count, bool) if shown.is_selected is None else shown.is_selected,
+                sharpness=shown.sharpness,
+                threshold=shown.threshold,
+            ),
+            facts={"Frames": done.frames, "Method": self.method.name, **done.page_facts},
+            notes=[f"{values.title}. {values.note}", *done.notes, *done.warnings],
+        )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The frames that the page shows.
+
+    Attributes:
+        blurry: uint8 RGB (K, H, W, 3).
+        restored: the same size.
+        sharpness: (K,) variance of the Laplacian of the blurry frames.
+        t_s: (K,) presentation times; None: they are not known.
+        is_selected: (K,) which were taken as sharp; None: they were not labelled.
+        threshold: of the labels.
+    """
+
+    blurry: Frames
+    restored: Frames
+    sharpness: NDArray[np.float64]
+    t_s: NDArray[np.float64] | None = None
+    is_selected: NDArray[np.bool_] | None = None
+    threshold: float = 0.0
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a restoration came to.
+
+    Attributes:
+        kind: of the input, ``video`` or ``folder``.
+        size: width and height of the frames.
+        frames: how many there are, and of what size, in words.
+        shown: what the page shows.
+        facts: of the restoration, JSON-able.
+        measured: what can be measured without a truth.
+        warnings: sentences for terminal, page and manifest.
+        lines: further lines for the terminal.
+        page_facts: further facts for the page, name to wording.
+        notes: further sentences for the page.
+        more: further entries of the manifest.
+    """
+
+    kind: str
+    size: tuple[int, int]
+    frames: str
+    shown: Shown
+    facts: Mapping[str, object]
+    measured: Mapping[str, object]
+    warnings: Sequence[str] = ()
+    lines: Sequence[str] = ()
+    page_facts: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    more: Mapping[str, object] = field(default_factory=dict)
+
+
+def inference_of(budget: Budget) -> InferenceOptions:
+    """Return how a network is run: as it was asked for, else in windows and tiles that memory holds."""
+    return _BY_MEMORY if budget.inference.is_usual else budget.inference
+
+
+def _names(names: Sequence[str] | None, found: dict[str, object]) -> set[str]:
+    count = found.get("frame_count")
+    numbered = range(count if isinstance(count, int) else 0)
+    return set(names) if names is not None else {f"{index:08d}.png" for index in numbered}
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not is_partial(path)) if folder.is_dir() else []
+
+
+def _read_manifest(path: Path) -> dict[str, object]:
+    """Read what a run left beside its output; nothing where it is absent or no manifest."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _remove_half_written(output: Path) -> None:
+    name = re.compile(re.escape(PARTIAL) + r"[0-9a-f]{8}-" + re.escape(output.name))
+    for path in output.parent.iterdir():
+        if name.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
+
+
+def _runs(process: object) -> bool:
+    """Return whether a process of that number is alive."""
+    try:
+        os.kill(int(str(process)), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
