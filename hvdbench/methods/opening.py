@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hvdbench.catalog import NETWORKS, resolve
-from hvdbench.errors import HvdbenchError, InputError, RecipeError, UnknownNameError
+from hvdbench.catalog import FILE_FORMS, NETWORKS, NamedPreset, import_thing, resolve
+from hvdbench.errors import InputError, RecipeError, UnknownNameError
 from hvdbench.methods.foreign.command import split_command
-from hvdbench.methods.recipe import Method, MethodSettings, build_method, load_method, look_here
+from hvdbench.methods.recipe import Method, MethodSettings, build_method, load_method
 from hvdbench.recipe import Recipe, recipe_names
 
 FORMS = (
@@ -30,7 +30,6 @@ FORMS = (
 )
 """What ``--method`` takes, for help texts and messages."""
 
-_FILE_FORMS = ("torchscript", "onnx", "spandrel")
 _SUFFIXES = {".ts": "torchscript", ".torchscript": "torchscript", ".onnx": "onnx"}
 _CHECKPOINTS = (".pth", ".pt", ".tar", ".ckpt", ".safetensors")
 _IMPORT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -55,6 +54,7 @@ def open_method(
     weights: Path | None = None,
     name: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    trust: bool = False,
 ) -> Method:
     """Open whatever restores clips.
 
@@ -69,6 +69,7 @@ def open_method(
             of a method that is trained by hvdbench are only checked when they are loaded.
         name: on boards and of the folder of runs; default: the recipe's, else made from what is opened.
         settings: of the scheme, laid over the recipe's or the usual ones (``{"spec": {"size_multiple": 8}}``).
+        trust: let a recipe's file name code to run, wherever it lies; what the caller names needs no trust.
 
     Returns:
         The method; its digest covers files by what they hold.
@@ -78,10 +79,11 @@ def open_method(
         RecipeError: an unknown key or a value out of range.
         InputError: it is there and cannot be used, or the name can be none.
         WeightsError: weights are missing, damaged, or of another network.
+        TrustError: a recipe's file names code to run and is not trusted.
     """
     over = dict(settings or {})
     if _is_recipe(reference):
-        method = _open_recipe(reference, weights, over)
+        method = _open_recipe(reference, weights, over, trust)
     else:
         method = _build(reference, _read(reference), weights, over)
     if name is not None:
@@ -122,15 +124,15 @@ def _value(text: str) -> Any:
 
 
 def _is_recipe(reference: str) -> bool:
-    bare = reference.removesuffix("@tiny")
+    bare = NamedPreset.parse(reference).name
     return bare.endswith(".toml") or bare in recipe_names("methods")
 
 
-def _open_recipe(reference: str, weights: Path | None, over: dict[str, Any]) -> Method:
-    method = load_method(reference, overrides=over)
+def _open_recipe(reference: str, weights: Path | None, over: dict[str, Any], trust: bool) -> Method:
+    method = load_method(reference, overrides=over, trust=trust)
     if weights is None or not _takes_weights(reference, type(method.scheme)):
         return method
-    return load_method(reference, overrides=over | {"weights": str(weights)})
+    return load_method(reference, overrides=over | {"weights": str(weights)}, trust=trust)
 
 
 def _build(reference: str, found: _Found, weights: Path | None, over: dict[str, Any]) -> Method:
@@ -169,18 +171,18 @@ def _read(reference: str) -> _Found:
         return _Found("command", {"command": rest}, _command_name(rest), f"The command {rest}")
     if separator and form == "folder":
         return _folder(Path(rest))
-    if separator and form in _FILE_FORMS:
+    if separator and form in FILE_FORMS:
         return _file(form, Path(rest))
-    if separator and _IMPORT.fullmatch(reference):
+    if separator and _IMPORT.fullmatch(NamedPreset.parse(reference).name):
         return _imported(reference)
     path = Path(reference)
     if path.is_dir():
         return _folder(path)
-    if path.suffix in _SUFFIXES and (path.is_file() or "@" not in reference):
+    if path.suffix in _SUFFIXES:
         return _file(_SUFFIXES[path.suffix], path)
     if path.is_file():
         return _unsaid(path)
-    if reference.partition("@")[0] in NETWORKS:
+    if NamedPreset.parse(reference).name in NETWORKS:
         return _Found("network", {"network": reference}, reference, f"The network {reference}")
     raise UnknownNameError(_unknown(reference))
 
@@ -195,15 +197,9 @@ def _file(form: str, path: Path) -> _Found:
 
 
 def _imported(reference: str) -> _Found:
-    """Take an import string for a network, or for a scheme where it names one."""
+    """Take an import string for a scheme where it names one, else for a network."""
     name = _clean(reference.partition(":")[2])
-    look_here()
-    try:
-        thing = resolve("scheme", reference)
-    except HvdbenchError as error:
-        raise UnknownNameError(str(error).replace("scheme", "method", 1)) from error
-    except Exception:  # a module of others; the network's own opening words it
-        thing = None
+    thing = import_thing("method", NamedPreset.parse(reference).name)
     if isinstance(thing, type) and hasattr(thing, "restore") and hasattr(thing, "Settings"):
         return _Found(reference, {}, name, f"The method {reference}")
     return _Found("network", {"network": reference}, name, f"The network {reference}")
@@ -261,7 +257,7 @@ def _command_name(template: str) -> str:
 
 def _unknown(reference: str) -> str:
     known = [*recipe_names("methods"), *NETWORKS]
-    near = difflib.get_close_matches(reference.partition("@")[0], known, n=2)
+    near = difflib.get_close_matches(NamedPreset.parse(reference).name, known, n=2)
     hint = "; did you mean " + " or ".join(f"'{name}'" for name in near) + "?" if near else ""
     there = f"; there is no file or folder {reference}" if os.sep in reference or Path(reference).suffix else ""
     return f"no method '{reference}'{hint}{there} ({_forms()})"

@@ -1,13 +1,13 @@
 """Method recipes: ``recipes/methods/<name>.toml`` names a scheme, its settings, and where they come from."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from hvdbench.catalog import resolve
 from hvdbench.recipe import Recipe, Settings, check, digest_of, load_recipe
+from hvdbench.recipe.trust import Part, SettingsOf
 
 
 class MethodSettings(Settings):
@@ -15,13 +15,13 @@ class MethodSettings(Settings):
 
     title: str
     """One line for tables and pages."""
-    scheme: str
+    scheme: Annotated[str, Part("scheme")]
     """A name of ``hvdbench.catalog.SCHEMES`` or an import string."""
     note: str = ""
     """What a reader of a table must know: what is off, what is ours."""
     needs: str = ""
     """What it takes: weights, memory, time."""
-    settings: dict[str, Any] = {}
+    settings: Annotated[dict[str, Any], SettingsOf("scheme")] = {}
     """The scheme's own settings, checked by its ``Settings`` model."""
     provenance: dict[str, str] = {}
     """Where values come from: setting → ``paper``, ``code`` or ``ours``, with a word on why."""
@@ -71,19 +71,21 @@ class Method:
         return self.is_trained or hasattr(self.scheme, "open")
 
 
-def load_method(name: str, *, overrides: Mapping[str, Any] | None = None) -> Method:
+def load_method(name: str, *, overrides: Mapping[str, Any] | None = None, trust: bool = False) -> Method:
     """Load a method by its recipe's name (``selfhvd_fusion``, ``selfhvd_basicvsrpp@tiny``) or file.
 
     Args:
         name: of the recipe, or its file.
         overrides: settings of the scheme, laid over the recipe's.
+        trust: let the recipe's file name code to run, wherever it lies.
 
     Raises:
         UnknownNameError: no such recipe or scheme.
         RecipeError: a key or value that the recipe or the scheme does not know.
+        TrustError: the file names code to run and is not trusted.
     """
     laid_over = {"settings": dict(overrides)} if overrides else None
-    return build_method(name, load_recipe("methods", name, MethodSettings, overrides=laid_over))
+    return build_method(name, load_recipe("methods", name, MethodSettings, overrides=laid_over, trust=trust))
 
 
 def build_method(reference: str, recipe: Recipe[MethodSettings]) -> Method:
@@ -97,18 +99,10 @@ def build_method(reference: str, recipe: Recipe[MethodSettings]) -> Method:
         UnknownNameError: no such scheme.
         RecipeError: a key or value that the scheme does not know.
     """
-    look_here()
     scheme_class = resolve("scheme", recipe.values.scheme)
     settings = check(f"{recipe.name}: [settings]", recipe.values.settings, scheme_class.Settings)
     resolved = recipe.values.model_copy(update={"settings": settings.model_dump(mode="json")})
     return Method(reference, Recipe(recipe.name, resolved), scheme_class(settings))
-
-
-def look_here() -> None:
-    """Let import strings name modules in the current folder; it comes last and stands in for no installed one."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
 
 
 def load_trained(method: Method, weights: Path) -> Any:

@@ -1,7 +1,7 @@
 """Supervised training: the twin of every self-supervised recipe, on the same clips with their truth."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -10,21 +10,22 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from hvdbench.frames import Frames
+from hvdbench.methods.building import build_network, load_start
 from hvdbench.methods.inference.network_restoration import restore_with
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.training.objective import StepLoss
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
-from hvdbench.methods.training.start import build_network, load_start
 from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe import Settings
+from hvdbench.recipe.trust import Part
 from hvdbench.store import Truth
 
 
 class SupervisedSettings(Settings):
     """A training over clips with their truth."""
 
-    network: str
+    network: Annotated[str, Part("network")]
     """A video network of the catalogue, or an import string."""
     network_arguments: dict[str, Any] = {}
     """The network's constructor arguments."""

@@ -69,7 +69,7 @@ class _Named:
         return f"import the module {self.value.partition(':')[0]!r}" if is_import_string(self.value) else None
 
 
-def check_trust(layers: Sequence[Layer], model: type[Settings], values: Mapping[str, Any]) -> None:
+def check_trust(layers: Sequence[Layer], model: type[BaseModel], values: Mapping[str, Any]) -> None:
     """Refuse files that name code, before any of it is imported or run.
 
     Args:
@@ -103,7 +103,7 @@ def _refusal(path: Path, named: _Named) -> TrustError:
     )
 
 
-def _inner_models(model: type[Settings], values: Mapping[str, Any]) -> dict[str, type[BaseModel]]:
+def _inner_models(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, type[BaseModel]]:
     """Find the models of the tables that hold a scheme's own settings, by their keys."""
     found = {}
     for name, field in model.model_fields.items():

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvdbench.errors import WeightsError
-from hvdbench.weights.registry import KNOWN, check_sha256
+from hvdbench.weights.finding import missing_sentence
+from hvdbench.weights.registry import check_sha256
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,13 +86,13 @@ def load_checkpoint(path: Path, *, expected_sha256: str | None = None) -> "dict[
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a weight file of any name, as :func:`load_checkpoint`, and say what was taken off.
+    """Read a weight file of any name, as :func:`load_checkpoint`, and list what was taken off.
 
     Raises:
         WeightsError: no such file, a damaged one, one that holds code, or one without a state dict.
     """
     if not path.is_file():
-        raise WeightsError(_missing_message(path))
+        raise WeightsError(missing_sentence(str(path)))
     check_whole(path)
     head = _head(path)
     form = _form(path, head)
@@ -120,7 +121,7 @@ def check_whole(path: Path) -> None:
 
 
 def _archive_is_broken(path: Path) -> bool:
-    """Tell whether some entries differ from their checksums; all do where torch was told to write none."""
+    """Return whether some entries differ from their checksums; all do where torch was told to write none."""
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         return 0 < sum(not _entry_is_whole(archive, entry) for entry in entries) < len(entries)
@@ -136,14 +137,6 @@ def _entry_is_whole(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
     return True
 
 
-def _missing_message(path: Path) -> str:
-    """Say that a weight file is not there, and how to get it where it is a known one."""
-    if path.is_dir():
-        return f"{path} is a folder: name the weight file in it"
-    known = next((known for known in KNOWN if path.name == known.file_name), None)
-    return f"the weights {path} are missing" + (f": {known.how_to_get}" if known else "")
-
-
 def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
@@ -153,7 +146,7 @@ def _head(path: Path) -> bytes:
 
 
 def _form(path: Path, head: bytes) -> str:
-    """Tell how a file is written: by its suffix where that says it, else by its first bytes."""
+    """Return how a file is written: by its suffix where that says it, else by its first bytes."""
     if path.suffix == ".safetensors" or (path.suffix not in SUFFIXES and head[8:9] == b"{"):
         return "safetensors"
     return "torch.save" if head.startswith(_ZIP) else "torch.save, before 1.6"
@@ -196,7 +189,7 @@ def _plain_data() -> list[Any]:
 
 
 def _damaged_message(path: Path, head: bytes) -> str:
-    """Say that a file cannot be read, and what stands in its place where that is plain."""
+    """Return the sentence for a file that cannot be read, with what stands in its place where that is plain."""
     place = _what_stands_there(head)
     return f"{path} is damaged or no weight file{f' ({place})' if place else ''}: download it again"
 
@@ -213,7 +206,7 @@ def _what_stands_there(head: bytes) -> str | None:
 
 
 def _unwrap(content: Any, path: Path) -> "tuple[dict[str, Tensor], list[str]]":
-    """Take the state dict out of the containers that training code saves it in; say which."""
+    """Take the state dict out of the containers that training code saves it in; return which, in words."""
     import torch
 
     steps = []
@@ -236,7 +229,7 @@ def _container(content: Any) -> str | None:
 
 
 def _strip_prefixes(state_dict: "dict[str, Tensor]") -> "tuple[dict[str, Tensor], list[str]]":
-    """Drop counters, the prefixes of wrappers, and all but the generator where there is one; say which."""
+    """Drop counters, the prefixes of wrappers, and all but the generator where there is one; return which."""
     steps = []
     kept = {key: value for key, value in state_dict.items() if key.rpartition(".")[2] not in _COUNTERS}
     if len(kept) < len(state_dict):

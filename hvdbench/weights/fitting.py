@@ -75,7 +75,7 @@ class Fit:
 
     @property
     def sentence(self) -> str:
-        """Word it."""
+        """The comparison in words."""
         if self.is_strict:
             return f"fits, every key and shape ({self.own})"
         under = f" under the prefix '{self.prefix}'" if self.prefix else ""
@@ -88,13 +88,13 @@ class Fit:
 
 
 def shapes_of(state_dict: "Mapping[str, Tensor]") -> Shapes:
-    """Give the shapes of a state dict's tensors."""
+    """Return the shapes of a state dict's tensors."""
     return {key: tuple(value.shape) for key, value in state_dict.items()}
 
 
 @cache
 def network_shapes(name: str) -> Shapes:
-    """Give the keys and shapes of a network at its default size, without memory for its values.
+    """Return the keys and shapes of a network at its default size, without memory for its values.
 
     Args:
         name: of the catalogue, or an import string.
@@ -104,9 +104,9 @@ def network_shapes(name: str) -> Shapes:
     """
     import torch
 
-    make = catalog.resolve("network", name)
+    network = catalog.resolve("network", name)
     with torch.device("meta"):
-        return shapes_of(make().state_dict())
+        return shapes_of(network.build().state_dict())
 
 
 def compare(name: str, own: Shapes, given: Shapes) -> Fit:
@@ -134,7 +134,7 @@ def find_fits(given: Shapes, others: Mapping[str, str] | None = None) -> list[Fi
     """Compare a state dict's shapes with every network of the catalogue, best first.
 
     Args:
-        given: as :func:`shapes_of` gives them.
+        given: as :func:`shapes_of` returns them.
         others: import strings of further networks, by name.
 
     Returns:
@@ -146,7 +146,7 @@ def find_fits(given: Shapes, others: Mapping[str, str] | None = None) -> list[Fi
 
 
 def misfit(own: Shapes, given: Shapes) -> str | None:
-    """Word which keys of a network are missing, left over, or of another shape; None where all fits."""
+    """Describe which keys of a network are missing, left over, or of another shape; None where all fits."""
     missing = [key for key in own if key not in given]
     unexpected = [key for key in given if key not in own]
     reshaped = [
@@ -161,13 +161,13 @@ def misfit(own: Shapes, given: Shapes) -> str | None:
 
 
 def guess_network(keys: Iterable[str]) -> str | None:
-    """Name the network whose parameters are called like this, None where no signature fits."""
+    """Return the network whose parameters are called like this, None where no signature fits."""
     present = set(keys)
     return next((name for name, signature in SIGNATURES.items() if present.issuperset(signature)), None)
 
 
 def looks_like(keys: Iterable[str]) -> str:
-    """Word whose keys these seem to be."""
+    """Describe whose keys these seem to be."""
     guess = guess_network(keys)
     return f"its keys look like those of {guess or 'no known network'}"
 
@@ -177,7 +177,7 @@ def load_into(network: "nn.Module", state_dict: "Mapping[str, Tensor]", source: 
 
     Args:
         network: changed in place, and only if all fits.
-        state_dict: as :func:`hvdbench.weights.checkpoints.load_checkpoint` gives it.
+        state_dict: as :func:`hvdbench.weights.checkpoints.load_checkpoint` returns it.
         source: the file it came from, for the message.
 
     Raises:

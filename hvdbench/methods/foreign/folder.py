@@ -10,7 +10,7 @@ from hvdbench.frames import FRAME_SUFFIXES, Frames, list_frames, read_frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.recipe import Settings, digest_of
-from hvdbench.weights.registry import file_sha256
+from hvdbench.workspace.manifest import file_sha256
 
 _LAYOUTS = ("*", "*/*", "*/*/*")
 _LISTED = 4

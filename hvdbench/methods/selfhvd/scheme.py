@@ -5,11 +5,11 @@ from typing import ClassVar, cast
 from torch import nn
 
 from hvdbench.frames import Frames
+from hvdbench.methods.building import build_network, load_start
 from hvdbench.methods.inference.network_restoration import restore_with
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.selfhvd.objective import SelfHvdObjective
 from hvdbench.methods.selfhvd.settings import SelfHvdSettings
-from hvdbench.methods.training.start import build_network, load_start
 from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe import Settings
 

@@ -1,12 +1,13 @@
 """SelfHVD's switches, one a part of the method; recipes say where each value comes from."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.recipe import Settings
+from hvdbench.recipe.trust import Part
 
 RANDOM_WEIGHTS = "random"
 """Stands where a weight file is named: the module with random weights, for dry runs."""
@@ -105,7 +106,7 @@ class SelfHvdObjectiveSettings(Settings):
 class SelfHvdSettings(SelfHvdObjectiveSettings):
     """A training over clips: network, windows, loop, and what both stages strive for."""
 
-    network: str
+    network: Annotated[str, Part("network")]
     """A video network of the catalogue, or an import string."""
     network_arguments: dict[str, Any] = {}
     """The network's constructor arguments."""
