@@ -80,6 +80,15 @@ def overwrite(command: F) -> F:
     return click.option("--overwrite", is_flag=True, help="Replace what was made from other settings.")(command)
 
 
+def trust(command: F) -> F:
+    """Add ``--trust``."""
+    return click.option(
+        "--trust",
+        is_flag=True,
+        help="Let a recipe's file name code that is then run: an import string, or a command.",
+    )(command)
+
+
 def strict(command: F) -> F:
     """Add ``--strict``."""
     return click.option("--strict", is_flag=True, help="Make every fallback an error (also HVDBENCH_STRICT=1).")(

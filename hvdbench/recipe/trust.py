@@ -90,8 +90,8 @@ def check_trust(layers: Sequence[Layer], model: type[BaseModel], values: Mapping
     inner = _inner_models(model, values)
     for layer in strangers:
         found = [named for named in _named_in(model, layer.table, inner) if named.would]
-        for named in sorted(found, key=lambda one: one.kind != PROGRAM):  # the program itself says most
-            raise _refusal(layer.path, named)
+        if found:
+            raise _refusal(layer.path, min(found, key=lambda one: one.kind != PROGRAM))  # a program's words say most
 
 
 def _refusal(path: Path, named: _Named) -> TrustError:

@@ -39,6 +39,7 @@ class SynthRequest:
         root: the source's folder.
         out: the dataset's folder.
         overrides: values laid over the recipe's.
+        trust: let the recipe's file name code to run, wherever it lies.
     """
 
     recipe: str = "goproshake"
@@ -47,6 +48,7 @@ class SynthRequest:
     root: Path | None = None
     out: Path | None = None
     overrides: Mapping[str, Any] | None = None
+    trust: bool = False
 
 
 def synth(
@@ -69,7 +71,7 @@ def synth(
     """
     given = {"source": request.source, "trajectories": request.trajectories}
     overrides = {key: value for key, value in given.items() if value} | dict(request.overrides or {})
-    recipe = load_recipe("datasets", request.recipe, DatasetSettings, overrides=overrides)
+    recipe = load_recipe("datasets", request.recipe, DatasetSettings, overrides=overrides, trust=request.trust)
     settings, root = recipe.values, request.root
     resolve("source", settings.source)  # a typo is an error before anything stands in
     if root is not None and not root.exists():

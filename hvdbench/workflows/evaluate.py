@@ -68,6 +68,7 @@ def evaluate(
     overwrite: bool = False,
     progress: Progress = silent,
     announce: Callable[[str], None] | None = None,
+    trust: bool = False,
 ) -> Evaluation:
     """Restore a dataset with a method, score it and enter it on the dataset's board.
 
@@ -88,6 +89,7 @@ def evaluate(
         overwrite: replace runs and weights from other settings.
         progress: called with (done, total, what).
         announce: called with a line before a network starts that is going to run long.
+        trust: let a recipe's file name code to run, wherever it lies.
 
     Raises:
         HvdbenchError: as :func:`find_weights`, :func:`hvdbench.runs.restoring.plan_run` and
@@ -106,6 +108,7 @@ def evaluate(
         overwrite=overwrite,
         progress=progress,
         label=label,
+        trust=trust,
     )
     _check_before(method, dataset, inference)
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from hvdbench.catalog import NamedPreset
 from hvdbench.errors import InputError
 from hvdbench.methods.opening import open_method
 from hvdbench.methods.recipe import Method, load_method
@@ -36,6 +37,7 @@ def train(
     device: str = "cpu",
     overwrite: bool = False,
     progress: Progress = silent,
+    trust: bool = False,
 ) -> Path | None:
     """Train a method on a dataset; where the embedded scenes stand in for one, its ``@tiny`` size is trained.
 
@@ -54,6 +56,7 @@ def train(
         device: ``cpu`` or ``cuda``.
         overwrite: begin anew where a run from other settings lies.
         progress: called with (done, total, what).
+        trust: let a recipe's file name code to run, wherever it lies.
 
     Returns:
         The weights' file; None where time was up before the end.
@@ -65,17 +68,18 @@ def train(
     from hvdbench.runs.training import run_training
 
     asked = {key: value for key, value in (("steps", steps), ("precision", precision)) if value is not None}
-    method = load_method(name)
+    method = load_method(name, trust=trust)
     if not method.is_trained:
         raise InputError(f"method '{name}' is fitted to each clip as it restores: use 'hvdbench eval' or 'deblur'")
     if data is None or not data.is_file():
         dataset = find_dataset(data, fallback=fallback, engine=engine, progress=progress)
-        if dataset.origin == "demo" and data is None and not name.endswith("@tiny"):
-            fallback.take(f"'{name}' at full size needs a full dataset (--data)", f"'{name}@tiny'")
-            name = f"{name}@tiny"
+        if dataset.origin == "demo" and data is None and not NamedPreset.parse(name).is_tiny:
+            tiny = str(NamedPreset.parse(name).tiny)
+            fallback.take(f"'{name}' at full size needs a full dataset (--data)", f"'{tiny}'")
+            name = tiny
         data = dataset.folder
     done = run_training(
-        load_method(name, overrides={"engine": asked} if asked else None),
+        load_method(name, overrides={"engine": asked} if asked else None, trust=trust),
         data,
         out,
         Budget(seed=seed, workers=engine.workers, device=device, progress=progress),
@@ -100,6 +104,7 @@ def find_weights(
     overwrite: bool,
     progress: Progress,
     label: str | None = None,
+    trust: bool = False,
 ) -> tuple[Method, Path | None]:
     """Find what a method needs to restore: nothing, named weights, its own training's, or a tiny fit that stands in.
 
@@ -116,16 +121,19 @@ def find_weights(
         StrictError: there are no weights, in strict mode.
     """
     from hvdbench.runs.training import train_method
+    from hvdbench.weights import finding
     from hvdbench.weights.checkpoints import load_checkpoint
 
-    method = open_method(name, weights=weights, name=label)
+    method = open_method(name, weights=weights, name=label, trust=trust)
     if not method.is_trained:
         return method, None
     if weights is not None:
+        weights = finding.find_weights(str(weights))
         load_checkpoint(weights)  # a sentence now rather than after an hour
         return method, weights
-    if not name.endswith("@tiny"):
-        trained = sorted(runs.glob(f"{load_method(name).name}/*/weights.safetensors"))
+    asked = NamedPreset.parse(name)
+    if not asked.is_tiny:
+        trained = sorted(runs.glob(f"{load_method(name, trust=trust).name}/*/weights.safetensors"))
         here = [path for path in trained if path.parent.name == dataset.name] or trained
         if len(here) == 1:
             return method, here[0]
@@ -133,8 +141,8 @@ def find_weights(
             raise InputError(
                 f"'{name}' has weights in {', '.join(str(p.parent) for p in here)}: name one with --weights"
             )
-        fallback.take(f"no trained weights for '{name}' (--weights, or 'hvdbench train {name}')", f"'{name}@tiny'")
-        method = open_method(f"{name}@tiny", name=label and f"{label}@tiny")
+        fallback.take(f"no trained weights for '{name}' (--weights, or 'hvdbench train {name}')", f"'{asked.tiny}'")
+        method = open_method(str(asked.tiny), name=label and f"{label}@tiny", trust=trust)
     path = train_method(
         method,
         dataset,

@@ -132,7 +132,7 @@ def test_the_users_home_is_meant_by_a_tilde(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("weihgts = 1", r"config.toml: unknown key 'weihgts'; did you mean 'weights'\? \(known: roots, weights\)"),
+        ("weihgts = 1", r"config.toml: unknown key 'weihgts'; did you mean 'weights'\? \(known: roots, trusted, weights\)"),
         ("[roots]\ngorpo = 'x'", r"config.toml: \[roots\]: unknown key 'gorpo'; did you mean 'gopro'\?"),
         ("[roots]\ngopro = 3", r"config.toml: \[roots\] gopro must be a folder's path in quotes, found 3"),
         ("weights = ''", r"config.toml: weights must be a folder's path in quotes, found ''"),

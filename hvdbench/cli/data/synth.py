@@ -29,6 +29,7 @@ HANDS = ("still", "hold", "scan", "walk", "shaky", "hvd", "tense")  # of hvdbenc
 @options.engine
 @options.overwrite
 @options.strict
+@options.trust
 def synth(
     source: str | None,
     trajectories: str | None,
@@ -44,6 +45,7 @@ def synth(
     engine: str,
     overwrite: bool,
     strict: bool,
+    trust: bool,
 ) -> None:
     """Make blurry clips with exact truth from sharp high-rate frames, camera paths and a simulated stabiliser.
 
@@ -71,6 +73,7 @@ def synth(
         root=root,
         out=out,
         overrides={key: value for key, value in named.items() if value is not None},
+        trust=trust,
     )
     with showing() as progress:
         dataset = make(

@@ -29,6 +29,7 @@ def ois() -> None:
 @options.seed
 @options.engine
 @options.strict
+@options.trust
 @click.option("-o", "--out", type=options.FOLDER, required=True, help="Where tables, pictures and the page go.")
 def sweep(
     kinds: tuple[str, ...],
@@ -42,6 +43,7 @@ def sweep(
     seed: int,
     engine: str,
     strict: bool,
+    trust: bool,
     out: Path,
 ) -> None:
     """Compare stabilisers: suppression, share of sharp frames, lengths of runs, as CSV, PNG and one page.
@@ -61,7 +63,7 @@ def sweep(
             seconds=seconds,
             log=log,
             seed=seed,
-            through=Through(method, data_recipe, frames) if method else None,
+            through=Through(method, data_recipe, frames, trust=trust) if method else None,
             engine=parse_engine(engine),
             fallback=Fallback.from_environment(strict),
             progress=progress,

@@ -28,6 +28,7 @@ from hvdbench.cli.score.score import metrics, tell
 @options.engine
 @options.overwrite
 @options.strict
+@options.trust
 def evaluate(
     method: str,
     data: Path | None,
@@ -45,6 +46,7 @@ def evaluate(
     engine: str,
     overwrite: bool,
     strict: bool,
+    trust: bool,
 ) -> None:
     """Restore a dataset with a method, score it, and enter it on a leaderboard.
 
@@ -79,6 +81,7 @@ def evaluate(
             label=name,
             asked=Asked(tuple(names), strata),
             overwrite=overwrite,
+            trust=trust,
             progress=progress,
             announce=lambda line: click.echo(line, err=True),
         )

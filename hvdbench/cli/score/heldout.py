@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--pairs", type=options.FILE, help="A .csv: a row a method, clip, withheld and compared frame.")
 @options.seed
 @options.device
+@options.trust
 def heldout(
     source: Path,
     names: tuple[str, ...],
@@ -36,6 +37,7 @@ def heldout(
     pairs: Path | None,
     seed: int,
     device: str,
+    trust: bool,
 ) -> None:
     """Score methods on a clip without truth: sharp frames that they never saw judge the restored neighbours.
 
@@ -54,7 +56,7 @@ def heldout(
     with showing() as progress:
         workers = usable_cores()
         budget = Budget(seed=seed, workers=workers, device=options.choose_device(device))
-        result = held_out(source, _methods(names, weights, budget), workers=workers, progress=progress)
+        result = held_out(source, _methods(names, weights, budget, trust), workers=workers, progress=progress)
     for sentence in result.refused:
         click.echo(f"left out: {sentence}", err=True)
     click.echo(as_table(result.summary), nl=False)
@@ -64,7 +66,7 @@ def heldout(
             click.echo(f"written: {path}", err=True)
 
 
-def _methods(names: tuple[str, ...], weights: tuple[str, ...], budget: "Budget") -> "dict[str, Restore]":
+def _methods(names: tuple[str, ...], weights: tuple[str, ...], budget: "Budget", trust: bool) -> "dict[str, Restore]":
     """Open the methods, each with its weights.
 
     Raises:
@@ -77,7 +79,7 @@ def _methods(names: tuple[str, ...], weights: tuple[str, ...], budget: "Budget")
     files = _files(names, weights)
     found: dict[str, Restore] = {}
     for name in names:
-        method = open_method(name, weights=files.get(name))
+        method = open_method(name, weights=files.get(name), trust=trust)
         if method.name in found:
             raise InputError(f"two methods are called '{method.name}': name each once")
         found[method.name] = restorer(method, budget, files.get(name))

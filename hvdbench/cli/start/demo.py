@@ -49,6 +49,7 @@ def demo(out: Path, engine: str, seed: int) -> None:
 @options.device
 @options.inference
 @options.overwrite
+@options.trust
 def deblur(
     input_path: Path,
     output: Path | None,
@@ -65,6 +66,7 @@ def deblur(
     window: str | None,
     tile: str | None,
     overwrite: bool,
+    trust: bool,
 ) -> None:
     """Restore INPUT, a video file or a folder of frames, from its own sharp frames, or through a network.
 
@@ -94,6 +96,7 @@ def deblur(
         weights=weights,
         inference=options.read_inference(precision, window, tile, usual="auto"),
         bit_depth=10 if bit_depth == "10" else 8,
+        trust=trust,
     )
     if estimate:
         click.echo("\n".join(estimate_clip(request).lines))

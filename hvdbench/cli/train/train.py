@@ -30,6 +30,7 @@ from hvdbench.cli.progress import showing
 @options.engine
 @options.overwrite
 @options.strict
+@options.trust
 def train(
     recipe: str,
     data: Path | None,
@@ -43,6 +44,7 @@ def train(
     engine: str,
     overwrite: bool,
     strict: bool,
+    trust: bool,
 ) -> None:
     """Train RECIPE, a method such as selfhvd_basicvsrpp, on a dataset's clips.
 
@@ -70,6 +72,7 @@ def train(
             seed=seed,
             device=options.choose_device(device),
             overwrite=overwrite,
+            trust=trust,
             progress=progress,
         )
     if weights is not None and is_main:

@@ -3,11 +3,14 @@
 A method that is trained over clips without truth is trained on the clip alone where no weights are named.
 """
 
+from dataclasses import replace
+
 from hvdbench.errors import InputError
 from hvdbench.methods.inference.network_restoration import Announce
 from hvdbench.methods.opening import open_method
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.training.one_clip import OneClip, on_one_clip
+from hvdbench.weights.finding import find_weights
 from hvdbench.workflows.deblur.estimate import Estimate, estimate_clip
 from hvdbench.workflows.deblur.fitting import STEPS_PER_MINUTE, fit_clip, with_budget
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult
@@ -49,9 +52,11 @@ def deblur_clip(
     """
     if not request.output.name:
         raise InputError(f"'{request.output}' cannot be an output: name a new folder, or a video file")
-    method = open_method(request.method, weights=request.weights)
+    method = open_method(request.method, weights=request.weights, trust=request.trust)
     if method.is_trained and request.weights is None:
         method = on_one_clip(method, announce)
+    elif method.is_trained:
+        request = replace(request, weights=find_weights(str(request.weights)))
     method = with_budget(method, request.minutes)
     if method.has_network:
         return stream_clip(request, method, overwrite=overwrite, progress=progress, announce=announce)

@@ -58,7 +58,7 @@ def estimate_clip(request: DeblurRequest) -> Estimate:
         InputError: an input that is no clip, or a method that is no fit to the clip alone.
         UnknownNameError: no such method.
     """
-    method = open_method(request.method, weights=request.weights)
+    method = open_method(request.method, weights=request.weights, trust=request.trust)
     if method.has_network or method.is_trained:
         raise InputError(
             f"--estimate is for methods that are fitted to the clip alone ({', '.join(sorted(read_gains()))}), not for "

@@ -36,6 +36,7 @@ class DeblurRequest:
         weights: of a network.
         inference: how a network is run; None: windows and tiles by memory, in float32.
         bit_depth: 8, or 10 for 10-bit video or 16-bit pictures, through a network only.
+        trust: let a recipe's file name code to run, wherever it lies.
     """
 
     source: Path
@@ -49,6 +50,7 @@ class DeblurRequest:
     weights: Path | None = None
     inference: InferenceOptions | None = None
     bit_depth: BitDepth = 8
+    trust: bool = False
 
     @property
     def page(self) -> Path:
