@@ -189,5 +189,5 @@ def test_a_recipe_of_all_splits_trains_on_the_scored_clips_and_its_rows_say_so(m
     weights = train_method(load_method("testtime.toml", trust=True), writer.dataset(), runs=Path("runs"))
     trained = json.loads((weights.parent / "train.json").read_text())
     assert (trained["clips"], trained["truth_read"]) == (["test/0", "test/1"], False)
-    found = evaluate("testtime.toml", writer.dataset(), fallback=Fallback(strict=True), engine=Engine(1))
+    found = evaluate("testtime.toml", writer.dataset(), fallback=Fallback(strict=True), engine=Engine(1), trust=True)
     assert set(found.rows["source"]) == {"trained on the scored clips themselves, no truth read"}

@@ -103,6 +103,8 @@ def test_a_stopped_run_of_other_settings_is_refused_or_cleared(method, dataset, 
 
 
 def test_how_often_a_checkpoint_is_written_changes_no_weight(method, dataset, tmp_path):
-    other = load_method(method.reference, overrides={"engine": {"checkpoint_every": 5, "keep": 1, "workers": 0}}, trust=True)
+    other = load_method(
+        method.reference, overrides={"engine": {"checkpoint_every": 5, "keep": 1, "workers": 0}}, trust=True
+    )
     path = train_method(method, dataset, runs=tmp_path)
     assert train_method(other, dataset, runs=tmp_path) == path

@@ -321,5 +321,8 @@ def test_known_weights_are_found_by_name():
 
 
 def test_listing_weights_imports_no_torch():
-    code = "import sys; from hvdbench.weights.finding import find_weights; from hvdbench.weights.registry import weights_status; weights_status(); sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys; from hvdbench.weights.finding import find_weights; "
+        "from hvdbench.weights.registry import weights_status; weights_status(); sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
