@@ -85,7 +85,7 @@ def trust(command: F) -> F:
     return click.option(
         "--trust",
         is_flag=True,
-        help="Let a recipe's file name code that is then run: an import string, or a command.",
+        help="Let files that you name here name code that is then run: an import string, or a command.",
     )(command)
 
 

@@ -1,8 +1,8 @@
-"""Whether a recipe's file may name code: the import string of a part, or a program.
+"""Whether a file may name code: the import string of a part, or a program.
 
-Whoever ran a stranger's file would run that code. So it is refused before anything is imported, unless the file lies
-where the user trusts all files (:func:`hvdbench.workspace.paths.is_trusted`), or the user says so. What the user typed
-needs no trust. A settings model marks with :class:`Part` which of its fields name parts.
+Whoever used a stranger's recipe or results would run that code. So it is refused before anything is imported, unless
+the file lies where the user trusts all files (:func:`hvdbench.workspace.paths.is_trusted`), or the user says so. What
+the user typed needs no trust. A settings model marks with :class:`Part` which of its fields name parts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -94,12 +94,23 @@ def check_trust(layers: Sequence[Layer], model: type[BaseModel], values: Mapping
             raise _refusal(layer.path, min(found, key=lambda one: one.kind != PROGRAM))  # a program's words say most
 
 
+def check_name(file: Path, key: str, kind: str, value: str) -> None:
+    """Refuse a name that a file holds which is no recipe, such as the notes of a result, where it names code.
+
+    Raises:
+        TrustError: it does, and the file does not lie where the user trusts all files.
+    """
+    named = _Named((key,), kind, value)
+    if named.would and not is_trusted(file):
+        raise _refusal(file, named)
+
+
 def _refusal(path: Path, named: _Named) -> TrustError:
     *tables, key = named.keys
     place = f"[{'.'.join(tables)}] {key}" if tables else key
     return TrustError(
-        f"{path}: {place} = {named.value!r} would {named.would}, and this file is not trusted: say --trust "
-        f"(trust=True in Python) if you know what it does, or list its folder under 'trusted' in {config_path()}"
+        f"{path}: {place} = {named.value!r} would {named.would}, and this file is not trusted: if you know what it "
+        f"does, say --trust (trust=True in Python), or list its folder under 'trusted' in {config_path()}"
     )
 
 

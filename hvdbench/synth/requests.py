@@ -21,7 +21,7 @@ from hvdbench.synth.goproshake import open_scenes, synthesise
 from hvdbench.synth.settings import DatasetSettings
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
-from hvdbench.workspace.paths import configured_root, how_to_set_root
+from hvdbench.workspace.paths import ROOTED_SOURCES, configured_root, how_to_set_root
 from hvdbench.workspace.progress import Progress, silent
 
 DEMO_SET = "handheld_simulated"
@@ -80,7 +80,7 @@ def synth(
         root = root or configured_root(settings.source)
     paths = load_sets(settings.trajectories)
     missing, instead = [], []
-    if settings.source not in ROOTLESS and root is None:
+    if settings.source in ROOTED_SOURCES and root is None:  # a source of others says itself what it lacks
         missing.append(
             f"no folder is configured for source '{settings.source}' (--root, {how_to_set_root(settings.source)})"
         )

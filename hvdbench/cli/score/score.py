@@ -45,6 +45,7 @@ def metrics(command: F) -> F:
 @options.engine
 @options.overwrite
 @options.strict
+@options.trust
 def score(
     folders: tuple[Path, ...],
     data: Path | None,
@@ -58,6 +59,7 @@ def score(
     engine: str,
     overwrite: bool,
     strict: bool,
+    trust: bool,
 ) -> None:
     """Score FOLDER, a run (runs/<method>/<dataset>) or restored frames of others, and enter it on a leaderboard.
 
@@ -89,6 +91,7 @@ def score(
                     device=options.choose_device(device),
                     overwrite=overwrite,
                     progress=progress,
+                    trust=trust,
                 )
             )
     for result in {found.board: found for found in results}.values():
