@@ -218,4 +218,9 @@ class BasicVSRPlusPlus(nn.Module):
         return self.conv_last(x)  # (N, 3, H, W)
 
 
-NETWORK = Network(BasicVSRPlusPlus, BasicVSRPlusPlus.spec, presets={"tiny": {"mid_channels": 8, "num_blocks": 1}})
+NETWORK = Network(
+    BasicVSRPlusPlus,
+    BasicVSRPlusPlus.spec,
+    presets={"tiny": {"mid_channels": 8, "num_blocks": 1}},
+    signature=("feat_extract.4.main.0.weight", "deform_align.backward_1.conv_offset.0.weight"),
+)

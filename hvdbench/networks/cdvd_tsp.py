@@ -165,4 +165,5 @@ NETWORK = Network(
     CDVDTSP,
     CDVDTSP.spec,
     presets={"tiny": {"n_feat": 4, "n_resblock": 1}},  # PWC-Net within it has one width: 9.4 M parameters
+    signature=("recons_net.inBlock.0.0.weight", "flow_net.moduleNetwork.moduleRefiner.moduleMain.0.weight"),
 )

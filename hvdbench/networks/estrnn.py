@@ -251,4 +251,9 @@ class ESTRNN(nn.Module):
         return restored, (hidden, *features)
 
 
-NETWORK = Network(ESTRNN, ESTRNN.spec, presets={"tiny": {"n_features": 4, "n_blocks": 1}})
+NETWORK = Network(
+    ESTRNN,
+    ESTRNN.spec,
+    presets={"tiny": {"n_features": 4, "n_blocks": 1}},
+    signature=("cell.F_B0.weight", "cell.F_B1.rdb.dense_layers.0.conv.weight"),
+)

@@ -103,4 +103,8 @@ class FusionNetwork(nn.Module):
             )
 
 
-NETWORK = Network(FusionNetwork, restores_clips=False)
+NETWORK = Network(
+    FusionNetwork,
+    restores_clips=False,
+    signature=("first.weight", "body.0.conv1.weight", "last.weight"),
+)

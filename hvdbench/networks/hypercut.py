@@ -174,4 +174,8 @@ class HyperCUT(nn.Module):
         return OrderLoss(total=0.5 * diff + 0.5 * same, diff=diff, same=same)
 
 
-NETWORK = Network(HyperCUT, restores_clips=False)
+NETWORK = Network(
+    HyperCUT,
+    restores_clips=False,
+    signature=("f_func.model.1.weight", "hyperplane.hyperplane"),
+)

@@ -125,4 +125,9 @@ class IFIRNN(nn.Module):
         return torch.stack(restored, dim=1), (hidden_state,)
 
 
-NETWORK = Network(IFIRNN, IFIRNN.spec, presets={"tiny": {"iterations": 1}})  # one width: 1.6 M parameters
+NETWORK = Network(
+    IFIRNN,
+    IFIRNN.spec,
+    presets={"tiny": {"iterations": 1}},  # one width: 1.6 M parameters
+    signature=("rnncell0.F_B.0.weight",),
+)

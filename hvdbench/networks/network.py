@@ -20,12 +20,14 @@ class Network:
         spec: what the module takes at its default size; None where only the module itself declares it, or nobody does.
         presets: constructor arguments by the name of a preset: ``{"tiny": {"n_blocks": 1}}``.
         restores_clips: whether it maps a blurry clip to a sharp one; otherwise it serves other networks or one method.
+        signature: names of parameters that together tell its weights from those of every other network, at any size.
     """
 
     module: Callable[..., nn.Module] | nn.Module
     spec: NetworkSpec | None = None
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     restores_clips: bool = True
+    signature: tuple[str, ...] = ()
 
     @property
     def is_made(self) -> bool:

@@ -161,4 +161,8 @@ class PWCNet(nn.Module):
         return flow + self.moduleRefiner(features)
 
 
-NETWORK = Network(PWCNet, restores_clips=False)
+NETWORK = Network(
+    PWCNet,
+    restores_clips=False,
+    signature=("moduleExtractor.moduleOne.0.weight", "moduleRefiner.moduleMain.0.weight"),
+)

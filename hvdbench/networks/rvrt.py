@@ -242,4 +242,5 @@ NETWORK = Network(
             "attention_heads": 2,
         }
     },
+    signature=("deform_align.backward_1.proj_v.1.bias",),
 )

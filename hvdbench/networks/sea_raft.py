@@ -274,4 +274,8 @@ def _prepare(picture: Tensor, padding: list[int]) -> Tensor:
     return F.pad(2 * picture - 1, padding, mode="replicate")
 
 
-NETWORK = Network(SeaRaft, restores_clips=False)
+NETWORK = Network(
+    SeaRaft,
+    restores_clips=False,
+    signature=("cnet.layer1.0.conv1.weight", "fnet.layer1.0.conv1.weight"),
+)

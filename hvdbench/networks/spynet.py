@@ -103,4 +103,8 @@ class SPyNet(nn.Module):
         return flow
 
 
-NETWORK = Network(SPyNet, restores_clips=False)
+NETWORK = Network(
+    SPyNet,
+    restores_clips=False,
+    signature=("basic_module.0.basic_module.0.conv.weight",),
+)

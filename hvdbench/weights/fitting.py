@@ -12,21 +12,6 @@ from hvdbench.errors import WeightsError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-SIGNATURES: Mapping[str, tuple[str, ...]] = {
-    "rvrt": ("deform_align.backward_1.proj_v.1.bias",),
-    "basicvsrpp": ("feat_extract.4.main.0.weight", "deform_align.backward_1.conv_offset.0.weight"),
-    "estrnn": ("cell.F_B0.weight", "cell.F_B1.rdb.dense_layers.0.conv.weight"),
-    "ifirnn": ("rnncell0.F_B.0.weight",),
-    "sea_raft": ("cnet.layer1.0.conv1.weight", "fnet.layer1.0.conv1.weight"),
-    "spynet": ("basic_module.0.basic_module.0.conv.weight",),
-    "cdvd_tsp": ("recons_net.inBlock.0.0.weight", "flow_net.moduleNetwork.moduleRefiner.moduleMain.0.weight"),
-    "pwc_net": ("moduleExtractor.moduleOne.0.weight", "moduleRefiner.moduleMain.0.weight"),
-    "nafnet": ("intro.weight", "ending.weight", "middle_blks.0.sca.1.weight"),
-    "hypercut": ("f_func.model.1.weight", "hyperplane.hyperplane"),
-    "fusion": ("first.weight", "body.0.conv1.weight", "last.weight"),
-}
-"""Keys that together tell which network a state dict belongs to."""
-
 Shapes = Mapping[str, tuple[int, ...]]
 _LISTED_KEYS = 5
 
@@ -163,7 +148,11 @@ def misfit(own: Shapes, given: Shapes) -> str | None:
 def guess_network(keys: Iterable[str]) -> str | None:
     """Return the network whose parameters are called like this, None where no signature fits."""
     present = set(keys)
-    return next((name for name, signature in SIGNATURES.items() if present.issuperset(signature)), None)
+    for name in catalog.names("network"):
+        signature = catalog.resolve("network", name).signature
+        if signature and present.issuperset(signature):
+            return name
+    return None
 
 
 def looks_like(keys: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """What every network of the catalogue keeps to. Those that take no plain clip are run through a small adapter."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -106,22 +107,18 @@ def _nafnet() -> nn.Module:
     return network
 
 
-TINY: dict[str, Callable[[], nn.Module]] = {
-    "basicvsrpp": lambda: _tiny("basicvsrpp"),
+WITH_TINY = {name for name in catalog.names("network") if "tiny" in catalog.resolve("network", name).presets}
+TINY: dict[str, Callable[[], nn.Module]] = {name: partial(_tiny, name) for name in WITH_TINY} | {
     "cdvd_tsp": _cdvd_tsp,
-    "estrnn": lambda: _tiny("estrnn"),
     "fusion": _fusion,
     "hypercut": lambda: OrderedByPairs(catalog.resolve("network", "hypercut").build(out_dim=8)),
-    "ifirnn": lambda: _tiny("ifirnn"),
     "nafnet": _nafnet,
     "pwc_net": lambda: WarpedByFlow(catalog.resolve("network", "pwc_net").build()),
-    "rvrt": lambda: _tiny("rvrt"),
     "sea_raft": _sea_raft,
     "spynet": lambda: WarpedByFlow(catalog.resolve("network", "spynet").build()),
 }
 
 
-WITH_TINY = {name for name in catalog.names("network") if "tiny" in catalog.resolve("network", name).presets}
 BOTH_WAYS = {"basicvsrpp", "rvrt"}  # through the whole clip, so that windows must overlap and differ a little
 
 

@@ -16,7 +16,7 @@ from hvdbench.errors import UnknownNameError, WeightsError
 from hvdbench.networks.fusion import FusionNetwork
 from hvdbench.networks.spynet import SPyNet
 from hvdbench.weights.checkpoints import load_checkpoint, read_checkpoint
-from hvdbench.weights.fitting import SIGNATURES, find_fits, guess_network, load_into, network_shapes, shapes_of
+from hvdbench.weights.fitting import find_fits, guess_network, load_into, network_shapes, shapes_of
 from hvdbench.weights.registry import KNOWN, known_weights, weights_status
 
 STATE = {"conv.weight": torch.arange(6.0).view(2, 3), "conv.bias": torch.ones(2)}
@@ -296,10 +296,15 @@ def test_every_known_network_that_we_can_make_is_made():
     assert set(made) == {known.name for known in KNOWN if "pyiqa" not in known.licence}
 
 
-def test_our_networks_have_a_signature():
-    assert set(catalog.names("network")) <= SIGNATURES.keys()
-    assert guess_network(SPyNet().state_dict()) == "spynet"
-    assert guess_network(FusionNetwork().state_dict()) == "fusion"
+@pytest.mark.parametrize("name", catalog.names("network"))
+def test_our_networks_are_told_by_the_names_of_their_parameters_at_every_size(name):
+    network = catalog.resolve("network", name)
+    for preset in (None, *network.presets):
+        with torch.device("meta"):
+            assert guess_network(network.build(preset).state_dict()) == name
+
+
+def test_what_is_no_network_of_ours_is_not_guessed():
     assert guess_network(["layer1.0.conv1.weight", "fc.weight"]) is None
 
 
