@@ -225,6 +225,8 @@ def source_file(name: str) -> Path | None:
     found = _find(module)
     if found is None and _look_here():
         found = _find(module)
+        if found is None:
+            _look_away()
     return found if found is not None and found.is_file() else None
 
 
@@ -247,8 +249,8 @@ def _import_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if was_added and _is_missing(error, name):  # not here either, so nothing else shall be looked for here
-            sys.path.remove(str(Path.cwd()))
+        if was_added and _is_missing(error, name):
+            _look_away()
         raise
 
 
@@ -264,6 +266,11 @@ def _look_here() -> bool:
         return False
     sys.path.append(here)
     return True
+
+
+def _look_away() -> None:
+    """Take the current folder off Python's path again: it does not hold what was looked for."""
+    sys.path.remove(str(Path.cwd()))
 
 
 def _find(module: str) -> Path | None:

@@ -142,7 +142,7 @@ def find_weights(
                 f"'{name}' has weights in {', '.join(str(p.parent) for p in here)}: name one with --weights"
             )
         fallback.take(f"no trained weights for '{name}' (--weights, or 'hvdbench train {name}')", f"'{asked.tiny}'")
-        method = open_method(str(asked.tiny), name=label and f"{label}@tiny", trust=trust)
+        method = open_method(str(asked.tiny), name=label and str(NamedPreset.parse(label).tiny), trust=trust)
     path = train_method(
         method,
         dataset,
