@@ -145,7 +145,9 @@ def _other_files(known: set[Path]) -> list[str]:
     """List the weight files of the folder that stand under no known name, such as that of a download."""
     folder = weights_folder()
     files = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path.name for path in files if path.suffix in SUFFIXES and path not in known and not is_partial(path)]
+    return [
+        path.name for path in files if path.suffix.lower() in SUFFIXES and path not in known and not is_partial(path)
+    ]
 
 
 def _check(known: KnownWeights) -> Checked:
