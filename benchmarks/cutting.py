@@ -59,7 +59,8 @@ def made_clip() -> Frames:
 def warmed(name: str, clip: Frames, steps: int, seed: int = 0) -> Any:
     """Make a network and train it for some steps on crops that were blurred once more."""
     torch.manual_seed(seed)
-    network = catalog.resolve("network", name)()
+    named = catalog.NamedPreset.parse(name)
+    network = catalog.resolve("network", named.name).build(named.preset)
     random = np.random.default_rng(seed)
     blurry = np.stack([cv2.blur(frame, (5, 1)) for frame in clip])
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)

@@ -34,7 +34,7 @@ def measure(name: str, precision: str, given: argparse.Namespace) -> dict[str, A
         torch.cuda.reset_peak_memory_stats()
     try:
         torch.manual_seed(0)
-        network: nn.Module = catalog.resolve("network", name)().to(given.device)
+        network: nn.Module = catalog.resolve("network", name).build().to(given.device)
         if given.channels_last:
             _put_channels_last(network)
         network.train(given.train)

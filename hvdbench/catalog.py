@@ -1,16 +1,26 @@
-"""Every part of hvdbench that has a name, as import strings: one line a part.
+"""Every part of hvdbench that has a name, as import strings: one line a part, and the one door that opens them.
 
-Listing names imports nothing. An import string (``their_package.module:Thing``) works wherever a name does, so a
-third party needs no hook here. Methods, datasets and boards are not listed: each is a TOML file in ``recipes/``.
+Listing names imports nothing. An import string (``their_package.module:Thing``) works wherever a name does, also for a
+module of the current folder, so that a third party needs no hook here. Methods, datasets and boards are not listed:
+each is a TOML file in ``recipes/``.
 """
 
 import difflib
-import functools
 import importlib
-from collections.abc import Iterable, Mapping
-from typing import Any
+import importlib.util
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from hvdbench.errors import UnknownNameError
+from hvdbench.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from hvdbench.camera.stabiliser.kinds import Stabiliser
+    from hvdbench.networks.network import Network
 
 SOURCES: Mapping[str, str] = {
     "sample": "hvdbench.sources.sample:SampleSource",
@@ -41,17 +51,17 @@ LABELLERS: Mapping[str, str] = {
     "extent": "hvdbench.labels.extent:label_extent",
 }
 NETWORKS: Mapping[str, str] = {
-    "spynet": "hvdbench.networks.spynet:SPyNet",
-    "sea_raft": "hvdbench.networks.sea_raft:SeaRaft",
-    "basicvsrpp": "hvdbench.networks.basicvsrpp:BasicVSRPlusPlus",
-    "estrnn": "hvdbench.networks.estrnn:ESTRNN",
-    "ifirnn": "hvdbench.networks.ifirnn:IFIRNN",
-    "rvrt": "hvdbench.networks.rvrt:RVRT",
-    "cdvd_tsp": "hvdbench.networks.cdvd_tsp:CDVDTSP",
-    "pwc_net": "hvdbench.networks.pwc_net:PWCNet",
-    "nafnet": "hvdbench.networks.nafnet:NAFNet",
-    "hypercut": "hvdbench.networks.hypercut:HyperCUT",
-    "fusion": "hvdbench.networks.fusion:FusionNetwork",
+    "spynet": "hvdbench.networks.spynet:NETWORK",
+    "sea_raft": "hvdbench.networks.sea_raft:NETWORK",
+    "basicvsrpp": "hvdbench.networks.basicvsrpp:NETWORK",
+    "estrnn": "hvdbench.networks.estrnn:NETWORK",
+    "ifirnn": "hvdbench.networks.ifirnn:NETWORK",
+    "rvrt": "hvdbench.networks.rvrt:NETWORK",
+    "cdvd_tsp": "hvdbench.networks.cdvd_tsp:NETWORK",
+    "pwc_net": "hvdbench.networks.pwc_net:NETWORK",
+    "nafnet": "hvdbench.networks.nafnet:NETWORK",
+    "hypercut": "hvdbench.networks.hypercut:NETWORK",
+    "fusion": "hvdbench.networks.fusion:NETWORK",
 }
 SCHEMES: Mapping[str, str] = {
     "blurry": "hvdbench.methods.blurry:Blurry",
@@ -73,53 +83,269 @@ METRICS: Mapping[str, str] = {
     "edge_spread": "hvdbench.metrics.edge_spread:median_edge_spread",
 }
 
-_KINDS: Mapping[str, Mapping[str, str]] = {
-    "source": SOURCES,
-    "trajectory format": TRAJECTORY_FORMATS,
-    "stabiliser": STABILISERS,
-    "labeller": LABELLERS,
-    "network": NETWORKS,
-    "scheme": SCHEMES,
-    "metric": METRICS,
-}
+FILE_FORMS = ("torchscript", "onnx", "spandrel")
+"""What a file of a network may be read as, ``onnx:FILE``; such a name is never an import string."""
+PROGRAM_SCHEMES = frozenset({"command"})
+"""Schemes that run a program of the user's choice."""
+TINY = "tiny"
+"""The preset that serves tests and dry runs: every part is there, once, as narrow as it goes."""
+
+_IMPORT_STRING = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+_WITH_PRESET = re.compile(r"(.+)@([^\W\d]\w*)", re.DOTALL)
+_LONGEST_REASON = 200
+
+
+@dataclass(frozen=True)
+class NamedPreset:
+    """A name, and the preset that stands after its ``@``: ``estrnn@tiny``.
+
+    Attributes:
+        name: of a network, a recipe or a recipe's file.
+        preset: None where the name stands alone.
+    """
+
+    name: str
+    preset: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "NamedPreset":
+        """Split ``name@preset``; what follows the last ``@`` is a preset where it is one word without dots."""
+        found = _WITH_PRESET.fullmatch(text)
+        return cls(found[1], found[2]) if found else cls(text)
+
+    def __str__(self) -> str:
+        return self.name if self.preset is None else f"{self.name}@{self.preset}"
+
+    @property
+    def is_tiny(self) -> bool:
+        """Whether the preset is ``tiny``."""
+        return self.preset == TINY
+
+    @property
+    def tiny(self) -> "NamedPreset":
+        """The same name at its tiny size."""
+        return replace(self, preset=TINY)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of part.
+
+    Attributes:
+        parts: import strings by name.
+        expected: what a part of this kind must be, for the sentence about one that is not.
+        take: returns the part that an imported thing is or stands for, None where it is no such part.
+    """
+
+    parts: Mapping[str, str]
+    expected: str
+    take: Callable[[object], object]
 
 
 def names(kind: str) -> list[str]:
     """List the names of a kind of part, sorted."""
-    return sorted(_KINDS[kind])
+    return sorted(_KINDS[kind].parts)
+
+
+def is_import_string(name: str) -> bool:
+    """Return whether a name is taken for an import string, whose module would be imported."""
+    return ":" in name and name.partition(":")[0] not in FILE_FORMS
+
+
+@overload
+def resolve(kind: Literal["network"], name: str) -> "Network": ...
+
+
+@overload
+def resolve(kind: Literal["stabiliser"], name: str) -> "type[Stabiliser]": ...
+
+
+@overload
+def resolve(kind: str, name: str) -> Any: ...
 
 
 def resolve(kind: str, name: str) -> Any:
-    """Import the part ``name`` of a kind; an import string ``package.module:Thing`` is taken as it is.
+    """Import the part ``name`` of a kind, from the catalogue or by an import string.
 
-    A network's name may end in ``@tiny``: the class with the arguments of that preset.
+    Args:
+        kind: ``source``, ``trajectory format``, ``stabiliser``, ``controller``, ``labeller``, ``network``, ``scheme``
+            or ``metric``.
+        name: of the catalogue, else ``package.module:Thing``. The current folder is searched after all that is
+            installed, and stands in for no installed module.
 
     Raises:
-        UnknownNameError: the catalogue has no such name or preset, or the import string leads nowhere.
+        UnknownNameError: the catalogue has no such name, or the import string leads nowhere.
+        InputError: a module of others fails as it is imported, or what it holds is no part of this kind.
     """
-    if kind == "network" and "@" in name:
-        presets = importlib.import_module("hvdbench.networks.presets")
-        try:
-            bare, arguments = presets.preset_arguments(name)
-        except KeyError as error:
-            raise UnknownNameError(error.args[0]) from error
-        return functools.partial(resolve(kind, bare), **arguments)
-    table = _KINDS[kind]
-    target = name if ":" in name else table.get(name)
-    if target is None:
-        raise UnknownNameError(unknown(kind, name, table))
-    module_name, _, attribute = target.partition(":")
+    known = _KINDS[kind]
+    if name in known.parts:  # ours: what fails here is a missing dependency or a bug, not the user's typing
+        module, _, attribute = known.parts[name].partition(":")
+        thing = getattr(importlib.import_module(module), attribute)
+    elif is_import_string(name):
+        thing = import_thing(kind, name)
+    else:
+        raise UnknownNameError(unknown(kind, name, known.parts))
+    part = known.take(thing)
+    if part is None:
+        raise InputError(f"{kind} '{name}' is {_described(thing)}: expected {known.expected}")
+    return part
+
+
+def import_thing(what: str, name: str) -> object:
+    """Import what an import string names, whatever it is.
+
+    Args:
+        what: the kind of part that is looked for, for messages.
+        name: ``package.module:Thing``.
+
+    Raises:
+        UnknownNameError: it is no import string, or there is no such module or nothing of that name in it.
+        InputError: the module fails as it is imported.
+    """
+    if not _IMPORT_STRING.fullmatch(name):
+        raise UnknownNameError(f"{what} '{name}' cannot be imported: an import string is package.module:Thing")
+    module_name, _, attribute = name.partition(":")
     try:
-        return getattr(importlib.import_module(module_name), attribute)
-    except (ModuleNotFoundError, AttributeError, TypeError, ValueError) as error:
-        if name in table:  # ours: a missing dependency or a bug, not the user's typing
-            raise
-        raise UnknownNameError(f"{kind} '{name}' cannot be imported: {error}") from error
+        module = _import_module(module_name)
+    except (Exception, SystemExit) as error:  # code of others can fail in any way, and may even call sys.exit
+        if isinstance(error, ModuleNotFoundError) and _is_missing(error, module_name):
+            raise UnknownNameError(f"{what} '{name}' cannot be imported: {error}") from error
+        raise InputError(f"{what} '{name}' cannot be imported: {_reason(error)}") from error
+    try:
+        return getattr(module, attribute)
+    except Exception as error:
+        raise UnknownNameError(f"{what} '{name}' cannot be imported: {error}") from error
+
+
+def source_file(name: str) -> Path | None:
+    """Find the file of the module that an import string names; None for a name of the catalogue."""
+    if not is_import_string(name):
+        return None
+    module = name.partition(":")[0]
+    found = _find(module)
+    if found is None and _look_here():
+        found = _find(module)
+        if found is None:
+            _look_away()
+    return found if found is not None and found.is_file() else None
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Word the sentence for a name that is not known, with the nearest one that is."""
+    """Return the sentence for a name that is not known, with the nearest one that is."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"no {kind} named '{name}'{hint} (known: {', '.join(known)})"
+
+
+def _import_module(name: str) -> ModuleType:
+    """Import a module from what is installed, else from the current folder."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if not _is_missing(error, name):
+            raise
+    was_added = _look_here()
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if was_added and _is_missing(error, name):
+            _look_away()
+        raise
+
+
+def _look_here() -> bool:
+    """Put the current folder last on Python's path; return whether it was not there yet.
+
+    Last, so that no file of this folder stands in for an installed module; and only once a module is looked for here,
+    so that an optional package that is not installed is never taken from whatever folder a command runs in.
+    """
+    importlib.invalidate_caches()  # a module may have been written a moment ago
+    here = str(Path.cwd())
+    if here in sys.path:
+        return False
+    sys.path.append(here)
+    return True
+
+
+def _look_away() -> None:
+    """Take the current folder off Python's path again: it does not hold what was looked for."""
+    sys.path.remove(str(Path.cwd()))
+
+
+def _find(module: str) -> Path | None:
+    try:
+        found = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    return Path(found.origin) if found and found.origin else None
+
+
+def _is_missing(error: ModuleNotFoundError, name: str) -> bool:
+    """Return whether the module itself, or a package that it lies in, is what is not there."""
+    return error.name is not None and (name == error.name or name.startswith(f"{error.name}."))
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return "its module calls sys.exit as it is imported"
+    first = (str(error).strip().splitlines() or [""])[0][:_LONGEST_REASON]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def _described(thing: object) -> str:
+    if isinstance(thing, ModuleType):
+        return f"the module {thing.__name__}"
+    name = getattr(thing, "__name__", None)
+    if isinstance(thing, type):
+        return f"the class {name}"
+    return (
+        f"the function {name}" if callable(thing) and isinstance(name, str) else f"of the type {type(thing).__name__}"
+    )
+
+
+def _function(thing: object) -> object | None:
+    return thing if callable(thing) and not isinstance(thing, type) else None
+
+
+def _class_with(*members: str) -> Callable[[object], object]:
+    def take(thing: object) -> object | None:
+        return thing if isinstance(thing, type) and all(hasattr(thing, member) for member in members) else None
+
+    return take
+
+
+def _subclass_of(base: str) -> Callable[[object], object]:
+    """Return what takes the subclasses of a class, which is imported only when a part is opened."""
+
+    def take(thing: object) -> object | None:
+        module, _, name = base.partition(":")
+        wanted = getattr(importlib.import_module(module), name)
+        return thing if isinstance(thing, type) and issubclass(thing, wanted) else None
+
+    return take
+
+
+def _controller(thing: object) -> object | None:
+    return thing if callable(thing) else None
+
+
+def _network(thing: object) -> object | None:
+    part: object | None = importlib.import_module("hvdbench.networks.network").as_network(thing)
+    return part
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "source": _Kind(SOURCES, "a class with a method scenes()", _class_with("scenes")),
+    "trajectory format": _Kind(TRAJECTORY_FORMATS, "a function that reads a file into a Trajectory", _function),
+    "stabiliser": _Kind(
+        STABILISERS,
+        "a subclass of hvdbench.camera.stabiliser.kinds.Stabiliser",
+        _subclass_of("hvdbench.camera.stabiliser.kinds:Stabiliser"),
+    ),
+    "controller": _Kind({}, "a function of gyro rates and rate_hz, or a class that makes one", _controller),
+    "labeller": _Kind(LABELLERS, "a function that takes frames and returns SharpLabels", _function),
+    "network": _Kind(NETWORKS, "a Network, a torch.nn.Module, its class, or a function that makes one", _network),
+    "scheme": _Kind(SCHEMES, "a class with Settings and a method restore()", _class_with("Settings", "restore")),
+    "metric": _Kind(METRICS, "a function of restored and true frames that returns a number", _function),
+}

@@ -21,6 +21,10 @@ class RecipeError(HvdbenchError, ValueError):
     """A recipe that is missing, malformed or has an unknown key."""
 
 
+class TrustError(RecipeError):
+    """A file names code that would run, and the user has not said that the file is trusted."""
+
+
 class UnknownNameError(HvdbenchError, LookupError):
     """A name that stands in no catalogue."""
 

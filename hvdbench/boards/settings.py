@@ -1,8 +1,11 @@
 """What a board compares: its recipe, or what its rows tell."""
 
+from typing import Annotated
+
 import pandas as pd
 
 from hvdbench.recipe import Recipe, Settings, load_recipe, recipe_names
+from hvdbench.recipe.trust import Part
 from hvdbench.scoring.frame_scores import PROTOCOL
 from hvdbench.store import Truth
 
@@ -18,7 +21,7 @@ class BoardSettings(Settings):
     """The only protocol whose numbers the board takes."""
     truths: tuple[Truth, ...] = ("centroid", "mid")
     """Which truth's columns come first; one that is left out is not shown."""
-    rank: str = "psnr"
+    rank: Annotated[str, Part("metric")] = "psnr"
     """The metric that orders the rows; a board without it is ordered by sharpness."""
     note: str = ""
     """A sentence or two below the table."""

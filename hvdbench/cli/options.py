@@ -148,6 +148,15 @@ def overwrite(command: F) -> F:
     )(command)
 
 
+def trust(command: F) -> F:
+    """Add ``--trust``."""
+    return click.option(
+        "--trust",
+        is_flag=True,
+        help="Let files that you name here name code that is then run: an import string, or a command.",
+    )(command)
+
+
 def strict(command: F) -> F:
     """Add ``--strict``."""
     return click.option(

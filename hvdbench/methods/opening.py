@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hvdbench.catalog import NETWORKS, resolve
-from hvdbench.errors import HvdbenchError, InputError, RecipeError, UnknownNameError
+from hvdbench.catalog import FILE_FORMS, NETWORKS, NamedPreset, import_thing
+from hvdbench.errors import InputError, RecipeError, UnknownNameError
 from hvdbench.methods.foreign.command import split_command
-from hvdbench.methods.recipe import Method, MethodSettings, build_method, load_method, look_here
+from hvdbench.methods.recipe import Method, MethodSettings, build_method, load_method
 from hvdbench.methods.scheme_check import AnyScheme, looks_like_scheme, scheme_class
 from hvdbench.recipe import Recipe, recipe_names
+from hvdbench.weights.finding import find_weights
 
 FORMS = (
     "a recipe's name or .toml file",
@@ -31,7 +32,6 @@ FORMS = (
 )
 """What ``--method`` takes, for help texts and messages."""
 
-_FILE_FORMS = ("torchscript", "onnx", "spandrel")
 _SUFFIXES = {".ts": "torchscript", ".torchscript": "torchscript", ".onnx": "onnx"}
 _CHECKPOINTS = (".pth", ".pt", ".tar", ".ckpt", ".safetensors")
 _IMPORT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -82,6 +82,7 @@ def open_method(
         InputError: it is there and cannot be used, a hook of its scheme is misspelt or missing, or the name can be
             none.
         WeightsError: weights are missing, damaged, or of another network.
+        TrustError: a recipe's file names code to run and is not trusted.
     """
     over = dict(settings or {})
     if _is_recipe(reference):
@@ -104,8 +105,8 @@ def open_tiny(method: Method, *, trust: bool = False) -> Method:
     Raises:
         HvdbenchError: as :func:`open_method`; it has no tiny size.
     """
-    name = None if method.label is None else f"{method.label}@tiny"
-    tiny = open_method(f"{method.reference}@tiny", name=name, trust=trust)
+    name = None if method.label is None else str(NamedPreset.parse(method.label).tiny)
+    tiny = open_method(str(NamedPreset.parse(method.reference).tiny), name=name, trust=trust)
     return replace(tiny, stands_in_for=method.reference)
 
 
@@ -142,7 +143,7 @@ def _value(text: str) -> object:
 
 
 def _is_recipe(reference: str) -> bool:
-    bare = reference.removesuffix("@tiny")
+    bare = NamedPreset.parse(reference).name
     return bare.endswith(".toml") or bare in recipe_names("methods")
 
 
@@ -151,7 +152,7 @@ def _open_recipe(reference: str, weights: Path | None, over: dict[str, object], 
     if weights is None:
         return method
     if method.is_trained:
-        return method.with_weights(weights)
+        return method.with_weights(find_weights(str(weights)))
     _check_takes_weights(reference, type(method.scheme))
     return load_method(reference, overrides=over | {"weights": str(weights)}, trust=trust)
 
@@ -172,7 +173,9 @@ def _build(reference: str, found: _Found, weights: Path | None, over: dict[str, 
         bare = f"{bare}-{_clean(found.scheme)}"
     values = MethodSettings(title=title, scheme=found.scheme, settings=settings, note="A model of others, as it is.")
     method = build_method(reference, Recipe(bare, values))
-    return method.with_weights(weights) if weights is not None and kind.is_trained else method
+    if weights is None or not kind.is_trained:
+        return method
+    return method.with_weights(find_weights(str(weights)))
 
 
 def _check_takes_weights(reference: str, kind: type[AnyScheme]) -> None:
@@ -188,18 +191,18 @@ def _read(reference: str) -> _Found:
         return _Found("command", {"command": rest}, _command_name(rest), f"The command {rest}")
     if separator and form == "folder":
         return _folder(Path(rest))
-    if separator and form in _FILE_FORMS:
+    if separator and form in FILE_FORMS:
         return _file(form, Path(rest))
-    if separator and _IMPORT.fullmatch(reference):
+    if separator and _IMPORT.fullmatch(NamedPreset.parse(reference).name):
         return _imported(reference)
     path = Path(reference)
     if path.is_dir():
         return _folder(path)
-    if path.suffix in _SUFFIXES and (path.is_file() or "@" not in reference):
+    if path.suffix in _SUFFIXES:
         return _file(_SUFFIXES[path.suffix], path)
     if path.is_file():
         return _unnamed_form(path)
-    if reference.partition("@")[0] in NETWORKS:
+    if NamedPreset.parse(reference).name in NETWORKS:
         return _Found("network", {"network": reference}, reference, f"The network {reference}")
     raise UnknownNameError(_unknown(reference))
 
@@ -214,15 +217,9 @@ def _file(form: str, path: Path) -> _Found:
 
 
 def _imported(reference: str) -> _Found:
-    """Take an import string for a network, or for a scheme where it names one."""
+    """Take an import string for a scheme where it names one, else for a network."""
     name = _clean(reference.partition(":")[2])
-    look_here()
-    try:
-        thing = resolve("scheme", reference)
-    except HvdbenchError as error:
-        raise UnknownNameError(str(error).replace("scheme", "method", 1)) from error
-    except Exception:  # a module of others; opening the network says what is wrong with it
-        thing = None
+    thing = import_thing("method", NamedPreset.parse(reference).name)
     if looks_like_scheme(thing):
         return _Found(reference, {}, name, f"The method {reference}")
     return _Found("network", {"network": reference}, name, f"The network {reference}")
@@ -280,7 +277,7 @@ def _command_name(template: str) -> str:
 
 def _unknown(reference: str) -> str:
     known = [*recipe_names("methods"), *NETWORKS]
-    near = difflib.get_close_matches(reference.partition("@")[0], known, n=2)
+    near = difflib.get_close_matches(NamedPreset.parse(reference).name, known, n=2)
     hint = "; did you mean " + " or ".join(f"'{name}'" for name in near) + "?" if near else ""
     there = f"; there is no file or folder {reference}" if os.sep in reference or Path(reference).suffix else ""
     return f"no method '{reference}'{hint}{there} ({_forms()})"

@@ -1,10 +1,9 @@
 """Method recipes: ``recipes/methods/<name>.toml`` names a scheme, its settings, and where they come from."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from hvdbench.errors import InputError, WeightsError
 from hvdbench.frames import Frames
@@ -13,6 +12,7 @@ from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme, TrainedScheme
 from hvdbench.methods.scheme_check import scheme_class
 from hvdbench.recipe import Recipe, Settings, check, digest_of, load_recipe
+from hvdbench.recipe.trust import Part, SettingsOf
 
 if TYPE_CHECKING:
     from hvdbench.networks.spec import VideoNetwork
@@ -23,13 +23,13 @@ class MethodSettings(Settings):
 
     title: str
     """One line for tables and pages."""
-    scheme: str
+    scheme: Annotated[str, Part("scheme")]
     """A name of ``hvdbench.catalog.SCHEMES`` or an import string."""
     note: str = ""
     """What a reader of a table must know: what is off, what is ours."""
     needs: str = ""
     """What it takes: weights, memory, time."""
-    settings: dict[str, object] = {}
+    settings: Annotated[dict[str, object], SettingsOf("scheme")] = {}
     """The scheme's own settings, checked by its ``Settings`` model."""
     provenance: dict[str, str] = {}
     """Where values come from: setting → ``paper``, ``code`` or ``ours``, and why."""
@@ -63,8 +63,7 @@ class Method:
     @property
     def preset(self) -> str | None:
         """The preset that it was opened at, ``tiny`` of ``estrnn@tiny``; None: its full size."""
-        _, separator, preset = self.reference.rpartition("@")
-        return preset if separator and preset.isidentifier() else None
+        return NamedPreset.parse(self.reference).preset
 
     @property
     def digest(self) -> str:
@@ -160,9 +159,10 @@ def load_method(name: str, *, overrides: Mapping[str, object] | None = None, tru
         UnknownNameError: no such recipe or scheme.
         RecipeError: a key or value that the recipe or the scheme does not know.
         InputError: the scheme's hooks are misspelt, missing, or of another kind.
+        TrustError: the file names code to run and is not trusted.
     """
     laid_over = {"settings": dict(overrides)} if overrides else None
-    return build_method(name, load_recipe("methods", name, MethodSettings, overrides=laid_over))
+    return build_method(name, load_recipe("methods", name, MethodSettings, overrides=laid_over, trust=trust))
 
 
 def build_method(reference: str, recipe: Recipe[MethodSettings]) -> Method:
@@ -177,17 +177,9 @@ def build_method(reference: str, recipe: Recipe[MethodSettings]) -> Method:
         RecipeError: a key or value that the scheme does not know.
         InputError: the scheme's hooks are misspelt, missing, or of another kind.
     """
-    look_here()
     kind = scheme_class(recipe.values.scheme)
     settings = check(f"{recipe.name}: [settings]", recipe.values.settings, kind.Settings)
     resolved = recipe.values.model_copy(update={"settings": settings.model_dump(mode="json")})
     scheme = kind(settings)
     vars(scheme).setdefault("settings", settings)  # an __init__ of others may keep them under another name
     return Method(reference, Recipe(recipe.name, resolved), scheme)
-
-
-def look_here() -> None:
-    """Let import strings name modules in the current folder; it comes last and stands in for no installed one."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)

@@ -18,8 +18,8 @@ from hvdbench.metrics.measure import EFFICIENCY, OWN, SHOWN, Measure, Meter
 from hvdbench.metrics.perceptual import PerceptualMetric, is_full_reference, open_perceptual, perceptual_names
 from hvdbench.metrics.pyiqa_files import missing_weights, weight_digests
 from hvdbench.metrics.temporal import FLOW, Distance, TemporalScores, tlpips
-from hvdbench.weights.registry import file_sha256
 from hvdbench.workspace.fallback import Fallback
+from hvdbench.workspace.manifest import file_sha256
 
 OTHERS = "the other metrics"
 """What stands in for a metric that cannot be measured."""

@@ -15,7 +15,8 @@ from typing import Any
 from unittest import mock
 
 from hvdbench.errors import WeightsError
-from hvdbench.weights.registry import KNOWN, file_sha256
+from hvdbench.weights.registry import KNOWN
+from hvdbench.workspace.manifest import file_sha256
 from hvdbench.workspace.paths import weights_folder
 
 WEIGHTLESS = frozenset(

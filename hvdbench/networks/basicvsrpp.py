@@ -9,6 +9,7 @@ from torchvision.ops import deform_conv2d
 
 from hvdbench.networks.layers.blocks import LEAKY_SLOPE, ResidualStack, ShuffleUpsampler, warp_by_flow
 from hvdbench.networks.layers.sampling import is_served, sampled_convolution
+from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec
 from hvdbench.networks.spynet import SPyNet
 
@@ -215,3 +216,11 @@ class BasicVSRPlusPlus(nn.Module):
         x = F.leaky_relu(self.upsample2(x), LEAKY_SLOPE)  # (N, 64, H, W)
         x = F.leaky_relu(self.conv_hr(x), LEAKY_SLOPE)
         return self.conv_last(x)  # (N, 3, H, W)
+
+
+NETWORK = Network(
+    BasicVSRPlusPlus,
+    BasicVSRPlusPlus.spec,
+    presets={"tiny": {"mid_channels": 8, "num_blocks": 1}},
+    signature=("feat_extract.4.main.0.weight", "deform_align.backward_1.conv_offset.0.weight"),
+)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvdbench.networks.layers.blocks import at_full_precision, warp_by_flow
+from hvdbench.networks.network import Network
 from hvdbench.networks.pwc_net import PWCNet, inside_mask
 from hvdbench.networks.spec import NetworkSpec
 
@@ -158,3 +159,11 @@ class CDVDTSP(nn.Module):
         warped_after, _, mask_after = self.align(middle, after)
         prior = sharpness_prior(middle, (warped_before, warped_after), mask_before * mask_after)
         return self.recons_net(torch.cat((warped_before, middle, warped_after, prior), dim=1))
+
+
+NETWORK = Network(
+    CDVDTSP,
+    CDVDTSP.spec,
+    presets={"tiny": {"n_feat": 4, "n_resblock": 1}},  # PWC-Net within it has one width: 9.4 M parameters
+    signature=("recons_net.inBlock.0.0.weight", "flow_net.moduleNetwork.moduleRefiner.moduleMain.0.weight"),
+)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec, NetworkState
 
 _SCALE = 4  # features live at a quarter of the picture's size
@@ -248,3 +249,11 @@ class ESTRNN(nn.Module):
                 restored.append(self.recons(self.fusion(reference, others)))  # (N, 3, H, W)
                 features.popleft()
         return restored, (hidden, *features)
+
+
+NETWORK = Network(
+    ESTRNN,
+    ESTRNN.spec,
+    presets={"tiny": {"n_features": 4, "n_blocks": 1}},
+    signature=("cell.F_B0.weight", "cell.F_B1.rdb.dense_layers.0.conv.weight"),
+)

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvdbench.networks.layers.blocks import LEAKY_SLOPE, ResidualBlock
+from hvdbench.networks.network import Network
 
 _COLOUR_CENTRE = 0.45
 _COLOUR_GAIN = 4.0
@@ -100,3 +101,10 @@ class FusionNetwork(nn.Module):
                 f"masks must be ({batch}, {count}, 1, {height}, {width}) and is_sharp ({batch}, {count}), "
                 f"not {tuple(masks.shape)} and {tuple(is_sharp.shape)}"
             )
+
+
+NETWORK = Network(
+    FusionNetwork,
+    restores_clips=False,
+    signature=("first.weight", "body.0.conv1.weight", "last.weight"),
+)

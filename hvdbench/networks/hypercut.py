@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hvdbench.networks.network import Network
+
 _FEATURES = 32
 _HALVINGS = 5
 _BLOCKS = 6
@@ -170,3 +172,10 @@ class HyperCUT(nn.Module):
         diff = F.softplus(ahead * reverse).mean()
         same = F.softplus(-ahead * ahead.roll(-1, dims=1)).mean()  # each of the three pairs with the next, cyclically
         return OrderLoss(total=0.5 * diff + 0.5 * same, diff=diff, same=same)
+
+
+NETWORK = Network(
+    HyperCUT,
+    restores_clips=False,
+    signature=("f_func.model.1.weight", "hyperplane.hyperplane"),
+)

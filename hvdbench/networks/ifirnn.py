@@ -7,6 +7,7 @@ network of that name is another one; its weights do not fit.
 import torch
 from torch import Tensor, nn
 
+from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec, NetworkState
 
 _SCALE = 4  # features live at a quarter of the picture's size
@@ -122,3 +123,11 @@ class IFIRNN(nn.Module):
                 hidden, hidden_state = self.rnncell1(feature, hidden_state)
             restored.append(self.rnncell1.F_L(hidden))  # (N, 80, H/4, W/4) to (N, 3, H, W)
         return torch.stack(restored, dim=1), (hidden_state,)
+
+
+NETWORK = Network(
+    IFIRNN,
+    IFIRNN.spec,
+    presets={"tiny": {"iterations": 1}},  # one width: 1.6 M parameters
+    signature=("rnncell0.F_B.0.weight",),
+)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec
 
 _NORM_EPS = 1e-6
@@ -128,3 +129,11 @@ class NAFNet(nn.Module):
 
 def _blocks(channels: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(NafBlock(channels) for _ in range(count)))
+
+
+NETWORK = Network(
+    NAFNet,
+    NetworkSpec(size_multiple=16, min_size_px=16, context_frames=0),  # four halvings by default
+    presets={"tiny": {"width": 8, "enc_blk_nums": (1, 1), "dec_blk_nums": (1, 1)}},
+    signature=("intro.weight", "ending.weight", "middle_blks.0.sca.1.weight"),
+)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvdbench.networks.layers.blocks import LEAKY_SLOPE, at_full_precision, warp_by_flow
+from hvdbench.networks.network import Network
 
 _INNER_MULTIPLE = 64
 _REACH_PX = 4  # of the cost volume, at each level
@@ -158,3 +159,10 @@ class PWCNet(nn.Module):
         for name in reversed(_NAMES[1:-1]):
             flow, features = self.get_submodule(name)(*levels[name], (flow, features))  # twice the size each time
         return flow + self.moduleRefiner(features)
+
+
+NETWORK = Network(
+    PWCNet,
+    restores_clips=False,
+    signature=("moduleExtractor.moduleOne.0.weight", "moduleRefiner.moduleMain.0.weight"),
+)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from hvdbench.networks.layers.blocks import LEAKY_SLOPE, warp_by_flow
 from hvdbench.networks.layers.guided_attention import CLIP, GuidedDeformableAttention
 from hvdbench.networks.layers.swin import SwinStage
+from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec
 from hvdbench.networks.spynet import LEVELS, SPyNet
 
@@ -227,3 +228,19 @@ def _flows_to_clip_before(flows: Tensor, start: int) -> list[Tensor]:
     flow_31 = flow_32 + warp_by_flow(flow_21, flow_32)
     flow_30 = flow_32 + warp_by_flow(flow_20, flow_32)
     return [torch.stack((flow_20, flow_31), dim=1), torch.stack((flow_21, flow_30), dim=1)]
+
+
+NETWORK = Network(
+    RVRT,
+    RVRT.spec,
+    presets={
+        "tiny": {
+            "embed_dim": 12,
+            "num_heads": 2,
+            "num_blocks": (1, 1, 1),
+            "deformable_groups": 2,
+            "attention_heads": 2,
+        }
+    },
+    signature=("deform_align.backward_1.proj_v.1.bias",),
+)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hvdbench.networks.layers.blocks import at_full_precision
 from hvdbench.networks.layers.correlation import LEVELS, correlation_pyramid, look_up
+from hvdbench.networks.network import Network
 
 _SCALE = 8  # features and flow live at an eighth of the picture's size
 _MIN_SIZE_PX = _SCALE * 2**LEVELS  # the coarsest correlation map is then 2 px wide
@@ -271,3 +272,10 @@ def _padding(picture: Tensor) -> list[int]:
 def _prepare(picture: Tensor, padding: list[int]) -> Tensor:
     """Map [0, 1] to [-1, 1] and repeat the edges outwards."""
     return F.pad(2 * picture - 1, padding, mode="replicate")
+
+
+NETWORK = Network(
+    SeaRaft,
+    restores_clips=False,
+    signature=("cnet.layer1.0.conv1.weight", "fnet.layer1.0.conv1.weight"),
+)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvdbench.networks.layers.blocks import warp_by_flow
+from hvdbench.networks.network import Network
 
 LEVELS = 6
 _COARSEST_STEP_PX = 2 ** (LEVELS - 1)
@@ -100,3 +101,10 @@ class SPyNet(nn.Module):
             warped = warp_by_flow(b, flow, padding_mode="border")
             flow = flow + level(torch.cat((a, warped, flow), dim=1))  # (N, 8, h, w) to (N, 2, h, w)
         return flow
+
+
+NETWORK = Network(
+    SPyNet,
+    restores_clips=False,
+    signature=("basic_module.0.basic_module.0.conv.weight",),
+)

@@ -41,12 +41,14 @@ class Through:
             embedded ones. The hand model alone moves the camera.
         frames: a scene.
         runs: where a method that is trained first has its weights.
+        trust: let the files of these recipes name code to run, wherever they lie.
     """
 
     method: str
     data_recipe: str = "goproshake_hvd"
     frames: int = 24
     runs: Path = Path("runs")
+    trust: bool = False
 
 
 def sweep(
@@ -147,7 +149,7 @@ def restore_under(
     from hvdbench.scoring.run_metrics import score
     from hvdbench.workflows.train import open_with_weights
 
-    load_method(through.method)  # a typo is an error before anything is made
+    load_method(through.method, trust=through.trust)  # a typo is an error before anything is made
     datasets: list[Dataset] = []
     for index, (name, ois) in enumerate(stabilisers.items()):
         progress(index, len(stabilisers), "synthesise under each stabiliser")
@@ -185,7 +187,7 @@ def _drawn(clip: ClipFolder) -> tuple[object, ...]:
 
 
 def _clips_under(ois: OisSettings, slug: str, folder: Path, through: Through, *, seed: int, engine: Engine) -> Dataset:
-    asked = load_recipe("datasets", through.data_recipe, DatasetSettings).values
+    asked = load_recipe("datasets", through.data_recipe, DatasetSettings, trust=through.trust).values
     overrides = {
         "source": "sample",
         "clips": (asked.clips if asked.source == "sample" else ()) or SCENES,
@@ -195,7 +197,8 @@ def _clips_under(ois: OisSettings, slug: str, folder: Path, through: Through, *,
         "seed": seed,
         "ois": ois.model_dump(),
     }
-    settings = load_recipe("datasets", through.data_recipe, DatasetSettings, overrides=overrides).values
+    recipe = load_recipe("datasets", through.data_recipe, DatasetSettings, overrides=overrides, trust=through.trust)
+    settings = recipe.values
     return synthesise(
         settings,
         f"sweep-{slug}",

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from hvdbench.camera.hand import PresetName
 from hvdbench.camera.stabiliser.ois import OisSettings
 from hvdbench.recipe import Settings
+from hvdbench.recipe.trust import Part
 from hvdbench.response import open_response
 from hvdbench.sources.scene import Mode
 from hvdbench.synth.development.codec import CodecSettings
@@ -26,7 +27,7 @@ class DatasetSettings(Settings):
     """One line for people."""
     name: str | None = None
     """The dataset's name on boards; left out: the recipe's."""
-    source: str
+    source: Annotated[str, Part("source")]
     """A source of the catalogue, or an import string."""
     trajectories: str = "handheld_simulated"
     """A set of ``trajectories/index.toml``, or ``monst3r`` for every set that MonST3R estimated."""

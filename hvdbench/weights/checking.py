@@ -1,4 +1,4 @@
-"""What ``hvdbench weights`` does: list the known weights, check them, put one in its place, tell what a file is."""
+"""What ``hvdbench weights`` does: list the known weights, check them, put one in its place, identify a file."""
 
 import shutil
 from collections.abc import Iterable
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from hvdbench.errors import WeightsError
 from hvdbench.weights.checkpoints import SUFFIXES, Checkpoint, check_whole, read_checkpoint
 from hvdbench.weights.fitting import Fit, find_fits, looks_like, misfit, network_shapes, shapes_of
-from hvdbench.weights.registry import KNOWN, KnownWeights, check_sha256, file_sha256, known_weights, weights_status
+from hvdbench.weights.registry import KNOWN, KnownWeights, check_sha256, known_weights, weights_status
 from hvdbench.workspace.atomic import atomic_path, is_partial
+from hvdbench.workspace.manifest import file_sha256
 from hvdbench.workspace.paths import weights_folder
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ class Checked:
 
 
 def list_lines() -> list[str]:
-    """Word every known weight file: there or missing, network, size, path, licence, page. Imports no torch."""
+    """Return a few lines for every known weight file: there or missing, network, size, path, licence, page.
+
+    Imports no torch.
+    """
     status = weights_status()
     width = max(len(known.name) for known in KNOWN)
     networks = max(len(known.network) for known in KNOWN)
@@ -103,7 +107,7 @@ def add_weights(name: str, file: Path, *, overwrite: bool = False) -> str:
 
 
 def identify_lines(file: Path) -> list[str]:
-    """Word what a weight file is: size, container, prefixes, the networks of the catalogue that it fits.
+    """Describe a weight file in lines: size, container, prefixes, the networks of the catalogue that it fits.
 
     Raises:
         WeightsError: it is missing, damaged, holds code, or no state dict.
@@ -138,10 +142,12 @@ def identify_lines(file: Path) -> list[str]:
 
 
 def _other_files(known: set[Path]) -> list[str]:
-    """Name the weight files of the folder that stand under no known name, such as that of a download."""
+    """List the weight files of the folder that stand under no known name, such as that of a download."""
     folder = weights_folder()
     files = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path.name for path in files if path.suffix in SUFFIXES and path not in known and not is_partial(path)]
+    return [
+        path.name for path in files if path.suffix.lower() in SUFFIXES and path not in known and not is_partial(path)
+    ]
 
 
 def _check(known: KnownWeights) -> Checked:
@@ -155,7 +161,7 @@ def _check(known: KnownWeights) -> Checked:
 
 
 def _verify(known: KnownWeights, path: Path) -> tuple[str, str]:
-    """Compare a file with what is known of it; say what was verified, and the file's digest."""
+    """Compare a file with what is known of it; return what was verified, in words, and the file's digest."""
     check_whole(path)
     if known.sha256:
         digest = check_sha256(path, known.sha256)
@@ -177,7 +183,7 @@ def _verify(known: KnownWeights, path: Path) -> tuple[str, str]:
 
 
 def _what_it_fits(state_dict: "dict[str, Tensor]") -> str:
-    """Name the networks of the catalogue that a misplaced state dict fits, else those that it looks like."""
+    """Find the networks of the catalogue that a misplaced state dict fits, else those that it looks like."""
     strict = [fit.network for fit in _fits(state_dict) if fit.is_strict]
     return f"it fits {' and '.join(strict)}" if strict else looks_like(state_dict)
 
@@ -211,7 +217,7 @@ def _tensors(state_dict: "dict[str, Tensor]") -> str:
 
 
 def _kind(path: Path) -> str:
-    """Tell what reads a file, by its suffix; files of torch.save have many."""
+    """Return what reads a file, by its suffix; files of torch.save have many."""
     return path.suffix if path.suffix in _OTHER_KINDS else "torch"
 
 

@@ -4,18 +4,20 @@ import argparse
 import pickle
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvdbench.errors import WeightsError
-from hvdbench.weights.registry import KNOWN, check_sha256
+from hvdbench.weights.finding import missing_sentence
+from hvdbench.weights.registry import check_sha256
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SUFFIXES = (".pth", ".pt", ".tar", ".safetensors")
+SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".pkl", ".safetensors")
+"""Endings under which weights are usually published; what a file is, its bytes say."""
 _CONTAINERS = (
     "state_dict",
     "params",
@@ -41,6 +43,10 @@ _LISTED = 6
 _HEAD_BYTES = 512
 _BLOCK_BYTES = 1 << 20
 _ZIP = b"PK"
+_SAVED_OBJECT = ("data.pkl", "constants.pkl")  # of torch.save and of TorchScript
+_GZIP = b"\x1f\x8b"
+_LIGHTNING = "pytorch-lightning_version"
+_LIGHTNING_MODEL = "model."
 
 
 @dataclass(frozen=True)
@@ -66,37 +72,36 @@ def load_checkpoint(path: Path, *, expected_sha256: str | None = None) -> "dict[
     Nothing in the file is executed: pickles are read with ``weights_only=True``.
 
     Args:
-        path: a .pth, .pt, .tar (all of ``torch.save``) or .safetensors file.
+        path: a file of ``torch.save`` or of safetensors, whatever its name.
         expected_sha256: digest of the file in hex, or its first digits.
 
     Returns:
         Tensors on the CPU by parameter name.
 
     Raises:
-        WeightsError: no such file, another kind of file, another digest, a damaged file, one that holds code, or
-            one without a state dict.
+        WeightsError: no such file, another digest, a damaged or packed file, one that holds code, or one without a
+            state dict.
     """
-    if path.is_file():
-        if path.suffix not in SUFFIXES:
-            raise WeightsError(f"{path} is no weight file: its name must end in one of {', '.join(SUFFIXES)}")
-        if expected_sha256 is not None:
-            check_sha256(path, expected_sha256)
+    if path.is_file() and expected_sha256 is not None:
+        check_sha256(path, expected_sha256)
     return read_checkpoint(path).state_dict
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a weight file of any name, as :func:`load_checkpoint`, and say what was taken off.
+    """Read a weight file, as :func:`load_checkpoint`, and list what was taken off.
 
     Raises:
-        WeightsError: no such file, a damaged one, one that holds code, or one without a state dict.
+        WeightsError: no such file, a damaged or packed one, one that holds code, or one without a state dict.
     """
     if not path.is_file():
-        raise WeightsError(_missing_message(path))
+        raise WeightsError(missing_sentence(str(path)))
     check_whole(path)
     head = _head(path)
+    _refuse_packed(path, head)
     form = _form(path, head)
-    content, steps = _unwrap(_read(path, form, head), path)
-    state_dict, more = _strip_prefixes(content)
+    whole = _read(path, form, head)
+    content, steps = _unwrap(whole, path)
+    state_dict, more = _strip_prefixes(content, is_lightning=isinstance(whole, Mapping) and _LIGHTNING in whole)
     if not state_dict:
         raise WeightsError(f"{path} holds no state dict, only counters of a training")
     return Checkpoint(path, state_dict, form, (*steps, *more))
@@ -120,7 +125,7 @@ def check_whole(path: Path) -> None:
 
 
 def _archive_is_broken(path: Path) -> bool:
-    """Tell whether some entries differ from their checksums; all do where torch was told to write none."""
+    """Return whether some entries differ from their checksums; all do where torch was told to write none."""
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         return 0 < sum(not _entry_is_whole(archive, entry) for entry in entries) < len(entries)
@@ -136,14 +141,6 @@ def _entry_is_whole(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
     return True
 
 
-def _missing_message(path: Path) -> str:
-    """Say that a weight file is not there, and how to get it where it is a known one."""
-    if path.is_dir():
-        return f"{path} is a folder: name the weight file in it"
-    known = next((known for known in KNOWN if path.name == known.file_name), None)
-    return f"the weights {path} are missing" + (f": {known.how_to_get}" if known else "")
-
-
 def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
@@ -152,9 +149,25 @@ def _head(path: Path) -> bytes:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
+def _refuse_packed(path: Path, head: bytes) -> None:
+    """Refuse an intact file that holds another one, which a reader of weights would call damaged.
+
+    Raises:
+        WeightsError: it is packed with gzip, or a ZIP archive of something else than one saved object.
+    """
+    if head.startswith(_GZIP):
+        raise WeightsError(f"{path} is packed with gzip: unpack it (gunzip), and name the file that comes out")
+    if head.startswith(_ZIP):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        if not any(name.rpartition("/")[2] in _SAVED_OBJECT for name in names):
+            raise WeightsError(f"{path} is a ZIP archive of {_some(names)}: unpack it, and name the weight file in it")
+
+
 def _form(path: Path, head: bytes) -> str:
-    """Tell how a file is written: by its suffix where that says it, else by its first bytes."""
-    if path.suffix == ".safetensors" or (path.suffix not in SUFFIXES and head[8:9] == b"{"):
+    """Return how a file is written, by its first bytes; its name says little, since anybody renames."""
+    header_bytes = int.from_bytes(head[:8], "little")  # safetensors: the length of the JSON that follows
+    if head[8:9] == b"{" and header_bytes < path.stat().st_size:
         return "safetensors"
     return "torch.save" if head.startswith(_ZIP) else "torch.save, before 1.6"
 
@@ -168,8 +181,9 @@ def _read(path: Path, form: str, head: bytes) -> Any:
             from safetensors.torch import load_file
 
             return load_file(path, device="cpu")
-        with torch.serialization.safe_globals(_plain_data()):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        # torch.load judges a path by its name too, so it gets the open file
+        with torch.serialization.safe_globals(_plain_data()), path.open("rb") as file:
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if any(phrase in str(error).lower() for phrase in _CODE_PHRASES):
             raise WeightsError(
@@ -196,7 +210,7 @@ def _plain_data() -> list[Any]:
 
 
 def _damaged_message(path: Path, head: bytes) -> str:
-    """Say that a file cannot be read, and what stands in its place where that is plain."""
+    """Return the sentence for a file that cannot be read, with what stands in its place where that is plain."""
     place = _what_stands_there(head)
     return f"{path} is damaged or no weight file{f' ({place})' if place else ''}: download it again"
 
@@ -213,7 +227,7 @@ def _what_stands_there(head: bytes) -> str | None:
 
 
 def _unwrap(content: Any, path: Path) -> "tuple[dict[str, Tensor], list[str]]":
-    """Take the state dict out of the containers that training code saves it in; say which."""
+    """Take the state dict out of the containers that training code saves it in; return which, in words."""
     import torch
 
     steps = []
@@ -235,17 +249,16 @@ def _container(content: Any) -> str | None:
     return next((key for key in _CONTAINERS if isinstance(content.get(key), Mapping)), None)
 
 
-def _strip_prefixes(state_dict: "dict[str, Tensor]") -> "tuple[dict[str, Tensor], list[str]]":
-    """Drop counters, the prefixes of wrappers, and all but the generator where there is one; say which."""
+def _strip_prefixes(state_dict: "dict[str, Tensor]", *, is_lightning: bool) -> "tuple[dict[str, Tensor], list[str]]":
+    """Drop counters, the prefixes of wrappers, and all but the generator where there is one; return which."""
     steps = []
     kept = {key: value for key, value in state_dict.items() if key.rpartition(".")[2] not in _COUNTERS}
     if len(kept) < len(state_dict):
         steps.append(f"counters left out: {_some([key for key in state_dict if key not in kept])}")
-    for prefix in _WRAPPERS:
-        if kept and all(key.startswith(prefix) for key in kept):
-            kept = {key.removeprefix(prefix): value for key, value in kept.items()}
-            steps.append(f"prefix '{prefix}' taken off")
-    for prefix in _GENERATORS:
+    while prefix := _wrapper_of(kept):  # one wrapper may hold another: a compiled model in a parallel one
+        kept = {key.removeprefix(prefix): value for key, value in kept.items()}
+        steps.append(f"prefix '{prefix}' taken off")
+    for prefix in (*_GENERATORS, _LIGHTNING_MODEL) if is_lightning else _GENERATORS:
         if any(key.startswith(prefix) for key in kept):
             left_out = [key for key in kept if not key.startswith(prefix)]
             kept = {key.removeprefix(prefix): value for key, value in kept.items() if key.startswith(prefix)}
@@ -253,6 +266,12 @@ def _strip_prefixes(state_dict: "dict[str, Tensor]") -> "tuple[dict[str, Tensor]
             steps.append(f"the keys under '{prefix}' taken{others}")
             break
     return kept, steps
+
+
+def _wrapper_of(keys: Iterable[str]) -> str | None:
+    """Return the prefix of a wrapper that all keys share, None where there is none."""
+    names = list(keys)
+    return next((prefix for prefix in _WRAPPERS if names and all(name.startswith(prefix) for name in names)), None)
 
 
 def _some(names: list[str]) -> str:

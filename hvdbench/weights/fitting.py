@@ -12,21 +12,6 @@ from hvdbench.errors import WeightsError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-SIGNATURES: Mapping[str, tuple[str, ...]] = {
-    "rvrt": ("deform_align.backward_1.proj_v.1.bias",),
-    "basicvsrpp": ("feat_extract.4.main.0.weight", "deform_align.backward_1.conv_offset.0.weight"),
-    "estrnn": ("cell.F_B0.weight", "cell.F_B1.rdb.dense_layers.0.conv.weight"),
-    "ifirnn": ("rnncell0.F_B.0.weight",),
-    "sea_raft": ("cnet.layer1.0.conv1.weight", "fnet.layer1.0.conv1.weight"),
-    "spynet": ("basic_module.0.basic_module.0.conv.weight",),
-    "cdvd_tsp": ("recons_net.inBlock.0.0.weight", "flow_net.moduleNetwork.moduleRefiner.moduleMain.0.weight"),
-    "pwc_net": ("moduleExtractor.moduleOne.0.weight", "moduleRefiner.moduleMain.0.weight"),
-    "nafnet": ("intro.weight", "ending.weight", "middle_blks.0.sca.1.weight"),
-    "hypercut": ("f_func.model.1.weight", "hyperplane.hyperplane"),
-    "fusion": ("first.weight", "body.0.conv1.weight", "last.weight"),
-}
-"""Keys that together tell which network a state dict belongs to."""
-
 Shapes = Mapping[str, tuple[int, ...]]
 _LISTED_KEYS = 5
 
@@ -75,7 +60,7 @@ class Fit:
 
     @property
     def sentence(self) -> str:
-        """Word it."""
+        """The comparison in words."""
         if self.is_strict:
             return f"fits, every key and shape ({self.own})"
         under = f" under the prefix '{self.prefix}'" if self.prefix else ""
@@ -88,13 +73,13 @@ class Fit:
 
 
 def shapes_of(state_dict: "Mapping[str, Tensor]") -> Shapes:
-    """Give the shapes of a state dict's tensors."""
+    """Return the shapes of a state dict's tensors."""
     return {key: tuple(value.shape) for key, value in state_dict.items()}
 
 
 @cache
 def network_shapes(name: str) -> Shapes:
-    """Give the keys and shapes of a network at its default size, without memory for its values.
+    """Return the keys and shapes of a network at its default size, without memory for its values.
 
     Args:
         name: of the catalogue, or an import string.
@@ -104,9 +89,9 @@ def network_shapes(name: str) -> Shapes:
     """
     import torch
 
-    make = catalog.resolve("network", name)
+    network = catalog.resolve("network", name)
     with torch.device("meta"):
-        return shapes_of(make().state_dict())
+        return shapes_of(network.build().state_dict())
 
 
 def compare(name: str, own: Shapes, given: Shapes) -> Fit:
@@ -134,7 +119,7 @@ def find_fits(given: Shapes, others: Mapping[str, str] | None = None) -> list[Fi
     """Compare a state dict's shapes with every network of the catalogue, best first.
 
     Args:
-        given: as :func:`shapes_of` gives them.
+        given: as :func:`shapes_of` returns them.
         others: import strings of further networks, by name.
 
     Returns:
@@ -146,7 +131,7 @@ def find_fits(given: Shapes, others: Mapping[str, str] | None = None) -> list[Fi
 
 
 def misfit(own: Shapes, given: Shapes) -> str | None:
-    """Word which keys of a network are missing, left over, or of another shape; None where all fits."""
+    """Describe which keys of a network are missing, left over, or of another shape; None where all fits."""
     missing = [key for key in own if key not in given]
     unexpected = [key for key in given if key not in own]
     reshaped = [
@@ -161,13 +146,17 @@ def misfit(own: Shapes, given: Shapes) -> str | None:
 
 
 def guess_network(keys: Iterable[str]) -> str | None:
-    """Name the network whose parameters are called like this, None where no signature fits."""
+    """Return the network whose parameters are called like this, None where no signature fits."""
     present = set(keys)
-    return next((name for name, signature in SIGNATURES.items() if present.issuperset(signature)), None)
+    for name in catalog.names("network"):
+        signature = catalog.resolve("network", name).signature
+        if signature and present.issuperset(signature):
+            return name
+    return None
 
 
 def looks_like(keys: Iterable[str]) -> str:
-    """Word whose keys these seem to be."""
+    """Describe whose keys these seem to be."""
     guess = guess_network(keys)
     return f"its keys look like those of {guess or 'no known network'}"
 
@@ -177,7 +166,7 @@ def load_into(network: "nn.Module", state_dict: "Mapping[str, Tensor]", source: 
 
     Args:
         network: changed in place, and only if all fits.
-        state_dict: as :func:`hvdbench.weights.checkpoints.load_checkpoint` gives it.
+        state_dict: as :func:`hvdbench.weights.checkpoints.load_checkpoint` returns it.
         source: the file it came from, for the message.
 
     Raises:

@@ -1,15 +1,13 @@
 """Which weights are known, and where each belongs. Imports no torch."""
 
-import hashlib
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from hvdbench import catalog
 from hvdbench.errors import UnknownNameError, WeightsError
+from hvdbench.workspace.manifest import file_sha256
 from hvdbench.workspace.paths import weights_folder
-
-_HASH_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class KnownWeights:
 
     @property
     def how_to_get(self) -> str:
-        """Word where to get the file, and where to put it."""
+        """The words that explain where to get the file, and where to put it."""
         return (
             f"get it from {self.page} ({self.note}; licence: {self.licence}) "
             f"and put it at {weights_folder() / self.file_name}"
@@ -77,17 +75,8 @@ def known_weights(name: str) -> KnownWeights:
     raise UnknownNameError(catalog.unknown("weights", name, [known.name for known in KNOWN]))
 
 
-def file_sha256(path: Path) -> str:
-    """Give a file's digest in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_HASH_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def check_sha256(path: Path, expected: str) -> str:
-    """Refuse a file whose digest does not start with the expected digits; give the digest.
+    """Refuse a file whose SHA-256 does not start with the expected digits; return the whole one.
 
     Raises:
         WeightsError: it does not.

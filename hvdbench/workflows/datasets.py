@@ -22,7 +22,7 @@ from hvdbench.synth.goproshake import open_scenes, synthesise
 from hvdbench.synth.settings import DatasetSettings
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
-from hvdbench.workspace.paths import configured_root, how_to_set_root
+from hvdbench.workspace.paths import ROOTED_SOURCES, configured_root, how_to_set_root
 from hvdbench.workspace.progress import Progress, silent
 from hvdbench.workspace.workspace import Workspace
 
@@ -42,6 +42,7 @@ class SynthRequest:
         out: the dataset's folder.
         overrides: values laid over the recipe's.
         datasets: where the dataset's folder goes, where ``out`` names none.
+        trust: let the recipe's file name code to run, wherever it lies.
     """
 
     recipe: str = "goproshake"
@@ -51,6 +52,7 @@ class SynthRequest:
     out: Path | None = None
     overrides: Mapping[str, Any] | None = None
     datasets: Path = Path("datasets")
+    trust: bool = False
 
 
 def synth(
@@ -73,7 +75,7 @@ def synth(
     """
     given = {"source": request.source, "trajectories": request.trajectories}
     overrides = {key: value for key, value in given.items() if value} | dict(request.overrides or {})
-    recipe = load_recipe("datasets", request.recipe, DatasetSettings, overrides=overrides)
+    recipe = load_recipe("datasets", request.recipe, DatasetSettings, overrides=overrides, trust=request.trust)
     settings, root = recipe.values, request.root
     resolve("source", settings.source)  # a typo is an error before anything stands in
     if root is not None and not root.exists():
@@ -82,7 +84,7 @@ def synth(
         root = root or configured_root(settings.source)
     paths = load_sets(settings.trajectories)
     missing, instead = [], []
-    if settings.source not in ROOTLESS and root is None:
+    if settings.source in ROOTED_SOURCES and root is None:  # a source of others says itself what it lacks
         missing.append(
             f"no folder is configured for source '{settings.source}' (--root, {how_to_set_root(settings.source)})"
         )

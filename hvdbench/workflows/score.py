@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hvdbench.boards.entering import Entry, enter_rows, read_entry, remember, versions_text
+from hvdbench.boards.entering import ENTRY_FILE, Entry, enter_rows, read_entry, remember, versions_text
 from hvdbench.boards.rows import Stamp
 from hvdbench.boards.settings import usual_board
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.labels.stored import labels_of
 from hvdbench.methods.restoration import Budget
 from hvdbench.recipe import digest_of
+from hvdbench.recipe.trust import check_name
 from hvdbench.scoring.run import Run
 from hvdbench.scoring.run_clip import RunClip, read_manifest
 from hvdbench.scoring.run_metrics import Asked, score_all, usable
@@ -47,6 +48,7 @@ def score_folder(
     device: str = "cpu",
     overwrite: bool = False,
     progress: Progress = silent,
+    trust: bool = False,
 ) -> Evaluation:
     """Score a folder of frames and enter it on a board; nothing is restored.
 
@@ -68,6 +70,7 @@ def score_folder(
         device: where pyiqa's networks run.
         overwrite: replace frames of others that were taken over from another folder.
         progress: called with (done, total, what).
+        trust: let the run's notes name metrics by import strings, wherever they lie.
 
     Raises:
         InputError: no frames, frames or labels that were changed since they were restored, or another dataset.
@@ -88,7 +91,10 @@ def score_folder(
     stored = read_stored(folder, data)
     method = label or stored.entry.method
     name = board or stored.entry.stamp.board
-    asked = asked if asked is not None and (asked.metrics or asked.strata) else stored.entry.asked
+    if asked is None or not (asked.metrics or asked.strata):
+        asked = stored.entry.asked
+        for metric in () if trust else asked.metrics:
+            check_name(folder / ENTRY_FILE, "metrics", "metric", metric)
     run = Run(method, stored.folders, stored.entry.stamp.run_digest)
     asked = usable(asked, stored.dataset, fallback=fallback, run=run)
     scores = score_all(run, stored.dataset, asked, fallback=fallback, engine=engine, device=device, progress=progress)

@@ -4,14 +4,16 @@ import hashlib
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import overload
 
 from hvdbench import __version__
 
 PACKAGES = ("numpy", "opencv-python", "torch", "torchvision")
+_HASH_BLOCK_BYTES = 1 << 20  # weights may be larger than memory
 
 
 def versions() -> dict[str, str]:
-    """Name the versions that numbers hang on."""
+    """Return the versions of the packages that numbers hang on."""
     found = {"hvdbench": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -21,6 +23,20 @@ def versions() -> dict[str, str]:
     return found
 
 
+@overload
+def file_sha256(path: Path) -> str: ...
+
+
+@overload
+def file_sha256(path: Path | None) -> str | None: ...
+
+
 def file_sha256(path: Path | None) -> str | None:
-    """Hash a file, None for no file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
+    """Return a file's SHA-256 in hex, None for no file."""
+    if path is None:
+        return None
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_HASH_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Where things lie: the project's own read-only folders, the folders of sources and of weights.
+"""Where things lie: the project's own read-only folders, the folders of sources and of weights, and what is trusted.
 
 Nothing else in the package looks for them. Recipes and trajectories are packages below ``hvdbench`` in a wheel, and
 stand beside it in a checkout or an editable install; ``HVDBENCH_HOME`` comes before both. The folders of sources and of
@@ -6,6 +6,7 @@ weights come from environment variables, else from the user's own file (``HVDBEN
 ``~/.config/hvdbench/config.toml``)::
 
     weights = "/data/weights"
+    trusted = ["/data/our-recipes"]
 
     [roots]
     gopro = "/data/GOPRO_Large_all"
@@ -23,7 +24,7 @@ from hvdbench.errors import InputError
 ROOTED_SOURCES = ("folder", "gopro", "reds")  # of the catalogue; a test compares the two
 CONFIG_VARIABLE = "HVDBENCH_CONFIG"
 _FILES_TOO = frozenset({"folder"})  # whose root may be a file: one film
-_KEYS = ("roots", "weights")
+_KEYS = ("roots", "trusted", "weights")
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -35,15 +36,17 @@ class UserConfig:
         file: the file; None: there is none.
         roots: folders of sources.
         weights: the folder of downloaded weights.
+        trusted: folders whose recipes may name code that is run, those in folders below them too.
     """
 
     file: Path | None = None
     roots: Mapping[str, Path] = field(default_factory=dict)
     weights: Path | None = None
+    trusted: tuple[Path, ...] = ()
 
 
 def home() -> Path | None:
-    """Give the folder that ``HVDBENCH_HOME`` names, None where it is unset.
+    """Return the folder that ``HVDBENCH_HOME`` names, None where it is unset.
 
     Raises:
         InputError: the variable is set but names no folder.
@@ -72,7 +75,7 @@ def home_folder(name: str) -> Path:
 
 
 def configured_root(source: str) -> Path | None:
-    """Give the folder of a source: that of ``HVDBENCH_<SOURCE>_ROOT``, else of the user's file, else None.
+    """Return the folder of a source: that of ``HVDBENCH_<SOURCE>_ROOT``, else of the user's file, else None.
 
     Raises:
         InputError: the variable or the file names no folder, or the file is not as it should be.
@@ -82,7 +85,7 @@ def configured_root(source: str) -> Path | None:
 
 
 def root_setting(source: str) -> tuple[Path, str] | None:
-    """Give the folder of a source and what names it, e.g. ``HVDBENCH_GOPRO_ROOT``; None where nothing does.
+    """Return the folder of a source and what names it, e.g. ``HVDBENCH_GOPRO_ROOT``; None where nothing does.
 
     Raises:
         InputError: as :func:`configured_root`.
@@ -103,29 +106,46 @@ def root_setting(source: str) -> tuple[Path, str] | None:
 
 
 def root_variable(source: str) -> str:
-    """Name the environment variable that holds the root folder of a source, e.g. ``HVDBENCH_GOPRO_ROOT``."""
+    """Return the environment variable that holds the root folder of a source, e.g. ``HVDBENCH_GOPRO_ROOT``."""
     return f"HVDBENCH_{source.upper()}_ROOT"
 
 
 def how_to_set_root(source: str) -> str:
-    """Word where a source's folder may be named, but for ``--root``."""
+    """Return the words that explain where a source's folder may be named, beside ``--root``."""
     return f"{root_variable(source)}, or [roots] {source} in {config_path()}"
 
 
 def weights_folder() -> Path:
-    """Name the folder of downloaded weights: ``HVDBENCH_WEIGHTS``, else the user's file, else below ``~/.cache``.
+    """Return the folder of downloaded weights: ``HVDBENCH_WEIGHTS``, else the user's file, else below ``~/.cache``.
 
     Raises:
         InputError: the user's file is not as it should be.
     """
     value = os.environ.get("HVDBENCH_WEIGHTS")
     if value:
-        return Path(value)
+        return Path(value).expanduser()
     return read_config().weights or Path.home() / ".cache" / "hvdbench" / "weights"
 
 
+def is_trusted(file: Path) -> bool:
+    """Return whether a file may name code that is run, because the user answers for the folder that it lies in.
+
+    These are the folder of recipes of this installation or of ``HVDBENCH_HOME``, and the folders that the user's own
+    file lists as ``trusted``. A link counts where it leads to.
+
+    Raises:
+        InputError: as :func:`home_folder` and :func:`read_config`.
+    """
+    place = file.resolve()
+    own = home()
+    folders = [home_folder("recipes"), *([own] if own else [])]
+    if any(place.is_relative_to(folder.resolve()) for folder in folders):
+        return True
+    return any(place.is_relative_to(folder.resolve()) for folder in read_config().trusted)
+
+
 def config_path() -> Path:
-    """Name the user's file, there or not: ``HVDBENCH_CONFIG``, else ``hvdbench/config.toml`` in the XDG folder."""
+    """Return the user's file, there or not: ``HVDBENCH_CONFIG``, else ``hvdbench/config.toml`` in the XDG folder."""
     value = os.environ.get(CONFIG_VARIABLE)
     if value:
         return Path(value)
@@ -141,7 +161,7 @@ def read_config() -> UserConfig:
 
     Raises:
         InputError: the file that ``HVDBENCH_CONFIG`` names is not there, it is not TOML, has an unknown key, or a value
-            that is no text.
+            of another kind than its key wants.
     """
     path = config_path()
     if not path.is_file():
@@ -163,6 +183,7 @@ def read_config() -> UserConfig:
         file=path,
         roots={name: _folder(path, f"[roots] {name}", value) for name, value in roots.items()},
         weights=_folder(path, "weights", table["weights"]) if "weights" in table else None,
+        trusted=_folders(path, "trusted", table.get("trusted", [])),
     )
 
 
@@ -178,6 +199,12 @@ def _folder(file: Path, key: str, value: object) -> Path:
     if not isinstance(value, str) or not value:
         raise InputError(f"{file}: {key} must be a folder's path in quotes, found {value!r}")
     return file.parent.absolute() / Path(value).expanduser()
+
+
+def _folders(file: Path, key: str, value: object) -> tuple[Path, ...]:
+    if not isinstance(value, list):
+        raise InputError(f'{file}: {key} must be a list of folders, e.g. {key} = ["/data/recipes"], found {value!r}')
+    return tuple(_folder(file, key, entry) for entry in value)
 
 
 def _is_root(path: Path, source: str) -> bool:

@@ -152,6 +152,22 @@ def test_a_result_file_that_was_changed_is_refused_and_no_board_is_written(lab, 
     assert not (lab / "rebuilt").exists()
 
 
+def test_a_result_file_that_names_code_imports_none_of_it(lab, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("evil_part.py").write_text("open('PWNED', 'w').close()\n")
+
+    def name_code(body):
+        for place in ("method", "metric", "protocol", "board"):
+            body[place] = "evil_part:m"
+            body["stamp"][place] = "evil_part:m"
+        body["rows"] = body["rows"].replace(",psnr,", ",evil_part:m,").replace("shifts", "evil_part:m")
+
+    change(lab / "shifts.json", name_code, seal=True)
+    with pytest.raises(InputError):
+        merge_submissions(files(lab), lab / "rebuilt")
+    assert not Path("PWNED").exists()
+
+
 def test_what_is_no_result_file_is_refused(lab):
     (lab / "odd.json").write_text("[1]")
     for path in (lab / "odd.json", lab / "none.json", run_of(lab, "keeps") / "test/one/00000000.png"):

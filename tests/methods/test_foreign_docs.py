@@ -58,7 +58,7 @@ def test_every_command_of_the_page_runs(made):
 
 def test_the_page_s_recipe_opens(made):
     (made / "mine.toml").write_text(blocks("toml")[0])
-    method = open_method("mine.toml")
+    method = open_method("mine.toml", trust=True)
     assert method.scheme.open().spec.value_range == (0.0, 255.0)
     assert restore(method, made_clip(1)).shape == (1, 37, 53, 3)
 

@@ -464,11 +464,10 @@ def test_300_frames_of_720p_stay_under_2_gb():
     code = """
     import numpy, torch
     from hvdbench.methods.inference import make_plan, restore_stream
-    from hvdbench.networks.estrnn import ESTRNN
-    from hvdbench.networks.presets import PRESETS
+    from hvdbench.networks.estrnn import NETWORK
 
     torch.set_num_threads(1)
-    network = ESTRNN(**PRESETS["tiny"]["estrnn"])
+    network = NETWORK.build("tiny")
     frame = numpy.random.default_rng(0).integers(0, 256, (720, 1280, 3), dtype=numpy.uint8)
     frames = (numpy.roll(frame, number, axis=1) for number in range(300))
     plan = make_plan(network.spec, window=8)

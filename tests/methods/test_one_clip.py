@@ -74,7 +74,8 @@ def out(tmp_path) -> Path:
 
 def deblur(source: Path, output: Path, method: str, **options) -> DeblurResult:
     limits = {name: options.pop(name) for name in ("minutes", "inference") if name in options}
-    return deblur_clip(DeblurRequest(source, output, method=method, **options), budget=Budget(**limits))
+    request = DeblurRequest(source, output, method=method, **options)
+    return deblur_clip(request, workspace=Workspace(trust=True), budget=Budget(**limits))
 
 
 def manifest(output: Path) -> dict:
@@ -114,7 +115,7 @@ def test_a_training_without_weights_is_a_fit_to_the_clip(source, out, method):
 
 
 def test_the_same_seed_gives_the_same_frames_and_another_gives_others(method):
-    fitted, labels = on_one_clip(load_method(method)).scheme, label_paper(made_clip())
+    fitted, labels = on_one_clip(load_method(method, trust=True)).scheme, label_paper(made_clip())
     first, again, other = (fitted.restore(made_clip(), labels, Budget(seed=seed)).frames for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -122,7 +123,7 @@ def test_the_same_seed_gives_the_same_frames_and_another_gives_others(method):
 
 
 def test_named_weights_come_before_a_fit(source, out, method, tmp_path):
-    save_file(load_method(method).scheme.build(1).state_dict(), tmp_path / "weights.safetensors")
+    save_file(load_method(method, trust=True).scheme.build(1).state_dict(), tmp_path / "weights.safetensors")
     deblur(source, out, method, weights=tmp_path / "weights.safetensors")
     assert manifest(out)["weights_sha256"]
     assert "selected" not in manifest(out)  # frame by frame, no fit
@@ -147,7 +148,7 @@ def test_a_method_that_learns_from_a_truth_is_refused(source, out, tmp_path):
 
 
 def test_minutes_set_the_steps_at_a_fixed_rate_by_the_size_of_a_step(method):
-    fitted = on_one_clip(load_method(method))
+    fitted = on_one_clip(load_method(method, trust=True))
     longer = fitted.for_minutes(0.5)
     assert isinstance(longer.scheme, OneClip)
     assert longer.scheme.settings.engine.steps == round(0.5 * PIXELS_PER_MINUTE / (4 * 24 * 24))
@@ -162,7 +163,9 @@ def test_a_fit_that_is_asked_to_stop_stops_and_leaves_no_output(source, out, met
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        deblur_clip(DeblurRequest(source, out, method=method), budget=Budget(progress=stop))
+        deblur_clip(
+            DeblurRequest(source, out, method=method), workspace=Workspace(trust=True), budget=Budget(progress=stop)
+        )
     assert json.loads(out.with_suffix(".json").read_text())["state"] == "running"
     assert not out.exists()
 
@@ -170,7 +173,7 @@ def test_a_fit_that_is_asked_to_stop_stops_and_leaves_no_output(source, out, met
 def test_a_clip_without_a_selected_frame_gets_one_sentence(method):
     none = SharpLabels(np.ones(8), np.zeros(8, bool), 2.0, (BELOW,) * 8, "paper")
     with pytest.raises(FitError, match="there is nothing to learn from"):
-        on_one_clip(load_method(method)).scheme.restore(made_clip(), none, Budget())
+        on_one_clip(load_method(method, trust=True)).scheme.restore(made_clip(), none, Budget())
 
 
 def test_a_recipe_of_all_splits_trains_on_the_scored_clips_and_its_rows_say_so(method, tmp_path, monkeypatch):
@@ -185,8 +188,8 @@ def test_a_recipe_of_all_splits_trains_on_the_scored_clips_and_its_rows_say_so(m
         for stream in facts.streams:
             write_clip(clip.folder / stream, reader.read(facts.key, stream, range(6)))
         writer.finish(clip, clip.digest())
-    weights = train_method(load_method("testtime.toml"), writer.dataset())
+    weights = train_method(load_method("testtime.toml", trust=True), writer.dataset())
     trained = json.loads((weights.parent / "train.json").read_text())
     assert (trained["clips"], trained["truth_read"]) == (["test/0", "test/1"], False)
-    found = evaluate("testtime.toml", writer.dataset(), workspace=Workspace(strict=True))
+    found = evaluate("testtime.toml", writer.dataset(), workspace=Workspace(strict=True, trust=True))
     assert set(found.rows["source"]) == {"trained on the scored clips themselves, no truth read"}

@@ -19,7 +19,6 @@ from hvdbench.methods.inference.tiling import (
     tile_context,
     tiled_px,
 )
-from hvdbench.networks.presets import PRESETS
 from hvdbench.networks.spec import NetworkSpec
 
 
@@ -150,7 +149,7 @@ def test_no_seam_shows_where_a_network_sees_the_whole_picture(name):
 
 
 def _tiny(name):
-    return catalog.resolve("network", name)(**PRESETS["tiny"][name]).eval()
+    return catalog.resolve("network", name).build("tiny").eval()
 
 
 def test_a_tile_that_is_too_small_is_refused_with_the_size_that_will_do():

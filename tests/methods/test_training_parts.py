@@ -10,8 +10,9 @@ from made_training import MadeObjective, MadeReader, OneConvolution, settings
 from torch import nn
 
 from hvdbench.dataset.facts import ClipFacts
-from hvdbench.errors import RecipeError, UnknownNameError, WeightsError
+from hvdbench.errors import InputError, RecipeError, UnknownNameError, WeightsError
 from hvdbench.frames import read_frame
+from hvdbench.methods.building import build_network, load_start
 from hvdbench.methods.training.checkpoints import write_tensors
 from hvdbench.methods.training.cost import StepCost, describe_cost, duration, measure_step
 from hvdbench.methods.training.guards import LossGuard, ValidationGuard, unclear_clips
@@ -22,7 +23,6 @@ from hvdbench.methods.training.run_plot import draw_drift, draw_run
 from hvdbench.methods.training.samples import TrainingWindows, WindowSettings
 from hvdbench.methods.training.schedule import learning_rate
 from hvdbench.methods.training.settings import ValidationSettings
-from hvdbench.methods.training.start import build_network, load_start
 from hvdbench.methods.training.validation import batch_of, make_validation, measure
 from hvdbench.networks.spec import NetworkSpec
 
@@ -309,7 +309,7 @@ def test_weights_drawn_hang_on_the_seed_alone_and_global_chance_is_left_alone():
 def test_a_network_or_argument_that_is_not_known_is_named():
     with pytest.raises(UnknownNameError, match="did you mean 'estrnn'"):
         build_network("estrn", {})
-    with pytest.raises(RecipeError, match="network 'estrnn' does not take features = 3"):
+    with pytest.raises(InputError, match="network 'estrnn' cannot be made with features = 3"):
         build_network("estrnn", {"features": 3})
 
 

@@ -1,6 +1,7 @@
 """What every network of the catalogue keeps to. Those that take no plain clip are run through a small adapter."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from hvdbench import catalog
+from hvdbench.errors import UnknownNameError
 from hvdbench.methods.inference.restore import restore_clip
 from hvdbench.networks.layers.blocks import warp_by_flow
-from hvdbench.networks.presets import PRESETS, preset_arguments
 from hvdbench.networks.spec import NetworkSpec, trainable_parameters
 
 
@@ -48,13 +49,13 @@ class FusedWithNeighbours(nn.Module):
 
 
 def _fusion() -> nn.Module:
-    network = catalog.resolve("network", "fusion")(candidates=3, channels=8, blocks=1)
+    network = catalog.resolve("network", "fusion").build(candidates=3, channels=8, blocks=1)
     nn.init.normal_(network.last.weight, std=0.01)  # it starts at zero, which would hide the layers before
     return FusedWithNeighbours(network)
 
 
 def _sea_raft() -> nn.Module:
-    make = catalog.resolve("network", "sea_raft")
+    make = catalog.resolve("network", "sea_raft").build
     return WarpedByFlow(
         make(depths=(1, 1, 1), initial_dim=8, block_dims=(8, 8, 8), dim=8, radius=1, num_blocks=1, iters=2)
     )
@@ -89,7 +90,7 @@ class FlowOfOneConvolution(nn.Module):
 
 
 def _tiny(name: str) -> nn.Module:
-    return catalog.resolve("network", name)(**PRESETS["tiny"][name])
+    return catalog.resolve("network", name).build("tiny")
 
 
 def _cdvd_tsp() -> nn.Module:
@@ -106,18 +107,15 @@ def _nafnet() -> nn.Module:
     return network
 
 
-TINY: dict[str, Callable[[], nn.Module]] = {
-    "basicvsrpp": lambda: _tiny("basicvsrpp"),
+WITH_TINY = {name for name in catalog.names("network") if "tiny" in catalog.resolve("network", name).presets}
+TINY: dict[str, Callable[[], nn.Module]] = {name: partial(_tiny, name) for name in WITH_TINY} | {
     "cdvd_tsp": _cdvd_tsp,
-    "estrnn": lambda: _tiny("estrnn"),
     "fusion": _fusion,
-    "hypercut": lambda: OrderedByPairs(catalog.resolve("network", "hypercut")(out_dim=8)),
-    "ifirnn": lambda: _tiny("ifirnn"),
+    "hypercut": lambda: OrderedByPairs(catalog.resolve("network", "hypercut").build(out_dim=8)),
     "nafnet": _nafnet,
-    "pwc_net": lambda: WarpedByFlow(catalog.resolve("network", "pwc_net")()),
-    "rvrt": lambda: _tiny("rvrt"),
+    "pwc_net": lambda: WarpedByFlow(catalog.resolve("network", "pwc_net").build()),
     "sea_raft": _sea_raft,
-    "spynet": lambda: WarpedByFlow(catalog.resolve("network", "spynet")()),
+    "spynet": lambda: WarpedByFlow(catalog.resolve("network", "spynet").build()),
 }
 
 
@@ -135,20 +133,30 @@ def frames():
     return np.random.default_rng(0).integers(0, 256, (5, 97, 131, 3), dtype=np.uint8)
 
 
-def test_a_preset_is_found_by_its_name():
-    assert preset_arguments("estrnn@tiny") == ("estrnn", {"n_features": 4, "n_blocks": 1})
-    assert preset_arguments("estrnn") == ("estrnn", {})
-    with pytest.raises(KeyError, match="no preset 'tny'"):
-        preset_arguments("estrnn@tny")
-    with pytest.raises(KeyError, match="'spynet'"):
-        preset_arguments("spynet@tiny")
-    assert set(PRESETS["tiny"]) <= set(catalog.names("network"))
+def test_a_preset_holds_arguments_and_those_of_the_caller_come_first():
+    estrnn = catalog.resolve("network", "estrnn")
+    assert estrnn.arguments_of("tiny") == {"n_features": 4, "n_blocks": 1}
+    assert estrnn.arguments_of(None) == {}
+    assert (estrnn.build("tiny").n_features, estrnn.build("tiny", n_features=6).n_features) == (4, 6)
+    with pytest.raises(UnknownNameError, match=r"network ESTRNN has no preset 'tny' \(known: tiny\)"):
+        estrnn.build("tny")
+    with pytest.raises(UnknownNameError, match=r"network SPyNet has no preset 'tiny' \(known: none\)"):
+        catalog.resolve("network", "spynet").build("tiny")
+
+
+@pytest.mark.parametrize("name", catalog.names("network"))
+def test_a_network_says_of_itself_what_its_module_declares(name):
+    network = catalog.resolve("network", name)
+    with torch.device("meta"):
+        made = network.build()
+    assert network.spec == getattr(made, "spec", None)
+    assert network.restores_clips == (network.spec is not None)
 
 
 def test_a_tiny_network_is_far_smaller_than_its_default():
     for name in ("basicvsrpp", "estrnn", "nafnet"):
         with torch.device("meta"):
-            pair = _tiny(name), catalog.resolve("network", name)()
+            pair = _tiny(name), catalog.resolve("network", name).build()
         tiny, default = (sum(parameter.numel() for parameter in network.parameters()) for network in pair)
         assert tiny < default / 4, name
 
@@ -179,7 +187,7 @@ def test_a_clip_at_the_least_that_a_network_declares_is_restored(make, frames, s
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-@pytest.mark.parametrize("name", sorted(PRESETS["tiny"]))
+@pytest.mark.parametrize("name", sorted(WITH_TINY))
 def test_sixteen_bits_give_nearly_the_same_frames_or_fall_back(name, frames, precision):
     torch.manual_seed(0)
     network = TINY[name]()
@@ -193,7 +201,7 @@ def test_sixteen_bits_give_nearly_the_same_frames_or_fall_back(name, frames, pre
         assert np.abs(restored - expected).mean() < 1.5
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS["tiny"]))
+@pytest.mark.parametrize("name", sorted(WITH_TINY))
 def test_tiles_and_windows_restore_every_pixel_of_an_odd_size(name, frames):
     torch.manual_seed(0)
     network = TINY[name]()
@@ -210,7 +218,7 @@ def _largest_difference(network, frames, **cut):
     return np.abs(found.astype(int) - whole).max() / 65535
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS["tiny"].keys() - BOTH_WAYS))
+@pytest.mark.parametrize("name", sorted(WITH_TINY - BOTH_WAYS))
 def test_windows_are_the_whole_clip_where_the_context_is_finite_or_the_state_is_carried(name, frames):
     torch.manual_seed(0)
     network = TINY[name]()
@@ -221,7 +229,7 @@ def test_windows_are_the_whole_clip_where_the_context_is_finite_or_the_state_is_
 
 
 def test_networks_without_a_finite_context_carry_a_state_or_run_both_ways():
-    found = {name for name in PRESETS["tiny"] if _tiny(name).spec.context_frames is None}
+    found = {name for name in WITH_TINY if _tiny(name).spec.context_frames is None}
     carrying = {name for name in found if _tiny(name).spec.carries_state}
     assert carrying == {"estrnn", "ifirnn"}
     assert found - carrying == BOTH_WAYS

@@ -18,7 +18,7 @@ from hvdbench.boards.merging import merge_submissions
 from hvdbench.boards.submission import submit
 from hvdbench.boards.text.texts import export
 from hvdbench.cli.main import cli
-from hvdbench.errors import DatasetError, InputError, StrictError, UnknownNameError
+from hvdbench.errors import DatasetError, InputError, StrictError, TrustError, UnknownNameError
 from hvdbench.frames import read_frame, write_frame
 from hvdbench.labels.sharpness import BELOW, SharpLabels
 from hvdbench.labels.stored import write_labels
@@ -88,6 +88,17 @@ def test_a_board_is_rebuilt_where_the_scores_were_lost_or_the_run_was_never_ente
         path.unlink()
     scored(f"runs/blurry/{NAME}", boards=Path("rebuilt"))
     assert bytes_of("rebuilt") == bytes_of("leaderboards")
+
+
+def test_the_notes_of_a_run_may_not_name_code(data, here):
+    ran("blurry", data)
+    path = Path("runs") / "blurry" / NAME / "entered.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"metrics": ["evil_metric:m"]}))
+    (here / "evil_metric.py").write_text("open('PWNED', 'w').close()\n")
+    with pytest.raises(TrustError, match=r"entered\.json: metrics = 'evil_metric:m' would import .*'evil_metric'"):
+        scored(path.parent)
+    assert not Path("PWNED").exists()
+    assert len(scored(path.parent, asked=Asked(("flicker",))).rows)
 
 
 def test_a_run_that_was_moved_is_scored_on_the_dataset_that_is_named(data):

@@ -37,7 +37,7 @@ def undrawn(monkeypatch) -> None:
 @pytest.fixture
 def method(tmp_path) -> Method:
     (tmp_path / "one.toml").write_text(RECIPE)
-    return load_method(str(tmp_path / "one.toml"))
+    return load_method(str(tmp_path / "one.toml"), trust=True)
 
 
 @pytest.fixture
@@ -103,11 +103,13 @@ def test_a_stopped_run_of_other_settings_is_refused_or_cleared(method, dataset, 
         method, dataset.folder, tmp_path / "out", workspace=Workspace(overwrite=True), budget=Budget(seed=1)
     )
     assert done.weights is not None
-    other = load_method(method.reference, overrides={"engine": {"steps": 5}})
+    other = load_method(method.reference, overrides={"engine": {"steps": 5}}, trust=True)
     assert run_training(other, dataset.folder, tmp_path / "five").steps == 5
 
 
 def test_how_often_a_checkpoint_is_written_changes_no_weight(method, dataset, tmp_path):
-    other = load_method(method.reference, overrides={"engine": {"checkpoint_every": 5, "keep": 1, "workers": 0}})
+    other = load_method(
+        method.reference, overrides={"engine": {"checkpoint_every": 5, "keep": 1, "workers": 0}}, trust=True
+    )
     path = train_method(method, dataset, workspace=Workspace(tmp_path))
     assert train_method(other, dataset, workspace=Workspace(tmp_path)) == path

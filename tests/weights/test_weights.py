@@ -1,9 +1,11 @@
 import argparse
+import gzip
 import hashlib
 import json
 import pathlib
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from hvdbench.errors import UnknownNameError, WeightsError
 from hvdbench.networks.fusion import FusionNetwork
 from hvdbench.networks.spynet import SPyNet
 from hvdbench.weights.checkpoints import load_checkpoint, read_checkpoint
-from hvdbench.weights.fitting import SIGNATURES, find_fits, guess_network, load_into, network_shapes, shapes_of
+from hvdbench.weights.fitting import find_fits, guess_network, load_into, network_shapes, shapes_of
 from hvdbench.weights.registry import KNOWN, known_weights, weights_status
 
 STATE = {"conv.weight": torch.arange(6.0).view(2, 3), "conv.bias": torch.ones(2)}
@@ -36,6 +38,12 @@ CONTAINERS = {
     "numpy's numbers beside it": {"state_dict": STATE, "loss": np.float64(0.5), "epoch": np.int64(3)},
     "averaged model": {"state_dict": {"n_averaged": torch.tensor(4), **_prefixed("module.")}},
     "compiled": _prefixed("_orig_mod."),
+    "compiled in parallel": _prefixed("_orig_mod.module."),
+    "parallel twice": {"state_dict": _prefixed("module.module.")},
+    "Lightning": {
+        "pytorch-lightning_version": "2.4.0",
+        "state_dict": {**_prefixed("model."), "loss.features.weight": torch.zeros(1)},
+    },
     "counted by thop": {"state_dict": {**STATE, "conv.total_ops": torch.zeros(1), "total_params": torch.zeros(1)}},
     "nested": {"model": {"state_dict": STATE}},
     "mmedit": {"meta": {"iter": 5}, "state_dict": {**_prefixed("generator."), "step_counter": torch.zeros(1)}},
@@ -87,14 +95,33 @@ def test_a_missing_known_file_says_where_to_get_it_and_where_to_put_it(tmp_path,
 
 
 def test_a_missing_unknown_file_is_named(tmp_path):
-    with pytest.raises(WeightsError, match=r"mine\.pth are missing$"):
+    with pytest.raises(WeightsError, match=r"mine\.pth are missing: there is no file .*mine\.pth"):
         load_checkpoint(tmp_path / "mine.pth")
 
 
 def test_another_kind_of_file_is_refused(tmp_path):
     (tmp_path / "weights.onnx").write_bytes(b"1")
-    with pytest.raises(WeightsError, match=r"must end in one of \.pth"):
+    with pytest.raises(WeightsError, match=r"weights\.onnx is damaged or no weight file"):
         load_checkpoint(tmp_path / "weights.onnx")
+
+
+@pytest.mark.parametrize("name", ["w.ckpt", "w.bin", "w.PTH", "w.pkl", "w", "w.safetensors"])
+def test_what_a_file_is_its_bytes_say_and_not_its_name(tmp_path, name):
+    torch.save(STATE, tmp_path / name)
+    assert load_checkpoint(tmp_path / name).keys() == STATE.keys()
+    save_file(STATE, tmp_path / name)
+    assert load_checkpoint(tmp_path / name).keys() == STATE.keys()
+
+
+def test_an_intact_file_inside_another_container_is_not_called_damaged(tmp_path):
+    torch.save(STATE, tmp_path / "w.pth")
+    (tmp_path / "packed.pth").write_bytes(gzip.compress((tmp_path / "w.pth").read_bytes()))
+    with pytest.raises(WeightsError, match=r"packed\.pth is packed with gzip: unpack it"):
+        load_checkpoint(tmp_path / "packed.pth")
+    with zipfile.ZipFile(tmp_path / "outer.pth", "w") as archive:
+        archive.write(tmp_path / "w.pth", "model/w.pth")
+    with pytest.raises(WeightsError, match=r"outer\.pth is a ZIP archive of model/w\.pth: unpack it"):
+        load_checkpoint(tmp_path / "outer.pth")
 
 
 def test_every_way_of_damage_gives_one_sentence(tmp_path):
@@ -296,10 +323,15 @@ def test_every_known_network_that_we_can_make_is_made():
     assert set(made) == {known.name for known in KNOWN if "pyiqa" not in known.licence}
 
 
-def test_our_networks_have_a_signature():
-    assert set(catalog.names("network")) <= SIGNATURES.keys()
-    assert guess_network(SPyNet().state_dict()) == "spynet"
-    assert guess_network(FusionNetwork().state_dict()) == "fusion"
+@pytest.mark.parametrize("name", catalog.names("network"))
+def test_our_networks_are_told_by_the_names_of_their_parameters_at_every_size(name):
+    network = catalog.resolve("network", name)
+    for preset in (None, *network.presets):
+        with torch.device("meta"):
+            assert guess_network(network.build(preset).state_dict()) == name
+
+
+def test_what_is_no_network_of_ours_is_not_guessed():
     assert guess_network(["layer1.0.conv1.weight", "fc.weight"]) is None
 
 

@@ -34,7 +34,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def estrnn():
     torch.manual_seed(0)
-    return catalog.resolve("network", "estrnn")().state_dict()
+    return catalog.resolve("network", "estrnn").build().state_dict()
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_weights_of_another_network_are_refused_with_the_one_that_they_fit(folde
 
 
 def test_a_file_of_another_digest_is_refused(folder, tmp_path):
-    torch.save(catalog.resolve("network", "spynet")().state_dict(), tmp_path / "spynet.pth")
+    torch.save(catalog.resolve("network", "spynet").build().state_dict(), tmp_path / "spynet.pth")
     with pytest.raises(WeightsError, match="expected c6c1bd09: download it again"):
         add_weights("spynet", tmp_path / "spynet.pth")
     assert not folder.exists()
@@ -129,7 +129,7 @@ def test_a_file_of_another_digest_is_refused(folder, tmp_path):
 
 def test_the_digits_that_are_published_are_compared(folder, tmp_path, monkeypatch):
     path = tmp_path / "spynet.pth"
-    torch.save(catalog.resolve("network", "spynet")().state_dict(), path)
+    torch.save(catalog.resolve("network", "spynet").build().state_dict(), path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     monkeypatch.setattr("hvdbench.weights.registry.file_sha256", lambda _: f"c6c1bd09{digest[8:]}")
     assert f"sha256 c6c1bd09{digest[8:]}, as published (c6c1bd09…)" in _verified("spynet", path)
@@ -216,7 +216,7 @@ def test_safetensors_are_identified_under_any_name(folder, tmp_path, estrnn, nam
 
 
 def test_a_file_of_another_size_is_told_by_share_and_an_alien_by_its_keys(folder, tmp_path):
-    torch.save(catalog.resolve("network", "estrnn")(n_features=4).state_dict(), tmp_path / "small.ckpt")
+    torch.save(catalog.resolve("network", "estrnn").build(n_features=4).state_dict(), tmp_path / "small.ckpt")
     result = _run("identify", tmp_path / "small.ckpt")
     assert result.exit_code == 0
     assert "estrnn: does not fit, " in result.output

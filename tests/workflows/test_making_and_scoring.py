@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,17 @@ def test_embedded_scenes_stand_in_for_a_root_that_nobody_named(caplog):
     assert "'gopro'" in warning
     assert "HVDBENCH_GOPRO_ROOT" in warning
     assert "embedded sample scenes" in warning
+
+
+def test_a_source_of_others_without_a_root_is_asked_and_nothing_stands_in_for_it(at_home, monkeypatch):
+    (at_home / "their_scenes.py").write_text(
+        "from hvdbench.sources.sample import SampleSource\nclass Theirs(SampleSource): ...\n"
+    )
+    monkeypatch.setattr("sys.path", [*sys.path])
+    request = SynthRequest(source="their_scenes:Theirs", trajectories="handheld_simulated", overrides=SMALL)
+    dataset = synth(request, fallback=STRICT, engine=ONE)
+    assert (dataset.folder, dataset.origin) == (Path("datasets/goproshake"), "simulated")
+    assert dataset.manifest["recipe"]["source"] == "their_scenes:Theirs"
 
 
 def test_one_warning_tells_of_all_that_stands_in(caplog):

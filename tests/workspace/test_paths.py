@@ -132,7 +132,7 @@ def test_the_users_home_is_meant_by_a_tilde(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("weihgts = 1", r"config.toml: unknown key 'weihgts'; did you mean 'weights'\? \(known: roots, weights\)"),
+        ("weihgts = 1", r"toml: unknown key 'weihgts'; did you mean 'weights'\? \(known: roots, trusted, weights\)"),
         ("[roots]\ngorpo = 'x'", r"config.toml: \[roots\]: unknown key 'gorpo'; did you mean 'gopro'\?"),
         ("[roots]\ngopro = 3", r"config.toml: \[roots\] gopro must be a folder's path in quotes, found 3"),
         ("weights = ''", r"config.toml: weights must be a folder's path in quotes, found ''"),
@@ -166,3 +166,28 @@ def test_the_root_of_the_folder_source_may_be_a_film(tmp_path, monkeypatch):
 
 def test_every_source_that_needs_a_folder_may_stand_in_the_users_file():
     assert set(catalog.names("source")) - {"sample"} <= set(paths.ROOTED_SOURCES)
+
+
+def test_folders_that_are_trusted_are_listed_relative_to_the_file_or_to_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    path = write_config(tmp_path, 'trusted = ["ours", "~/mine", "/srv/recipes"]\n')
+    assert paths.read_config().trusted == (path.parent / "ours", tmp_path / "home" / "mine", Path("/srv/recipes"))
+
+
+@pytest.mark.parametrize("value", ['"one"', "[3]", '[""]'])
+def test_trusted_folders_that_are_no_list_of_paths_are_refused(tmp_path, value):
+    write_config(tmp_path, f"trusted = {value}\n")
+    with pytest.raises(InputError, match=r"config\.toml: trusted must be a "):
+        paths.read_config()
+
+
+def test_only_folders_that_the_user_answers_for_are_trusted(tmp_path, monkeypatch):
+    monkeypatch.delenv("HVDBENCH_HOME", raising=False)
+    write_config(tmp_path, f'trusted = ["{tmp_path}/ours"]\n')
+    shipped = paths.home_folder("recipes") / "methods" / "blurry.toml"
+    assert paths.is_trusted(shipped)
+    assert paths.is_trusted(tmp_path / "ours" / "deep" / "one.toml")
+    assert not paths.is_trusted(tmp_path / "ours-not" / "one.toml")
+    assert not paths.is_trusted(tmp_path / "ours" / ".." / "one.toml")
+    monkeypatch.setenv("HVDBENCH_HOME", str(tmp_path))
+    assert paths.is_trusted(tmp_path / "one.toml")

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from hvdbench.catalog import resolve
+from hvdbench.catalog import import_thing, is_import_string, resolve
 from hvdbench.errors import InputError
 
 Array = NDArray[np.float64]
@@ -94,14 +94,11 @@ def stabiliser_of(kind: str) -> Stabiliser:
         UnknownNameError: no such kind.
         InputError: the import string leads to something else.
     """
-    found = resolve("stabiliser", kind)
-    if not (isinstance(found, type) and issubclass(found, Stabiliser)):
-        raise InputError(f"stabiliser '{kind}' is {found!r}: expected a subclass of hvdbench's Stabiliser")
-    return found()
+    return resolve("stabiliser", kind)()
 
 
 def stabiliser_table(text: str) -> dict[str, str | None]:
-    """Turn what a user names a stabiliser by into values of the table ``[ois]``.
+    """Turn what a user calls a stabiliser into values of the table ``[ois]``.
 
     Args:
         text: a kind of the catalogue; an import string of a :class:`Stabiliser`, else of a controller, which moves a
@@ -118,8 +115,8 @@ def stabiliser_table(text: str) -> dict[str, str | None]:
     if text.lower().endswith(".csv"):
         read_log(Path(text))
         return table | {"log": text}
-    found = resolve("stabiliser", text)
-    if isinstance(found, type) and issubclass(found, Stabiliser):
+    thing = import_thing("stabiliser", text) if is_import_string(text) else resolve("stabiliser", text)
+    if isinstance(thing, type) and issubclass(thing, Stabiliser):
         return table | {"kind": text}
     open_controller(text)
     return table | {"controller": text}
@@ -144,15 +141,15 @@ def open_controller(name: str) -> Controller:
     """
     if ":" not in name:
         raise InputError(f"controller '{name}' is no import string: expected package.module:Controller")
-    found = resolve("stabiliser", name)
+    found = resolve("controller", name)
     if isinstance(found, type):
         try:
             inspect.signature(found).bind()
         except TypeError as error:
             raise InputError(f"controller '{name}' cannot be made without arguments ({error})") from error
         found = found()
-    if not callable(found):
-        raise InputError(f"controller '{name}' is {found!r}: expected a function of gyro rates and rate_hz")
+        if not callable(found):
+            raise InputError(f"controller '{name}' makes {found!r}: expected a function of gyro rates and rate_hz")
     controller: Controller = found
     return controller
 

@@ -1,12 +1,13 @@
 """What a dataset recipe says about the stabiliser: the table ``[ois]``."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from hvdbench.camera.stabiliser.kinds import stabiliser_of
 from hvdbench.catalog import names, unknown
 from hvdbench.recipe import Settings
+from hvdbench.recipe.trust import Part
 
 EIS_SMOOTHING_S = 0.4  # of kinds that turn frames, where nothing is said
 
@@ -14,9 +15,9 @@ EIS_SMOOTHING_S = 0.4  # of kinds that turn frames, where nothing is said
 class OisSettings(Settings):
     """A two-axis image stabiliser, optical, electronic or both."""
 
-    kind: str = "lens_shift"
+    kind: Annotated[str, Part("stabiliser")] = "lens_shift"
     """``off``, ``lens_shift``, ``sensor_shift``, ``module_tilt``, ``eis``, or an import string of a kind."""
-    controller: str | None = None
+    controller: Annotated[str, Part("controller")] | None = None
     """Import string of a controller that stands in for ours: gyro rates in, lens angles out; left out: ours."""
     log: str | None = None
     """A CSV of recorded gyro rates and lens angles (``t,gx,gy,lx,ly``) that stands in for hand and controller."""

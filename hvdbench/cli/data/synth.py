@@ -57,6 +57,7 @@ HANDS = ("still", "hold", "scan", "walk", "shaky", "hvd", "tense")  # of hvdbenc
 @options.engine
 @options.overwrite
 @options.strict
+@options.trust
 @options.examples(
     "hvdbench synth",
     "hvdbench synth --src folder --root film.mp4 -o datasets/mine",
@@ -77,6 +78,7 @@ def synth(
     engine: str,
     overwrite: bool,
     strict: bool,
+    trust: bool,
 ) -> None:
     """Make blurry clips with exact ground truth from sharp frames.
 
@@ -108,6 +110,7 @@ def synth(
         root=root,
         out=out,
         overrides={key: value for key, value in named.items() if value is not None},
+        trust=trust,
     )
     with showing() as progress:
         dataset = make(

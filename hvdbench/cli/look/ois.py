@@ -76,6 +76,7 @@ def ois() -> None:
 @options.engine
 @options.strict
 @options.output("Write tables, pictures and the page sweep.html to this folder.", "out", required=True)
+@options.trust
 @options.examples(
     "hvdbench ois sweep -o sweep",
     "hvdbench ois sweep --kind lens_shift --stroke 0.5 --stroke 1 -o sweep",
@@ -93,6 +94,7 @@ def sweep(
     seed: int,
     engine: str,
     strict: bool,
+    trust: bool,
     out: Path,
 ) -> None:
     """Compare stabilisers under simulated hands.
@@ -113,7 +115,7 @@ def sweep(
             seconds=seconds,
             log=log,
             seed=seed,
-            through=Through(method, data_recipe, frames) if method else None,
+            through=Through(method, data_recipe, frames, trust=trust) if method else None,
             engine=parse_engine(engine),
             fallback=Fallback.from_environment(strict),
             progress=progress,

@@ -41,6 +41,7 @@ from hvdbench.cli.standings import tell
 @options.engine
 @options.overwrite
 @options.strict
+@options.trust
 @options.examples(
     "hvdbench eval --method warp_average",
     "hvdbench eval --method estrnn --weights estrnn.pth",
@@ -64,6 +65,7 @@ def evaluate(
     engine: str,
     overwrite: bool,
     strict: bool,
+    trust: bool,
 ) -> None:
     """Restore a dataset with a method and update its leaderboard.
 
@@ -76,7 +78,7 @@ def evaluate(
     from hvdbench.metrics.opening import measurable
     from hvdbench.workspace.workspace import Workspace
 
-    workspace = Workspace.from_environment(runs=runs, boards=boards, overwrite=overwrite, strict=strict)
+    workspace = Workspace.from_environment(runs=runs, boards=boards, overwrite=overwrite, strict=strict, trust=trust)
     names = measurable(metric_names, fallback=workspace.fallback, has_truth=True)  # said before torch is imported
     from hvdbench.methods.restoration import Budget
     from hvdbench.scoring.run_metrics import Asked

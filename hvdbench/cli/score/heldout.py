@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 )
 @options.seed
 @options.device
+@options.trust
 @options.examples(
     "hvdbench heldout clip.mp4 --method warp_average --method selfhvd_rc_fusion",
     "hvdbench heldout clip.mp4 --method estrnn --weights estrnn.pth -o table.csv",
@@ -52,6 +53,7 @@ def heldout(
     pairs: Path | None,
     seed: int,
     device: str,
+    trust: bool,
 ) -> None:
     """Score methods on clips that have no ground truth.
 
@@ -73,7 +75,7 @@ def heldout(
     with showing() as progress:
         workers = usable_cores()
         budget = Budget(seed=seed, workers=workers, device=options.choose_device(device))
-        result = held_out(source, _methods(names, weights, budget), workers=workers, progress=progress)
+        result = held_out(source, _methods(names, weights, budget, trust), workers=workers, progress=progress)
     for sentence in result.refused:
         click.echo(f"left out: {sentence}", err=True)
     click.echo(as_table(result.summary), nl=False)
@@ -83,7 +85,7 @@ def heldout(
             click.echo(f"written: {path}", err=True)
 
 
-def _methods(names: tuple[str, ...], weights: tuple[str, ...], budget: "Budget") -> "dict[str, Restore]":
+def _methods(names: tuple[str, ...], weights: tuple[str, ...], budget: "Budget", trust: bool) -> "dict[str, Restore]":
     """Open the methods, each with its weights, and return what restores a clip with each of them.
 
     Raises:
@@ -96,7 +98,7 @@ def _methods(names: tuple[str, ...], weights: tuple[str, ...], budget: "Budget")
     files = _files(names, weights)
     found: dict[str, Restore] = {}
     for name in names:
-        method = open_method(name, weights=files.get(name))
+        method = open_method(name, weights=files.get(name), trust=trust)
         if method.name in found:
             raise InputError(f"two methods are called '{method.name}': name each once")
         found[method.name] = restorer(method, budget)

@@ -32,6 +32,7 @@ from hvdbench.cli.standings import tell
 @options.engine
 @options.overwrite
 @options.strict
+@options.trust
 @options.examples(
     "hvdbench score results/ --data datasets/goproshake --name theirs", "hvdbench score runs/*/goproshake-hvdbench-1"
 )
@@ -48,6 +49,7 @@ def score(
     engine: str,
     overwrite: bool,
     strict: bool,
+    trust: bool,
 ) -> None:
     """Score restored frames and enter them on a leaderboard.
 
@@ -80,6 +82,7 @@ def score(
                     device=options.choose_device(device),
                     overwrite=overwrite,
                     progress=progress,
+                    trust=trust,
                 )
             )
     for result in {found.board: found for found in results}.values():

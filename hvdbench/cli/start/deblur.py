@@ -48,6 +48,7 @@ from hvdbench.cli.progress import showing
 @options.device
 @options.inference
 @options.overwrite
+@options.trust
 @options.examples(
     "hvdbench deblur clip.mp4 --estimate",
     "hvdbench deblur clip.mp4 -o restored.mp4",
@@ -70,6 +71,7 @@ def deblur(
     window: str | None,
     tile: str | None,
     overwrite: bool,
+    trust: bool,
 ) -> None:
     """Restore a blurry video or a folder of blurry frames.
 
@@ -110,11 +112,11 @@ def deblur(
         minutes=minutes,
         announce=lambda line: click.echo(line, err=True),
     )
+    workspace = Workspace.from_environment(overwrite=overwrite, trust=trust)
     if estimate:
-        click.echo("\n".join(estimate_clip(request, budget=budget).lines))
+        click.echo("\n".join(estimate_clip(request, workspace=workspace, budget=budget).lines))
         return
     with showing() as progress:
-        workspace = Workspace.from_environment(overwrite=overwrite)
         result = deblur_clip(request, workspace=workspace, budget=replace(budget, progress=progress))
     for line in result.lines:
         click.echo(line)

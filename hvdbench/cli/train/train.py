@@ -37,6 +37,7 @@ from hvdbench.cli.progress import showing
 @options.engine
 @options.overwrite
 @options.strict
+@options.trust
 @options.examples(
     "hvdbench train selfhvd_basicvsrpp --data datasets/goproshake",
     "hvdbench train selfhvd_basicvsrpp --data goproshake.h5 --max-minutes 60",
@@ -55,6 +56,7 @@ def train(
     engine: str,
     overwrite: bool,
     strict: bool,
+    trust: bool,
 ) -> None:
     """Train a method on the clips of a dataset.
 
@@ -71,7 +73,7 @@ def train(
     from hvdbench.workspace.workspace import Workspace
 
     is_main = os.environ.get("RANK", "0") == "0"
-    workspace = Workspace.from_environment(runs=runs, overwrite=overwrite, strict=strict)
+    workspace = Workspace.from_environment(runs=runs, overwrite=overwrite, strict=strict, trust=trust)
     with showing() as progress:
         budget = Budget(
             seed=seed,

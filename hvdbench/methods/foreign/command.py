@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import PositiveFloat
 
@@ -21,7 +21,8 @@ from hvdbench.methods.foreign.folder import check_depth, read_results
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
 from hvdbench.recipe import Settings
-from hvdbench.weights.registry import file_sha256
+from hvdbench.recipe.trust import PROGRAM, Part
+from hvdbench.workspace.manifest import file_sha256
 
 PLACEHOLDERS = ("input", "output", "device", "fps", "weights")
 _LONGEST_LINE = 300
@@ -31,7 +32,7 @@ _TAIL_BYTES = 8192
 class CommandSettings(Settings):
     """What is run for each clip."""
 
-    command: str
+    command: Annotated[str, Part(PROGRAM)]
     """Words as in a shell, but no shell runs them. ``{input}`` and ``{output}`` are folders of PNG frames, the second
     one empty; ``{device}``, ``{fps}`` and ``{weights}`` may follow."""
     weights: str | None = None

@@ -11,7 +11,7 @@ from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
 from hvdbench.recipe import Settings, digest_of
-from hvdbench.weights.registry import file_sha256
+from hvdbench.workspace.manifest import file_sha256
 
 _LAYOUTS = ("*", "*/*", "*/*/*")
 _LISTED = 4

@@ -3,15 +3,16 @@
 import json
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import NonNegativeInt, PositiveInt
 
+from hvdbench.catalog import FILE_FORMS, NamedPreset, source_file
 from hvdbench.errors import InputError, WeightsError
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.methods.building import ready_network
 from hvdbench.methods.foreign.adapting import SpecSettings, Takes, as_video_network
-from hvdbench.methods.foreign.building import build_network, find_weights, source_file
 from hvdbench.methods.foreign.onnx import fixed_frame_count, open_onnx, weight_files
 from hvdbench.methods.foreign.single_image import FRAMES_AT_ONCE, FrameByFrame
 from hvdbench.methods.foreign.spandrel import open_spandrel
@@ -23,16 +24,15 @@ from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
 from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe import Settings
-from hvdbench.weights.registry import file_sha256
-
-FILE_FORMS = ("torchscript", "onnx", "spandrel")
-"""What a file may be read as: ``onnx:FILE``."""
+from hvdbench.recipe.trust import Part
+from hvdbench.weights.finding import find_weights
+from hvdbench.workspace.manifest import file_sha256
 
 
 class NetworkSettings(Settings):
     """Which network, with which weights, and how it is run."""
 
-    network: str
+    network: Annotated[str, Part("network")]
     """A name of the catalogue (``estrnn``, ``estrnn@tiny``), an import string (``their_pkg.net:Net``), or a file:
     ``torchscript:FILE``, ``onnx:FILE``, ``spandrel:FILE``."""
     network_arguments: dict[str, object] = {}
@@ -165,7 +165,7 @@ def _open(settings_json: str, files_json: str) -> VideoNetwork:
     form, path_or_none = _form(settings.network), _file_of(settings.network)
     if form is None or path_or_none is None:
         weights = None if settings.weights is None else find_weights(settings.weights)
-        network = build_network(settings.network, settings.network_arguments, weights, own_weights=settings.own_weights)
+        network = ready_network(settings.network, settings.network_arguments, weights, own_weights=settings.own_weights)
         return as_video_network(network, settings.spec, takes=settings.takes, output=settings.output)
     path = path_or_none
     if settings.weights or settings.network_arguments:
@@ -192,7 +192,7 @@ def _files_of(settings: NetworkSettings) -> dict[str, Path]:
     if path is not None:
         beside = weight_files(path) if _form(settings.network) == "onnx" and path.is_file() else []
         return {"model": path} | {f"model data {number}": file for number, file in enumerate(beside)}
-    source = source_file(settings.network)
+    source = source_file(NamedPreset.parse(settings.network).name)
     found = {"source": source} if source else {}
     return found | ({"weights": find_weights(settings.weights)} if settings.weights else {})
 

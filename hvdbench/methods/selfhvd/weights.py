@@ -4,8 +4,7 @@ from pathlib import Path
 
 from hvdbench.errors import WeightsError
 from hvdbench.methods.selfhvd.settings import RANDOM_WEIGHTS
-from hvdbench.methods.training.start import find_weights
-from hvdbench.weights.registry import KNOWN
+from hvdbench.weights.finding import find_weights
 
 
 def weights_path(named: str, default: str, otherwise: str) -> Path | None:
@@ -21,9 +20,7 @@ def weights_path(named: str, default: str, otherwise: str) -> Path | None:
     """
     if named == RANDOM_WEIGHTS:
         return None
-    path = find_weights(named or default)
-    if not path.is_file():
-        known = next((known for known in KNOWN if known.file_name == path.name), None)
-        how = known.how_to_get if known else "correct the name"
-        raise WeightsError(f"the weights {path} are missing: {how}, {otherwise}")
-    return path
+    try:
+        return find_weights(named or default)
+    except WeightsError as error:
+        raise WeightsError(f"{error}, {otherwise}") from error

@@ -1,24 +1,25 @@
 """What all trainings of one video network share: the network, its start, its windows and loop, and its restorations."""
 
-from typing import Self, TypeVar, cast
+from typing import Annotated, Self, TypeVar, cast
 
 from torch import nn
 
 from hvdbench.frames import Frames
+from hvdbench.methods.building import build_network, load_start
 from hvdbench.methods.inference.network_restoration import restore_with
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import TrainedScheme
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
-from hvdbench.methods.training.start import build_network, load_start
 from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe import Settings
+from hvdbench.recipe.trust import Part
 
 
 class NetworkTrainingSettings(Settings):
     """Which network is trained, from what it starts, on which windows, and how."""
 
-    network: str
+    network: Annotated[str, Part("network")]
     """A video network of the catalogue, or an import string."""
     network_arguments: dict[str, object] = {}
     """The network's constructor arguments."""

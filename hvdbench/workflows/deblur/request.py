@@ -24,6 +24,7 @@ class DeblurRequest:
         method: a recipe, a network, or a model of others.
         weights: of a network, or of a method that is trained over clips.
         bit_depth: 8, or 10 for 10-bit video or 16-bit pictures, through a network only.
+        trust: let a recipe's file name code to run, wherever it lies.
     """
 
     source: Path
@@ -33,6 +34,7 @@ class DeblurRequest:
     method: str = "selfhvd_rc_fusion"
     weights: Path | None = None
     bit_depth: BitDepth = 8
+    trust: bool = False
 
     @property
     def page(self) -> Path:

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from hvdbench.methods.building import build_network
 from hvdbench.methods.inference.memory import _LiveTensors
 from hvdbench.methods.selfhvd.objective import SelfHvdObjective
 from hvdbench.methods.selfhvd.settings import SelfHvdObjectiveSettings
 from hvdbench.methods.training.rgb import RgbNetwork
-from hvdbench.methods.training.start import build_network
 
 logger = logging.getLogger(__name__)
 

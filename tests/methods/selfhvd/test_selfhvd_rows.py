@@ -48,6 +48,8 @@ def recipes(tmp_path, monkeypatch) -> list[str]:
     }
     for name, text in texts.items():
         (tmp_path / f"{name}.toml").write_text(text)
+    (tmp_path / "config.toml").write_text(f'trusted = ["{tmp_path}"]\n')
+    monkeypatch.setenv("HVDBENCH_CONFIG", str(tmp_path / "config.toml"))
     return [str(tmp_path / f"{name}.toml") for name in texts]
 
 

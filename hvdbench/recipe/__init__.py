@@ -3,20 +3,23 @@
 A recipe's name is its file's stem. ``name@tiny`` lays the file's ``[tiny]`` table over its values: the same recipe at a
 size that a laptop runs in minutes. A file that begins with ``based_on = "other"`` holds only what differs from that
 one.
+
+A file that names code to run must be trusted: see :mod:`hvdbench.recipe.trust`.
 """
 
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hvdbench.catalog import unknown
+from hvdbench.catalog import NamedPreset, unknown
 from hvdbench.errors import RecipeError, UnknownNameError
+from hvdbench.recipe.trust import TINY_TABLE, Layer, check_trust
 from hvdbench.workspace.paths import home_folder
 
 
@@ -60,71 +63,89 @@ def recipe_names(kind: str) -> list[str]:
     return sorted(path.stem for path in files if not path.stem.startswith("_"))
 
 
-def load_recipe(kind: str, name: str, model: type[S], *, overrides: Mapping[str, Any] | None = None) -> Recipe[S]:
+def load_recipe(
+    kind: str, name: str, model: type[S], *, overrides: Mapping[str, Any] | None = None, trust: bool = False
+) -> Recipe[S]:
     """Read ``recipes/<kind>/<name>.toml``, or the file that ``name`` is a path to, and check it against ``model``.
 
     Args:
         kind: ``datasets``, ``methods`` or ``boards``.
         name: the recipe's name, ``name@tiny``, or the path of a ``.toml`` file (``@tiny`` allowed too).
         model: the settings that the file must fit.
-        overrides: values laid over the file's, nested tables merged.
+        overrides: values laid over the file's, nested tables merged. They are the caller's own word, so they may name
+            code whatever ``trust`` is.
+        trust: let the file, and those that it is based on, name code to run, wherever they lie.
 
     Raises:
         UnknownNameError: no such recipe.
         RecipeError: not TOML, an unknown key, or a value out of range.
+        TrustError: the file names code to run and is not trusted.
     """
-    table, bare = read_recipe_table(kind, name)
-    variants = table.pop("tiny", None)
-    if name.endswith("@tiny"):
+    asked = NamedPreset.parse(name) if not Path(name).is_file() else NamedPreset(name)
+    layers = _read_layers(kind, asked.name)
+    bare = layers[0].path.stem
+    table = _laid_over(layers)
+    variants = table.pop(TINY_TABLE, None)
+    if asked.preset is not None:
+        if not asked.is_tiny:
+            raise UnknownNameError(f"recipe '{bare}' has no preset '{asked.preset}' (known: {TINY_TABLE})")
         if variants is None:
             raise RecipeError(f"{bare}.toml has no [tiny] table, so there is no '{name}'")
         table = _merge(table, variants)
-    return Recipe(
-        name=f"{bare}@tiny" if name.endswith("@tiny") else bare,
-        values=check(f"{bare}.toml", _merge(table, overrides or {}), model),
-    )
+    values = _merge(table, overrides or {})
+    if not trust:
+        check_trust(layers, model, values)
+    return Recipe(name=str(NamedPreset(bare, asked.preset)), values=check(f"{bare}.toml", values, model))
 
 
 def read_recipe_table(kind: str, name: str) -> tuple[dict[str, Any], str]:
-    """Read a recipe's TOML, laid over the one that it is based on, with its bare name.
+    """Read a recipe's TOML, laid over the one that it is based on, with its bare name; nothing in it is run.
 
     Raises:
         UnknownNameError, RecipeError: as :func:`load_recipe`.
     """
-    bare = name.removesuffix("@tiny")
-    table, path = _read_toml(kind, bare)
-    return _with_base(kind, table, [path]), path.stem
+    layers = _read_layers(kind, NamedPreset.parse(name).name)
+    return _laid_over(layers), layers[0].path.stem
 
 
-def _with_base(kind: str, table: dict[str, Any], chain: list[Path]) -> dict[str, Any]:
-    """Lay a table over those that it is based on; ``chain`` is the files read so far, the nearest last."""
-    base = table.pop("based_on", None)
-    if base is None:
-        return table
-    if not isinstance(base, str) or base.endswith("@tiny"):
-        raise RecipeError(f"{chain[-1].name}: 'based_on' is the name of a recipe or its file, found {base!r}")
-    try:
-        below, path = _read_toml(kind, base)
-    except UnknownNameError as error:
-        raise RecipeError(f"{chain[-1].name}: 'based_on': {error}") from error
-    if path in chain:
-        around = " → ".join(p.stem for p in (*chain[chain.index(path) :], path))
-        raise RecipeError(f"{chain[-1].name}: 'based_on' leads back to itself ({around})")
-    return _merge(_with_base(kind, below, [*chain, path]), table)
+def _read_layers(kind: str, name: str) -> list[Layer]:
+    """Read a recipe's file and those that it is based on, the recipe's own first."""
+    layers = [_read_toml(kind, name)]
+    while "based_on" in layers[-1].table:
+        here, base = layers[-1].path, layers[-1].table.pop("based_on")
+        if not isinstance(base, str) or NamedPreset.parse(base).preset is not None:
+            raise RecipeError(f"{here.name}: 'based_on' is the name of a recipe or its file, found {base!r}")
+        try:
+            below = _read_toml(kind, base)
+        except UnknownNameError as error:
+            raise RecipeError(f"{here.name}: 'based_on': {error}") from error
+        chain = [layer.path for layer in layers]
+        if below.path in chain:
+            around = " → ".join(path.stem for path in (*chain[chain.index(below.path) :], below.path))
+            raise RecipeError(f"{here.name}: 'based_on' leads back to itself ({around})")
+        layers.append(below)
+    return layers
 
 
-def _read_toml(kind: str, name: str) -> tuple[dict[str, Any], Path]:
+def _laid_over(layers: Sequence[Layer]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for layer in reversed(layers):
+        table = _merge(table, layer.table)
+    return table
+
+
+def _read_toml(kind: str, name: str) -> Layer:
     path = Path(name) if name.endswith(".toml") else home_folder("recipes") / kind / f"{name}.toml"
     if not path.is_file():
         raise UnknownNameError(unknown(kind.rstrip("s") + " recipe", name, recipe_names(kind)))
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8")), path
+        return Layer(path, tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not TOML: {error}") from error
 
 
 def check(where: str, table: Mapping[str, Any], model: type[S]) -> S:
-    """Validate values, wording the first fault as one sentence.
+    """Validate values, and turn the first fault into one sentence.
 
     Raises:
         RecipeError: an unknown key (with the known ones), a missing key, or a value out of range.

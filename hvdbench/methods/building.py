@@ -1,0 +1,102 @@
+"""Make the network that a method runs or trains, and load the weights that it has or starts from."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from hvdbench.catalog import NamedPreset, resolve
+from hvdbench.errors import HvdbenchError, InputError, RecipeError, WeightsError
+from hvdbench.methods.foreign.calling import reason
+from hvdbench.networks.spynet import SPyNet
+from hvdbench.weights.checkpoints import load_checkpoint
+from hvdbench.weights.finding import find_weights
+from hvdbench.weights.fitting import load_into
+
+
+def build_network(
+    name: str, arguments: Mapping[str, Any], seed: int = 0, *, zero_flow_start: bool = False
+) -> nn.Module:
+    """Build a network on the CPU, its weights drawn from ``seed``; the global generator stays as it is.
+
+    Args:
+        name: of the catalogue, perhaps with a preset (``estrnn@tiny``), or an import string of a class, a function that
+            makes the module, the module itself, or a :class:`hvdbench.networks.network.Network`.
+        arguments: of the class or function; they come before those of the preset.
+        seed: of the weights.
+        zero_flow_start: let an untrained SPyNet inside it start at zero flow.
+
+    Raises:
+        UnknownNameError: there is no such network or preset.
+        InputError: it cannot be made with these arguments, or it restores no clips.
+    """
+    asked = NamedPreset.parse(name)
+    found = resolve("network", asked.name)
+    if not found.restores_clips:
+        raise InputError(f"network '{name}' restores no clips: it serves other networks or one method alone")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            network = found.build(asked.preset, **arguments)
+        except HvdbenchError:
+            raise
+        except (Exception, SystemExit) as error:  # wrong arguments most of all, but the code may be others'
+            given = ", ".join(f"{key} = {value}" for key, value in arguments.items()) or "no arguments"
+            raise InputError(f"network '{name}' cannot be made with {given}: {reason(error)}") from error
+    if zero_flow_start:
+        for part in network.modules():
+            if isinstance(part, SPyNet):
+                part.start_at_zero_flow()
+    return network
+
+
+def ready_network(
+    name: str, arguments: Mapping[str, Any], weights: Path | None, *, own_weights: bool = False
+) -> nn.Module:
+    """Build a network that is used as it is, in evaluation.
+
+    Args:
+        name: as :func:`build_network` takes it.
+        arguments: of the class or function.
+        weights: a checkpoint, read without running anything in it; every key must fit.
+        own_weights: what is named has its weights already.
+
+    Raises:
+        UnknownNameError, InputError: as :func:`build_network`.
+        WeightsError: it has parameters and no weights, or others' weights.
+    """
+    network = build_network(name, arguments)
+    if weights is not None:
+        load_into(network, load_checkpoint(weights), weights)
+    elif not own_weights and any(True for _ in network.parameters()):
+        raise WeightsError(f"network '{name}' without weights would restore by chance: name a checkpoint (--weights)")
+    return network.eval()
+
+
+def load_start(network: nn.Module, start_from: str | None, start_parts: Mapping[str, str]) -> None:
+    """Load the weights that a training starts from: those of the whole network, then those of parts of it.
+
+    Args:
+        network: changed in place.
+        start_from: a weight file or the name of known weights.
+        start_parts: the same by the name of a part, ``{"spynet" = "spynet"}``; an empty name leaves the part.
+
+    Raises:
+        WeightsError: a file is missing, damaged, or belongs to another network.
+        RecipeError: the network has no such part.
+    """
+    if start_from:
+        path = find_weights(start_from)
+        load_into(network, load_checkpoint(path), path)
+    for part, named in start_parts.items():
+        if not named:
+            continue
+        try:
+            module = network.get_submodule(part)
+        except AttributeError as error:
+            known = ", ".join(name for name, _ in network.named_children())
+            raise RecipeError(f"start_parts: the network has no part '{part}' (it has {known})") from error
+        path = find_weights(named)
+        load_into(module, load_checkpoint(path), path)

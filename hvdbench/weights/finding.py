@@ -1,0 +1,46 @@
+"""Find a weight file by what a person calls it. Imports no torch."""
+
+import difflib
+from pathlib import Path
+
+from hvdbench.errors import WeightsError
+from hvdbench.weights.registry import KNOWN
+from hvdbench.workspace.paths import weights_folder
+
+
+def find_weights(named: str) -> Path:
+    """Find a weight file: a path, else the name of known weights, else a file in the folder of weights.
+
+    Args:
+        named: as a person wrote it; ``~`` is the home folder.
+
+    Raises:
+        WeightsError: there is no such file; the sentence says where it was looked for, and how to get it.
+    """
+    here = Path(named).expanduser()
+    if here.is_file():
+        return here
+    known = next((known for known in KNOWN if named == known.name), None)
+    there = weights_folder() / (known.file_name if known else here)
+    if there.is_file():
+        return there
+    raise WeightsError(missing_sentence(named))
+
+
+def missing_sentence(named: str) -> str:
+    """Return the sentence for weights that are not there: where they were looked for, and how to get them.
+
+    Args:
+        named: a path, or the name of known weights.
+    """
+    here = Path(named).expanduser()
+    if here.is_dir():
+        return f"the weights {named} are a folder: name the file in it"
+    known = next((known for known in KNOWN if named == known.name or here.name == known.file_name), None)
+    there = weights_folder() / (known.file_name if known and named == known.name else here)
+    places = f"there is no file {here}" + (f" and no file {there}" if there != here else "")
+    if known is not None:
+        return f"the weights {named} are missing ({places}): {known.how_to_get}"
+    near = difflib.get_close_matches(named, [known.name for known in KNOWN], n=1)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return f"the weights {named} are missing: {places} ({hint}'hvdbench weights list' says which names are known)"
