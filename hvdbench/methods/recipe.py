@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from hvdbench.catalog import NamedPreset
 from hvdbench.errors import InputError, WeightsError
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels

@@ -3,8 +3,6 @@
 A method that is trained over clips without truth is trained on the clip alone where no weights are named.
 """
 
-from dataclasses import replace
-
 from hvdbench.errors import InputError
 from hvdbench.methods.opening import open_method
 from hvdbench.methods.recipe import Method
