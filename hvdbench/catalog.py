@@ -7,7 +7,9 @@ third party needs no hook here. Methods, datasets and boards are not listed: eac
 import difflib
 import functools
 import importlib
+import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from hvdbench.errors import UnknownNameError
@@ -65,12 +67,21 @@ SCHEMES: Mapping[str, str] = {
     "command": "hvdbench.methods.foreign.command:CommandScheme",
 }
 METRICS: Mapping[str, str] = {
-    "psnr": "hvdbench.metrics.fidelity:psnr",
-    "ssim": "hvdbench.metrics.fidelity:ssim",
-    "psnr_registered": "hvdbench.metrics.fidelity:psnr_registered",
-    "sharpness": "hvdbench.metrics.sharpness:laplacian_variance",
-    "shift": "hvdbench.metrics.sharpness:shift_px",
-    "edge_spread": "hvdbench.metrics.edge_spread:median_edge_spread",
+    "psnr": "hvdbench.metrics.fidelity:PSNR",
+    "ssim": "hvdbench.metrics.fidelity:SSIM",
+    "psnr_registered": "hvdbench.metrics.fidelity:PSNR_REGISTERED",
+    "psnr_gain": "hvdbench.metrics.fidelity:PSNR_GAIN",
+    "worse_share": "hvdbench.metrics.fidelity:WORSE_SHARE",
+    "unregistered_share": "hvdbench.metrics.fidelity:UNREGISTERED_SHARE",
+    "sharpness": "hvdbench.metrics.sharpness:SHARPNESS",
+    "sharpness_ratio": "hvdbench.metrics.sharpness:SHARPNESS_RATIO",
+    "shift_px": "hvdbench.metrics.sharpness:SHIFT_PX",
+    "edge_spread": "hvdbench.metrics.edge_spread:EDGE_SPREAD",
+    "warping_error": "hvdbench.metrics.temporal:WARPING_ERROR",
+    "tof_px": "hvdbench.metrics.temporal:TOF_PX",
+    "flicker": "hvdbench.metrics.temporal:FLICKER",
+    "tlpips": "hvdbench.metrics.temporal:TLPIPS",
+    "efficiency": "hvdbench.metrics.efficiency:FRAMES_PER_S",
 }
 
 _KINDS: Mapping[str, Mapping[str, str]] = {
@@ -123,3 +134,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"no {kind} named '{name}'{hint} (known: {', '.join(known)})"
+
+
+def look_here() -> None:
+    """Let import strings name modules in the current folder; it comes last and stands in for no installed one."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)

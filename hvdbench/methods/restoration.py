@@ -1,11 +1,14 @@
 """What every method that works on one clip alone takes and gives."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
+from typing import Protocol as Interface
 
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.inference.options import InferenceOptions
+from hvdbench.metrics.protocols.definition import Protocol
+from hvdbench.metrics.protocols.known import DEFAULT
 from hvdbench.recipe import Settings
 from hvdbench.workspace.progress import Progress, silent
 
@@ -22,6 +25,8 @@ class Budget:
         inference: how networks are run: precision, windows, tiles.
         clip: which clip this is, ``<split>/<clip>``, for methods that look something up by it; None where it is of no
             dataset.
+        frame_names: of the clip's frames, without suffix, in order; empty where they have none.
+        protocol: under which the frames will be scored: results of others may lack frames that it does not count.
     """
 
     seed: int = 0
@@ -30,6 +35,8 @@ class Budget:
     progress: Progress = silent
     inference: InferenceOptions = field(default_factory=InferenceOptions)
     clip: str | None = None
+    frame_names: tuple[str, ...] = ()
+    protocol: Protocol = DEFAULT
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class Restoration:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-class ClipScheme(Protocol):
+class ClipScheme(Interface):
     """A way to restore a clip from the clip alone."""
 
     Settings: ClassVar[type[Settings]]

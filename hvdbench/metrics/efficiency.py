@@ -10,6 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hvdbench.errors import InputError
+from hvdbench.metrics.measure import Measure
+from hvdbench.metrics.metric import Facts, Metric
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -78,3 +82,27 @@ def measure_speed(restore: Callable[[], Any], frames: int, device: str = "cpu", 
     else:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     return Speed(frames / sorted(spent)[len(spent) // 2], peak)
+
+
+def _open(device: str) -> Measure:
+    raise InputError("efficiency is read from a run's own notes, not measured on its frames")
+
+
+FRAMES_PER_S = Metric(
+    "frames_per_s",
+    "speed",
+    "fps",
+    "higher",
+    decimals=2,
+    per="run",
+    asked_as="efficiency",
+    opener=_open,
+    needs="nothing",
+    beside=(
+        Facts("params", "parameters", "M", "lower", decimals=2, factor=1e-6, per="run"),
+        Facts("macs", "MACs a frame", "G", "lower", decimals=2, factor=1e-9, per="run"),
+        Facts("peak_bytes", "peak memory", "MiB", "lower", decimals=0, factor=1 / 2**20, per="run"),
+    ),
+)
+COSTS = tuple(facts.name for facts in FRAMES_PER_S.shown)
+EFFICIENCY = FRAMES_PER_S.asked

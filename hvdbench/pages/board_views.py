@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hvdbench.boards.facts import direction
 from hvdbench.boards.ranking.coverage import BLOCK, ENTRY, coverage
-from hvdbench.boards.ranking.order import is_lower_better, ranked
+from hvdbench.boards.ranking.order import ranked
 from hvdbench.boards.text.columns import column, shown_metrics
 from hvdbench.boards.text.texts import note_lines, shown_subsets, subset_words
 
@@ -145,7 +146,7 @@ def _headline(chosen: "pd.DataFrame", truth: str, rank: str) -> tuple[str, str]:
 
 
 def _column(metric: str, truth: str) -> ViewColumn:
-    better = "" if metric in NEUTRAL else "low" if is_lower_better(metric) else "high"
+    better = "" if metric in NEUTRAL else {"lower": "low", "higher": "high", None: ""}[direction(metric)]
     return ViewColumn(
         column(metric).title(truth) + {"high": "\u00a0↑", "low": "\u00a0↓", "": ""}[better], better=better
     )
@@ -190,9 +191,9 @@ def _best(
     for keys in blocks.values():
         for metric, truth in columns:
             scores = {key: values[key, truth, metric][0] for key in keys if (key, truth, metric) in values}
-            if metric in NEUTRAL or len(set(scores.values())) < 2:
+            if metric in NEUTRAL or direction(metric) is None or len(set(scores.values())) < 2:
                 continue
-            top = min(scores.values()) if is_lower_better(metric) else max(scores.values())
+            top = min(scores.values()) if direction(metric) == "lower" else max(scores.values())
             found |= {(key, truth, metric): True for key, score in scores.items() if score == top}
     return found
 

@@ -20,6 +20,8 @@ from hvdbench.labels.stored import labels_of
 from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.methods.recipe import Method, load_trained
 from hvdbench.methods.restoration import Budget
+from hvdbench.metrics.protocols.definition import Protocol
+from hvdbench.metrics.protocols.known import DEFAULT
 from hvdbench.recipe import digest_of
 from hvdbench.scoring.run import Run
 from hvdbench.scoring.run_clip import RunClip, frames_sha256
@@ -50,6 +52,7 @@ class RunJob:
     weights: Path | None
     inference: InferenceOptions
     clip_digest: str
+    protocol: Protocol = DEFAULT
 
 
 def run_folder(runs: Path, method: str, dataset: str, clip: ClipFolder) -> Path:
@@ -68,6 +71,7 @@ def plan_run(
     weights: Path | None = None,
     inference: InferenceOptions | None = None,
     overwrite: bool = False,
+    protocol: Protocol = DEFAULT,
 ) -> tuple[Run, list[RunJob]]:
     """List what is still to be done to restore every clip of a dataset.
 
@@ -81,6 +85,7 @@ def plan_run(
         weights: of a method that is trained first.
         inference: how a network is run; None: in float32, whole clips.
         overwrite: replace what came from other settings.
+        protocol: under which the frames will be scored.
 
     Returns:
         The run as it will be, and a job for each clip that is not finished.
@@ -100,7 +105,7 @@ def plan_run(
         folders[key], digests[key] = out, digest
         if not _finished(RunClip(out, clip), digest, clip_digest, overwrite):
             where = (method, clip.folder, out, digest, dataset.name)
-            jobs.append(RunJob(*where, seed, device, workers, weights, inference, clip_digest))
+            jobs.append(RunJob(*where, seed, device, workers, weights, inference, clip_digest, protocol))
     return Run(method.name, folders, digest_of(digests)), jobs
 
 
@@ -139,7 +144,15 @@ def restore_clip_job(job: RunJob) -> None:
     method, clip = job.method, ClipFolder(job.clip)
     place = RunClip(job.out, clip)
     blurry, labels, key = clip.blurry(), labels_of(clip), f"{clip.split}/{clip.name}"
-    budget = Budget(seed=job.seed, workers=job.workers, device=job.device, inference=job.inference, clip=key)
+    budget = Budget(
+        seed=job.seed,
+        workers=job.workers,
+        device=job.device,
+        inference=job.inference,
+        clip=key,
+        frame_names=tuple(path.stem for path in list_frames(clip.folder / "blur")),
+        protocol=job.protocol,
+    )
     started = time.perf_counter()
     if method.is_trained:
         if job.weights is None:
@@ -172,7 +185,7 @@ def restore_clip_job(job: RunJob) -> None:
         write_clip(folder, restoration.frames, _frame_names(clip))
         manifest["frames_sha256"] = frames_sha256(folder)
         atomic_write_text(folder / "run.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    score_clip(place, labels)
+    score_clip(place, labels, job.protocol)
 
 
 def _digest(

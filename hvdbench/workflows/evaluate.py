@@ -7,17 +7,18 @@ from pathlib import Path
 import pandas as pd
 
 from hvdbench.boards.entering import enter
-from hvdbench.boards.settings import usual_board
+from hvdbench.boards.settings import choose_place, usual_board
 from hvdbench.errors import InputError
 from hvdbench.frames import list_frames
 from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.methods.recipe import Method
-from hvdbench.metrics.measure import EFFICIENCY
+from hvdbench.metrics.efficiency import EFFICIENCY
+from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.runs.restoring import do_jobs, plan_run, tell_before
 from hvdbench.scoring.run import Run
 from hvdbench.scoring.run_clip import RunClip
-from hvdbench.scoring.run_metrics import Asked, clips_of, score_all, usable
-from hvdbench.scoring.run_tables import RunScores
+from hvdbench.scoring.run_metrics import check_protocol, clips_of, score_all, usable
+from hvdbench.scoring.run_tables import Asked, RunScores
 from hvdbench.store import ClipFolder, Dataset
 from hvdbench.workflows.efficiency import count_costs
 from hvdbench.workflows.train import find_weights, made_from
@@ -60,6 +61,7 @@ def evaluate(
     runs: Path = Path("runs"),
     boards: Path = Path("leaderboards"),
     board: str | None = None,
+    protocol: str | None = None,
     seed: int = 0,
     device: str = "cpu",
     inference: InferenceOptions | None = None,
@@ -79,7 +81,8 @@ def evaluate(
         weights: of a network, or of a method that is trained first.
         runs: where frames go.
         boards: where the board lies.
-        board: its name; the dataset's by default.
+        board: its name; the dataset's by default, with the protocol behind it where that board takes another one.
+        protocol: under which frames are scored; None: the board's own, else ``hvdbench-1``.
         seed: of fits.
         device: ``cpu`` or ``cuda``.
         inference: how a network is run; None: the method's own way.
@@ -93,6 +96,8 @@ def evaluate(
         HvdbenchError: as :func:`find_weights`, :func:`hvdbench.runs.restoring.plan_run` and
             :func:`hvdbench.scoring.run_metrics.usable`.
     """
+    where = choose_place(usual_board(dataset.name), boards, board=board, protocol=protocol)
+    check_protocol(dataset, where.protocol)
     asked = usable(asked or Asked(), dataset, fallback=fallback)
     method, found = find_weights(
         name,
@@ -107,7 +112,7 @@ def evaluate(
         progress=progress,
         label=label,
     )
-    _check_before(method, dataset, inference)
+    _check_before(method, dataset, inference, where.protocol)
 
     threads = max(1, engine.workers // len(dataset.clips()))
     run, jobs = plan_run(
@@ -120,6 +125,7 @@ def evaluate(
         weights=found,
         inference=inference,
         overwrite=overwrite,
+        protocol=where.protocol,
     )
     for job in jobs:
         RunClip(job.out, ClipFolder(job.clip)).check_clip(job.clip_digest)  # now rather than after a long run
@@ -128,18 +134,26 @@ def evaluate(
     do_jobs(jobs, engine, what=f"restore and score: {method.name}", progress=progress)
     if EFFICIENCY in asked.metrics:
         count_costs(method, found, clips_of(run, dataset))
-    scores = score_all(run, dataset, asked, fallback=fallback, engine=engine, device=device, progress=progress)
+    scores = score_all(
+        run,
+        dataset,
+        asked,
+        fallback=fallback,
+        engine=engine,
+        protocol=where.protocol,
+        device=device,
+        progress=progress,
+    )
     stood_in = method.reference != name
     origin = "demo" if stood_in else dataset.origin
-    usual = usual_board(dataset.name)
-    usual = f"demo-{usual}" if stood_in and not dataset.name.startswith("demo") else usual
-    path = boards / f"{board or usual}.csv"
+    aside = stood_in and board is None and not dataset.name.startswith("demo")
+    path = boards / f"{'demo-' if aside else ''}{where.board}.csv"
     source = method.made_from or made_from(dataset, found)
     rows, path = enter(scores, run, dataset, path, origin=origin, seed=seed, source=source)
     return Evaluation(run, method.name, scores, rows, path)
 
 
-def _check_before(method: Method, dataset: Dataset, inference: InferenceOptions | None) -> None:
+def _check_before(method: Method, dataset: Dataset, inference: InferenceOptions | None, protocol: Protocol) -> None:
     """Refuse before a long run what cannot be.
 
     Raises:
@@ -151,5 +165,9 @@ def _check_before(method: Method, dataset: Dataset, inference: InferenceOptions 
         )
     if hasattr(method.scheme, "check_clips"):
         method.scheme.check_clips(
-            {f"{clip.split}/{clip.name}": len(list_frames(clip.folder / "blur")) for clip in dataset.clips()}
+            {
+                f"{clip.split}/{clip.name}": [path.stem for path in list_frames(clip.folder / "blur")]
+                for clip in dataset.clips()
+            },
+            protocol,
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from hvdbench.boards.facts import direction
 from hvdbench.boards.ranking.coverage import BLOCK, ENTRY, coverage, pools_frames
 from hvdbench.boards.ranking.order import headline, is_lower_better, ranked
 from hvdbench.boards.text.columns import METRICS, column, shown_metrics
@@ -142,9 +143,10 @@ def _wide(
     shown = [title for title in titles if wide[title].notna().any()]
     said = [name for name in ("ties", "incomplete") if (wide[name] != "").any()]
     ranks = [title for truth in (*truths, "none") if (title := column(rank).title(truth)) in shown] or ["sharpness"]
+    by = ranks[:1] if ranks == ["sharpness"] or direction(rank) is not None else []
     order = wide.assign(published=wide["origin"] == "published").sort_values(
-        ["published", "dataset", "dataset_digest", "split", ranks[0], "method", "seed"],
-        ascending=[True, True, True, True, is_lower_better(rank) and ranks[0] != "sharpness", True, True],
+        ["published", "dataset", "dataset_digest", "split", *by, "method", "seed"],
+        ascending=[True] * 4 + [is_lower_better(rank) and by != ["sharpness"]] * len(by) + [True, True],
         kind="stable",
     )
     return order[["method", "origin", *several, count, *said, *shown]].reset_index(drop=True)
@@ -189,4 +191,4 @@ def formatted(wide: pd.DataFrame) -> pd.DataFrame:
 def _cell(value: object, decimals: int) -> str:
     if pd.isna(value):  # type: ignore[call-overload]
         return "–"
-    return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)
+    return f"{value:z.{decimals}f}" if isinstance(value, float) else str(value)

@@ -36,6 +36,7 @@ def evaluate(
     board: str | None,
     metric_names: tuple[str, ...],
     strata: bool,
+    protocol: str | None,
     runs: Path,
     seed: int,
     device: str,
@@ -57,7 +58,7 @@ def evaluate(
 
     fallback = Fallback.from_environment(strict)
     names = measurable(metric_names, fallback=fallback, has_truth=True)  # said before torch is imported
-    from hvdbench.scoring.run_metrics import Asked
+    from hvdbench.scoring.run_tables import Asked
     from hvdbench.synth.requests import find_dataset
     from hvdbench.workflows.evaluate import evaluate as score
     from hvdbench.workspace.engine import parse_engine
@@ -73,6 +74,7 @@ def evaluate(
             weights=weights,
             runs=runs,
             board=board,
+            protocol=protocol,
             seed=seed,
             device=options.choose_device(device),
             inference=options.read_inference(precision, window, tile, usual=None),

@@ -16,15 +16,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def metrics(command: F) -> F:
-    """Add ``--metric`` and ``--strata``."""
+    """Add ``--metric``, ``--strata`` and ``--protocol``."""
     for option in (
         click.option("--strata", is_flag=True, help="Rows of PSNR and gain by distance, blur, device, moving pixels."),
         click.option(
             "--metric",
             "metric_names",
             multiple=True,
-            help="Measured besides, repeatable: edge_spread, warping_error, tof_px, flicker, tlpips, efficiency, or "
-            "one of pyiqa's (musiq, niqe, lpips …).",
+            help="Also measure this metric (repeatable): edge_spread, warping_error, tof_px, flicker, tlpips, "
+            "efficiency, one of pyiqa's (musiq, niqe, lpips ...), or your own as their_pkg:metric.",
+        ),
+        click.option(
+            "--protocol",
+            help="Score under this protocol ('hvdbench protocols list'); its rows go to a board of their own. "
+            "Without it the board's own protocol is taken, else hvdbench-1.",
         ),
     ):
         command = option(command)
@@ -52,6 +57,7 @@ def score(
     name: str | None,
     metric_names: tuple[str, ...],
     strata: bool,
+    protocol: str | None,
     boards: Path,
     runs: Path,
     device: str,
@@ -64,7 +70,7 @@ def score(
     Nothing is restored. A run gives the rows that eval gave it, so that several rebuild a board: hvdbench score
     runs/*/DATASET. Without --metric and --strata it is scored by those it was entered with.
     """
-    from hvdbench.scoring.run_metrics import Asked
+    from hvdbench.scoring.run_tables import Asked
     from hvdbench.workflows.score import score_folder
     from hvdbench.workspace.engine import parse_engine
     from hvdbench.workspace.fallback import Fallback
@@ -84,6 +90,7 @@ def score(
                     runs=runs,
                     boards=boards,
                     board=board,
+                    protocol=protocol,
                     label=name,
                     asked=Asked(metric_names, strata),
                     device=options.choose_device(device),
@@ -96,18 +103,18 @@ def score(
 
 
 def tell(result: "Evaluation") -> None:
-    """Print a board's table, and a second one of all frames where a metric that was asked for is of whole clips."""
+    """Print a board's table under the name of its frames, and one of all frames where a metric is of whole clips."""
+    from hvdbench.boards.facts import metric_facts
     from hvdbench.boards.files import read_board
     from hvdbench.boards.settings import settings_of
-    from hvdbench.boards.text.texts import export
-    from hvdbench.metrics.measure import OF_CLIPS
+    from hvdbench.boards.text.texts import export, subset_words
 
     rows = read_board(str(result.board))
     truths = settings_of(rows).truths
     subsets = ["not_selected" if (rows["subset"] == "not_selected").any() else "all"]
-    if "all" not in subsets and set(rows["metric"]) & OF_CLIPS:
+    known = [metric_facts(name) for name in set(rows["metric"])]
+    if "all" not in subsets and any(facts is not None and facts.of_clips for facts in known):
         subsets.append("all")
-    for place, subset in enumerate(subsets):
-        heading = "All frames:\n\n" if place else ""
-        click.echo(heading + export(rows, "md", subset=subset, truths=truths))
+    for subset in subsets:
+        click.echo(f"{subset_words(subset)}:\n\n{export(rows, 'md', subset=subset, truths=truths)}")
     click.echo(f"written: {result.board}")

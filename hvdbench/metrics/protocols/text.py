@@ -8,19 +8,19 @@ import pandas as pd
 
 
 def as_csv(table: pd.DataFrame) -> str:
-    """Give a table as CSV with every digit."""
+    """Write a table as CSV with every digit."""
     return str(table.to_csv(index=False, lineterminator="\n"))
 
 
 def as_markdown(table: pd.DataFrame) -> str:
-    """Give a table of texts as Markdown."""
+    """Write a table of texts as Markdown."""
     cells = [[str(cell).replace("|", "\\|") for cell in row] for row in table.itertuples(index=False)]
     lines = [list(map(str, table.columns)), ["---"] * len(table.columns), *cells]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def differences_markdown(table: pd.DataFrame) -> str:
-    """Format :func:`hvdbench.metrics.protocols.differences.differences` as Markdown, rounded as boards are."""
+    """Format :func:`hvdbench.scoring.differences.differences` as Markdown, rounded as boards are."""
     first = str(table["protocol"].iloc[0])
     rows = [
         {
