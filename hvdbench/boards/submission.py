@@ -142,8 +142,10 @@ def _manifests(run: Path) -> dict[str, dict[str, Any]]:
 
 
 def _asked_as_data(metric: AskedMetric) -> dict[str, object]:
-    facts = {"facts": [facts_as_data(one) for one in metric.facts]} if metric.facts else {}
-    return {"versions": metric.versions, "scores": _csv(metric.table)} | facts
+    data: dict[str, object] = {"versions": metric.versions, "scores": _csv(metric.table)}
+    if metric.facts:
+        data["facts"] = [facts_as_data(one) for one in metric.facts]
+    return data
 
 
 def _scores_of_run(run: Path, dataset: Dataset, labeller: str, rows: pd.DataFrame, protocol: Protocol) -> RunScores:

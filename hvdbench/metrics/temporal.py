@@ -24,7 +24,7 @@ from hvdbench.metrics.pyiqa_files import missing_weights
 
 FLOW = "OpenCV DIS medium, full size"
 FLICKER_BLOCK_PX = 32
-COLUMNS = ("frame", "warping_error", "warping_error_reference", "coverage", "tof_px", "flicker", "tlpips")
+COLUMNS = ("frame", "warping_error", "warping_error_reference", "coverage", "tof_px", "flicker")
 
 _SAME = (0.01, 0.5)  # of the squared lengths, and px²
 _SMOOTH = (0.01, 0.002)
@@ -130,12 +130,11 @@ class _Moment:
 class TemporalScores:
     """Scores of a clip, frame after frame; two frames are in memory.
 
-    Args:
-        distance: LPIPS of two frames, for tLPIPS; None: left out (NaN).
+    ``coverage`` is the share of pixels in the warping error, ``warping_error_reference`` that of the reference itself,
+    which is not zero: read the other beside it.
     """
 
-    def __init__(self, distance: Distance | None = None) -> None:
-        self._distance = distance
+    def __init__(self) -> None:
         self._before: _Moment | None = None
         self._count = 0
 
@@ -169,13 +168,7 @@ class TemporalScores:
             "coverage": float(seen.mean()),
             "tof_px": tof_px(of_restored, flow_ab),
             "flicker": flicker(a.error, b.error),
-            "tlpips": self._tlpips(a, b),
         }
-
-    def _tlpips(self, a: _Moment, b: _Moment) -> float:
-        if self._distance is None:
-            return math.nan
-        return tlpips((a.restored, a.reference), (b.restored, b.reference), self._distance)
 
 
 IDENTITY = f"temporal 1, {FLOW}"

@@ -100,14 +100,14 @@ def summarise_asked(asked: AskedMetric, frame_scores: pd.DataFrame, protocol: Pr
         ``all`` alone; ``n`` counts the values that were averaged.
     """
     frames = asked.table.merge(frame_scores[[*KEYS, "frame", "selected"]], on=[*KEYS, "frame"], how="left")
-    lengths = frame_scores.groupby(list(KEYS)).size()
+    lengths = {key: len(own) for key, own in frame_scores.groupby(list(KEYS))}
     facts = {found.name: found for found in asked.facts}
     rows: list[dict[str, object]] = []
     for key, clip in frames.groupby(list(KEYS), sort=True):
         for column in _score_columns(asked.table):
             metric, _, truth = column.rpartition("_")
             about = facts.get(metric) or known_facts(metric) or Facts(metric)
-            counted = clip[_counted(about, clip["frame"].to_numpy(np.int64), int(lengths.loc[key]), protocol)]
+            counted = clip[_counted(about, clip["frame"].to_numpy(np.int64), lengths[key], protocol)]
             for subset in SUBSETS[:1] if about.of_clips else SUBSETS:
                 known = counted.loc[subset_mask(counted, subset), column].dropna()
                 if len(known):

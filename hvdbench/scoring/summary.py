@@ -1,6 +1,6 @@
 """From the scores of frames to the numbers of a board: one row a clip, one row over the clips."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ SUBSETS = ("all", "not_selected", "selected")
 SUMMARY_COLUMNS = ("method", "split", "clip", "truth", "subset", "metric", "value", "ci_low", "ci_high", "n")
 
 Averaging = Literal["clips", "frames"]
+Column = Sequence[float] | NDArray[np.floating] | pd.Series
 
 _FIDELITY = ("psnr", "ssim", "psnr_registered")
 
@@ -77,9 +78,7 @@ def with_means(clips: pd.DataFrame, averaging: Averaging = "clips") -> pd.DataFr
     return pd.concat([summary_table(rows), clips], ignore_index=True) if rows else clips
 
 
-def scores_over_clips(
-    values: "pd.Series[float]", counts: "pd.Series[int]", averaging: Averaging
-) -> NDArray[np.float64]:
+def scores_over_clips(values: Column, counts: Column, averaging: Averaging) -> NDArray[np.float64]:
     """Turn the values of clips into scores whose plain mean is the value over clips as a protocol averages.
 
     Args:
@@ -87,8 +86,8 @@ def scores_over_clips(
         counts: the frames behind each.
         averaging: ``clips`` or ``frames``.
     """
-    scores = values.to_numpy(np.float64)
-    return scores if averaging == "clips" else pooled_scores(scores, counts.to_numpy(np.float64))
+    scores = np.asarray(values, np.float64)
+    return scores if averaging == "clips" else pooled_scores(scores, np.asarray(counts, np.float64))
 
 
 def subset_mask(frames: pd.DataFrame, subset: str) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ import pytest
 
 from hvdbench.errors import InputError
 from hvdbench.frames import to_gray
-from hvdbench.metrics.sharpness import colour_sharpness, gray_sharpness, gray_sharpness, sharpness, shift_px
+from hvdbench.metrics.sharpness import colour_sharpness, gray_sharpness, sharpness, shift_px
 
 
 def texture(height=96, width=128, seed=0):

@@ -22,7 +22,7 @@ from hvdbench.errors import DatasetError, InputError, StrictError, UnknownNameEr
 from hvdbench.frames import read_frame, write_frame
 from hvdbench.labels.sharpness import BELOW, SharpLabels, write_labels
 from hvdbench.networks.nafnet import NAFNet
-from hvdbench.scoring.run_metrics import Asked
+from hvdbench.scoring.run_tables import Asked
 from hvdbench.store import Dataset, DatasetWriter
 from hvdbench.workflows.evaluate import evaluate
 from hvdbench.workflows.score import score_folder
