@@ -44,7 +44,8 @@ def ordered_facts() -> list[Facts]:
     ours = listed_facts()
     first_of_clips = next((place for place, facts in enumerate(ours) if facts.of_clips), len(ours))
     of_frames = next((place for place, facts in enumerate(ours) if facts.name in TITLES), first_of_clips)
-    return [*ours[:of_frames], *LABEL_SCORES, *ours[of_frames:], *PRINTED, *_OF_OTHERS.values()]
+    others = sorted(_OF_OTHERS.values(), key=lambda facts: facts.name)
+    return [*ours[:of_frames], *LABEL_SCORES, *ours[of_frames:], *PRINTED, *others]
 
 
 def remember_facts(facts: Iterable[Facts]) -> None:

@@ -105,8 +105,10 @@ def ranked(
     known = known[(known["metric"] == metric) & (known["truth"] == truth) & (known["subset"] == subset)]
     parts = [_ranked_block(block, known, metric) for _, block in keyed(ours).groupby(list(BLOCK), sort=True)]
     parts += [_published(papers, direction(metric))] if len(papers) else []
-    table = pd.DataFrame([row for part in parts for row in part], columns=list(RANKED_COLUMNS))
-    counts = ("rank", "clips", "of_clips", "frames", "of_frames", "seed")
+    found = [row for part in parts for row in part]
+    seeds = pd.array([row.get("seed") for row in found], dtype="Int64")  # no way through floats, which are too coarse
+    table = pd.DataFrame(found, columns=list(RANKED_COLUMNS)).assign(seed=seeds)
+    counts = ("rank", "clips", "of_clips", "frames", "of_frames")
     return table.astype(
         dict.fromkeys(counts, "Int64") | dict.fromkeys(("value", "ci_low", "ci_high", "detectable"), "float64")
     )
