@@ -1,6 +1,6 @@
 """Boards: tidy CSV with one number a row and what produced it; :mod:`hvdbench.boards.text` writes them for people.
 
-A board is a pure function of its rows and of the facts of its metrics (:mod:`hvdbench.boards.facts`): nothing here looks at
+A board is a pure function of its rows and of its metrics' facts (:mod:`hvdbench.boards.facts`): nothing here looks at
 weights. ``docs/leaderboards.md`` shows what an analysis in pandas needs: :func:`hvdbench.boards.files.read_board`,
 :func:`hvdbench.boards.ranking.order.ranked`, :func:`hvdbench.boards.ranking.pairs.compare`.
 """

@@ -1,4 +1,4 @@
-"""What a board must not pretend: a direction that nobody knows, a share over 100 %, another number than the one given."""
+"""What a board must not pretend: a direction that nobody knows, a share over 100 %, another seed than was given."""
 
 import sys
 from pathlib import Path
@@ -218,7 +218,7 @@ def test_scores_of_a_metric_of_others_that_are_gone_must_be_asked_for_by_its_imp
 def test_a_bare_folder_is_never_scored_on_the_demo(data):
     results = write_results(Path("theirs"), data)
     for asked in (Asked(), Asked(("piqe",))):
-        with pytest.raises(InputError, match="holds frames without a run.json.*name it with --data"):
+        with pytest.raises(InputError, match=r"holds frames without a run\.json.*name it with --data"):
             score_folder(results, fallback=Fallback(), engine=Engine(1), asked=asked)
     assert sorted(path.name for path in Path("datasets").iterdir()) == [NAME]
     assert not Path("leaderboards").exists()

@@ -1,6 +1,7 @@
 """Every metric carries its facts; those of others come by import string, and what nobody knows is not invented."""
 
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -111,9 +112,9 @@ NUMBER = 3
 def module(tmp_path, monkeypatch):
     (tmp_path / "made_facts_module.py").write_text(MODULE)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.path", [path for path in __import__("sys").path])
+    monkeypatch.setattr(sys, "path", list(sys.path))
     yield "made_facts_module"
-    __import__("sys").modules.pop("made_facts_module", None)
+    sys.modules.pop("made_facts_module", None)
     open_measure.cache_clear()
 
 

@@ -106,7 +106,8 @@ def ranked(
     parts = [_ranked_block(block, known, metric) for _, block in keyed(ours).groupby(list(BLOCK), sort=True)]
     parts += [_published(papers, direction(metric))] if len(papers) else []
     found = [row for part in parts for row in part]
-    seeds = pd.array([row.get("seed") for row in found], dtype="Int64")  # no way through floats, which are too coarse
+    # Int64 at once: a seed beside an empty one would become a float, which holds none above 2^53 exactly
+    seeds = pd.Series([row.get("seed") for row in found], dtype="Int64")
     table = pd.DataFrame(found, columns=list(RANKED_COLUMNS)).assign(seed=seeds)
     counts = ("rank", "clips", "of_clips", "frames", "of_frames")
     return table.astype(

@@ -70,7 +70,7 @@ def match_names(
             place = dict(zip(own, chosen, strict=True))
             return Matched(tuple(place.get(name) for name in names), left_out)
     if own is not None:
-        raise InputError(_other_names(own, names, whose))
+        raise InputError(_other_names(own, names, whose, left_out))
     order = _own_numbering(stems, whose)
     expected_counts = (len(names), len(wanted))
     if len(stems) not in expected_counts:
@@ -149,11 +149,12 @@ def _own_numbering(stems: Sequence[str], whose: str) -> list[int]:
     return order
 
 
-def _other_names(found: Sequence[str], names: Sequence[str], whose: str) -> str:
+def _other_names(found: Sequence[str], names: Sequence[str], whose: str, left_out: Sequence[str]) -> str:
     missing = [name for name in names if name not in set(found)]
     surplus = [name for name in found if name not in set(names)]
     parts = [f"{len(missing)} missing, first {missing[0]}"] if missing else []
     parts += [f"{len(surplus)} that no frame of the clip is called, first {surplus[0]}"] if surplus else []
+    parts += [f"files called {', '.join(left_out)} are no results and were left out"] if left_out else []
     return (
         f"{whose} has {len(found)} frames, the clip has {len(names)}: one is needed for each, under its name "
         f"({'; '.join(parts)})"
