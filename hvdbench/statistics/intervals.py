@@ -33,7 +33,7 @@ class Interval:
 
 
 def clip_interval(values: Sample, level: float = 0.95) -> Interval:
-    """Give the mean over clips with the interval that suits their number.
+    """Return the mean over clips with the interval that suits their number.
 
     :func:`bca_interval` from :data:`FEWEST_FOR_BOOTSTRAP` clips on, :func:`mean_interval` under it. With few clips and
     skewed scores either is too short; ``docs/leaderboards.md`` has the measured coverage.
@@ -50,7 +50,7 @@ def clip_interval(values: Sample, level: float = 0.95) -> Interval:
 
 
 def mean_interval(values: Sample, level: float = 0.95) -> Interval:
-    """Give the mean of independent values with Student's t interval.
+    """Return the mean of independent values with Student's t interval.
 
     Right for few, roughly normal values such as the scores of clips; not for the frames of one clip, which are not
     independent of each other.
@@ -72,7 +72,7 @@ def mean_interval(values: Sample, level: float = 0.95) -> Interval:
 
 
 def bca_interval(values: Sample, level: float = 0.95, *, seed: int = 0) -> Interval:
-    """Give the mean of independent values with a bootstrap interval that follows their skew.
+    """Return the mean of independent values with a bootstrap interval that follows their skew.
 
     Bias-corrected and accelerated percentiles of resampled means (Efron, J. Am. Stat. Assoc. 82, 1987, p. 171), taken
     a little further out to make up for the spread that resampling n values loses: the normal quantile is multiplied
@@ -115,7 +115,7 @@ def _shares(n: int, seed: int) -> NDArray[np.float64]:
 
 
 def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
-    """Give a share with Wilson's score interval (J. Am. Stat. Assoc. 22, 1927, p. 209).
+    """Return a share with Wilson's score interval (J. Am. Stat. Assoc. 22, 1927, p. 209).
 
     It stays within 0 and 1 and is right for few trials and for shares near either end, where the usual interval is
     not. Frames of one clip are not independent of each other, so over frames it is too narrow: a lower bound of doubt.
@@ -139,7 +139,7 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
 
 
 def checked_sample(values: Sample, level: float) -> NDArray[np.float64]:
-    """Give the values as (n,) float64.
+    """Return the values as (n,) float64.
 
     Raises:
         InputError: as :func:`mean_interval`.
