@@ -39,7 +39,7 @@ from hvdbench.methods.training.samples import TrainingWindows
 from hvdbench.methods.training.scheme import only_splits, train_scheme
 from hvdbench.methods.training.validation import batch_of
 from hvdbench.metrics.fidelity import psnr
-from hvdbench.metrics.sharpness import laplacian_variance, shift_px
+from hvdbench.metrics.sharpness import gray_sharpness, shift_px
 from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe import digest_of
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, Truth
@@ -79,7 +79,7 @@ def score(restored: Sequence[Frames], clips: Sequence[TestClip]) -> dict[str, fl
         per_clip = {
             f"psnr_{name}": [psnr(frames[i], truth[i]) for i in clip.chosen] for name, truth in clip.truths.items()
         }
-        sharper = [laplacian_variance(frames[i]) / laplacian_variance(clip.blurry[i]) for i in clip.chosen]
+        sharper = [gray_sharpness(frames[i]) / gray_sharpness(clip.blurry[i]) for i in clip.chosen]
         per_clip |= {"sharpness_ratio": sharper, "shift_px": [shift_px(frames[i], clip.blurry[i]) for i in clip.chosen]}
         for name, values in per_clip.items():
             known = [value for value in values if np.isfinite(value)]

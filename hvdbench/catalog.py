@@ -75,12 +75,21 @@ SCHEMES: Mapping[str, str] = {
     "command": "hvdbench.methods.foreign.command:CommandScheme",
 }
 METRICS: Mapping[str, str] = {
-    "psnr": "hvdbench.metrics.fidelity:psnr",
-    "ssim": "hvdbench.metrics.fidelity:ssim",
-    "psnr_registered": "hvdbench.metrics.fidelity:psnr_registered",
-    "sharpness": "hvdbench.metrics.sharpness:laplacian_variance",
-    "shift": "hvdbench.metrics.sharpness:shift_px",
-    "edge_spread": "hvdbench.metrics.edge_spread:median_edge_spread",
+    "psnr": "hvdbench.metrics.fidelity:PSNR",
+    "ssim": "hvdbench.metrics.fidelity:SSIM",
+    "psnr_registered": "hvdbench.metrics.fidelity:PSNR_REGISTERED",
+    "psnr_gain": "hvdbench.metrics.fidelity:PSNR_GAIN",
+    "worse_share": "hvdbench.metrics.fidelity:WORSE_SHARE",
+    "unregistered_share": "hvdbench.metrics.fidelity:UNREGISTERED_SHARE",
+    "sharpness": "hvdbench.metrics.sharpness:SHARPNESS",
+    "sharpness_ratio": "hvdbench.metrics.sharpness:SHARPNESS_RATIO",
+    "shift_px": "hvdbench.metrics.sharpness:SHIFT_PX",
+    "edge_spread": "hvdbench.metrics.edge_spread:EDGE_SPREAD",
+    "warping_error": "hvdbench.metrics.temporal:WARPING_ERROR",
+    "tof_px": "hvdbench.metrics.temporal:TOF_PX",
+    "flicker": "hvdbench.metrics.temporal:FLICKER",
+    "tlpips": "hvdbench.metrics.temporal:TLPIPS",
+    "efficiency": "hvdbench.metrics.efficiency:FRAMES_PER_S",
 }
 
 FILE_FORMS = ("torchscript", "onnx", "spandrel")
@@ -330,6 +339,10 @@ def _controller(thing: object) -> object | None:
     return thing if callable(thing) else None
 
 
+def _metric(thing: object) -> object | None:
+    return thing if callable(thing) and not isinstance(thing, type) else None
+
+
 def _network(thing: object) -> object | None:
     part: object | None = importlib.import_module("hvdbench.networks.network").as_network(thing)
     return part
@@ -347,5 +360,5 @@ _KINDS: Mapping[str, _Kind] = {
     "labeller": _Kind(LABELLERS, "a function that takes frames and returns SharpLabels", _function),
     "network": _Kind(NETWORKS, "a Network, a torch.nn.Module, its class, or a function that makes one", _network),
     "scheme": _Kind(SCHEMES, "a class with Settings and a method restore()", _class_with("Settings", "restore")),
-    "metric": _Kind(METRICS, "a function of restored and true frames that returns a number", _function),
+    "metric": _Kind(METRICS, "a Metric, or a function of restored and true frames", _metric),
 }

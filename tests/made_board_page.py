@@ -14,7 +14,8 @@ from hvdbench.frames import write_clip
 from hvdbench.labels.sharpness import ABOVE, BELOW, SharpLabels
 from hvdbench.labels.stored import read_labels, write_labels
 from hvdbench.recipe import digest_of
-from hvdbench.scoring.run_scores import score_run
+from hvdbench.scoring.run_clip import RunClip
+from hvdbench.scoring.run_scores import score_clip
 from hvdbench.scoring.summary import summarise
 from hvdbench.store import ClipFolder, Dataset, DatasetWriter
 
@@ -107,7 +108,7 @@ def _run(runs: Path, method: str, dataset: Dataset) -> pd.DataFrame:
         write_clip(folder, made_restored(method, truth, clip.blurry()))
         digests[f"{clip.split}/{clip.name}"] = digest_of([method, clip.name])
         (folder / "run.json").write_text(json.dumps({"run_digest": digest_of([method, clip.name])}))
-        table = score_run(folder, ClipFolder(clip.folder), read_labels(clip, "paper"))
+        table = score_clip(RunClip(folder, ClipFolder(clip.folder)), read_labels(clip, "paper"))
         scores.append(table.assign(method=method, split=clip.split, clip=clip.name))
     stamp = Stamp(
         board=BOARD, dataset=dataset.name, origin="simulated", seed=0, dataset_digest=dataset.digest,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.selfhvd_tiny.clips import Clip
 from hvdbench.frames import Frame, Frames
 from hvdbench.metrics.fidelity import psnr, psnr_registered, ssim
-from hvdbench.metrics.sharpness import laplacian_variance, shift_px
+from hvdbench.metrics.sharpness import gray_sharpness, shift_px
 
 CAP_DB = 80.0
 FEWEST_OBJECT_PX = 200
@@ -36,7 +36,7 @@ def score_clip(restored: Frames, clip: Clip, known: list[Row] | None = None) -> 
 
 def _score(frame: Frame, clip: Clip, index: int) -> Row:
     row: Row = {
-        "sharpness": laplacian_variance(frame),
+        "sharpness": gray_sharpness(frame),
         "shift_px": shift_px(frame, clip.blurry[index]),
     }
     for name, frames in clip.truths.items():

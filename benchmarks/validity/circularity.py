@@ -12,7 +12,7 @@ from benchmarks.validity.clips import EXACT, exact_clip
 from benchmarks.validity.fits import mean_psnr
 from hvdbench.frames import Frames
 from hvdbench.metrics.edge_spread import FEWEST_EDGES, Edges, edge_spread, find_edges, overshoot
-from hvdbench.metrics.sharpness import laplacian_variance
+from hvdbench.metrics.sharpness import gray_sharpness
 
 CLIPS = ("v_motorcycle", "v_cup", "walk_a", "juggle", "reds_027")
 RECIPES = {"plain": (PLAIN, False), "rc": (RC, True)}
@@ -43,8 +43,8 @@ class Judge:
         """Score the frames that were not selected; edges are medians within a frame, then means."""
         clip, truth = self.clip, truth_of(self.clip)
         found = {"psnr": mean_psnr(frames, truth, ~clip.labels.is_selected)}
-        before = np.mean([laplacian_variance(clip.blurry[i]) for i in clip.todo])
-        found["sharpness_ratio"] = float(np.mean([laplacian_variance(frames[i]) for i in clip.todo]) / before)
+        before = np.mean([gray_sharpness(clip.blurry[i]) for i in clip.todo])
+        found["sharpness_ratio"] = float(np.mean([gray_sharpness(frames[i]) for i in clip.todo]) / before)
         if self.edges:
             found["edge_px"] = float(np.mean([np.median(edge_spread(frames[i], e)) for i, e in self.edges.items()]))
             found["overshoot"] = float(np.mean([np.median(overshoot(frames[i], e)) for i, e in self.edges.items()]))

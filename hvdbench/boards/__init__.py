@@ -1,13 +1,6 @@
-"""Boards: tidy CSV with one number a row and what produced it; :mod:`hvdbench.boards.text` words them for people.
+"""Boards: tidy CSV with one number a row and what produced it; :mod:`hvdbench.boards.text` writes them for people.
 
-A board is a pure function of its rows: nothing here looks at weights. What an analysis in pandas needs::
-
-    from hvdbench import leaderboard
-
-    board = leaderboard.read_board("goproshake")               # rows, leaderboard.COLUMNS
-    leaderboard.table(board)                                   # wide, as `hvdbench leaderboard show`
-    leaderboard.ranked(board, metric="psnr", truth="mid")      # ranks, intervals, tie groups, what is incomplete
-    leaderboard.compare(board, "selfhvd_fusion", "warp_average")
-    leaderboard.borda([leaderboard.ranked(board), leaderboard.ranked(other)])
-    leaderboard.published("goproshake")                        # what papers print, never in one rank with the above
+A board is a pure function of its rows and of its metrics' facts (:mod:`hvdbench.boards.facts`): nothing here looks at
+weights. ``docs/leaderboards.md`` shows what an analysis in pandas needs: :func:`hvdbench.boards.files.read_board`,
+:func:`hvdbench.boards.ranking.order.ranked`, :func:`hvdbench.boards.ranking.pairs.compare`.
 """

@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from hvdbench.boards.facts import remember_facts
 from hvdbench.boards.files import read_board, write_board
 from hvdbench.boards.rows import Stamp, merge_rows, run_rows
 from hvdbench.errors import InputError
+from hvdbench.metrics.metric import facts_as_data, facts_from_data
 from hvdbench.scoring.run import Run
-from hvdbench.scoring.run_metrics import Asked
-from hvdbench.scoring.run_tables import RunScores
+from hvdbench.scoring.run_tables import Asked, RunScores
 from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.manifest import versions
@@ -23,7 +24,7 @@ ENTRY_FILE = "entered.json"
 
 @dataclass(frozen=True)
 class Entry:
-    """How a run stands on a board: what its frames alone do not tell of its rows.
+    """How a run stands on a board: what cannot be read off its frames alone.
 
     Attributes:
         method: its name there.
@@ -37,7 +38,7 @@ class Entry:
 
 
 def run_root(run: Run) -> Path:
-    """Name the folder of all clips of a run, ``runs/<method>/<dataset>``."""
+    """Return the folder of all clips of a run, ``runs/<method>/<dataset>``."""
     return next(iter(run.folders.values())).parent.parent
 
 
@@ -52,26 +53,27 @@ def read_entry(folder: Path) -> Entry | None:
         return None
     try:
         found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        asked = Asked(tuple(map(str, found["metrics"])), bool(found["strata"]))
+        facts = tuple(facts_from_data(one, str(path)) for one in found.get("facts", []))
+        asked = Asked(tuple(map(str, found["metrics"])), bool(found["strata"]), facts)
         return Entry(str(found["method"]), Stamp(**found["stamp"]), asked)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged: remove it, and give --board and --metric yourself") from error
 
 
 def versions_text() -> str:
-    """Name the versions that numbers hang on, as a board has them."""
+    """Write the versions that numbers hang on, as a board has them."""
     return " ".join(f"{package}={number}" for package, number in versions().items())
 
 
 def enter(
     scores: RunScores | pd.DataFrame, run: Run, dataset: Dataset, path: Path, *, origin: str, seed: int, source: str
 ) -> tuple[pd.DataFrame, Path]:
-    """Lay a run's rows over the board's, write it, and give the new rows and the board's path.
+    """Lay a run's rows over the board's, write it, and return the new rows and the board's path.
 
     Rows of another run of the same method and seed on the dataset leave the board.
 
     Args:
-        scores: of the run; a table is that of :func:`hvdbench.scoring.run_metrics.score`.
+        scores: of the run; a table is that of :func:`hvdbench.scoring.run_metrics.score` under ``hvdbench-1``.
         run: what was scored.
         dataset: on what.
         path: the board's CSV.
@@ -89,16 +91,17 @@ def enter(
         dataset_digest=dataset.digest,
         run_digest=run.digest,
         versions=versions_text(),
+        protocol=found.protocol.name,
     )
-    asked = Asked(tuple(metric.name for metric in found.asked), found.strata is not None)
     rows = enter_rows(found, stamp, path)
-    remember(run_root(run), Entry(run.method, stamp, asked))
+    remember(run_root(run), Entry(run.method, stamp, found.was_asked))
     return rows, path
 
 
 def enter_rows(scores: RunScores, stamp: Stamp, path: Path) -> pd.DataFrame:
-    """Lay a run's rows over those of a board, write it, and give the new ones."""
+    """Lay a run's rows over those of a board, write it, and return the new ones."""
     rows = run_rows(scores, stamp)
+    remember_facts(scores.was_asked.facts)
     write_board(path, merge_rows(_without_other_runs(read_board(str(path)), rows), rows) if path.is_file() else rows)
     return rows
 
@@ -113,13 +116,16 @@ def remember(folder: Path, entry: Entry) -> None:
     asked = entry.asked
     if before is not None and before.method == entry.method and _is_same(before.stamp, entry.stamp):
         metrics = dict.fromkeys([*before.asked.metrics, *asked.metrics])
-        asked = Asked(tuple(sorted(metrics)), before.asked.strata or asked.strata)
-    body = {
+        facts = {one.name: one for one in (*before.asked.facts, *asked.facts)}
+        asked = Asked(tuple(sorted(metrics)), before.asked.strata or asked.strata, tuple(facts.values()))
+    body: dict[str, object] = {
         "method": entry.method,
         "stamp": vars(entry.stamp),
         "metrics": sorted(asked.metrics),
         "strata": asked.strata,
     }
+    if asked.facts:
+        body["facts"] = [facts_as_data(one) for one in sorted(asked.facts, key=lambda one: one.name)]
     atomic_write_text(path, json.dumps(body, indent=1, sort_keys=True) + "\n")
 
 

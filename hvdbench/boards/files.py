@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hvdbench.boards.facts import read_facts, remember_facts, write_facts
 from hvdbench.boards.published import published
 from hvdbench.boards.rows import COLUMNS, check_rows, read_rows, sorted_rows, typed_rows
 from hvdbench.boards.settings import BoardSettings, settings_of
@@ -16,6 +17,8 @@ from hvdbench.workspace.atomic import atomic_write_text
 
 def write_board(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     """Write a board as CSV and, beside it, as Markdown with the papers' numbers; each whole or not at all.
+
+    The facts of metrics of others, which nothing else knows, lie beside both as JSON.
 
     Args:
         path: ``leaderboards/<board>.csv``.
@@ -41,6 +44,7 @@ def write_board(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     )
     atomic_write_text(path, frame_csv(board))
     atomic_write_text(path.with_suffix(".md"), text)
+    write_facts(path, board["metric"])
     return board
 
 
@@ -57,6 +61,7 @@ def read_board(name_or_path: str | Path, root: Path = Path("leaderboards")) -> p
         if text.endswith(".csv"):
             raise InputError(f"{path} is missing: name a board's CSV")
         raise UnknownNameError(unknown("board", text, board_names(root)))
+    remember_facts(read_facts(path))
     return read_rows(path)
 
 
@@ -85,7 +90,7 @@ def board_names(root: Path = Path("leaderboards")) -> list[str]:
 
 
 def latest_board(root: Path = Path("leaderboards")) -> Path:
-    """Name the CSV of the board that was written last.
+    """Return the CSV of the board that was written last.
 
     Raises:
         InputError: the folder holds no board.

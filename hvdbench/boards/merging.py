@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hvdbench.boards.facts import remember_facts
 from hvdbench.boards.files import read_board, write_board
 from hvdbench.boards.rows import COLUMNS, KEY, merge_rows, typed_rows
 from hvdbench.boards.submission import Submission, read_submission
@@ -51,6 +52,7 @@ def merge_submissions(
             )
         _check_against(found, merged[name], place, overwrite)
         merged[name] = merge_rows(_without(merged[name], found) if overwrite else merged[name], found.rows)
+        remember_facts(found.facts)
     for name, rows in merged.items():
         write_board(boards / f"{name}.csv", rows)
     return {name: boards / f"{name}.csv" for name in merged}

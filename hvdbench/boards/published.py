@@ -12,7 +12,7 @@ FOLDER = "leaderboards/published"
 
 
 def published(board: str | None = None, folder: Path | None = None) -> pd.DataFrame:
-    """Give the rows that papers print, with source and table, under the official datasets' names.
+    """Return the rows that papers print, with source and table, under the official datasets' names.
 
     They were scored by their authors' own code: they stand beside measured rows and are never ranked with them.
 

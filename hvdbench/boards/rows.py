@@ -1,6 +1,7 @@
 """A board's rows: their columns, types and order, and what makes rows one board."""
 
 import math
+import operator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -8,7 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from hvdbench.errors import InputError
-from hvdbench.scoring.frame_scores import PROTOCOL
+from hvdbench.metrics.protocols.known import DEFAULT
 from hvdbench.scoring.run_tables import RunScores
 from hvdbench.scoring.summary import SUMMARY_COLUMNS
 from hvdbench.tables.dataframes import with_formulas
@@ -54,7 +55,7 @@ class Stamp:
     dataset_digest: str = ""
     run_digest: str = ""
     versions: str = ""
-    protocol: str = PROTOCOL
+    protocol: str = DEFAULT.name
 
 
 def board_rows(summary: pd.DataFrame, stamp: Stamp) -> pd.DataFrame:
@@ -65,22 +66,37 @@ def board_rows(summary: pd.DataFrame, stamp: Stamp) -> pd.DataFrame:
     """
     missing = [name for name in SUMMARY_COLUMNS if name not in summary.columns]
     if missing:
-        raise InputError(f"the summary lacks {', '.join(missing)}: give what evaluation.summarise returns")
+        raise InputError(
+            f"the summary lacks {', '.join(missing)}: it is what hvdbench.scoring.summary.summarise returns"
+        )
     return typed_rows(summary[list(SUMMARY_COLUMNS)].assign(**vars(stamp)))
 
 
 def run_rows(scores: RunScores, stamp: Stamp) -> pd.DataFrame:
-    """Give all rows of a run, in a board's order: what every board has, and what was asked for beside it.
+    """Make all rows of a run, in a board's order: what every board has, and what was asked for beside it.
 
     Args:
         scores: of the run.
         stamp: what produced it; rows of a metric that hangs on further libraries name their versions too.
+
+    Raises:
+        InputError: the stamp names another protocol than the scores, or no frame of any clip counts under it.
     """
+    if stamp.protocol != scores.protocol.name:
+        raise InputError(
+            f"the scores are of protocol {scores.protocol.name}, and rows of {stamp.protocol} were asked for: score "
+            "the run under that protocol"
+        )
     parts = [
         board_rows(summary, replace(stamp, versions=f"{stamp.versions} {more}".strip()))
         for summary, more in scores.summaries()
         if len(summary)
     ]
+    if not parts:
+        raise InputError(
+            f"no frame of any clip counts under protocol {stamp.protocol}, which leaves out the first "
+            f"{scores.protocol.skip_first} and the last {scores.protocol.skip_last}: score longer clips"
+        )
     return sorted_rows(pd.concat(parts, ignore_index=True))
 
 
@@ -121,7 +137,7 @@ def read_rows(path: Path, *, one_board: bool = True) -> pd.DataFrame:
 
 
 def typed_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """Give the columns their order and types: text, float64, and Int64 for what may be empty."""
+    """Put the columns in order and set their types: text, float64, and Int64 for what may be empty."""
     missing, surplus = ([c for c in a if c not in b] for a, b in ((COLUMNS, rows.columns), (rows.columns, COLUMNS)))
     if missing or surplus:
         found = [
@@ -135,9 +151,11 @@ def typed_rows(rows: pd.DataFrame) -> pd.DataFrame:
             typed[name] = column.where(column.notna(), "").astype(str).astype(object)
             continue
         try:
-            numbers = pd.Series([_number(cell) for cell in column], dtype="float64")  # float() reads back every bit
-            typed[name] = numbers if name in _NUMBERS else numbers.astype("Int64")
-        except (ValueError, TypeError) as error:
+            if name in _NUMBERS:
+                typed[name] = pd.Series([_number(cell) for cell in column], dtype="float64")  # float() reads every bit
+            else:
+                typed[name] = pd.Series([_whole(cell) for cell in column], dtype="Int64")
+        except (ValueError, TypeError, OverflowError) as error:
             raise InputError(f"column '{name}' holds what is no number: {error}") from error
     return pd.DataFrame(typed, columns=list(COLUMNS))
 
@@ -145,6 +163,19 @@ def typed_rows(rows: pd.DataFrame) -> pd.DataFrame:
 def _number(cell: object) -> float:
     empty = cell is None or cell is pd.NA or cell == ""
     return math.nan if empty else float(cell)  # type: ignore[arg-type]
+
+
+def _whole(cell: object) -> int | None:
+    """Read a whole number without a way through floats, which hold none above 2^53 exactly."""
+    if cell is None or cell is pd.NA or cell == "" or (isinstance(cell, float) and math.isnan(cell)):
+        return None
+    try:
+        return int(cell) if isinstance(cell, str) else operator.index(cell)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        number = float(cell)  # type: ignore[arg-type]
+        if not number.is_integer():
+            raise ValueError(f"{cell} is not a whole number") from None
+        return int(number)
 
 
 def check_rows(board: pd.DataFrame, *, one_board: bool = True) -> None:
@@ -159,7 +190,10 @@ def check_rows(board: pd.DataFrame, *, one_board: bool = True) -> None:
     for name, among in (("board", board), ("protocol", ours)) if one_board else ():
         found = sorted(set(among[name]))
         if len(found) > 1:
-            raise InputError(f"the rows are of {len(found)} {name}s ({', '.join(found)}): a board never mixes them")
+            raise InputError(
+                f"the rows are of {len(found)} {name}s ({', '.join(found)}): a board never mixes them, so each needs a "
+                "board of its own"
+            )
     if not board["value"].map(math.isfinite).all():
         row = board[~board["value"].map(math.isfinite)].iloc[0]
         raise InputError(
@@ -174,5 +208,5 @@ def check_rows(board: pd.DataFrame, *, one_board: bool = True) -> None:
 
 
 def sorted_rows(board: pd.DataFrame) -> pd.DataFrame:
-    """Give rows in the order that boards are written in."""
+    """Sort rows into the order that boards are written in."""
     return board.sort_values(list(KEY), kind="stable", na_position="first").reset_index(drop=True)

@@ -1,12 +1,17 @@
 """What a board compares: its recipe, or what its rows tell."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 
+from hvdbench.boards.rows import read_rows
+from hvdbench.errors import InputError
+from hvdbench.metrics.protocols.definition import Protocol
+from hvdbench.metrics.protocols.known import DEFAULT, PROTOCOLS, find_protocol
 from hvdbench.recipe import Recipe, Settings, load_recipe, recipe_names
 from hvdbench.recipe.trust import Part
-from hvdbench.scoring.frame_scores import PROTOCOL
 from hvdbench.store import Truth
 
 
@@ -16,8 +21,8 @@ class BoardSettings(Settings):
     title: str
     """One line above the table."""
     dataset: str
-    """Name of the dataset recipe, or of the folder, that the board is about."""
-    protocol: str = PROTOCOL
+    """The dataset recipe, or the folder, that the board is about."""
+    protocol: str = DEFAULT.name
     """The only protocol whose numbers the board takes."""
     truths: tuple[Truth, ...] = ("centroid", "mid")
     """Which truth's columns come first; one that is left out is not shown."""
@@ -37,16 +42,84 @@ def board_settings(name: str) -> Recipe[BoardSettings]:
 
 
 def settings_of(board: pd.DataFrame) -> BoardSettings:
-    """Find the recipe of the board's name; without one, what its rows tell."""
+    """Find the recipe of a board's name; without one, what its rows hold.
+
+    A board called ``<name>-<protocol>`` is shown as the recipe ``<name>`` says, under that protocol.
+    """
     name = str(board["board"].iloc[0])
-    if name in recipe_names("boards"):
-        return board_settings(name).values
     ours = board[board["origin"] != "published"]
     protocol = str((ours if len(ours) else board)["protocol"].iloc[0])
+    known = recipe_names("boards")
+    if name in known:
+        return board_settings(name).values
+    base = name.removesuffix(f"-{protocol}")
+    if base != name and base in known:
+        told = board_settings(base).values
+        return told.model_copy(
+            update={"title": f"{told.title} (protocol {protocol})", "protocol": protocol, "note": ""}
+        )
     return BoardSettings(title=name, dataset=str(board["dataset"].iloc[0]), protocol=protocol)
 
 
 def usual_board(dataset: str) -> str:
-    """Name the board that a dataset's rows go to: the recipe that is about it, else one of the dataset's own name."""
+    """Return the board that a dataset's rows go to: the recipe that is about it, else one of the dataset's own name."""
     about = [name for name in recipe_names("boards") if board_settings(name).values.dataset == dataset]
     return about[0] if about else dataset
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where rows are entered.
+
+    Attributes:
+        board: the board's name.
+        protocol: its protocol.
+    """
+
+    board: str
+    protocol: Protocol
+
+
+def choose_place(usual: str, boards: Path, *, board: str | None = None, protocol: str | None = None) -> Place:
+    """Choose the board and the protocol of new rows, before anything long begins.
+
+    A board that is named decides about the protocol where none is named; a protocol that is named decides about the
+    board: the usual one where that is under it, else ``<usual>-<protocol>``.
+
+    Args:
+        usual: the dataset's board.
+        boards: the folder of boards.
+        board: the name that was asked for; None: none was.
+        protocol: likewise.
+
+    Raises:
+        UnknownNameError: no such protocol.
+        InputError: the board takes another protocol than the one that was asked for, or one that scores no frames.
+    """
+    asked = None if protocol is None else find_protocol(protocol)
+    if board is None:
+        taken = _protocol_of(usual, boards)
+        if asked is not None and asked.name != (taken or DEFAULT.name):
+            usual = f"{usual}-{asked.name}"
+        board = usual
+    taken = _protocol_of(board, boards)
+    if asked is not None and taken not in (None, asked.name):
+        raise InputError(
+            f"board '{board}' takes protocol {taken}, and {asked.name} was asked for: a board never mixes protocols, "
+            "so name another board"
+        )
+    if asked is None and taken is not None and taken not in {known.name for known in PROTOCOLS}:
+        raise InputError(f"board '{board}' takes protocol {taken}, which scores no frames: name another board")
+    return Place(board, asked or find_protocol(taken or DEFAULT.name))
+
+
+def _protocol_of(board: str, boards: Path) -> str | None:
+    """Return the protocol that a board takes, by its recipe, or else by its rows; None where there is no such board."""
+    if board in recipe_names("boards"):
+        return board_settings(board).values.protocol
+    path = boards / f"{board}.csv"
+    if not path.is_file():
+        return None
+    rows = read_rows(path)
+    ours = rows[rows["origin"] != "published"]
+    return str(ours["protocol"].iloc[0]) if len(ours) else None

@@ -16,13 +16,17 @@ from typing import Any
 
 import pandas as pd
 
+from hvdbench.boards.facts import metric_facts
 from hvdbench.boards.files import read_board
 from hvdbench.boards.rows import Stamp, run_rows, sorted_rows, typed_rows
-from hvdbench.errors import InputError
+from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.labels.stored import DEFAULT_LABELLER, labels_of
-from hvdbench.metrics.measure import OWN, asked_as
+from hvdbench.metrics.metric import Facts, facts_as_data, facts_from_data
+from hvdbench.metrics.opening import known_facts, usual_names
+from hvdbench.metrics.protocols.definition import Protocol
+from hvdbench.metrics.protocols.known import find_protocol
 from hvdbench.recipe import digest_of
-from hvdbench.scoring.frame_scores import FRAME_COLUMNS
+from hvdbench.scoring.frame_scores import frame_columns
 from hvdbench.scoring.run_clip import RunClip, frames_sha256
 from hvdbench.scoring.run_scores import score_clip
 from hvdbench.scoring.run_tables import AskedMetric, RunScores, asked_metric, run_strata
@@ -46,6 +50,7 @@ class Submission:
         frames_sha256: the clip's key ``<split>/<clip>`` → the hash over names and bytes of its frames.
         clip_sha256: the clip's key → the digest of its blurry frames, truths and tracks.
         path: the file that it was read from.
+        facts: of metrics that are neither ours nor pyiqa's.
     """
 
     board: str
@@ -54,6 +59,7 @@ class Submission:
     frames_sha256: dict[str, str]
     clip_sha256: dict[str, str]
     path: Path
+    facts: tuple[Facts, ...] = ()
 
     @property
     def dataset(self) -> str:
@@ -97,7 +103,7 @@ def submit(run: Path, data: Path, board: Path, out: Path, *, labeller: str = DEF
             f"{dataset.digest}: name the dataset that it was scored on"
         )
     stamp = _stamp_of(rows)
-    scores = _scores_of_run(run, dataset, labeller, rows)
+    scores = _scores_of_run(run, dataset, labeller, rows, find_protocol(stamp.protocol))
     if not run_rows(scores, stamp).equals(rows):
         raise InputError(
             f"the frames in {run} do not give the rows on {board}: frames, labels or rows were changed since; score "
@@ -115,9 +121,7 @@ def submit(run: Path, data: Path, board: Path, out: Path, *, labeller: str = DEF
         "rows": _csv(rows),
     }
     if scores.asked:
-        body["asked"] = {
-            metric.name: {"versions": metric.versions, "scores": _csv(metric.table)} for metric in scores.asked
-        }
+        body["asked"] = {metric.name: _asked_as_data(metric) for metric in scores.asked}
     if scores.strata is not None:
         body["strata"] = _csv(scores.strata)
     atomic_write_text(out, json.dumps(body | {"digest": _digest(body)}, indent=1, sort_keys=True) + "\n")
@@ -137,7 +141,14 @@ def _manifests(run: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _scores_of_run(run: Path, dataset: Dataset, labeller: str, rows: pd.DataFrame) -> RunScores:
+def _asked_as_data(metric: AskedMetric) -> dict[str, object]:
+    data: dict[str, object] = {"versions": metric.versions, "scores": _csv(metric.table)}
+    if metric.facts:
+        data["facts"] = [facts_as_data(one) for one in metric.facts]
+    return data
+
+
+def _scores_of_run(run: Path, dataset: Dataset, labeller: str, rows: pd.DataFrame, protocol: Protocol) -> RunScores:
     """Score a run's frames, or read the scores kept that belong to exactly these frames, labels and clips."""
     method, places, tables = str(rows["method"].iloc[0]), [], []
     for clip in dataset.clips():
@@ -147,13 +158,15 @@ def _scores_of_run(run: Path, dataset: Dataset, labeller: str, rows: pd.DataFram
                 f"{run} lacks the clip {clip.split}/{clip.name} of '{dataset.name}': a result has them all"
             )
         place.check_frames()
-        table = score_clip(place, labels_of(clip, labeller))
+        table = score_clip(place, labels_of(clip, labeller), protocol)
         places.append(place)
         tables.append(table.assign(method=method, split=clip.split, clip=clip.name))
-    names = sorted({asked_as(metric) for metric in set(rows["metric"]) - OWN})
-    asked = tuple(asked_metric(name, places, method) for name in names)
-    strata = run_strata(places, method) if set(rows["subset"]) - set(SUBSETS) else None
-    return RunScores(pd.concat(tables, ignore_index=True), asked, strata)
+    told = [metric_facts(metric) or Facts(metric) for metric in sorted(set(rows["metric"]) - usual_names())]
+    others = [facts for facts in told if known_facts(facts.name) is None]
+    names = sorted({facts.asked for facts in told})
+    asked = tuple(asked_metric(name, places, method, others) for name in names)
+    strata = run_strata(places, method, protocol) if set(rows["subset"]) - set(SUBSETS) else None
+    return RunScores(pd.concat(tables, ignore_index=True), asked, strata, protocol)
 
 
 def read_submission(path: Path) -> Submission:
@@ -167,10 +180,11 @@ def read_submission(path: Path) -> Submission:
         digest = body.pop("digest")
         known = body["schema"] == SCHEMA
         rows = _rows_of(body["rows"])
-        scores, stamp = _scores_in(body), Stamp(**body["stamp"])
+        stamp = Stamp(**body["stamp"])
+        scores = _scores_in(body, path, find_protocol(stamp.protocol))
         frames, clips = dict(body["frames_sha256"]), dict(body["clip_sha256"])
         method = str(body["method"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, UnknownNameError) as error:
         raise InputError(f"{path} is no result file ('hvdbench leaderboard submit' writes one): {error}") from error
     if not known:
         raise InputError(f"{path} has schema {body['schema']}, this version reads {SCHEMA}")
@@ -186,7 +200,7 @@ def read_submission(path: Path) -> Submission:
         or not whole
     ):
         raise InputError(f"{path}: the digests of its clips do not give those of dataset and run, so one was changed")
-    return Submission(stamp.board, method, rows, frames, clips, path)
+    return Submission(stamp.board, method, rows, frames, clips, path, scores.was_asked.facts)
 
 
 def _rows_of(text: str) -> pd.DataFrame:
@@ -194,15 +208,21 @@ def _rows_of(text: str) -> pd.DataFrame:
     return sorted_rows(typed_rows(_cells(text)))
 
 
-def _scores_in(body: dict[str, Any]) -> RunScores:
+def _scores_in(body: dict[str, Any], path: Path, protocol: Protocol) -> RunScores:
     """Read all frame scores of a result file, to the last bit."""
     asked = tuple(
-        AskedMetric(str(name), _table_of(found["scores"]), str(found["versions"]))
+        AskedMetric(
+            str(name),
+            _table_of(found["scores"]),
+            str(found["versions"]),
+            tuple(facts_from_data(one, str(path)) for one in found.get("facts", [])),
+        )
         for name, found in dict(body.get("asked", {})).items()
     )
     strata = _table_of(body["strata"]) if "strata" in body else None
     frames = _table_of(body["frame_scores"])
-    return RunScores(frames[[*FRAME_COLUMNS, "method", "split", "clip"]], asked, strata)
+    frames = frames[[*frame_columns(protocol), "method", "split", "clip"]]
+    return RunScores(frames, asked, strata, protocol)
 
 
 def _table_of(text: str) -> pd.DataFrame:
@@ -232,14 +252,14 @@ def _number(cell: str) -> float:
 
 
 def _stamp_of(rows: pd.DataFrame) -> Stamp:
-    """Give what produced a run; rows of metrics that were asked for may name more versions than it."""
+    """Read what produced a run off its rows; rows of metrics that were asked for may name more versions than it."""
     usual = rows[(rows["metric"] == "sharpness") & (rows["subset"] == "all")]
     row = (usual if len(usual) else rows).iloc[0]
     return Stamp(**{name: _plain(row[name]) for name in _STAMP})
 
 
 def _plain(value: Any) -> Any:
-    """Give a cell as JSON has it: text, a whole number, or null."""
+    """Turn a cell into what JSON has: text, a whole number, or null."""
     return None if pd.isna(value) else value if isinstance(value, str) else int(value)
 
 

@@ -231,7 +231,7 @@ def board_frames(command: F) -> F:
 
 
 def metrics(command: F) -> F:
-    """Add ``--metric`` and ``--strata``."""
+    """Add ``--metric``, ``--strata`` and ``--protocol``."""
     for option in (
         click.option(
             "--strata",
@@ -244,7 +244,13 @@ def metrics(command: F) -> F:
             multiple=True,
             metavar="NAME",
             help="Also measure this: edge_spread, warping_error, tof_px, flicker, tlpips, efficiency, or a metric of "
-            "pyiqa such as musiq, niqe or lpips. Repeatable.",
+            "pyiqa such as musiq, niqe or lpips; a metric of your own is their_pkg:metric. Repeatable.",
+        ),
+        click.option(
+            "--protocol",
+            metavar="NAME",
+            help="Score under this protocol ('hvdbench protocols list' shows them); its rows go to a leaderboard of "
+            "their own.  [default: the protocol of the leaderboard, else hvdbench-1]",
         ),
     ):
         command = option(command)

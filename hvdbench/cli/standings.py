@@ -9,18 +9,19 @@ if TYPE_CHECKING:
 
 
 def tell(result: "Evaluation") -> None:
-    """Print a board's table, and a second one of all frames where a metric that was asked for is of whole clips."""
+    """Print a board's table under the name of its frames, and one of all frames where a metric is of whole clips."""
+    from hvdbench.boards.facts import metric_facts
     from hvdbench.boards.files import read_board
     from hvdbench.boards.settings import settings_of
+    from hvdbench.boards.text.notes import subset_words
     from hvdbench.boards.text.texts import export
-    from hvdbench.metrics.measure import OF_CLIPS
 
     rows = read_board(str(result.board))
     truths = settings_of(rows).truths
     subsets = ["not_selected" if (rows["subset"] == "not_selected").any() else "all"]
-    if "all" not in subsets and set(rows["metric"]) & OF_CLIPS:
+    known = [metric_facts(name) for name in set(rows["metric"])]
+    if "all" not in subsets and any(facts is not None and facts.of_clips for facts in known):
         subsets.append("all")
-    for place, subset in enumerate(subsets):
-        heading = "All frames:\n\n" if place else ""
-        click.echo(heading + export(rows, "text", subset=subset, truths=truths))
+    for subset in subsets:
+        click.echo(f"{subset_words(subset)}:\n\n{export(rows, 'text', subset=subset, truths=truths)}")
     click.echo(f"written: {result.board}")

@@ -7,8 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
+from hvdbench.metrics.metric import Facts
 
 SHARP, MILD, BLURRY = 0, 1, 2
+LABEL_SCORES: tuple[Facts, ...] = tuple(
+    Facts(name, title, "%", "higher", decimals=2, factor=100.0, least=0.0, most=1.0)
+    for name, title in {
+        "accuracy": "accuracy",
+        "selection_precision": "precision of the selection",
+        "majority_rate": "commoner class",
+        "balanced_accuracy": "balanced accuracy",
+        "precision": "precision",
+        "recall": "recall",
+        "f1": "F1",
+        "average_precision": "average precision",
+    }.items()
+)
+"""The scores of labels that stand on a board, in the order of its columns."""
 
 
 @dataclass(frozen=True)

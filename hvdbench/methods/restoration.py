@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 
 from hvdbench.frames import Frames
 from hvdbench.methods.inference.options import InferenceOptions
+from hvdbench.metrics.protocols.definition import Protocol
+from hvdbench.metrics.protocols.known import DEFAULT
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.progress import Announce, Progress, silent
 
@@ -25,6 +27,9 @@ class Budget:
             steps are done.
         steps: optimiser steps of a training in place of the recipe's.
         announce: called with a line before long work starts; None: nobody listens.
+        frame_names: the names of the clip's frames, without suffix, in order; empty where they have none.
+        protocol: the protocol under which the frames will be scored; results of others may lack frames that it does
+            not count.
     """
 
     seed: int = 0
@@ -37,6 +42,8 @@ class Budget:
     minutes: float | None = None
     steps: int | None = None
     announce: Announce | None = None
+    frame_names: tuple[str, ...] = ()
+    protocol: Protocol = DEFAULT
 
     def for_clip(self, clip: str) -> "Budget":
         """Return the budget of one clip's job: it can be pickled for a worker process, and reports to nobody."""

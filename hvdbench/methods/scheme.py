@@ -7,7 +7,7 @@ is here; ``docs/models.md`` has an example. Importing this imports no torch.
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar, cast
 
@@ -16,6 +16,8 @@ from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.inference.options import Extents, InferenceOptions
 from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.metrics.protocols.definition import Protocol
+from hvdbench.metrics.protocols.known import DEFAULT
 from hvdbench.recipe import Settings
 from hvdbench.store import Truth
 
@@ -92,11 +94,12 @@ class Scheme(ABC, Generic[SettingsT]):
             HvdbenchError: it cannot be used.
         """
 
-    def check_clips(self, frame_counts: Mapping[str, int]) -> None:
+    def check_clips(self, frame_names: Mapping[str, Sequence[str]], protocol: Protocol = DEFAULT) -> None:
         """Compare the scheme with a dataset before anything is restored. It does nothing here.
 
         Args:
-            frame_counts: the number of frames of each clip, by its key ``<split>/<clip>``.
+            frame_names: the names of each clip's frames, without suffix, in order, by its key ``<split>/<clip>``.
+            protocol: the protocol under which the frames will be scored; it may leave frames out.
 
         Raises:
             HvdbenchError: it cannot restore these clips.

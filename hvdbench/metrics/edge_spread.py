@@ -10,6 +10,7 @@ the step's levels, and :func:`overshoot` reads it at the same edges. A width tha
 grow is sharpness; one that falls with it is an unsharp mask.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -18,11 +19,14 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, Image, to_gray
+from hvdbench.metrics.measure import Measure
+from hvdbench.metrics.metric import Facts, Metric
 
 REACH_PX = 8.0
 """How far a profile runs to either side; widths end at twice this."""
 FEWEST_EDGES = 20
 """Fewer tell nothing about a frame."""
+IDENTITY = "edge_spread 2"  # 2: no overshoot below 0
 
 _STEP_PX = 0.25
 _ALONG_PX = (-1.5, -0.5, 0.5, 1.5)  # profiles beside each other are averaged: noise falls, a straight edge stays
@@ -108,8 +112,8 @@ def edge_spread(frame: Frame, edges: Edges) -> Array:
 def overshoot(frame: Frame, edges: Edges) -> Array:
     """Measure how far a frame goes past the levels of the edges' sides, (N,) as a share of the step.
 
-    The larger of both sides. An edge of sigma 2 px under an unsharp mask of amount 1 has 0.06. Noise and texture give a
-    little anywhere: compare with the reference's own.
+    The larger of both sides, and 0 where the frame reaches neither level. An edge of sigma 2 px under an unsharp mask
+    of amount 1 has 0.06. Noise and texture give a little anywhere: compare with the reference's own.
 
     Raises:
         InputError: not uint8 RGB.
@@ -117,11 +121,12 @@ def overshoot(frame: Frame, edges: Edges) -> Array:
     level, _ = _levels(frame, edges)
     if not len(level):
         return np.zeros(0)
-    return np.asarray(np.maximum(level.max(axis=1) - 1.0, -level.min(axis=1)), np.float64)
+    past = np.maximum(level.max(axis=1) - 1.0, -level.min(axis=1))
+    return np.asarray(np.maximum(past, 0.0), np.float64)
 
 
 def median_edge_spread(frame: Frame, reference: Frame) -> float:
-    """Give the median width of a reference's edges in a frame, px; NaN where it has fewer than 20.
+    """Return the median width of a reference's edges in a frame, px; NaN where it has fewer than 20.
 
     Raises:
         InputError: not uint8 RGB, or two sizes.
@@ -205,3 +210,33 @@ def _width_px(level: Array) -> float:
     start = first + (0.1 - level[first]) / (level[first + 1] - level[first])
     end = last - (level[last] - 0.9) / (level[last] - level[last - 1])
     return float((end - start) * _STEP_PX)
+
+
+def _meter(restored: Frame, truth: Frame | None) -> Mapping[str, float] | None:
+    if truth is None:
+        raise InputError("edges are found on the truth, and there is none")
+    edges = find_edges(truth)
+    if len(edges) < FEWEST_EDGES:
+        return None
+    return {
+        "edge_spread": float(np.median(edge_spread(restored, edges))),
+        "overshoot": float(np.median(overshoot(restored, edges))),
+    }
+
+
+def _open(device: str) -> Measure:
+    return Measure("edge_spread", ("edge_spread", "overshoot"), IDENTITY, lambda: _meter, "truth")
+
+
+OVERSHOOT = Facts("overshoot", "overshoot", "%", "lower", decimals=1, factor=100.0, least=0.0)
+EDGE_SPREAD = Metric(
+    "edge_spread",
+    "edge spread",
+    "px",
+    "lower",
+    decimals=2,
+    function=median_edge_spread,
+    opener=_open,
+    beside=(OVERSHOOT,),
+    identity=IDENTITY,
+)

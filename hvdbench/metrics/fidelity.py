@@ -1,6 +1,6 @@
 """Closeness to the truth: PSNR, SSIM and PSNR after registration, on 8-bit RGB (protocol hvdbench-1).
 
-All three take the restored frame first. ``docs/protocol.md`` gives the definitions in words.
+All take the restored frame first. ``docs/protocol.md`` has the definitions in words.
 """
 
 import math
@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
-from hvdbench.frames import Frame, to_gray
+from hvdbench.frames import Frame, Image, to_gray
+from hvdbench.metrics.metric import Metric
 from hvdbench.metrics.ssim import WINDOW_PX, mean_ssim
 
+PSNR_CAP_DB = 80.0
+"""Far above the 58.9 dB that 8-bit rounding leaves to a computed frame, so that the cap touches copies alone."""
 REGISTRATION_BORDER_PX = 8
 REGISTRATION_MINIMUM_PX = WINDOW_PX + 2 * REGISTRATION_BORDER_PX
 
@@ -21,7 +24,7 @@ _ECC_STEPS, _ECC_TOLERANCE, _ECC_BLUR_PX = 50, 1e-6, 5
 
 
 def psnr(restored: Frame, truth: Frame) -> float:
-    """Give the peak signal-to-noise ratio in dB: peak 255, one mean over all pixels and the three colours.
+    """Return the peak signal-to-noise ratio in dB: peak 255, one mean over all pixels and the three colours.
 
     Args:
         restored: uint8 RGB (H, W, 3).
@@ -29,7 +32,7 @@ def psnr(restored: Frame, truth: Frame) -> float:
 
     Returns:
         dB; infinity where the frames are equal (boards cap it: see
-        :data:`hvdbench.metrics.protocols.known.PSNR_CAP_DB`).
+        :data:`PSNR_CAP_DB`).
 
     Raises:
         InputError: not uint8 RGB, two sizes, or under 11 px a side.
@@ -40,7 +43,7 @@ def psnr(restored: Frame, truth: Frame) -> float:
 
 
 def ssim(restored: Frame, truth: Frame) -> float:
-    """Give the structural similarity (Wang et al., TIP 2004), the mean over the three colours.
+    """Return the structural similarity (Wang et al., TIP 2004), the mean over the three colours.
 
     An 11x11 Gaussian window of sigma 1.5 px, variances of the population, ``K1`` 0.01, ``K2`` 0.03, range 255, and only
     the pixels whose window lies inside the frame (5 px are cut all round). Packages that say "Gaussian 11, 1.5" differ
@@ -59,7 +62,7 @@ def ssim(restored: Frame, truth: Frame) -> float:
 
 
 def psnr_registered(restored: Frame, truth: Frame) -> float:
-    """Give the PSNR after a global translation onto the truth, with 8 px cut all round.
+    """Return the PSNR after a global translation onto the truth, with 8 px cut all round.
 
     The translation maximises the enhanced correlation coefficient of the grays (Evangelidis & Psarakis, TPAMI 2008;
     OpenCV's ``findTransformECC``, at most 50 steps) and the warp is cubic, not rounded to 8 bit. Where the search does
@@ -80,6 +83,30 @@ def psnr_registered(restored: Frame, truth: Frame) -> float:
     kept = truth[inside, inside].astype(np.float32)
     moved = translated(restored, truth)[0][inside, inside]
     return _decibel(float(np.square(moved - kept, dtype=np.float64).sum()), kept.size)
+
+
+def masked_psnr(restored: Frame | Image, reference: Frame | Image, mask: NDArray[np.bool_]) -> float:
+    """Return the PSNR in dB over the pixels of a mask: peak 255, one mean over them and the three colours.
+
+    Args:
+        restored: (H, W, 3) in [0, 255].
+        reference: the same size.
+        mask: (H, W), True where a pixel counts.
+
+    Returns:
+        dB, at most 80.
+
+    Raises:
+        InputError: sizes that differ, or a mask without a pixel.
+    """
+    if restored.shape != reference.shape or mask.shape != restored.shape[:2] or not mask.any():
+        raise InputError(
+            f"a restored frame {restored.shape}, a reference {reference.shape} and a mask {mask.shape} with "
+            f"{int(mask.sum())} pixels cannot be compared: one size and at least one pixel are needed"
+        )
+    difference = restored[mask].astype(np.float64) - reference[mask]
+    error = float(np.square(difference).mean())
+    return min(PSNR_CAP_DB, 10.0 * math.log10(_PEAK**2 / error)) if error > 0 else PSNR_CAP_DB
 
 
 def check_pair(a: Frame, b: Frame, minimum_px: int = WINDOW_PX) -> None:
@@ -133,3 +160,25 @@ def translated(restored: Frame, truth: Frame) -> tuple[NDArray[np.float32], bool
     size = (restored.shape[1], restored.shape[0])
     moved = cv2.warpAffine(still, found, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
     return np.asarray(moved, np.float32), True
+
+
+PSNR = Metric("psnr", "PSNR", "dB", "higher", decimals=2, function=psnr, is_usual=True)
+SSIM = Metric("ssim", "SSIM", "", "higher", decimals=4, function=ssim, is_usual=True)
+PSNR_REGISTERED = Metric(
+    "psnr_registered", "PSNR registered", "dB", "higher", decimals=2, function=psnr_registered, is_usual=True
+)
+PSNR_GAIN = Metric("psnr_gain", "gain", "dB", "higher", decimals=2, is_usual=True)
+WORSE_SHARE = Metric(
+    "worse_share", "worse frames", "%", "lower", decimals=1, factor=100.0, least=0.0, most=1.0, is_usual=True
+)
+UNREGISTERED_SHARE = Metric(
+    "unregistered_share",
+    "frames not registered",
+    "%",
+    "lower",
+    decimals=1,
+    factor=100.0,
+    least=0.0,
+    most=1.0,
+    is_usual=True,
+)

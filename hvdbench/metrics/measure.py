@@ -1,7 +1,4 @@
-"""Metrics that a board takes only where they are asked for: their names, and what one looks like that can be run.
-
-Importing this imports neither torch nor pyiqa, and names are looked up without either.
-"""
+"""What can be run over the frames of a clip: one or several metrics that are measured in one go."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,30 +7,8 @@ from typing import Literal
 from hvdbench.frames import Frame
 
 Meter = Callable[[Frame, Frame | None], Mapping[str, float] | None]
-"""Takes a clip's next restored frame and what it is compared with; gives numbers by metric, None where none yet."""
-
-EFFICIENCY = "efficiency"
-COSTS = ("frames_per_s", "params", "macs", "peak_bytes")
-SHOWN: Mapping[str, tuple[str, ...]] = {
-    "edge_spread": ("edge_spread", "overshoot"),
-    "warping_error": ("warping_error", "warping_error_reference"),
-    "tof_px": ("tof_px",),
-    "flicker": ("flicker",),
-    "tlpips": ("tlpips",),
-    EFFICIENCY: COSTS,
-}
-"""Ours by the names they are asked for, and what each enters on a board; other names are the catalogue's or pyiqa's."""
-MEASURED_WITH: Mapping[str, str] = dict.fromkeys(("warping_error", "tof_px", "flicker"), "temporal")
-"""What is measured in one go with others, and kept in one file with them."""
-OF_CLIPS = frozenset({*COSTS, *SHOWN["warping_error"], "tof_px", "flicker", "tlpips"})
-"""Of pairs of frames or of a whole run: they belong to no subset of frames."""
-OWN = frozenset(
-    [
-        *("psnr", "ssim", "psnr_registered", "psnr_gain", "worse_share"),
-        *("sharpness", "sharpness_ratio", "shift", "shift_px"),
-    ]
-)
-"""What a board has without being asked, by names that the catalogue and pyiqa partly have too."""
+"""Takes a clip's next restored frame and what it is compared with; returns numbers by metric, None where none yet."""
+Compared = Literal["nothing", "truth", "truth or input"]
 
 
 @dataclass(frozen=True)
@@ -54,21 +29,6 @@ class Measure:
     metrics: tuple[str, ...]
     identity: str
     start: Callable[[], Meter]
-    compares_with: Literal["nothing", "truth", "truth or input"]
+    compares_with: Compared
     looks_back: bool = False
     versions: str = ""
-
-
-def measured_with(name: str) -> str:
-    """Name the measure that a metric which was asked for is part of."""
-    return MEASURED_WITH.get(name, name)
-
-
-def shown_by(name: str) -> tuple[str, ...]:
-    """List the metrics that a name enters on a board."""
-    return SHOWN.get(name, (name,))
-
-
-def asked_as(metric: str) -> str:
-    """Give the name under which a board's metric is asked for."""
-    return next((name for name, shown in SHOWN.items() if metric in shown), metric)

@@ -1,67 +1,134 @@
-"""Opening metrics by name: ours and pyiqa's. Importing this imports neither torch nor pyiqa."""
+"""Finding metrics by name and opening what measures them: ours, pyiqa's, and those of others by import string.
+
+Importing this imports neither torch nor pyiqa.
+"""
 
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from hvdbench.catalog import METRICS, resolve, unknown
-from hvdbench.errors import FitError, InputError, UnknownNameError
+from hvdbench.catalog import METRICS, import_thing, resolve, unknown
+from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.frames import Frame
-from hvdbench.metrics.edge_spread import FEWEST_EDGES, edge_spread, find_edges, overshoot
-from hvdbench.metrics.measure import EFFICIENCY, OWN, SHOWN, Measure, Meter
-from hvdbench.metrics.perceptual import PerceptualMetric, is_full_reference, open_perceptual, perceptual_names
-from hvdbench.metrics.pyiqa_files import missing_weights, weight_digests
-from hvdbench.metrics.temporal import FLOW, Distance, TemporalScores, tlpips
+from hvdbench.metrics.measure import Measure
+from hvdbench.metrics.metric import Facts, FrameFunction, Metric
+from hvdbench.metrics.perceptual import TITLES, is_of_sets, perceptual_metric, perceptual_names
 from hvdbench.workspace.fallback import Fallback
-from hvdbench.workspace.manifest import file_sha256
 
 OTHERS = "the other metrics"
 """What stands in for a metric that cannot be measured."""
 
-_EDGES = "edge_spread 1"
-_TEMPORAL = f"temporal 1, {FLOW}"
+
+def catalogue_metrics() -> tuple[Metric, ...]:
+    """List the metrics of the catalogue, in its order."""
+    return _listed(tuple(METRICS.items()))
+
+
+@lru_cache(maxsize=8)
+def _listed(lines: tuple[tuple[str, str], ...]) -> tuple[Metric, ...]:
+    return tuple(_as_metric(name, resolve("metric", name)) for name, _ in lines)
+
+
+def known_facts(name: str) -> Facts | None:
+    """Look up the facts of a metric by its name on boards, ours or pyiqa's; None where neither has it.
+
+    An import string is never followed: what a file says must not run code.
+    """
+    ours = _facts_by_name(catalogue_metrics()).get(name)
+    if ours is not None:
+        return ours
+    try:
+        return perceptual_metric(name)
+    except InputError:  # pyiqa is not installed: nothing is known of its metrics
+        return None
+
+
+@lru_cache(maxsize=8)
+def _facts_by_name(metrics: tuple[Metric, ...]) -> Mapping[str, Facts]:
+    return {facts.name: facts for metric in metrics for facts in metric.shown}
+
+
+def listed_facts() -> list[Facts]:
+    """List the facts of all metrics whose place in a table is known: usual ones, those of frames, of pairs, of runs."""
+    ours = [(metric, facts) for metric in catalogue_metrics() for facts in metric.shown]
+    usual = [facts for metric, facts in ours if metric.is_usual]
+    of_frames = [facts for metric, facts in ours if not metric.is_usual and not facts.of_clips]
+    papers = [facts for facts in map(known_facts, TITLES) if facts is not None]
+    return [*usual, *of_frames, *papers, *(facts for _, facts in ours if facts.of_clips)]
+
+
+def usual_names() -> frozenset[str]:
+    """List what a board has without being asked."""
+    return frozenset(metric.name for metric in catalogue_metrics() if metric.is_usual)
 
 
 def metric_names() -> list[str]:
     """List what may be asked for beside what every board has."""
-    return sorted({*SHOWN, *filter(_is_listed, METRICS), *(name for name in perceptual_names() if name not in OWN)})
+    ours = {metric.asked for metric in catalogue_metrics() if not metric.is_usual}
+    return sorted(ours | {name for name in perceptual_names() if name not in usual_names()})
 
 
-def _is_listed(name: str) -> bool:
-    """Tell whether a name is the catalogue's alone: ``metric(restored, truth) -> float``."""
-    return name in METRICS and name not in SHOWN and name not in OWN
+def find_metric(name: str) -> Metric:
+    """Find a metric that may be asked for.
 
-
-def needs_truth(name: str) -> bool:
-    """Tell whether a metric compares with a truth; those over time take the input where there is none."""
-    return name == "edge_spread" or _is_listed(name) or (name not in SHOWN and bool(is_full_reference(name)))
-
-
-def problem_with(name: str, *, has_truth: bool) -> str | None:
-    """Say in one sentence why a metric cannot be measured, as far as that shows at once; None: nothing is known to.
-
-    Nothing is imported or downloaded for it.
+    Args:
+        name: of the catalogue or of pyiqa, or an import string ``their_package.module:thing`` that leads to a
+            :class:`Metric` or to a function ``thing(restored, truth) -> float``, in the current folder too. Of a plain
+            function nobody knows which values are better.
 
     Raises:
         UnknownNameError: there is no such metric.
-        InputError: it is on every board, or of sets of pictures.
+        InputError: it is on every board, or of sets of pictures, or the import string leads to something else or to a
+            metric whose name another one has.
     """
-    if name in OWN:
+    if ":" in name:
+        return _of_others(name)
+    ours = {metric.asked: metric for metric in catalogue_metrics()}
+    found = ours.get(name)
+    if name in usual_names():
         raise InputError(f"metric '{name}' is on every board: ask for what it does not have")
-    ours = name in SHOWN or _is_listed(name)
-    if not ours and name not in perceptual_names():
-        if is_full_reference(name) is not None:
+    found = found or perceptual_metric(name)
+    if found is None:
+        if is_of_sets(name):
             raise InputError(f"metric '{name}' compares two sets of pictures, not frames: it is not offered here")
         raise UnknownNameError(unknown("metric", name, metric_names()))
-    if needs_truth(name) and not has_truth:
+    return found
+
+
+def _of_others(name: str) -> Metric:
+    metric = _as_metric(name.rpartition(":")[2], import_thing("metric", name), name)
+    for facts in metric.shown:
+        if known_facts(facts.name) is not None:
+            raise InputError(
+                f"metric '{name}' is called '{facts.name}', which is a metric of hvdbench or pyiqa: give it another "
+                "name (Metric(name=...))"
+            )
+    return metric
+
+
+def _as_metric(name: str, found: object, where: str = "") -> Metric:
+    """Take a metric as it is, and a plain function as a metric of unknown direction."""
+    if isinstance(found, Metric):
+        return found
+    if callable(found):
+        return Metric(name, function=found)
+    raise InputError(f"'{where or name}' is neither a metric nor a function metric(restored, truth) -> float")
+
+
+def problem_with(name: str, *, has_truth: bool) -> str | None:
+    """Explain in one sentence why a metric cannot be measured, as far as that shows at once; None: nothing is known to.
+
+    Nothing is downloaded for it, and nothing is imported but what an import string names.
+
+    Raises:
+        UnknownNameError, InputError: as :func:`find_metric`.
+    """
+    metric = find_metric(name)
+    if metric.needs == "truth" and not has_truth:
         return f"metric '{name}' compares with a truth, and the dataset has none"
-    return None if ours and name != "tlpips" else missing_weights("lpips" if name == "tlpips" else name)
+    return metric.missing() if metric.missing is not None else None
 
 
 def measurable(
@@ -73,7 +140,7 @@ def measurable(
         names: as they were asked for; one given twice counts once.
         fallback: whether the others may stand in.
         has_truth: whether there is a truth to compare with.
-        is_kept: tells whether the scores of a metric lie there already.
+        is_kept: returns whether the scores of a metric lie there already.
 
     Raises:
         UnknownNameError, InputError: as :func:`problem_with`.
@@ -81,7 +148,12 @@ def measurable(
     """
     left = []
     for name in dict.fromkeys(names):
-        problem = problem_with(name, has_truth=has_truth)
+        try:
+            problem = problem_with(name, has_truth=has_truth)
+        except UnknownNameError:
+            if ":" in name or not is_kept(name):  # a metric of others is known by its name where its scores are kept
+                raise
+            problem = None
         if problem is None or is_kept(name):
             left.append(name)
         else:
@@ -91,113 +163,48 @@ def measurable(
 
 @lru_cache(maxsize=4)
 def open_measure(name: str, device: str = "cpu") -> Measure:
-    """Open what measures a name of :func:`hvdbench.metrics.measure.measured_with`; the last ones are kept open.
+    """Open what measures a metric; the last ones are kept open.
 
     Args:
-        name: ``edge_spread``, ``temporal``, ``tlpips``, one of the catalogue's, or pyiqa's.
+        name: as it is asked for.
         device: where pyiqa's networks run.
 
     Raises:
-        UnknownNameError, InputError, WeightsError: as :func:`hvdbench.metrics.perceptual.open_perceptual`.
+        UnknownNameError, InputError: as :func:`find_metric`.
+        WeightsError: a file that it needs is nowhere, or holds more than numbers.
     """
-    if name == "edge_spread":
-        return Measure(name, SHOWN[name], _EDGES, lambda: _edges, "truth")
-    if name == "temporal":
-        metrics = (*SHOWN["warping_error"], "tof_px", "flicker")
-        return Measure(name, metrics, _TEMPORAL, _temporal, "truth or input", looks_back=True)
-    if _is_listed(name):
-        return _listed(name)
-    if name == EFFICIENCY:
-        raise InputError("efficiency is read from a run's own notes, not measured on its frames")
-    metric = open_perceptual("lpips" if name == "tlpips" else name, device)
-    library = f"pyiqa={version('pyiqa')}"
-    identity = f"{library}, {_weights_digest(metric)}"
-    if name == "tlpips":
-        return Measure(
-            name,
-            (name,),
-            f"tlpips 1, {identity}",
-            lambda: _Tlpips(lambda a, b: _measured(metric, a, b)),
-            "truth or input",
-            True,
-            library,
-        )
-    compares = "truth" if metric.needs_truth else "nothing"
-    return Measure(name, (name,), identity, lambda: _perceptual(metric), compares, versions=library)  # type: ignore[arg-type]
+    metric = find_metric(name)
+    if metric.opener is not None:
+        return metric.opener(device)
+    if metric.function is None:
+        raise InputError(f"metric '{name}' has neither a function nor an opener: give it one")
+    if metric.needs == "nothing":
+        raise InputError(f"metric '{name}' is a function of a frame and its truth, and says that it needs no truth")
+    return _of_function(metric, metric.function)
 
 
-def _listed(name: str) -> Measure:
-    function = resolve("metric", name)
-    source = inspect.getsourcefile(function)
-    digest = file_sha256(Path(source))[:16] if source else "unknown"
+def _of_function(metric: Metric, function: FrameFunction) -> Measure:
+    """Measure a function on every frame; one that returns something else than a number is refused."""
+    identity = metric.identity or f"{metric.name}, source {_source_digest(function)}"
 
     def measure(restored: Frame, truth: Frame | None) -> Mapping[str, float]:
-        return {name: float(function(restored, truth))}
+        if truth is None:
+            raise InputError(f"metric '{metric.name}' compares with a truth, and there is none")
+        try:
+            return {metric.name: float(function(restored, truth))}
+        except (TypeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"metric '{metric.name}' must return a number for (restored, truth), and it failed: {error}"
+            ) from error
 
-    return Measure(name, (name,), f"{name}, source {digest}", lambda: measure, "truth")
-
-
-def _edges(restored: Frame, truth: Frame | None) -> Mapping[str, float] | None:
-    if truth is None:
-        raise InputError("edges are found on the truth, and there is none")
-    edges = find_edges(truth)
-    if len(edges) < FEWEST_EDGES:
-        return None
-    return {
-        "edge_spread": float(np.median(edge_spread(restored, edges))),
-        "overshoot": float(np.median(overshoot(restored, edges))),
-    }
+    return Measure(metric.measured_with, (metric.name,), identity, lambda: measure, "truth")
 
 
-def _temporal() -> Meter:
-    scores = TemporalScores()
-
-    def add(restored: Frame, reference: Frame | None) -> Mapping[str, float] | None:
-        return None if reference is None else scores.add(restored, reference)
-
-    return add
-
-
-class _Tlpips:
-    """tLPIPS of each frame and the one before."""
-
-    def __init__(self, distance: Distance) -> None:
-        self._distance = distance
-        self._before: tuple[Frame, Frame] | None = None
-
-    def __call__(self, restored: Frame, reference: Frame | None) -> Mapping[str, float] | None:
-        if reference is None:
-            return None
-        before, self._before = self._before, (restored, reference)
-        return None if before is None else {"tlpips": tlpips(before, self._before, self._distance)}
-
-
-def _perceptual(metric: PerceptualMetric) -> Meter:
-    def measure(restored: Frame, truth: Frame | None) -> Mapping[str, float]:
-        return {metric.name: _measured(metric, restored, truth)}
-
-    return measure
-
-
-def _measured(metric: PerceptualMetric, restored: Frame, truth: Frame | None) -> float:
-    """Measure a frame, or a pair.
-
-    Raises:
-        FitError: the metric fails, for example on frames that are too small for it.
-    """
+def _source_digest(function: FrameFunction) -> str:
     try:
-        return metric(restored, truth)
-    except (RuntimeError, ValueError, AssertionError, IndexError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        height, width = restored.shape[:2]
-        raise FitError(f"metric '{metric.name}' cannot measure frames of {width}x{height} px: {reason}") from error
-
-
-def _weights_digest(metric: PerceptualMetric) -> str:
-    """Hash the numbers that a metric was opened with: its files as far as they are known, and its tensors."""
-    total = hashlib.sha256(",".join(weight_digests(metric.name)).encode())
-    network: Any = getattr(metric.measure, "net", None)
-    for name, tensor in sorted(network.state_dict().items()) if network is not None else ():
-        total.update(f"{name}:{tuple(tensor.shape)}".encode())
-        total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return f"weights {total.hexdigest()[:16]}"
+        source = inspect.getsourcefile(function)
+    except TypeError:  # an object with __call__
+        source = inspect.getsourcefile(type(function))
+    return hashlib.sha256(Path(source).read_bytes()).hexdigest()[:16] if source else "unknown"

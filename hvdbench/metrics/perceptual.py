@@ -10,23 +10,29 @@ Importing this imports neither torch nor pyiqa.
 """
 
 import contextlib
+import hashlib
 import importlib.util
 import io
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from hvdbench.catalog import unknown
-from hvdbench.errors import InputError, UnknownNameError, WeightsError
+from hvdbench.errors import FitError, InputError, UnknownNameError, WeightsError
 from hvdbench.frames import Frame
 from hvdbench.metrics.fidelity import check_pair
-from hvdbench.metrics.pyiqa_files import closed, missing_weights
+from hvdbench.metrics.measure import Measure, Meter
+from hvdbench.metrics.metric import Better, Metric
+from hvdbench.metrics.pyiqa_files import closed, missing_weights, weight_digests
+
+TITLES: Mapping[str, str] = {"musiq": "MUSIQ", "maniqa": "MANIQA", "lpips": "LPIPS", "dists": "DISTS", "niqe": "NIQE"}
+"""As papers write them, in the order of a board's columns; others go by pyiqa's own name."""
 
 _OF_SETS = ("fid", "inception_score")  # of two sets of pictures, not of one picture
 
@@ -73,14 +79,93 @@ def perceptual_names() -> list[str]:
     return sorted(name for name in _table() if not _is_of_sets(name))
 
 
-def is_full_reference(name: str) -> bool | None:
-    """Tell whether a metric of pyiqa compares with a truth, without importing pyiqa; None: pyiqa has no such metric.
+def perceptual_metric(name: str) -> Metric | None:
+    """Look up a metric of pyiqa, its direction as pyiqa states it, without importing pyiqa or torch.
+
+    Args:
+        name: pyiqa's.
+
+    Returns:
+        None where pyiqa has no such metric of one picture or one pair.
 
     Raises:
         InputError: pyiqa is not installed.
     """
     settings = _table().get(name)
-    return None if settings is None else settings["metric_mode"] == "FR"
+    if settings is None or _is_of_sets(name):
+        return None
+    better: Better = "lower" if settings.get("lower_better", False) else "higher"
+    return Metric(
+        name,
+        TITLES.get(name, ""),
+        better=better,
+        opener=partial(_open, name),
+        needs="truth" if settings["metric_mode"] == "FR" else "nothing",
+        missing=partial(missing_weights, name),
+    )
+
+
+def is_of_sets(name: str) -> bool:
+    """Return whether pyiqa knows the name as a metric of two sets of pictures, which is not offered here.
+
+    Raises:
+        InputError: pyiqa is not installed.
+    """
+    return name in _table() and _is_of_sets(name)
+
+
+def _open(name: str, device: str) -> Measure:
+    metric = open_perceptual(name, device)
+    library = f"pyiqa={version('pyiqa')}"
+    needs = "truth" if metric.needs_truth else "nothing"
+    identity = f"{library}, {_weights_digest(metric)}"
+    return Measure(name, (name,), identity, lambda: _meter(metric), needs, versions=library)  # type: ignore[arg-type]
+
+
+def lpips_measure(device: str) -> tuple[Callable[[Frame, Frame], float], str, str]:
+    """Open LPIPS as a distance of two frames.
+
+    Returns:
+        The distance, what moves its numbers, and the library with its version.
+
+    Raises:
+        InputError, WeightsError: as :func:`open_perceptual`.
+    """
+    metric = open_perceptual("lpips", device)
+    library = f"pyiqa={version('pyiqa')}"
+    return partial(_measured, metric), f"{library}, {_weights_digest(metric)}", library
+
+
+def _meter(metric: PerceptualMetric) -> Meter:
+    def measure(restored: Frame, truth: Frame | None) -> Mapping[str, float]:
+        return {metric.name: _measured(metric, restored, truth)}
+
+    return measure
+
+
+def _measured(metric: PerceptualMetric, restored: Frame, truth: Frame | None) -> float:
+    """Measure a frame, or a pair.
+
+    Raises:
+        FitError: the metric fails, for example on frames that are too small for it.
+    """
+    try:
+        return metric(restored, truth)
+    except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+        height, width = restored.shape[:2]
+        raise FitError(
+            f"metric '{metric.name}' cannot measure frames of {width}x{height} px: {_first_line(error)}"
+        ) from error
+
+
+def _weights_digest(metric: PerceptualMetric) -> str:
+    """Hash the numbers that a metric was opened with: its files as far as they are known, and its tensors."""
+    total = hashlib.sha256(",".join(weight_digests(metric.name)).encode())
+    network: Any = getattr(metric.measure, "net", None)
+    for name, tensor in sorted(network.state_dict().items()) if network is not None else ():
+        total.update(f"{name}:{tuple(tensor.shape)}".encode())
+        total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return f"weights {total.hexdigest()[:16]}"
 
 
 def open_perceptual(name: str, device: str = "cpu") -> PerceptualMetric:
@@ -114,41 +199,6 @@ def open_perceptual(name: str, device: str = "cpu") -> PerceptualMetric:
     )
 
 
-def score_perceptual(
-    names: Sequence[str], restored: Iterable[Frame], truth: Iterable[Frame] | None = None, device: str = "cpu"
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Measure frames by several metrics, one frame in memory at a time.
-
-    Args:
-        names: pyiqa's.
-        restored: uint8 RGB frames.
-        truth: as many; None: metrics that need a truth are among the problems.
-        device: ``cpu`` or ``cuda``.
-
-    Returns:
-        A row a frame with ``frame`` and a column for each metric that could be made, and what kept the others from it.
-
-    Raises:
-        InputError: more frames of one than of the other, or two sizes.
-    """
-    metrics, problems = [], {}
-    for name in names:
-        try:
-            metric = open_perceptual(name, device)
-            if metric.needs_truth and truth is None:
-                raise InputError(f"metric '{name}' compares with a truth, and there is none")
-            metrics.append(metric)
-        except (InputError, UnknownNameError, WeightsError) as error:
-            problems[name] = str(error)
-    rows = []
-    pairs = ((frame, None) for frame in restored) if truth is None else _strictly(restored, truth)
-    if metrics:
-        for index, (frame, true) in enumerate(pairs):
-            rows.append({"frame": index} | {metric.name: metric(frame, true) for metric in metrics})
-    columns = ["frame", *(metric.name for metric in metrics)]
-    return pd.DataFrame(rows, columns=columns).astype({"frame": np.int64}), problems
-
-
 @cache
 def _table() -> Mapping[str, Mapping[str, Any]]:
     """Read pyiqa's table of metrics from its file alone."""
@@ -169,13 +219,6 @@ def _table() -> Mapping[str, Mapping[str, Any]]:
 
 def _is_of_sets(name: str) -> bool:
     return any(word in name for word in _OF_SETS)
-
-
-def _strictly(restored: Iterable[Frame], truth: Iterable[Frame]) -> Iterator[tuple[Frame, Frame | None]]:
-    try:
-        yield from zip(restored, truth, strict=True)
-    except ValueError as error:
-        raise InputError("there are not as many restored frames as true ones: a run has one for each") from error
 
 
 def _tensor(frame: Frame, device: str) -> Any:

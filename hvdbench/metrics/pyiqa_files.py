@@ -46,7 +46,7 @@ _BACKBONES: Mapping[str, str] = {  # what torchvision fetches besides
 
 
 def missing_weights(name: str) -> str | None:
-    """Say which file a metric lacks, as far as that can be seen without importing pyiqa; None: nothing is known to.
+    """Return a sentence about a file that a metric lacks, None where it is known to lack none; pyiqa is not imported.
 
     Of the metrics in hvdbench's registry every file is known. Of the others only that they need one: where the caches
     hold none at all, they lack it.
@@ -70,7 +70,7 @@ def missing_weights(name: str) -> str | None:
 
 
 def weight_digests(name: str) -> list[str]:
-    """Give the SHA-256 of each file of a metric in hvdbench's registry, as far as it is here; of others nothing."""
+    """Return the SHA-256 of each file of a metric in hvdbench's registry, as far as it is here; of others nothing."""
     files = [known.file_name for known in KNOWN if known.name == name]
     files += [_BACKBONES[name]] if files and name in _BACKBONES else []
     found = (next((folder / file for folder in _folders() if (folder / file).is_file()), None) for file in files)
@@ -85,7 +85,7 @@ def _nowhere(name: str, what: str) -> str:
 
 
 def _folders() -> tuple[Path, Path, Path]:
-    """Name where weights may lie: hvdbench's folder, pyiqa's cache and torchvision's."""
+    """List where weights may lie: hvdbench's folder, pyiqa's cache and torchvision's."""
     cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     hub = Path(os.environ.get("TORCH_HOME") or cache_home / "torch") / "hub"
     return weights_folder(), hub / "pyiqa", hub / "checkpoints"

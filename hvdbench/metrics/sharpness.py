@@ -8,6 +8,7 @@ import numpy as np
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, Gray, to_gray
 from hvdbench.metrics.fidelity import check_pair
+from hvdbench.metrics.metric import Metric
 
 _STRIP = 150_000  # values
 
@@ -34,6 +35,8 @@ def sharpness(gray: Gray) -> float:
 
 def gray_sharpness(frame: Frame) -> float:
     """Measure the sharpness of a colour frame's 8-bit BT.601 gray: ``sharpness(to_gray(frame))``, sooner.
+
+    Noise and ringing raise it too: a number for "not softer than the input", never for quality alone.
 
     Args:
         frame: uint8 RGB (H, W, 3).
@@ -72,7 +75,7 @@ def _check_colour(frame: Frame) -> None:
 
 
 def _variance(picture: Frame | Gray, convert: Callable[[Frame], Gray] | None = None) -> float:
-    """Give the variance of the Laplacian of every value of an 8-bit picture, from two exact sums.
+    """Return the variance of the Laplacian of every value of an 8-bit picture, from two exact sums.
 
     Strip by strip, so that what lies between stays in the processor's cache.
     """
@@ -90,23 +93,8 @@ def _variance(picture: Frame | Gray, convert: Callable[[Frame], Gray] | None = N
     return (count * total_squares - total * total) / (count * count)
 
 
-def laplacian_variance(frame: Frame) -> float:
-    """Give the variance of the Laplacian of the frame's 8-bit gray (Eq. 1), squared gray levels.
-
-    Noise and ringing raise it too: a number for "not softer than the input", never for quality alone.
-
-    Args:
-        frame: uint8 RGB (H, W, 3).
-
-    Raises:
-        InputError: not uint8 RGB, or under 11 px a side.
-    """
-    check_pair(frame, frame)
-    return gray_sharpness(frame)
-
-
 def shift_px(restored: Frame, blurry: Frame) -> float:
-    """Give the length of the global shift between a restored frame and its input.
+    """Return the length of the global shift between a restored frame and its input.
 
     Phase correlation of the grays under a Hann window (OpenCV's ``phaseCorrelate``), sub-pixel. A method fitted to
     misaligned labels drifts off its input: this shows it without a truth.
@@ -130,3 +118,8 @@ def shift_px(restored: Frame, blurry: Frame) -> float:
     window = cv2.createHanningWindow((a.shape[1], a.shape[0]), cv2.CV_32F)
     (x, y), _ = cv2.phaseCorrelate(a.astype(np.float32), b.astype(np.float32), window)
     return float(np.hypot(x, y))
+
+
+SHARPNESS = Metric("sharpness", "sharpness", "", "higher", decimals=1, needs="nothing", is_usual=True)
+SHARPNESS_RATIO = Metric("sharpness_ratio", "sharpness ratio", "", "higher", decimals=2, needs="nothing", is_usual=True)
+SHIFT_PX = Metric("shift_px", "shift", "px", "lower", decimals=3, needs="nothing", is_usual=True)

@@ -25,7 +25,7 @@ Picture = NDArray[np.uint8] | NDArray[np.float32]  # (H, W) or (H, W, C)
 
 
 def gaussian_taps() -> NDArray[np.float64]:
-    """Give the window's eleven weights along one axis; their sum is 1."""
+    """Return the window's eleven weights along one axis; their sum is 1."""
     offset = np.arange(-RADIUS_PX, RADIUS_PX + 1)
     weight = np.exp(-(offset**2) / (2 * SIGMA_PX**2))
     return np.asarray(weight / weight.sum(), np.float64)
@@ -35,7 +35,7 @@ _TAPS = gaussian_taps()
 
 
 def mean_ssim(x: Picture, y: Picture) -> float:
-    """Give the mean structural similarity of two pictures of one size, at least 11 px a side.
+    """Return the mean structural similarity of two pictures of one size, at least 11 px a side.
 
     Within 1e-7 of scikit-image's ``structural_similarity(gaussian_weights=True, sigma=1.5,
     use_sample_covariance=False, data_range=255)`` in float64.
@@ -54,7 +54,7 @@ def mean_ssim(x: Picture, y: Picture) -> float:
 
 
 def ssim_map(x: NDArray[Any], y: NDArray[Any], peak: float = 255.0) -> NDArray[np.float64]:
-    """Give the structural similarity of every pixel whose window lies inside, in float64.
+    """Return the structural similarity of every pixel whose window lies inside, in float64.
 
     Args:
         x: any real type in [0, peak], (H, W) or (H, W, C).

@@ -21,7 +21,7 @@ _KEYS = ("method", "split", "clip")
 
 
 def distance_to_sharp(is_selected: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Give each frame's distance to the nearest selected frame of its clip, frames; -1 where none is selected."""
+    """Return each frame's distance to the nearest selected frame of its clip, frames; -1 where none is selected."""
     frames, chosen = np.arange(len(is_selected)), np.flatnonzero(is_selected)
     if not len(chosen):
         return np.full(len(is_selected), -1, np.int64)
@@ -81,7 +81,7 @@ def by_extent(
 
 
 def stratum_names(bins: Sequence[float], *, whole: bool) -> list[str]:
-    """Name strata by their first values: ``0, 1, 3-4, 5+`` of whole numbers, else ``[0, 1), [1, inf)``."""
+    """List the names of strata: ``0, 1, 3-4, 5+`` of whole numbers, else ``[0, 1), [1, inf)``."""
     ends = [*bins[1:], math.inf]
     if not whole:
         return [f"[{first:g}, {end:g})" for first, end in zip(bins, ends, strict=True)]

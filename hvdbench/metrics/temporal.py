@@ -6,21 +6,25 @@ hvdbench only. ``docs/metrics.md`` has the definitions and their sources.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
 from hvdbench.flow import Flow, flow_dis, grid, warp
 from hvdbench.frames import Frame, to_gray
 from hvdbench.metrics.fidelity import check_pair
+from hvdbench.metrics.measure import Measure, Meter
+from hvdbench.metrics.metric import Facts, Metric
+from hvdbench.metrics.perceptual import lpips_measure
+from hvdbench.metrics.pyiqa_files import missing_weights
 
 FLOW = "OpenCV DIS medium, full size"
 FLICKER_BLOCK_PX = 32
-COLUMNS = ("frame", "warping_error", "warping_error_reference", "coverage", "tof_px", "flicker", "tlpips")
+COLUMNS = ("frame", "warping_error", "warping_error_reference", "coverage", "tof_px", "flicker")
 
 _SAME = (0.01, 0.5)  # of the squared lengths, and px²
 _SMOOTH = (0.01, 0.002)
@@ -31,7 +35,7 @@ Mask = NDArray[np.bool_]
 
 
 def visible(flow_ab: Flow, flow_ba: Flow) -> Mask:
-    """Say which pixels of a can be compared with b: inside b, seen by both, away from the flow's edges.
+    """Find the pixels of a that can be compared with b: inside b, seen by both, away from the flow's edges.
 
     The test of Ruder et al. (GCPR 2016) that Lai et al. use: with ``w'`` the backward flow at the match of w,
     ``|w + w'|² <= 0.01 (|w|² + |w'|²) + 0.5`` and ``|∇u|² + |∇v|² <= 0.01 |w|² + 0.002``. Pixels whose match lies
@@ -58,7 +62,7 @@ def visible(flow_ab: Flow, flow_ba: Flow) -> Mask:
 
 
 def warping_error(a: Frame, b: Frame, flow_ab: Flow, seen: Mask) -> float:
-    """Give Lai et al.'s warping error (ECCV 2018) of two frames that follow each other.
+    """Return Lai et al.'s warping error (ECCV 2018) of two frames that follow each other.
 
     The mean over the pixels that are seen in both, and over the three colours, of the squared difference between a and
     b warped onto it (bilinear), values in [0, 1]. The paper's equation sums over the colours, which is three times
@@ -67,7 +71,7 @@ def warping_error(a: Frame, b: Frame, flow_ab: Flow, seen: Mask) -> float:
     Args:
         a, b: uint8 RGB (H, W, 3).
         flow_ab: (H, W, 2), of the reference clip.
-        seen: (H, W), as :func:`visible` gives it.
+        seen: (H, W), as :func:`visible` returns it.
 
     Returns:
         NaN where no pixel is seen in both.
@@ -79,7 +83,7 @@ def warping_error(a: Frame, b: Frame, flow_ab: Flow, seen: Mask) -> float:
 
 
 def tof_px(flow_restored: Flow, flow_reference: Flow) -> float:
-    """Give tOF (Chu et al., TecoGAN, TOG 2020): the mean distance between the flows of both clips, px.
+    """Return tOF (Chu et al., TecoGAN, TOG 2020): the mean distance between the flows of both clips, px.
 
     They take Farneback's flow; here it is :data:`FLOW`.
     """
@@ -87,7 +91,7 @@ def tof_px(flow_restored: Flow, flow_reference: Flow) -> float:
 
 
 def tlpips(a: tuple[Frame, Frame], b: tuple[Frame, Frame], distance: Distance) -> float:
-    """Give tLPIPS (TecoGAN's tLP): how much more, or less, two frames differ than those of the reference.
+    """Return tLPIPS (TecoGAN's tLP): how much more, or less, two frames differ than those of the reference.
 
     Args:
         a, b: restored frame and reference of each instant, uint8 RGB (H, W, 3).
@@ -97,7 +101,7 @@ def tlpips(a: tuple[Frame, Frame], b: tuple[Frame, Frame], distance: Distance) -
 
 
 def flicker(error_a: NDArray[np.float64], error_b: NDArray[np.float64]) -> float:
-    """Give the change of the brightness error from one frame to the next, gray levels.
+    """Return the change of the brightness error from one frame to the next, gray levels.
 
     Ours: brightness errors are means over blocks of 32x32 px (:func:`block_error`), so that detail and small motion
     drop out; the mean over the blocks of the absolute change. A clip that is brighter by k in every other frame has k.
@@ -106,7 +110,7 @@ def flicker(error_a: NDArray[np.float64], error_b: NDArray[np.float64]) -> float
 
 
 def block_error(restored: Frame, reference: Frame) -> NDArray[np.float64]:
-    """Give the mean gray of blocks of 32x32 px less that of the reference; what is left at the edges is a block."""
+    """Return the mean gray of blocks of 32x32 px less that of the reference; what is left at the edges is a block."""
     difference = np.subtract(to_gray(restored), to_gray(reference), dtype=np.float64)
     starts = [np.arange(0, size, FLICKER_BLOCK_PX) for size in difference.shape]
     sums = np.add.reduceat(np.add.reduceat(difference, starts[0], axis=0), starts[1], axis=1)
@@ -126,17 +130,16 @@ class _Moment:
 class TemporalScores:
     """Scores of a clip, frame after frame; two frames are in memory.
 
-    Args:
-        distance: LPIPS of two frames, for tLPIPS; None: left out (NaN).
+    ``coverage`` is the share of pixels in the warping error, ``warping_error_reference`` that of the reference itself,
+    which is not zero: read the other beside it.
     """
 
-    def __init__(self, distance: Distance | None = None) -> None:
-        self._distance = distance
+    def __init__(self) -> None:
         self._before: _Moment | None = None
         self._count = 0
 
     def add(self, restored: Frame, reference: Frame) -> dict[str, float] | None:
-        """Take the next frame; give the row of :data:`COLUMNS` of it and the one before, None for the first.
+        """Take the next frame and return the row of :data:`COLUMNS` of it and the one before, None for the first.
 
         Args:
             restored: uint8 RGB (H, W, 3).
@@ -165,41 +168,91 @@ class TemporalScores:
             "coverage": float(seen.mean()),
             "tof_px": tof_px(of_restored, flow_ab),
             "flicker": flicker(a.error, b.error),
-            "tlpips": self._tlpips(a, b),
         }
 
-    def _tlpips(self, a: _Moment, b: _Moment) -> float:
-        if self._distance is None:
-            return math.nan
-        return tlpips((a.restored, a.reference), (b.restored, b.reference), self._distance)
+
+IDENTITY = f"temporal 1, {FLOW}"
+_METRICS = ("warping_error", "warping_error_reference", "tof_px", "flicker")
 
 
-def temporal_table(
-    restored: Iterable[Frame], reference: Iterable[Frame], distance: Distance | None = None
-) -> pd.DataFrame:
-    """Score a clip over time.
+def _meter() -> Meter:
+    scores = TemporalScores()
 
-    Args:
-        restored: uint8 RGB frames, at any rate read once.
-        reference: as many; the truth, or the input.
-        distance: LPIPS of two frames, e.g. ``open_perceptual("lpips")``; None: no tLPIPS.
+    def add(restored: Frame, reference: Frame | None) -> Mapping[str, float] | None:
+        return None if reference is None else scores.add(restored, reference)
 
-    Returns:
-        :data:`COLUMNS`, a row for each pair; ``frame`` is the later one. ``coverage`` is the share of pixels in the
-        warping error, ``warping_error_reference`` that of the reference itself, which is not zero: read the other
-        beside it.
+    return add
 
-    Raises:
-        InputError: more frames of one than of the other, or of two sizes.
-    """
-    scores, rows = TemporalScores(distance), []
-    try:
-        for frame, true in zip(restored, reference, strict=True):
-            row = scores.add(frame, true)
-            if row is not None:
-                rows.append(row)
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError("there are not as many restored frames as of the reference: a run has one for each") from error
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"frame": np.int64})
+
+class _Tlpips:
+    """tLPIPS of each frame and the one before."""
+
+    def __init__(self, distance: Distance) -> None:
+        self._distance = distance
+        self._before: tuple[Frame, Frame] | None = None
+
+    def __call__(self, restored: Frame, reference: Frame | None) -> Mapping[str, float] | None:
+        if reference is None:
+            return None
+        before, self._before = self._before, (restored, reference)
+        return None if before is None else {"tlpips": tlpips(before, self._before, self._distance)}
+
+
+def _open(device: str) -> Measure:
+    return Measure("temporal", _METRICS, IDENTITY, _meter, "truth or input", looks_back=True)
+
+
+def _open_tlpips(device: str) -> Measure:
+    distance, identity, library = lpips_measure(device)
+    start = partial(_Tlpips, distance)
+    return Measure("tlpips", ("tlpips",), f"tlpips 1, {identity}", start, "truth or input", True, library)
+
+
+WARPING_ERROR = Metric(
+    "warping_error",
+    "warping error",
+    "",
+    "lower",
+    decimals=4,
+    per="pair",
+    opener=_open,
+    needs="truth or input",
+    beside=(Facts("warping_error_reference", "warping error of the reference", "", "lower", decimals=4, per="pair"),),
+    together="temporal",
+    identity=IDENTITY,
+)
+TOF_PX = Metric(
+    "tof_px",
+    "tOF",
+    "px",
+    "lower",
+    decimals=3,
+    per="pair",
+    opener=_open,
+    needs="truth or input",
+    together="temporal",
+    identity=IDENTITY,
+)
+FLICKER = Metric(
+    "flicker",
+    "flicker",
+    "",
+    "lower",
+    decimals=3,
+    per="pair",
+    opener=_open,
+    needs="truth or input",
+    together="temporal",
+    identity=IDENTITY,
+)
+TLPIPS = Metric(
+    "tlpips",
+    "tLPIPS",
+    "",
+    "lower",
+    decimals=4,
+    per="pair",
+    opener=_open_tlpips,
+    needs="truth or input",
+    missing=partial(missing_weights, "lpips"),
+)

@@ -10,7 +10,7 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hvdbench.errors import DatasetError, HvdbenchError
@@ -129,6 +129,7 @@ def restore_clip_job(job: RunJob) -> None:
     place = RunClip(job.out, clip)
     blurry = clip.blurry()
     labels = labels_of(clip, frames=blurry)
+    budget = replace(budget, frame_names=tuple(path.stem for path in list_frames(clip.folder / "blur")))
     started = time.perf_counter()
     restoration = method.restore(blurry, labels, budget)
     seconds = time.perf_counter() - started
@@ -156,7 +157,7 @@ def restore_clip_job(job: RunJob) -> None:
         write_clip(folder, restoration.frames, _frame_names(clip))
         manifest["frames_sha256"] = frames_sha256(folder)
         atomic_write_text(folder / "run.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    score_clip(place, labels)
+    score_clip(place, labels, budget.protocol)
 
 
 def _digest(method: Method, clip_digest: str, labels: SharpLabels, budget: Budget) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from hvdbench.metrics.measure import COSTS
+from hvdbench.metrics.efficiency import COSTS
 from hvdbench.scoring.run_clip import RunClip
 from hvdbench.workspace.atomic import atomic_write_text
 
@@ -16,7 +16,7 @@ COSTS_FILE = "costs.json"
 
 
 def read_costs(place: RunClip) -> pd.DataFrame:
-    """Give one row of what a clip's run cost, under ``<cost>_none``; NaN where it is not known.
+    """Return one row of what a clip's run cost, under ``<cost>_none``; NaN where it is not known.
 
     ``frames_per_s`` and ``peak_bytes`` are the network's own where a network ran, else the run's; both stand in
     ``run.json``. ``params`` and ``macs`` (a frame) stand in ``costs.json``, which ``eval --metric efficiency`` writes

@@ -8,12 +8,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import list_frames
+from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.scoring.frame_files import FrameFiles
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Truth
 
 TRUTHS: tuple[Truth, ...] = ("mid", "centroid")
+ABSENT = "absent"
+"""The note of a restoration that lists the frames which have no result."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class RunClip:
 
     @cached_property
     def frame_digests(self) -> list[bytes]:
-        """Name and SHA-256 of each of the run's frames, one after the other."""
+        """The names and SHA-256 of the run's frames, one after the other."""
         return [path.name.encode() + hashlib.sha256(path.read_bytes()).digest() for path in self.files]
 
     @cached_property
@@ -89,7 +94,7 @@ class RunClip:
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:
-        """What ``run.json`` tells; nothing where there is none.
+        """What ``run.json`` holds; nothing where there is none.
 
         Raises:
             InputError: it is damaged.
@@ -98,7 +103,7 @@ class RunClip:
         return read_manifest(path) if path.is_file() else {}
 
     def key(self, *parts: str) -> str:
-        """Name the run's frames, the clip and whatever else decides about a score: 16 hex digits."""
+        """Hash the run's frames, the clip and whatever else decides about a score: 16 hex digits."""
         total = hashlib.sha256("\n".join([*parts, self.clip_digest, *map(bytes.hex, self.frame_digests)]).encode())
         return total.hexdigest()[:16]
 
@@ -107,6 +112,32 @@ class RunClip:
         """Whether the frames are others than those that were restored, as far as ``run.json`` tells."""
         expected = self.manifest.get("frames_sha256")
         return expected is not None and total_digest(self.frame_digests) != expected
+
+    @property
+    def absent(self) -> tuple[int, ...]:
+        """The frames that whoever restored gave no result for; in their place stands the input, never to be scored.
+
+        Raises:
+            InputError: ``run.json`` is damaged.
+        """
+        found = (self.manifest.get("facts") or {}).get(ABSENT, [])
+        return tuple(int(index) for index in found)
+
+    def check_results(self, protocol: Protocol) -> None:
+        """Refuse a protocol that counts frames which have no result.
+
+        Raises:
+            InputError: so it is.
+        """
+        if not self.absent:
+            return
+        counts = protocol.counts(np.arange(len(self.files)), len(self.files))
+        asked = [str(index) for index in self.absent if index >= len(counts) or counts[index]]
+        if asked:
+            raise InputError(
+                f"{self.folder} has no result for frame {', '.join(asked)}, which protocol {protocol.name} counts: "
+                "score it under the protocol that it was entered under"
+            )
 
     def check_clip(self, clip_digest: str) -> None:
         """Refuse a clip that was changed since the dataset was made.

@@ -1,4 +1,4 @@
-"""The scores of a run's clip that every board has, computed from its files once and kept beside them."""
+"""The scores of a run's clip under a protocol, computed from its files once and kept beside them."""
 
 import hashlib
 from pathlib import Path
@@ -7,73 +7,84 @@ import pandas as pd
 
 from hvdbench.errors import InputError
 from hvdbench.labels.sharpness import SharpLabels
-from hvdbench.scoring.frame_scores import FRAME_COLUMNS, PROTOCOL, frame_table, score_frames
+from hvdbench.metrics.protocols.definition import Protocol
+from hvdbench.metrics.protocols.known import DEFAULT
+from hvdbench.scoring.frame_scores import frame_columns, frame_table, score_frames
 from hvdbench.scoring.run_clip import RunClip
-from hvdbench.store import ClipFolder
 from hvdbench.workspace.atomic import atomic_write_text
 
-_CACHE = "frame_scores.csv"
 
+def scores_file(protocol: Protocol) -> str:
+    """Return the name of the file that keeps a clip's scores under a protocol.
 
-def score_run(run_clip: Path, clip: ClipFolder, labels: SharpLabels) -> pd.DataFrame:
-    """Score one clip of a run from its files: see :func:`score_clip`.
-
-    Args:
-        run_clip: ``runs/<method>/<dataset>/<split>/<clip>``, one picture a frame under the input's file names.
-        clip: the clip that was restored.
-        labels: which frames were selected as sharp.
+    That of ``hvdbench-1`` has no protocol in its name: it is older than the others.
     """
-    return score_clip(RunClip(run_clip, clip), labels)
+    return "frame_scores.csv" if protocol.name == DEFAULT.name else f"frame_scores.protocol-{protocol.name}.csv"
 
 
-def score_clip(place: RunClip, labels: SharpLabels) -> pd.DataFrame:
+def score_clip(place: RunClip, labels: SharpLabels, protocol: Protocol = DEFAULT) -> pd.DataFrame:
     """Score one clip of a run from its files, a frame at a time.
 
-    The scores are kept beside the frames as ``frame_scores.csv`` and read from there the next time, as long as run,
-    clip, selection and protocol are the same to the byte.
+    The scores are kept beside the frames (:func:`scores_file`) and read from there the next time, as long as run, clip,
+    selection and protocol are the same to the byte.
 
     Args:
         place: run and clip.
         labels: which frames were selected as sharp.
+        protocol: how they are scored.
 
     Returns:
         As :func:`hvdbench.scoring.frame_scores.score_frames`.
 
     Raises:
-        InputError: frames are missing or too many, of another size, or the labels are of another clip.
+        InputError: frames are missing or too many, of another size, the labels are of another clip, or the run has no
+            result for a frame that the protocol counts.
+    """
+    kept = read_scores(place, labels, protocol)
+    if kept is not None:
+        return kept
+    scores = score_frames(place.restored, place.blurry, place.truths, labels.is_selected, protocol)
+    named = scores if protocol.name == DEFAULT.name else scores.assign(protocol=protocol.identity)
+    text = named.assign(key=_key(place, labels, protocol)).to_csv(index=False, lineterminator="\n")
+    atomic_write_text(place.folder / scores_file(protocol), text)
+    return scores
+
+
+def read_scores(place: RunClip, labels: SharpLabels, protocol: Protocol = DEFAULT) -> pd.DataFrame | None:
+    """Read a clip's kept scores; None where they are absent, of others or damaged.
+
+    Raises:
+        InputError: as :func:`score_clip`.
     """
     count = len(place.files)
     if len(labels.is_sharp) != count:
         raise InputError(
             f"{place.clip.folder} has {count} frames, the labels of '{labels.labeller}' {len(labels.is_sharp)}"
         )
-    key = _key(place, labels)
-    cached = _read_cache(place.folder / _CACHE, key, count)
-    if cached is not None:
-        return cached
-    scores = score_frames(place.restored, place.blurry, place.truths, labels.is_selected)
-    atomic_write_text(place.folder / _CACHE, scores.assign(key=key).to_csv(index=False, lineterminator="\n"))
-    return scores
+    place.check_results(protocol)
+    path = place.folder / scores_file(protocol)
+    return _read(path, _key(place, labels, protocol), count, protocol) if path.is_file() else None
 
 
-def _key(place: RunClip, labels: SharpLabels) -> str:
-    total = hashlib.sha256(f"{PROTOCOL}\n{','.join(FRAME_COLUMNS)}\n{place.clip_digest}\n".encode())
+def _key(place: RunClip, labels: SharpLabels, protocol: Protocol) -> str:
+    named = protocol.name if protocol.name == DEFAULT.name else protocol.identity
+    total = hashlib.sha256(f"{named}\n{','.join(frame_columns(protocol))}\n{place.clip_digest}\n".encode())
     for digest in place.frame_digests:
         total.update(digest)
     total.update(labels.is_selected.tobytes())
     return total.hexdigest()[:16]
 
 
-def _read_cache(path: Path, key: str, count: int) -> pd.DataFrame | None:
-    """Read the scores of ``count`` frames that belong to ``key``; None where they are absent, others or damaged."""
-    if not path.is_file():
-        return None
+def _read(path: Path, key: str, count: int, protocol: Protocol) -> pd.DataFrame | None:
+    """Read the scores of ``count`` frames that belong to ``key``; None where they are others or damaged."""
+    columns = frame_columns(protocol)
+    about = ("key",) if protocol.name == DEFAULT.name else ("protocol", "key")
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        if tuple(table.columns) != (*FRAME_COLUMNS, "key") or len(table) != count or set(table["key"]) != {key}:
+        if tuple(table.columns) != (*columns, *about) or len(table) != count or set(table["key"]) != {key}:
             return None
-        cells = {name: [float(cell or "nan") for cell in table[name]] for name in FRAME_COLUMNS if name != "selected"}
+        cells = {name: [float(cell or "nan") for cell in table[name]] for name in columns if name != "selected"}
         selected = [{"True": True, "False": False}[cell] for cell in table["selected"]]
-        return frame_table(pd.DataFrame(cells | {"selected": selected}))
+        return frame_table(pd.DataFrame(cells | {"selected": selected}), protocol)
     except (ValueError, KeyError, OSError):  # pandas' parser errors are ValueErrors
         return None

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from hvdbench.errors import InputError
-from hvdbench.metrics.measure import EFFICIENCY, OF_CLIPS, measured_with, shown_by
+from hvdbench.errors import InputError, UnknownNameError
+from hvdbench.metrics.efficiency import EFFICIENCY
+from hvdbench.metrics.metric import Facts
+from hvdbench.metrics.opening import find_metric, known_facts
+from hvdbench.metrics.protocols.definition import Protocol
+from hvdbench.metrics.protocols.known import DEFAULT
 from hvdbench.scoring.costs import read_costs
 from hvdbench.scoring.run_clip import RunClip
 from hvdbench.scoring.stored_scores import read_kept
@@ -16,18 +20,35 @@ from hvdbench.scoring.summary import SUBSETS, subset_mask, summarise, summary_ta
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What is scored beside what every board has.
+
+    Attributes:
+        metrics: as they were asked for; see :func:`hvdbench.metrics.opening.find_metric`.
+        strata: whether gains are told by strata too.
+        facts: of metrics of others that are asked for by name alone, because their scores are kept.
+    """
+
+    metrics: tuple[str, ...] = ()
+    strata: bool = False
+    facts: tuple[Facts, ...] = ()
+
+
+@dataclass(frozen=True)
 class AskedMetric:
     """The scores of one metric that was asked for, over a run's clips.
 
     Attributes:
-        name: as it was asked for.
+        name: by which it may be asked for again.
         table: ``method``, ``split``, ``clip``, ``frame`` and columns ``<metric>_<truth>``.
         versions: of libraries that its numbers hang on, beside those of the board's other rows; may be empty.
+        facts: of what it enters on a board, where it is neither ours nor pyiqa's.
     """
 
     name: str
     table: pd.DataFrame
     versions: str = ""
+    facts: tuple[Facts, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -40,86 +61,131 @@ class RunScores:
     """Scores of a run, a row a frame; what a board's rows follow from.
 
     Attributes:
-        frames: :data:`hvdbench.scoring.frame_scores.FRAME_COLUMNS` with ``method``, ``split`` and ``clip``.
+        frames: :func:`hvdbench.scoring.frame_scores.frame_columns` with ``method``, ``split`` and ``clip``.
         asked: what was asked for beside them.
         strata: which strata each frame is in, with the same keys; None: they were not asked for.
+        protocol: under which the frames were scored.
     """
 
     frames: pd.DataFrame
     asked: tuple[AskedMetric, ...] = ()
     strata: pd.DataFrame | None = None
+    protocol: Protocol = DEFAULT
+
+    @property
+    def was_asked(self) -> Asked:
+        """What was asked for, so that it can be asked for again."""
+        facts = tuple(facts for metric in self.asked for facts in metric.facts)
+        return Asked(tuple(metric.name for metric in self.asked), self.strata is not None, facts)
 
     def summaries(self) -> Iterator[tuple[pd.DataFrame, str]]:
-        """Give the rows of a board in parts, each with the versions that its numbers hang on beside the usual ones."""
-        yield summarise(self.frames), ""
+        """Yield the rows of a board in parts, each with the versions that its numbers hang on beside the usual ones."""
+        yield summarise(self.frames, self.protocol), ""
         for metric in self.asked:
-            yield summarise_asked(metric.table, self.frames), metric.versions
+            yield summarise_asked(metric, self.frames, self.protocol), metric.versions
         if self.strata is not None:
-            yield summarise_strata(self.frames, self.strata), ""
+            yield summarise_strata(self.frames, self.strata, self.protocol), ""
 
 
-def summarise_asked(table: pd.DataFrame, frame_scores: pd.DataFrame) -> pd.DataFrame:
+def summarise_asked(asked: AskedMetric, frame_scores: pd.DataFrame, protocol: Protocol = DEFAULT) -> pd.DataFrame:
     """Average the scores of a metric that was asked for, as :func:`hvdbench.scoring.summary.summarise` does.
 
     Args:
-        table: as :attr:`AskedMetric.table`.
+        asked: the scores.
         frame_scores: of the same run; they say which frames were selected.
+        protocol: which frames count, and how clips are averaged; a pair of frames counts where both do.
 
     Returns:
         Rows for each clip and over the clips (``*``). What is of pairs of frames, or of a whole run, has the subset
         ``all`` alone; ``n`` counts the values that were averaged.
     """
-    columns = _score_columns(table)
-    frames = table.merge(frame_scores[[*KEYS, "frame", "selected"]], on=[*KEYS, "frame"], how="left")
+    frames = asked.table.merge(frame_scores[[*KEYS, "frame", "selected"]], on=[*KEYS, "frame"], how="left")
+    lengths = {key: len(own) for key, own in frame_scores.groupby(list(KEYS))}
+    facts = {found.name: found for found in asked.facts}
     rows: list[dict[str, object]] = []
     for key, clip in frames.groupby(list(KEYS), sort=True):
-        for column in columns:
+        for column in _score_columns(asked.table):
             metric, _, truth = column.rpartition("_")
-            for subset in SUBSETS[:1] if metric in OF_CLIPS else SUBSETS:
-                known = clip.loc[subset_mask(clip, subset), column].dropna()
+            about = facts.get(metric) or known_facts(metric) or Facts(metric)
+            counted = clip[_counted(about, clip["frame"].to_numpy(np.int64), lengths[key], protocol)]
+            for subset in SUBSETS[:1] if about.of_clips else SUBSETS:
+                known = counted.loc[subset_mask(counted, subset), column].dropna()
                 if len(known):
                     row = dict(zip(KEYS, key, strict=True)) | {"truth": truth, "subset": subset, "metric": metric}
                     rows.append(row | {"value": float(np.mean(known.to_numpy(np.float64))), "n": len(known)})
-    return with_means(summary_table(rows))
+    return with_means(summary_table(rows), protocol.averaging)
+
+
+def _counted(facts: Facts, index: np.ndarray, count: int, protocol: Protocol) -> np.ndarray:
+    """Return which values count, by the frame (of a pair: the later frame) that each is of."""
+    if facts.per == "run":
+        return np.ones(len(index), np.bool_)
+    counts = protocol.counts(index, count)
+    return counts & protocol.counts(index - 1, count) if facts.per == "pair" and protocol.skip_first else counts
 
 
 def _score_columns(table: pd.DataFrame) -> list[str]:
     return [str(name) for name in table.columns if name not in (*KEYS, "frame")]
 
 
-def asked_metric(name: str, places: Sequence[RunClip], method: str) -> AskedMetric:
+def asked_metric(name: str, places: Sequence[RunClip], method: str, told: Sequence[Facts] = ()) -> AskedMetric:
     """Gather the kept scores of a metric that was asked for.
 
     Args:
         name: as it was asked for.
         places: all clips of a run.
         method: its name on the board.
+        told: facts of metrics of others that are known by name alone.
 
     Raises:
         InputError: a clip's scores are not kept, or were not measured to the end.
     """
+    file, shown = kept_as(name, told)
     tables, versions = [], set()
     for place in places:
         if name == EFFICIENCY:
             table = read_costs(place)
         else:
-            kept = read_kept(place, measured_with(name))
+            kept = read_kept(place, file)
             if kept is None or not kept.is_whole:
                 raise InputError(
                     f"{place.folder} keeps no scores of '{name}' for these frames: measure them with --metric {name}"
                 )
             table = kept.table
             versions.add(kept.versions)
-        shown = [column for column in table if str(column).rpartition("_")[0] in shown_by(name)]
-        tables.append(keyed(table[["frame", *shown]], place, method))
-    return AskedMetric(name, pd.concat(tables, ignore_index=True), " ".join(sorted(versions - {""})))
+        names = {facts.name for facts in shown}
+        own = [column for column in table if str(column).rpartition("_")[0] in names]
+        tables.append(keyed(table[["frame", *own]], place, method))
+    others = tuple(facts for facts in shown if known_facts(facts.name) is None)
+    again = shown[0].asked if others else name
+    return AskedMetric(again, pd.concat(tables, ignore_index=True), " ".join(sorted(versions - {""})), others)
 
 
-def run_strata(places: Sequence[RunClip], method: str) -> pd.DataFrame:
+def kept_as(name: str, told: Sequence[Facts] = ()) -> tuple[str, tuple[Facts, ...]]:
+    """Find the measure that keeps a metric's scores, and the facts of what it enters on a board.
+
+    Args:
+        name: as it was asked for; a name that no metric has is that of a metric of others whose scores are kept.
+        told: facts of such metrics.
+
+    Raises:
+        InputError, UnknownNameError: an import string that leads nowhere, or a metric that cannot be asked for.
+    """
+    try:
+        metric = find_metric(name)
+    except UnknownNameError:
+        if ":" in name:
+            raise
+        return name, tuple(facts for facts in told if facts.asked == name) or (Facts(name),)
+    return metric.measured_with, metric.shown
+
+
+def run_strata(places: Sequence[RunClip], method: str, protocol: Protocol = DEFAULT) -> pd.DataFrame:
     """Gather the strata of a run's frames; see :func:`hvdbench.scoring.stratified.strata_table`."""
-    return pd.concat([keyed(strata_table(place), place, method) for place in places], ignore_index=True)
+    tables = [keyed(strata_table(place, protocol), place, method) for place in places]
+    return pd.concat(tables, ignore_index=True)
 
 
 def keyed(table: pd.DataFrame, place: RunClip, method: str) -> pd.DataFrame:
-    """Say in every row of a clip's scores of which method and clip they are."""
+    """Put method and clip into every row of a clip's scores."""
     return table.assign(method=method, split=place.clip.split, clip=place.clip.name)

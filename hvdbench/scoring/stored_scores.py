@@ -22,7 +22,7 @@ SAVE_EVERY_S = 5.0
 _ABOUT = ("identity", "versions", "key")
 
 Rows = Callable[[int], Iterator[Mapping[str, float]]]
-"""Gives a clip's rows from the frame of that number on."""
+"""Yields a clip's rows from the frame of that number on."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Kept:
 
 
 def kept_path(folder: Path, name: str) -> Path:
-    """Name the file that keeps the scores of a measure."""
+    """Return the path of the file that keeps the scores of a measure."""
     return folder / f"frame_scores.{name}.csv"
 
 
@@ -59,7 +59,7 @@ def read_kept(place: RunClip, name: str) -> Kept | None:
         if not len(raw) or any(len(values) != 1 for values in about.values()):
             return None
         identity, versions, key = (values.pop() for values in about.values())
-        if key != _key(place, name, columns, identity, versions):
+        if key != place.key(name, ",".join(columns), identity, versions):
             return None
         frames = [int(cell) for cell in raw["frame"]]
         cells = {column: [float(cell or "nan") for cell in raw[column]] for column in columns}
@@ -133,16 +133,12 @@ def _references(place: RunClip, measure: Measure) -> Mapping[str, FrameFiles | N
     return {str(truth): frames for truth, frames in place.truths.items()}
 
 
-def _key(place: RunClip, name: str, columns: Sequence[str], identity: str, versions: str) -> str:
-    return place.key(name, ",".join(columns), identity, versions)
-
-
 def _write(
     place: RunClip, name: str, columns: Sequence[str], rows: Sequence[Mapping[str, float]], identity: str, versions: str
 ) -> pd.DataFrame:
     cells = {column: [row[column] for row in rows] for column in columns}
     table = _typed(cells, range(len(rows)), columns)
-    about = {"identity": identity, "versions": versions, "key": _key(place, name, columns, identity, versions)}
+    about = {"identity": identity, "versions": versions, "key": place.key(name, ",".join(columns), identity, versions)}
     text = table.assign(**about).to_csv(index=False, lineterminator="\n")
     atomic_write_text(kept_path(place.folder, name), text)
     return table

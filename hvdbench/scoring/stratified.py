@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 import h5py
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from hvdbench.errors import DatasetError
-from hvdbench.frames import Frame
+from hvdbench.metrics.fidelity import masked_psnr
+from hvdbench.metrics.protocols.definition import Protocol
+from hvdbench.metrics.protocols.known import DEFAULT
 from hvdbench.metrics.strata import by_distance, by_extent
-from hvdbench.scoring.frame_scores import capped
 from hvdbench.scoring.run_clip import TRUTHS, RunClip
 from hvdbench.scoring.stored_scores import keep
 from hvdbench.scoring.summary import SUBSETS, subset_mask, summary_table, with_means
@@ -27,8 +27,12 @@ _MASK = "oracle/object_mask"
 _UNKNOWN_DEVICE = "unknown-device"
 
 
-def strata_table(place: RunClip) -> pd.DataFrame:
-    """Say of each frame of a clip which strata it is in, and score its static and its moving pixels.
+def strata_table(place: RunClip, protocol: Protocol = DEFAULT) -> pd.DataFrame:
+    """List the strata that each frame of a clip is in, and score its static and its moving pixels.
+
+    Args:
+        place: run and clip.
+        protocol: pixels are scored under ``hvdbench-1`` alone, since other protocols define no score of some pixels.
 
     Returns:
         A row a frame: ``frame``; ``extent_px``, the oracle's largest displacement, and ``oracle_class``, NaN where the
@@ -47,7 +51,7 @@ def strata_table(place: RunClip) -> pd.DataFrame:
         table[column] = np.full(count, math.nan) if values is None else np.asarray(values, np.float64)
     device = str(place.clip.attributes().get("device", ""))
     table["device"] = "" if device == _UNKNOWN_DEVICE else device
-    if not (place.truths and _has_mask(place)):
+    if protocol.name != DEFAULT.name or not (place.truths and _has_mask(place)):
         return table
     columns = [f"{metric}_{part}_{truth}" for truth in place.truths for part in PIXELS for metric in METRICS]
     kept = keep(place, STRATA, columns, lambda first: _pixel_rows(place, first), identity=_IDENTITY, versions="")
@@ -73,35 +77,24 @@ def _pixel_rows(place: RunClip, first: int) -> Iterator[Mapping[str, float]]:
             for truth, frames in place.truths.items():
                 true = frames[index]
                 for part, where in zip(PIXELS, (~moving, moving), strict=True):
-                    score = masked_psnr(restored, true, where)
+                    known = bool(where.any())
+                    score = masked_psnr(restored, true, where) if known else math.nan
                     row[f"psnr_{part}_{truth}"] = score
-                    row[f"psnr_gain_{part}_{truth}"] = score - masked_psnr(blurry, true, where)
+                    before = masked_psnr(blurry, true, where) if known else math.nan
+                    row[f"psnr_gain_{part}_{truth}"] = score - before
             yield row
 
 
-def masked_psnr(restored: Frame, truth: Frame, where: NDArray[np.bool_]) -> float:
-    """Give the PSNR over the pixels of a mask and the three colours, dB, capped at 80; NaN where the mask is empty.
-
-    Args:
-        restored, truth: uint8 RGB (H, W, 3).
-        where: (H, W).
-    """
-    if not where.any():
-        return math.nan
-    difference = restored[where].astype(np.int64) - truth[where]
-    error = int(np.square(difference).sum()) / difference.size
-    return capped(10 * math.log10(255.0**2 / error)) if error else capped(math.inf)
-
-
-def summarise_strata(frame_scores: pd.DataFrame, strata: pd.DataFrame) -> pd.DataFrame:
-    """Give a board's rows of PSNR and its gain in each stratum, for each clip and over the clips (``*``).
+def summarise_strata(frame_scores: pd.DataFrame, strata: pd.DataFrame, protocol: Protocol = DEFAULT) -> pd.DataFrame:
+    """Return a board's rows of PSNR and its gain in each stratum, for each clip and over the clips (``*``).
 
     Args:
         frame_scores: of a run, as :func:`hvdbench.scoring.summary.summarise` takes them.
         strata: :func:`strata_table` of each clip, with ``method``, ``split`` and ``clip``.
+        protocol: under which the frames were scored.
 
     Returns:
-        Rows as :func:`hvdbench.scoring.summary.summarise` gives them; the subset names the stratum. ``psnr_gain`` has
+        Rows as :func:`hvdbench.scoring.summary.summarise` returns them; the subset names the stratum. ``psnr_gain`` has
         rows for all, not selected and selected frames too.
     """
     frames = frame_scores.merge(strata, on=[*KEYS, "frame"], how="left").sort_values([*KEYS, "frame"])
@@ -124,7 +117,7 @@ def summarise_strata(frame_scores: pd.DataFrame, strata: pd.DataFrame) -> pd.Dat
     rows: list[dict[str, object]] = [
         {str(key): value for key, value in row.items()} for part in parts for row in part.to_dict("records")
     ]
-    return with_means(summary_table(rows))
+    return with_means(summary_table(rows), protocol.averaging)
 
 
 def _of_frames(frames: pd.DataFrame, column: str) -> Iterator[pd.DataFrame]:

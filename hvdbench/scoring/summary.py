@@ -1,40 +1,52 @@
 """From the scores of frames to the numbers of a board: one row a clip, one row over the clips."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
-from hvdbench.scoring.frame_scores import FRAME_COLUMNS
+from hvdbench.metrics.protocols.definition import Protocol
+from hvdbench.metrics.protocols.known import DEFAULT
+from hvdbench.scoring.frame_scores import frame_columns
 from hvdbench.scoring.run_clip import TRUTHS
 from hvdbench.statistics.intervals import clip_interval
+from hvdbench.statistics.pooling import pooled_scores
 
 SUBSETS = ("all", "not_selected", "selected")
 SUMMARY_COLUMNS = ("method", "split", "clip", "truth", "subset", "metric", "value", "ci_low", "ci_high", "n")
 
+Averaging = Literal["clips", "frames"]
+Column = Sequence[float] | NDArray[np.floating] | pd.Series
+
 _FIDELITY = ("psnr", "ssim", "psnr_registered")
 
 
-def clip_rows(frame_scores: pd.DataFrame) -> pd.DataFrame:
+def clip_rows(frame_scores: pd.DataFrame, protocol: Protocol = DEFAULT) -> pd.DataFrame:
     """Average the frames of each clip.
 
     Args:
-        frame_scores: :data:`FRAME_COLUMNS` with ``method``, ``split`` and ``clip`` beside them.
+        frame_scores: the protocol's :func:`hvdbench.scoring.frame_scores.frame_columns` with ``method``, ``split`` and
+            ``clip`` beside them.
+        protocol: under which the frames were scored; those that it does not count are left out.
 
     Returns:
         :data:`SUMMARY_COLUMNS`: a row for each method, split, clip, subset, truth and metric that has a value. ``n``
         counts frames; the interval is NaN, since the frames of a clip are not independent. ``shift_px`` is a median,
         ``sharpness_ratio`` the mean sharpness over the input's, ``worse_share`` (0 to 1) the frames whose PSNR is
-        below the input's, all else a mean.
+        below the input's, ``unregistered_share`` those for which a registering protocol found no motion, all else a
+        mean.
 
     Raises:
-        InputError: a column is missing.
+        InputError: a column is missing, or a frame equals its truth under a protocol that sets PSNR no cap.
     """
-    _require(frame_scores, ("method", "split", "clip", *FRAME_COLUMNS))
+    _require(frame_scores, ("method", "split", "clip", *frame_columns(protocol)))
     rows = []
-    for (method, split, clip), frames in frame_scores.groupby(["method", "split", "clip"], sort=True):
+    for (method, split, clip), every in frame_scores.groupby(["method", "split", "clip"], sort=True):
+        frames = every[protocol.counts(every["frame"].to_numpy(np.int64), len(every))]
+        _check_finite(frames, f"{split}/{clip}", protocol)
         for subset in SUBSETS:
             chosen = frames[subset_mask(frames, subset)]
             for truth, metric, values in _clip_values(chosen):
@@ -43,30 +55,43 @@ def clip_rows(frame_scores: pd.DataFrame) -> pd.DataFrame:
     return summary_table(rows)
 
 
-def summarise(frame_scores: pd.DataFrame) -> pd.DataFrame:
-    """Give the rows of :func:`clip_rows` and, under clip ``*``, the mean of the clips' values.
+def summarise(frame_scores: pd.DataFrame, protocol: Protocol = DEFAULT) -> pd.DataFrame:
+    """Return the rows of :func:`clip_rows` and, under clip ``*``, the mean of the clips' values.
 
     The ``*`` rows are per method and split; ``n`` counts clips and the interval is 95 % over clips, Student's under 20,
-    BCa from there on (NaN for one clip). Every clip weighs the same, however long it is.
+    BCa from there on (NaN for one clip). Every clip weighs the same, however long it is, unless the protocol takes its
+    mean over frames: then a clip weighs as many frames as it has.
 
     Raises:
-        InputError: a column is missing.
+        InputError: as :func:`clip_rows`.
     """
-    return with_means(clip_rows(frame_scores))
+    return with_means(clip_rows(frame_scores, protocol), protocol.averaging)
 
 
-def with_means(clips: pd.DataFrame) -> pd.DataFrame:
+def with_means(clips: pd.DataFrame, averaging: Averaging = "clips") -> pd.DataFrame:
     """Put the rows over all clips, ``*``, above the rows of clips."""
     rows = []
-    for key, values in clips.groupby(["method", "split", "truth", "subset", "metric"], sort=True)["value"]:
-        over = clip_interval(values.to_numpy(np.float64))
+    for key, group in clips.groupby(["method", "split", "truth", "subset", "metric"], sort=True):
+        over = clip_interval(scores_over_clips(group["value"], group["n"], averaging))
         row = dict(zip(("method", "split", "truth", "subset", "metric"), key, strict=True))
         rows.append(row | {"clip": "*", "value": over.mean, "ci_low": over.low, "ci_high": over.high, "n": over.n})
     return pd.concat([summary_table(rows), clips], ignore_index=True) if rows else clips
 
 
+def scores_over_clips(values: Column, counts: Column, averaging: Averaging) -> NDArray[np.float64]:
+    """Turn the values of clips into scores whose plain mean is the value over clips as a protocol averages.
+
+    Args:
+        values: of the clips.
+        counts: the frames behind each.
+        averaging: ``clips`` or ``frames``.
+    """
+    scores = np.asarray(values, np.float64)
+    return scores if averaging == "clips" else pooled_scores(scores, np.asarray(counts, np.float64))
+
+
 def subset_mask(frames: pd.DataFrame, subset: str) -> NDArray[np.bool_]:
-    """Say which frames, by their column ``selected``, a subset holds."""
+    """Return which frames, by their column ``selected``, a subset holds."""
     selected = frames["selected"].to_numpy(np.bool_)
     return {"all": np.ones_like(selected), "not_selected": ~selected, "selected": selected}[subset]
 
@@ -74,13 +99,15 @@ def subset_mask(frames: pd.DataFrame, subset: str) -> NDArray[np.bool_]:
 def _clip_values(frames: pd.DataFrame) -> Iterator[tuple[str, str, tuple[float, int]]]:
     """Yield (truth, metric, (value, frames that count)) of one clip's subset; what has no value is left out."""
     for truth in TRUTHS:
-        for metric in _FIDELITY:
+        for metric in (name for name in _FIDELITY if f"{name}_{truth}" in frames):
             known = frames[f"{metric}_{truth}"].dropna()
             if len(known):
                 yield truth, metric, (float(known.mean()), len(known))
         gain = frames[f"psnr_gain_{truth}"].dropna()
         if len(gain):
             yield truth, "worse_share", (float((gain < 0).mean()), len(gain))
+        if f"registered_{truth}" in frames and len(found := frames[f"registered_{truth}"].dropna()):
+            yield truth, "unregistered_share", (float((found == 0).mean()), len(found))
     if len(frames):
         after, before = float(frames["sharpness"].mean()), float(frames["sharpness_input"].mean())
         yield "none", "sharpness", (after, len(frames))
@@ -92,9 +119,25 @@ def _clip_values(frames: pd.DataFrame) -> Iterator[tuple[str, str, tuple[float, 
 
 
 def summary_table(rows: list[dict[str, object]]) -> pd.DataFrame:
-    """Give rows :data:`SUMMARY_COLUMNS` and their types; what is left out is NaN."""
+    """Put rows into :data:`SUMMARY_COLUMNS` of the right types; what is left out is NaN."""
     table = pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
     return table.astype({"value": np.float64, "ci_low": np.float64, "ci_high": np.float64, "n": np.int64})
+
+
+def _check_finite(frames: pd.DataFrame, clip: str, protocol: Protocol) -> None:
+    """Refuse an infinite PSNR, which no board can hold.
+
+    Raises:
+        InputError: so it is.
+    """
+    for truth in TRUTHS:
+        equal = frames.loc[np.isposinf(frames[f"psnr_{truth}"].to_numpy(np.float64)), "frame"]
+        if len(equal):
+            raise InputError(
+                f"frame {equal.iloc[0]} of {clip} equals its truth '{truth}', and protocol {protocol.name} sets PSNR "
+                "no cap, so that its mean is infinite: score the run under a protocol with a cap, for example "
+                f"{DEFAULT.name}"
+            )
 
 
 def _require(table: pd.DataFrame, columns: tuple[str, ...]) -> None:

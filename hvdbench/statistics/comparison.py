@@ -38,25 +38,11 @@ class Comparison:
     equal: int
 
 
-def paired_difference(a: Sample, b: Sample, level: float = 0.95) -> Interval:
-    """Return the mean of ``a - b`` with its interval: two methods on the same clips, clip by clip.
-
-    Clips differ far more than methods do; pairing takes the clips' part out, so this interval is much narrower than
-    the two methods' own ones. It lies off 0 where the difference is clear.
-
-    Args:
-        a: (n,) one score a clip.
-        b: (n,) the other method's, in the same order of clips.
-        level: coverage, between 0 and 1.
-
-    Raises:
-        InputError: two lengths, and as :func:`hvdbench.statistics.intervals.mean_interval`.
-    """
-    return clip_interval(_differences(a, b), level)
-
-
 def compare_scores(a: Sample, b: Sample, level: float = 0.95) -> Comparison:
     """Compare two methods on the same clips.
+
+    Clips differ far more than methods do; pairing takes the clips' part out, so that the interval of the difference is
+    much narrower than the two methods' own ones.
 
     Args:
         a: (n,) one score a clip.
@@ -64,7 +50,7 @@ def compare_scores(a: Sample, b: Sample, level: float = 0.95) -> Comparison:
         level: coverage of the difference's interval.
 
     Raises:
-        InputError: as :func:`paired_difference`.
+        InputError: two lengths, and as :func:`hvdbench.statistics.intervals.mean_interval`.
     """
     gaps = checked_sample(_differences(a, b), level)
     return Comparison(
@@ -101,7 +87,7 @@ def detectable_difference(differences: Sample, *, power: float = 0.8, alpha: flo
     edge = float(stdtrit(n - 1, 1 - alpha / 2))
 
     def missed(centre: float) -> float:
-        """Return by how much the test stays silent more often than wanted; its wrong side is negligible."""
+        """Return how much more often than wanted the test stays silent; its wrong side is negligible."""
         return float(nctdtr(n - 1, centre, edge)) - (1 - power)
 
     centre = float(brentq(missed, 0.0, 10 * edge + 10, xtol=1e-9))
@@ -129,7 +115,7 @@ def holm(p_values: Sequence[float] | NDArray[np.floating]) -> NDArray[np.float64
 
 
 def tie_groups(scores: Mapping[str, Sample], *, lower_is_better: bool = False, alpha: float = ALPHA) -> dict[str, str]:
-    """Group the methods that the clips cannot tell apart.
+    """Find which methods the clips cannot tell apart.
 
     All pairs are tested clip by clip and corrected by :func:`holm`. A group is a method and every method behind it
     that is not significantly different from it; a group inside an earlier one is dropped. Two methods that share a
@@ -148,9 +134,7 @@ def tie_groups(scores: Mapping[str, Sample], *, lower_is_better: bool = False, a
     """
     sign = 1 if lower_is_better else -1
     order = sorted(scores, key=lambda name: (sign * float(np.mean(scores[name])), name))
-    pairs = [(first, second) for place, first in enumerate(order) for second in order[place + 1 :]]
-    corrected = holm([_paired_p(_differences(scores[first], scores[second])) for first, second in pairs])
-    apart = {pair for pair, p in zip(pairs, corrected, strict=True) if p < alpha}
+    apart = {pair for pair, p in corrected_pairs({name: scores[name] for name in order}).items() if p < alpha}
     groups: list[set[str]] = []
     for place, first in enumerate(order):
         group = {first, *(second for second in order[place + 1 :] if (first, second) not in apart)}
@@ -159,8 +143,26 @@ def tie_groups(scores: Mapping[str, Sample], *, lower_is_better: bool = False, a
     return {name: "".join(_letter(index) for index, group in enumerate(groups) if name in group) for name in order}
 
 
+def corrected_pairs(scores: Mapping[str, Sample]) -> dict[tuple[str, str], float]:
+    """Test all pairs of methods clip by clip and correct by :func:`holm` over these pairs.
+
+    Args:
+        scores: method → (n,) one score a clip, the same clips in the same order for all.
+
+    Returns:
+        (first, second), in the order of the methods given, → its corrected p; NaN for one clip.
+
+    Raises:
+        InputError: other numbers of clips.
+    """
+    names = list(scores)
+    pairs = [(first, second) for place, first in enumerate(names) for second in names[place + 1 :]]
+    corrected = holm([_paired_p(_differences(scores[first], scores[second])) for first, second in pairs])
+    return dict(zip(pairs, map(float, corrected), strict=True))
+
+
 def _letter(index: int) -> str:
-    """Return the letters of a group: a to z, then aa, ab and so on."""
+    """Return the letter of a group: a to z, then aa, ab and so on."""
     return ("" if index < 26 else _letter(index // 26 - 1)) + chr(ord("a") + index % 26)
 
 

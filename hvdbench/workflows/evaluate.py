@@ -6,17 +6,17 @@ from pathlib import Path
 import pandas as pd
 
 from hvdbench.boards.entering import enter
-from hvdbench.boards.settings import usual_board
+from hvdbench.boards.settings import choose_place, usual_board
 from hvdbench.errors import InputError
 from hvdbench.frames import list_frames
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
-from hvdbench.metrics.measure import EFFICIENCY
+from hvdbench.metrics.efficiency import EFFICIENCY
 from hvdbench.runs.restoring import do_jobs, plan_run, tell_before
 from hvdbench.scoring.run import Run
 from hvdbench.scoring.run_clip import RunClip
-from hvdbench.scoring.run_metrics import Asked, clips_of, score_all, usable
-from hvdbench.scoring.run_tables import RunScores
+from hvdbench.scoring.run_metrics import check_protocol, clips_of, score_all, usable
+from hvdbench.scoring.run_tables import Asked, RunScores
 from hvdbench.store import ClipFolder, Dataset
 from hvdbench.workflows.efficiency import count_costs
 from hvdbench.workflows.train import made_from, open_with_weights
@@ -55,6 +55,7 @@ def evaluate(
     budget: Budget | None = None,
     weights: Path | None = None,
     board: str | None = None,
+    protocol: str | None = None,
     label: str | None = None,
     asked: Asked | None = None,
 ) -> Evaluation:
@@ -69,7 +70,8 @@ def evaluate(
         budget: seed, device and engine (one job a clip); how a network is run; its listener hears before a network
             starts that is going to run long.
         weights: of a network, or of a method that is trained first, where it is opened here.
-        board: its name; the dataset's by default.
+        board: its name; the dataset's by default, with the protocol behind it where that board takes another one.
+        protocol: under which frames are scored; None: the board's own, else ``hvdbench-1``.
         label: what the method is called on the board, where it is opened here; None: its own name.
         asked: metrics and strata beside what every board has.
 
@@ -78,7 +80,10 @@ def evaluate(
             :func:`hvdbench.runs.restoring.plan_run` and :func:`hvdbench.scoring.run_metrics.usable`.
     """
     workspace, budget = workspace or Workspace(), budget or Budget()
+    where = choose_place(usual_board(dataset.name), workspace.boards, board=board, protocol=protocol)
+    check_protocol(dataset, where.protocol)
     asked = usable(asked or Asked(), dataset, fallback=workspace.fallback)
+    budget = replace(budget, protocol=where.protocol)
     ready = open_with_weights(method, dataset, workspace=workspace, budget=budget, weights=weights, label=label)
     _check_before(ready, dataset, budget)
 
@@ -97,14 +102,14 @@ def evaluate(
         asked,
         fallback=workspace.fallback,
         engine=budget.engine,
+        protocol=where.protocol,
         device=budget.device,
         progress=budget.progress,
     )
     stood_in = ready.stands_in_for is not None
     origin = "demo" if stood_in else dataset.origin
-    usual = usual_board(dataset.name)
-    usual = f"demo-{usual}" if stood_in and not dataset.name.startswith("demo") else usual
-    path = workspace.boards / f"{board or usual}.csv"
+    aside = stood_in and board is None and not dataset.name.startswith("demo")
+    path = workspace.boards / f"{'demo-' if aside else ''}{where.board}.csv"
     source = ready.made_from or made_from(dataset, ready.weights)
     rows, path = enter(scores, run, dataset, path, origin=origin, seed=budget.seed, source=source)
     return Evaluation(run, ready.name, scores, rows, path)
@@ -121,5 +126,9 @@ def _check_before(method: Method, dataset: Dataset, budget: Budget) -> None:
             f"method '{method.name}' runs no network: --precision, --window and --tile have nothing to set"
         )
     method.scheme.check_clips(
-        {f"{clip.split}/{clip.name}": len(list_frames(clip.folder / "blur")) for clip in dataset.clips()}
+        {
+            f"{clip.split}/{clip.name}": [path.stem for path in list_frames(clip.folder / "blur")]
+            for clip in dataset.clips()
+        },
+        budget.protocol,
     )

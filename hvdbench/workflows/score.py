@@ -5,32 +5,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hvdbench.boards.entering import ENTRY_FILE, Entry, enter_rows, read_entry, remember, versions_text
+from hvdbench.boards.entering import Entry, enter_rows, read_entry, remember, versions_text
 from hvdbench.boards.rows import Stamp
-from hvdbench.boards.settings import usual_board
+from hvdbench.boards.settings import choose_place, usual_board
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.labels.stored import labels_of
 from hvdbench.methods.restoration import Budget
 from hvdbench.recipe import digest_of
-from hvdbench.recipe.trust import check_name
 from hvdbench.scoring.run import Run
 from hvdbench.scoring.run_clip import RunClip, read_manifest
-from hvdbench.scoring.run_metrics import Asked, score_all, usable
+from hvdbench.scoring.run_metrics import check_protocol, score_all, usable
+from hvdbench.scoring.run_tables import Asked
 from hvdbench.store import Dataset
-from hvdbench.workflows.datasets import find_dataset
 from hvdbench.workflows.evaluate import Evaluation, evaluate
 from hvdbench.workflows.train import made_from
-from hvdbench.workspace.engine import Engine
-from hvdbench.workspace.fallback import Fallback
 from hvdbench.workspace.manifest import file_sha256
-from hvdbench.workspace.progress import Progress, silent
 from hvdbench.workspace.workspace import Workspace
 
 _CLIPS = "*/*/run.json"
 
 
 def is_run(folder: Path) -> bool:
-    """Tell whether a folder is a run of ours, ``runs/<method>/<dataset>``, by the notes beside its frames."""
+    """Return whether a folder is a run of ours, ``runs/<method>/<dataset>``, by the notes beside its frames."""
     return any(folder.glob(_CLIPS))
 
 
@@ -38,17 +34,12 @@ def score_folder(
     folder: Path,
     *,
     data: Path | None = None,
-    fallback: Fallback,
-    engine: Engine,
-    runs: Path = Path("runs"),
-    boards: Path = Path("leaderboards"),
+    workspace: Workspace | None = None,
+    budget: Budget | None = None,
     board: str | None = None,
+    protocol: str | None = None,
     label: str | None = None,
     asked: Asked | None = None,
-    device: str = "cpu",
-    overwrite: bool = False,
-    progress: Progress = silent,
-    trust: bool = False,
 ) -> Evaluation:
     """Score a folder of frames and enter it on a board; nothing is restored.
 
@@ -59,18 +50,15 @@ def score_folder(
     Args:
         folder: ``runs/<method>/<dataset>``, or frames in a layout of
             :class:`hvdbench.methods.foreign.folder.FolderSettings`.
-        data: the dataset's folder; None: found by the name that the run has, or, for others, the usual one.
-        fallback: whether other metrics may stand in for one that cannot be measured, and the demo for a dataset.
-        engine: one job a clip.
-        runs: where frames of others are taken over to.
-        boards: where boards lie.
+        data: the dataset's folder; None: found by the name that the run has, or, for others, ``datasets/goproshake``.
+        workspace: where boards lie and frames of others are taken over to, whether those from another folder are
+            replaced, and whether other metrics may stand in for one that cannot be measured.
+        budget: engine (one job a clip), progress, and the device that pyiqa's networks run on.
         board: a board's name; None: the one that the run was entered on, else the dataset's.
+        protocol: under which frames are scored; None: the one that the run was entered under, else the board's own.
+            A run under another protocol than before goes to the dataset's board of that protocol.
         label: what the method is called there; None: as the run was, or by the folder.
         asked: metrics and strata; None, or none: those that the run was entered with.
-        device: where pyiqa's networks run.
-        overwrite: replace frames of others that were taken over from another folder.
-        progress: called with (done, total, what).
-        trust: let the run's notes name metrics by import strings, wherever they lie.
 
     Raises:
         InputError: no frames, frames or labels that were changed since they were restored, or another dataset.
@@ -81,30 +69,58 @@ def score_folder(
         raise InputError(
             f"{folder} is not a folder of frames: name runs/<method>/<dataset>, or a folder that holds some"
         )
+    workspace, budget = workspace or Workspace(), budget or Budget()
     if not is_run(folder):
-        workspace = Workspace(runs, boards, overwrite=overwrite, strict=fallback.strict)
-        budget = Budget(device=device, engine=engine, progress=progress)
-        dataset = find_dataset(data, workspace=workspace, budget=budget)
         return evaluate(
-            f"folder:{folder}", dataset, workspace=workspace, budget=budget, board=board, label=label, asked=asked
+            f"folder:{folder}",
+            Dataset.open(data) if data is not None else _usual_dataset(folder, workspace),
+            workspace=workspace,
+            budget=budget,
+            board=board,
+            protocol=protocol,
+            label=label,
+            asked=asked,
         )
     stored = read_stored(folder, data)
-    method = label or stored.entry.method
-    name = board or stored.entry.stamp.board
-    if asked is None or not (asked.metrics or asked.strata):
-        asked = stored.entry.asked
-        for metric in () if trust else asked.metrics:
-            check_name(folder / ENTRY_FILE, "metrics", "metric", metric)
-    run = Run(method, stored.folders, stored.entry.stamp.run_digest)
-    asked = usable(asked, stored.dataset, fallback=fallback, run=run)
-    scores = score_all(run, stored.dataset, asked, fallback=fallback, engine=engine, device=device, progress=progress)
-    stamp = replace(stored.entry.stamp, board=name)
-    path = boards / f"{name}.csv"
+    method, stamp = label or stored.entry.method, stored.entry.stamp
+    if protocol in (None, stamp.protocol) and board in (None, stamp.board):
+        board, protocol = stamp.board, stamp.protocol  # the board may be gone: it is the one to be rebuilt
+    where = choose_place(usual_board(stored.dataset.name), workspace.boards, board=board, protocol=protocol)
+    check_protocol(stored.dataset, where.protocol)
+    asked = asked if asked is not None and (asked.metrics or asked.strata) else stored.entry.asked
+    run = Run(method, stored.folders, stamp.run_digest)
+    asked = usable(asked, stored.dataset, fallback=workspace.fallback, run=run)
+    scores = score_all(
+        run,
+        stored.dataset,
+        asked,
+        fallback=workspace.fallback,
+        engine=budget.engine,
+        protocol=where.protocol,
+        device=budget.device,
+        progress=budget.progress,
+    )
+    stamp = replace(stamp, board=where.board, protocol=where.protocol.name)
+    path = workspace.boards / f"{where.board}.csv"
     rows = enter_rows(scores, stamp, path)
-    entry = Entry(method, stamp, Asked(tuple(metric.name for metric in scores.asked), scores.strata is not None))
-    if not stored.was_entered or (method, name) == (stored.entry.method, stored.entry.stamp.board):
-        remember(folder, entry)
+    if not stored.was_entered or (method, where.board) == (stored.entry.method, stored.entry.stamp.board):
+        remember(folder, Entry(method, stamp, scores.was_asked))
     return Evaluation(run, method, scores, rows, path)
+
+
+def _usual_dataset(folder: Path, workspace: Workspace) -> Dataset:
+    """Open the dataset that frames of others are scored on where none is named.
+
+    Raises:
+        InputError: it is not there; nothing stands in, since the frames were restored from something else.
+    """
+    usual = workspace.datasets / "goproshake"
+    if not (usual / "dataset.json").is_file():
+        raise InputError(
+            f"{folder} holds frames without a run.json, so that nothing tells which dataset they were restored from: "
+            "name it with --data"
+        )
+    return Dataset.open(usual)
 
 
 @dataclass(frozen=True)
@@ -160,8 +176,9 @@ def read_stored(folder: Path, data: Path | None) -> StoredRun:
                 f"{dataset.folder} has {dataset.digest}: name the dataset that it was scored on (--data)"
             )
         return StoredRun(dataset, folders, entry, was_entered=True)
+    usual = usual_board(dataset.name)
     stamp = Stamp(
-        board=usual_board(dataset.name),
+        board=usual,
         dataset=dataset.name,
         origin=dataset.origin,  # type: ignore[arg-type]
         seed=int(first.get("seed", 0)),
@@ -200,7 +217,7 @@ def _dataset_of(folder: Path, name: str) -> Dataset:
 
 
 def _source_of(folder: Path, manifest: Mapping[str, Any], dataset: Dataset) -> str:
-    """Word what a run's frames were made from, as ``eval`` does."""
+    """Return what a run's frames were made from, in the words of ``eval``."""
     if manifest.get("made_from"):
         return str(manifest["made_from"])
     sha256 = manifest.get("weights_sha256")

@@ -20,7 +20,8 @@ from hvdbench.frames import write_clip
 from hvdbench.labels.sharpness import BELOW, SharpLabels
 from hvdbench.labels.stored import read_labels, write_labels
 from hvdbench.recipe import digest_of
-from hvdbench.scoring.run_scores import score_run
+from hvdbench.scoring.run_clip import RunClip
+from hvdbench.scoring.run_scores import score_clip
 from hvdbench.scoring.summary import summarise
 from hvdbench.store import DatasetWriter
 
@@ -48,7 +49,7 @@ def made_run(root, dataset, method, change):
         write_clip(folder, np.roll(clip.blurry(), change, axis=2))
         digests[f"test/{clip.name}"] = digest_of([method, clip.name])
         (folder / "run.json").write_text(json.dumps({"run_digest": digests[f"test/{clip.name}"]}))
-        scores = score_run(folder, clip, read_labels(clip, "paper"))
+        scores = score_clip(RunClip(folder, clip), read_labels(clip, "paper"))
         tables.append(scores.assign(method=method, split="test", clip=clip.name))
     stamp = Stamp(
         "trial", "small", "simulated", 0, "made here", dataset.digest, digest_of(digests), "hvdbench=1 numpy=2"

@@ -77,18 +77,19 @@ def test_a_dataset_is_compared_with_the_folder_before_anything_is_read(tmp_path)
     write_clip(tmp_path / "results" / "a", clip)
     write_clip(tmp_path / "results" / "test" / "b", clip)
     check = open_method(str(tmp_path / "results")).scheme.check_clips
-    check({"test/a": 3, "test/b": 3})
+    three, four = ([f"{index:08d}" for index in range(count)] for count in (3, 4))
+    check({"test/a": three, "test/b": three})
     with pytest.raises(InputError, match=r"has no frames for 2 of 3 clips \(test/c, test/d\)"):
-        check({"test/a": 3, "test/c": 3, "test/d": 3})
+        check({"test/a": three, "test/c": three, "test/d": three})
     with pytest.raises(InputError, match=r"holds the frames of one clip and would serve 2 \(test/a, train/a\)"):
-        check({"test/a": 3, "train/a": 3})
+        check({"test/a": three, "train/a": three})
     with pytest.raises(InputError, match="a has 3 frames, the clip has 4"):
-        check({"test/a": 4})
+        check({"test/a": four})
     write_clip(tmp_path / "flat", clip)
     flat = open_method(str(tmp_path / "flat")).scheme.check_clips
-    flat({"test/a": 3})
+    flat({"test/a": three})
     with pytest.raises(InputError, match="would serve 2"):
-        flat({"test/a": 3, "test/b": 3})
+        flat({"test/a": three, "test/b": three})
 
 
 def test_the_digest_of_a_folder_follows_its_frames_and_not_its_place(tmp_path):

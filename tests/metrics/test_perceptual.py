@@ -13,7 +13,7 @@ import scipy.io
 
 from hvdbench.errors import InputError, UnknownNameError, WeightsError
 from hvdbench.metrics.fidelity import psnr
-from hvdbench.metrics.perceptual import open_perceptual, perceptual_names, score_perceptual
+from hvdbench.metrics.perceptual import open_perceptual, perceptual_names
 from hvdbench.metrics.pyiqa_files import WEIGHTLESS, missing_weights
 
 REGISTERED = ("musiq", "maniqa", "niqe", "brisque", "lpips", "dists")
@@ -80,18 +80,14 @@ def test_weights_are_looked_for_in_every_cache(empty):
 
 
 @pytest.mark.slow  # pyiqa's import
-def test_what_has_weights_runs_beside_what_has_none(empty):
+def test_a_metric_of_pyiqa_measures_a_frame_and_refuses_what_it_cannot_compare(empty):
     restored, truth = frames(2), frames(2, seed=1)
-    table, problems = score_perceptual(["niqe", "psnr", "gmsd", "piqe", "nonsense"], iter(restored), iter(truth))
-    assert list(table.columns) == ["frame", "psnr", "gmsd", "piqe"]
-    assert sorted(problems) == ["niqe", "nonsense"]
-    expected = [psnr(*pair) for pair in zip(restored, truth, strict=True)]
-    assert table["psnr"].to_numpy() == pytest.approx(expected, abs=1e-4)  # pyiqa's is float32
-    alone, problems = score_perceptual(["psnr", "piqe"], restored)
-    assert list(alone.columns) == ["frame", "piqe"]
-    assert "truth" in problems["psnr"]
-    with pytest.raises(InputError, match="as many"):
-        score_perceptual(["psnr"], restored, truth[:1])
+    measure = open_perceptual("psnr")
+    found = [measure(*pair) for pair in zip(restored, truth, strict=True)]
+    assert found == pytest.approx([psnr(*pair) for pair in zip(restored, truth, strict=True)], abs=1e-4)  # float32
+    with pytest.raises(InputError, match="compares with a truth"):
+        measure(restored[0])
+    assert np.isfinite(open_perceptual("piqe")(restored[0]))
 
 
 @pytest.mark.slow

@@ -11,9 +11,9 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.frames import read_frame
 from hvdbench.metrics.fidelity import psnr_registered
-from hvdbench.metrics.protocols.clip_means import mean_scores, score
 from hvdbench.metrics.protocols.frame_pair import measure_frame, volume_ssim
 from hvdbench.metrics.protocols.known import DEFAULT, PROTOCOLS, find_protocol
+from hvdbench.scoring.clip_means import mean_scores, score
 from hvdbench.scoring.frame_scores import PROTOCOL
 
 

@@ -6,9 +6,9 @@ from click.testing import CliRunner
 from hvdbench.cli.score.protocols import protocols
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import write_clip
-from hvdbench.metrics.protocols.differences import differences, pairs_of_dataset, pairs_of_folders
 from hvdbench.metrics.protocols.frame_pair import measure_frame
 from hvdbench.metrics.protocols.known import PROTOCOLS, find_protocol
+from hvdbench.scoring.differences import differences, pairs_of_dataset, pairs_of_folders
 from hvdbench.store import Dataset
 
 NAMES = ("--protocol", "hvdbench-1", "--protocol", "basicsr-y", "--protocol", "estrnn-2020")

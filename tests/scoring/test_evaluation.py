@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -7,12 +8,13 @@ import pytest
 from hvdbench.errors import InputError
 from hvdbench.frames import to_gray, write_clip, write_frame
 from hvdbench.labels.sharpness import select_sharp, sharpness
-from hvdbench.metrics.fidelity import psnr, psnr_registered, ssim
-from hvdbench.metrics.protocols.known import PSNR_CAP_DB
+from hvdbench.metrics.fidelity import PSNR_CAP_DB, psnr, psnr_registered, ssim
+from hvdbench.metrics.protocols.known import DEFAULT
 from hvdbench.metrics.sharpness import shift_px
 from hvdbench.scoring import run_scores
 from hvdbench.scoring.frame_scores import FRAME_COLUMNS, score_frames
-from hvdbench.scoring.run_scores import score_run
+from hvdbench.scoring.run_clip import RunClip
+from hvdbench.scoring.run_scores import score_clip
 from hvdbench.scoring.summary import SUMMARY_COLUMNS, clip_rows, summarise
 from hvdbench.store import ClipFolder
 
@@ -159,6 +161,11 @@ def test_missing_columns_are_named():
         summarise(pd.DataFrame({"clip": ["a"], **{name: [1.0] for name in FRAME_COLUMNS}}))
 
 
+def score_run(folder, clip, labels, **more):
+    """Look at the files anew and score them."""
+    return score_clip(RunClip(folder, clip), labels, **more)
+
+
 @pytest.fixture
 def run(tmp_path):
     clip = ClipFolder(tmp_path / "data" / "test" / "one")
@@ -192,6 +199,7 @@ def test_a_second_call_reads_what_the_first_wrote(run, monkeypatch):
 def test_scores_are_made_again_when_anything_changes(run, monkeypatch, change):
     folder, clip, labels = run
     score_run(*run)
+    protocol = DEFAULT
     if change == "frame":
         write_frame(folder / "00000002.png", MID[0])
     elif change == "truth":
@@ -199,13 +207,13 @@ def test_scores_are_made_again_when_anything_changes(run, monkeypatch, change):
     elif change == "labels":
         labels = select_sharp(np.array([5.0, 5.0, 1.0, 5.0]))
     elif change == "protocol":
-        monkeypatch.setattr(run_scores, "PROTOCOL", "hvdbench-2")
+        protocol = replace(DEFAULT, name="hvdbench-2")
     else:
         path = folder / "frame_scores.csv"
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
     forbid_scoring(monkeypatch)
     with pytest.raises(AssertionError, match="scored again"):
-        score_run(folder, clip, labels)
+        score_run(folder, clip, labels, protocol=protocol)
 
 
 def test_later_labels_in_the_dataset_do_not_make_scores_stale(run, monkeypatch):

@@ -24,16 +24,14 @@ from hvdbench.labels.sharpness import BELOW, SharpLabels
 from hvdbench.labels.stored import write_labels
 from hvdbench.methods.restoration import Budget
 from hvdbench.networks.nafnet import NAFNet
-from hvdbench.scoring.run_metrics import Asked
+from hvdbench.scoring.run_tables import Asked
 from hvdbench.store import Dataset, DatasetWriter
 from hvdbench.workflows.evaluate import evaluate
 from hvdbench.workflows.score import score_folder
 from hvdbench.workspace.engine import Engine
-from hvdbench.workspace.fallback import Fallback
 from hvdbench.workspace.workspace import Workspace
 
 ONE = Engine(1)
-STRICT = Fallback(strict=True)
 MORE = Asked(("edge_spread", "flicker", "warping_error"), strata=True)
 
 
@@ -61,7 +59,8 @@ def ran(name: str, data: Dataset, **more):
 
 
 def scored(folder: str | Path, **more):
-    return score_folder(Path(folder), **({"fallback": STRICT, "engine": ONE} | more))
+    places = {name: more.pop(name) for name in ("runs", "boards", "overwrite") if name in more}
+    return score_folder(Path(folder), workspace=Workspace(strict=True, **places), budget=Budget(engine=ONE), **more)
 
 
 def bytes_of(root: str, name: str = NAME) -> list[bytes]:

@@ -15,12 +15,19 @@ from hvdbench import catalog
 from hvdbench.errors import FitError, InputError, WeightsError
 from hvdbench.frames import read_clip, write_clip, write_frame
 from hvdbench.labels.sharpness import select_sharp
-from hvdbench.metrics import opening
+from hvdbench.metrics import perceptual
 from hvdbench.metrics.edge_spread import edge_spread, find_edges, overshoot
-from hvdbench.metrics.measure import Measure, asked_as, measured_with, shown_by
-from hvdbench.metrics.opening import measurable, metric_names, open_measure, problem_with
+from hvdbench.metrics.measure import Measure
+from hvdbench.metrics.opening import (
+    find_metric,
+    known_facts,
+    measurable,
+    metric_names,
+    open_measure,
+    problem_with,
+)
 from hvdbench.metrics.perceptual import PerceptualMetric
-from hvdbench.metrics.temporal import temporal_table
+from hvdbench.metrics.temporal import TemporalScores
 from hvdbench.scoring import frame_files
 from hvdbench.scoring import stored_scores as kept_scores
 from hvdbench.scoring.costs import read_costs, write_counts
@@ -47,6 +54,12 @@ def place(tmp_path, data) -> RunClip:
     return RunClip(folder, clip)
 
 
+def over_time(restored, reference) -> pd.DataFrame:
+    scores = TemporalScores()
+    rows = [scores.add(frame, other) for frame, other in zip(restored, reference, strict=True)]
+    return pd.DataFrame(rows[1:])
+
+
 def again(place: RunClip) -> RunClip:
     """Look at the files anew."""
     return RunClip(place.folder, place.clip)
@@ -64,8 +77,8 @@ def test_edges_are_those_of_the_truth_and_their_overshoot_comes_along(place):
 
 
 def test_scores_over_time_are_those_of_the_whole_clip_against_truth_or_input(place):
-    kept = measure_clip(place, open_measure("temporal")).table
-    expected = temporal_table(read_clip(place.folder), read_clip(place.clip.folder / "sharp"))
+    kept = measure_clip(place, open_measure("flicker")).table
+    expected = over_time(read_clip(place.folder), read_clip(place.clip.folder / "sharp"))
     assert kept["frame"].tolist() == [0, 1, 2, 3, 4]
     for name in ("warping_error", "warping_error_reference", "tof_px", "flicker"):
         assert math.isnan(kept[f"{name}_mid"][0])
@@ -73,8 +86,8 @@ def test_scores_over_time_are_those_of_the_whole_clip_against_truth_or_input(pla
     for path in (place.clip.folder / "sharp").glob("*"):
         path.unlink()
     (place.clip.folder / "sharp").rmdir()
-    kept = measure_clip(again(place), open_measure("temporal")).table
-    expected = temporal_table(read_clip(place.folder), read_clip(place.clip.folder / "blur"))
+    kept = measure_clip(again(place), open_measure("flicker")).table
+    expected = over_time(read_clip(place.folder), read_clip(place.clip.folder / "blur"))
     assert kept["tof_px_none"][1:].tolist() == expected["tof_px"].tolist()
 
 
@@ -160,7 +173,7 @@ def held(monkeypatch) -> dict[str, int]:
     return counts
 
 
-@pytest.mark.parametrize("what", ["every board", "temporal", "edge_spread", "strata"])
+@pytest.mark.parametrize("what", ["every board", "flicker", "edge_spread", "strata"])
 def test_frames_held_do_not_grow_with_the_clip(tmp_path, held, what):
     most = []
     for count in (4, 24):
@@ -207,9 +220,9 @@ def test_names_are_told_apart_without_weights_or_torch(monkeypatch, tmp_path):
 
 def test_a_board_s_metric_leads_back_to_what_was_asked_for():
     for name in ("edge_spread", "warping_error", "tof_px", "tlpips", "efficiency", "musiq"):
-        assert {asked_as(metric) for metric in shown_by(name)} == {name}
-    assert measured_with("tof_px") == measured_with("flicker") == "temporal"
-    assert measured_with("musiq") == "musiq"
+        assert {known_facts(facts.name).asked for facts in find_metric(name).shown} == {name}
+    assert find_metric("tof_px").measured_with == find_metric("flicker").measured_with == "temporal"
+    assert find_metric("musiq").measured_with == "musiq"
 
 
 def fake_metric(name: str, measure, needs_truth: bool = False) -> PerceptualMetric:
@@ -218,7 +231,7 @@ def fake_metric(name: str, measure, needs_truth: bool = False) -> PerceptualMetr
 
 def test_a_metric_of_pyiqa_is_measured_on_every_frame_and_names_its_version(place, monkeypatch):
     fake = fake_metric("musiq", lambda picture: 255 * picture.mean())
-    monkeypatch.setattr(opening, "open_perceptual", lambda name, device: fake)
+    monkeypatch.setattr(perceptual, "open_perceptual", lambda name, device: fake)
     open_measure.cache_clear()
     measure = open_measure("musiq")
     open_measure.cache_clear()
@@ -257,7 +270,7 @@ def test_tlpips_is_how_much_more_frames_differ_than_those_of_the_reference(place
     def distance(a, b):
         return 255 * (a.mean() - b.mean()).abs()
 
-    monkeypatch.setattr(opening, "open_perceptual", lambda name, device: fake_metric("lpips", distance, True))
+    monkeypatch.setattr(perceptual, "open_perceptual", lambda name, device: fake_metric("lpips", distance, True))
     open_measure.cache_clear()
     kept = measure_clip(place, open_measure("tlpips")).table
     open_measure.cache_clear()
@@ -275,7 +288,7 @@ def test_rows_of_frames_have_every_subset_and_rows_of_pairs_have_one():
     frames = pd.DataFrame({**keys, "frame": [0, 1, 2, 0], "selected": [True, False, False, False]})
     table = pd.DataFrame({**keys, "frame": [0, 1, 2, 0]})
     table = table.assign(musiq_none=[1.0, 2.0, 4.0, 9.0], flicker_mid=[np.nan, 2.0, 3.0, np.nan])
-    rows = summarise_asked(table, frames).set_index(["clip", "metric", "subset"])["value"]
+    rows = summarise_asked(AskedMetric("both", table), frames).set_index(["clip", "metric", "subset"])["value"]
     assert rows["a", "musiq", "all"] == pytest.approx(7 / 3)
     assert rows["a", "musiq", "not_selected"] == 3
     assert rows["a", "musiq", "selected"] == 1

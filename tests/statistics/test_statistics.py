@@ -6,7 +6,7 @@ from scipy import stats
 
 from benchmarks.intervals import coverage, shared_groups
 from hvdbench.errors import InputError
-from hvdbench.statistics.comparison import compare_scores, detectable_difference, holm, paired_difference, tie_groups
+from hvdbench.statistics.comparison import compare_scores, detectable_difference, holm, tie_groups
 from hvdbench.statistics.intervals import bca_interval, clip_interval, mean_interval
 
 
@@ -42,7 +42,7 @@ def test_one_value_has_no_interval():
 
 def test_pairing_takes_the_clips_part_out():
     clips = np.array([20.0, 25.0, 31.0, 38.0])
-    found = paired_difference(clips + np.array([0.4, 0.5, 0.5, 0.6]), clips)
+    found = compare_scores(clips + np.array([0.4, 0.5, 0.5, 0.6]), clips).difference
     assert found.mean == pytest.approx(0.5)
     assert 0.3 < found.low < found.high < 0.7
     assert mean_interval(clips).high - mean_interval(clips).low > 10
@@ -53,7 +53,7 @@ def test_what_is_no_sample_is_refused():
         with pytest.raises(InputError, match="finite values"):
             mean_interval(values)
     with pytest.raises(InputError, match="found 2 and 1"):
-        paired_difference([1.0, 2.0], [1.0])
+        compare_scores([1.0, 2.0], [1.0])
     with pytest.raises(InputError, match="level"):
         mean_interval([1.0, 2.0], 95)
 

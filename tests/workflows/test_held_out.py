@@ -15,9 +15,9 @@ from hvdbench.labels.sharpness import ABOVE, BELOW, SEGMENT, SharpLabels
 from hvdbench.methods.blurry import Blurry, BlurrySettings
 from hvdbench.methods.opening import open_method
 from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.metrics.fidelity import masked_psnr
 from hvdbench.workflows.heldout import held_out
 from hvdbench.workflows.heldout.clip import HeldOutClip, open_clip
-from hvdbench.workflows.heldout.metric import masked_psnr
 from hvdbench.workflows.heldout.plan import plan_held_out
 from hvdbench.workflows.heldout.restoring import restore_fold, restorer
 from hvdbench.workflows.heldout.scoring import compare, score_methods, summarise

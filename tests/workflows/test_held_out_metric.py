@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from hvdbench.errors import InputError
-from hvdbench.workflows.heldout.metric import masked_psnr, register, taken_out
+from hvdbench.metrics.fidelity import masked_psnr
+from hvdbench.workflows.heldout.metric import register, taken_out
 
 
 def made_picture() -> np.ndarray:

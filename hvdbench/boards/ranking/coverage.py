@@ -4,6 +4,9 @@ from collections.abc import Hashable, Mapping
 
 import pandas as pd
 
+from hvdbench.metrics.protocols.known import PROTOCOLS
+from hvdbench.scoring.summary import Averaging
+
 BLOCK = ("dataset", "dataset_digest", "split")
 """Rows that agree in these were scored on the same clips."""
 ENTRY = (*BLOCK, "method", "origin", "seed")
@@ -68,21 +71,27 @@ def coverage(board: pd.DataFrame) -> pd.DataFrame:
 
 
 def pools_frames(rows: pd.DataFrame) -> bool:
-    """Say whether rows over all clips are about their frames pooled, as those that score labels are.
+    """Return whether rows over all clips are about their frames pooled, as those that score labels are.
 
     On a clip such a score may have no value (no frame was called sharp) without its row lacking anything.
     """
     return bool(len(rows)) and bool(rows["protocol"].str.startswith("labels").all())
 
 
+def averaging_of(rows: pd.DataFrame) -> Averaging:
+    """Return how the protocol of a board's rows averages over clips; each clip weighs the same where none is known."""
+    found = {protocol.averaging for protocol in PROTOCOLS if protocol.name in set(rows["protocol"])}
+    return "frames" if found == {"frames"} else "clips"
+
+
 def lacks(count: Mapping[Hashable, object]) -> str:
-    """Word what an incomplete entry of :func:`coverage` lacks."""
+    """Write what an incomplete entry of :func:`coverage` lacks."""
     if count["clips"] != count["of_clips"]:
         return f"incomplete: {count['clips']} of {count['of_clips']} clips"
     return f"incomplete: {count['frames']} of {count['of_frames']} frames"
 
 
 def keyed(rows: pd.DataFrame) -> pd.DataFrame:
-    """Give rows whose key columns are plain text, so that an empty seed groups and joins like any other."""
+    """Turn the key columns of rows into plain text, so that an empty seed groups and joins like any other."""
     seeds = rows["seed"].astype("Int64").astype("string").fillna("").astype(object)
     return rows.assign(seed=seeds)

@@ -1,14 +1,25 @@
 """Ranks and tie groups within each dataset and split."""
 
 import math
-import re
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from hvdbench.boards.ranking.coverage import BLOCK, ENTRY, OVER_CLIPS, coverage, keyed, lacks, pools_frames
+from hvdbench.boards.facts import direction, within
+from hvdbench.boards.ranking.coverage import (
+    BLOCK,
+    ENTRY,
+    OVER_CLIPS,
+    averaging_of,
+    coverage,
+    keyed,
+    lacks,
+    pools_frames,
+)
 from hvdbench.errors import InputError
+from hvdbench.metrics.metric import Better
+from hvdbench.scoring.summary import scores_over_clips
 from hvdbench.statistics.comparison import detectable_difference, tie_groups
 from hvdbench.statistics.intervals import FEWEST_FOR_BOOTSTRAP, Interval, clip_interval
 
@@ -32,27 +43,15 @@ RANKED_COLUMNS = (
     "note",
     "source",
 )
-LOWER_IS_BETTER = frozenset(
-    [
-        *("worse_share", "shift_px", "edge_spread", "overshoot"),
-        *("afine_all", "afine_fr", "afine_nr", "brisque", "deepdc", "dists", "fid", "gmsd", "ilniqe", "lpips", "mad"),
-        *("msswd", "niqe", "nlpd", "pi", "pieapp", "piqe", "sfid", "stlpips"),
-        *("warping_error", "warping_error_reference", "tof_px", "tlpips", "flicker"),
-        *("seconds", "seconds_per_frame", "params", "macs", "peak_bytes"),
-        *("plpips_mean", "landmark_error"),
-    ]
-)
-"""Ours, pyiqa's (as it states them) and papers'; a variant such as ``lpips-vgg`` goes its metric's way."""
 
 
 def is_lower_better(metric: str) -> bool:
-    """Say which way a metric goes; one that is not known is better when higher."""
-    stem = re.split(r"[-+]", metric.removesuffix("_matlab").removesuffix("_scale"))[0]
-    return metric in LOWER_IS_BETTER or stem in LOWER_IS_BETTER
+    """Return whether lower values of a metric are known to be better; see :func:`hvdbench.boards.facts.direction`."""
+    return direction(metric) == "lower"
 
 
 def headline(board: pd.DataFrame, metric: str = "psnr", truths: Sequence[str] = ("centroid", "mid")) -> tuple[str, str]:
-    """Name the metric and truth by which a board is ranked.
+    """Return the metric and truth by which a board is ranked.
 
     Args:
         board: a board's rows.
@@ -89,7 +88,9 @@ def ranked(
         (:func:`hvdbench.statistics.intervals.clip_interval`) are over clips; ``ties`` has the letters of
         :func:`hvdbench.statistics.comparison.tie_groups`, empty where one clip or one method cannot say;
         ``detectable`` is the least difference to the best that the clips would have shown. ``rank`` is empty where
-        ``complete`` is false, as ``value`` is, and for published rows, whose ``value`` stands.
+        ``complete`` is false, as ``value`` is, and for published rows, whose ``value`` stands. Of a metric whose
+        direction is unknown nothing is ranked: rows stand by method, without ranks, ties and a best, and ``note`` says
+        so.
 
     Raises:
         InputError: the board has no such number.
@@ -102,19 +103,26 @@ def ranked(
         raise InputError(f"the board has no {metric} of truth '{truth}' on the frames '{subset}': choose another")
     known = coverage(board[board["subset"] == subset]) if known is None else known
     known = known[(known["metric"] == metric) & (known["truth"] == truth) & (known["subset"] == subset)]
-    parts = [
-        _ranked_block(block, known, is_lower_better(metric)) for _, block in keyed(ours).groupby(list(BLOCK), sort=True)
-    ]
-    parts += [_published(papers, is_lower_better(metric))] if len(papers) else []
-    table = pd.DataFrame([row for part in parts for row in part], columns=list(RANKED_COLUMNS))
-    counts = ("rank", "clips", "of_clips", "frames", "of_frames", "seed")
+    parts = [_ranked_block(block, known, metric) for _, block in keyed(ours).groupby(list(BLOCK), sort=True)]
+    parts += [_published(papers, direction(metric))] if len(papers) else []
+    found = [row for part in parts for row in part]
+    # Int64 at once: a seed beside an empty one would become a float, which holds none above 2^53 exactly
+    seeds = pd.Series([row.get("seed") for row in found], dtype="Int64")
+    table = pd.DataFrame(found, columns=list(RANKED_COLUMNS)).assign(seed=seeds)
+    counts = ("rank", "clips", "of_clips", "frames", "of_frames")
     return table.astype(
         dict.fromkeys(counts, "Int64") | dict.fromkeys(("value", "ci_low", "ci_high", "detectable"), "float64")
     )
 
 
-def _ranked_block(block: pd.DataFrame, known: pd.DataFrame, lower: bool) -> list[dict[str, object]]:
+def unranked_note(metric: str) -> str:
+    """Write why nothing is ranked by a metric."""
+    return f"not ranked: nobody says whether higher or lower values of {metric} are better"
+
+
+def _ranked_block(block: pd.DataFrame, known: pd.DataFrame, metric: str) -> list[dict[str, object]]:
     """Rank what was scored on the same clips."""
+    better = direction(metric)
     counts = {tuple(row[name] for name in ENTRY): row for row in known.to_dict("records")}
     rows: list[dict[str, object]] = []
     scores: dict[str, np.ndarray] = {}
@@ -124,24 +132,27 @@ def _ranked_block(block: pd.DataFrame, known: pd.DataFrame, lower: bool) -> list
         entry |= {"seed": _seed(key[-1]), "source": own["source"].iloc[0], "ties": "", "complete": True, "note": ""}
         clips = own[own["clip"] != OVER_CLIPS].sort_values("clip")
         if count is None:  # rows over all clips alone: nothing to judge completeness or ties by
-            rows.append(entry | _told(own[own["clip"] == OVER_CLIPS].iloc[0]))
+            rows.append(entry | _told(own[own["clip"] == OVER_CLIPS].iloc[0], metric))
             continue
         entry |= {name: count[name] for name in ("clips", "of_clips", "frames", "of_frames", "complete")}
         if count["complete"] and pools_frames(own):
-            entry |= _told(own[own["clip"] == OVER_CLIPS].iloc[0]) | {"clips": count["clips"]}
+            entry |= _told(own[own["clip"] == OVER_CLIPS].iloc[0], metric) | {"clips": count["clips"]}
         elif count["complete"]:
-            values = clips["value"].to_numpy(np.float64)
+            values = scores_over_clips(clips["value"], clips["n"], averaging_of(own))
             scores[str(len(rows))] = values
             over = clip_interval(values)
-            entry |= {"value": over.mean, "ci_low": over.low, "ci_high": over.high, "interval": over.kind}
+            low, high = within(metric, over.low, over.high)
+            entry |= {"value": over.mean, "ci_low": low, "ci_high": high, "interval": over.kind}
             entry["note"] = few_clips(over)
         else:
             entry |= {"value": math.nan, "ci_low": math.nan, "ci_high": math.nan, "note": lacks(count)}
         rows.append(entry)
+    if better is None:
+        return _unranked(rows, metric)
     if len(scores) > 1 and min(map(len, scores.values())) > 1:
-        for name, letters in tie_groups(scores, lower_is_better=lower).items():
+        for name, letters in tie_groups(scores, lower_is_better=better == "lower").items():
             rows[int(name)]["ties"] = letters
-    ordered = _in_order(rows, lower)
+    ordered = _in_order(rows, better)
     if scores:
         best = scores[str(next(index for index, row in enumerate(rows) if row is ordered[0]))]
         for index, values in scores.items():
@@ -149,9 +160,17 @@ def _ranked_block(block: pd.DataFrame, known: pd.DataFrame, lower: bool) -> list
     return ordered
 
 
-def _in_order(rows: list[dict[str, object]], lower: bool) -> list[dict[str, object]]:
+def _unranked(rows: list[dict[str, object]], metric: str) -> list[dict[str, object]]:
+    """Sort by method, and say in each note that nothing is ranked."""
+    for row in rows:
+        row["rank"] = None
+        row["note"] = "; ".join(filter(None, (unranked_note(metric), str(row["note"]))))
+    return sorted(rows, key=lambda row: (not row["complete"], str(row["method"]), str(row["seed"])))
+
+
+def _in_order(rows: list[dict[str, object]], better: Better) -> list[dict[str, object]]:
     """Sort by value, what has none last, and number those that count; equal values share a rank."""
-    way = 1 if lower else -1
+    way = 1 if better == "lower" else -1
 
     def place(row: dict[str, object]) -> tuple[bool, float, str, str]:
         value = float(row["value"])  # type: ignore[arg-type]
@@ -164,23 +183,24 @@ def _in_order(rows: list[dict[str, object]], lower: bool) -> list[dict[str, obje
     return ordered
 
 
-def _told(row: pd.Series) -> dict[str, object]:
-    """Take a mean over clips as a row gives it."""
-    return {name: row[name] for name in ("value", "ci_low", "ci_high")} | {"interval": "", "clips": row["n"]}
+def _told(row: pd.Series, metric: str) -> dict[str, object]:
+    """Take a mean over clips as a row has it."""
+    low, high = within(metric, row["ci_low"], row["ci_high"])
+    return {"value": row["value"], "ci_low": low, "ci_high": high, "interval": "", "clips": row["n"]}
 
 
-def _published(rows: pd.DataFrame, lower: bool) -> list[dict[str, object]]:
+def _published(rows: pd.DataFrame, better: Better | None) -> list[dict[str, object]]:
     found: list[dict[str, object]] = [
         {name: row[name] for name in (*BLOCK, "method", "origin", "value", "ci_low", "ci_high", "source")}
         | {"rank": None, "ties": "", "complete": True, "interval": "", "note": row["protocol"]}
         for row in rows.to_dict("records")
     ]
-    way = 1 if lower else -1
+    way = {"lower": 1, "higher": -1, None: 0}[better]
     return sorted(found, key=lambda row: (str(row["dataset"]), way * float(row["value"]), str(row["method"])))  # type: ignore[arg-type]
 
 
 def few_clips(over: Interval) -> str:
-    """Warn where an interval stands on few clips; empty where it does not."""
+    """Write a warning where an interval stands on few clips; empty where it does not."""
     if over.n == 1:
         return "one clip: no interval"
     return f"Student's t over {over.n} clips" if over.n < FEWEST_FOR_BOOTSTRAP else ""

@@ -1,15 +1,19 @@
 """Two methods of a board, clip by clip."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from hvdbench.boards.ranking.coverage import BLOCK, OVER_CLIPS, keyed
-from hvdbench.boards.ranking.order import few_clips, headline, is_lower_better
+from hvdbench.boards.facts import direction
+from hvdbench.boards.ranking.coverage import BLOCK, ENTRY, OVER_CLIPS, averaging_of, coverage, keyed, pools_frames
+from hvdbench.boards.ranking.order import few_clips, headline, unranked_note
 from hvdbench.catalog import unknown
 from hvdbench.errors import InputError, UnknownNameError
-from hvdbench.statistics.comparison import ALPHA, compare_scores, holm
+from hvdbench.scoring.summary import Averaging, scores_over_clips
+from hvdbench.statistics.comparison import ALPHA, compare_scores, corrected_pairs, holm
 
 COMPARISON_COLUMNS = (
     *BLOCK,
@@ -34,10 +38,13 @@ COMPARISON_COLUMNS = (
 )
 
 
+_WAYS = {"higher": 1, "lower": -1, None: 0}
+
+
 def clip_differences(
     board: pd.DataFrame, a: str, b: str, *, metric: str = "psnr", truth: str | None = None, subset: str = "not_selected"
 ) -> pd.DataFrame:
-    """Set two methods beside each other, clip by clip.
+    """Put two methods beside each other, clip by clip.
 
     Args:
         board: a board's rows.
@@ -49,18 +56,18 @@ def clip_differences(
 
     Returns:
         :data:`BLOCK`, ``clip``, ``value_a``, ``value_b``, ``difference`` (a - b) for the clips that both have, and
-        ``better``: ``a``, ``b`` or empty.
+        ``better``: ``a``, ``b`` or empty, always empty where the metric's direction is unknown.
 
     Raises:
         UnknownNameError: a method that is not on the board.
         InputError: the two have no clip in common.
     """
     truth = truth or headline(board, metric)[1]
-    both = _pairs(_chosen(board, a, b, subset), a, b)
+    both = _pairs(keyed(_chosen(board, a, b, subset)), a, b)
     both = both[(both["metric"] == metric) & (both["truth"] == truth)].reset_index(drop=True)
     if both.empty:
         raise InputError(f"'{a}' and '{b}' have no clip with {metric} of truth '{truth}' in common on '{subset}'")
-    way = -1 if is_lower_better(metric) else 1
+    way = _WAYS[direction(metric)]
     better = np.select([way * both["difference"] > 0, way * both["difference"] < 0], ["a", "b"], "")
     return both.assign(better=better)[[*BLOCK, "clip", "value_a", "value_b", "difference", "better"]]
 
@@ -86,15 +93,19 @@ def compare(
 
     Returns:
         :data:`COMPARISON_COLUMNS`, a row for each dataset, split, truth and metric. ``difference`` is a - b with its
-        95 % interval; ``p`` is the paired t-test's, ``p_holm`` corrected over the rows given; ``detectable`` the least
-        difference that so many clips would have shown with probability 0.8; ``better`` is ``a`` or ``b`` where
-        ``p_holm`` is under 0.05, else empty; ``wins_a``, ``wins_b`` and ``equal`` count clips.
+        95 % interval; ``p`` is the paired t-test's. ``p_holm`` is corrected over all pairs of methods that the board
+        ranks by that metric on these clips: the family of :func:`hvdbench.boards.ranking.order.ranked`'s tie letters,
+        so that both say the same of two methods; a method that is not ranked there (seeds averaged, clips missing)
+        joins the family for the comparison. ``detectable`` is the least difference that so many clips would have shown
+        with probability 0.8; ``better`` is ``a`` or ``b`` where ``p_holm`` is under 0.05, else empty; ``wins_a``,
+        ``wins_b`` and ``equal`` count clips. Of a metric of unknown direction no side is better and no clip is won.
 
     Raises:
         UnknownNameError: a method that is not on the board.
         InputError: the two have no clip in common, or no metric of that name.
     """
-    pairs = _pairs(_chosen(board, a, b, subset), a, b)
+    chosen = _chosen(board, a, b, subset)
+    pairs = _pairs(keyed(chosen), a, b)
     for name, wanted in (("metric", metrics), ("truth", truths)):
         pairs = pairs if wanted is None else pairs[pairs[name].isin(list(wanted))]
     if pairs.empty:
@@ -102,36 +113,81 @@ def compare(
             f"'{a}' and '{b}' have no number in common on the frames '{subset}': they were scored on other clips, on "
             "another version of the dataset, or by other metrics"
         )
-    rows = [_compared(found) for _, found in pairs.groupby([*BLOCK, "truth", "metric"], sort=True)]
+    averaging, families = averaging_of(chosen), _families(chosen)
+    rows = []
+    for key, found in pairs.groupby([*BLOCK, "truth", "metric"], sort=True):
+        rows.append(_compared(found, averaging) | {"p_holm": _corrected(found, families.get(key, {}), a, b, averaging)})
     table = pd.DataFrame(rows)
-    table["p_holm"] = holm(table["p"].to_numpy(np.float64))
     table["better"] = np.where(table["p_holm"] < ALPHA, table["leads"], "")
     return table[list(COMPARISON_COLUMNS)]
 
 
-def _compared(pairs: pd.DataFrame) -> dict[str, object]:
+def _families(rows: pd.DataFrame) -> dict[tuple[object, ...], dict[str, pd.DataFrame]]:
+    """Gather what is ranked together: (block, truth, metric) → method → its clips, of entries that lack nothing.
+
+    A method that stands there more than once, with several seeds, is not among them under its name alone.
+    """
+    if pools_frames(rows):  # their clips are no sample of scores, and they get no tie letters either
+        return {}
+    known = coverage(rows)
+    whole = set(
+        known.loc[known["complete"].astype(bool), [*ENTRY, "truth", "metric"]].itertuples(index=False, name=None)
+    )
+    found: dict[tuple[object, ...], dict[str, pd.DataFrame]] = {}
+    for key, own in keyed(rows).groupby([*ENTRY, "truth", "metric"], sort=True):
+        if key in whole:
+            *block, method, origin, seed, truth, metric = key
+            family = found.setdefault((*block, truth, metric), {})
+            name = f"{method}\n{origin}\n{seed}" if method in family else str(method)
+            family[name] = own.sort_values("clip")
+    return found
+
+
+def _corrected(pairs: pd.DataFrame, family: dict[str, pd.DataFrame], a: str, b: str, averaging: Averaging) -> float:
+    """Correct the p-value of one pair over all pairs of its family."""
+    if a == b:
+        return compare_scores(*_sides(pairs, averaging)).p
+    twice = {name.partition("\n")[0] for name in family if "\n" in name}
+    if {a, b} <= set(family) and not {a, b} & twice:
+        scores = {name: scores_over_clips(own["value"], own["n"], averaging) for name, own in family.items()}
+        found = corrected_pairs(scores)
+        return found[(a, b) if (a, b) in found else (b, a)]
+    others = {name: scores_over_clips(own["value"], own["n"], averaging) for name, own in family.items()}
+    own_p = compare_scores(*_sides(pairs, averaging)).p
+    among = [compare_scores(others[x], others[y]).p for x, y in itertools.combinations(others, 2)]
+    return float(holm([own_p, *among])[0])
+
+
+def _sides(pairs: pd.DataFrame, averaging: Averaging) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    a, b = (scores_over_clips(pairs[f"value_{side}"], pairs["n"], averaging) for side in "ab")
+    return a, b
+
+
+def _compared(pairs: pd.DataFrame, averaging: Averaging) -> dict[str, object]:
     """Compare by one metric on the clips of one dataset and split."""
     first = pairs.iloc[0]
-    found = compare_scores(pairs["value_a"].to_numpy(np.float64), pairs["value_b"].to_numpy(np.float64))
-    over, lower = found.difference, is_lower_better(str(first["metric"]))
-    wins = (found.below, found.above) if lower else (found.above, found.below)
+    a, b = _sides(pairs, averaging)
+    found = compare_scores(a, b)
+    over, better = found.difference, direction(str(first["metric"]))
+    wins = {"lower": (found.below, found.above), "higher": (found.above, found.below), None: (0, 0)}[better]
     short = f"on {len(pairs)} of {first['of_clips']} clips" if len(pairs) < first["of_clips"] else ""
+    aimless = unranked_note(str(first["metric"])) if better is None else ""
     return {
         **{name: first[name] for name in (*BLOCK, "truth", "metric", "of_clips")},
-        "value_a": float(pairs["value_a"].mean()),
-        "value_b": float(pairs["value_b"].mean()),
+        "value_a": float(a.mean()),
+        "value_b": float(b.mean()),
         "difference": over.mean,
         "ci_low": over.low,
         "ci_high": over.high,
         "interval": over.kind,
         "p": found.p,
         "detectable": found.detectable,
-        "leads": "b" if (over.mean > 0) == lower else "a",
+        "leads": "" if better is None else "b" if (over.mean > 0) == (better == "lower") else "a",
         "wins_a": wins[0],
         "wins_b": wins[1],
         "equal": found.equal,
         "clips": len(pairs),
-        "note": "; ".join(filter(None, (short, few_clips(over)))),
+        "note": "; ".join(filter(None, (short, aimless, few_clips(over)))),
     }
 
 
@@ -142,7 +198,7 @@ def _chosen(board: pd.DataFrame, a: str, b: str, subset: str) -> pd.DataFrame:
     for method in (a, b):
         if method not in names:
             raise UnknownNameError(unknown("method with scores of clips", method, names))
-    return keyed(ours[ours["subset"] == subset])
+    return ours[ours["subset"] == subset]
 
 
 def _pairs(rows: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
@@ -150,5 +206,6 @@ def _pairs(rows: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
     measure = [*BLOCK, "truth", "metric"]
     whole = rows.drop_duplicates([*measure, "clip"]).groupby(measure).size().rename("of_clips").reset_index()
     sides = [rows[rows["method"] == name].groupby([*measure, "clip"])["value"].mean() for name in (a, b)]
-    both = pd.concat(sides, axis=1, keys=["value_a", "value_b"], join="inner").reset_index()
+    counts = rows[rows["method"] == a].groupby([*measure, "clip"])["n"].mean()
+    both = pd.concat([*sides, counts], axis=1, keys=["value_a", "value_b", "n"], join="inner").reset_index()
     return both.assign(difference=both["value_a"] - both["value_b"]).merge(whole, on=measure)

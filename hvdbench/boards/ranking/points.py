@@ -43,7 +43,7 @@ def borda(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _points(block: pd.DataFrame) -> Iterator[tuple[str, float]]:
-    """Give each method of a block its points."""
+    """Yield the points of each method of a block."""
     place = block["rank"].astype("float64").rank(method="average")
     share = (len(block) - place) / max(1, len(block) - 1) if len(block) > 1 else place * 0 + 1.0
     for method, points in share.groupby(block["method"]).mean().items():

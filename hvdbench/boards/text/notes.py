@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from hvdbench.boards.facts import direction
+from hvdbench.boards.ranking.order import unranked_note
 from hvdbench.boards.text.columns import column
 from hvdbench.statistics.intervals import FEWEST_FOR_BOOTSTRAP
 from hvdbench.tables.table import rounded
@@ -52,7 +54,7 @@ def note_lines(order: pd.DataFrame | None, metric: str = "psnr") -> list[str]:
     if order is None:
         return []
     known = order[order["interval"].isin(["t", "BCa"]) & (order["clips"] > 1)]
-    notes = []
+    notes = [unranked_note(metric)] if len(order) and direction(metric) is None else []
     if len(known) and known["clips"].min() < FEWEST_FOR_BOOTSTRAP:
         notes.append(
             f"fewer than {FEWEST_FOR_BOOTSTRAP} clips ({known['clips'].min()}): intervals are Student's t, too short "

@@ -74,7 +74,8 @@ def comparison_text(found: pd.DataFrame, a: str, b: str) -> str:
     heads = _heads("words", (*several, "metric")) + _heads("number", (a, b if b != a else f"{b} again", *numbers))
     few = sorted({note for cell in found["note"] for note in cell.split("; ") if note})
     notes = [
-        f"differences are {a} less {b}, clip by clip; p is the paired t-test's after Holm's correction over the rows; "
+        f"differences are {a} less {b}, clip by clip; p is the paired t-test's after Holm's correction "
+        "over all pairs of methods on the board, metric by metric, as tie letters are; "
         "a true difference under 'would show' is likelier missed than one in five times"
     ]
     return padded(table_of([*heads, ("better", "words")], rows, below=[*notes, *few]))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from hvdbench.boards.facts import direction, within
 from hvdbench.boards.ranking.coverage import BLOCK, ENTRY, coverage, pools_frames
 from hvdbench.boards.ranking.order import headline, is_lower_better, ranked
 from hvdbench.boards.text.columns import column, shown_metrics
@@ -20,8 +21,6 @@ NEUTRAL = frozenset({"sharpness", "sharpness_ratio", "majority_rate", "params"})
 """Metrics of which neither more nor less is better in itself."""
 INPUT, OF_THE_INPUT = "blurry", frozenset({"worse_share", "shift_px"})
 """The row of the input, and metrics that measure a change of it: there it is zero without having done anything."""
-SHARES = frozenset({"worse_share"})
-"""Metrics between 0 and 1, which the ends of Student's t intervals may leave."""
 
 _WORDS = frozenset({"method", "origin", "dataset", "data", "split", "ties", "incomplete", "source"})
 _GROUP = ("method", "origin", "dataset", "dataset_digest", "split", "seed")
@@ -92,7 +91,8 @@ def board_table(
     found = [_row(key, group, scores, entries) for key, group in groups]
     shown = [one for one in scores if any(row.cells[one.key].value is not None for row in found)]
     first = [one for one in shown if one.metric == rank] or [score_column("sharpness", "none")]
-    found.sort(key=lambda row: _place(row, first[0]))
+    by = first[0] if first[0].metric != rank or direction(rank) is not None else None
+    found.sort(key=lambda row: _place(row, by))
     columns = [Column(name, name, "words") for name in ("method", "origin")]
     columns += [Column(name, name, _kind(name)) for name in _several(board)] + [Column("count", count, "count")]
     columns += [Column(n, n, "words") for n in ("ties", "incomplete") if any(row.cells[n].text for row in found)]
@@ -162,7 +162,8 @@ def score_key(metric: str, truth: str) -> str:
 
 def score_column(metric: str, truth: str) -> Column:
     """Return the column of a metric against a truth."""
-    better: Better = "" if metric in NEUTRAL else "low" if is_lower_better(metric) else "high"
+    ways: Mapping[str | None, Better] = {"lower": "low", "higher": "high"}
+    better: Better = "" if metric in NEUTRAL else ways.get(direction(metric), "")
     return Column(score_key(metric, truth), column(metric).title(truth), "number", better, metric, truth)
 
 
@@ -225,14 +226,9 @@ def _row(
 
 def _score(one: Column, value: float, low: float = math.nan, high: float = math.nan) -> Cell:
     shown = column(one.metric)
-    low, high = (shown.factor * end for end in ends(one.metric, low, high))
+    low, high = (shown.factor * end for end in within(one.metric, low, high))
     found = cell(shown.factor * value, shown.decimals)
     return replace(found, low=low, high=high, interval=interval(low, high, shown.decimals))
-
-
-def ends(metric: str, low: float, high: float) -> tuple[float, float]:
-    """Return an interval's ends within what the metric can be."""
-    return (max(low, 0.0), min(high, 1.0)) if metric in SHARES and not math.isnan(low + high) else (low, high)
 
 
 def whole(value: object) -> Cell:
@@ -275,10 +271,19 @@ def _worth(row: Row, one: Column) -> tuple[bool, float]:
     return (value is None, number if is_lower_better(one.metric) else -number)
 
 
-def _place(row: Row, one: Column) -> tuple[Any, ...]:
+def _place(row: Row, one: Column | None) -> tuple[Any, ...]:
+    """Return what sorts a row: published ones last, then by dataset and column; without a column by method alone."""
     seed = row.cells["seed"].value
     facts = (row.facts[name] for name in ("dataset", "dataset_digest", "split"))
-    return (row.facts["origin"] == "published", *facts, _worth(row, one), row.facts["method"], seed is None, seed or 0)
+    worth = [] if one is None else [_worth(row, one)]
+    return (
+        row.facts["origin"] == "published",
+        *facts,
+        *worth,
+        row.facts["method"],
+        seed is None,
+        seed or 0,
+    )
 
 
 def _key(row: Mapping[Any, object]) -> tuple[str, ...]:

@@ -56,6 +56,7 @@ def evaluate(
     boards: Path,
     metric_names: tuple[str, ...],
     strata: bool,
+    protocol: str | None,
     runs: Path,
     seed: int,
     device: str,
@@ -81,7 +82,7 @@ def evaluate(
     workspace = Workspace.from_environment(runs=runs, boards=boards, overwrite=overwrite, strict=strict, trust=trust)
     names = measurable(metric_names, fallback=workspace.fallback, has_truth=True)  # said before torch is imported
     from hvdbench.methods.restoration import Budget
-    from hvdbench.scoring.run_metrics import Asked
+    from hvdbench.scoring.run_tables import Asked
     from hvdbench.workflows.datasets import find_dataset
     from hvdbench.workflows.evaluate import evaluate as score
     from hvdbench.workspace.engine import parse_engine
@@ -102,6 +103,7 @@ def evaluate(
             budget=budget,
             weights=weights,
             board=board,
+            protocol=protocol,
             label=name,
             asked=Asked(tuple(names), strata),
         )

@@ -101,9 +101,9 @@ def diff(
     """
     from typing import cast
 
-    from hvdbench.metrics.protocols.differences import differences, pairs_of_dataset, pairs_of_folders
     from hvdbench.metrics.protocols.known import PROTOCOLS, find_protocol
     from hvdbench.metrics.protocols.text import differences_markdown
+    from hvdbench.scoring.differences import differences, pairs_of_dataset, pairs_of_folders
     from hvdbench.store import Dataset, Truth
     from hvdbench.tables.dataframes import frame_csv
     from hvdbench.workspace.atomic import atomic_write_text

@@ -32,7 +32,6 @@ from hvdbench.cli.standings import tell
 @options.engine
 @options.overwrite
 @options.strict
-@options.trust
 @options.examples(
     "hvdbench score results/ --data datasets/goproshake --name theirs", "hvdbench score runs/*/goproshake-hvdbench-1"
 )
@@ -43,13 +42,13 @@ def score(
     name: str | None,
     metric_names: tuple[str, ...],
     strata: bool,
+    protocol: str | None,
     boards: Path,
     runs: Path,
     device: str,
     engine: str,
     overwrite: bool,
     strict: bool,
-    trust: bool,
 ) -> None:
     """Score restored frames and enter them on a leaderboard.
 
@@ -57,33 +56,29 @@ def score(
     CLIP/*.png. Nothing is restored. A run gets the scores that eval gave it, so that a leaderboard can be rebuilt from
     its runs; without --metric and --strata it is scored by the metrics that it was entered with.
     """
-    from hvdbench.scoring.run_metrics import Asked
+    from hvdbench.methods.restoration import Budget
+    from hvdbench.scoring.run_tables import Asked
     from hvdbench.workflows.score import score_folder
     from hvdbench.workspace.engine import parse_engine
-    from hvdbench.workspace.fallback import Fallback
+    from hvdbench.workspace.workspace import Workspace
 
     if name is not None and len(folders) > 1:
         raise click.UsageError(f"--name belongs to one method, but {len(folders)} folders are to be scored.")
-    fallback, workers = Fallback.from_environment(strict), parse_engine(engine)
-    results = []
+    workspace = Workspace.from_environment(runs=runs, boards=boards, overwrite=overwrite, strict=strict)
     with showing() as progress:
-        for folder in folders:
-            results.append(
-                score_folder(
-                    folder,
-                    data=data,
-                    fallback=fallback,
-                    engine=workers,
-                    runs=runs,
-                    boards=boards,
-                    board=board,
-                    label=name,
-                    asked=Asked(metric_names, strata),
-                    device=options.choose_device(device),
-                    overwrite=overwrite,
-                    progress=progress,
-                    trust=trust,
-                )
+        budget = Budget(device=options.choose_device(device), engine=parse_engine(engine), progress=progress)
+        results = [
+            score_folder(
+                folder,
+                data=data,
+                workspace=workspace,
+                budget=budget,
+                board=board,
+                protocol=protocol,
+                label=name,
+                asked=Asked(metric_names, strata),
             )
+            for folder in folders
+        ]
     for result in {found.board: found for found in results}.values():
         tell(result)

@@ -1,15 +1,20 @@
 """Frames that somebody restored already, by whatever means: a plain folder of results."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from hvdbench.errors import InputError
 from hvdbench.frames import FRAME_SUFFIXES, Frames, list_frames, read_frames
 from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.methods.foreign.frame_names import match_names
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
+from hvdbench.metrics.protocols.definition import Protocol
+from hvdbench.metrics.protocols.known import DEFAULT
 from hvdbench.recipe import Settings, digest_of
 from hvdbench.workspace.manifest import file_sha256
 
@@ -25,7 +30,7 @@ class FolderSettings(Settings):
 
 
 class FolderScheme(Scheme[FolderSettings]):
-    """Gives the frames that lie in a folder."""
+    """Reads the frames that lie in a folder."""
 
     Settings: ClassVar[type[Settings]] = FolderSettings
     restores_anew: ClassVar[bool] = False
@@ -37,7 +42,7 @@ class FolderScheme(Scheme[FolderSettings]):
 
     @cached_property
     def identity(self) -> dict[str, object]:
-        """Say what moves a number: every frame by its place in the folder and what it holds."""
+        """What moves a number: every frame by its place in the folder and what it holds."""
         files = [path for layout in _LAYOUTS for path in self.folder.glob(layout)]
         frames = {
             path.relative_to(self.folder).as_posix(): file_sha256(path)
@@ -48,7 +53,7 @@ class FolderScheme(Scheme[FolderSettings]):
 
     @property
     def made_from(self) -> str:
-        """Word what its frames are made from."""
+        """What its frames are made from, in words for a board."""
         return "frames restored elsewhere"
 
     def check(self) -> None:
@@ -62,17 +67,18 @@ class FolderScheme(Scheme[FolderSettings]):
         if not any(path.suffix.lower() in FRAME_SUFFIXES for layout in _LAYOUTS for path in self.folder.glob(layout)):
             raise InputError(f"{self.folder} holds no frames, neither in it nor in <clip>/ nor in <split>/<clip>/")
 
-    def check_clips(self, frame_counts: Mapping[str, int]) -> None:
+    def check_clips(self, frame_names: Mapping[str, Sequence[str]], protocol: Protocol = DEFAULT) -> None:
         """Compare the folder with a dataset before anything is read.
 
         Args:
-            frame_counts: of each clip, by its key ``<split>/<clip>``.
+            frame_names: of each clip, by its key ``<split>/<clip>``: its frames' names, without suffix, in order.
+            protocol: under which the frames will be scored; results may lack the frames that it does not count.
 
         Raises:
-            InputError: clips have no results or another number of frames, one folder would serve two clips, or the
-                frames lie in one folder and the dataset has several clips.
+            InputError: clips have no results or other frames, one folder would serve two clips, or the frames lie in
+                one folder and the dataset has several clips.
         """
-        places = {key: find_results(self.folder, key) for key in frame_counts}
+        places = {key: find_results(self.folder, key) for key in frame_names}
         missing = [key for key, place in places.items() if place is None]
         if missing:
             raise InputError(
@@ -89,7 +95,8 @@ class FolderScheme(Scheme[FolderSettings]):
                     f"{place} holds the frames of one clip and would serve {len(keys)} ({_some(keys)}): put them in "
                     f"{self.folder}/<split>/<clip>/"
                 )
-            _check_count(place, len(list_frames(place)), frame_counts[keys[0]], str(place))
+            names = frame_names[keys[0]]
+            match_names(list_frames(place), names, whose=str(place), may_lack=_may_lack(names, protocol))
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Read the frames of the clip that ``budget.clip`` names.
@@ -103,9 +110,22 @@ class FolderScheme(Scheme[FolderSettings]):
                 f"{self.folder} has no frames for the clip {budget.clip or '(unnamed)'}: put them in "
                 f"{self.folder}/<split>/<clip>/ or {self.folder}/<clip>/"
             )
-        frames = read_results(place, blurry, str(place))
-        kinds = sorted({path.suffix.lower() for path in list_frames(place)})
-        return Restoration(frames, {"files": kinds})
+        files = list_frames(place)
+        facts: dict[str, object] = {"files": sorted({path.suffix.lower() for path in files})}
+        if not budget.frame_names:
+            return Restoration(read_results(place, blurry, str(place)), facts)
+        may_lack = _may_lack(budget.frame_names, budget.protocol)
+        matched = match_names(files, budget.frame_names, whose=str(place), may_lack=may_lack)
+        chosen = [files[index] for index in matched.files if index is not None]
+        frames = _checked(read_frames(chosen, place), blurry, str(place), matched.absent)
+        facts |= {"absent": matched.absent} if matched.absent else {}
+        facts |= {"left_out": list(matched.left_out)} if matched.left_out else {}
+        return Restoration(frames, facts)
+
+
+def _may_lack(names: Sequence[str], protocol: Protocol) -> frozenset[int]:
+    counts = protocol.counts(np.arange(len(names)), len(names))
+    return frozenset(map(int, np.flatnonzero(~counts)))
 
 
 def find_results(folder: Path, key: str | None) -> Path | None:
@@ -130,14 +150,26 @@ def read_results(place: Path, blurry: Frames, whose: str) -> Frames:
     Raises:
         InputError: another number or size, a picture that cannot be decoded, or an input of other than 8 bits.
     """
-    check_depth(blurry, whose)
     files = list_frames(place)
     _check_count(place, len(files), len(blurry), whose)
-    frames = read_frames(files, place)
-    if frames.shape != blurry.shape:
+    return _checked(read_frames(files, place), blurry, whose, ())
+
+
+def _checked(frames: Frames, blurry: Frames, whose: str, absent: Sequence[int]) -> Frames:
+    """Compare results with the input, and put the input where there is none.
+
+    Raises:
+        InputError: another size, or an input of other than 8 bits.
+    """
+    check_depth(blurry, whose)
+    if frames.shape[1:] != blurry.shape[1:]:
         (height, width), (high, wide) = blurry.shape[1:3], frames.shape[1:3]
         raise InputError(f"{whose} has frames of {wide}x{high} px, the clip's are {width}x{height} px: keep the size")
-    return frames
+    if not absent:
+        return frames
+    whole = blurry.copy()
+    whole[np.setdiff1d(np.arange(len(blurry)), absent)] = frames
+    return whole
 
 
 def check_depth(blurry: Frames, whose: str) -> None:

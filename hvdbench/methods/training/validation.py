@@ -17,7 +17,7 @@ from hvdbench.methods.training.objective import Objective
 from hvdbench.methods.training.samples import TrainingWindows, WindowSettings, to_float
 from hvdbench.methods.training.settings import ValidationSettings
 from hvdbench.metrics.fidelity import psnr
-from hvdbench.metrics.sharpness import laplacian_variance, shift_px
+from hvdbench.metrics.sharpness import gray_sharpness, shift_px
 from hvdbench.store import TRUTH_FOLDERS, Truth
 
 _OTHER_DRAWS = 2**64
@@ -106,8 +106,8 @@ def measure(network: nn.Module, clips: Sequence[ValidationClip], device: torch.d
         restored = restore_clip(network, clip.blurry, device=device)  # type: ignore[arg-type]
         for i, (after, before) in enumerate(zip(restored, clip.blurry, strict=True)):
             shifts.append(shift_px(after, before))
-            numbers["sharp"].append(laplacian_variance(after))
-            numbers["sharp_before"].append(laplacian_variance(before))
+            numbers["sharp"].append(gray_sharpness(after))
+            numbers["sharp_before"].append(gray_sharpness(before))
             numbers["change"].append(float(np.abs(after.astype(np.int16) - before).mean()))
             numbers["spread"].append(float(after.std()))
             numbers["spread_before"].append(float(before.std()))

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -25,6 +28,7 @@ class Protocol:
             covers the truth.
         averaging: ``clips``, the mean of the clips' means; ``frames``, of all frames.
         cap_db: the most that a frame's PSNR may count, None: equal frames are infinite.
+        also_registered: whether a board has ``psnr_registered`` beside the protocol's own PSNR.
     """
 
     name: str
@@ -41,8 +45,18 @@ class Protocol:
     ssim: Literal["window", "volume", "masked"] = "window"
     averaging: Literal["clips", "frames"] = "clips"
     cap_db: float | None = None
+    also_registered: bool = False
 
     @property
     def identity(self) -> str:
-        """Name and revision, e.g. ``basicsr-y r1``."""
+        """The name and the revision, e.g. ``basicsr-y r1``."""
         return f"{self.name} r{self.revision}"
+
+    def counts(self, index: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+        """Return which frames of a clip count.
+
+        Args:
+            index: of frames, from 0.
+            count: frames of the clip.
+        """
+        return np.asarray((index >= self.skip_first) & (index < count - self.skip_last), np.bool_)

@@ -37,13 +37,14 @@ class FrameScore:
     is_registered: bool = True
 
 
-def measure_frame(protocol: Protocol, restored: Frame | Image, truth: Frame) -> FrameScore:
+def measure_frame(protocol: Protocol, restored: Frame | Image, truth: Frame, *, similarity: bool = True) -> FrameScore:
     """Score one restored frame.
 
     Args:
         protocol: how.
         restored: RGB (H, W, 3), uint8, or float32 in [0, 1] (clipped, then made 8 bit as the protocol does).
         truth: uint8 RGB (H, W, 3).
+        similarity: whether SSIM is measured too; it is NaN without.
 
     Raises:
         InputError: other types, two sizes, or under 11 px a side (27 px where a translation is sought).
@@ -51,7 +52,7 @@ def measure_frame(protocol: Protocol, restored: Frame | Image, truth: Frame) -> 
     frame = to_8_bit(restored, protocol)
     check_pair(frame, truth, REGISTRATION_MINIMUM_PX if protocol.registration == "translation" else WINDOW_PX)
     if protocol.registration == "homography":
-        return _under_homography(frame, truth)
+        return _under_homography(frame, truth, similarity)
     is_registered = True
     moved: Frame | Image = frame
     if protocol.registration == "translation":
@@ -61,9 +62,11 @@ def measure_frame(protocol: Protocol, restored: Frame | Image, truth: Frame) -> 
     if protocol.colour == "y":
         pair = luma(pair[0]), luma(pair[1])
     closeness = _psnr(*pair)
-    similarity = volume_ssim(*pair) if protocol.ssim == "volume" else _ssim(*pair)
+    alike = math.nan
+    if similarity:
+        alike = volume_ssim(*pair) if protocol.ssim == "volume" else _ssim(*pair)
     capped = closeness if protocol.cap_db is None else min(closeness, protocol.cap_db)
-    return FrameScore(capped, similarity, is_registered)
+    return FrameScore(capped, alike, is_registered)
 
 
 def to_8_bit(frame: Frame | Image, protocol: Protocol) -> Frame:
@@ -81,12 +84,15 @@ def to_8_bit(frame: Frame | Image, protocol: Protocol) -> Frame:
 
 
 def luma(frame: Frame | Image) -> Image:
-    """Give BT.601's luma of studio range, 16 to 235, float32 (H, W): 65.481 R + 128.553 G + 24.966 B + 16 of [0, 1]."""
+    """Return BT.601's luma of studio range, 16 to 235, float32 (H, W).
+
+    It is 65.481 R + 128.553 G + 24.966 B + 16 of colours in [0, 1].
+    """
     return np.asarray(frame.astype(np.float32) @ _LUMA + _LUMA_BLACK, np.float32)
 
 
 def volume_ssim(restored: Frame | Image, truth: Frame | Image) -> float:
-    """Give SSIM as MATLAB computes it of a colour picture: a volume (H, W, 3), repeated beyond its border.
+    """Return SSIM as MATLAB computes it of a colour picture: a volume (H, W, 3), repeated beyond its border.
 
     The Gaussian of sigma 1.5 runs over 11 values of each of the three axes, so that most of its weight along the
     colours lies on the outer two, repeated; the mean is over all pixels, none cut.
@@ -126,7 +132,7 @@ def _decibel(mean_squared_error: float, peak: float) -> float:
     return 10.0 * math.log10(peak**2 / mean_squared_error) if mean_squared_error > 0 else math.inf
 
 
-def _under_homography(restored: Frame, truth: Frame) -> FrameScore:
+def _under_homography(restored: Frame, truth: Frame, similarity: bool) -> FrameScore:
     """Score as RealBlur's evaluation does, on values in [0, 1]."""
     x, z = truth.astype(np.float32) / np.float32(_PEAK), restored.astype(np.float32) / np.float32(_PEAK)
     energy = float(np.sum(z * z))
@@ -145,10 +151,15 @@ def _under_homography(restored: Frame, truth: Frame) -> FrameScore:
     if not covered.any():
         return FrameScore(math.nan, math.nan, is_registered=False)
     error = float(np.square(moved - x).sum(dtype=np.float64)) / float(covered.sum(dtype=np.float64))
+    alike = _covered_ssim(x, moved, covered) if similarity else math.nan
+    return FrameScore(_decibel(error, 1.0), alike, is_registered=found is not None)
+
+
+def _covered_ssim(truth: Image, moved: Image, covered: Image) -> float:
     inside = slice(RADIUS_PX, -RADIUS_PX)
     weight = covered[inside, inside].astype(np.float64)
-    similarity = (ssim_map(x, moved, peak=1.0) * weight).sum(axis=(0, 1)) / np.maximum(weight.sum(axis=(0, 1)), 1.0)
-    return FrameScore(_decibel(error, 1.0), float(similarity.mean()), is_registered=found is not None)
+    every = ssim_map(truth, moved, peak=1.0) * weight
+    return float((every.sum(axis=(0, 1)) / np.maximum(weight.sum(axis=(0, 1)), 1.0)).mean())
 
 
 def _homography(restored: Image, truth: Image) -> NDArray[np.float32] | None:

@@ -2,10 +2,8 @@
 
 from hvdbench.catalog import unknown
 from hvdbench.errors import UnknownNameError
-from hvdbench.metrics.fidelity import REGISTRATION_BORDER_PX
+from hvdbench.metrics.fidelity import PSNR_CAP_DB, REGISTRATION_BORDER_PX
 from hvdbench.metrics.protocols.definition import Protocol
-
-PSNR_CAP_DB = 80.0
 
 PROTOCOLS: tuple[Protocol, ...] = (
     Protocol(
@@ -14,6 +12,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
         origin="hvdbench's own, that of every board",
         differs="-",
         cap_db=PSNR_CAP_DB,
+        also_registered=True,
     ),
     Protocol(
         name="selfhvd",

@@ -10,7 +10,7 @@ from hvdbench.tables.texts import markdown
 
 
 def differences_markdown(found: pd.DataFrame) -> str:
-    """Write :func:`hvdbench.metrics.protocols.differences.differences` as Markdown, rounded as boards are."""
+    """Write :func:`hvdbench.scoring.differences.differences` as Markdown, rounded as boards are."""
     first = str(found["protocol"].iloc[0])
     numbers = ("PSNR (dB)", f"to {first}", "SSIM", f"to {first}", "frames")
     rows = [

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import list_frames, read_frame
 from hvdbench.labels.stored import DEFAULT_LABELLER, labels_of, read_labels
+from hvdbench.metrics.protocols.known import DEFAULT, PROTOCOLS
 from hvdbench.pages.board.runs_on_disk import FoundRun, Name
 from hvdbench.pages.page_clip import PageClip
+from hvdbench.scoring.run_scores import scores_file
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset
 
 if TYPE_CHECKING:
     from hvdbench.pages.view import Floats
 
-SCORES = "frame_scores.csv"
 _NEAR = 1e-6
 
 
@@ -129,21 +130,28 @@ def _scores(
     """Read each method's PSNR per frame, where its mean is the board's; with it, which frames were selected."""
     psnr: dict[str, dict[str, Floats]] = {}
     selected, said = None, []
+    name = _scores_file(rows)
     for method, folder in runs.items():
-        table = _table(folder / SCORES)
+        table = _table(folder / name)
         if table is None or len(table) != count:
-            said.append(f"curves of '{method}', clip {folder.name}: {folder / SCORES} is absent or damaged")
+            said.append(f"curves of '{method}', clip {folder.name}: {folder / name} is absent or damaged")
             continue
         own = table["selected"].to_numpy(np.bool_)
         values = {truth: table[f"psnr_{truth}"].to_numpy(np.float64) for truth in TRUTH_FOLDERS}
         if not _agrees(values, own, rows[rows["method"] == method]):
-            said.append(f"curves of '{method}', clip {folder.name}: {folder / SCORES} does not give the board's rows")
+            said.append(f"curves of '{method}', clip {folder.name}: {folder / name} does not give the board's rows")
             continue
         selected = own if selected is None else selected
         for truth, series in values.items():
             if np.isfinite(series).any():
                 psnr.setdefault(truth, {})[method] = series
     return psnr, selected, said
+
+
+def _scores_file(rows: pd.DataFrame) -> str:
+    """Return the name of the file that keeps scores under the protocol of a board's rows."""
+    found = [protocol for protocol in PROTOCOLS if protocol.name in set(rows["protocol"])]
+    return scores_file(found[0] if found else DEFAULT)
 
 
 def _table(path: Path) -> pd.DataFrame | None:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.frames import Frame, Frame16, Frames
-from hvdbench.metrics.sharpness import laplacian_variance
+from hvdbench.metrics.sharpness import gray_sharpness
 from hvdbench.video.colour import Colour
 from hvdbench.video.crop import cut
 from hvdbench.video.tone import tone_map
@@ -49,7 +49,7 @@ class FrameSamples:
 
     def sharpness(self) -> NDArray[np.float64]:
         """Measure the blurry ones, as they are kept: variance of the Laplacian, (K,)."""
-        return np.array([laplacian_variance(self._before[index]) for index in self.indices])
+        return np.array([gray_sharpness(self._before[index]) for index in self.indices])
 
     def see(self, index: int, picture: Frame | Frame16) -> None:
         """Keep a frame that comes in, if it is one of those."""

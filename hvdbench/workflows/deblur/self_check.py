@@ -6,7 +6,7 @@ import numpy as np
 
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
-from hvdbench.metrics.sharpness import laplacian_variance, shift_px
+from hvdbench.metrics.sharpness import gray_sharpness, shift_px
 
 SHARPER_THAN_REST = 1.15
 """A clip whose sharpest frame has less than this times the median sharpness has nothing to borrow."""
@@ -37,8 +37,8 @@ def measure_change(blurry: Frames, restored: Frames) -> dict[str, float | int | 
     """Measure how much sharper frames became, and how far they moved: None for none, or frames under 27 px a side."""
     if not len(blurry) or min(blurry.shape[1:3]) < SMALLEST_SCORED_PX:
         return {"sharpness_ratio": None, "shift_px_median": None}
-    before = float(np.mean([laplacian_variance(frame) for frame in blurry]))
-    after = float(np.mean([laplacian_variance(frame) for frame in restored]))
+    before = float(np.mean([gray_sharpness(frame) for frame in blurry]))
+    after = float(np.mean([gray_sharpness(frame) for frame in restored]))
     shifts = np.array([shift_px(*pair) for pair in zip(restored, blurry, strict=True)])
     known = shifts[np.isfinite(shifts)]
     ratio = round(after / before, 3) if before > 0 else None

@@ -9,37 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.errors import InputError
 from hvdbench.flow import warp
 from hvdbench.frames import Frame, Image, to_gray
 
-CAP_DB = 80.0
-_PEAK = 255.0
 _ECC_STEPS, _ECC_TOLERANCE, _ECC_BLUR_PX = 50, 1e-6, 5
-
-
-def masked_psnr(restored: Frame | Image, reference: Image, mask: NDArray[np.bool_]) -> float:
-    """Give the PSNR in dB over the pixels of a mask: peak 255, one mean over them and the three colours.
-
-    Args:
-        restored: (H, W, 3) in [0, 255].
-        reference: the same size.
-        mask: (H, W), True where a pixel counts.
-
-    Returns:
-        dB, at most 80.
-
-    Raises:
-        InputError: sizes that differ, or a mask without a pixel.
-    """
-    if restored.shape != reference.shape or mask.shape != restored.shape[:2] or not mask.any():
-        raise InputError(
-            f"a restored frame {restored.shape}, a reference {reference.shape} and a mask {mask.shape} with "
-            f"{int(mask.sum())} pixels cannot be compared: one size and at least one pixel are needed"
-        )
-    difference = restored[mask].astype(np.float64) - reference[mask]
-    error = float(np.square(difference).mean())
-    return min(CAP_DB, 10.0 * math.log10(_PEAK**2 / error)) if error > 0 else CAP_DB
 
 
 def register(restored: Frame, reference: Image, mask: NDArray[np.bool_], reach_px: float) -> tuple[Image, float]:

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from hvdbench.frames import Frames
+from hvdbench.metrics.fidelity import masked_psnr
 from hvdbench.statistics.intervals import clip_interval, mean_interval
 from hvdbench.workflows.heldout.clip import HeldOutClip
-from hvdbench.workflows.heldout.metric import masked_psnr, register
+from hvdbench.workflows.heldout.metric import register
 from hvdbench.workflows.heldout.restoring import Restore, restore_fold
 from hvdbench.workspace.progress import Progress, silent
 

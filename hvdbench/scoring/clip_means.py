@@ -1,4 +1,4 @@
-"""Frames of clips under a protocol, and their means."""
+"""Pairs of frames that belong to no run, scored under a protocol, and their means over clips."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from hvdbench.frames import Frame, Image
 from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.metrics.protocols.frame_pair import FrameScore, measure_frame
 from hvdbench.metrics.protocols.known import find_protocol
+from hvdbench.scoring.summary import scores_over_clips
 
 COLUMNS = ("frame", "counts", "psnr", "ssim", "is_registered")
 
@@ -67,7 +68,7 @@ def frame_table(protocol: Protocol, scores: list[FrameScore]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "frame": index,
-            "counts": (index >= protocol.skip_first) & (index < len(scores) - protocol.skip_last),
+            "counts": protocol.counts(index, len(scores)),
             "psnr": np.array([one.psnr for one in scores], np.float64),
             "ssim": np.array([one.ssim for one in scores], np.float64),
             "is_registered": np.array([one.is_registered for one in scores], np.bool_),
@@ -89,15 +90,18 @@ def mean_scores(protocol: Protocol | str, clips: Mapping[str, pd.DataFrame]) -> 
     counted = {name: table[table["counts"]] for name, table in clips.items() if table["counts"].any()}
     if not counted:
         return Means(float("nan"), float("nan"), 0, 0, 0)
-    if protocol.averaging == "frames":
-        counted_once = {"": pd.concat(list(counted.values()))}
-    else:
-        counted_once = counted
-    means = {name: [float(table[name].mean()) for table in counted_once.values()] for name in ("psnr", "ssim")}
     return Means(
-        psnr=float(np.mean(means["psnr"])),
-        ssim=float(np.mean(means["ssim"])),
+        psnr=_mean(counted, "psnr", protocol),
+        ssim=_mean(counted, "ssim", protocol),
         frames=sum(len(table) for table in counted.values()),
         clips=len(counted),
         unregistered=sum(int((~table["is_registered"]).sum()) for table in counted.values()),
     )
+
+
+def _mean(clips: Mapping[str, pd.DataFrame], name: str, protocol: Protocol) -> float:
+    known = [table[name].dropna() for table in clips.values() if table[name].notna().any()]
+    if not known:
+        return float("nan")
+    means, counts = pd.Series([one.mean() for one in known]), pd.Series([len(one) for one in known])
+    return float(scores_over_clips(means, counts, protocol.averaging).mean())

@@ -8,11 +8,11 @@ import pandas as pd
 
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import list_frames, read_frame
-from hvdbench.metrics.protocols.clip_means import frame_table, mean_scores
 from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.metrics.protocols.frame_pair import FrameScore, measure_frame
 from hvdbench.metrics.protocols.known import PROTOCOLS
-from hvdbench.store import Dataset, Truth
+from hvdbench.scoring.clip_means import frame_table, mean_scores
+from hvdbench.store import TRUTH_FOLDERS, Dataset, Truth
 from hvdbench.workspace.progress import Progress, silent
 
 COLUMNS = (
@@ -26,7 +26,6 @@ COLUMNS = (
     "unregistered",
     "differs",
 )
-_TRUTH_FOLDERS: Mapping[Truth, str] = {"mid": "sharp", "centroid": "sharp_centroid"}
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ def pairs_of_dataset(
         restored = next((place for place in places if place.is_dir() and list_frames(place)), None)
         if restored is None:
             raise InputError(f"{results} has no frames of {clip.split}/{clip.name}: a run has every clip of its split")
-        sharp = clip.folder / _TRUTH_FOLDERS[truth]
+        sharp = clip.folder / TRUTH_FOLDERS[truth]
         if not sharp.is_dir():
             raise DatasetError(f"{clip.folder} has no truth '{truth}': choose the other one, or a dataset that has it")
         pairs[f"{clip.split}/{clip.name}"] = _pair(restored, sharp)
@@ -149,7 +148,7 @@ def pairs_of_dataset(
 
 def _frames_below(folder: Path) -> Path | None:
     """Find the frames of a clip folder: in itself, or in the ``sharp`` that datasets have."""
-    for place in (folder, folder / _TRUTH_FOLDERS["mid"]):
+    for place in (folder, folder / TRUTH_FOLDERS["mid"]):
         if place.is_dir() and list_frames(place):
             return place
     return None
