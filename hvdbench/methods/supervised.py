@@ -101,7 +101,7 @@ class Supervised:
 
         Raises:
             UnknownNameError: no such network.
-            RecipeError: it does not take its arguments.
+            InputError: it does not take its arguments.
         """
         settings = self.settings
         return build_network(

@@ -32,7 +32,7 @@ class SelfHvd:
 
         Raises:
             UnknownNameError: no such network.
-            RecipeError: it does not take its arguments.
+            InputError: it does not take its arguments.
         """
         settings = self.settings
         return build_network(
