@@ -36,11 +36,14 @@ def missing_sentence(named: str) -> str:
     here = Path(named).expanduser()
     if here.is_dir():
         return f"the weights {named} are a folder: name the file in it"
-    known = next((known for known in KNOWN if named == known.name or here.name == known.file_name), None)
-    there = weights_folder() / (known.file_name if known and named == known.name else here)
+    by_name = next((known for known in KNOWN if named == known.name), None)
+    if by_name is not None:
+        return f"the weights {named} are missing (no file {weights_folder() / by_name.file_name}): {by_name.how_to_get}"
+    there = weights_folder() / here
     places = f"there is no file {here}" + (f" and no file {there}" if there != here else "")
-    if known is not None:
-        return f"the weights {named} are missing ({places}): {known.how_to_get}"
+    by_file = next((known for known in KNOWN if here.name == known.file_name), None)
+    if by_file is not None:
+        return f"the weights {named} are missing ({places}): {by_file.how_to_get}"
     near = difflib.get_close_matches(named, [known.name for known in KNOWN], n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return f"the weights {named} are missing: {places} ({hint}'hvdbench weights list' says which names are known)"

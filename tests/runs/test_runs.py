@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hvdbench import __version__
-from hvdbench.errors import DatasetError, RecipeError, WeightsError
+from hvdbench.errors import DatasetError, InputError, WeightsError
 from hvdbench.frames import read_clip
 from hvdbench.labels.sharpness import label_paper, select_sharp
 from hvdbench.labels.stored import ensure_labels, labels_of, write_labels
@@ -390,5 +390,5 @@ def test_overwriting_mends_a_damaged_run(dataset, tmp_path, damage):
 
 def test_arguments_that_a_network_does_not_take_are_answered(dataset, tmp_path):
     name = method_file(tmp_path, NETWORK.replace("mid_channels", "channels", 1))
-    with pytest.raises(RecipeError, match="channels"):
+    with pytest.raises(InputError, match="cannot be made with channels = "):
         train_method(load_method(name), dataset, workspace=Workspace(tmp_path / "runs"))

@@ -61,7 +61,7 @@ class NetworkTraining(TrainedScheme[TrainingT]):
 
         Raises:
             UnknownNameError: no such network.
-            RecipeError: it does not take its arguments.
+            InputError: it does not take its arguments.
         """
         settings = self.settings
         return build_network(

@@ -131,10 +131,12 @@ def test_weights_are_read_from_the_file_named(tmp_path):
 def test_missing_weights_are_one_sentence_that_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("HVDBENCH_WEIGHTS", str(tmp_path))
     with pytest.raises(
-        WeightsError, match=r"weights .*Tartan.*\.pth are missing: get it from .*flow.model to 'dis_medium'"
+        WeightsError, match=r"missing \(no file .*Tartan.*\.pth\): get it from .*flow.model to 'dis_medium'"
     ):
         make_flows(FlowSettings())
-    with pytest.raises(WeightsError, match=r"none\.pth are missing: correct the name"):
+    with pytest.raises(
+        WeightsError, match=r"none\.pth are missing: there is no file none\.pth .*flow.model to 'dis_medium'"
+    ):
         make_flows(FlowSettings(weights="none.pth"))
 
 

@@ -76,7 +76,9 @@ def test_the_classifier_and_later_layers_of_a_file_are_left_out(tmp_path):
 
 def test_missing_weights_are_one_sentence_that_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("HVDBENCH_WEIGHTS", str(tmp_path))
-    with pytest.raises(WeightsError, match=r"vgg19-dcbb9e9d.pth are missing: get it from .*perceptual.weight to 0"):
+    with pytest.raises(
+        WeightsError, match=r"missing \(no file .*vgg19-dcbb9e9d\.pth\): get it from .*perceptual.weight to 0"
+    ):
         make_features(PerceptualSettings())
 
 
