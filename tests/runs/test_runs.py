@@ -160,7 +160,7 @@ def test_a_run_over_clips_without_labels_writes_none_and_has_the_digest_of_one_w
     assert {clip.name: clip.tracks_path.read_bytes() for clip in dataset.clips()} == before
     for clip in dataset.clips():
         ensure_labels(clip)
-    again, jobs = plan_run(load_method("warp_average"), dataset, runs=tmp_path / "runs")
+    again, jobs = plan_run(load_method("warp_average"), dataset, workspace=Workspace(tmp_path / "runs"))
     assert (again.digest, jobs) == (first.digest, [])
 
 
