@@ -19,15 +19,15 @@ SOURCES: Mapping[str, str] = {
     "folder": "hvdbench.sources.folder:FolderSource",
 }
 TRAJECTORY_FORMATS: Mapping[str, str] = {
-    "monst3r": "hvdbench.camera.formats.monst3r:read_monst3r",
-    "tum": "hvdbench.camera.formats.tum:read_tum",
-    "kitti": "hvdbench.camera.formats.kitti:read_kitti",
-    "euroc": "hvdbench.camera.formats.euroc:read_euroc",
-    "colmap": "hvdbench.camera.formats.colmap:read_colmap",
-    "re10k": "hvdbench.camera.formats.re10k:read_re10k",
-    "arkit": "hvdbench.camera.formats.arkit:read_arkit",
-    "shakify": "hvdbench.camera.formats.shakify:read_shakify",
-    "gyro": "hvdbench.camera.formats.gyro:read_gyro",
+    "monst3r": "hvdbench.camera.formats.monst3r:MONST3R",
+    "tum": "hvdbench.camera.formats.tum:TUM",
+    "kitti": "hvdbench.camera.formats.kitti:KITTI",
+    "euroc": "hvdbench.camera.formats.euroc:EUROC",
+    "colmap": "hvdbench.camera.formats.colmap:COLMAP",
+    "re10k": "hvdbench.camera.formats.re10k:RE10K",
+    "arkit": "hvdbench.camera.formats.arkit:ARKIT",
+    "shakify": "hvdbench.camera.formats.shakify:SHAKIFY",
+    "gyro": "hvdbench.camera.formats.gyro:GYRO",
 }
 STABILISERS: Mapping[str, str] = {
     "off": "hvdbench.camera.stabiliser.kinds:Off",

@@ -9,7 +9,8 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from hvdbench.camera.hand import HandPreset, hand_motion, integrate
-from hvdbench.camera.stabiliser.kinds import RecordedController, read_log, stabiliser_of
+from hvdbench.camera.stabiliser.kinds import stabiliser_of
+from hvdbench.camera.stabiliser.log import RecordedController, read_log
 from hvdbench.camera.stabiliser.ois import OisSettings, simulate_ois
 from hvdbench.camera.trajectory import Array, Trajectory, lowpass
 

@@ -25,6 +25,7 @@ TRUSTED_HZ = 8.0
 """Above it, poses from pictures or markers are mostly noise."""
 
 _SEGMENT_S = 8.0
+_FEWEST_SAMPLES = 16
 _LISTED = 6
 
 
@@ -167,17 +168,19 @@ def rate_spectrum(path: Trajectory) -> tuple[Array, Array]:
 
     Returns:
         Frequencies (F,) in Hz and power (F, 3) in (deg/s)^2/Hz about the camera's x, y and z; both empty where the
-        stretch is under 17 rows.
+        stretch is under 17 rows, or 8 s of it under 16.
     """
     first, last = _longest_stretch(len(path.t_s), find_gaps(path))
     t_s, omega = path.t_s[first:last], step_rates(path)[0][first : max(last - 1, first)]
-    if len(omega) < 16:
+    if len(omega) < _FEWEST_SAMPLES:
         return np.empty(0), np.empty((0, 3))
     middle = 0.5 * (t_s[1:] + t_s[:-1])
     even = np.linspace(middle[0], middle[-1], len(omega))
     values = np.degrees(np.stack([np.interp(even, middle, column) for column in omega.T], axis=1))
     rate_hz = (len(even) - 1) / float(even[-1] - even[0])
     segment = min(len(omega), int(_SEGMENT_S * rate_hz))
+    if segment < _FEWEST_SAMPLES:  # rows seconds apart: 8 s hold no spectrum
+        return np.empty(0), np.empty((0, 3))
     frequency, power = welch(values, rate_hz, nperseg=segment, detrend=False, axis=0)
     return np.asarray(frequency), np.asarray(power)
 

@@ -10,7 +10,8 @@ from scipy.ndimage import gaussian_filter1d
 
 from hvdbench.camera.hand import PRESETS, HandPreset, PresetName, hand_motion
 from hvdbench.camera.motion import BURN_IN_S, TAIL_S
-from hvdbench.camera.stabiliser.kinds import read_log, stabiliser_of
+from hvdbench.camera.stabiliser.kinds import stabiliser_of
+from hvdbench.camera.stabiliser.log import read_log
 from hvdbench.camera.stabiliser.ois import OisSettings, simulate_ois, small_signal_residual
 from hvdbench.errors import InputError
 from hvdbench.sweep.rows import SharpRow, SuppressionRow
