@@ -22,13 +22,12 @@ from scipy.signal import lfilter
 
 from hvdbench.camera.stabiliser.kinds import (
     Controller,
-    RecordedController,
     open_controller,
-    read_log,
     run_controller,
     stabiliser_of,
 )
 from hvdbench.camera.stabiliser.lens import follow
+from hvdbench.camera.stabiliser.log import RecordedController, read_log
 from hvdbench.camera.stabiliser.pan import detect_pan
 from hvdbench.camera.stabiliser.settings import OisSettings
 

@@ -7,8 +7,6 @@ import click
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
 
-LAYOUTS = ("gopro", "reds", "goproshake-official", "hvd-official")  # a test compares them with those of the import
-
 
 @click.group()
 def dataset() -> None:
@@ -17,7 +15,7 @@ def dataset() -> None:
 
 @dataset.command("import")
 @click.argument("root", type=options.FOLDER)
-@click.option("--layout", required=True, help=f"How the release is laid out: {', '.join(LAYOUTS)}.")
+@click.option("--layout", required=True, help="A layout of recipes/layouts, e.g. gopro or reds, or a .toml file.")
 @click.option("--out", type=options.FOLDER, required=True, help="The dataset's folder.")
 @click.option("--name", default="", help="The dataset's name on boards; left out: the layout's.")
 @click.option("--link/--copy", "link", default=True, show_default=True, help="Symbolic links to PNG files, or copies.")
