@@ -7,16 +7,13 @@ spectra and sizes were set by hand to real gyro logs and to the motion seen in t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from hvdbench.camera.formats.monst3r import PATH_FILE
 from hvdbench.camera.trajectory import Array
-from hvdbench.workspace.atomic import atomic_write_text
 
 PresetName = Literal["still", "hold", "scan", "walk", "shaky", "hvd", "tense"]
 
@@ -231,13 +228,3 @@ def simulated_path(index: int) -> NDArray[np.float64]:
     quaternion *= np.where(quaternion[:, 3:] < 0, -1.0, 1.0)
     frames = np.arange(len(quaternion), dtype=np.float64)[:, None]
     return np.hstack([frames, position[::_FINE], quaternion[:, 3:], quaternion[:, :3]])
-
-
-def write_simulated_set(folder: Path) -> None:
-    """Write the set ``handheld_simulated``: ``NN/pred_traj.txt``, 10 s at 60 rows/s each, in MonST3R's layout.
-
-    The same numbers come out every time. They are this module's, never MonST3R's.
-    """
-    for index in range(len(SIMULATED_PRESETS)):
-        rows = [f"{int(row[0])} " + " ".join(f"{value:.8f}" for value in row[1:]) for row in simulated_path(index)]
-        atomic_write_text(folder / f"{index:02d}" / PATH_FILE, "\n".join(rows) + "\n")

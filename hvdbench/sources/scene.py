@@ -1,6 +1,5 @@
 """What a source hands on: scenes made of flat layers, each a picture at a depth."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -127,13 +126,6 @@ class SourceOptions:
     interpolate: bool = True
     response: str = "gamma2.2"
     margin_share: float = 0.05
-
-
-class Source(Protocol):
-    """A collection of scenes; built from :class:`SourceOptions`."""
-
-    def scenes(self) -> Sequence[Scene]:
-        """List the scenes without loading their pictures."""
 
 
 def centred_K(focal_px: float, width: float, height: float) -> Matrix3:

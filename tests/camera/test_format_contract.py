@@ -208,8 +208,8 @@ def test_a_format_of_ones_own_is_shown_imported_and_found_in_a_folder(own: Path)
         "a/a.json", "a/a.yaw", "b/b.yaw"
     ]  # fmt: skip
     assert [path.name for path in load_sets("yaws")] == ["yaws/a", "yaws/b"]
+    (own / "c.yaw").write_text(MADE["tum"][1]["walk.txt"], encoding="utf-8")
     with pytest.raises(TrajectoryError, match=r"'tum' .t tx ty tz qx qy qz qw. and not like 'yaw' .t yaw.: "):
-        (own / "c.yaw").write_text(MADE["tum"][1]["walk.txt"], encoding="utf-8")
         open_format(name).read(own / "c.yaw")
 
 

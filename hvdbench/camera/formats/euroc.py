@@ -92,10 +92,14 @@ def _named(header: Sequence[str], pattern: re.Pattern[str], letters: str, *, unt
 def looks_like_euroc(head: Sequence[str]) -> Likeness:
     """Return whether rows of 8 to 17 numbers with commas hold a unit quaternion where EuRoC has it, or name it so."""
     rows = [numbers_of(line, ",") for line in head if not line.startswith("#")]
-    rows = rows[1:] if rows and not rows[0] else rows  # a header without '#'
+    header = _header(head)
+    if header and not head[0].startswith("#"):
+        if not _named(header, _QUATERNION, "wxyz", until=len(header)):
+            return UNLIKE
+        rows = rows[1:]
     if not rows or not 8 <= len(rows[0]) <= 17:
         return UNLIKE
-    _, quaternion = _places(_header(head))
+    _, quaternion = _places(header)
     norm = float(np.linalg.norm([rows[0][place] for place in quaternion]))
     return certain("its rows hold a unit quaternion") if abs(norm - 1.0) <= NORM_TOLERANCE else POSSIBLE
 
