@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.signal import welch
 
 from hvdbench.camera.breaks import WINDOW_ROWS, Gap, Jump, find_gaps, find_jumps, find_seams, split_at_gaps, step_rates
-from hvdbench.camera.trajectory import SHORTEST_S, Trajectory
+from hvdbench.camera.trajectory import SHORTEST_S, WIDEST_GAP, Trajectory
 from hvdbench.errors import TrajectoryError
 
 Array = NDArray[np.float64]
@@ -39,7 +39,7 @@ class PathQuality:
     rate_hz: float
     """Of the median spacing."""
     spacing_spread: float
-    """Widest 98 % of the spacings, over their median: 0 for an even clock."""
+    """Widest 98 % of the spacings that are no gaps, over their median: 0 for an even clock."""
     gaps: tuple[Gap, ...]
     jumps: tuple[Jump, ...]
     seams: tuple[int, ...]
@@ -132,7 +132,7 @@ def assess(path: Trajectory, *, window_rows: int = WINDOW_ROWS) -> PathQuality:
     seams, ratio = find_seams(path, window_rows=window_rows)
     first, last = _longest_stretch(len(path.t_s), gaps)
     inside = slice(first, max(last - 1, first + 1))
-    low, high = np.quantile(spacing, [0.01, 0.99])
+    low, high = np.quantile(spacing[spacing <= WIDEST_GAP * median_s], [0.01, 0.99])
     bands, slope = _bands(*rate_spectrum(path))
     velocity = np.linalg.norm(np.diff(path.position_w, axis=0), axis=1) / spacing
     x, y, z = np.degrees(np.sqrt(np.mean(omega[inside] ** 2, axis=0)))

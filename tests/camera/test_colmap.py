@@ -61,3 +61,36 @@ def test_another_layout_is_refused(tmp_path: Path, text: str, sentence: str) -> 
 def test_the_rate_must_be_told(tmp_path: Path) -> None:
     with pytest.raises(TrajectoryError, match="holds no times"):
         COLMAP.read(write(tmp_path, IMAGES))
+
+
+def written(tmp_path: Path, names: list[str]) -> Path:
+    rows = [f"{number} 1 0 0 0 {number} 0 0 1 {name}\n\n" for number, name in enumerate(names, start=1)]
+    return write(tmp_path, "".join(rows))
+
+
+@pytest.mark.parametrize(
+    ("names", "t_s"),
+    [
+        (["1403636579763555584.png", "1403636579863555584.png", "1403636579813555584.png"], [0, 0.05, 0.1]),
+        (["1403636579763555.jpg", "1403636579863555.jpg", "1403636579813555.jpg"], [0, 0.05, 0.1]),
+        (["rgb/1305031102.175304.png", "rgb/1305031102.275304.png", "rgb/1305031102.225304.png"], [0, 0.05, 0.1]),
+        (["9.5.png", "10.5.png", "10.0.png"], [0, 0.5, 1.0]),
+        (["f9.png", "f11.png", "f10.png"], [0, 0.1, 0.2]),
+    ],
+)
+def test_times_come_from_the_names_of_the_pictures(tmp_path: Path, names: list[str], t_s: list[float]) -> None:
+    path = COLMAP.read(written(tmp_path, names), fps=10 if names[0] == "f9.png" else None)
+    np.testing.assert_allclose(path.t_s, t_s, atol=1e-9)
+    np.testing.assert_allclose(path.position_w[:, 0], [-1, -3, -2])  # in the order of time; the file's is 1, 2, 3
+
+
+def test_numbers_that_count_no_frames_are_one_sentence(tmp_path: Path) -> None:
+    names = [f"cam_{20240101120000 + 100000 * row}.png" for row in range(4)]
+    with pytest.raises(TrajectoryError, match=r"lie 1e\+05 apart and count no frames: rename the pictures"):
+        COLMAP.read(written(tmp_path, names), fps=30)
+
+
+def test_euroc_names_that_a_person_met_last_two_seconds(shared: Path) -> None:
+    path = COLMAP.read(shared / "cases" / "inputs" / "colmap_ns_names")
+    assert path.duration_s == pytest.approx(1.97, abs=0.01)
+    assert len(path.t_s) == 60

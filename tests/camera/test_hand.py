@@ -1,6 +1,5 @@
 """The hand model: sizes, bands, integration, and the set of paths that it ships."""
 
-
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation

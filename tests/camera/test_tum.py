@@ -7,6 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from hvdbench.camera.formats.tum import TUM
+from hvdbench.camera.quality import assess
 from hvdbench.camera.trajectory import Trajectory
 from hvdbench.errors import TrajectoryError
 
@@ -96,3 +97,17 @@ def test_a_stated_rate_must_fit_the_files_own_times(shared: Path) -> None:
     assert len(TUM.read(file, fps=100).t_s) == 3000
     with pytest.raises(TrajectoryError, match="100 rows a second, not 30"):
         TUM.read(file, fps=30)
+
+
+@pytest.mark.parametrize("factor", [1e3, 1e6, 1e9])
+def test_another_unit_of_time_is_named(tmp_path: Path, factor: float) -> None:
+    unit = {1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}[factor]
+    rows = [f"{(row + 0.5) * factor / 30:.0f} 0 0 0 0 0 0 1" for row in range(40)]
+    with pytest.raises(TrajectoryError, match=f"times are not in seconds: they look like {unit}"):
+        TUM.read(write(tmp_path, "\n".join(rows)))
+    assert len(TUM.read(write(tmp_path, "\n".join(rows)), force=True).t_s) == 40
+
+
+def test_rows_far_apart_have_no_spectrum_and_no_traceback(tmp_path: Path) -> None:
+    rows = [f"{2.5 * row + 0.5} 0 0 0 0 0 0 1" for row in range(40)]
+    assert assess(TUM.read(write(tmp_path, "\n".join(rows)))).bands_deg_s == ()
