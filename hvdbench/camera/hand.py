@@ -99,7 +99,7 @@ def hand_motion(
 
 
 def _turning_power(preset: HandPreset, frequency: Array, generator: np.random.Generator) -> Array:
-    """Give the variance of the angular rate about x at each frequency, (deg/s)²."""
+    """Compute the variance of the angular rate about x at each frequency, (deg/s)²."""
     step, arm, tremor = generator.uniform(1 - RATE_SPREAD, 1 + RATE_SPREAD, 3) * (
         preset.step_hz,
         preset.arm_hz,
@@ -155,7 +155,7 @@ def _bands(frequency: Array) -> NDArray[np.int64]:
 
 
 def _lacking_share(power: Array, frequency: Array, present: Array) -> Array:
-    """Give for each frequency and axis the share of the power (F, 3) that a path with band rms (3, 3) lacks."""
+    """Compute, for each frequency and axis, the share of the power (F, 3) that a path with band rms (3, 3) lacks."""
     band = _bands(frequency)
     wanted = np.stack([power[band == index].sum(axis=0) for index in range(3)])
     share = np.where(wanted > 0, np.maximum(0.0, 1.0 - present**2 / np.where(wanted > 0, wanted, 1.0)), 0.0)
@@ -209,7 +209,7 @@ def integrate(omega: Array, velocity: Array, rate_hz: float) -> tuple[Rotation, 
 
 
 SIMULATED_PRESETS: tuple[PresetName, ...] = ("shaky", "shaky", "shaky", "walk", "walk", "scan")
-SIMULATED_SEED = 20250811
+SIMULATED_SEED = 20250811  # the shipped paths were drawn from it: another seed is another set
 SIMULATED_S = 10.0
 SIMULATED_FPS = 60.0
 _FINE = 8  # drawn at 480 Hz, every eighth sample written

@@ -66,7 +66,7 @@ class PathQuality:
         return self.slope_8_to_30 is not None and self.slope_8_to_30 > -2.0
 
     def lines(self) -> list[str]:
-        """Word the report."""
+        """Return the report as lines of text."""
         unit = "m/s" if self.metric else "units/s (no metres)"
         x, y, z = self.rate_rms_deg_s
         bands = ", ".join(f"{low:g}-{high:g} Hz {rms:.2f}" for low, high, rms in self.bands_deg_s)
@@ -162,7 +162,7 @@ def _longest_stretch(rows: int, gaps: tuple[Gap, ...]) -> tuple[int, int]:
 
 
 def rate_spectrum(path: Trajectory) -> tuple[Array, Array]:
-    """Give the spectrum of the turning rates over the longest stretch without a gap.
+    """Compute the spectrum of the turning rates over the longest stretch without a gap.
 
     Welch, Hann windows of 8 s at most, on an even clock of the stretch's mean rate.
 
@@ -186,7 +186,7 @@ def rate_spectrum(path: Trajectory) -> tuple[Array, Array]:
 
 
 def _bands(frequency: Array, power: Array) -> tuple[tuple[tuple[float, float, float], ...], float | None]:
-    """Give rms rates by band over x and y, and the slope above 8 Hz where an octave of it is known."""
+    """Compute rms rates by band over x and y, and the slope above 8 Hz where an octave of it is known."""
     if not len(frequency):
         return (), None
     across = power[:, :2].mean(axis=1)

@@ -203,14 +203,28 @@ def test_gcsv_without_letters_is_read_with_gyroflows_and_that_is_said(
         ("timestamp,tx,ty,tz,qx,qy,qz,qw", "{p},{v},{w}"),
         ("#timestamp,qw,qx,qy,qz,px,py,pz", "{w},{v},{p}"),
         ("#timestamp,p_x,p_y,p_z,q_w,q_x,q_y,q_z", "{p},{w},{v}"),
+        ("#timestamp [s],p_x,p_y,p_z,q_w,q_x,q_y,q_z", "{p},{w},{v}"),
         ("", "{p},{w},{v}"),
     ],
 )
 def test_euroc_columns_are_taken_as_the_header_names_them(tmp_path: Path, head: str, row: str) -> None:
     half = np.sqrt(0.5)  # a quarter turn about z
     parts = {"p": "1,2,3", "w": f"{half}", "v": f"0,0,{half}"}
-    rows = [f"{1403715524907143168 + i * 5_000_000}," + row.format(**parts) for i in range(3)]
+    times = [0.1, 0.105, 0.11] if "[s]" in head else [1403715524907143168 + i * 5_000_000 for i in range(3)]
+    rows = [f"{time}," + row.format(**parts) for time in times]
     (tmp_path / "data.csv").write_text("\n".join([*([head] if head else []), *rows]) + "\n", encoding="utf-8")
     path = EUROC.read(tmp_path / "data.csv")
     np.testing.assert_allclose(path.rotation_wc[0] @ [1, 0, 0], [0, 1, 0], atol=1e-12)
     np.testing.assert_allclose(path.position_w[0], [1, 2, 3])
+    np.testing.assert_allclose(path.t_s, [0, 0.005, 0.01], atol=1e-6)
+
+
+def test_a_log_whose_times_come_last_is_read_by_its_header_and_told_without(tmp_path: Path) -> None:
+    t_s, omega, _ = hand()
+    rows = "".join(f"{x:.9f},{y:.9f},0,{time * 1e9:.0f}\n" for time, (x, y) in zip(t_s, omega, strict=True))
+    (tmp_path / "bare.csv").write_text(rows, encoding="utf-8")
+    with pytest.raises(TrajectoryError, match=r"column 1 was taken for the times and does not rise: name the columns"):
+        GYRO.read(tmp_path / "bare.csv")
+    (tmp_path / "named.csv").write_text("gx,gy,gz,t_ns\n" + rows, encoding="utf-8")
+    plain = read_turns(write(tmp_path / "plain.csv", "t,gx,gy,gz", lens=None))
+    np.testing.assert_allclose(read_turns(tmp_path / "named.csv"), plain, atol=1e-6)

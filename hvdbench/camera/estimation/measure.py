@@ -79,7 +79,7 @@ class MeasuredClip:
         return dict(Counter(pair.reason for pair in self.estimate.pairs if pair.reason).most_common())
 
     def lines(self) -> list[str]:
-        """Word the report."""
+        """Return the report as lines of text."""
         pairs, share = self.estimate.pairs, self.estimate.trusted_share
         measured = [pair for pair in pairs if pair.points]
         points, shares, rms_px = (
@@ -116,7 +116,7 @@ class MeasuredClip:
         return f"poor, do not use it unseen: mostly {_WORDS[reason]}{advice}"
 
     def record(self) -> dict[str, Any]:
-        """Give what ``estimate.json`` holds."""
+        """Return what ``estimate.json`` holds."""
         estimate = self.estimate
         return {
             "schema": _SCHEMA,
@@ -218,7 +218,7 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
 
 
 def _sizes(source: Path, crop: Crop | None) -> tuple[Size, Size | None]:
-    """Give the size of the frames after the crop, and the one to shrink them to; (0, 0), None where none is read."""
+    """Find the size of the frames after the crop, and the one to shrink them to; (0, 0), None where none is read."""
     if source.is_dir():
         files = list_frames(source)
         picture = read_frame(files[0]) if files else None
@@ -235,7 +235,7 @@ def _sizes(source: Path, crop: Crop | None) -> tuple[Size, Size | None]:
 
 
 def _timed(clip: InputClip, fps: float | None) -> tuple[Frames, Array, list[str]]:
-    """Give the frames with rising times, and what was done to them."""
+    """Return the frames with rising times, and what was done to them."""
     if fps is not None or clip.t_s is None:
         own = "" if clip.fps is None else f"taken as {fps:g} frames a second; the file says {float(clip.fps):.4g}"
         return clip.frames, np.arange(len(clip.frames)) / (fps or 1.0), [own] if own else []
@@ -247,7 +247,7 @@ def _timed(clip: InputClip, fps: float | None) -> tuple[Frames, Array, list[str]
 
 
 def _even(path: Trajectory, rows_hz: float | None) -> tuple[Trajectory, float, list[str]]:
-    """Put a path on an even clock: its own where the frames keep one, else that of their median spacing."""
+    """Resample a path to an even clock: its own where the frames keep one, else that of their median spacing."""
     count = len(path.t_s)
     mean_hz = (count - 1) / path.duration_s
     median_hz = 1.0 / float(np.median(np.diff(path.t_s)))

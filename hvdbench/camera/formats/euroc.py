@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hvdbench.camera.formats.rows import numbers_of, read_lines, read_rows, rotations, seconds, to_wxyz
+from hvdbench.camera.formats.sensor_log import TIME_UNITS, Column, named_columns
 from hvdbench.camera.formats.trajectory_format import POSSIBLE, UNLIKE, Likeness, TrajectoryFormat, certain
 from hvdbench.camera.trajectory import NORM_TOLERANCE, Trajectory
 from hvdbench.errors import TrajectoryError
@@ -25,7 +26,7 @@ def read_euroc(path: Path, *, fps: float | None = None) -> Trajectory:
 
     A row is ``t_ns,px,py,pz,qw,qx,qy,qz`` and up to nine more numbers that are passed over: body-to-world, scalar
     *first*, metres, nanoseconds (Burri et al., 2016). Where the first line names the columns, they are taken as it
-    names them: files with the scalar last are common. The body is the IMU: put the camera's ``sensor.yaml`` beside
+    names them, with the unit of the times where it states one: files with the scalar last are common. The body is the IMU: put the camera's ``sensor.yaml`` beside
     the file, and its ``T_BS`` (camera to body) turns the path into the camera's, with OpenCV axes. Without it the
     path stays the body's, and its axes are not the picture's.
 
@@ -45,8 +46,9 @@ def read_euroc(path: Path, *, fps: float | None = None) -> Trajectory:
     skip = 1 if header and not lines[0].startswith("#") else 0
     rows = read_rows(path, columns=range(8, 18), layout=_ROW, separator=",", skip=skip)
     position, quaternion = _places(header)
+    unit = _unit(lines) if header else "nanoseconds"
     body = Trajectory(
-        t_s=seconds(rows[:, 0], unit="nanoseconds", file=path, fps=fps),
+        t_s=seconds(rows[:, 0], unit=unit, file=path, fps=fps),
         quaternion_wxyz=rows[:, quaternion],
         position_w=rows[:, position],
         name=str(path),
@@ -71,6 +73,12 @@ def _header(lines: Sequence[str]) -> list[str]:
     if first.count(",") < 7 or numbers_of(first, ","):
         return []
     return [re.sub(r"[\[(].*", "", word).strip().lower() for word in first.split(",")]
+
+
+def _unit(lines: Sequence[str]) -> str:
+    """Return the unit of times that the header states; nanoseconds where it states none."""
+    stamp = named_columns([lines[0].lstrip("#").split(",")[0]]).get("t", Column(0))
+    return TIME_UNITS.get(stamp.unit, "nanoseconds")
 
 
 def _places(header: Sequence[str]) -> tuple[list[int], list[int]]:

@@ -15,11 +15,12 @@ FASTEST_MEDIAN_RAD_S = 2.0
 """Above it a log is taken for degrees per second. The shakiest hand of :mod:`hvdbench.camera.hand`, 40 deg/s rms, has a
 median under 1 rad/s; the stillest one has over 2 where its degrees are read as radians."""
 
+_MOST_FALLING = 0.1  # share of rows: clocks are set back now and then, a column of rates falls every other row
 _COLUMN = re.compile(
     r"(t|time|timestamp|g(?:yro)?_?([xyz])|l([xy]))"
     r"(?:[ _]*[\[(]?(s|ms|us|ns|rad_s|rad/s|deg_s|deg/s|dps|rad|deg|px)[\])]?)?"
 )
-_TIMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+TIME_UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _ANGLES = {"rad": 1.0, "rad_s": 1.0, "rad/s": 1.0, "deg": np.pi / 180, "deg_s": np.pi / 180, "deg/s": np.pi / 180,
            "dps": np.pi / 180}  # fmt: skip
 
@@ -74,9 +75,15 @@ def log_seconds(stamps: Array, column: Column, file: Path, *, remedy: str = "") 
         remedy: what to do about another unit where a name of the column cannot state it.
 
     Raises:
-        TrajectoryError: rows that are too few or too many a second for a gyroscope; the unit that fits is told.
+        TrajectoryError: times that do not rise, or rows that are too few or too many a second for a gyroscope; the
+            sentence names the unit that fits.
     """
-    unit = _TIMES.get(column.unit, "seconds")
+    unit = TIME_UNITS.get(column.unit, "seconds")
+    if np.count_nonzero(np.diff(stamps) < 0) > _MOST_FALLING * len(stamps):
+        raise TrajectoryError(
+            f"{file}: its column {column.place + 1} was taken for the times and does not rise: name the columns in the "
+            "first line, e.g. gx,gy,gz,t_ns"
+        )
     t_s = (stamps - stamps[0]) * UNITS_S[unit]
     spacing = float(np.median(np.diff(stamps)))
     rate_hz = 1.0 / max(spacing * UNITS_S[unit], 1e-12)
@@ -88,7 +95,7 @@ def log_seconds(stamps: Array, column: Column, file: Path, *, remedy: str = "") 
         shown, name = f"its times were read as {unit}", "t_ms or the like"
     else:
         shown = f"its times look like {likely} ({1.0 / (spacing * UNITS_S[likely]):.4g} rows a second), not {unit}"
-        name = "t_" + next(short for short, long in _TIMES.items() if long == likely)
+        name = "t_" + next(short for short, long in TIME_UNITS.items() if long == likely)
     remedy = remedy or f"name their column {name} in the first line, or convert them to seconds"
     raise TrajectoryError(f"{file}: {rate_hz:.3g} rows a second are too {much} for a gyroscope: {shown}: {remedy}")
 

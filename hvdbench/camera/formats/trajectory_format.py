@@ -11,7 +11,15 @@ from hvdbench.camera.trajectory import Origin, Trajectory
 from hvdbench.catalog import names, resolve
 from hvdbench.errors import TrajectoryError
 
-Times = Literal["seconds", "milliseconds", "microseconds", "nanoseconds", "frame numbers", "a file beside it", "names of pictures"]
+Times = Literal[
+    "seconds",
+    "milliseconds",
+    "microseconds",
+    "nanoseconds",
+    "frame numbers",
+    "a file beside it",
+    "names of pictures",
+]
 ENDINGS = (".txt", ".csv", ".gcsv")
 
 _HEAD_LINES = 40  # enough for COLMAP's and gcsv's comments above their first rows

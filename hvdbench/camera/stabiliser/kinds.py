@@ -33,11 +33,11 @@ class Stabiliser:
     """Whether whole frames are turned onto a smoothed path afterwards."""
 
     def shift_px(self, lens_rad: Array, focal_px: float) -> Array:
-        """Give the shift of the picture, (N, 2) px, for angles made up for about x and y, (N, 2) rad."""
+        """Compute the shift of the picture, (N, 2) px, for angles made up for about x and y, (N, 2) rad."""
         return np.zeros_like(lens_rad)
 
     def turn(self, hand: Rotation, lens_rad: Array) -> Rotation:
-        """Give the orientation of the optics, camera-to-world, for that of the hand and the angles made up for."""
+        """Compute the orientation of the optics, camera-to-world, from that of the hand and the angles made up for."""
         return hand
 
 
@@ -120,7 +120,7 @@ class Controller(Protocol):
     """What turns gyro readings into lens angles."""
 
     def __call__(self, gyro_rad_s: Array, rate_hz: float) -> Array:
-        """Give the lens's angles about x and y, (N, 2) rad, for gyro rates (N, 2) rad/s at ``rate_hz``.
+        """Compute the lens's angles about x and y, (N, 2) rad, for gyro rates (N, 2) rad/s at ``rate_hz``.
 
         The lens starts centred, and the angle at a row is the one reached at that row's time.
         """
