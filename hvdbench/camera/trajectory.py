@@ -126,7 +126,7 @@ class Trajectory:
         count = int(np.floor(self.duration_s * rate_hz + 1e-6)) + 1
         if not rate_hz > 0 or count < 2:
             raise TrajectoryError(
-                f"{self.name}: {self.duration_s:.3f} s hold fewer than two rows at {rate_hz:g} rows a second: ask for more"
+                f"{self.name}: {self.duration_s:.3f} s at {rate_hz:g} rows a second hold fewer than two: ask for more"
             )
         t_s = self.t_s[0] + np.arange(count) / rate_hz
         rotation, position = self.pose_at(t_s)

@@ -26,9 +26,9 @@ def read_euroc(path: Path, *, fps: float | None = None) -> Trajectory:
 
     A row is ``t_ns,px,py,pz,qw,qx,qy,qz`` and up to nine more numbers that are passed over: body-to-world, scalar
     *first*, metres, nanoseconds (Burri et al., 2016). Where the first line names the columns, they are taken as it
-    names them, with the unit of the times where it states one: files with the scalar last are common. The body is the IMU: put the camera's ``sensor.yaml`` beside
-    the file, and its ``T_BS`` (camera to body) turns the path into the camera's, with OpenCV axes. Without it the
-    path stays the body's, and its axes are not the picture's.
+    names them, and times in the unit that it states: files with the scalar last are common. The body is the IMU: put
+    the camera's ``sensor.yaml`` beside the file, and its ``T_BS`` (camera to body) turns the path into the camera's,
+    with OpenCV axes. Without it the path stays the body's, and its axes are not the picture's.
 
     Args:
         path: the CSV file.
