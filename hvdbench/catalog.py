@@ -29,15 +29,15 @@ SOURCES: Mapping[str, str] = {
     "folder": "hvdbench.sources.folder:FolderSource",
 }
 TRAJECTORY_FORMATS: Mapping[str, str] = {
-    "monst3r": "hvdbench.camera.formats.monst3r:read_monst3r",
-    "tum": "hvdbench.camera.formats.tum:read_tum",
-    "kitti": "hvdbench.camera.formats.kitti:read_kitti",
-    "euroc": "hvdbench.camera.formats.euroc:read_euroc",
-    "colmap": "hvdbench.camera.formats.colmap:read_colmap",
-    "re10k": "hvdbench.camera.formats.re10k:read_re10k",
-    "arkit": "hvdbench.camera.formats.arkit:read_arkit",
-    "shakify": "hvdbench.camera.formats.shakify:read_shakify",
-    "gyro": "hvdbench.camera.formats.gyro:read_gyro",
+    "monst3r": "hvdbench.camera.formats.monst3r:MONST3R",
+    "tum": "hvdbench.camera.formats.tum:TUM",
+    "kitti": "hvdbench.camera.formats.kitti:KITTI",
+    "euroc": "hvdbench.camera.formats.euroc:EUROC",
+    "colmap": "hvdbench.camera.formats.colmap:COLMAP",
+    "re10k": "hvdbench.camera.formats.re10k:RE10K",
+    "arkit": "hvdbench.camera.formats.arkit:ARKIT",
+    "shakify": "hvdbench.camera.formats.shakify:SHAKIFY",
+    "gyro": "hvdbench.camera.formats.gyro:GYRO",
 }
 STABILISERS: Mapping[str, str] = {
     "off": "hvdbench.camera.stabiliser.kinds:Off",
@@ -343,8 +343,14 @@ def _controller(thing: object) -> object | None:
     return thing if callable(thing) else None
 
 
-def _metric(thing: object) -> object | None:
-    return thing if callable(thing) and not isinstance(thing, type) else None
+def _function_or(kind: str) -> Callable[[object], object]:
+    """Return what takes functions and the objects of a class, which is imported only when a part is opened."""
+
+    def take(thing: object) -> object | None:
+        module, _, name = kind.partition(":")
+        return thing if isinstance(thing, getattr(importlib.import_module(module), name)) else _function(thing)
+
+    return take
 
 
 def _network(thing: object) -> object | None:
@@ -354,7 +360,11 @@ def _network(thing: object) -> object | None:
 
 _KINDS: Mapping[str, _Kind] = {
     "source": _Kind(SOURCES, "a class with a method scenes()", _class_with("scenes")),
-    "trajectory format": _Kind(TRAJECTORY_FORMATS, "a function that reads a file into a Trajectory", _function),
+    "trajectory format": _Kind(
+        TRAJECTORY_FORMATS,
+        "a TrajectoryFormat, or a function that reads a file into a Trajectory",
+        _function_or("hvdbench.camera.formats.trajectory_format:TrajectoryFormat"),
+    ),
     "stabiliser": _Kind(
         STABILISERS,
         "a subclass of hvdbench.camera.stabiliser.kinds.Stabiliser",
@@ -364,5 +374,9 @@ _KINDS: Mapping[str, _Kind] = {
     "labeller": _Kind(LABELLERS, "a function that takes frames and returns SharpLabels", _function),
     "network": _Kind(NETWORKS, "a Network, a torch.nn.Module, its class, or a function that makes one", _network),
     "scheme": _Kind(SCHEMES, "a class derived from hvdbench.methods.scheme.Scheme", _class),
-    "metric": _Kind(METRICS, "a Metric, or a function of restored and true frames", _metric),
+    "metric": _Kind(
+        METRICS,
+        "a Metric, or a function of restored and true frames that returns a number",
+        _function_or("hvdbench.metrics.metric:Metric"),
+    ),
 }

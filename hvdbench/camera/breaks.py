@@ -119,7 +119,7 @@ def find_seams(path: Trajectory, *, window_rows: int = WINDOW_ROWS) -> tuple[tup
 
 
 def step_rates(path: Trajectory) -> tuple[Array, Array]:
-    """Give the mean body rate of each step (N - 1, 3) in rad/s, and each step's excess (N - 1,)."""
+    """Compute the mean body rate of each step (N - 1, 3) in rad/s, and each step's excess (N - 1,)."""
     rotation = path.rotation
     omega = (rotation[:-1].inv() * rotation[1:]).as_rotvec() / np.diff(path.t_s)[:, None]
     if len(omega) < 3:

@@ -7,16 +7,13 @@ spectra and sizes were set by hand to real gyro logs and to the motion seen in t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from hvdbench.camera.formats.monst3r import PATH_FILE
 from hvdbench.camera.trajectory import Array
-from hvdbench.workspace.atomic import atomic_write_text
 
 PresetName = Literal["still", "hold", "scan", "walk", "shaky", "hvd", "tense"]
 
@@ -102,7 +99,7 @@ def hand_motion(
 
 
 def _turning_power(preset: HandPreset, frequency: Array, generator: np.random.Generator) -> Array:
-    """Give the variance of the angular rate about x at each frequency, (deg/s)²."""
+    """Compute the variance of the angular rate about x at each frequency, (deg/s)²."""
     step, arm, tremor = generator.uniform(1 - RATE_SPREAD, 1 + RATE_SPREAD, 3) * (
         preset.step_hz,
         preset.arm_hz,
@@ -158,7 +155,7 @@ def _bands(frequency: Array) -> NDArray[np.int64]:
 
 
 def _lacking_share(power: Array, frequency: Array, present: Array) -> Array:
-    """Give for each frequency and axis the share of the power (F, 3) that a path with band rms (3, 3) lacks."""
+    """Compute, for each frequency and axis, the share of the power (F, 3) that a path with band rms (3, 3) lacks."""
     band = _bands(frequency)
     wanted = np.stack([power[band == index].sum(axis=0) for index in range(3)])
     share = np.where(wanted > 0, np.maximum(0.0, 1.0 - present**2 / np.where(wanted > 0, wanted, 1.0)), 0.0)
@@ -212,7 +209,7 @@ def integrate(omega: Array, velocity: Array, rate_hz: float) -> tuple[Rotation, 
 
 
 SIMULATED_PRESETS: tuple[PresetName, ...] = ("shaky", "shaky", "shaky", "walk", "walk", "scan")
-SIMULATED_SEED = 20250811
+SIMULATED_SEED = 20250811  # the shipped paths were drawn from it: another seed is another set
 SIMULATED_S = 10.0
 SIMULATED_FPS = 60.0
 _FINE = 8  # drawn at 480 Hz, every eighth sample written
@@ -231,13 +228,3 @@ def simulated_path(index: int) -> NDArray[np.float64]:
     quaternion *= np.where(quaternion[:, 3:] < 0, -1.0, 1.0)
     frames = np.arange(len(quaternion), dtype=np.float64)[:, None]
     return np.hstack([frames, position[::_FINE], quaternion[:, 3:], quaternion[:, :3]])
-
-
-def write_simulated_set(folder: Path) -> None:
-    """Write the set ``handheld_simulated``: ``NN/pred_traj.txt``, 10 s at 60 rows/s each, in MonST3R's layout.
-
-    The same numbers come out every time. They are this module's, never MonST3R's.
-    """
-    for index in range(len(SIMULATED_PRESETS)):
-        rows = [f"{int(row[0])} " + " ".join(f"{value:.8f}" for value in row[1:]) for row in simulated_path(index)]
-        atomic_write_text(folder / f"{index:02d}" / PATH_FILE, "\n".join(rows) + "\n")

@@ -9,12 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hvdbench.camera.breaks import split_at_gaps
-from hvdbench.camera.formats.colmap import CAMERAS_FILE
-from hvdbench.camera.formats.euroc import SENSOR_FILE
-from hvdbench.camera.formats.kitti import times_file
-from hvdbench.camera.formats.monst3r import INTRINSICS_FILE, PATH_FILE
-from hvdbench.camera.formats.monst3r_maps import sampled_maps
-from hvdbench.camera.index import MONST3R, TrajectorySet, read_index, read_path
+from hvdbench.camera.formats.trajectory_format import TrajectoryFormat, open_format
+from hvdbench.camera.index import MONST3R, TrajectorySet, read_index
 from hvdbench.camera.quality import PathQuality, assess
 from hvdbench.camera.trajectory import Origin
 from hvdbench.errors import TrajectoryError
@@ -24,7 +20,6 @@ from hvdbench.workspace.paths import home, home_folder
 
 INDEX_FILE = "index.toml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_ENDINGS = (".txt", ".csv", ".gcsv")
 
 
 @dataclass(frozen=True)
@@ -32,14 +27,14 @@ class ImportRequest:
     """A set to add, and whose it is.
 
     Args:
-        inputs: files, or folders of files; for MonST3R its output folders, or a folder of them.
+        inputs: files, or folders of files; for MonST3R and COLMAP their output folders, or a folder of them.
         name: of the set.
-        format_name: a trajectory format of the catalogue.
+        format_name: a trajectory format of the catalogue, or an import string.
         licence: whose the paths are and what may be done with them.
         source: what they were measured on or estimated from.
         fps: rows per second, where the files hold no times.
         note: anything else.
-        origin: None: ``monst3r`` for that format, ``measured`` for any other.
+        origin: None: what the format says, ``monst3r`` for MonST3R's and ``measured`` for others.
         metric: whether positions are in metres; None: what the format says.
         scene_depth: median distance of what the camera saw, in the positions' unit; None: what depth maps say, if any.
         orientation: of a gyroscope.
@@ -89,17 +84,18 @@ def import_set(request: ImportRequest, *, into: Path | None = None) -> ImportedS
         )
     root = _root(into)
     _refuse_existing(request.name, root)
-    files = find_files(request.inputs, request.format_name)
-    labels = [_label(file) for file in files]
+    form = open_format(request.format_name)
+    files = find_files(request.inputs, form)
+    labels = [form.label_of(file) for file in files]
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:
         raise TrajectoryError(f"two paths would be named '{request.name}/{twice[0]}': rename one, or import them apart")
-    entry, qualities = _read_all(request, files, labels)
+    entry, qualities = _read_all(request, form, files, labels)
     _prepare(root)
     folder = root / request.name
     with atomic_folder(folder) as temporary:
         for file, label in zip(files, labels, strict=True):
-            _copy(file, temporary / label, request.format_name)
+            _copy(file, temporary / label, form)
     try:
         _enter(request.name, entry, root / INDEX_FILE)
     except BaseException:
@@ -108,11 +104,8 @@ def import_set(request: ImportRequest, *, into: Path | None = None) -> ImportedS
     return ImportedSet(folder, tuple(qualities))
 
 
-def find_files(inputs: Sequence[Path], format_name: str) -> list[Path]:
-    """List the path files that inputs mean.
-
-    A folder means MonST3R's ``pred_traj.txt`` in it or one level below, COLMAP's ``images.txt``, or every ``.txt``,
-    ``.csv`` and ``.gcsv`` in it but KITTI's times.
+def find_files(inputs: Sequence[Path], form: TrajectoryFormat) -> list[Path]:
+    """List the path files that inputs mean: files as they are, and in folders what the format finds there.
 
     Raises:
         TrajectoryError: an input that is not there, or a folder without such files.
@@ -121,46 +114,25 @@ def find_files(inputs: Sequence[Path], format_name: str) -> list[Path]:
     for path in inputs:
         if not path.exists():
             raise TrajectoryError(f"{path} is not there")
-        found = _in_folder(path.resolve(), format_name) if path.is_dir() else [path.absolute()]
+        found = form.files_in(path.resolve()) if path.is_dir() else [path.absolute()]
         if not found:
-            raise TrajectoryError(f"{path} holds no file of format '{format_name}'")
+            raise TrajectoryError(f"{path} holds no file of format '{form.name}'")
         files += found
     return files
 
 
-def _in_folder(folder: Path, format_name: str) -> list[Path]:
-    fixed = {MONST3R: PATH_FILE, "colmap": "images.txt"}.get(format_name)
-    if fixed:
-        here = folder / fixed
-        return [here] if here.is_file() else sorted(folder.glob(f"*/{fixed}"))
-    files = sorted(file for file in folder.iterdir() if file.suffix in _ENDINGS and file.is_file())
-    times = {times_file(file) for file in files} if format_name == "kitti" else set()
-    return [file for file in files if file not in times]
-
-
-def _label(file: Path) -> str:
-    return file.parent.name if file.name in {PATH_FILE, "images.txt"} else file.stem
-
-
 def _read_all(
-    request: ImportRequest, files: Sequence[Path], labels: Sequence[str]
+    request: ImportRequest, form: TrajectoryFormat, files: Sequence[Path], labels: Sequence[str]
 ) -> tuple[TrajectorySet, list[PathQuality]]:
     metric = request.metric
     qualities: list[PathQuality] = []
     for file, label in zip(files, labels, strict=True):
-        path = read_path(
-            file,
-            format_name=request.format_name,
-            fps=request.fps,
-            orientation=request.orientation,
-            force=request.force,
-        )
+        path = form.read(file, fps=request.fps, orientation=request.orientation, force=request.force)
         split_at_gaps(path)
         metric = path.scale_m if metric is None else metric
         qualities.append(assess(replace(path, name=f"{request.name}/{label}", scale_m=metric)))
-    named = [_stored_name(file, request.format_name) for file in files]
     values = {
-        "origin": request.origin or (MONST3R if request.format_name == MONST3R else "measured"),
+        "origin": request.origin or form.origin,
         "format": request.format_name,
         "fps": request.fps,
         "folder": request.name,
@@ -169,15 +141,15 @@ def _read_all(
         "licence": request.licence,
         "source": request.source,
         "note": request.note,
-        "paths": [f"{label}/{name}" for label, name in zip(labels, named, strict=True)],
+        "paths": [f"{label}/{_stored_name(file, form)}" for label, file in zip(labels, files, strict=True)],
         "orientation": request.orientation,
         "force": request.force,
     }
     return check(f"set '{request.name}'", values, TrajectorySet), qualities
 
 
-def _stored_name(file: Path, format_name: str) -> str:
-    return PATH_FILE if format_name == MONST3R else file.name
+def _stored_name(file: Path, form: TrajectoryFormat) -> str:
+    return form.file_name or file.name
 
 
 def _root(into: Path | None) -> Path:
@@ -221,22 +193,11 @@ def _prepare(root: Path) -> None:
         )
 
 
-def _copy(file: Path, folder: Path, format_name: str) -> None:
+def _copy(file: Path, folder: Path, form: TrajectoryFormat) -> None:
     folder.mkdir()
-    shutil.copyfile(file, folder / _stored_name(file, format_name))
-    for companion in _companions(file, format_name):
+    shutil.copyfile(file, folder / _stored_name(file, form))
+    for companion in form.companions(file):
         shutil.copyfile(companion, folder / companion.name)
-
-
-def _companions(file: Path, format_name: str) -> list[Path]:
-    """List what the format's reader looks for beside a path; of MonST3R's maps, those that it samples."""
-    if format_name == MONST3R:
-        beside = [file.with_name(INTRINSICS_FILE), *sampled_maps(file.parent)]
-    else:
-        names = {"euroc": SENSOR_FILE, "colmap": CAMERAS_FILE}
-        times = times_file(file) if format_name == "kitti" else None
-        beside = [file.with_name(names[format_name])] if format_name in names else [times] if times else []
-    return [companion for companion in beside if companion.is_file()]
 
 
 def _enter(name: str, entry: TrajectorySet, index: Path) -> None:

@@ -4,7 +4,6 @@ A set is a table ``[name]`` with the keys of :class:`TrajectorySet`; its paths a
 files (or folders) one level below ``folder`` that the format's reader takes.
 """
 
-import inspect
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,9 +13,10 @@ from pydantic import Field
 
 from hvdbench.camera.breaks import find_gaps, split_at_gaps
 from hvdbench.camera.formats.monst3r import PATH_FILE
-from hvdbench.camera.formats.rows import looks_like, read_lines
+from hvdbench.camera.formats.rows import read_lines
+from hvdbench.camera.formats.trajectory_format import describe_guess, open_format
 from hvdbench.camera.trajectory import Origin, Trajectory
-from hvdbench.catalog import names, resolve, unknown
+from hvdbench.catalog import unknown
 from hvdbench.errors import TrajectoryError, UnknownNameError
 from hvdbench.recipe import Settings, check
 from hvdbench.workspace.paths import home_folder
@@ -30,7 +30,7 @@ class TrajectorySet(Settings):
     origin: Origin
     """``simulated``, ``measured``, or ``monst3r`` for paths that MonST3R estimated."""
     format: str = "monst3r"
-    """A trajectory format of the catalogue."""
+    """A trajectory format of the catalogue, or an import string."""
     fps: float | None = Field(default=None, gt=0)
     """Rows per second; may be left out where the files have times of their own."""
     folder: str
@@ -46,7 +46,7 @@ class TrajectorySet(Settings):
     """Shorter paths are run forwards and backwards by turns until they last as long
     (:meth:`hvdbench.camera.trajectory.Trajectory.extended`)."""
     paths: tuple[str, ...] = ()
-    """The paths, relative to ``folder``; empty: ``*/pred_traj.txt``, else ``*.txt``, ``*.csv`` and ``*.gcsv``."""
+    """The paths, relative to ``folder``; empty: what the format finds there, else ``*/pred_traj.txt``."""
     orientation: str = ""
     """Of a gyroscope: see :func:`hvdbench.camera.formats.gyro.read_gyro`."""
     force: bool = False
@@ -122,29 +122,17 @@ def read_path(
     """Read one path.
 
     Args:
-        file: what the format's reader takes.
+        file: the path's file, or the folder that the format keeps it in.
         format_name: a trajectory format of the catalogue, or an import string.
         fps: rows per second, where the file holds no times.
         orientation: of a gyroscope.
-        force: read a file that looks like another format.
+        force: read a file although it looks like another format.
 
     Raises:
         UnknownNameError: no such format.
         TrajectoryError: the file cannot be read, the format needs ``fps``, or it has no such option.
     """
-    reader = resolve("trajectory format", format_name)
-    taken = inspect.signature(reader).parameters
-    given = {"fps": fps, "orientation": orientation or None, "force": force or None}
-    options = {key: value for key, value in given.items() if value is not None}
-    foreign = [key for key in options if key not in taken]
-    if foreign:
-        raise TrajectoryError(f"{file}: format '{format_name}' has no option '{foreign[0]}': leave it out")
-    if fps is None and "fps" in taken and taken["fps"].default is inspect.Parameter.empty:
-        raise TrajectoryError(
-            f"{file}: format '{format_name}' holds no times: say how many rows it has a second (--fps)"
-        )
-    path: Trajectory = reader(file, **options)
-    return path
+    return open_format(format_name).read(file, fps=fps, orientation=orientation, force=force)
 
 
 def path_files(name: str, entry: TrajectorySet, root: Path) -> list[Path]:
@@ -156,10 +144,15 @@ def path_files(name: str, entry: TrajectorySet, root: Path) -> list[Path]:
     folder = root / entry.folder
     if entry.paths:
         return [folder / path for path in entry.paths]
-    loose = sorted(file for ending in ("*.txt", "*.csv", "*.gcsv") for file in folder.glob(ending))
-    files = sorted(folder.glob(f"*/{PATH_FILE}")) or loose
+    if not folder.is_dir():
+        raise TrajectoryError(f"trajectory set '{name}' names {folder}, which is not a folder")
+    # MonST3R's layout is looked for whatever the format: sets without a list of paths were always found so.
+    files = sorted(folder.glob(f"*/{PATH_FILE}")) or open_format(entry.format).files_in(folder)
     if not files:
-        raise TrajectoryError(f"trajectory set '{name}' names {folder}, which holds no <path>/{PATH_FILE} and no *.txt")
+        raise TrajectoryError(
+            f"trajectory set '{name}' names {folder}, which holds no file of format '{entry.format}' and no "
+            f"<path>/{PATH_FILE}"
+        )
     return files
 
 
@@ -203,7 +196,6 @@ def read_target(
     if not file.exists():
         raise UnknownNameError(unknown("trajectory set or file", target, index))
     if format_name is None:
-        guess = looks_like(read_lines(file)) if file.is_file() else None
-        hint = f"it looks like '{guess}'" if guess else f"one of {', '.join(names('trajectory format'))}"
+        hint = describe_guess(read_lines(file) if file.is_file() else [])
         raise TrajectoryError(f"{file}: say its format with --format ({hint})")
     return [], [read_path(file, format_name=format_name, fps=fps, orientation=orientation, force=force)]

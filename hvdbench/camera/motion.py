@@ -9,7 +9,8 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from hvdbench.camera.hand import HandPreset, hand_motion, integrate
-from hvdbench.camera.stabiliser.kinds import RecordedController, read_log, stabiliser_of
+from hvdbench.camera.stabiliser.kinds import stabiliser_of
+from hvdbench.camera.stabiliser.log import RecordedController, read_log
 from hvdbench.camera.stabiliser.ois import OisSettings, simulate_ois
 from hvdbench.camera.trajectory import Array, Trajectory, lowpass
 
@@ -65,7 +66,7 @@ class CameraPath:
         return _columns(t_s, self.t_s, self.position_w_m)
 
     def lens_shift_at(self, t_s: Array) -> Array:
-        """Give the shift of the image by lens or sensor, (N, 2) px; 0 for kinds that shift nothing.
+        """Compute the shift of the image by lens or sensor, (N, 2) px; 0 for kinds that shift nothing.
 
         Frames that are turned as a whole keep of it what moved since mid-exposure, turned with the frame: exact at the
         frame's centre.
@@ -80,7 +81,7 @@ class CameraPath:
         return np.asarray(np.einsum("nij,nj->ni", jacobian, shift - self._captured_shift(middle)))
 
     def _captured(self, t_s: Array) -> Array:
-        """Give the view's rotation vector while the shutter is open, (N, 3) rad."""
+        """Interpolate the view's rotation vector while the shutter is open, (N, 3) rad."""
         hand = _columns(t_s, self.t_s, self.rotation_vector_wc)
         stabiliser = stabiliser_of(self.kind)
         if not stabiliser.turns_view:
@@ -125,7 +126,7 @@ def smooth_frames(path: CameraPath, smoothing_s: float) -> CameraPath:
 
 
 def _angle_of_shift(shift_px: Array, focal_px: float) -> Array:
-    """Give the turn about x, y and z that a shift of the image makes up for on the axis, (N, 3) rad."""
+    """Compute the turn about x, y and z that a shift of the image makes up for on the axis, (N, 3) rad."""
     x, y = np.arctan(shift_px / focal_px).T
     return np.stack([-y, x, np.zeros_like(x)], axis=1)
 
@@ -217,7 +218,7 @@ def _from(path: CameraPath, first: int) -> CameraPath:
 
 
 def _metric_scale(trajectory: Trajectory, velocity: Array, depth_m: float | None, speed_m_s: float) -> float:
-    """Give metres per position unit: 1 for metres, else by the scene's depth, else by a median speed.
+    """Compute metres per position unit: 1 for metres, else by the scene's depth, else by a median speed.
 
     Motion in the picture hangs on translation over depth, and both of an estimate share one scale.
     """

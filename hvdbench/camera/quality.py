@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.signal import welch
 
 from hvdbench.camera.breaks import WINDOW_ROWS, Gap, Jump, find_gaps, find_jumps, find_seams, split_at_gaps, step_rates
-from hvdbench.camera.trajectory import SHORTEST_S, Trajectory
+from hvdbench.camera.trajectory import SHORTEST_S, WIDEST_GAP, Trajectory
 from hvdbench.errors import TrajectoryError
 
 Array = NDArray[np.float64]
@@ -25,6 +25,7 @@ TRUSTED_HZ = 8.0
 """Above it, poses from pictures or markers are mostly noise."""
 
 _SEGMENT_S = 8.0
+_FEWEST_SAMPLES = 16
 _LISTED = 6
 
 
@@ -38,7 +39,7 @@ class PathQuality:
     rate_hz: float
     """Of the median spacing."""
     spacing_spread: float
-    """Widest 98 % of the spacings, over their median: 0 for an even clock."""
+    """Widest 98 % of the spacings that are no gaps, over their median: 0 for an even clock."""
     gaps: tuple[Gap, ...]
     jumps: tuple[Jump, ...]
     seams: tuple[int, ...]
@@ -65,7 +66,7 @@ class PathQuality:
         return self.slope_8_to_30 is not None and self.slope_8_to_30 > -2.0
 
     def lines(self) -> list[str]:
-        """Word the report."""
+        """Return the report as lines of text."""
         unit = "m/s" if self.metric else "units/s (no metres)"
         x, y, z = self.rate_rms_deg_s
         bands = ", ".join(f"{low:g}-{high:g} Hz {rms:.2f}" for low, high, rms in self.bands_deg_s)
@@ -131,7 +132,7 @@ def assess(path: Trajectory, *, window_rows: int = WINDOW_ROWS) -> PathQuality:
     seams, ratio = find_seams(path, window_rows=window_rows)
     first, last = _longest_stretch(len(path.t_s), gaps)
     inside = slice(first, max(last - 1, first + 1))
-    low, high = np.quantile(spacing, [0.01, 0.99])
+    low, high = np.quantile(spacing[spacing <= WIDEST_GAP * median_s], [0.01, 0.99])
     bands, slope = _bands(*rate_spectrum(path))
     velocity = np.linalg.norm(np.diff(path.position_w, axis=0), axis=1) / spacing
     x, y, z = np.degrees(np.sqrt(np.mean(omega[inside] ** 2, axis=0)))
@@ -161,29 +162,31 @@ def _longest_stretch(rows: int, gaps: tuple[Gap, ...]) -> tuple[int, int]:
 
 
 def rate_spectrum(path: Trajectory) -> tuple[Array, Array]:
-    """Give the spectrum of the turning rates over the longest stretch without a gap.
+    """Compute the spectrum of the turning rates over the longest stretch without a gap.
 
     Welch, Hann windows of 8 s at most, on an even clock of the stretch's mean rate.
 
     Returns:
         Frequencies (F,) in Hz and power (F, 3) in (deg/s)^2/Hz about the camera's x, y and z; both empty where the
-        stretch is under 17 rows.
+        stretch is under 17 rows, or 8 s of it under 16.
     """
     first, last = _longest_stretch(len(path.t_s), find_gaps(path))
     t_s, omega = path.t_s[first:last], step_rates(path)[0][first : max(last - 1, first)]
-    if len(omega) < 16:
+    if len(omega) < _FEWEST_SAMPLES:
         return np.empty(0), np.empty((0, 3))
     middle = 0.5 * (t_s[1:] + t_s[:-1])
     even = np.linspace(middle[0], middle[-1], len(omega))
     values = np.degrees(np.stack([np.interp(even, middle, column) for column in omega.T], axis=1))
     rate_hz = (len(even) - 1) / float(even[-1] - even[0])
     segment = min(len(omega), int(_SEGMENT_S * rate_hz))
+    if segment < _FEWEST_SAMPLES:  # rows seconds apart: 8 s hold no spectrum
+        return np.empty(0), np.empty((0, 3))
     frequency, power = welch(values, rate_hz, nperseg=segment, detrend=False, axis=0)
     return np.asarray(frequency), np.asarray(power)
 
 
 def _bands(frequency: Array, power: Array) -> tuple[tuple[tuple[float, float, float], ...], float | None]:
-    """Give rms rates by band over x and y, and the slope above 8 Hz where an octave of it is known."""
+    """Compute rms rates by band over x and y, and the slope above 8 Hz where an octave of it is known."""
     if not len(frequency):
         return (), None
     across = power[:, :2].mean(axis=1)

@@ -118,20 +118,22 @@ class Trajectory:
         return RotationSpline(self.t_s, self.rotation)(where), CubicSpline(self.t_s, self.position_w)(where)
 
     def resampled(self, rate_hz: float) -> "Trajectory":
-        """Give the path at even times from its first row on, interpolated as :meth:`pose_at` does.
+        """Return the path at even times from its first row on, interpolated as :meth:`pose_at` does.
 
         Raises:
             TrajectoryError: a rate at which fewer than two rows fit.
         """
         count = int(np.floor(self.duration_s * rate_hz + 1e-6)) + 1
         if not rate_hz > 0 or count < 2:
-            raise TrajectoryError(f"{self.name}: {self.duration_s:.3f} s cannot be told at {rate_hz:g} rows a second")
+            raise TrajectoryError(
+                f"{self.name}: {self.duration_s:.3f} s at {rate_hz:g} rows a second hold fewer than two: ask for more"
+            )
         t_s = self.t_s[0] + np.arange(count) / rate_hz
         rotation, position = self.pose_at(t_s)
         return replace(self, t_s=t_s, quaternion_wxyz=_wxyz(rotation), position_w=position)
 
     def extended(self, duration_s: float) -> "Trajectory":
-        """Give a path of at least ``duration_s`` that runs this one forwards and backwards by turns.
+        """Return a path of at least ``duration_s`` that runs this one forwards and backwards by turns.
 
         It turns round at the calmest row (slowest turning) among the first and among the last fifth of the rows, and
         what lies beyond is left out, so that no kink is made where the hand was moving fast. A path that is long
@@ -154,7 +156,7 @@ class Trajectory:
         return replace(self, t_s=t_s, quaternion_wxyz=self.quaternion_wxyz[rows], position_w=self.position_w[rows])
 
     def _calm_ends(self) -> tuple[int, int]:
-        """Give the rows with the slowest turning among the first and the last fifth; 80 % of a second stays between."""
+        """Find the rows with the slowest turning among the first and the last fifth; 80 % of a second stays between."""
         steps = (self.rotation[:-1].inv() * self.rotation[1:]).magnitude() / np.diff(self.t_s)
         speed = np.concatenate([steps[:1], 0.5 * (steps[1:] + steps[:-1]), steps[-1:]])
         fifth = max(1, len(speed) // 5)
@@ -164,7 +166,7 @@ class Trajectory:
         return first, last
 
     def motion(self, t_s: Array, *, lowpass_hz: float | None = 6.0) -> tuple[Array, Array]:
-        """Give the motion that a sensor fixed to the camera would feel, at evenly spaced times.
+        """Compute the motion that a sensor fixed to the camera would feel, at evenly spaced times.
 
         Past its ends the path runs back and forth (time is reflected), so a short path serves a long clip.
 

@@ -1,5 +1,9 @@
 """Others' releases, paired or blurry only, as a dataset of ours: their files are linked or copied, never changed.
 
+What is stamped on the dataset (licence, release, rate) comes from the layout, and only where the clips are the
+layout's: found by its own patterns and named as it says. Of frames that someone else laid out nothing is known, and
+nothing is stamped.
+
 Links are symbolic and absolute: no space, other file systems and releases that one may only read are no matter.
 ``hvdbench verify`` reads through them, so a release that was moved or changed is told.
 """
@@ -14,10 +18,10 @@ from typing import Literal
 import h5py
 import numpy as np
 
-from hvdbench.catalog import unknown
-from hvdbench.errors import InputError, UnknownNameError
+from hvdbench.errors import InputError
 from hvdbench.frames import read_frame, write_frame
-from hvdbench.sources.release import LAYOUTS, Layout, Release, ReleaseClip, find_release, is_word
+from hvdbench.sources.layout import UNKNOWN, Layout, load_layout
+from hvdbench.sources.release import Release, ReleaseClip, find_release, is_word
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
 from hvdbench.workspace.atomic import atomic_folder
 from hvdbench.workspace.progress import Progress, silent
@@ -34,9 +38,10 @@ class AdoptRequest:
 
     Attributes:
         root: its folder.
-        layout: a layout's name.
+        layout: a layout's name, or a ``.toml`` file that holds one.
         out: the dataset's folder.
-        name: the dataset's name; empty: the layout's, with the folder of blurry frames where ``blur`` names another.
+        name: the dataset's name; empty: the layout's, with the folder of blurry frames where ``blur`` names another, or
+            the release's folder where its clips are not the layout's.
         blur, sharp: patterns in place of the layout's; a mere word stands for the folder ``blur`` or ``sharp`` in them.
         transfer: ``link`` or ``copy``; what is no 8-bit RGB PNG is decoded and written as one in any case.
         overwrite: replace a dataset made from other files.
@@ -61,61 +66,99 @@ class Adopted:
 
 
 def adopt(request: AdoptRequest, *, progress: Progress = silent) -> Adopted:
-    """Take a release over as a dataset of origin ``measured`` with truth at mid-exposure, where it has any.
+    """Take a release over as a dataset of origin ``measured`` with its truth, where it has any.
 
     Frames are called ``00000000.png`` …; other names are kept in the manifest's provenance, as are the patterns that
     were used. Splits are kept; validation clips are ``test`` and are called ``val_<clip>``.
 
     Raises:
         UnknownNameError: no such layout.
-        InputError: no clips, clips without their truth, counts, numbers or sizes that differ, a name that is taken, or
-            an ``out`` within the release.
+        RecipeError: the layout's file is not as it should be.
+        InputError: a layout without blurry frames, no clips, clips without their truth, counts, numbers or sizes that
+            differ, a name that is taken, or an ``out`` within the release.
         DatasetError: ``out`` holds another dataset.
     """
-    if request.layout not in LAYOUTS:
-        raise UnknownNameError(unknown("layout", request.layout, LAYOUTS))
-    layout, name = LAYOUTS[request.layout], _dataset_name(request)
+    layout_name, layout = _open_layout(request)
     release = find_release(request.root, layout, blur=request.blur, sharp=request.sharp)
+    reason = _not_of_the_layout(request, layout, release)
+    facts = layout if reason is None else layout.model_copy(update=_NOTHING_KNOWN)
+    release_name = layout_name if reason is None else UNKNOWN
+    name = request.name or _default_name(request, layout_name if reason is None else None)
+    _check_name(name)
     out, root = request.out.resolve(), request.root.resolve()
     if out.is_relative_to(root) or root.is_relative_to(out):
         raise InputError(f"{request.out} and the release {request.root} lie in one another: choose another --out")
     pairs = _pairs(request, release)
-    notes = tuple(_notes(request, layout, release, pairs))
+    notes = (*_notes(request, layout_name, layout, release, pairs), *([reason] if reason else []))
     writer = DatasetWriter(
         request.out,
         name=name,
         origin="measured",
         recipe={
             "kind": "adopted release",
-            "layout": request.layout,
+            "layout": layout_name,
             "patterns": [release.blur, release.sharp],
             "frames": request.transfer,
             "clips": {blur.key: len(blur.files) for blur, _ in pairs},
         },
         provenance={
-            "release": request.layout,
-            "licence": layout.licence,
+            "release": release_name,
+            "licence": facts.licence,
+            **{key: text for key, text in (("from", facts.source), ("cite", facts.citation)) if text},
             "notes": notes,
-            "original_names": {pair[0].key: names for pair in pairs if (names := _original_names(pair))},
+            "original_names": {pair[0].key: names for pair in pairs if (names := _original_names(pair, layout.truth))},
         },
         overwrite=request.overwrite,
     )
     for done, pair in enumerate(pairs):
         target = writer.clip_folder(pair[0].split, pair[0].our_name)
         if not writer.has(target.split, target.name):
-            writer.finish(target, _write(target, pair, request, layout))
+            writer.finish(target, _write(target, pair, request.transfer, facts, release_name))
         progress(done + 1, len(pairs), f"import {name}")
     return Adopted(writer.dataset(), notes)
 
 
-def _dataset_name(request: AdoptRequest) -> str:
+def _open_layout(request: AdoptRequest) -> tuple[str, Layout]:
+    """Read the layout, and refuse what cannot be asked for before anything is looked at."""
+    layout_name, layout = load_layout(request.layout)
+    if not layout.is_blurry:
+        raise InputError(
+            f"layout '{layout_name}' holds no blurry frames, so it makes no dataset: it is footage for 'hvdbench synth'"
+        )
+    if request.name:
+        _check_name(request.name)
+    return layout_name, layout
+
+
+def _not_of_the_layout(request: AdoptRequest, layout: Layout, release: Release) -> str | None:
+    """Return why what was found is not the layout's release, as a note; None where it is.
+
+    A layout of unknown patterns is completed by those that are given, so nothing is told from them.
+    """
+    clips = [clip.name for clip in release.blurry.values()]
+    if layout.is_guess or (layout.clip_names and layout.names_fit(clips)):
+        return None
+    unknown_facts = "so its release, licence and rate are not known here"
+    if layout.clip_names:
+        return f"clip '{layout.stranger(clips)}' is not named as those of {layout.title}, {unknown_facts}"
+    given = [text for text in (request.blur, request.sharp) if text and not is_word(text)]
+    return f"found by patterns that are not those of {layout.title}, {unknown_facts}" if given else None
+
+
+_NOTHING_KNOWN = {"licence": UNKNOWN, "fps": None, "averaged": None, "source": "", "citation": ""}
+
+
+def _default_name(request: AdoptRequest, layout_name: str | None) -> str:
+    """Return the layout's name and the variant of its blurry frames; of another's release, its folder's name."""
     variant = f"-{request.blur}" if request.blur and is_word(request.blur) and request.blur != "blur" else ""
-    name = request.name or request.layout + variant
+    return (layout_name or request.root.resolve().name) + variant
+
+
+def _check_name(name: str) -> None:
     if not is_word(name):
         raise InputError(f"'{name}' cannot name a dataset: use letters, digits, '.', '-' and '_'")
     if _RESERVED.fullmatch(name):
         raise InputError(f"'{name}' is the name of a dataset that hvdbench makes: name the release otherwise")
-    return name
 
 
 def _pairs(request: AdoptRequest, release: Release) -> list[_Pair]:
@@ -174,7 +217,7 @@ def _size_px(file: Path) -> tuple[int, int]:
 
 
 def _is_rgb_png(file: Path) -> bool:
-    """Tell whether a file is what a dataset holds, 8-bit RGB as PNG."""
+    """Return whether a file is what a dataset holds, 8-bit RGB as PNG."""
     return file.suffix.lower() == ".png" and _png_head(file)[24:] == _PNG_RGB8
 
 
@@ -189,17 +232,17 @@ def _png_head(file: Path) -> bytes:
     return head
 
 
-def _write(target: ClipFolder, pair: _Pair, request: AdoptRequest, layout: Layout) -> str:
-    """Write a clip and give its digest."""
+def _write(target: ClipFolder, pair: _Pair, transfer: str, layout: Layout, release_name: str) -> str:
+    """Write a clip and return its digest."""
     blur, truth = pair
     with atomic_folder(target.folder) as folder:
-        for name, clip in (("blur", blur), (TRUTH_FOLDERS["mid"], truth)):
+        for name, clip in (("blur", blur), (TRUTH_FOLDERS[layout.truth], truth)):
             if clip:
                 (folder / name).mkdir()
                 for index, file in enumerate(clip.files):
-                    _place(file, folder / name / f"{index:08d}.png", request.transfer)
+                    _place(file, folder / name / f"{index:08d}.png", transfer)
         written = ClipFolder(folder)
-        written.edit_tracks(_tracks(blur, request.layout, layout))
+        written.edit_tracks(_tracks(blur, release_name, layout))
         return written.digest()
 
 
@@ -220,18 +263,20 @@ def _tracks(clip: ReleaseClip, release: str, layout: Layout) -> Callable[[h5py.F
         source = f"{release} {clip.their_split}/{clip.name}"
         tracks.attrs.update({"origin": "measured", "source": source, "trajectory": "", "scene_kind": "video"})
         tracks.attrs["licence"] = layout.licence
-        fps = layout.fps(clip.name)
+        fps = layout.fps_of(clip.name)
         if fps:
             tracks.create_dataset("t_s", data=np.arange(len(clip.files), dtype=np.float64) / fps)
 
     return write
 
 
-def _notes(request: AdoptRequest, layout: Layout, release: Release, pairs: Sequence[_Pair]) -> Iterator[str]:
-    """Word what one must know; no machine's folders, the manifest keeps it."""
+def _notes(
+    request: AdoptRequest, layout_name: str, layout: Layout, release: Release, pairs: Sequence[_Pair]
+) -> Iterator[str]:
+    """Yield what one must know; no machine's folders, since the manifest keeps it."""
     patterns = release.blur + (f" and {release.sharp}" if release.sharp else "")
     if layout.is_guess and not request.blur:
-        yield f"how {request.layout} is laid out is not known here: {patterns} is a guess that fits"
+        yield f"how {layout_name} is laid out is not known here: {patterns} is a guess that fits"
     else:
         yield f"read as {patterns}"
     if release.root != request.root:
@@ -244,10 +289,10 @@ def _notes(request: AdoptRequest, layout: Layout, release: Release, pairs: Seque
         yield f"{decoded} frames are no 8-bit RGB PNG: decoded, and written as such"
 
 
-def _original_names(pair: _Pair) -> dict[str, str | list[str]]:
-    """Give the names that frames had: a range where they count on, and nothing where they are ours already."""
+def _original_names(pair: _Pair, truth: str) -> dict[str, str | list[str]]:
+    """Return the names that frames had: a range where they count on, and nothing where they are ours already."""
     named = {}
-    for kind, clip in zip(("blur", TRUTH_FOLDERS["mid"]), pair, strict=True):
+    for kind, clip in zip(("blur", TRUTH_FOLDERS[truth]), pair, strict=True):
         names = [file.name for file in clip.files] if clip else []
         if names != [f"{index:08d}.png" for index in range(len(names))]:
             named[kind] = _range(names) or names

@@ -91,7 +91,7 @@ class DepthScale:
     inverse_depths: NDArray[np.float64]
 
     def relative_inverse(self, depth: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give inverse depth, 1 at the clip's median."""
+        """Compute inverse depth, 1 at the clip's median."""
         return np.asarray(np.float32(self.median) / depth, np.float32)
 
 
@@ -156,7 +156,7 @@ def _cut_slab(light: Image, own: NDArray[np.bool_], nearer: NDArray[np.bool_]) -
 
 
 def _window_of(own: NDArray[np.bool_], margin_px: int) -> tuple[slice, slice]:
-    """Give the rows and columns that hold the own pixels and a margin about them."""
+    """Find the rows and columns that hold the own pixels and a margin about them."""
     rows, columns = (np.flatnonzero(own.any(axis=axis)) for axis in (1, 0))
     return (
         slice(max(int(rows[0]) - margin_px, 0), int(rows[-1]) + margin_px + 1),
@@ -165,7 +165,7 @@ def _window_of(own: NDArray[np.bool_], margin_px: int) -> tuple[slice, slice]:
 
 
 def _extend(light: Image, own: NDArray[np.bool_], reach_px: float = np.inf) -> tuple[Image, NDArray[np.float32]]:
-    """Give each pixel within reach of own ones the colour of the nearest, and its distance to it."""
+    """Fill each pixel within reach of own ones with the colour of the nearest, and return its distance to it."""
     distance, labels = cv2.distanceTransformWithLabels(
         (~own).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from hvdbench.errors import InputError
+from hvdbench.sources.blurry_folders import refuse_blurry
 from hvdbench.sources.clip_tree import FEWEST_FRAMES, SPLITS, Clip, choose, clips_below, frame_files, require_root
 from hvdbench.sources.frame_sequence import FileFrames, FrameSequence, find_depth_files
 from hvdbench.sources.high_speed import VideoScene, open_video_scene
@@ -37,7 +38,8 @@ class FolderSource:
         """List the clips by split and name.
 
         Raises:
-            InputError: neither frames nor films, a film that cannot be opened, or depth for some frames only.
+            InputError: neither frames nor films, folders of blurry frames, a film that cannot be opened, or depth for
+                some frames only.
             UnknownNameError: a clip is asked for that is not there.
         """
         found = _clips(self._root)
@@ -46,6 +48,7 @@ class FolderSource:
                 f"{self._root} holds neither frames nor clip folders with two frames or more, nor films "
                 f"({', '.join(sorted(FILM_SUFFIXES))})"
             )
+        refuse_blurry(self._options, found)
         return [self._scene(clip) for clip in choose(found, self._options, "clip")]
 
     def _scene(self, clip: Clip) -> VideoScene:

@@ -4,15 +4,14 @@ from pathlib import Path
 
 from hvdbench.errors import InputError
 from hvdbench.frames import list_folders
+from hvdbench.sources.blurry_folders import refuse_blurry
 from hvdbench.sources.clip_tree import SPLITS, Clip, choose, clips_below, frame_files, require_root
 from hvdbench.sources.frame_sequence import FileFrames
 from hvdbench.sources.high_speed import VideoScene, open_video_scene
-from hvdbench.sources.release import AVERAGED, GOPRO_FPS, averaged_frames
+from hvdbench.sources.layout import Layout, load_layout
 from hvdbench.sources.scene import SourceOptions
 
-# As its author states where SeungjunNah/DeepDeblur_release is asked about it, and on the data set's page.
-LICENCE = "CC BY 4.0"
-WHOLE, PAIRS = "GOPRO_Large_all", "GOPRO_Large"
+WHOLE = "GOPRO_Large_all"
 _HOLDS = f"the folder of {WHOLE}, which holds train and test"
 
 
@@ -21,7 +20,9 @@ class GoProSource:
 
     Of GOPRO_Large (``<clip>/{blur,blur_gamma,sharp}/*.png``) the sharp frames are taken: the middle ones of the 7 to 13
     that a blurry frame averages, so their rate is 240 over that number, which is in the clip's name. They are no
-    high-speed frames, and the provenance says so. A folder that holds the data set's folder will do as well.
+    high-speed frames, and the provenance says so. A folder that holds the data set's folder will do as well. Names,
+    rates and licences are those of the layouts ``gopro-all`` and ``gopro``: clips of other names are not taken for
+    GoPro's.
 
     Raises:
         InputError: no root is given, or it is no folder.
@@ -37,29 +38,38 @@ class GoProSource:
         """List the clips, ``train`` before ``test``.
 
         Raises:
-            InputError: no clip folders with frames, or several data sets below the folder.
+            InputError: no clip folders with frames, blurry frames or clips of other names among them, or several data
+                sets below the folder.
             UnknownNameError: a clip is asked for that is not there.
         """
         found = _clips(self._root) or _clips_one_level_down(self._root)
         if not found:
             raise InputError(_nothing(self._root))
+        refuse_blurry(self._options, found)
         return [self._scene(clip) for clip in choose(found, self._options, "GoPro clip")]
 
     def _scene(self, clip: Clip) -> VideoScene:
         pairs = clip.place.name != clip.name
+        layout = load_layout("gopro" if pairs else "gopro-all")[1]
+        own = layout.fps_of(clip.name)
+        if own is None or not layout.names_fit([clip.name]):
+            raise InputError(
+                f"{self._root}: clip '{clip.name}' is not named as those of {layout.title} (GOPR0372_07_00), so it is "
+                "not taken for one: use --src folder, with its rate (--source-fps), for frames of your own"
+            )
+        fps = self._options.fps or own
         if pairs:
-            fps, source = _pairs_at(clip, self._options.fps)
+            source = _source_of_pairs(clip, layout, own, self._options.fps)
         else:
-            fps = self._options.fps or GOPRO_FPS
-            stated = "" if fps == GOPRO_FPS else " as the user states"
-            source = f"{WHOLE} {clip.split}/{clip.name}, {fps:g} fps{stated}"
+            stated = "" if fps == own else " as the user states"
+            source = f"{layout.title} {clip.split}/{clip.name}, {fps:g} fps{stated}"
         return open_video_scene(
             FileFrames(clip.files),
             self._options,
             name=clip.name,
             split=clip.split,
             fps=fps,
-            licence=f"{LICENCE} ({PAIRS if pairs else WHOLE})",
+            licence=layout.licence,
             source=source,
             where=clip.place,
         )
@@ -86,15 +96,12 @@ def _clips_one_level_down(root: Path) -> list[Clip]:
     return next(iter(below.values()), [])
 
 
-def _pairs_at(clip: Clip, given_fps: float | None) -> tuple[float, str]:
-    """Give the rate of GOPRO_Large's frames, and what the provenance says."""
-    named = averaged_frames(clip.name)
-    fps = GOPRO_FPS / (named or AVERAGED)
-    rate = f"about {GOPRO_FPS:g}/{named or AVERAGED} fps" + ("" if named else " (240 over 7 to 13)")
-    source = f"{PAIRS} {clip.split}/{clip.name}, sharp frames, {rate}: no high-speed source"
-    if given_fps is None:
-        return fps, source
-    return given_fps, f"{source}, read at {given_fps:g} fps as asked"
+def _source_of_pairs(clip: Clip, layout: Layout, fps: float, given_fps: float | None) -> str:
+    """Return what the provenance says of sharp frames that were averaged to blurry ones."""
+    high_speed = layout.averaged.fps if layout.averaged else fps
+    rate = f"about {high_speed:g}/{high_speed / fps:g} fps"
+    source = f"{layout.title} {clip.split}/{clip.name}, sharp frames, {rate}: no high-speed source"
+    return source if given_fps is None else f"{source}, read at {given_fps:g} fps as asked"
 
 
 def _nothing(root: Path) -> str:
@@ -102,5 +109,5 @@ def _nothing(root: Path) -> str:
         return f"{root} holds frames and no clip folders: name the folder above it, or use the source 'folder'"
     return (
         f"{root} holds no GoPro clips: expected {root.name}/train/<clip>/000001.png ({WHOLE} at 240 fps), "
-        f"{root.name}/train/<clip>/sharp/000001.png ({PAIRS}) or <clip> folders of frames"
+        f"{root.name}/train/<clip>/sharp/000001.png (GOPRO_Large) or <clip> folders of frames"
     )

@@ -72,7 +72,7 @@ class VideoScene:
         return len(self.frames) / self.fps
 
     def key_times(self, start_s: float, end_s: float) -> Times:
-        """Give the times of the source frames, and of instants in between, that cover an interval.
+        """Return the times of the source frames, and of instants in between, that cover an interval.
 
         Between two of them the own motion of 99 in 100 pixels is 1 px or less, as far as 16 instants to a frame reach.
         Static scenes and those at rest past the clip's ends give one time, the interval's middle.
@@ -94,7 +94,7 @@ class VideoScene:
         return times if len(times) > 1 else np.array([0.5 * (start_s + end_s)])
 
     def layers(self, t_s: float) -> tuple[Layer, ...]:
-        """Give the world at a time: one opaque picture, or planes at depths relative to the clip's median.
+        """Return the world at a time: one opaque picture, or planes at depths relative to the clip's median.
 
         Pictures are interpolated for that very time; planes are blended from those at the key times beside it, where
         they are all alike in number and depth.
@@ -142,7 +142,7 @@ class VideoScene:
         )
 
     def _picture_at(self, place: float) -> Image:
-        """Give linear light, (H, W, 3), and inverse depth as a fourth channel where there is depth."""
+        """Return linear light, (H, W, 3), and inverse depth as a fourth channel where there is depth."""
         before = math.floor(place)
         share = place - before
         if share == 0:

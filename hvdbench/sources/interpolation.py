@@ -35,7 +35,7 @@ def estimate_pair(gray_a: Gray, gray_b: Gray) -> FlowPair:
 
 
 def shrink_gray(gray: Gray, width: int) -> Gray:
-    """Bring a gray picture down to a width by area averages; a smaller one stays as it is."""
+    """Shrink a gray picture to a width by area averages; a smaller one stays as it is."""
     if gray.shape[1] <= width:
         return gray
     size = (width, max(1, round(width * gray.shape[0] / gray.shape[1])))
@@ -43,12 +43,12 @@ def shrink_gray(gray: Gray, width: int) -> Gray:
 
 
 def motion_of(flow: Flow) -> float:
-    """Give the length that 99 in 100 vectors of a flow stay below, in its unit."""
+    """Measure the length that 99 in 100 vectors of a flow stay below, in its unit."""
     return float(np.percentile(np.hypot(flow[..., 0], flow[..., 1]), MOTION_PERCENTILE))
 
 
 def between(a: Image, b: Image, flows: FlowPair, share: float) -> Image:
-    """Give the picture at a share of the time from a to b.
+    """Interpolate the picture at a share of the time from a to b.
 
     A pixel x of the new picture moves by u from a to b, found by fixed-point steps from either flow:
     ``u = flow_ab(x - s u)`` or ``u = -flow_ba(x + (1 - s) u)``, whichever both flows agree on better. Each frame is
@@ -105,7 +105,7 @@ def _motion_at(flows: FlowPair, share: float) -> tuple[Flow, Image, Image]:
 
 
 def _agreement(flow: Flow, other: Flow) -> Image:
-    """Say how far two flows agree: 1 where they are equal, to 0, by a Gaussian of their distance."""
+    """Measure how far two flows agree: 1 where they are equal, to 0, by a Gaussian of their distance."""
     distance = np.square(flow - other)
     length = np.square(flow)
     allowed = AGREEMENT_PX**2 + AGREEMENT_SHARE**2 * (length[..., 0] + length[..., 1])

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from hvdbench.errors import InputError
+from hvdbench.sources.blurry_folders import refuse_blurry
 from hvdbench.sources.clip_tree import Clip, choose, clips_below, require_root
 from hvdbench.sources.frame_sequence import FileFrames
 from hvdbench.sources.high_speed import VideoScene, open_video_scene
+from hvdbench.sources.layout import load_layout
 from hvdbench.sources.scene import SourceOptions
 
-FPS = 120.0
-LICENCE = "CC BY 4.0 (REDS; the licence tag of its author's data card snah/REDS)"
 VALIDATION = "val_"  # before the names of validation clips: both parts of REDS count from 000
 _HOLDS = "the folder of REDS at 120 fps, which holds train/train_orig and val/val_orig"
 _PARTS = (("train_orig", "train", ""), ("val_orig", "test", VALIDATION))
@@ -22,7 +22,8 @@ class RedsSource:
 
     The folders ``train_orig`` and ``val_orig`` may lie anywhere down to two levels below the root (zip by zip unpacked
     too), or be the root; without them ``train/<clip>`` and ``val/<clip>`` are read. Validation clips are the split
-    ``test`` and are called ``val_<clip>``.
+    ``test`` and are called ``val_<clip>``. Names, rate and licence are those of the layout ``reds-120fps``: clips that
+    are not called ``000`` and the like are not taken for REDS's.
 
     Raises:
         InputError: no root is given, or it is no folder.
@@ -38,25 +39,33 @@ class RedsSource:
         """List the clips, ``train`` before ``test``.
 
         Raises:
-            InputError: no clip folders with frames, or only those at 24 fps.
+            InputError: no clip folders with frames, only those at 24 fps, or clips of other names.
             UnknownNameError: a clip is asked for that is not there.
         """
         found = _clips(self._root)
         if not found:
             raise InputError(_nothing(self._root))
-        return [
-            open_video_scene(
-                FileFrames(clip.files),
-                self._options,
-                name=clip.name,
-                split=clip.split,
-                fps=FPS,
-                licence=LICENCE,
-                source=_source(clip),
-                where=clip.place,
+        refuse_blurry(self._options, found)
+        return [self._scene(clip) for clip in choose(found, self._options, "REDS clip")]
+
+    def _scene(self, clip: Clip) -> VideoScene:
+        layout = load_layout("reds-120fps")[1]
+        fps = layout.fps_of(clip.place.name)
+        if fps is None or not layout.names_fit([clip.place.name]):
+            raise InputError(
+                f"{self._root}: clip '{clip.place.name}' is not named as those of {layout.title} (000), so it is not "
+                "taken for one: use --src folder, with its rate (--source-fps), for frames of your own"
             )
-            for clip in choose(found, self._options, "REDS clip")
-        ]
+        return open_video_scene(
+            FileFrames(clip.files),
+            self._options,
+            name=clip.name,
+            split=clip.split,
+            fps=fps,
+            licence=layout.licence,
+            source=_source(clip),
+            where=clip.place,
+        )
 
 
 def _clips(root: Path) -> list[Clip]:

@@ -1,95 +1,30 @@
-"""Find the clips of others' releases by patterns such as ``{split}/{clip}/blur/*.png``."""
+"""Find the clips of others' releases by the patterns of a layout."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from hvdbench.errors import InputError
 from hvdbench.frames import is_wanted_folder, list_folders, list_frames
+from hvdbench.sources.layout import PATTERN_HELP, Layout, is_pattern
 
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
     ("val", "valid", "validation"), "test"
 )
-GOPRO_FPS = 240.0
-AVERAGED = 11  # frames behind one blurry frame of GOPRO_Large, where the clip's name does not say
 _VALIDATION = frozenset({"val", "valid", "validation"})
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-# The second number counts averaged frames: frames 323 to 329 of GOPRO_Large_all are behind the first of GOPR0372_07_00
-# (its author's answer in SeungjunNah/DeepDeblur_release).
-_GOPRO_CLIP = re.compile(r"GOPR\d+_(\d\d)_\d\d")
-_ASK = "as its authors say: not known here"
-
-
-def averaged_frames(clip_name: str) -> int | None:
-    """Read from a clip's name how many frames at 240 fps are behind one of GOPRO_Large: 11 of ``GOPR0384_11_00``."""
-    named = _GOPRO_CLIP.fullmatch(clip_name)
-    return int(named[1]) if named and int(named[1]) else None
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where a release keeps its frames.
-
-    Attributes:
-        patterns: of blurry and of sharp frames (None: no truth), tried in this order.
-        licence: of the frames.
-        fps: of a clip, by its name; None: unknown.
-        is_guess: whether the patterns are a guess.
-    """
-
-    patterns: tuple[tuple[str, str | None], ...]
-    licence: str
-    fps: Callable[[str], float | None]
-    is_guess: bool = False
-
-
-LAYOUTS: Mapping[str, Layout] = {
-    "gopro": Layout(
-        (("{split}/{clip}/blur/*.png", "{split}/{clip}/sharp/*.png"),),
-        "CC BY 4.0 (GOPRO_Large)",
-        lambda clip: GOPRO_FPS / (averaged_frames(clip) or AVERAGED),
-    ),
-    "reds": Layout(
-        (
-            ("{split}/{split}_blur/{clip}/*.png", "{split}/{split}_sharp/{clip}/*.png"),
-            ("{split}_blur/{clip}/*.png", "{split}_sharp/{clip}/*.png"),
-        ),
-        "CC BY 4.0 (REDS; the licence tag of its author's data card snah/REDS)",
-        lambda clip: 24.0,
-    ),
-    "goproshake-official": Layout(
-        (
-            ("{split}/blur/{clip}/*.png", "{split}/sharp/{clip}/*.png"),
-            ("{split}/blur/{clip}/*.png", "{split}/GT/{clip}/*.png"),
-            ("{split}_blur/{clip}/*.png", "{split}_sharp/{clip}/*.png"),
-            ("{split}/{clip}/blur/*.png", "{split}/{clip}/sharp/*.png"),
-        ),
-        _ASK,
-        lambda clip: None,
-        is_guess=True,
-    ),
-    "hvd-official": Layout(
-        tuple((f"{folders}/*", None) for folders in ("{split}/blur/{clip}", "{split}_blur/{clip}", "{split}/{clip}")),
-        _ASK,
-        lambda clip: None,
-        is_guess=True,
-    ),
-}
 
 
 @dataclass(frozen=True)
 class ReleaseClip:
-    """A clip of the release: its split there, its folder, its pictures in the order a person counts."""
+    """A clip of the release: its split there and here, its folder, its pictures in natural order."""
 
     name: str
     their_split: str
+    split: str
     folder: Path
     files: tuple[Path, ...] = field(repr=False)
-
-    @property
-    def split(self) -> str:
-        return SPLITS[self.their_split]
 
     @property
     def key(self) -> str:
@@ -97,7 +32,7 @@ class ReleaseClip:
 
     @property
     def our_name(self) -> str:
-        """The name that tells the clip from one of the test set: REDS numbers each of its parts from 000."""
+        """The clip's name here: apart from one of the test set, since REDS numbers each of its parts from 000."""
         return f"{self.their_split}_{self.name}" if self.their_split in _VALIDATION else self.name
 
 
@@ -119,7 +54,7 @@ class Release:
 
 
 def is_word(text: str) -> bool:
-    """Return whether a text is a mere name and no pattern."""
+    """Return whether a text is a mere name, no pattern."""
     return _WORD.fullmatch(text) is not None
 
 
@@ -136,10 +71,15 @@ def find_release(root: Path, layout: Layout, *, blur: str | None = None, sharp: 
     """
     if not root.is_dir():
         raise InputError(f"{root} is not a folder: name the one of the release")
-    candidates = [(_replaced(b, "blur", blur) or b, _replaced(s, "sharp", sharp)) for b, s in layout.patterns]
+    candidates = [
+        (_replaced(pattern.blurry, "blur", blur) or pattern.blurry, _replaced(pattern.sharp, "sharp", sharp))
+        for pattern in layout.patterns
+        if pattern.blurry is not None
+    ]
+    splits = layout.splits or SPLITS
     roots = [root]
     for _ in range(2):
-        found = [hit for folder in roots if (hit := _first_match(folder, candidates))]
+        found = [hit for folder in roots if (hit := _first_match(folder, candidates, splits))]
         if len(found) > 1:
             raise InputError(f"{root} holds several releases ({', '.join(hit.root.name for hit in found)}): name one")
         if found:
@@ -147,17 +87,17 @@ def find_release(root: Path, layout: Layout, *, blur: str | None = None, sharp: 
         roots = list_folders(root)
     looked_for = ", ".join(dict.fromkeys(pattern for pattern, _ in candidates))
     raise InputError(
-        f"{root} holds no blurry clips: looked for {looked_for} with {{split}} one of {', '.join(SPLITS)}; --blur and "
+        f"{root} holds no blurry clips: looked for {looked_for} with {{split}} one of {', '.join(splits)}; --blur and "
         "--sharp name other patterns"
     )
 
 
-def _first_match(root: Path, candidates: Sequence[tuple[str, str | None]]) -> Release | None:
-    """Take the first patterns that find pairs; failing that, the first that find blurry clips."""
+def _first_match(root: Path, candidates: Sequence[tuple[str, str | None]], splits: Mapping[str, str]) -> Release | None:
+    """Take the first patterns that give pairs; failing that, the first that give blurry clips."""
     blurry_only = None
     for blur, sharp in candidates:
-        blurry = find_clips(root, blur)
-        truth = find_clips(root, sharp) if sharp and blurry else {}
+        blurry = find_clips(root, blur, splits)
+        truth = find_clips(root, sharp, splits) if sharp and blurry else {}
         if blurry and (truth or not sharp):
             return Release(root, blur, sharp, blurry, truth)
         if blurry and not blurry_only:
@@ -172,14 +112,19 @@ def _replaced(pattern: str | None, folder: str, given: str | None) -> str | None
     return pattern.replace(folder, given) if pattern and is_word(given) else given
 
 
-def find_clips(root: Path, pattern: str) -> dict[str, ReleaseClip]:
+def find_clips(root: Path, pattern: str, splits: Mapping[str, str] = SPLITS) -> dict[str, ReleaseClip]:
     """List the clips that match a pattern, by the key ``<split>/<clip>`` they get here.
+
+    Args:
+        root: the folder that the pattern starts from.
+        pattern: with ``{clip}``, and ``{split}`` where it names one; without, every clip is a test clip.
+        splits: the release's splits and what they are here.
 
     Raises:
         InputError: the text is no pattern, or two folders would be one clip.
     """
     folders, files = _parsed(pattern)
-    expression = _expression(folders)
+    expression = _expression(folders, splits)
     clips: dict[str, ReleaseClip] = {}
     for folder in sorted(root.glob(re.sub(r"\{\w+\}", "*", folders))):
         match = expression.fullmatch(folder.relative_to(root).as_posix())
@@ -187,7 +132,8 @@ def find_clips(root: Path, pattern: str) -> dict[str, ReleaseClip]:
             continue
         pictures = tuple(list_frames(folder, files))
         if pictures:
-            clip = ReleaseClip(match["clip"], match.groupdict().get("split") or "test", folder, pictures)
+            theirs = match.groupdict().get("split") or "test"
+            clip = ReleaseClip(match["clip"], theirs, splits.get(theirs, "test"), folder, pictures)
             if clip.key in clips:
                 raise InputError(f"{clips[clip.key].folder} and {folder} would both be the clip {clip.key}: rename one")
             clips[clip.key] = clip
@@ -195,23 +141,24 @@ def find_clips(root: Path, pattern: str) -> dict[str, ReleaseClip]:
 
 
 def _parsed(pattern: str) -> tuple[str, str]:
-    """Part a pattern into folders and files.
+    """Split a pattern into folders and files.
 
     Raises:
         InputError: it is not relative, knows another placeholder, or does not say where the clip's name stands.
     """
+    if not is_pattern(pattern):
+        raise InputError(f"'{pattern}' is no pattern of frames: {PATTERN_HELP}")
     path = PurePosixPath(pattern)
-    others = set(re.findall(r"\{(\w*)\}", pattern)) - {"split", "clip"}
-    if path.is_absolute() or ".." in path.parts or others or "{clip}" not in path.parent.as_posix() or "{" in path.name:
-        raise InputError(
-            f"'{pattern}' is no pattern of frames: expected one like {{split}}/{{clip}}/blur/*.png, relative to the "
-            "release, with {clip} and if need be {split} among its folders"
-        )
     return path.parent.as_posix(), path.name
 
 
-def _expression(folders: str) -> re.Pattern[str]:
-    known = {"{split}": "|".join(sorted(SPLITS, key=len, reverse=True)), "{clip}": "[^/]+", "*": "[^/]*", "?": "[^/]"}
+def _expression(folders: str, splits: Mapping[str, str]) -> re.Pattern[str]:
+    known = {
+        "{split}": "|".join(map(re.escape, sorted(splits, key=len, reverse=True))),
+        "{clip}": "[^/]+",
+        "*": "[^/]*",
+        "?": "[^/]",
+    }
     parts, seen = [], set[str]()
     for part in re.split(r"(\{\w+\}|[*?])", folders):
         name = part.strip("{}")

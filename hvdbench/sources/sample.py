@@ -106,15 +106,15 @@ class SampleScene:
         return _PHOTOGRAPHS[self.name].provenance
 
     def key_times(self, start_s: float, end_s: float) -> Times | None:
-        """All but the moving thing."""
+        """Return one time, the middle, for a scene that rests; None for the moving thing."""
         return None if self.kind == "moving_object" else np.array([0.5 * (start_s + end_s)])
 
     def own_flow(self, t_s: float) -> NDArray[np.float32] | None:
-        """Say nothing: layers tell all motion."""
+        """Return None: the layers hold all motion."""
         return None
 
     def layers(self, t_s: float) -> tuple[Layer, ...]:
-        """Give the layers at a time, back to front; built when first asked."""
+        """Return the layers at a time, back to front; built when first asked."""
         layers = self._built()
         if self.kind != "moving_object":
             return layers

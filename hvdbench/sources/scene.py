@@ -1,6 +1,5 @@
 """What a source hands on: scenes made of flat layers, each a picture at a depth."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -90,16 +89,16 @@ class Scene(Protocol):
         """Where the pictures come from, in a sentence."""
 
     def layers(self, t_s: float) -> tuple[Layer, ...]:
-        """Give the layers at a time, back to front; the first is opaque and wider than the frame."""
+        """Return the layers at a time, back to front; the first is opaque and wider than the frame."""
 
     def key_times(self, start_s: float, end_s: float) -> Times | None:
-        """Give (K,) rising times that cover [start, end], between two of which :meth:`layers` blend linearly.
+        """Return (K,) rising times that cover [start, end], between two of which :meth:`layers` blend linearly.
 
         One time: the world is held from start to end, as it is then. None: it must be asked at every sub-frame.
         """
 
     def own_flow(self, t_s: float) -> NDArray[np.float32] | None:
-        """Give motion in the pictures themselves, (h, w, 2) output px per s at any resolution; None: layers say it."""
+        """Return motion in the pictures themselves, (h, w, 2) output px per s, any resolution; None: layers hold it."""
 
 
 @dataclass(frozen=True)
@@ -129,20 +128,13 @@ class SourceOptions:
     margin_share: float = 0.05
 
 
-class Source(Protocol):
-    """A collection of scenes; built from :class:`SourceOptions`."""
-
-    def scenes(self) -> Sequence[Scene]:
-        """List the scenes without loading their pictures."""
-
-
 def centred_K(focal_px: float, width: float, height: float) -> Matrix3:
-    """Give intrinsics with the principal point in the middle of a picture (pixel centres at integers)."""
+    """Return intrinsics with the principal point in the middle of a picture (pixel centres at integers)."""
     return np.array([[focal_px, 0.0, 0.5 * (width - 1)], [0.0, focal_px, 0.5 * (height - 1)], [0.0, 0.0, 1.0]])
 
 
 def shrink_linear(picture: NDArray[np.uint8], size: tuple[int, int]) -> Image:
-    """Bring a uint8 RGB picture to linear light (gamma 2.2) and down to (width, height) by area averages."""
+    """Convert a uint8 RGB picture to linear light (gamma 2.2) and down to (width, height) by area averages."""
     light = to_linear(picture)
     if (picture.shape[1], picture.shape[0]) == size:
         return light

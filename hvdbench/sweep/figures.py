@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RATE_HZ = 2000.0
+RATE_HZ = 2000.0  # each stage of the stabiliser is discretised exactly there (docs/decisions/0003-ois-model.md)
 CLIP_S = 12.0
 TILT_STROKE_DEG = 3.0
 LOWEST_DB, HIGHEST_DB = -45.0, 8.0
@@ -63,7 +63,7 @@ def choose_stabilisers(
     controllers: Sequence[str] = (),
     log: Path | None = None,
 ) -> dict[str, OisSettings]:
-    """Name what is compared: every kind with every stroke, every controller with every stroke, and no stabiliser.
+    """Choose what is compared: every kind with every stroke, every controller with every stroke, and no stabiliser.
 
     Where nothing is asked for, the default set. A log's lens comes on top.
 

@@ -169,7 +169,7 @@ def restore_under(
 
 
 def _compare_hands(names: Sequence[str], datasets: Sequence[Dataset]) -> None:
-    """Say where a clip could not have the hand of the others, since its motion would have left the scene."""
+    """Warn where a clip could not have the hand of the others, since its motion would have left the scene."""
     hands = [[_drawn(clip) for clip in data.clips()] for data in datasets]
     for name, drawn in zip(names, hands, strict=True):
         if drawn != hands[0]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hvdbench.camera.formats.arkit import read_arkit
+from hvdbench.camera.formats.arkit import ARKIT
 from hvdbench.errors import TrajectoryError
 
 STILL = "105230574092166 1 0 0 0 0 1 0 0 0 0 1 0\n"
@@ -20,7 +20,7 @@ def write(tmp_path: Path, text: str) -> Path:
 
 
 def test_the_camera_that_looks_along_minus_z_gets_opencv_axes(tmp_path: Path) -> None:
-    path = read_arkit(write(tmp_path, "# Created\n" + STILL + TURNED))
+    path = ARKIT.read(write(tmp_path, "# Created\n" + STILL + TURNED))
     np.testing.assert_allclose(path.t_s, [0, 0.016666667], atol=1e-6)
     ahead, down = path.rotation_wc @ [0, 0, 1], path.rotation_wc @ [0, 1, 0]
     np.testing.assert_allclose(ahead, [[0, 0, -1], [-1, 0, 0]], atol=1e-12)
@@ -29,7 +29,7 @@ def test_the_camera_that_looks_along_minus_z_gets_opencv_axes(tmp_path: Path) ->
 
 
 def test_the_real_file_is_read(shared: Path) -> None:
-    path = read_arkit(shared / "trajectories" / "arkit_iphone_xs" / "ARKit_camera_pose.txt")
+    path = ARKIT.read(shared / "trajectories" / "arkit_iphone_xs" / "ARKit_camera_pose.txt")
     assert len(path.t_s) == 2762
     assert path.duration_s == pytest.approx(46.0, abs=0.1)
     # The phone is held upright, its sensor on its side: the picture's x stands along the world's up.
@@ -50,4 +50,4 @@ def test_the_real_file_is_read(shared: Path) -> None:
 )
 def test_another_layout_is_refused_and_named(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(TrajectoryError, match=sentence):
-        read_arkit(write(tmp_path, text))
+        ARKIT.read(write(tmp_path, text))

@@ -12,12 +12,16 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 from skimage import data
 
+from hvdbench.camera.breaks import find_gaps
+from hvdbench.camera.estimation import measure
 from hvdbench.camera.estimation.estimate import RotationEstimate, estimate_rotation
 from hvdbench.camera.estimation.measure import REPORT_FILE, measure_clip, write_measured
 from hvdbench.camera.estimation.pair_rotation import Pinhole, fit_rotation
 from hvdbench.camera.estimation.rotation_graph import Edge, solve_rotations
 from hvdbench.camera.estimation.tracks import find_corners, follow
+from hvdbench.camera.formats.monst3r import write_monst3r
 from hvdbench.camera.index import read_path
+from hvdbench.camera.trajectory import Trajectory
 from hvdbench.errors import InputError, TrajectoryError
 from hvdbench.frames import Frames, write_clip
 
@@ -281,3 +285,32 @@ def test_what_cannot_be_measured_is_said_in_a_sentence(clip: Frames, tmp_path: P
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no frames"):
         measure_clip(tmp_path / "empty", fps=30)
+
+
+def test_a_pause_of_the_camera_stays_a_gap(shared: Path) -> None:
+    # 30 frames at about 30 a second, with 39.5 s between the 15th and the 16th.
+    measured = measure_clip(shared / "cases" / "inputs" / "pause_resume" / "pause.mp4")
+    (gap,) = find_gaps(measured.path)
+    assert gap.seconds == pytest.approx(39.5, abs=0.2)
+    assert 28 <= len(measured.path.t_s) <= 30
+    assert any("no frame for 39.5 s after frame 15: left as a gap" in note for note in measured.notes)
+
+
+def test_a_gap_comes_back_from_the_file_that_is_written(tmp_path: Path) -> None:
+    t_s = np.concatenate([np.arange(20), np.arange(40, 70), [200.0]]) / 30.0
+    still = Trajectory(t_s, np.tile([1.0, 0, 0, 0], (len(t_s), 1)), np.zeros((len(t_s), 3)))
+    path, rate_hz, notes = measure._even(still, None)
+    assert rate_hz == pytest.approx(30.0)
+    np.testing.assert_allclose(path.t_s * 30, np.concatenate([np.arange(20), np.arange(40, 70), [200.0]]), atol=1e-6)
+    assert len(notes) == 3
+    write_monst3r(tmp_path, path, fps=rate_hz)
+    assert [gap.after_row for gap in find_gaps(read_path(tmp_path, format_name="monst3r", fps=30))] == [20, 50]
+
+
+def test_times_that_jump_by_days_are_one_sentence(tmp_path: Path) -> None:
+    t_s = np.concatenate([np.arange(20) / 30.0, 1e6 + np.arange(20) / 30.0])
+    still = Trajectory(t_s, np.tile([1.0, 0, 0, 0], (40, 1)), np.zeros((40, 3)), name="film.mp4")
+    with pytest.raises(
+        TrajectoryError, match=r"film.mp4: its times jump by 1e\+06 s after frame 20, which no recording"
+    ):
+        measure._even(still, None)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from hvdbench.camera.formats.gyro import integrate_rates, read_gyro
+from hvdbench.camera.formats.gyro import GYRO, integrate_rates
 from hvdbench.errors import TrajectoryError
 
 RATE_HZ = 100
@@ -29,15 +29,15 @@ def gcsv(tmp_path: Path, axes: str, rates: tuple[int, int, int]) -> Path:
 
 def test_a_steady_rate_for_a_second_is_a_quarter_turn(tmp_path: Path) -> None:
     # About the device's y (up), seen from above against the clock: the camera turns to its left, to -x.
-    path = read_gyro(csv(tmp_path, (0, np.pi / 2, 0)))
+    path = GYRO.read(csv(tmp_path, (0, np.pi / 2, 0)))
     np.testing.assert_allclose(path.rotation_wc[-1] @ [0, 0, 1], [-1, 0, 0], atol=1e-9)
     np.testing.assert_allclose(path.position_w, 0.0)
     assert path.duration_s == pytest.approx(1.0)
 
 
 def test_a_file_without_a_header_is_the_same(tmp_path: Path) -> None:
-    named = read_gyro(csv(tmp_path, (0.1, 0.2, 0.3)))
-    bare = read_gyro(csv(tmp_path, (0.1, 0.2, 0.3), head=""))
+    named = GYRO.read(csv(tmp_path, (0.1, 0.2, 0.3)))
+    bare = GYRO.read(csv(tmp_path, (0.1, 0.2, 0.3), head=""))
     np.testing.assert_allclose(bare.quaternion_wxyz, named.quaternion_wxyz)
 
 
@@ -55,17 +55,17 @@ def test_rates_are_body_fixed_as_scipy_composes_them() -> None:
 def test_gcsv_is_scaled_and_its_letters_name_top_left_and_front(tmp_path: Path) -> None:
     # YxZ: the picture's top is the sensor's y, its left the sensor's -x. 2 counts of 0.5 rad/s on the sensor's -x turn
     # about left, that is by -1 rad about the camera's x, which points right.
-    path = read_gyro(gcsv(tmp_path, "YxZ", (-2, 0, 0)))
+    path = GYRO.read(gcsv(tmp_path, "YxZ", (-2, 0, 0)))
     assert path.duration_s == pytest.approx(1.0)
     turned = Rotation.from_rotvec([-1.0, 0, 0])
     assert (path.rotation[-1].inv() * turned).magnitude() < 1e-9
-    stated = read_gyro(gcsv(tmp_path, "YxZ", (0, 2, 0)), orientation="XYZ")  # device axes: 1 rad about up
+    stated = GYRO.read(gcsv(tmp_path, "YxZ", (0, 2, 0)), orientation="XYZ")  # device axes: 1 rad about up
     assert (stated.rotation[-1].inv() * Rotation.from_rotvec([0, -1.0, 0])).magnitude() < 1e-9
 
 
 def test_the_real_phone_is_read(shared: Path) -> None:
     file = shared / "trajectories" / "phone_gyro_412hz" / "gyro.csv"
-    path = read_gyro(file, fps=412)
+    path = GYRO.read(file, fps=412)
     assert len(path.t_s) == 16487
     path.check_regular()
     rates = np.loadtxt(file, delimiter=",", skiprows=1)[:, 1:]
@@ -77,8 +77,8 @@ def test_the_real_phone_is_read(shared: Path) -> None:
 def test_degrees_per_second_are_refused_unless_forced(tmp_path: Path) -> None:
     file = csv(tmp_path, (0, 90, 0), seconds=0.2)
     with pytest.raises(TrajectoryError, match="degrees per second"):
-        read_gyro(file)
-    assert len(read_gyro(file, force=True).t_s) == 21
+        GYRO.read(file)
+    assert len(GYRO.read(file, force=True).t_s) == 21
 
 
 @pytest.mark.parametrize(
@@ -98,4 +98,4 @@ def test_another_layout_is_refused(tmp_path: Path, text: str, sentence: str) -> 
     file = tmp_path / "log.csv"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(TrajectoryError, match=sentence):
-        read_gyro(file)
+        GYRO.read(file)

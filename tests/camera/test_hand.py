@@ -1,7 +1,5 @@
 """The hand model: sizes, bands, integration, and the set of paths that it ships."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -15,7 +13,6 @@ from hvdbench.camera.hand import (
     hand_motion,
     integrate,
     simulated_path,
-    write_simulated_set,
 )
 from hvdbench.camera.index import load_sets
 from hvdbench.workspace.paths import home_folder
@@ -102,13 +99,11 @@ def test_pairwise_products_equal_one_by_one() -> None:
     assert (turned.inv() * rotation[36]).magnitude() < 1e-12
 
 
-def test_the_shipped_paths_are_what_the_model_gives(tmp_path: Path) -> None:
-    write_simulated_set(tmp_path)
+def test_the_shipped_paths_are_what_the_model_gives() -> None:
     for index in range(len(SIMULATED_PRESETS)):
         name = f"{index:02d}/pred_traj.txt"
         shipped = np.loadtxt(home_folder("trajectories") / "handheld_simulated" / name)
         assert shipped.shape == (600, 8)
-        np.testing.assert_allclose(np.loadtxt(tmp_path / name), shipped, atol=1e-6)
         np.testing.assert_allclose(simulated_path(index), shipped, atol=1e-6)
 
 

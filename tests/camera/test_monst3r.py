@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hvdbench.camera.formats.monst3r import read_monst3r, write_monst3r
+from hvdbench.camera.formats.monst3r import MONST3R, write_monst3r
 from hvdbench.camera.trajectory import Trajectory
 from hvdbench.errors import TrajectoryError
 
@@ -15,20 +15,20 @@ def test_the_scalar_comes_first(tmp_path: Path) -> None:
     # 90 degrees about z: cos 45, 0, 0, sin 45. Read scalar-last it would turn about x.
     half = np.sqrt(0.5)
     (tmp_path / "p.txt").write_text(f"0 0 0 0 1 0 0 0\n1 0 0 0 {half} 0 0 {half}\n", encoding="utf-8")
-    path = read_monst3r(tmp_path / "p.txt", fps=30)
+    path = MONST3R.read(tmp_path / "p.txt", fps=30)
     np.testing.assert_allclose(path.rotation_wc[1] @ [1, 0, 0], [0, 1, 0], atol=1e-12)
 
 
 def test_the_first_column_counts_frames(tmp_path: Path) -> None:
     (tmp_path / "p.txt").write_text("0.0 0 0 0 1 0 0 0\n3.0 1 2 3 1 0 0 0\n", encoding="utf-8")
-    path = read_monst3r(tmp_path / "p.txt", fps=24)
+    path = MONST3R.read(tmp_path / "p.txt", fps=24)
     np.testing.assert_allclose(path.t_s, [0.0, 0.125])
     np.testing.assert_allclose(path.position_w[1], [1, 2, 3])
     assert not path.scale_m
 
 
 def test_the_genuine_excerpt_is_read(shared: Path) -> None:
-    path = read_monst3r(shared / "trajectories" / "monst3r" / "issue73_excerpt", fps=30)
+    path = MONST3R.read(shared / "trajectories" / "monst3r" / "issue73_excerpt", fps=30)
     np.testing.assert_allclose(path.t_s * 30, [0, 1, 16])
     angle_deg = np.degrees((path.rotation[0].inv() * path.rotation[2]).magnitude())
     assert angle_deg == pytest.approx(2.537, abs=0.01)  # 2 acos of the two quaternions' dot product
@@ -37,7 +37,7 @@ def test_the_genuine_excerpt_is_read(shared: Path) -> None:
 
 
 def test_the_folder_brings_the_focal_length(shared: Path) -> None:
-    path = read_monst3r(shared / "trajectories" / "monst3r" / "converted_from_tum_fr1_xyz", fps=30)
+    path = MONST3R.read(shared / "trajectories" / "monst3r" / "converted_from_tum_fr1_xyz", fps=30)
     assert len(path.t_s) == 240
     assert path.focal_per_width == pytest.approx(369.8 / 512)
     path.check_regular()
@@ -48,14 +48,14 @@ def test_depth_maps_beside_the_path_give_the_scene_depth(tmp_path: Path) -> None
     (tmp_path / "pred_traj.txt").write_text("0 0 0 0 1 0 0 0\n1 0 0 0 1 0 0 0\n", encoding="utf-8")
     for row in range(2):
         np.save(tmp_path / f"frame_{row:04d}.npy", np.full((4, 4), 0.5, np.float32))
-    assert read_monst3r(tmp_path, fps=30).scene_depth == 0.5
+    assert MONST3R.read(tmp_path, fps=30).scene_depth == 0.5
 
 
 def test_a_tum_file_is_refused_and_told_apart(tmp_path: Path) -> None:
     rows = [f"{i} 0 0 0 0.001 0.002 {0.001 * i} 0.9999" for i in range(5)]
     (tmp_path / "pred_traj.txt").write_text("\n".join(rows), encoding="utf-8")
-    with pytest.raises(TrajectoryError, match="looks like a TUM path"):
-        read_monst3r(tmp_path, fps=30)
+    with pytest.raises(TrajectoryError, match="looks like format 'tum'"):
+        MONST3R.read(tmp_path, fps=30)
 
 
 def test_a_real_tum_path_with_indices_is_refused(shared: Path, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_real_tum_path_with_indices_is_refused(shared: Path, tmp_path: Path) -
     rows = np.loadtxt(source)
     np.savetxt(tmp_path / "p.txt", rows[:, [0, 1, 2, 3, 5, 6, 7, 4]])
     with pytest.raises(TrajectoryError, match="move the last column before qx"):
-        read_monst3r(tmp_path / "p.txt", fps=30)
+        MONST3R.read(tmp_path / "p.txt", fps=30)
 
 
 def write_run(folder: Path, rows: int = 12, *, masks: bool = True, confidences: bool = True) -> None:
@@ -94,7 +94,7 @@ def write_mask(file: Path, mask: np.ndarray) -> None:
 def test_the_scene_is_as_far_as_what_stands_still_and_is_sure(tmp_path: Path) -> None:
     write_run(tmp_path)
     # Frames 0, 1, 2 … 11 at depths 1 to 12 (a row // 8 of 1 takes all): the median is 6.5.
-    assert read_monst3r(tmp_path, fps=30).scene_depth == 6.5
+    assert MONST3R.read(tmp_path, fps=30).scene_depth == 6.5
 
 
 def test_maps_count_by_number_not_by_name(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_maps_count_by_number_not_by_name(tmp_path: Path) -> None:
     for i in range(12):
         write_mask(tmp_path / f"dynamic_mask_{i}.png", np.full((6, 8), 255 if i != 11 else 0, np.uint8))
         np.save(tmp_path / f"frame_{i:04d}.npy", np.full((6, 8), 1.0 + i, np.float32))
-    assert read_monst3r(tmp_path, fps=30).scene_depth == 12.0
+    assert MONST3R.read(tmp_path, fps=30).scene_depth == 12.0
 
 
 def test_an_enlarged_mask_comes_before_the_plain_one_and_conf_before_init_conf(tmp_path: Path) -> None:
@@ -111,10 +111,10 @@ def test_an_enlarged_mask_comes_before_the_plain_one_and_conf_before_init_conf(t
     for i in range(12):
         write_mask(tmp_path / f"dynamic_mask_{i}.png", np.full((6, 8), 255, np.uint8))
         np.save(tmp_path / f"init_conf_{i}.npy", np.zeros((6, 8), np.float32))
-    assert read_monst3r(tmp_path, fps=30).scene_depth == 6.5
+    assert MONST3R.read(tmp_path, fps=30).scene_depth == 6.5
     for i in range(12):
         (tmp_path / f"conf_{i}.npy").unlink()
-    assert read_monst3r(tmp_path, fps=30).scene_depth is None  # of init_conf, nothing is sure
+    assert MONST3R.read(tmp_path, fps=30).scene_depth is None  # of init_conf, nothing is sure
 
 
 @pytest.mark.parametrize("name", ["frame_0007.npy", "dynamic_mask_11.png", "conf_0.npy", "pred_intrinsics.txt"])
@@ -125,14 +125,14 @@ def test_maps_and_cameras_that_are_not_as_many_as_the_rows_are_refused(tmp_path:
     if name.endswith(".txt"):
         (tmp_path / name).write_text("400 0 256 0 400 144 0 0 1\n" * 11, encoding="utf-8")
     with pytest.raises(TrajectoryError, match=r"holds 11 .* for the 12 rows .* of two runs"):
-        read_monst3r(tmp_path, fps=30)
+        MONST3R.read(tmp_path, fps=30)
 
 
 def test_maps_of_an_earlier_longer_run_are_refused(tmp_path: Path) -> None:
     write_run(tmp_path, 14)
     write_run(tmp_path, 12)
     with pytest.raises(TrajectoryError, match=r"holds 14 depth maps .*0 to 13.* for the 12 rows"):
-        read_monst3r(tmp_path, fps=30)
+        MONST3R.read(tmp_path, fps=30)
 
 
 @pytest.mark.parametrize("name", ["frame_0003.npy", "enlarged_dynamic_mask_3.png", "conf_3.npy"])
@@ -140,35 +140,35 @@ def test_a_damaged_or_odd_sized_map_is_named(tmp_path: Path, name: str) -> None:
     write_run(tmp_path)
     (tmp_path / name).write_bytes(b"no map")
     with pytest.raises(TrajectoryError, match=name):
-        read_monst3r(tmp_path, fps=30)
+        MONST3R.read(tmp_path, fps=30)
     if name.endswith(".png"):
         write_mask(tmp_path / name, np.zeros((3, 4), np.uint8))
     else:
         np.save(tmp_path / name, np.zeros((3, 4), np.float32))
     with pytest.raises(TrajectoryError, match="of two runs"):
-        read_monst3r(tmp_path, fps=30)
+        MONST3R.read(tmp_path, fps=30)
 
 
 def test_seconds_in_the_first_column_are_refused_wherever_the_camera_looks(tmp_path: Path) -> None:
     # TUM's rows of a camera turned by 120 degrees: no quaternion number tells it, the times do.
     rows = [f"{1305031102.1 + 0.01 * i:.4f} 1 1 1 0.5 0.5 0.5 0.5" for i in range(9)]
     (tmp_path / "p.txt").write_text("\n".join(rows), encoding="utf-8")
-    with pytest.raises(TrajectoryError, match="numbers no frame: use format 'tum', or --force"):
-        read_monst3r(tmp_path / "p.txt", fps=30)
-    assert len(read_monst3r(tmp_path / "p.txt", fps=30, force=True).t_s) == 9
+    with pytest.raises(TrajectoryError, match="numbers no frame; say --format tum, or --force"):
+        MONST3R.read(tmp_path / "p.txt", fps=30)
+    assert len(MONST3R.read(tmp_path / "p.txt", fps=30, force=True).t_s) == 9
 
 
 def test_nanoseconds_are_no_frame_numbers(tmp_path: Path) -> None:
     rows = [f"{1403715524907143168 + i * 5000192} 0 0 0 1 0 0 0" for i in range(9)]
     (tmp_path / "p.txt").write_text("\n".join(rows), encoding="utf-8")
     with pytest.raises(TrajectoryError, match="numbers no frame"):
-        read_monst3r(tmp_path / "p.txt", fps=30)
+        MONST3R.read(tmp_path / "p.txt", fps=30)
 
 
 def test_real_tum_files_are_refused(shared: Path) -> None:
     for name in ("freiburg1_xyz-groundtruth.txt", "freiburg1_xyz-rgbdslam.txt", "freiburg1_xyz-ORB_kf_mono.txt"):
-        with pytest.raises(TrajectoryError, match="looks like a TUM path"):
-            read_monst3r(shared / "trajectories" / "tum_rgbd" / name, fps=30)
+        with pytest.raises(TrajectoryError, match="looks like format 'tum'"):
+            MONST3R.read(shared / "trajectories" / "tum_rgbd" / name, fps=30)
 
 
 def test_a_path_off_its_clock_is_not_written(tmp_path: Path) -> None:
@@ -191,11 +191,11 @@ def test_a_path_off_its_clock_is_not_written(tmp_path: Path) -> None:
 def test_a_damaged_file_is_refused_with_its_fault(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "p.txt").write_text(text, encoding="utf-8")
     with pytest.raises(TrajectoryError, match=sentence):
-        read_monst3r(tmp_path / "p.txt", fps=30)
+        MONST3R.read(tmp_path / "p.txt", fps=30)
 
 
 def test_a_missing_file_and_a_frame_rate_of_0_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TrajectoryError, match="cannot be read"):
-        read_monst3r(tmp_path, fps=30)
+        MONST3R.read(tmp_path, fps=30)
     with pytest.raises(TrajectoryError, match="fps is 0"):
-        read_monst3r(tmp_path, fps=0)
+        MONST3R.read(tmp_path, fps=0)

@@ -8,8 +8,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from hvdbench.camera.breaks import find_jumps, find_seams, split_at_gaps
-from hvdbench.camera.formats.gyro import read_gyro
-from hvdbench.camera.formats.tum import read_tum
+from hvdbench.camera.formats.gyro import GYRO
+from hvdbench.camera.formats.tum import TUM
 from hvdbench.camera.index import load_sets
 from hvdbench.camera.quality import assess, rate_spectrum
 from hvdbench.camera.trajectory import Trajectory
@@ -107,7 +107,7 @@ def test_the_bands_hold_the_rms_of_a_sinusoid() -> None:
 
 
 def test_a_real_phone_matches_its_known_bands(shared: Path) -> None:
-    report = assess(read_gyro(shared / "trajectories" / "phone_gyro_412hz" / "gyro.csv"))
+    report = assess(GYRO.read(shared / "trajectories" / "phone_gyro_412hz" / "gyro.csv"))
     known = [1.1, 2.3, 2.6, 1.2, 0.87, 0.60]  # deg/s rms per axis, of the 72 s recording that these 40 s are from
     np.testing.assert_allclose([rms for _, _, rms in report.bands_deg_s], known, rtol=0.4)
     assert not report.noisy
@@ -115,7 +115,7 @@ def test_a_real_phone_matches_its_known_bands(shared: Path) -> None:
 
 
 def test_the_noise_of_markers_is_told_from_a_hand(shared: Path) -> None:
-    path = read_tum(shared / "trajectories" / "tum_rgbd" / "freiburg1_xyz-groundtruth.txt")
+    path = TUM.read(shared / "trajectories" / "tum_rgbd" / "freiburg1_xyz-groundtruth.txt")
     report = assess(path)
     assert report.noisy
     assert "mostly noise" in "\n".join(report.lines())

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hvdbench.camera.formats.re10k import read_re10k
+from hvdbench.camera.formats.re10k import RE10K
 from hvdbench.errors import TrajectoryError
 
 HEAD = "https://www.youtube.com/watch?v=none\n"
@@ -21,7 +21,7 @@ def write(tmp_path: Path, text: str) -> Path:
 
 
 def test_world_to_camera_is_turned_round(tmp_path: Path) -> None:
-    path = read_re10k(write(tmp_path, HEAD + STILL + TURNED))
+    path = RE10K.read(write(tmp_path, HEAD + STILL + TURNED))
     np.testing.assert_allclose(path.t_s, [0, 0.033])
     # R^T: the camera's x is the world's -y; the centre is -R^T t = -(2, -1, 3).
     np.testing.assert_allclose(path.rotation_wc[1] @ [1, 0, 0], [0, -1, 0], atol=1e-12)
@@ -32,7 +32,7 @@ def test_world_to_camera_is_turned_round(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["0bf152ef84195293", "2f25826f0d0ef09a"])
 def test_real_files_are_read(shared: Path, name: str) -> None:
-    path = read_re10k(shared / "trajectories" / "re10k" / f"{name}.txt")
+    path = RE10K.read(shared / "trajectories" / "re10k" / f"{name}.txt")
     assert len(path.t_s) == 16
     assert 1 / np.median(np.diff(path.t_s)) == pytest.approx(30 / 8, abs=0.05)  # every 8th frame of 30 a second
     rows = np.loadtxt(shared / "trajectories" / "re10k" / f"{name}.txt", skiprows=1)
@@ -52,4 +52,4 @@ def test_real_files_are_read(shared: Path, name: str) -> None:
 )
 def test_another_layout_is_refused_and_named(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(TrajectoryError, match=sentence):
-        read_re10k(write(tmp_path, text))
+        RE10K.read(write(tmp_path, text))

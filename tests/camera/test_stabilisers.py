@@ -12,12 +12,11 @@ from hvdbench.camera.hand import PRESETS
 from hvdbench.camera.motion import CameraPath, simulate_motion
 from hvdbench.camera.stabiliser.kinds import (
     LensShift,
-    RecordedController,
     Stabiliser,
     open_controller,
-    read_log,
     stabiliser_table,
 )
+from hvdbench.camera.stabiliser.log import RecordedController, read_log
 from hvdbench.camera.stabiliser.ois import OisSettings, detect_pan, simulate_ois, small_signal_residual
 from hvdbench.errors import InputError, RecipeError, UnknownNameError
 from hvdbench.recipe import check
@@ -364,9 +363,10 @@ def test_a_log_is_replayed_as_it_was_recorded(tmp_path: Path) -> None:
     omega, lens = write_log(tmp_path / "phone.csv")
     log = read_log(tmp_path / "phone.csv")
     assert log.t_s[0] == 0.0
-    np.testing.assert_allclose(log.omega_rad_s, np.pad(omega, ((0, 0), (0, 1))), atol=1e-8)
+    # The file's axes are the device's, y up; ours have y down.
+    np.testing.assert_allclose(log.omega_rad_s, np.pad(omega * [1, -1], ((0, 0), (0, 1))), atol=1e-8)
     replayed = RecordedController(log, start_s=0.5)(np.zeros((1000, 2)), 500.0)
-    np.testing.assert_allclose(replayed, lens[250:1250], atol=1e-8)
+    np.testing.assert_allclose(replayed, lens[250:1250] * [1, -1], atol=1e-8)
 
 
 def test_a_logs_lens_is_not_stopped_by_a_stroke_that_is_not_its_own(tmp_path: Path) -> None:
@@ -429,7 +429,7 @@ def test_a_log_that_cannot_be_used_is_one_sentence(tmp_path: Path, text: str, wo
 def test_a_log_may_bring_roll(tmp_path: Path) -> None:
     rows = "".join(f"{i / 100},0.1,0.2,0.3,0,0,7\n" for i in range(20))
     (tmp_path / "roll.csv").write_text("t,gx,gy,gz,lx,ly,temperature\n" + rows)
-    np.testing.assert_allclose(read_log(tmp_path / "roll.csv").omega_rad_s[0], [0.1, 0.2, 0.3])
+    np.testing.assert_allclose(read_log(tmp_path / "roll.csv").omega_rad_s[0], [0.1, -0.2, -0.3])
 
 
 def test_a_missing_log_is_named(tmp_path: Path) -> None:

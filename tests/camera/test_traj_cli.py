@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from hvdbench.camera import importing
-from hvdbench.camera.formats.rows import looks_like, read_lines
+from hvdbench.camera.formats.rows import read_lines
+from hvdbench.camera.formats.trajectory_format import guess_formats, open_format
 from hvdbench.camera.importing import ImportRequest, import_set
 from hvdbench.camera.index import load_sets, read_index, read_path, read_sets
 from hvdbench.catalog import names
@@ -138,7 +139,7 @@ def test_real_files_come_back_from_a_set_as_they_were(
     source = shared / "trajectories" / name
     answer = run("import", source, "--format", format_name, "--name", "real", *WHOSE)
     assert answer.code == 0, answer.err
-    files = importing.find_files((source,), format_name)
+    files = importing.find_files((source,), open_format(format_name))
     assert [path.name for path in read_sets("real")] == [f"real/{file.stem}" for file in files]
     for path, file in zip(read_sets("real"), files, strict=True):
         original = read_path(file, format_name=format_name)
@@ -167,7 +168,7 @@ def test_a_format_takes_its_own_real_file_and_no_other(shared: Path, format_name
         fps = 30.0 if format_name in {"monst3r", "colmap"} else None
         if written == format_name:
             assert len(read_path(file, format_name=format_name, fps=fps).t_s) > 10
-            assert looks_like(read_lines(file)) == format_name
+            assert [one.name for one in guess_formats(read_lines(file))] == [format_name]
         else:
             with pytest.raises(TrajectoryError, match=file.name):
                 read_path(file, format_name=format_name, fps=fps)
@@ -285,14 +286,14 @@ def test_a_monst3r_file_read_as_tum_is_refused_until_forced(
     file = shared / "trajectories" / "monst3r" / "converted_from_tum_fr1_xyz" / "pred_traj.txt"
     answer = run("show", file, "--format", "tum")
     assert answer.code == 1
-    assert "looks like a MonST3R path" in answer.err
+    assert "looks like format 'monst3r'" in answer.err
     assert run("show", file, "--format", "tum", "--force").code == 0
 
 
 def test_a_tum_file_read_as_monst3r_is_refused_until_forced(run: Callable[..., Answer], tmp_path: Path) -> None:
     answer = run("show", tum_file(tmp_path), "--format", "monst3r", "--fps", 30)
     assert answer.code == 1
-    assert "looks like a TUM path" in answer.err
+    assert "looks like format 'tum'" in answer.err
     assert answer.err.count("\n") == 1
     assert run("show", tmp_path / "walk.txt", "--format", "monst3r", "--fps", 30, "--force").code == 0
 
@@ -350,7 +351,7 @@ def test_show_reports_on_a_set_one_of_its_paths_and_a_file(run: Callable[..., An
     file = run("show", tum_file(tmp_path), "--format", "tum")
     assert "60 rows, 1.97 s, 30 Hz" in file.out
     assert "no path 'handheld_simulated/99'" in run("show", "handheld_simulated/99").err
-    assert "looks like 'tum'" in run("show", tmp_path / "walk.txt").err
+    assert "looks like format 'tum'" in run("show", tmp_path / "walk.txt").err
     assert "did you mean 'handheld_simulated'" in run("show", "handheld_simulatet").err
 
 

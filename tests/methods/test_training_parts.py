@@ -19,7 +19,7 @@ from hvdbench.methods.training.guards import LossGuard, ValidationGuard, unclear
 from hvdbench.methods.training.objective import bare, is_share
 from hvdbench.methods.training.records import Means, Records, cut_log, read_log
 from hvdbench.methods.training.rgb import RgbNetwork
-from hvdbench.methods.training.run_plot import draw_drift, draw_run
+from hvdbench.methods.training.run_plot import draw_run
 from hvdbench.methods.training.samples import TrainingWindows, WindowSettings
 from hvdbench.methods.training.schedule import learning_rate
 from hvdbench.methods.training.settings import ValidationSettings
@@ -213,10 +213,8 @@ def test_a_plot_of_what_there_is_and_of_nothing(tmp_path):
     ]
     log.write_text("\n".join(map(json.dumps, [*lines, *checks, {"kind": "warning", "step": 10, "text": "drift"}])))
     assert draw_run(log, tmp_path / "all.png", title="a run", drift_limit_px=0.3)
-    draw_drift({"with": log, "without": log}, tmp_path / "drift.png", limit_px=0.3)
     one, every = read_frame(tmp_path / "one.png"), read_frame(tmp_path / "all.png")
     assert (one != every).any()
-    assert read_frame(tmp_path / "drift.png").std() > 1
 
 
 def test_shares_are_told_by_their_names():

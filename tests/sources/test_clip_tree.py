@@ -14,8 +14,8 @@ from hvdbench.sources.clip_tree import choose, clips_below
 from hvdbench.sources.folder import FolderSource
 from hvdbench.sources.gopro import GoProSource
 from hvdbench.sources.high_speed import VideoScene
+from hvdbench.sources.layout import load_layout
 from hvdbench.sources.reds import RedsSource
-from hvdbench.sources.release import averaged_frames
 from hvdbench.sources.scene import SourceOptions
 from hvdbench.video.writer import write_video
 
@@ -48,7 +48,7 @@ def whole_gopro(root: Path) -> Path:
 
 
 def paired_gopro(root: Path) -> Path:
-    for clip in ("train/GOPR0372_07_00", "test/GOPR0384_11_00", "test/mine"):
+    for clip in ("train/GOPR0372_07_00", "test/GOPR0384_11_00", "test/GOPR0410_13_00"):
         for kind in ("blur", "blur_gamma", "sharp"):
             write_frames(root / clip / kind)
     return root
@@ -90,16 +90,16 @@ def test_gopro_pairs_give_their_sharp_frames_at_the_rate_that_their_names_tell(t
     assert [(scene.split, scene.name) for scene in found] == [
         ("train", "GOPR0372_07_00"),
         ("test", "GOPR0384_11_00"),
-        ("test", "mine"),
+        ("test", "GOPR0410_13_00"),
     ]
-    assert [scene.fps for scene in found] == pytest.approx([240 / 7, 240 / 11, 240 / 11])
-    for scene, rate in zip(found, ("240/7 fps", "240/11 fps", "240/11 fps (240 over 7 to 13)"), strict=True):
+    assert [scene.fps for scene in found] == pytest.approx([240 / 7, 240 / 11, 240 / 13])
+    for scene, rate in zip(found, ("240/7 fps", "240/11 fps", "240/13 fps"), strict=True):
         assert f"sharp frames, about {rate}: no high-speed source" in scene.provenance
         assert scene.licence == "CC BY 4.0 (GOPRO_Large)"
 
 
 def test_a_rate_that_is_given_holds_for_gopro_pairs(tmp_path: Path) -> None:
-    found = scenes(GoProSource, paired_gopro(tmp_path), "mine", fps=24.0)
+    found = scenes(GoProSource, paired_gopro(tmp_path), "GOPR0384_11_00", fps=24.0)
     assert found[0].fps == 24.0
     assert "read at 24 fps as asked" in found[0].provenance
 
@@ -111,9 +111,10 @@ def test_a_flat_gopro_folder_is_test(tmp_path: Path) -> None:
 
 def test_a_clips_name_says_how_many_frames_gopro_averaged() -> None:
     # Its author's answer in SeungjunNah/DeepDeblur_release: 000323 ... 000329 are behind the first of GOPR0372_07_00.
-    assert averaged_frames("GOPR0372_07_00") == len(range(323, 330))
-    assert averaged_frames("GOPR0384_11_05") == 11
-    assert averaged_frames("000") is None
+    layout = load_layout("gopro")[1]
+    assert layout.fps_of("GOPR0372_07_00") == 240 / len(range(323, 330))
+    assert layout.fps_of("GOPR0384_11_05") == 240 / 11
+    assert layout.fps_of("000") is None
 
 
 @pytest.mark.parametrize(
@@ -329,3 +330,41 @@ def test_real_sharp_frames_are_a_clip(shared: Path) -> None:
     (scene,) = scenes(FolderSource, shared / "data" / "paired" / "reds_027_x4_f000-039" / "sharp", fps=24.0)
     assert told([scene]) == [("test", "sharp", 24.0)]
     assert scene.size == (288, 144)
+
+
+@pytest.mark.parametrize("source", [GoProSource, RedsSource, FolderSource])
+@pytest.mark.parametrize(("blurry", "sharp"), [("blur", "sharp"), ("input", "target"), ("Blurry", "GT")])
+def test_blurry_frames_are_never_taken_for_sharp_ones(tmp_path: Path, source: type, blurry: str, sharp: str) -> None:
+    for split in ("train", "test"):
+        for kind in (blurry, sharp):
+            write_frames(tmp_path / split / kind)
+    with pytest.raises(InputError, match=rf"holds blurry frames \({blurry}\), which are no sharp source") as caught:
+        scenes(source, tmp_path)
+    assert "'hvdbench dataset import'" in str(caught.value)
+
+
+@pytest.mark.parametrize("source", [GoProSource, FolderSource])
+def test_one_clip_of_gopros_pairs_is_no_data_set_of_three_clips(tmp_path: Path, source: type) -> None:
+    clip = paired_gopro(tmp_path) / "test" / "GOPR0384_11_00"
+    with pytest.raises(InputError, match=r"holds blurry frames \(blur\)"):
+        scenes(source, clip)
+
+
+def test_a_folder_of_blurry_frames_is_refused_by_its_own_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"holds blurry frames \(blur_gamma\)"):
+        scenes(FolderSource, write_frames(tmp_path / "a" / "blur_gamma"))
+    assert told(scenes(FolderSource, write_frames(tmp_path / "a" / "sharp"), fps=60)) == [("test", "sharp", 60.0)]
+    assert told(scenes(FolderSource, write_frames(tmp_path / "input"), fps=60)) == [("test", "input", 60.0)]
+
+
+@pytest.mark.parametrize(("source", "title"), [(GoProSource, "GOPRO_Large_all"), (RedsSource, "REDS at 120 fps")])
+def test_clips_of_other_names_are_not_taken_for_a_release(tmp_path: Path, source: type, title: str) -> None:
+    write_frames(tmp_path / "train" / "harbour")
+    with pytest.raises(InputError, match=f"clip 'harbour' is not named as those of {title} .* use --src folder"):
+        scenes(source, tmp_path)
+
+
+def test_pairs_of_other_names_have_no_rate_to_be_read_at(tmp_path: Path) -> None:
+    write_frames(tmp_path / "test" / "mine" / "sharp")
+    with pytest.raises(InputError, match=r"clip 'mine' is not named as those of GOPRO_Large \(GOPR0372_07_00\)"):
+        scenes(GoProSource, tmp_path, fps=24.0)

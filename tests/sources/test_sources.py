@@ -27,9 +27,10 @@ def write_frames(folder: Path, count: int, size: tuple[int, int] = (96, 72)) -> 
 
 
 def test_every_source_of_the_catalogue_lists_scenes_that_say_all(tmp_path: Path) -> None:
-    write_frames(tmp_path / "train" / "clip_a", 3)
+    clips = {"gopro": "GOPR0372_07_00", "reds": "000"}
     for name in names("source"):
-        root = tmp_path / "train" if name == "folder" else tmp_path
+        root = tmp_path / name
+        write_frames(root / "train" / clips.get(name, "clip_a"), 3)
         for scene in resolve("source", name)(SourceOptions(root=root, size=(64, 48))).scenes():
             assert scene.name
             assert scene.licence

@@ -223,19 +223,19 @@ def test_other_scenes_or_paths_are_other_values(tmp_path: Path) -> None:
 def test_a_gopro_folder_becomes_a_dataset_with_its_splits(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     for split in ("train", "test"):
-        folder = tmp_path / "gopro" / split / f"clip_{split}"
+        folder = tmp_path / "gopro" / split / f"GOPR0372_{'07' if split == 'train' else '11'}_00"
         folder.mkdir(parents=True)
         still = generator.integers(0, 255, (72, 96, 3)).astype(np.uint8)
         for index in range(24):
             write_frame(folder / f"{index + 1:06d}.png", still)
     made = settings(source="gopro", clips=())
     dataset = make(tmp_path / "out", made, root=tmp_path / "gopro")
-    assert sorted(dataset.manifest["clips"]) == ["test/clip_test", "train/clip_train"]
+    assert sorted(dataset.manifest["clips"]) == ["test/GOPR0372_11_00", "train/GOPR0372_07_00"]
     clip = dataset.clips("train")[0]
     assert len(clip.blurry()) == 3  # 24 frames at 240 fps last 0.1 s
     assert clip.attributes()["scene_kind"] == "video"
     assert clip.track("oracle/object_mask") is None
-    assert dataset.manifest["provenance"]["scenes"]["test/clip_test"]["licence"].startswith("CC BY")
+    assert dataset.manifest["provenance"]["scenes"]["test/GOPR0372_11_00"]["licence"].startswith("CC BY")
 
 
 def test_max_clips_counts_per_split(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_max_clips_counts_per_split(tmp_path: Path) -> None:
             folder.mkdir(parents=True)
             for index in range(2):
                 write_frame(folder / f"{index}.png", np.zeros((72, 96, 3), np.uint8))
-    scenes = open_scenes(settings(source="gopro", clips=(), max_clips=1), tmp_path)
+    scenes = open_scenes(settings(source="folder", clips=(), max_clips=1), tmp_path)
     assert [scene.name for scene in scenes] == ["train_a", "test_a"]
 
 

@@ -140,7 +140,7 @@ def estimate_rotation(
 
 
 def edge_weight(fit: PairFit, camera: Pinhole) -> Array:
-    """Give the weight (3,) of a turn about each axis, 1/rad²: noise, and a quarter of what neighbours share."""
+    """Compute the weight (3,) of a turn about each axis, 1/rad²: noise, and a quarter of what neighbours share."""
     variance = np.diag(np.linalg.inv(fit.information + 1e-6 * np.eye(3)))
     return np.asarray(1.0 / (variance + (0.25 * fit.coherent_px / camera.focal_px) ** 2))
 

@@ -3,16 +3,19 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from hvdbench import __version__
+from hvdbench.camera.breaks import Gap, find_gaps
 from hvdbench.camera.estimation.estimate import RotationEstimate, estimate_rotation
 from hvdbench.camera.formats.monst3r import write_monst3r
+from hvdbench.camera.formats.rows import to_wxyz
 from hvdbench.camera.quality import assess
 from hvdbench.camera.trajectory import Array, Trajectory
 from hvdbench.errors import InputError, TrajectoryError
@@ -29,6 +32,7 @@ Verdict = Literal["good", "fair", "poor"]
 
 _GOOD, _FAIR = 0.9, 0.6  # trusted share of the pairs
 _EVEN = 0.1  # of a frame's time that frames may be off an even clock
+_MOST_ROWS = 1e7  # row numbers beyond it are taken for times when the file is read again
 _SCHEMA = 1
 _WORDS = {
     "blur": "blur left too few points",
@@ -75,7 +79,7 @@ class MeasuredClip:
         return dict(Counter(pair.reason for pair in self.estimate.pairs if pair.reason).most_common())
 
     def lines(self) -> list[str]:
-        """Word the report."""
+        """Return the report as lines of text."""
         pairs, share = self.estimate.pairs, self.estimate.trusted_share
         measured = [pair for pair in pairs if pair.points]
         points, shares, rms_px = (
@@ -112,7 +116,7 @@ class MeasuredClip:
         return f"poor, do not use it unseen: mostly {_WORDS[reason]}{advice}"
 
     def record(self) -> dict[str, Any]:
-        """Give what ``estimate.json`` holds."""
+        """Return what ``estimate.json`` holds."""
         estimate = self.estimate
         return {
             "schema": _SCHEMA,
@@ -223,7 +227,7 @@ def _sizes(source: Path, crop: Crop | None) -> tuple[Size, Size | None]:
 
 
 def _timed(clip: InputClip, fps: float | None) -> tuple[Frames, Array, list[str]]:
-    """Give the frames with rising times, and what was done to them."""
+    """Return the frames with rising times, and what was done to them."""
     if fps is not None or clip.t_s is None:
         own = "" if clip.fps is None else f"taken as {fps:g} frames a second; the file says {float(clip.fps):.4g}"
         return clip.frames, np.arange(len(clip.frames)) / (fps or 1.0), [own] if own else []
@@ -235,7 +239,7 @@ def _timed(clip: InputClip, fps: float | None) -> tuple[Frames, Array, list[str]
 
 
 def _even(path: Trajectory, rows_hz: float | None) -> tuple[Trajectory, float, list[str]]:
-    """Put a path on an even clock: its own where the frames keep one, else that of their median spacing."""
+    """Resample a path to an even clock: its own where the frames keep one, else that of their median spacing."""
     count = len(path.t_s)
     mean_hz = (count - 1) / path.duration_s
     median_hz = 1.0 / float(np.median(np.diff(path.t_s)))
@@ -245,8 +249,36 @@ def _even(path: Trajectory, rows_hz: float | None) -> tuple[Trajectory, float, l
         return replace(path, t_s=np.arange(count) / rate_hz), rate_hz, []
     rate_hz = median_hz if rows_hz is None else rows_hz
     had = f"{mean_hz:.4g} frames a second" if even else "frames at uneven times"
-    note = f"interpolated (rotation spline) from {had} to {rate_hz:.4g} rows a second: rows have no time"
-    return path.resampled(rate_hz), rate_hz, [note]
+    notes = [f"interpolated (rotation spline) from {had} to {rate_hz:.4g} rows a second: rows have no time"]
+    gaps = find_gaps(path)
+    if not gaps:
+        return path.resampled(rate_hz), rate_hz, notes
+    notes += [f"no frame for {gap.seconds:.3g} s after frame {gap.after_row}: left as a gap" for gap in gaps]
+    return _between_gaps(path, gaps, rate_hz), rate_hz, notes
+
+
+def _between_gaps(path: Trajectory, gaps: Sequence[Gap], rate_hz: float) -> Trajectory:
+    """Interpolate to rows on one clock, and leave out those that lie in gaps: nothing was seen then.
+
+    Raises:
+        TrajectoryError: a gap so wide that rows could not be numbered, or fewer than two rows outside of gaps.
+    """
+    widest = max(gaps, key=lambda gap: gap.seconds)
+    if path.duration_s * rate_hz > _MOST_ROWS:
+        raise TrajectoryError(
+            f"{path.name}: its times jump by {widest.seconds:.3g} s after frame {widest.after_row}, which no recording "
+            "does: say how many frames it has a second (--fps), or cut it there"
+        )
+    edges = [0, *(gap.after_row for gap in gaps), len(path.t_s)]
+    numbers: list[Array] = []
+    for first, last in pairwise(edges):
+        start, end = (path.t_s[[first, last - 1]] - path.t_s[0]) * rate_hz
+        numbers.append(np.arange(np.ceil(start - 1e-6), np.floor(end + 1e-6) + 1.0))
+    number = np.concatenate(numbers)
+    if len(number) < 2:
+        raise TrajectoryError(f"{path.name}: its frames come so unevenly that no two rows lie between its gaps")
+    rotation, position = path.pose_at(path.t_s[0] + number / rate_hz)
+    return replace(path, t_s=number / rate_hz, quaternion_wxyz=to_wxyz(rotation), position_w=position)
 
 
 def _short(value: float) -> float | None:

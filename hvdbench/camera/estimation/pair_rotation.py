@@ -39,12 +39,12 @@ class Pinhole:
         return max(self.size)
 
     def rays(self, points: Points) -> Array:
-        """Give unit rays (N, 3) through points (N, 2)."""
+        """Compute unit rays (N, 3) through points (N, 2)."""
         rays = np.column_stack([(points - self.centre_px) / self.focal_px, np.ones(len(points))])
         return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True))
 
     def project(self, rays: Array) -> Points:
-        """Give the points (..., 2) that rays (..., 3) meet the picture in; those from behind go far outside."""
+        """Compute the points (..., 2) at which rays (..., 3) meet the picture; those from behind go far outside."""
         depth = np.maximum(rays[..., 2:], 1e-6)
         return np.asarray(rays[..., :2] / depth * self.focal_px + self.centre_px)
 
@@ -152,7 +152,7 @@ def _judge(
 
 
 def _shared(residual: Array, field: NDArray[np.int64]) -> float:
-    """Give the median, over fields of three points or more, of the length of a field's median residual."""
+    """Compute the median, over fields of three points or more, of the length of a field's median residual."""
     lengths = [
         float(np.linalg.norm(np.median(residual[field == number], axis=0)))
         for number, count in zip(*np.unique(field, return_counts=True), strict=True)
@@ -162,7 +162,7 @@ def _shared(residual: Array, field: NDArray[np.int64]) -> float:
 
 
 def _flat_residual(points_a: Points, points_b: Points, weights: Array, camera: Pinhole) -> Array:
-    """Give what a shift, a turn in the plane and a growth leave of the points' way (weighted least squares)."""
+    """Compute what a shift, a turn in the plane and a growth leave of the points' way (weighted least squares)."""
     x, y = (points_a - camera.centre_px).T
     one, none = np.ones_like(x), np.zeros_like(x)
     A = np.concatenate([np.stack([one, none, x, -y], axis=1), np.stack([none, one, y, x], axis=1)])
@@ -173,13 +173,13 @@ def _flat_residual(points_a: Points, points_b: Points, weights: Array, camera: P
 
 
 def _residual(moved: Array, points_b: Points, expansion: float, camera: Pinhole) -> Array:
-    """Give how far (N, 2) points of b lie from where turned rays and the expansion put them."""
+    """Compute how far (N, 2) points of b lie from where turned rays and the expansion put them."""
     offset = camera.project(moved) - camera.centre_px
     return np.asarray(points_b - camera.centre_px - (1.0 + expansion) * offset)
 
 
 def _parts(field: NDArray[np.int64]) -> Array:
-    """Give the share (N,) of the picture that each point stands for, by the number of its field (N,)."""
+    """Compute the share (N,) of the picture that each point stands for, by the number of its field (N,)."""
     _, inverse, count = np.unique(field, return_inverse=True, return_counts=True)
     return np.asarray(1.0 / (count[inverse] * len(count)))
 
@@ -193,7 +193,7 @@ def _best_hypothesis(
     bound_px: float,
     generator: np.random.Generator,
 ) -> Array:
-    """Give the R_ba (3, 3) among 120 from two points each, and that of all points, whose inliers stand for most."""
+    """Choose the R_ba (3, 3) among 120 from two points each, and that of all points, whose inliers stand for most."""
     first = generator.integers(0, len(rays_a), HYPOTHESES)
     second = (first + generator.integers(1, len(rays_a), HYPOTHESES)) % len(rays_a)
     frames_a, frames_b = _triads(rays_a[first], rays_a[second]), _triads(rays_b[first], rays_b[second])
@@ -205,7 +205,7 @@ def _best_hypothesis(
 
 
 def _triads(first: Array, second: Array) -> Array:
-    """Give axes (H, 3, 3), as columns, along the mean of two rays, across their plane, and the third."""
+    """Build axes (H, 3, 3), as columns, along the mean of two rays, across their plane, and the third."""
     middle = first + second
     normal = np.cross(first, second)
     normal = np.where(np.linalg.norm(normal, axis=1, keepdims=True) > 1e-9, normal, np.cross(first, [0.0, 1.0, 0.0]))
@@ -229,7 +229,7 @@ def _tukey(length: Array, bound_px: float) -> Array:
 
 
 def _gauss_newton(moved: Array, residual: Array, weights: Array, camera: Pinhole) -> tuple[Array, Array]:
-    """Give the rotation vector and expansion (4,) that lessen the residuals in b, and the normal matrix (4, 4).
+    """Find the rotation vector and expansion (4,) that lessen the residuals in b, and the normal matrix (4, 4).
 
     A turn by w moves a ray X to X + w x X, and its picture by the derivative of f (X/Z, Y/Z).
     """

@@ -1,9 +1,13 @@
 """ARKit camera poses as ARKit Data Logger writes them: nanoseconds and a 3x4 matrix."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from hvdbench.camera.formats.rows import OPENGL_TO_OPENCV, read_rows, rotations, seconds, to_wxyz
+from hvdbench.camera.formats.rows import OPENGL_TO_OPENCV, first_row, read_rows, rotations, seconds, to_wxyz
+from hvdbench.camera.formats.trajectory_format import POSSIBLE, UNLIKE, Likeness, TrajectoryFormat
 from hvdbench.camera.trajectory import Trajectory
+
+_ROW = "t_ns and a 3x4 matrix, row by row"
 
 
 def read_arkit(path: Path, *, fps: float | None = None) -> Trajectory:
@@ -23,12 +27,28 @@ def read_arkit(path: Path, *, fps: float | None = None) -> Trajectory:
     Raises:
         TrajectoryError: not 13 numbers a row, a 3x3 part that is no rotation, or times that are not nanoseconds.
     """
-    rows = read_rows(path, format_name="arkit", columns=(13,), layout="t_ns and a 3x4 matrix, row by row")
+    rows = read_rows(path, columns=(13,), layout=_ROW)
     poses = rows[:, 1:].reshape(-1, 3, 4)
     return Trajectory(
-        t_s=seconds(rows[:, 0], unit_s=1e-9, unit="nanoseconds", file=path, fps=fps),
+        t_s=seconds(rows[:, 0], unit="nanoseconds", file=path, fps=fps),
         quaternion_wxyz=to_wxyz(rotations(poses[:, :, :3] @ OPENGL_TO_OPENCV, path)),
         position_w=poses[:, :, 3],
         name=str(path),
         scale_m=True,
     )
+
+
+def looks_like_arkit(head: Sequence[str]) -> Likeness:
+    """Return whether the rows hold 13 numbers, as no other format's do."""
+    return POSSIBLE if len(first_row(head)) == 13 else UNLIKE
+
+
+ARKIT = TrajectoryFormat(
+    name="arkit",
+    title="ARKit Data Logger's camera path",
+    row=_ROW,
+    times="nanoseconds",
+    reader=read_arkit,
+    looks_like=looks_like_arkit,
+    endings=(".txt", ".csv"),
+)

@@ -2,60 +2,60 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from hvdbench.camera.formats.rows import invert, need_fps, read_lines, to_wxyz
+from hvdbench.camera.formats.rows import UNITS_S, Array, invert, need_fps, numbers_of, read_lines, seconds, to_wxyz
+from hvdbench.camera.formats.trajectory_format import UNLIKE, Likeness, TrajectoryFormat, certain
 from hvdbench.camera.trajectory import NORM_TOLERANCE, Trajectory
 from hvdbench.errors import TrajectoryError
 
-CAMERAS_FILE = "cameras.txt"
+IMAGES_FILE, CAMERAS_FILE = "images.txt", "cameras.txt"
+_DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
+_LEAST_STAMP = 10**15  # microseconds since 1970 have 16 digits, nanoseconds 19, and frame numbers far fewer
+_WIDEST_STEP = 1e4  # frames: pictures of one clip are never so far apart, counters of a clock are
 _LAYOUT = "IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME"
 
 
 def read_colmap(path: Path, *, fps: float | None = None) -> Trajectory:
-    """Read an ``images.txt``, or the folder that holds it.
+    """Read an ``images.txt``.
 
     Every other line is ``IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME``: *world-to-camera*, scalar *first*, OpenCV
     axes, the scale arbitrary (https://colmap.github.io/format.html); the lines between hold points and are passed
-    over. The pictures are put in order by the last number in their names, which counts frames.
+    over. Times come from the pictures' names: a decimal number is seconds (TUM RGB-D's names), a whole one of 16 digits
+    or more is microseconds or nanoseconds (EuRoC's); else the last number in a name counts frames.
 
     Args:
-        path: the text file or its folder; ``cameras.txt`` beside it gives the focal length.
-        fps: frames per second of the clip that the pictures are from.
+        path: the text file; ``cameras.txt`` beside it holds the focal length.
+        fps: frames per second of the clip that the pictures are from, where their names count frames.
 
     Returns:
         N poses, camera-to-world; ``t_s`` is 0 at the first picture, and a picture that COLMAP left out is a gap.
 
     Raises:
-        TrajectoryError: no such lines, no ``fps``, two pictures of one number, or no unit quaternions.
+        TrajectoryError: no such lines, names that count frames and no ``fps``, numbers that are no frame numbers, two
+            pictures of one number, or no unit quaternions.
     """
-    file = path / "images.txt" if path.is_dir() else path
-    rate = need_fps(fps, file)
-    values, names = _read_images(file)
-    frames = [_frame_number(name, file) for name in names]
-    twice = [number for number, count in Counter(frames).items() if count > 1]
-    if twice:
-        raise TrajectoryError(
-            f"{file}: {frames.count(twice[0])} pictures have the frame number {twice[0]} in their names"
-        )
-    order = np.argsort(frames)
+    values, names = _read_images(path)
+    t_s = _times(names, path, fps)
+    order = np.argsort(t_s)
     values = values[order]
     norm = np.linalg.norm(values[:, :4], axis=1)
     if np.abs(norm - 1.0).max() > NORM_TOLERANCE:
         raise TrajectoryError(
-            f"{file}: a quaternion has norm {norm[np.argmax(abs(norm - 1))]:.4f}, expected 1 ({_LAYOUT})"
+            f"{path}: a quaternion has norm {norm[np.argmax(abs(norm - 1))]:.4f}, expected 1 ({_LAYOUT})"
         )
     rotation, position = invert(Rotation.from_quat(values[:, [1, 2, 3, 0]]), values[:, 4:7])
-    frame = np.array(frames, np.float64)[order]
     return Trajectory(
-        t_s=(frame - frame[0]) / rate,
+        t_s=t_s[order],
         quaternion_wxyz=to_wxyz(rotation),
         position_w=position,
-        name=str(file),
-        focal_per_width=_read_focal(file.with_name(CAMERAS_FILE)),
+        name=str(path),
+        focal_per_width=_read_focal(path.with_name(CAMERAS_FILE)),
     )
 
 
@@ -79,20 +79,69 @@ def _read_images(file: Path) -> tuple[np.ndarray, list[str]]:
 
 
 def _is_points(line: str) -> bool:
-    """Tell a line of points: numbers alone, three for each point."""
+    """Return whether a line holds points: numbers alone, three for each point."""
     words = line.split()
     return len(words) % 3 == 0 and all(re.fullmatch(r"[-+.0-9eE]+", word) for word in words)
 
 
-def _frame_number(name: str, file: Path) -> int:
-    digits = re.findall(r"\d+", Path(name).stem)
-    if not digits:
+def _times(names: Sequence[str], file: Path, fps: float | None) -> Array:
+    """Return each picture's time since the first, (N,) s, in the order of the file.
+
+    Raises:
+        TrajectoryError: a name without a number, names that count frames and no ``fps``, numbers too far apart to count
+            frames, or two pictures of one time.
+    """
+    stems = [Path(name).stem for name in names]
+    if all(map(_DECIMAL.fullmatch, stems)):
+        return _since_first([Fraction(stem) for stem in stems], "seconds", file, fps)
+    digits = [re.findall(r"[0-9]+", stem)[-1:] for stem in stems]
+    if [] in digits:
+        name = names[digits.index([])]
         raise TrajectoryError(f"{file}: the picture name '{name}' holds no frame number, so its time is not known")
-    return int(digits[-1])
+    numbers = [Fraction(found[0]) for found in digits]
+    if min(numbers) >= _LEAST_STAMP:
+        return _since_first(numbers, "nanoseconds" if min(numbers) >= 100 * _LEAST_STAMP else "microseconds", file, fps)
+    _refuse_twice(numbers, file)
+    rate = need_fps(fps, file)
+    frame = np.array(numbers, np.float64)
+    step = float(np.median(np.diff(np.sort(frame))))
+    if step > _WIDEST_STEP:
+        raise TrajectoryError(
+            f"{file}: the last numbers in the pictures' names, such as '{names[0]}', lie {step:.3g} apart and count no "
+            "frames: rename the pictures by frame number, or by time in seconds (12.345.png) or nanoseconds"
+        )
+    return np.asarray((frame - frame.min()) / rate)
+
+
+def _since_first(stamps: Sequence[Fraction], unit: str, file: Path, fps: float | None) -> Array:
+    """Convert stamps to seconds since the first; fractions keep what a float64 loses of 19 digits."""
+    _refuse_twice(stamps, file)
+    values = np.array([float(stamp - min(stamps)) for stamp in stamps], np.float64)
+    seconds(np.sort(values), unit=unit, file=file, fps=fps)  # refuses what cannot be a clip's times
+    return np.asarray(values * UNITS_S[unit])
+
+
+def _refuse_twice(numbers: Sequence[Fraction], file: Path) -> None:
+    number, count = Counter(numbers).most_common(1)[0]
+    if count > 1:
+        raise TrajectoryError(f"{file}: {count} pictures have the frame number {float(number):.15g} in their names")
+
+
+def looks_like_colmap(head: Sequence[str]) -> Likeness:
+    """Return whether the file says that it lists images, or a row holds nine numbers and a name."""
+    if any(line.startswith("#") and "IMAGE_ID" in line for line in head):
+        return certain("its comments name IMAGE_ID")
+    rows = [line.split(maxsplit=9) for line in head if not line.startswith("#")]
+    named = bool(rows) and len(rows[0]) == 10 and bool(numbers_of(" ".join(rows[0][:9])))
+    return certain("its rows end in a picture's name") if named and not numbers_of(rows[0][9]) else UNLIKE
+
+
+def _beside(file: Path) -> list[Path]:
+    return [camera for camera in [file.with_name(CAMERAS_FILE)] if camera.is_file()]
 
 
 def _read_focal(file: Path) -> float | None:
-    """Give focal over width of the one camera; None without the file or with several cameras."""
+    """Read focal over width of the one camera; None without the file or with several cameras."""
     if not file.is_file():
         return None
     cameras = [line.split() for line in read_lines(file) if line.strip() and not line.startswith("#")]
@@ -102,3 +151,16 @@ def _read_focal(file: Path) -> float | None:
         return float(cameras[0][4]) / float(cameras[0][2])
     except (ValueError, IndexError, ZeroDivisionError) as error:
         raise TrajectoryError(f"{file}: expected CAMERA_ID MODEL WIDTH HEIGHT and a focal length: {error}") from error
+
+
+COLMAP = TrajectoryFormat(
+    name="colmap",
+    title="COLMAP text model",
+    row=_LAYOUT,
+    times="names of pictures",
+    reader=read_colmap,
+    looks_like=looks_like_colmap,
+    file_name=IMAGES_FILE,
+    endings=(".txt",),
+    companions=_beside,
+)

@@ -1,26 +1,34 @@
 """EuRoC ground truth: nanoseconds, position, quaternion with the scalar first, separated by commas."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from hvdbench.camera.formats.rows import read_lines, read_rows, rotations, seconds, to_wxyz
-from hvdbench.camera.trajectory import Trajectory
+from hvdbench.camera.formats.rows import numbers_of, read_lines, read_rows, rotations, seconds, to_wxyz
+from hvdbench.camera.formats.sensor_log import TIME_UNITS, Column, named_columns
+from hvdbench.camera.formats.trajectory_format import POSSIBLE, UNLIKE, Likeness, TrajectoryFormat, certain
+from hvdbench.camera.trajectory import NORM_TOLERANCE, Trajectory
 from hvdbench.errors import TrajectoryError
 
 SENSOR_FILE = "sensor.yaml"
+_ROW = "t_ns,px,py,pz,qw,qx,qy,qz,…"
 _MATRIX = re.compile(r"T_BS:.*?data:\s*\[([^\]]*)\]", re.DOTALL)
+_POSITION = re.compile(r"(?:t|p|pos|position)?_?(?:\w+_)?([xyz])")
+_QUATERNION = re.compile(r"(?:q|quat|quaternion|orientation)_?(?:\w+_)?([wxyz])")
+_USUAL = ((1, 2, 3), (4, 5, 6, 7))  # places of px py pz and of qw qx qy qz
 
 
 def read_euroc(path: Path, *, fps: float | None = None) -> Trajectory:
     """Read a EuRoC ``data.csv`` of ground truth.
 
     A row is ``t_ns,px,py,pz,qw,qx,qy,qz`` and up to nine more numbers that are passed over: body-to-world, scalar
-    *first*, metres, nanoseconds (Burri et al., 2016). The body is the IMU: put the camera's ``sensor.yaml`` beside
-    the file, and its ``T_BS`` (camera to body) turns the path into the camera's, with OpenCV axes. Without it the
-    path stays the body's, and its axes are not the picture's.
+    *first*, metres, nanoseconds (Burri et al., 2016). Where the first line names the columns, they are taken as it
+    names them, and times in the unit that it states: files with the scalar last are common. The body is the IMU: put
+    the camera's ``sensor.yaml`` beside the file, and its ``T_BS`` (camera to body) turns the path into the camera's,
+    with OpenCV axes. Without it the path stays the body's, and its axes are not the picture's.
 
     Args:
         path: the CSV file.
@@ -33,12 +41,16 @@ def read_euroc(path: Path, *, fps: float | None = None) -> Trajectory:
         TrajectoryError: no CSV of 8 to 17 numbers a row, times that are not nanoseconds, no unit quaternions, or a
             ``sensor.yaml`` without a usable ``T_BS``.
     """
-    layout = "t_ns,px,py,pz,qw,qx,qy,qz,…"
-    rows = read_rows(path, format_name="euroc", columns=range(8, 18), layout=layout, separator=",")
+    lines = read_lines(path)
+    header = _header(lines)
+    skip = 1 if header and not lines[0].startswith("#") else 0
+    rows = read_rows(path, columns=range(8, 18), layout=_ROW, separator=",", skip=skip)
+    position, quaternion = _places(header)
+    unit = _unit(lines) if header else "nanoseconds"
     body = Trajectory(
-        t_s=seconds(rows[:, 0], unit_s=1e-9, unit="nanoseconds", file=path, fps=fps),
-        quaternion_wxyz=rows[:, 4:8],
-        position_w=rows[:, 1:4],
+        t_s=seconds(rows[:, 0], unit=unit, file=path, fps=fps),
+        quaternion_wxyz=rows[:, quaternion],
+        position_w=rows[:, position],
         name=str(path),
         scale_m=True,
     )
@@ -55,6 +67,55 @@ def read_euroc(path: Path, *, fps: float | None = None) -> Trajectory:
     )
 
 
+def _header(lines: Sequence[str]) -> list[str]:
+    """Return the names of the columns, units in brackets left out; none where the first line names none."""
+    first = lines[0].lstrip("#").strip() if lines else ""
+    if first.count(",") < 7 or numbers_of(first, ","):
+        return []
+    return [re.sub(r"[\[(].*", "", word).strip().lower() for word in first.split(",")]
+
+
+def _unit(lines: Sequence[str]) -> str:
+    """Return the unit of times that the header states; nanoseconds where it states none."""
+    stamp = named_columns([lines[0].lstrip("#").split(",")[0]]).get("t", Column(0))
+    return TIME_UNITS.get(stamp.unit, "nanoseconds")
+
+
+def _places(header: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Return the places of x, y, z and of w, x, y, z among the columns: those that the header names, else EuRoC's."""
+    position = _named(header, _POSITION, "xyz", until=8)
+    quaternion = _named(header, _QUATERNION, "wxyz", until=len(header))
+    return position or list(_USUAL[0]), quaternion or list(_USUAL[1])
+
+
+def _named(header: Sequence[str], pattern: re.Pattern[str], letters: str, *, until: int) -> list[int]:
+    found: dict[str, int] = {}
+    for place, word in enumerate(header[1:until], start=1):
+        match = pattern.fullmatch(word)
+        if match:
+            found.setdefault(match[1], place)
+    return [found[letter] for letter in letters] if set(found) == set(letters) else []
+
+
+def looks_like_euroc(head: Sequence[str]) -> Likeness:
+    """Return whether rows of 8 to 17 numbers with commas hold a unit quaternion where EuRoC has it, or name it so."""
+    rows = [numbers_of(line, ",") for line in head if not line.startswith("#")]
+    header = _header(head)
+    if header and not head[0].startswith("#"):
+        if not _named(header, _QUATERNION, "wxyz", until=len(header)):
+            return UNLIKE
+        rows = rows[1:]
+    if not rows or not 8 <= len(rows[0]) <= 17:
+        return UNLIKE
+    _, quaternion = _places(header)
+    norm = float(np.linalg.norm([rows[0][place] for place in quaternion]))
+    return certain("its rows hold a unit quaternion") if abs(norm - 1.0) <= NORM_TOLERANCE else POSSIBLE
+
+
+def _beside(file: Path) -> list[Path]:
+    return [sensor for sensor in [file.with_name(SENSOR_FILE)] if sensor.is_file()]
+
+
 def _read_extrinsics(file: Path) -> tuple[Rotation, np.ndarray]:
     found = _MATRIX.search("\n".join(read_lines(file)))
     try:
@@ -65,3 +126,15 @@ def _read_extrinsics(file: Path) -> tuple[Rotation, np.ndarray]:
         raise TrajectoryError(f"{file}: expected T_BS with 'data: [16 numbers]', found {matrix.size}")
     pose = matrix.reshape(4, 4)
     return rotations(pose[None, :3, :3], file)[0], pose[:3, 3]
+
+
+EUROC = TrajectoryFormat(
+    name="euroc",
+    title="EuRoC ground truth",
+    row=_ROW,
+    times="nanoseconds",
+    reader=read_euroc,
+    looks_like=looks_like_euroc,
+    endings=(".csv", ".txt"),
+    companions=_beside,
+)

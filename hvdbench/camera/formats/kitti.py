@@ -1,12 +1,16 @@
 """KITTI odometry paths: a 3x4 matrix a row, the times in a file of their own."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from hvdbench.camera.formats.rows import Array, need_fps, read_lines, read_rows, rotations, seconds, to_wxyz
+from hvdbench.camera.formats.rows import Array, first_row, need_fps, read_lines, read_rows, rotations, seconds, to_wxyz
+from hvdbench.camera.formats.trajectory_format import POSSIBLE, UNLIKE, Likeness, TrajectoryFormat
 from hvdbench.camera.trajectory import Trajectory
 from hvdbench.errors import TrajectoryError
+
+_ROW = "a 3x4 matrix, row by row"
 
 
 def read_kitti(path: Path, *, fps: float | None = None) -> Trajectory:
@@ -26,13 +30,13 @@ def read_kitti(path: Path, *, fps: float | None = None) -> Trajectory:
         TrajectoryError: not 12 numbers a row, a 3x3 part that is no rotation, no times and no ``fps``, or a times
             file of another length.
     """
-    rows = read_rows(path, format_name="kitti", columns=(12,), layout="a 3x4 matrix, row by row")
+    rows = read_rows(path, columns=(12,), layout=_ROW)
     poses = rows.reshape(-1, 3, 4)
     times = times_file(path)
     if times is None:
         t_s = np.arange(len(rows)) / need_fps(fps, path)
     else:
-        t_s = seconds(_read_times(times, len(rows)), unit_s=1.0, unit="seconds", file=times, fps=fps)
+        t_s = seconds(_read_times(times, len(rows)), unit="seconds", file=times, fps=fps)
     return Trajectory(
         t_s=t_s,
         quaternion_wxyz=to_wxyz(rotations(poses[:, :, :3], path)),
@@ -49,6 +53,16 @@ def times_file(path: Path) -> Path | None:
     return next((file for file in found if file != path), None)
 
 
+def looks_like_kitti(head: Sequence[str]) -> Likeness:
+    """Return whether the rows hold 12 numbers, as no other format's do."""
+    return POSSIBLE if len(first_row(head)) == 12 else UNLIKE
+
+
+def _beside(file: Path) -> list[Path]:
+    times = times_file(file)
+    return [] if times is None else [times]
+
+
 def _read_times(file: Path, rows: int) -> Array:
     try:
         times = np.array([float(line) for line in read_lines(file) if line.strip()], np.float64)
@@ -57,3 +71,15 @@ def _read_times(file: Path, rows: int) -> Array:
     if len(times) != rows:
         raise TrajectoryError(f"{file} holds {len(times)} times, but the pose file beside it {rows} rows")
     return times
+
+
+KITTI = TrajectoryFormat(
+    name="kitti",
+    title="KITTI odometry path",
+    row=_ROW,
+    times="a file beside it",
+    reader=read_kitti,
+    looks_like=looks_like_kitti,
+    endings=(".txt", ".csv"),
+    companions=_beside,
+)

@@ -27,7 +27,7 @@ _CONFIDENCES = (re.compile(r"conf_(\d+)\.npy"), re.compile(r"init_conf_(\d+)\.np
 
 
 def read_scene_depth(folder: Path, rows: int) -> float | None:
-    """Give the median depth of what stands still and is sure, over about eight frames spread over the path.
+    """Measure the median depth of what stands still and is sure, over about eight frames spread over the path.
 
     Pixels count where the depth is over 0 and finite, where no mask says that something moves (the enlarged mask comes
     before the plain one), and where the confidence is over 1.1 (``conf_<i>``, else ``init_conf_<i>``). A kind of map

@@ -1,4 +1,4 @@
-"""What the text formats of camera paths share: rows of numbers, times, matrices, and telling layouts apart."""
+"""What the text formats of camera paths share: rows of numbers, times, matrices and first lines."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +14,12 @@ Array = NDArray[np.float64]
 OPENGL_TO_OPENCV = np.diag([1.0, -1.0, -1.0])
 """On the right of a camera-to-world rotation: from x right, y up, looking along -z to x right, y down, along +z."""
 
-_FASTEST_HZ, _SLOWEST_S = 2e4, 1e3
-_FPS_TOLERANCE = 0.2
+UNITS_S = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}
+
+_FASTEST_HZ = 2e4
+# Rows further apart hold no hand's motion; milliseconds read as seconds lie above it up to 330 rows a second.
+_SLOWEST_S = 3.0
+_FPS_TOLERANCE = 0.2  # stated rates are rounded, and clips of phones run up to a tenth off their nominal rate
 _ROTATION_TOLERANCE = 1e-2
 
 
@@ -31,14 +35,11 @@ def read_lines(file: Path) -> list[str]:
         raise TrajectoryError(f"{file} cannot be read as text: {error}") from error
 
 
-def read_rows(
-    file: Path, *, format_name: str, columns: Sequence[int], layout: str, separator: str | None = None, skip: int = 0
-) -> Array:
+def read_rows(file: Path, *, columns: Sequence[int], layout: str, separator: str | None = None, skip: int = 0) -> Array:
     """Read rows of numbers; blank lines and lines that begin with ``#`` are passed over.
 
     Args:
         file: the text file.
-        format_name: the format that the file is read as.
         columns: how many numbers a row may have; all rows have as many.
         layout: the columns by name, for the sentence of an error.
         separator: between numbers; None: white space.
@@ -48,7 +49,7 @@ def read_rows(
         (N, C) with N of at least 2.
 
     Raises:
-        TrajectoryError: a line that is not made of as many numbers, with the format that the file looks like.
+        TrajectoryError: a line that is not made of as many numbers.
     """
     lines = read_lines(file)
     rows: list[list[float]] = []
@@ -58,71 +59,60 @@ def read_rows(
         try:
             values = [float(word) for word in line.strip().strip(separator).split(separator)]
         except ValueError as error:
-            raise TrajectoryError(
-                f"{file}: line {number} is not made of numbers ({layout}): {line[:50]!r}{_hint(lines, format_name)}"
-            ) from error
+            raise TrajectoryError(f"{file}: line {number} is not made of numbers ({layout}): {line[:50]!r}") from error
         if len(values) not in columns or (rows and len(values) != len(rows[0])):
             wanted = str(len(rows[0])) if rows else " or ".join(map(str, columns))
-            raise TrajectoryError(
-                f"{file}: line {number} has {len(values)} numbers, expected {wanted} ({layout})"
-                f"{_hint(lines, format_name)}"
-            )
+            raise TrajectoryError(f"{file}: line {number} has {len(values)} numbers, expected {wanted} ({layout})")
         rows.append(values)
     if len(rows) < 2:
         raise TrajectoryError(f"{file} holds {len(rows)} row(s): a path needs at least two ({layout})")
     return np.array(rows, np.float64)
 
 
-def looks_like(lines: Sequence[str]) -> str | None:
-    """Guess the format of a camera path from its first lines; None where nothing fits.
-
-    TUM and MonST3R share a layout: rows that count 0, 1, 2 … and begin near qw = 1 are MonST3R's.
-    """
-    head = [line.strip() for line in lines[:40] if line.strip()]
-    if not head:
-        return None
-    if head[0] in {"GYROFLOW IMU LOG", "CAMERA IMU LOG"} or head[0].lower().startswith(("t,gx", "t_s,gx")):
-        return "gyro"
-    if head[0].startswith("frame,t_s,loc_x"):
-        return "shakify"
+def first_row(head: Sequence[str], separator: str | None = None) -> list[float]:
+    """Return the numbers of the first row of a file's first lines; none where a word of it is no number."""
     rows = [line for line in head if not line.startswith("#")]
-    if head[0].startswith("http"):
-        return "re10k"
-    if not rows:
-        return None
-    if "," in rows[0]:
-        words = rows[0].split(",")
-        return {4: "gyro", 7: "gyro"}.get(len(words), "euroc" if len(words) >= 8 and _numbers(words) else None)
-    words = rows[0].split()
-    if len(words) >= 10 and _numbers(words[:9]) and not _numbers(words[9:10]):
-        return "colmap"
-    if not _numbers(words):
-        return None
-    if len(words) == 8:
-        few = [row.split() for row in rows[:3]]
-        return "monst3r" if all(len(row) == 8 for row in few) and counts_frames(_table(few)) else "tum"
-    return {12: "kitti", 13: "arkit", 19: "re10k"}.get(len(words))
+    return numbers_of(rows[0], separator) if rows else []
 
 
-def counts_frames(rows: Array) -> bool:
-    """Tell whether rows of 8 begin as MonST3R's do: whole frame numbers from 0 and a first quaternion number near 1."""
-    index = rows[:3, 0]
-    whole = bool(index[0] == 0 and (index == np.rint(index)).all())
-    return whole and bool((np.abs(rows[:3, 4]) > 0.99).all())
+def numbers_of(line: str, separator: str | None = None) -> list[float]:
+    """Return a line's numbers, or none where a word of it is no number."""
+    try:
+        return [float(word) for word in line.strip().split(separator)]
+    except ValueError:
+        return []
 
 
-def seconds(stamps: Array, *, unit_s: float, unit: str, file: Path, fps: float | None) -> Array:
-    """Turn stamps (N,) in ``unit`` into seconds since the first row, and check that they can be that.
+def eight_columns(head: Sequence[str]) -> Array | None:
+    """Return the first rows (N, 8) of a layout that TUM and MonST3R share; None where the rows are others."""
+    rows = [numbers_of(line) for line in head if not line.startswith("#")]
+    return np.array(rows, np.float64) if rows and all(len(row) == 8 for row in rows) else None
+
+
+def seconds(stamps: Array, *, unit: str, file: Path, fps: float | None) -> Array:
+    """Convert stamps into seconds since the first row, and check that they can be that.
+
+    Args:
+        stamps: (N,) in ``unit``.
+        unit: a key of :data:`UNITS_S`.
+        file: for messages.
+        fps: a stated rate, or None.
+
+    Returns:
+        (N,) s, 0 at the first row.
 
     Raises:
-        TrajectoryError: rows over 20 kHz or over 1000 s apart (another unit), or a rate 20 % off a stated ``fps``.
+        TrajectoryError: rows over 20 kHz or over 3 s apart, with the unit in which they would be plausible, or a rate
+            20 % off a stated ``fps``.
     """
-    t_s = (stamps - stamps[0]) * unit_s
+    t_s = (stamps - stamps[0]) * UNITS_S[unit]
     spacing = float(np.median(np.diff(t_s)))
-    if spacing > 0 and not 1.0 / _FASTEST_HZ < spacing < _SLOWEST_S:
+    if spacing > 0 and not is_row_spacing(spacing):
+        likely = likely_unit(spacing / UNITS_S[unit])
+        shown = f"they look like {likely}" if likely else "no unit of time makes them plausible"
         raise TrajectoryError(
-            f"{file}: rows would be {spacing:.3g} s apart, so the times are not in {unit}: convert them, or "
-            "check the format"
+            f"{file}: rows would be {spacing:.3g} s apart, so the times are not in {unit}: {shown}: convert them to "
+            f"{unit}, or check the format"
         )
     if fps is not None and spacing > 0 and abs(1.0 / spacing / fps - 1.0) > _FPS_TOLERANCE:
         raise TrajectoryError(
@@ -132,8 +122,23 @@ def seconds(stamps: Array, *, unit_s: float, unit: str, file: Path, fps: float |
     return np.asarray(t_s, np.float64)
 
 
+def is_row_spacing(spacing_s: float) -> bool:
+    """Return whether rows of a camera path may be so far apart."""
+    return 1.0 / _FASTEST_HZ < spacing_s < _SLOWEST_S
+
+
+def likely_unit(spacing: float) -> str | None:
+    """Return the unit in which a median spacing would be most like a camera's or a gyroscope's, 10 Hz to 1 kHz first.
+
+    Args:
+        spacing: between rows, without a unit.
+    """
+    usual = [unit for unit, scale in UNITS_S.items() if 1e-3 <= spacing * scale <= 0.1]
+    return next(iter(usual or [unit for unit, scale in UNITS_S.items() if is_row_spacing(spacing * scale)]), None)
+
+
 def need_fps(fps: float | None, file: Path) -> float:
-    """Give the frame rate of a format that has no times.
+    """Return the frame rate of a format that has no times, once it is known to be given.
 
     Raises:
         TrajectoryError: none was given, or it is not over 0.
@@ -168,7 +173,7 @@ def rotations(matrices: Array, file: Path) -> Rotation:
 
 
 def to_wxyz(rotation: Rotation) -> Array:
-    """Give quaternions (N, 4), scalar first."""
+    """Convert rotations to quaternions (N, 4), scalar first."""
     return np.asarray(rotation.as_quat()[:, [3, 0, 1, 2]], np.float64)
 
 
@@ -176,19 +181,3 @@ def invert(rotation_cw: Rotation, position_c: Array) -> tuple[Rotation, Array]:
     """Turn world-to-camera poses into camera-to-world ones: ``R_wc = R_cw^T``, centre ``-R_cw^T t``."""
     rotation_wc = rotation_cw.inv()
     return rotation_wc, np.asarray(-rotation_wc.apply(position_c), np.float64)
-
-
-def _hint(lines: Sequence[str], format_name: str) -> str:
-    guess = looks_like(lines)
-    return f"; it looks like format '{guess}'" if guess and guess != format_name else ""
-
-
-def _numbers(words: Sequence[str]) -> bool:
-    try:
-        return bool([float(word) for word in words])
-    except ValueError:
-        return False
-
-
-def _table(rows: Sequence[Sequence[str]]) -> Array:
-    return np.array([[float(word) if _numbers([word]) else np.nan for word in row] for row in rows], np.float64)

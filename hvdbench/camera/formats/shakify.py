@@ -1,11 +1,13 @@
 """Camera Shakify's shakes as CSV: Blender locations and Euler angles per frame."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hvdbench.camera.formats.rows import OPENGL_TO_OPENCV, read_lines, read_rows, rotations, seconds, to_wxyz
+from hvdbench.camera.formats.trajectory_format import UNLIKE, Likeness, TrajectoryFormat, certain
 from hvdbench.camera.trajectory import Trajectory
 from hvdbench.errors import TrajectoryError
 
@@ -34,15 +36,31 @@ def read_shakify(path: Path, *, fps: float | None = None) -> Trajectory:
     lines = read_lines(path)
     if not lines or lines[0].strip() != HEADER:
         raise TrajectoryError(f"{path}: its first line is {(lines or [''])[0][:60]!r}, expected {HEADER}")
-    rows = read_rows(path, format_name="shakify", columns=(8,), layout=HEADER, separator=",", skip=1)
+    rows = read_rows(path, columns=(8,), layout=HEADER, separator=",", skip=1)
     widest = float(np.abs(rows[:, 5:8]).max())
     if widest > _LARGEST_RAD:
         raise TrajectoryError(f"{path}: an angle of {widest:g} looks like degrees: Euler angles are in radians")
     turned = Rotation.from_euler("xyz", rows[:, 5:8]).as_matrix() @ OPENGL_TO_OPENCV
     return Trajectory(
-        t_s=seconds(rows[:, 1], unit_s=1.0, unit="seconds", file=path, fps=fps),
+        t_s=seconds(rows[:, 1], unit="seconds", file=path, fps=fps),
         quaternion_wxyz=to_wxyz(rotations(turned, path)),
         position_w=rows[:, 2:5],
         name=str(path),
         scale_m=True,
     )
+
+
+def looks_like_shakify(head: Sequence[str]) -> Likeness:
+    """Return whether the file begins with the header of a shake."""
+    return certain("its first line names the columns of a shake") if head and head[0] == HEADER else UNLIKE
+
+
+SHAKIFY = TrajectoryFormat(
+    name="shakify",
+    title="Camera Shakify's shake",
+    row=HEADER,
+    times="seconds",
+    reader=read_shakify,
+    looks_like=looks_like_shakify,
+    endings=(".csv", ".txt"),
+)

@@ -140,7 +140,7 @@ def _follow_pair(drive: list[list[float]], floor_hz: list[list[float]], steps: _
 
 
 def _stop(place: list[float], speed: list[float], stroke: float) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Hold a lens within its circle: at the stop it loses the part of its speed that points away from the centre."""
+    """Keep a lens within its circle: at the stop it loses the part of its speed that points away from the centre."""
     (x, y), (along_x, along_y) = place, speed
     reach = math.hypot(x, y)
     if reach <= stroke:
@@ -181,7 +181,7 @@ def _follow_together(drive: Array, floor_hz: Array, steps: _Steps) -> Array:
 
 
 def _length(values: Array) -> Array:
-    """Give the length over the axes of (C, A), (C, 1)."""
+    """Compute the length over the axes of (C, A), (C, 1)."""
     return np.asarray(np.sqrt((values**2).sum(axis=1, keepdims=True)))
 
 
@@ -194,7 +194,7 @@ def _stop_together(state: Array, reach: Array, stroke: float) -> Array:
 
 
 def _loop(settings: OisSettings, step: float) -> tuple[Row, Row]:
-    """Give the position loop's exact step for a command that is linear between samples.
+    """Compute the position loop's exact step for a command that is linear between samples.
 
     Two rows of (from angle, from speed, from the old command, from the new command), by the matrix exponential of the
     system extended by the command and its slope.

@@ -22,13 +22,12 @@ from scipy.signal import lfilter
 
 from hvdbench.camera.stabiliser.kinds import (
     Controller,
-    RecordedController,
     open_controller,
-    read_log,
     run_controller,
     stabiliser_of,
 )
 from hvdbench.camera.stabiliser.lens import follow
+from hvdbench.camera.stabiliser.log import RecordedController, read_log
 from hvdbench.camera.stabiliser.pan import detect_pan
 from hvdbench.camera.stabiliser.settings import OisSettings
 
@@ -91,7 +90,7 @@ def _axes_first(values: Array) -> Array:
 def measure_gyro(
     omega: Array, rate_hz: float, settings: OisSettings, generator: np.random.Generator | None = None
 ) -> Array:
-    """Give what the gyro says, late, biased and with noise, in the shape of ``omega`` (..., N, A) rad/s."""
+    """Simulate what the gyro reads, late, biased and with noise, in the shape of ``omega`` (..., N, A) rad/s."""
     time = np.arange(omega.shape[-2]) / rate_hz
     rows = np.moveaxis(omega, -1, -2).reshape(-1, len(time))
     late = np.stack([np.interp(time - settings.delay_s, time, axis) for axis in rows])
@@ -129,7 +128,7 @@ def highpass(values: Array, corner_hz: float, rate_hz: float) -> Array:
 
 
 def small_signal_residual(frequency_hz: Array, settings: OisSettings) -> NDArray[np.complex128]:
-    """Give ``1 − G(2πif)``: residual per unit of hand motion while stop, pan, bias and the leak's growth play no part.
+    """Compute ``1 − G(2πif)``: residual per unit of hand motion where stop, pan, bias and the leak's growth play none.
 
     1 for kinds that leave the exposure alone. Else
     ``G(s) = gain · s/(s + 2π leak) · s/(s + 2π highpass) · exp(−s delay) · ω_n²/(s² + 2ζω_n s + ω_n²)``.

@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 
 def detect_pan(measured: Array, rate_hz: float, settings: OisSettings) -> tuple[Array, Array]:
-    """Tell where a hand pans: each axis's rate above ``pan_deg_s`` without a break for longer than ``pan_hold_s``.
+    """Find where a hand pans: each axis's rate above ``pan_deg_s`` without a break for longer than ``pan_hold_s``.
 
     Args:
         measured: (..., N, A) rad/s, what the gyro says.

@@ -7,8 +7,6 @@ import click
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
 
-LAYOUTS = ("gopro", "reds", "goproshake-official", "hvd-official")  # a test compares them with those of the import
-
 
 @click.group()
 def dataset() -> None:
@@ -17,7 +15,13 @@ def dataset() -> None:
 
 @dataset.command("import")
 @click.argument("root", type=options.FOLDER)
-@click.option("--layout", metavar="NAME", required=True, help=f"Read the release in this layout: {', '.join(LAYOUTS)}.")
+@click.option(
+    "--layout",
+    metavar="NAME",
+    required=True,
+    help="Read the release in this layout: the name of a file in recipes/layouts, such as gopro or reds, or the path "
+    "of a .toml file of your own.",
+)
 @options.output("Write the dataset to this folder.", "out", required=True)
 @click.option(
     "--name",

@@ -61,36 +61,6 @@ def draw_run(log: Path, target: Path, *, title: str = "", drift_limit_px: float 
     return True
 
 
-def draw_drift(logs: Mapping[str, Path], target: Path, *, limit_px: float | None = None) -> None:
-    """Draw shift and sharpness of several runs over each other, with and without SCSCM for instance.
-
-    Args:
-        logs: ``log.jsonl`` of each run, by its name.
-        target: the picture.
-        limit_px: shift that counts as drifted, drawn as a line.
-    """
-    figure = _figure(11, 4)
-    shifts, sharpness = figure.subplots(1, 2)
-    for (name, log), colour in zip(logs.items(), _COLOURS * (1 + len(logs) // len(_COLOURS)), strict=False):
-        checks = [line for line in read_log(log) if line["kind"] == "validation"]
-        for axes, key in ((shifts, "shift_px"), (sharpness, "sharpness_ratio")):
-            axes.plot(*_series(checks, key), color=colour, marker="o", markersize=3.5, linewidth=1.2, label=name)
-            for line in checks:
-                if line.get(ANCHOR_UPDATE):
-                    axes.axvline(line["step"], color=colour, linestyle="--", linewidth=0.8)
-    if limit_px is not None:
-        shifts.axhline(limit_px, color="#7f7f7f", linestyle=":", linewidth=1.2)
-    shifts.set_ylim(bottom=0)
-    shifts.set_title("shift of output to input, px (median)", loc="left")
-    sharpness.set_title("sharpness, output to input", loc="left")
-    for axes in (shifts, sharpness):
-        axes.set_xlabel("optimiser steps; dashed: the anchor moved")
-        axes.grid(visible=True, alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-    shifts.legend(fontsize=8, frameon=False)
-    _save(figure, target)
-
-
 def _figure(width: float, height: float) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

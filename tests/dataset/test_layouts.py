@@ -1,0 +1,199 @@
+"""Others' layouts as data: what each file says, what it finds, and what is stamped on frames that are not its own."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hvdbench.dataset.importing import Adopted, AdoptRequest, adopt
+from hvdbench.errors import HvdbenchError, InputError, RecipeError, UnknownNameError
+from hvdbench.frames import write_frame
+from hvdbench.sources.layout import Layout, layout_names, load_layout
+from hvdbench.sources.release import find_clips, find_release
+
+# A clip name of each layout that says how its clips are named.
+NAMED = {"gopro": "GOPR0372_07_00", "gopro-all": "GOPR0372_07_00", "reds-120fps": "000"}
+
+
+def write_pictures(folder: Path, count: int = 3) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(count):
+        write_frame(folder / f"{index:08d}.png", np.full((16, 24, 3), index, np.uint8))
+    return folder
+
+
+def make(root: Path, layout: Layout, clip: str) -> Path:
+    """Write a clip of two streams, or of the one there is, as the layout's first pattern says."""
+    for pattern in (layout.patterns[0].blurry, layout.patterns[0].sharp):
+        if pattern:
+            write_pictures(root / Path(pattern.format(split="train", clip=clip)).parent)
+    return root
+
+
+def take(root: Path, layout: str, **values: str) -> Adopted:
+    return adopt(AdoptRequest(root, layout, root.parent / "dataset", **values))  # type: ignore[arg-type]
+
+
+def test_the_layouts_are_those_that_the_documentation_names() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in layout_names())
+    assert {"gopro", "gopro-all", "reds", "reds-120fps", "goproshake-official", "hvd-official"} <= set(layout_names())
+
+
+@pytest.mark.parametrize("name", layout_names())
+def test_the_facts_of_a_layout_are_whole(name: str) -> None:
+    stem, layout = load_layout(name)
+    assert stem == name
+    assert layout.title
+    assert layout.licence
+    assert layout.is_guess or (layout.source.startswith("https://") and layout.citation)
+    assert layout.is_blurry or all(pattern.blurry is None for pattern in layout.patterns)
+    assert not layout.clip_names or name in NAMED
+
+
+@pytest.mark.parametrize("name", layout_names())
+def test_a_layout_finds_a_clip_that_is_made_as_it_says(tmp_path: Path, name: str) -> None:
+    _, layout = load_layout(name)
+    clip = NAMED.get(name, "007")
+    root = make(tmp_path / "release", layout, clip)
+    if layout.is_blurry:
+        found = find_release(root, layout)
+        assert list(found.blurry) == [f"train/{clip}"]
+        assert list(found.truth) == ([f"train/{clip}"] if layout.patterns[0].sharp else [])
+    else:
+        assert list(find_clips(root, layout.patterns[0].sharp or "")) == [f"train/{clip}"]
+    assert layout.names_fit([clip])
+
+
+KNOWN = [name for name in layout_names() if load_layout(name)[1].is_blurry and not load_layout(name)[1].is_guess]
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_clip_of_a_layout_is_found_by_no_other_that_knows_its_release(tmp_path: Path, name: str) -> None:
+    root = make(tmp_path / "release", load_layout(name)[1], NAMED.get(name, "007"))
+    for other in KNOWN:
+        if other != name:
+            with pytest.raises(InputError, match="holds no blurry clips"):
+                find_release(root, load_layout(other)[1])
+
+
+OWN = """
+title = "Night walks"
+licence = "CC0"
+source = "https://example.org/walks"
+citation = "N. N., 2026"
+fps = 25
+splits = { learn = "train", prove = "test" }
+[[patterns]]
+blurry = "{split}/{clip}/in/*.png"
+sharp = "{split}/{clip}/out/*.png"
+"""
+
+
+def test_a_layout_of_ones_own_is_one_file(tmp_path: Path) -> None:
+    (tmp_path / "walks.toml").write_text(OWN, encoding="utf-8")
+    for folder in ("learn/a", "prove/b"):
+        for kind in ("in", "out"):
+            write_pictures(tmp_path / "release" / folder / kind)
+    dataset = take(tmp_path / "release", str(tmp_path / "walks.toml")).dataset
+    assert dataset.name == "walks"
+    assert sorted(dataset.manifest["clips"]) == ["test/b", "train/a"]
+    provenance = dataset.manifest["provenance"]
+    assert {key: provenance[key] for key in ("release", "licence", "from", "cite")} == {
+        "release": "walks",
+        "licence": "CC0",
+        "from": "https://example.org/walks",
+        "cite": "N. N., 2026",
+    }
+    assert dataset.clips("train")[0].track("t_s") == pytest.approx([0, 1 / 25, 2 / 25])
+    assert dataset.clips("train")[0].truth("mid") is not None
+
+
+def test_truth_at_the_centroid_and_unknown_facts_stay_so(tmp_path: Path) -> None:
+    text = 'title = "Walks"\ntruth = "centroid"\n[[patterns]]\nblurry = "{clip}/in/*.png"\nsharp = "{clip}/out/*.png"\n'
+    (tmp_path / "walks.toml").write_text(text, encoding="utf-8")
+    for kind in ("in", "out"):
+        write_pictures(tmp_path / "release" / "a" / kind)
+    dataset = take(tmp_path / "release", str(tmp_path / "walks.toml")).dataset
+    (clip,) = dataset.clips()
+    assert clip.truth("mid") is None
+    assert clip.truth("centroid") is not None
+    assert clip.track("t_s") is None
+    assert clip.attributes()["licence"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "sentence"),
+    [
+        ('title = "Walks"', RecipeError, r"walks.toml: key 'patterns' is missing"),
+        (OWN + "fsp = 3", RecipeError, "unknown key 'fsp'"),
+        (OWN.replace("{split}/{clip}/in", "/data/{clip}/in"), RecipeError, "is no pattern of frames"),
+        (OWN.replace("{clip}/in", "{clp}/in"), RecipeError, "is no pattern of frames"),
+        (OWN.replace("fps = 25", "fps = 0"), RecipeError, "greater than 0"),
+        (OWN.replace('"test" }', '"exam" }'), RecipeError, "'train' or 'test'"),
+        (OWN + "\n[averaged]\nfps = 240\nin_name = 'a'", RecipeError, "has 0 groups in brackets, expected one"),
+        ('clip_names = "("\n' + OWN, RecipeError, "is no regular expression"),
+        ("title = ", RecipeError, "walks.toml is not TOML"),
+    ],
+)
+def test_a_layout_that_is_none_is_one_sentence(
+    tmp_path: Path, text: str, kind: type[HvdbenchError], sentence: str
+) -> None:
+    (tmp_path / "walks.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(kind, match=sentence):
+        load_layout(str(tmp_path / "walks.toml"))
+
+
+@pytest.mark.parametrize("name", ["gorpo", "nowhere/walks.toml", "../datasets/demo"])
+def test_a_layout_that_is_not_there_is_answered_with_those_that_are(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=r"no layout named .*known: gopro, gopro-all, .*ends in \.toml"):
+        load_layout(name)
+
+
+def test_high_speed_footage_makes_no_dataset(tmp_path: Path) -> None:
+    root = make(tmp_path / "release", load_layout("gopro-all")[1], "GOPR0372_07_00")
+    with pytest.raises(InputError, match=r"'gopro-all' holds no blurry frames, .* 'hvdbench synth'"):
+        take(root, "gopro-all")
+
+
+# What is not the layout's gets none of its stamps --------------------------------------------------------------------
+
+
+def assert_unstamped(adopted: Adopted, name: str) -> None:
+    provenance = adopted.dataset.manifest["provenance"]
+    assert adopted.dataset.name == name
+    assert (provenance["release"], provenance["licence"]) == ("unknown", "unknown")
+    assert not {"from", "cite"} & set(provenance)
+    for clip in adopted.dataset.clips():
+        assert clip.attributes()["licence"] == "unknown"
+        assert clip.attributes()["source"].startswith("unknown ")
+        assert clip.track("t_s") is None
+
+
+def test_clips_that_are_not_named_as_gopros_get_no_licence_release_or_rate(tmp_path: Path) -> None:
+    root = make(tmp_path / "walks", load_layout("gopro")[1], "harbour")
+    adopted = take(root, "gopro")
+    assert_unstamped(adopted, "walks")
+    note = "clip 'harbour' is not named as those of GOPRO_Large, so its release, licence and rate are not known here"
+    assert note in adopted.notes
+
+
+def test_anothers_patterns_get_no_licence_release_or_rate(tmp_path: Path) -> None:
+    for kind in ("RGB", "GT"):
+        write_pictures(tmp_path / "bsd" / "test" / "000" / kind)
+    patterns = {"blur": "{split}/{clip}/RGB/*.png", "sharp": "{split}/{clip}/GT/*.png"}
+    assert_unstamped(take(tmp_path / "bsd", "gopro", **patterns), "bsd")
+    other = adopt(AdoptRequest(tmp_path / "bsd", "reds", tmp_path / "other", **patterns))
+    assert_unstamped(other, "bsd")
+    assert "found by patterns that are not those of REDS, so its release, licence and rate" in other.notes[-1]
+
+
+def test_a_name_that_is_given_holds_for_anothers_frames(tmp_path: Path) -> None:
+    root = make(tmp_path / "walks", load_layout("gopro")[1], "harbour")
+    assert_unstamped(take(root, "gopro", name="my-walks"), "my-walks")
+
+
+def test_one_clip_of_another_name_leaves_the_whole_release_unstamped(tmp_path: Path) -> None:
+    layout = load_layout("gopro")[1]
+    make(tmp_path / "mixed", layout, "GOPR0372_07_00")
+    assert_unstamped(take(make(tmp_path / "mixed", layout, "harbour"), "gopro"), "mixed")
