@@ -11,6 +11,16 @@ from hvdbench.boards.text.texts import document
 from hvdbench.catalog import unknown
 from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.names import checked_name
+
+
+def board_path(boards: Path, name: str) -> Path:
+    """Return where a board's CSV lies.
+
+    Raises:
+        InputError: the name could be a path.
+    """
+    return boards / f"{checked_name(name, 'the board')}.csv"
 
 
 def write_board(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
@@ -48,10 +58,10 @@ def read_board(name_or_path: str | Path, root: Path = Path("leaderboards")) -> p
 
     Raises:
         UnknownNameError: no board of that name.
-        InputError: no such file, not a CSV, or not a board.
+        InputError: no such file, not a CSV, not a board, or a name that could be a path.
     """
     text = str(name_or_path)
-    path = Path(text) if text.endswith(".csv") else root / f"{text}.csv"
+    path = Path(text) if text.endswith(".csv") else board_path(root, text)
     if not path.is_file():
         if text.endswith(".csv"):
             raise InputError(f"{path} is missing: name a board's CSV")
@@ -80,7 +90,7 @@ def read_beside(name_or_path: str | Path, root: Path = Path("leaderboards")) -> 
 
 def board_names(root: Path = Path("leaderboards")) -> list[str]:
     """List the boards that lie in a folder, by name."""
-    return sorted(path.stem for path in root.glob("*.csv"))
+    return sorted(path.stem for path in root.glob("*.csv") if not path.name.startswith("."))
 
 
 def latest_board(root: Path = Path("leaderboards")) -> Path:

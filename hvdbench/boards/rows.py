@@ -11,6 +11,7 @@ from hvdbench.errors import InputError
 from hvdbench.scoring.frame_scores import PROTOCOL
 from hvdbench.scoring.run_tables import RunScores
 from hvdbench.scoring.summary import SUMMARY_COLUMNS
+from hvdbench.workspace.names import POOLED, checked_name
 
 COLUMNS = (
     "board",
@@ -33,6 +34,8 @@ COLUMNS = (
     "run_digest",
     "versions",
 )
+NAMED = ("board", "method", "dataset", "split", "clip")
+"""The columns whose values become folders and files."""
 KEY = ("board", "protocol", "method", "dataset", "split", "clip", "truth", "subset", "metric", "seed", "origin")
 ORIGINS = ("measured", "simulated", "demo", "published")
 
@@ -154,6 +157,7 @@ def check_rows(board: pd.DataFrame, *, one_board: bool = True) -> None:
         strange = sorted(set(board[name]) - set(known))
         if strange:
             raise InputError(f"no {name} '{strange[0]}' (known: {', '.join(known)})")
+    _check_names(board)
     ours = board[board["origin"] != "published"]
     for name, among in (("board", board), ("protocol", ours)) if one_board else ():
         found = sorted(set(among[name]))
@@ -170,6 +174,16 @@ def check_rows(board: pd.DataFrame, *, one_board: bool = True) -> None:
         raise InputError(
             f"{row['metric']} of '{row['method']}', clip {row['clip']}, {row['subset']}, stands on it twice"
         )
+
+
+def _check_names(board: pd.DataFrame) -> None:
+    """Refuse names that could be paths; those of papers' methods may hold a colon, for they are no folder's here."""
+    is_published = board["origin"] == "published"
+    for rows, also in ((board[is_published], ":"), (board[~is_published], "")):
+        for column in NAMED:
+            for value in sorted(set(rows[column])):
+                if not (value == POOLED and column in ("split", "clip")):
+                    checked_name(value, column, also=also)
 
 
 def sorted_rows(board: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from hvdbench.boards.entering import enter
+from hvdbench.boards.files import board_path
 from hvdbench.boards.settings import usual_board
 from hvdbench.errors import InputError
 from hvdbench.frames import list_frames
@@ -93,6 +94,8 @@ def evaluate(
         HvdbenchError: as :func:`find_weights`, :func:`hvdbench.runs.restoring.plan_run` and
             :func:`hvdbench.scoring.run_metrics.usable`.
     """
+    if board is not None:
+        board_path(boards, board)  # a sentence now rather than after a long run
     asked = usable(asked or Asked(), dataset, fallback=fallback)
     method, found = find_weights(
         name,
@@ -133,7 +136,7 @@ def evaluate(
     origin = "demo" if stood_in else dataset.origin
     usual = usual_board(dataset.name)
     usual = f"demo-{usual}" if stood_in and not dataset.name.startswith("demo") else usual
-    path = boards / f"{board or usual}.csv"
+    path = board_path(boards, board or usual)
     source = method.made_from or made_from(dataset, found)
     rows, path = enter(scores, run, dataset, path, origin=origin, seed=seed, source=source)
     return Evaluation(run, method.name, scores, rows, path)

@@ -16,6 +16,7 @@ from hvdbench.labels.sharpness import Measure
 from hvdbench.recipe import digest_of
 from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.locks import locked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,5 +174,6 @@ def enter_on_board(path: Path, check: LabelCheck, dataset: Path) -> int:
     from hvdbench.boards.rows import merge_rows
 
     rows = label_board_rows(check, Dataset.open(dataset), versions=f"hvdbench={__version__}")
-    write_board(path, merge_rows(read_board(str(path)), rows) if path.is_file() else rows)
+    with locked(path):
+        write_board(path, merge_rows(read_board(str(path)), rows) if path.is_file() else rows)
     return len(rows)

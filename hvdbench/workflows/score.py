@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hvdbench.boards.entering import Entry, enter_rows, read_entry, remember, versions_text
+from hvdbench.boards.files import board_path
 from hvdbench.boards.rows import Stamp
 from hvdbench.boards.settings import usual_board
 from hvdbench.errors import DatasetError, InputError
@@ -18,9 +19,11 @@ from hvdbench.store import Dataset
 from hvdbench.synth.requests import find_dataset
 from hvdbench.workflows.evaluate import Evaluation, evaluate
 from hvdbench.workflows.train import made_from
+from hvdbench.workspace.atomic import recover_below
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
 from hvdbench.workspace.manifest import file_sha256
+from hvdbench.workspace.names import checked_name
 from hvdbench.workspace.progress import Progress, silent
 
 _CLIPS = "*/*/run.json"
@@ -28,6 +31,8 @@ _CLIPS = "*/*/run.json"
 
 def is_run(folder: Path) -> bool:
     """Tell whether a folder is a run of ours, ``runs/<method>/<dataset>``, by the notes beside its frames."""
+    for split in folder.glob("*/"):
+        recover_below(split)
     return any(folder.glob(_CLIPS))
 
 
@@ -92,14 +97,14 @@ def score_folder(
             progress=progress,
         )
     stored = read_stored(folder, data)
-    method = label or stored.entry.method
+    method = checked_name(label or stored.entry.method, "the method")
     name = board or stored.entry.stamp.board
+    path = board_path(boards, name)
     asked = asked if asked is not None and (asked.metrics or asked.strata) else stored.entry.asked
     run = Run(method, stored.folders, stored.entry.stamp.run_digest)
     asked = usable(asked, stored.dataset, fallback=fallback, run=run)
     scores = score_all(run, stored.dataset, asked, fallback=fallback, engine=engine, device=device, progress=progress)
     stamp = replace(stored.entry.stamp, board=name)
-    path = boards / f"{name}.csv"
     rows = enter_rows(scores, stamp, path)
     entry = Entry(method, stamp, Asked(tuple(metric.name for metric in scores.asked), scores.strata is not None))
     if not stored.was_entered or (method, name) == (stored.entry.method, stored.entry.stamp.board):
@@ -170,7 +175,7 @@ def read_stored(folder: Path, data: Path | None) -> StoredRun:
         run_digest=digest,
         versions=versions_text(),
     )
-    method = str(first.get("method") or folder.resolve().parent.name)
+    method = checked_name(first.get("method") or folder.resolve().parent.name, "method", where=folder)
     return StoredRun(dataset, folders, Entry(method, stamp), was_entered=False)
 
 

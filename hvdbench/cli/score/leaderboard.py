@@ -215,11 +215,15 @@ def borda(names: tuple[str, ...], subset: str, boards: Path) -> None:
 @click.option("-o", "--output", type=options.FILE, required=True, help="The result file, JSON.")
 def submit(run: Path, data: Path, board: str | None, boards: Path, output: Path) -> None:
     """Write the result file of RUNS (runs/<method>/<dataset>): rows, frame scores, digests."""
-    from hvdbench.boards.files import latest_board
+    from hvdbench.boards.files import board_path, latest_board
     from hvdbench.boards.submission import submit as write
 
     path = (
-        Path(board) if board and board.endswith(".csv") else boards / f"{board}.csv" if board else latest_board(boards)
+        Path(board)
+        if board and board.endswith(".csv")
+        else board_path(boards, board)
+        if board
+        else latest_board(boards)
     )
     found = write(run, data, path, output)
     click.echo(f"{output}: {len(found.rows)} rows of '{found.method}' for board '{found.board}'")
