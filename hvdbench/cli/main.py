@@ -1,7 +1,9 @@
 """The ``hvdbench`` command. Heavy imports happen inside the commands, so that help comes at once."""
 
 import logging
+import signal
 import sys
+from types import FrameType
 
 import click
 
@@ -72,8 +74,31 @@ for group in (dataset, leaderboard, ois, protocols, traj, weights):
     cli.add_command(group)
 
 
+_ENDING = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+
+
+class _Ended(KeyboardInterrupt):
+    """A signal asked the process to end: as for Ctrl-C, so that everything half-written is removed on the way out."""
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the clearing up
+    raise _Ended(number)
+
+
+def _end_in_order() -> None:
+    """Let SIGTERM and SIGHUP unwind the program; one that is ignored, as under ``nohup``, stays so."""
+    for number in [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
+
+
 def main() -> None:
-    """Run the command line: exit code 0 done, 1 an error that a user can mend, 2 usage, 130 stopped."""
+    """Run the command line.
+
+    Exit code 0: done; 1: an error that a user can mend; 2: usage; 130: stopped by Ctrl-C, 128 + N by signal N.
+    """
+    _end_in_order()
     try:
         code = cli(prog_name="hvdbench", standalone_mode=False)  # what a command gave to ctx.exit()
     except click.ClickException as error:
@@ -86,7 +111,8 @@ def main() -> None:
         place = f"{error.filename}: " if error.filename else ""
         click.echo(f"Error: {place}{error.strerror or error}", err=True)
         sys.exit(1)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as stopped:
         click.echo("Stopped. What was finished is kept; the same command goes on from there.", err=True)
-        sys.exit(130)
+        causes = [error for error in (stopped, stopped.__cause__) if isinstance(error, _Ended)]  # click makes it Abort
+        sys.exit(128 + causes[0].args[0] if causes else 130)
     sys.exit(code if isinstance(code, int) else 0)

@@ -20,6 +20,7 @@ from hvdbench.frames import read_frame, write_frame
 from hvdbench.sources.release import LAYOUTS, Layout, Release, ReleaseClip, find_release, is_word
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
 from hvdbench.workspace.atomic import atomic_folder
+from hvdbench.workspace.names import checked_key, checked_name
 
 Progress = Callable[[int, int, str], None]
 _Pair = tuple[ReleaseClip, ReleaseClip | None]
@@ -68,8 +69,8 @@ def adopt(request: AdoptRequest, *, progress: Progress | None = None) -> Adopted
 
     Raises:
         UnknownNameError: no such layout.
-        InputError: no clips, clips without their truth, counts, numbers or sizes that differ, a name that is taken, or
-            an ``out`` within the release.
+        InputError: no clips, clips without their truth, counts, numbers or sizes that differ, a name that is taken or
+            could be a path, or an ``out`` within the release.
         DatasetError: ``out`` holds another dataset.
     """
     if request.layout not in LAYOUTS:
@@ -116,7 +117,7 @@ def _dataset_name(request: AdoptRequest) -> str:
         raise InputError(f"'{name}' cannot name a dataset: use letters, digits, '.', '-' and '_'")
     if _RESERVED.fullmatch(name):
         raise InputError(f"'{name}' is the name of a dataset that hvdbench makes: name the release otherwise")
-    return name
+    return checked_name(name, "the dataset's name")
 
 
 def _pairs(request: AdoptRequest, release: Release) -> list[_Pair]:
@@ -135,6 +136,7 @@ def _pairs(request: AdoptRequest, release: Release) -> list[_Pair]:
     with_truth = {clip.their_split for clip in release.truth.values()}
     pairs = []
     for key, blur in release.blurry.items():
+        checked_key(key, "the clip", where=blur.folder)
         truth = release.truth.get(key)
         if truth is None and blur.their_split in with_truth:
             raise InputError(f"{blur.folder} holds blurry frames, and {release.sharp} no sharp ones of that clip")

@@ -25,9 +25,11 @@ from hvdbench.scoring.run import Run
 from hvdbench.scoring.run_clip import RunClip, frames_sha256
 from hvdbench.scoring.run_scores import score_clip
 from hvdbench.store import ClipFolder, Dataset
-from hvdbench.workspace.atomic import atomic_folder, atomic_write_text
+from hvdbench.workspace.atomic import atomic_folder, atomic_write_text, check_replaceable, recover
 from hvdbench.workspace.engine import Engine
+from hvdbench.workspace.locks import locked
 from hvdbench.workspace.manifest import file_sha256, versions
+from hvdbench.workspace.names import checked_key, checked_name
 from hvdbench.workspace.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
@@ -53,8 +55,13 @@ class RunJob:
 
 
 def run_folder(runs: Path, method: str, dataset: str, clip: ClipFolder) -> Path:
-    """Name the folder of one clip's run."""
-    return runs / method / dataset / clip.split / clip.name
+    """Return the folder of one clip's run.
+
+    Raises:
+        InputError: a name that could be a path.
+    """
+    key = checked_key(f"{clip.split}/{clip.name}", "the clip")
+    return runs / checked_name(method, "the method") / checked_name(dataset, "the dataset") / key
 
 
 def plan_run(
@@ -87,6 +94,7 @@ def plan_run(
 
     Raises:
         DatasetError: a run from other settings lies there and ``overwrite`` is off.
+        InputError: a name that could be a path, or a folder that nothing of ours made lies there.
     """
     inference = inference or InferenceOptions()
     jobs: list[RunJob] = []
@@ -98,7 +106,9 @@ def plan_run(
         clip_digest = str(dataset.manifest["clips"][key])
         digest = _digest(method, clip_digest, labels_of(clip), seed, weights, inference)
         folders[key], digests[key] = out, digest
+        recover(out)
         if not _finished(RunClip(out, clip), digest, clip_digest, overwrite):
+            check_replaceable(out)
             where = (method, clip.folder, out, digest, dataset.name)
             jobs.append(RunJob(*where, seed, device, workers, weights, inference, clip_digest))
     return Run(method.name, folders, digest_of(digests)), jobs
@@ -135,10 +145,22 @@ def do_jobs(jobs: Sequence[RunJob], engine: Engine, *, what: str, progress: Prog
 
 
 def restore_clip_job(job: RunJob) -> None:
-    """Restore one clip, write its run whole or not at all, and score it (the scores are kept beside the frames)."""
-    method, clip = job.method, ClipFolder(job.clip)
-    place = RunClip(job.out, clip)
-    blurry, labels, key = clip.blurry(), labels_of(clip), f"{clip.split}/{clip.name}"
+    """Restore one clip, write its run whole or not at all, and score it (the scores are kept beside the frames).
+
+    Where another process restores the same clip, this one waits for it and takes what it made.
+    """
+    clip = ClipFolder(job.clip)
+    place, labels = RunClip(job.out, clip), labels_of(clip)
+    with locked(job.out):
+        if not _finished(RunClip(job.out, clip), job.digest, job.clip_digest, overwrite=True):
+            _restore(job, place, labels)
+    score_clip(place, labels)
+
+
+def _restore(job: RunJob, place: RunClip, labels: SharpLabels) -> None:
+    """Restore one clip and write its run."""
+    method, clip = job.method, place.clip
+    blurry, key = clip.blurry(), f"{clip.split}/{clip.name}"
     budget = Budget(seed=job.seed, workers=job.workers, device=job.device, inference=job.inference, clip=key)
     started = time.perf_counter()
     if method.is_trained:
@@ -172,7 +194,6 @@ def restore_clip_job(job: RunJob) -> None:
         write_clip(folder, restoration.frames, _frame_names(clip))
         manifest["frames_sha256"] = frames_sha256(folder)
         atomic_write_text(folder / "run.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    score_clip(place, labels)
 
 
 def _digest(

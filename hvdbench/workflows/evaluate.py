@@ -24,6 +24,7 @@ from hvdbench.workflows.efficiency import count_costs
 from hvdbench.workflows.train import find_weights, made_from
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
+from hvdbench.workspace.names import checked_name
 from hvdbench.workspace.progress import Progress, silent
 
 
@@ -94,8 +95,10 @@ def evaluate(
         HvdbenchError: as :func:`find_weights`, :func:`hvdbench.runs.restoring.plan_run` and
             :func:`hvdbench.scoring.run_metrics.usable`.
     """
-    if board is not None:
-        board_path(boards, board)  # a sentence now rather than after a long run
+    if board is not None:  # a sentence now rather than after a long run
+        board_path(boards, board)
+    if label is not None:
+        checked_name(label, "the method")
     asked = usable(asked or Asked(), dataset, fallback=fallback)
     method, found = find_weights(
         name,

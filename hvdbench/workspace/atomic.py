@@ -45,7 +45,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         with _naming(path):
             yield temporary
-            is_published = not any(part.startswith(PARTIAL) for part in path.parent.parts)
+            is_published = not any(_LEFTOVER.fullmatch(part) for part in path.parent.parts)
             if is_published:
                 _force(temporary)
             temporary.replace(path)

@@ -1,6 +1,7 @@
 import pytest
 
-from hvdbench.workspace.atomic import atomic_folder, atomic_path, atomic_write_bytes, atomic_write_text, is_partial
+from hvdbench.workspace.atomic import atomic_folder, atomic_path, atomic_write_bytes, atomic_write_text
+from hvdbench.workspace.marks import is_partial
 
 
 def test_a_file_appears_only_when_the_block_ends(tmp_path):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ from hvdbench.frames import FRAME_SUFFIXES
 from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.video.stream import BitDepth
 from hvdbench.video.whole import Crop, Size
-from hvdbench.workspace.atomic import PARTIAL, atomic_write_text, is_partial
+from hvdbench.workspace.atomic import atomic_write_text, check_replaceable, recover, sweep
+from hvdbench.workspace.locks import locked
+from hvdbench.workspace.marks import is_partial, is_restoration
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv"})
 UNWRITTEN_SUFFIXES = frozenset({".avi", ".flv", ".gif", ".m4v", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
@@ -127,6 +128,7 @@ def is_done(request: DeblurRequest, digest: str, names: Sequence[str] | None, ov
         InputError: the output is there and came from something else, or holds what no run of this writes.
     """
     output, path = request.output, request.manifest
+    recover(output)
     found = _read_manifest(path)
     if found.get("digest") == digest:
         whole = output.is_file() or (output.is_dir() and {p.name for p in output.iterdir()} == _names(names, found))
@@ -134,6 +136,10 @@ def is_done(request: DeblurRequest, digest: str, names: Sequence[str] | None, ov
     taken = next((p for p in (output, path) if p.is_file() or (p.is_dir() and any(p.iterdir()))), None)
     if taken is not None and not overwrite and not (taken == path and found.get("state") == "running"):
         raise InputError(f"{taken} is there and came from something else: choose another output, or --overwrite it")
+    if not request.is_video:
+        check_replaceable(output)
+    if path.is_file() and not is_restoration(path):
+        raise InputError(f"{path} is no manifest of hvdbench's, and is not replaced: choose another output")
     strange = next((p for p in _entries(output) if p.is_dir() or p.suffix.lower() not in FRAME_SUFFIXES), None)
     if strange is not None:
         raise InputError(
@@ -146,23 +152,22 @@ def is_done(request: DeblurRequest, digest: str, names: Sequence[str] | None, ov
 def claimed(request: DeblurRequest, digest: str) -> Iterator[None]:
     """Mark the output as being made while the block runs; where an error says that nothing was made, take that back.
 
-    What a killed run of before left of a half-written video is removed.
+    What a killed run of before left half-written is removed. Two processes never make one output at once.
     """
     path = request.manifest
-    former = path.read_text(encoding="utf-8") if path.is_file() else None
-    found = _read_manifest(path)
-    if found.get("state") == "running" and not _runs(found.get("process")):
-        _remove_half_written(request.output)
-    running = {"state": "running", "digest": digest, "process": os.getpid()}
-    atomic_write_text(path, json.dumps(running) + "\n")
-    try:
-        yield
-    except HvdbenchError:
-        if former is None:
-            path.unlink()
-        else:
-            atomic_write_text(path, former)
-        raise
+    with locked(path):
+        former = path.read_text(encoding="utf-8") if path.is_file() else None
+        sweep(request.output.parent)
+        running = {"state": "running", "digest": digest, "process": os.getpid()}
+        atomic_write_text(path, json.dumps(running) + "\n")
+        try:
+            yield
+        except HvdbenchError:
+            if former is None:
+                path.unlink()
+            else:
+                atomic_write_text(path, former)
+            raise
 
 
 def finish(request: DeblurRequest, digest: str, manifest: dict[str, Any]) -> None:
@@ -186,21 +191,3 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _remove_half_written(output: Path) -> None:
-    name = re.compile(re.escape(PARTIAL) + r"[0-9a-f]{8}-" + re.escape(output.name))
-    for path in output.parent.iterdir():
-        if name.fullmatch(path.name) and path.is_file():
-            path.unlink(missing_ok=True)
-
-
-def _runs(process: object) -> bool:
-    """Tell whether a process of that number is alive."""
-    try:
-        os.kill(int(str(process)), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
