@@ -22,7 +22,8 @@ from hvdbench.workspace.marks import ASIDE, PARTIAL, is_ours, stranger_in
 from hvdbench.workspace.owners import is_dead, this_owner
 
 _UNKNOWN_LIVES_S = 86_400.0  # of leftovers whose process cannot be asked: on another machine, or before a restart
-_SWEEP_SHARE = 50  # a folder is looked through for leftovers again after 50 times what that took: 2 % of the time
+_QUICK_S = 0.001  # looking through about 1000 names; a longer look is taken again after 50 times what it took, so
+_SWEEP_SHARE = 50  # that 10 000 frames written one by one into a folder are not looked through 10 000 times
 # What _token() makes; then the words of versions before 0.2, a process's number or chance.
 _LEFTOVER = re.compile(r"\.(?:partial|replaced)-(?:([0-9a-f]{8}\.\d+\.\d*)\.\d+|(\d+)|([0-9a-f]{8}))-(.+)", re.DOTALL)
 _ATTEMPTS = 20  # at one name: each failure means that another process put its own folder there in the meantime
@@ -33,10 +34,13 @@ _next_sweep: dict[Path, float] = {}
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, force: bool = True) -> Iterator[Path]:
     """Yield a temporary file name (same folder, same suffix) that becomes ``path`` when the block ends without error.
 
-    The file and its folder are forced to the disk; inside the block of :func:`atomic_folder` that is left to its end.
+    Args:
+        path: the file.
+        force: force it and its folder to the disk; inside the block of :func:`atomic_folder` that is left to its end
+            in any case.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent)
@@ -45,7 +49,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         with _naming(path):
             yield temporary
-            is_published = not any(_LEFTOVER.fullmatch(part) for part in path.parent.parts)
+            is_published = force and not any(_LEFTOVER.fullmatch(part) for part in path.parent.parts)
             if is_published:
                 _force(temporary)
             temporary.replace(path)
@@ -68,7 +72,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     recover(folder)
-    sweep(folder.parent)
+    sweep(folder.parent, seldom=False)
     check_replaceable(folder)
     temporary = folder.with_name(f"{PARTIAL}{_token()}-{folder.name}")
     temporary.mkdir()
@@ -114,10 +118,15 @@ def recover_below(parent: Path) -> None:
         recover(parent / name)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what dead processes left in a folder under temporary names; nothing else is touched."""
+def sweep(folder: Path, *, seldom: bool = True) -> None:
+    """Remove what dead processes left in a folder under temporary names; nothing else is touched.
+
+    Args:
+        folder: where to look.
+        seldom: do nothing where this process has looked a moment ago and the folder is a large one.
+    """
     started = time.monotonic()
-    if _next_sweep.get(folder, 0.0) > started:
+    if seldom and _next_sweep.get(folder, 0.0) > started:
         return
     recover_below(folder)
     for path in _entries(folder, (PARTIAL, ASIDE)):
@@ -128,7 +137,7 @@ def sweep(folder: Path) -> None:
                 _remove(path)
     if len(_next_sweep) > 10_000:  # one entry a folder: a long run makes as many as it writes clips
         _next_sweep.clear()
-    _next_sweep[folder] = started + _SWEEP_SHARE * (time.monotonic() - started)
+    _next_sweep[folder] = started + _SWEEP_SHARE * max(0.0, time.monotonic() - started - _QUICK_S)
 
 
 def drop_unfinished() -> None:
@@ -138,9 +147,9 @@ def drop_unfinished() -> None:
             _remove(path)
 
 
-def atomic_write_bytes(path: Path, data: bytes) -> None:
-    """Write bytes whole or not at all."""
-    with atomic_path(path) as temporary:
+def atomic_write_bytes(path: Path, data: bytes, *, force: bool = True) -> None:
+    """Write bytes whole or not at all; see :func:`atomic_path`."""
+    with atomic_path(path, force=force) as temporary:
         temporary.write_bytes(data)
 
 
