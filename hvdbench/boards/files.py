@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from hvdbench.boards.published import published
-from hvdbench.boards.rows import COLUMNS, check_rows, read_rows, sorted_rows, typed_rows
+from hvdbench.boards.rows import COLUMNS, check_names, check_rows, read_rows, sorted_rows, typed_rows
 from hvdbench.boards.settings import BoardSettings, settings_of
 from hvdbench.boards.text.texts import document
 from hvdbench.catalog import unknown
@@ -35,12 +35,14 @@ def write_board(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
 
     Raises:
         InputError: not a CSV path, no rows, other columns, two boards or protocols (published rows stand under their
-            own), a key twice, a value that is not a number, or an origin or truth that is not known.
+            own), a key twice, a value that is not a number, an origin or truth that is not known, or a name that could
+            be a path.
     """
     if path.suffix != ".csv":
         raise InputError(f"{path}: a board is written as .csv, its Markdown beside it")
     board = typed_rows(rows)
     check_rows(board)
+    check_names(board)
     board = sorted_rows(board)
     settings = settings_of(board)
     _check_protocol(board, settings)

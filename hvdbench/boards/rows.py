@@ -11,7 +11,7 @@ from hvdbench.errors import InputError
 from hvdbench.scoring.frame_scores import PROTOCOL
 from hvdbench.scoring.run_tables import RunScores
 from hvdbench.scoring.summary import SUMMARY_COLUMNS
-from hvdbench.workspace.names import POOLED, checked_name
+from hvdbench.workspace.names import DRIVE, REFUSED_BY_OTHERS, checked_name
 
 COLUMNS = (
     "board",
@@ -117,6 +117,7 @@ def read_rows(path: Path, *, one_board: bool = True) -> pd.DataFrame:
     try:
         board = typed_rows(raw)
         check_rows(board, one_board=one_board)
+        check_names(board)
     except InputError as error:
         raise InputError(f"{path} is no board: {error}") from error
     return board
@@ -157,7 +158,6 @@ def check_rows(board: pd.DataFrame, *, one_board: bool = True) -> None:
         strange = sorted(set(board[name]) - set(known))
         if strange:
             raise InputError(f"no {name} '{strange[0]}' (known: {', '.join(known)})")
-    _check_names(board)
     ours = board[board["origin"] != "published"]
     for name, among in (("board", board), ("protocol", ours)) if one_board else ():
         found = sorted(set(among[name]))
@@ -176,14 +176,16 @@ def check_rows(board: pd.DataFrame, *, one_board: bool = True) -> None:
         )
 
 
-def _check_names(board: pd.DataFrame) -> None:
-    """Refuse names that could be paths; those of papers' methods may hold a colon, for they are no folder's here."""
+def check_names(board: pd.DataFrame) -> None:
+    """Refuse names that could be paths; papers' methods have no folder here, so theirs may hold a colon."""
     is_published = board["origin"] == "published"
-    for rows, also in ((board[is_published], ":"), (board[~is_published], "")):
+    for rows, also in (
+        (board[is_published], REFUSED_BY_OTHERS),
+        (board[~is_published], REFUSED_BY_OTHERS.replace(DRIVE, "")),
+    ):
         for column in NAMED:
             for value in sorted(set(rows[column])):
-                if not (value == POOLED and column in ("split", "clip")):
-                    checked_name(value, column, also=also)
+                checked_name(value, column, also=also)
 
 
 def sorted_rows(board: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from hvdbench.boards.files import read_board
-from hvdbench.boards.rows import Stamp, check_rows, run_rows, sorted_rows, typed_rows
+from hvdbench.boards.rows import Stamp, check_names, run_rows, sorted_rows, typed_rows
 from hvdbench.errors import InputError
 from hvdbench.labels.sharpness import read_labels
 from hvdbench.metrics.measure import OWN, asked_as
@@ -182,7 +182,7 @@ def read_submission(path: Path) -> Submission:
         checked_name(name, field, where=path)
     checked_keys([*frames, *clips], "the clip", where=path)
     try:
-        check_rows(rows)
+        check_names(rows)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     if not run_rows(scores, stamp).equals(rows):

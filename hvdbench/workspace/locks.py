@@ -24,6 +24,11 @@ from hvdbench.workspace.owners import host_name, is_dead, this_owner
 
 logger = logging.getLogger(__name__)
 
+State = tuple[int, int]
+"""Which file a lock is, and its last heartbeat."""
+
+CLAIM_SUFFIX = f".away{LOCK_SUFFIX}"
+
 _count = itertools.count()
 
 
@@ -147,7 +152,7 @@ def _lock_file(path: Path, target: Path, times: LockTimes) -> Iterator[None]:
 def _wait_for(path: Path, target: Path, content: str, times: LockTimes) -> int:
     """Make the lock file as soon as nobody else has one, and return its handle."""
     started = seen_at = time.monotonic()
-    seen: tuple[int, int] | None = None
+    seen: State | None = None
     has_told = False
     while True:
         handle = _make(path, content)
@@ -160,8 +165,8 @@ def _wait_for(path: Path, target: Path, content: str, times: LockTimes) -> int:
         if state is not None:
             holder = _holder(path)
             if now - seen_at > times.stale_s or _has_ended(holder):
-                _take_away(path, state, times)
-                continue
+                if _take_away(path, state, is_old=now - seen_at > 2 * times.stale_s):
+                    continue
             if now - started > times.tell_s and not has_told:
                 has_told = True
                 logger.warning("%s is in use by %s: waiting until it is done", target, _who(holder))
@@ -199,19 +204,52 @@ def _beat(handle: int, path: Path, stop: threading.Event, beat_s: float) -> None
             os.utime(handle if os.utime in os.supports_fd else path)
 
 
-def _take_away(path: Path, state: tuple[int, int], times: LockTimes) -> None:
-    """Remove a lock that nobody holds any more.
+def _take_away(path: Path, state: State, *, is_old: bool) -> bool:
+    """Remove a lock that nobody holds any more; return whether it has gone.
 
-    Of several processes that found it so, one may do it, and only if the file is still the one that they judged: else
-    the second would remove the lock that the first has just made. So this takes a lock itself.
+    Several processes may find it so, and the second to remove it could remove the lock that the first has just made. So
+    each makes a claim first, a file named after the very lock that it judged, and whoever has it looks again. Claims
+    are numbered, for a process may die with one; the next number is free once all lower ones are the dead's.
+
+    Args:
+        path: the lock.
+        state: of the lock that was judged.
+        is_old: whether the judgement is so old that a claim without an owner is a dead process's.
     """
-    with _lock_file(path.with_name(f"{path.name}.away{LOCK_SUFFIX}"), path, times):
-        if _state(path) == state:
+    for number in itertools.count():
+        claim = path.with_name(f"{path.name.removesuffix(LOCK_SUFFIX)}.{state[0]}-{state[1]}-{number}{CLAIM_SUFFIX}")
+        content = _content()
+        _own_files.add(content)
+        try:
+            handle = _make(claim, content)
+            if handle is None:
+                holder = _holder(claim)
+                if _has_ended(holder) or (is_old and not holder):
+                    continue
+                return False
+            try:
+                if _state(path) == state:
+                    path.unlink(missing_ok=True)
+            finally:
+                _release(handle, claim)
+                sweep_claims(path.parent)
+            return True
+        finally:
+            _own_files.discard(content)
+    raise AssertionError("numbers do not end")
+
+
+def sweep_claims(folder: Path) -> None:
+    """Remove the claims on locks that are no longer there, which dead processes left in a folder."""
+    for claim in folder.glob(f".*{CLAIM_SUFFIX}"):
+        name, _, rest = claim.name.removesuffix(CLAIM_SUFFIX).rpartition(".")
+        state = _state(claim.with_name(name + LOCK_SUFFIX))
+        if state is None or not rest.startswith(f"{state[0]}-{state[1]}-"):
             with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+                claim.unlink()
 
 
-def _state(path: Path) -> tuple[int, int] | None:
+def _state(path: Path) -> State | None:
     """Return which file a lock is and its last heartbeat; None where it has gone."""
     try:
         found = path.stat()

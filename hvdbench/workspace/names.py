@@ -15,11 +15,13 @@ from hvdbench.errors import HvdbenchError, InputError
 LONGEST_BYTES = 100
 """In UTF-8. File systems take 255, and a leftover's or a lock's name adds about 60 to that of its file."""
 
-POOLED = "*"
-"""What stands in a board's split and clip columns where all of them were pooled."""
+DRIVE = ":"
+"""Windows reads ``C:x`` and ``a:b`` as places of their own, so it may stand in no name that becomes a folder."""
+
+REFUSED_BY_OTHERS = DRIVE + '*?"<>|'
+"""Windows takes none of them in a file's name; a board's rows may name methods with them."""
 
 _SEPARATORS = "/\\"
-_REFUSED_BY_OTHERS = ':*?"<>|'  # Windows takes none of them, and reads "C:x" and "a:b" as places of their own
 _HIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, halves of a pair, line and paragraph ends
 # These turn the direction of the text round them, so that a name reads as another one.
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -27,7 +29,7 @@ _SHOWN = 60
 _DIGITS = 8
 
 ALLOWED = (
-    f"a name has 1 to {LONGEST_BYTES} bytes, no separator, none of {' '.join(_REFUSED_BY_OTHERS)}, no control "
+    f"a name has 1 to {LONGEST_BYTES} bytes, no separator, none of {' '.join(REFUSED_BY_OTHERS)}, no control "
     "characters, and neither a dot in front nor a space at an end"
 )
 
@@ -127,7 +129,7 @@ def _sign_fault(sign: str, also: str) -> str | None:
         return f"holds the separator {sign}"
     if unicodedata.category(sign) in _HIDDEN or sign in _TURNING:
         return f"holds the control character U+{ord(sign):04X}"
-    if sign in _REFUSED_BY_OTHERS and sign not in also:
+    if sign in REFUSED_BY_OTHERS and sign not in also:
         return f"holds {sign}, which other systems refuse in a file's name"
     return None
 
