@@ -41,8 +41,8 @@ def write_board(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     if path.suffix != ".csv":
         raise InputError(f"{path}: a board is written as .csv, its Markdown beside it")
     board = typed_rows(rows)
-    check_rows(board)
     check_names(board)
+    check_rows(board)
     board = sorted_rows(board)
     settings = settings_of(board)
     _check_protocol(board, settings)

@@ -116,8 +116,8 @@ def read_rows(path: Path, *, one_board: bool = True) -> pd.DataFrame:
         raise InputError(f"{path} is no CSV that can be read: {error}") from error
     try:
         board = typed_rows(raw)
-        check_rows(board, one_board=one_board)
         check_names(board)
+        check_rows(board, one_board=one_board)
     except InputError as error:
         raise InputError(f"{path} is no board: {error}") from error
     return board

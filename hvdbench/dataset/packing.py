@@ -158,7 +158,7 @@ def _is_there(out: Path, digest: str, overwrite: bool) -> bool:
 
 @contextmanager
 def _parts(out: Path, digest: str) -> Iterator[Path]:
-    """Give the folder of packed clips, emptied where it is of another pack; it goes when the block ends well."""
+    """Yield the folder of packed clips, emptied where it is of another pack; it goes when the block ends well."""
     folder = out.with_name(f"{PARTIAL}parts-{out.name}")
     plan = folder / "plan.json"
     if not plan.is_file() or plan.read_text(encoding="utf-8") != json.dumps(digest):

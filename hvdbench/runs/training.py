@@ -147,7 +147,7 @@ def _digest(method: Method, reader: ClipReader, seed: int) -> str:
 
 
 def _is_finished(folder: Path, digest: str, overwrite: bool) -> bool:
-    """Tell whether finished weights of this digest lie in a folder.
+    """Return whether finished weights of this digest lie in a folder.
 
     Raises:
         DatasetError: others do, and may not be replaced.

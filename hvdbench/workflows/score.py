@@ -30,7 +30,7 @@ _CLIPS = "*/*/run.json"
 
 
 def is_run(folder: Path) -> bool:
-    """Tell whether a folder is a run of ours, ``runs/<method>/<dataset>``, by the notes beside its frames."""
+    """Return whether a folder is a run of ours, ``runs/<method>/<dataset>``, by the notes beside its frames."""
     for split in folder.glob("*/"):
         recover_below(split)
     return any(folder.glob(_CLIPS))

@@ -164,9 +164,9 @@ def _wait_for(path: Path, target: Path, content: str, times: LockTimes) -> int:
             seen, seen_at = state, now
         if state is not None:
             holder = _holder(path)
-            if now - seen_at > times.stale_s or _has_ended(holder):
-                if _take_away(path, state, is_old=now - seen_at > 2 * times.stale_s):
-                    continue
+            is_free = now - seen_at > times.stale_s or _has_ended(holder)
+            if is_free and _take_away(path, state, is_old=now - seen_at > 2 * times.stale_s):
+                continue
             if now - started > times.tell_s and not has_told:
                 has_told = True
                 logger.warning("%s is in use by %s: waiting until it is done", target, _who(holder))

@@ -4,7 +4,8 @@ import json
 import multiprocessing
 import shutil
 import signal
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 from made_dataset import made_frames
 from made_kills import killed_before_each
-from made_lab import at_once, make_lab, run, start
+from made_lab import at_once, make_lab, run
 
 from hvdbench.boards.entering import enter_rows
 from hvdbench.boards.files import read_board
@@ -23,6 +24,24 @@ from hvdbench.scoring.frame_scores import FRAME_COLUMNS
 from hvdbench.scoring.run_tables import RunScores
 from hvdbench.store import ClipFolder, Dataset, DatasetWriter
 from hvdbench.workspace.atomic import atomic_folder
+
+WAITING = """
+import sys, time
+from pathlib import Path
+from hvdbench.cli.main import cli, main
+from hvdbench.workspace.atomic import atomic_folder
+from hvdbench.workspace.locks import locked
+
+@cli.command()
+def wait():
+    with locked(Path("a")), atomic_folder(Path("a")) as folder:
+        (folder / "half").touch()
+        print("half-written", flush=True)
+        time.sleep(60)
+
+sys.argv = ["hvdbench", "wait"]
+main()
+"""
 
 
 def scores_of(method: str) -> RunScores:
@@ -74,6 +93,7 @@ def test_four_processes_on_one_dataset_keep_all_clips_and_what_was_said_of_them(
     assert dataset.verify() == []
 
 
+@pytest.mark.slow
 def test_a_clip_being_added_is_neither_lost_nor_half_there_after_a_kill_at_any_moment(tmp_path):
     folder, kills = tmp_path / "ds", 0
     add_clip(folder, "first")
@@ -92,18 +112,17 @@ def test_a_clip_being_added_is_neither_lost_nor_half_there_after_a_kill_at_any_m
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_command_in_order(tmp_path, number):
-    make_lab(tmp_path / "ds")
-    waits = "import sys, time; open('started', 'w').close(); time.sleep(60)"
-    (tmp_path / "wait.py").write_text(waits)
-    words = ("eval", "--method", "command:python3 wait.py {input} {output}", "--data", "ds", "--engine", "local:1")
-    process = start(tmp_path, *words)
-    while not (tmp_path / "started").exists() and process.poll() is None:
-        time.sleep(0.05)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "half-written\n"
+    assert len(list(tmp_path.iterdir())) == 2  # the lock, and the folder under its temporary name
     process.send_signal(number)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 128 + number, err
     assert "Stopped. What was finished is kept" in err
-    assert [path for path in tmp_path.rglob("*") if path.name.startswith(".")] == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -116,7 +116,7 @@ def check_output(request: DeblurRequest, *, has_rate: bool) -> None:
 
 
 def is_done(request: DeblurRequest, digest: str, names: Sequence[str] | None, overwrite: bool) -> bool:
-    """Tell whether the same command finished before; a stopped run of it, or nothing, may be written over.
+    """Return whether the same command finished before; a stopped run of it, or nothing, may be written over.
 
     Args:
         request: names the output.
