@@ -182,7 +182,7 @@ def write_frame(path: Path, frame: Frame) -> None:
         raise InputError(f"{path}: no picture format '{path.suffix}' (known: {', '.join(sorted(FRAME_SUFFIXES))})")
     quality = [cv2.IMWRITE_JPEG_QUALITY, 98] if path.suffix.lower() in {".jpg", ".jpeg"} else []
     _, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(frame[..., ::-1]), quality)
-    atomic_write_bytes(path, encoded.tobytes())
+    atomic_write_bytes(path, encoded.tobytes(), force=False)  # a frame is forced to the disk with its clip
 
 
 def read_clip(folder: Path) -> Frames:

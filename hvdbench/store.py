@@ -19,9 +19,14 @@ from hvdbench import __version__
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import Frames, list_frames, read_clip
 from hvdbench.recipe import digest_of
-from hvdbench.workspace.atomic import atomic_path, atomic_write_text, is_partial
+from hvdbench.workspace.atomic import atomic_path, atomic_write_text, recover
+from hvdbench.workspace.locks import locked
+from hvdbench.workspace.marks import is_ours, is_partial
+from hvdbench.workspace.names import checked_key, checked_keys, checked_name
 
 SCHEMA = 1
+MANIFEST = "dataset.json"
+ORIGINS = ("demo", "simulated", "measured")
 ANNOTATIONS = "annotations"  # the folder of labels made by hand
 Truth = Literal["mid", "centroid"]
 TRUTH_FOLDERS: Mapping[str, str] = {"mid": "sharp", "centroid": "sharp_centroid"}
@@ -69,8 +74,8 @@ class ClipFolder:
             return dict(tracks.attrs)
 
     def edit_tracks(self, edit: Callable[[h5py.File], None]) -> None:
-        """Change ``tracks.h5`` whole or not at all (made when absent)."""
-        with atomic_path(self.tracks_path) as temporary:
+        """Change ``tracks.h5`` whole or not at all (made when absent); one process at a time."""
+        with locked(self.tracks_path), atomic_path(self.tracks_path) as temporary:
             if self.tracks_path.is_file():
                 shutil.copyfile(self.tracks_path, temporary)
             with h5py.File(temporary, "a") as tracks:
@@ -116,20 +121,13 @@ class Dataset:
         """Open a finished or half-made dataset.
 
         Raises:
-            DatasetError: no ``dataset.json``, one that cannot be read, or one of a newer schema.
+            DatasetError: no ``dataset.json``, one that cannot be read, one of a newer schema, or one whose name or a
+                clip's key could lead out of the folders that it becomes part of.
         """
-        path = folder / "dataset.json"
+        path = folder / MANIFEST
         if not path.is_file():
             raise DatasetError(f"{folder} is no dataset: it holds no dataset.json (make one with 'hvdbench synth')")
-        try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise DatasetError(f"{path} is not JSON ({error}): the dataset must be made again") from error
-        if not isinstance(manifest, dict) or "clips" not in manifest:
-            raise DatasetError(f"{path} is no dataset's manifest: the dataset must be made again")
-        if manifest.get("schema") != SCHEMA:
-            raise DatasetError(f"{path} has schema {manifest.get('schema')}, this version reads {SCHEMA}")
-        return cls(folder, manifest)
+        return cls(folder, _read_manifest(path))
 
     @property
     def name(self) -> str:
@@ -142,13 +140,15 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """Name the data itself: hashed from the digests of all clips."""
+        """Hash the digests of all clips: it stands for the data itself."""
         return digest_of(dict(self.manifest["clips"]))
 
     def clips(self, split: str | None = None) -> list[ClipFolder]:
         """List the finished clips, sorted by split and name."""
         keys = sorted(self.manifest["clips"])
         found = [ClipFolder(self.folder / key) for key in keys if split is None or key.split("/")[0] == split]
+        for clip in found:
+            recover(clip.folder)
         if not found:
             where = f" in split '{split}'" if split else ""
             raise DatasetError(f"{self.folder} holds no finished clip{where}: run 'hvdbench synth' again")
@@ -159,11 +159,40 @@ class Dataset:
         faults = []
         for key, expected in sorted(self.manifest["clips"].items()):
             clip = ClipFolder(self.folder / key)
+            recover(clip.folder)
             if not clip.folder.is_dir():
                 faults.append(f"{clip.folder} is missing")
             elif _digest_or_fault(clip) != expected:
                 faults.append(f"{clip.folder} differs from what was written")
         return faults
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    """Read a manifest and check what is relied on everywhere: its fields' kinds, and names that become folders."""
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:  # also numbers of 5000 digits, and 10 000 brackets
+        raise DatasetError(f"{path} is not JSON ({error}): the dataset must be made again") from error
+    if not isinstance(manifest, dict) or "clips" not in manifest:
+        raise DatasetError(f"{path} is no dataset's manifest: the dataset must be made again")
+    if manifest.get("schema") != SCHEMA:
+        raise DatasetError(f"{path} has schema {manifest.get('schema')}, this version reads {SCHEMA}")
+    checked_name(manifest.get("name"), "name", where=path, error=DatasetError)
+    if manifest.get("origin") not in ORIGINS:
+        raise DatasetError(
+            f"{path}: origin is {str(manifest.get('origin'))[:40]!r}, expected one of {', '.join(ORIGINS)}: the "
+            "dataset must be made again"
+        )
+    clips = manifest["clips"]
+    if not isinstance(clips, dict) or not all(isinstance(digest, str) for digest in clips.values()):
+        raise DatasetError(f"{path}: clips is no table of keys and digests: the dataset must be made again")
+    checked_keys(clips, "clips", where=path, error=DatasetError)
+    for name, kind in (("recipe_digest", str), ("recipe", dict), ("provenance", dict)):
+        if not isinstance(manifest.get(name, kind()), kind):
+            raise DatasetError(f"{path}: {name} is a {type(manifest[name]).__name__}: the dataset must be made again")
+    return manifest
 
 
 def _digest_or_fault(clip: ClipFolder) -> str:
@@ -174,17 +203,18 @@ def _digest_or_fault(clip: ClipFolder) -> str:
 
 
 class DatasetWriter:
-    """Writes a dataset clip by clip; a killed run goes on where it was.
+    """Writes a dataset clip by clip; a killed run goes on where it was, and several may add to one dataset at once.
 
     Args:
         folder: the dataset's folder.
         name: its name on boards.
         origin: ``demo``, ``simulated`` or ``measured``.
         recipe: the values that made it, JSON-able; their digest decides whether what exists is the same dataset.
-        provenance: sources, licences, seeds: kept, not compared.
+        provenance: sources, licences, seeds: kept, not compared. Tables in it are laid over those that are there.
         overwrite: begin anew where the existing dataset came from other values.
 
     Raises:
+        InputError: a name that could be a path.
         DatasetError: the folder holds another dataset and ``overwrite`` is off, or is not empty and no dataset.
     """
 
@@ -198,54 +228,101 @@ class DatasetWriter:
         provenance: Mapping[str, Any],
         overwrite: bool = False,
     ) -> None:
+        checked_name(name, "the dataset's name")
         self.folder = folder
-        digest = digest_of(recipe)
-        clips: dict[str, str] = {}
-        if (folder / "dataset.json").is_file():
-            old = Dataset.open(folder)
-            if old.manifest["recipe_digest"] == digest:
-                clips = {key: value for key, value in old.manifest["clips"].items() if (folder / key).is_dir()}
-            elif not overwrite:
-                found = old.manifest["recipe_digest"]
+        with locked(folder / MANIFEST):
+            old = self._old(digest_of(recipe), overwrite)
+            kept = old if old.get("recipe_digest") == digest_of(recipe) else {}
+            if old and not kept:
+                self._clear(old)
+            self._manifest: dict[str, Any] = {
+                "schema": SCHEMA,
+                "name": name,
+                "origin": origin,
+                "recipe": dict(recipe),
+                "recipe_digest": digest_of(recipe),
+                "provenance": _laid_over(kept.get("provenance", {}), provenance),
+                "versions": {"hvdbench": __version__, "numpy": np.__version__},
+                "clips": {key: value for key, value in kept.get("clips", {}).items() if (folder / key).is_dir()},
+            }
+            self._save()
+
+    def _old(self, digest: str, overwrite: bool) -> dict[str, Any]:
+        """Read the manifest that is there; nothing in a new or empty folder."""
+        if (self.folder / MANIFEST).is_file():
+            old = _read_manifest(self.folder / MANIFEST)
+            for key in old["clips"]:
+                recover(self.folder / key)
+            if old.get("recipe_digest") != digest and not overwrite:
                 raise DatasetError(
-                    f"{folder} holds a dataset made from other values (digest {found}, asked for {digest}): choose "
-                    f"another --out, or --overwrite it"
+                    f"{self.folder} holds a dataset made from other values (digest {old.get('recipe_digest')}, asked "
+                    f"for {digest}): choose another --out, or --overwrite it"
                 )
-        elif folder.is_dir() and any(not is_partial(path) for path in folder.iterdir()):
-            raise DatasetError(f"{folder} is not empty and holds no dataset.json: choose another --out")
-        self._manifest: dict[str, Any] = {
-            "schema": SCHEMA,
-            "name": name,
-            "origin": origin,
-            "recipe": dict(recipe),
-            "recipe_digest": digest,
-            "provenance": dict(provenance),
-            "versions": {"hvdbench": __version__, "numpy": np.__version__},
-            "clips": clips,
-        }
-        if not clips:
-            for leftover in folder.glob("*/"):
-                if leftover.name != ANNOTATIONS:  # made by hand: never removed
-                    shutil.rmtree(leftover)
-        self._save()
+            return old
+        if any(not is_partial(path) for path in self.folder.iterdir()):
+            raise DatasetError(f"{self.folder} is not empty and holds no dataset.json: choose another --out")
+        return {}
+
+    def _clear(self, old: Mapping[str, Any]) -> None:
+        """Remove the clips of another dataset: those that its manifest lists, and others that carry our mark.
+
+        Whatever else lies in the folder, such as labels made by hand, stays.
+        """
+        for split in [path for path in self.folder.iterdir() if path.is_dir() and not path.is_symlink()]:
+            for clip in [path for path in split.iterdir() if path.is_dir() and not path.is_symlink()]:
+                if f"{split.name}/{clip.name}" in old["clips"] or is_partial(clip) or is_ours(clip):
+                    shutil.rmtree(clip)
+            if split.name != ANNOTATIONS and not any(split.iterdir()):
+                split.rmdir()
 
     def has(self, split: str, clip: str) -> bool:
-        """Tell whether a clip is finished."""
+        """Return whether a clip is finished."""
         return f"{split}/{clip}" in self._manifest["clips"]
 
     def clip_folder(self, split: str, clip: str) -> ClipFolder:
-        """Name a clip's folder; write it inside :func:`hvdbench.workspace.atomic.atomic_folder`."""
-        return ClipFolder(self.folder / split / clip)
+        """Return a clip's folder; write it inside :func:`hvdbench.workspace.atomic.atomic_folder`.
+
+        Raises:
+            InputError: a split or clip whose name could be a path.
+        """
+        return ClipFolder(self.folder / checked_key(f"{split}/{clip}", "the clip"))
 
     def finish(self, clip: ClipFolder, digest: str) -> None:
-        """Enter a written clip and its digest into the manifest."""
-        clips = self._manifest["clips"] | {f"{clip.split}/{clip.name}": digest}
-        self._manifest["clips"] = dict(sorted(clips.items()))
-        self._save()
+        """Enter a written clip and its digest into the manifest, beside what other processes have entered since.
+
+        Raises:
+            DatasetError: the dataset was replaced by another one in the meantime.
+        """
+        with locked(self.folder / MANIFEST):
+            if self._state() != self._written:
+                found = _read_manifest(self.folder / MANIFEST)
+                if found.get("recipe_digest") != self._manifest["recipe_digest"]:
+                    raise DatasetError(f"{self.folder} was replaced by another dataset while this one was written")
+                self._manifest = found
+            clips = self._manifest["clips"] | {f"{clip.split}/{clip.name}": digest}
+            self._manifest["clips"] = dict(sorted(clips.items()))
+            self._save()
 
     def dataset(self) -> Dataset:
         """Open what has been written."""
         return Dataset.open(self.folder)
 
     def _save(self) -> None:
-        atomic_write_text(self.folder / "dataset.json", json.dumps(self._manifest, indent=1, sort_keys=True) + "\n")
+        atomic_write_text(self.folder / MANIFEST, json.dumps(self._manifest, indent=1, sort_keys=True) + "\n")
+        self._written = self._state()
+
+    def _state(self) -> tuple[int, int, int]:
+        """Return what another process's writing changes: without a change the manifest need not be read again."""
+        try:
+            found = (self.folder / MANIFEST).stat()
+        except FileNotFoundError:
+            return 0, 0, 0
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _laid_over(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay tables of the new provenance over those of the old; what is no table is the new one's."""
+    return {
+        key: {**old[key], **value} if isinstance(value, dict) and isinstance(old.get(key), dict) else value
+        for key, value in new.items()
+    }

@@ -7,9 +7,7 @@ in it are kept as they are and shown to nobody.
 import csv
 import io
 import math
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +15,8 @@ from hvdbench.errors import InputError
 from hvdbench.labels.annotations import COLUMNS as NEEDED
 from hvdbench.labels.annotations import WORDS
 from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.locks import locked
+from hvdbench.workspace.names import checked_name
 
 COLUMNS = (*NEEDED, "confidence", "seconds")
 CONFIDENCES = (1, 2, 3)
@@ -63,7 +63,7 @@ class Answer:
 class AnswerFile:
     """Reads and changes a CSV of answers; every change is read, made and written under a lock, whole or not at all.
 
-    Two processes may share a file (on systems that can lock a folder): each change is made to what is on disk then.
+    Several processes may share a file: each change is made to what is on disk then.
 
     Args:
         path: the CSV; made with the first answer.
@@ -92,12 +92,12 @@ class AnswerFile:
 
     def put(self, answer: Answer) -> None:
         """Write an answer, in place of an earlier one by the same person to the same frame."""
-        with _locked(self.path.parent):
+        with locked(self.path):
             self._write([*(kept for kept in self.read() if kept.key != answer.key), answer])
 
     def remove(self, answer: Answer) -> None:
         """Take an answer back."""
-        with _locked(self.path.parent):
+        with locked(self.path):
             self._write([kept for kept in self.read() if kept.key != answer.key])
 
     def _write(self, answers: Sequence[Answer]) -> None:
@@ -140,6 +140,8 @@ def _answer(columns: list[str], row: list[str]) -> Answer:
     if len(row) != len(columns):
         raise InputError(f"{len(row)} values, expected {len(columns)}")
     values = {name: value.strip() for name, value in zip(columns, row, strict=True)}
+    if values["annotator"]:
+        checked_name(values["annotator"], "annotator")
     frame, confidence, seconds = values["frame"], values.get("confidence", ""), values.get("seconds", "")
     if not (frame.isascii() and frame.isdigit()):
         raise InputError(f"frame '{frame}' is no whole number from 0 up")
@@ -163,20 +165,3 @@ def _seconds(text: str) -> float:
     if not math.isfinite(value):
         raise InputError(f"'{text}' is no number of seconds")
     return value
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for one change, where the system can; nothing stays behind."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two processes on one file are not kept apart
-        yield
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

@@ -17,7 +17,9 @@ from hvdbench.scoring.run import Run
 from hvdbench.scoring.run_tables import Asked, RunScores
 from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.locks import locked
 from hvdbench.workspace.manifest import versions
+from hvdbench.workspace.names import checked_name
 
 ENTRY_FILE = "entered.json"
 
@@ -46,7 +48,7 @@ def read_entry(folder: Path) -> Entry | None:
     """Read how a run was entered; None where it never was.
 
     Raises:
-        InputError: the note is damaged.
+        InputError: the note is damaged, or a name in it could be a path.
     """
     path = folder / ENTRY_FILE
     if not path.is_file():
@@ -55,9 +57,16 @@ def read_entry(folder: Path) -> Entry | None:
         found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         facts = tuple(facts_from_data(one, str(path)) for one in found.get("facts", []))
         asked = Asked(tuple(map(str, found["metrics"])), bool(found["strata"]), facts)
-        return Entry(str(found["method"]), Stamp(**found["stamp"]), asked)
-    except (ValueError, KeyError, TypeError) as error:
+        entry = Entry(str(found["method"]), Stamp(**found["stamp"]), asked)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is damaged: remove it, and give --board and --metric yourself") from error
+    for field_name, name in (
+        ("method", entry.method),
+        ("board", entry.stamp.board),
+        ("dataset", entry.stamp.dataset),
+    ):
+        checked_name(name, field_name, where=path)
+    return entry
 
 
 def versions_text() -> str:
@@ -99,16 +108,23 @@ def enter(
 
 
 def enter_rows(scores: RunScores, stamp: Stamp, path: Path) -> pd.DataFrame:
-    """Lay a run's rows over those of a board, write it, and return the new ones."""
+    """Lay a run's rows over those of a board, write it, and return the new ones; one process at a time."""
     rows = run_rows(scores, stamp)
     remember_facts(scores.was_asked.facts)
-    write_board(path, merge_rows(_without_other_runs(read_board(str(path)), rows), rows) if path.is_file() else rows)
+    with locked(path):
+        write_board(
+            path, merge_rows(_without_other_runs(read_board(str(path)), rows), rows) if path.is_file() else rows
+        )
     return rows
 
 
 def remember(folder: Path, entry: Entry) -> None:
     """Write ``entered.json``; what the same run was entered with on the same board before is kept in it."""
-    path = folder / ENTRY_FILE
+    with locked(folder / ENTRY_FILE):
+        _remember(folder, entry)
+
+
+def _remember(folder: Path, entry: Entry) -> None:
     try:
         before = read_entry(folder)
     except InputError:  # damaged, and about to be replaced
@@ -126,7 +142,7 @@ def remember(folder: Path, entry: Entry) -> None:
     }
     if asked.facts:
         body["facts"] = [facts_as_data(one) for one in sorted(asked.facts, key=lambda one: one.name)]
-    atomic_write_text(path, json.dumps(body, indent=1, sort_keys=True) + "\n")
+    atomic_write_text(folder / ENTRY_FILE, json.dumps(body, indent=1, sort_keys=True) + "\n")
 
 
 def _is_same(a: Stamp, b: Stamp) -> bool:

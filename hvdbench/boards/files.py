@@ -6,13 +6,23 @@ import pandas as pd
 
 from hvdbench.boards.facts import read_facts, remember_facts, write_facts
 from hvdbench.boards.published import published
-from hvdbench.boards.rows import COLUMNS, check_rows, read_rows, sorted_rows, typed_rows
+from hvdbench.boards.rows import COLUMNS, check_names, check_rows, read_rows, sorted_rows, typed_rows
 from hvdbench.boards.settings import BoardSettings, settings_of
 from hvdbench.boards.text.texts import document
 from hvdbench.catalog import unknown
 from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.tables.dataframes import frame_csv
 from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.names import checked_name
+
+
+def board_path(boards: Path, name: str) -> Path:
+    """Return where a board's CSV lies.
+
+    Raises:
+        InputError: the name could be a path.
+    """
+    return boards / f"{checked_name(name, 'the board')}.csv"
 
 
 def write_board(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
@@ -29,11 +39,13 @@ def write_board(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
 
     Raises:
         InputError: not a CSV path, no rows, other columns, two boards or protocols (published rows stand under their
-            own), a key twice, a value that is not a number, or an origin or truth that is not known.
+            own), a key twice, a value that is not a number, an origin or truth that is not known, or a name that could
+            be a path.
     """
     if path.suffix != ".csv":
         raise InputError(f"{path}: a board is written as .csv, its Markdown beside it")
     board = typed_rows(rows)
+    check_names(board)
     check_rows(board)
     board = sorted_rows(board)
     settings = settings_of(board)
@@ -53,10 +65,10 @@ def read_board(name_or_path: str | Path, root: Path = Path("leaderboards")) -> p
 
     Raises:
         UnknownNameError: no board of that name.
-        InputError: no such file, not a CSV, or not a board.
+        InputError: no such file, not a CSV, not a board, or a name that could be a path.
     """
     text = str(name_or_path)
-    path = Path(text) if text.endswith(".csv") else root / f"{text}.csv"
+    path = Path(text) if text.endswith(".csv") else board_path(root, text)
     if not path.is_file():
         if text.endswith(".csv"):
             raise InputError(f"{path} is missing: name a board's CSV")
@@ -86,7 +98,7 @@ def read_beside(name_or_path: str | Path, root: Path = Path("leaderboards")) -> 
 
 def board_names(root: Path = Path("leaderboards")) -> list[str]:
     """List the boards that lie in a folder, by name."""
-    return sorted(path.stem for path in root.glob("*.csv"))
+    return sorted(path.stem for path in root.glob("*.csv") if not path.name.startswith("."))
 
 
 def latest_board(root: Path = Path("leaderboards")) -> Path:

@@ -1,16 +1,19 @@
 """Others' result files laid over boards, each checked first."""
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
 
 from hvdbench.boards.facts import remember_facts
-from hvdbench.boards.files import read_board, write_board
+from hvdbench.boards.files import board_path, read_board, write_board
 from hvdbench.boards.rows import COLUMNS, KEY, merge_rows, typed_rows
 from hvdbench.boards.submission import Submission, read_submission
 from hvdbench.errors import InputError
 from hvdbench.scoring.run_clip import frames_sha256
 from hvdbench.store import Dataset
+from hvdbench.workspace.locks import locked
 
 
 def merge_submissions(
@@ -35,17 +38,30 @@ def merge_submissions(
 
     Raises:
         InputError: a file that was changed, another dataset or protocol than the board's, frames that are not those
-            scored, or a method that the board has from another run.
+            scored, a method that the board has from another run, or a name that could be a path.
         DatasetError: ``data`` cannot be read.
     """
-    merged: dict[str, pd.DataFrame] = {}
+    submissions = []
     for path in files:
         found = read_submission(path)
         if data is not None:
             _check_dataset(found, data)
         if runs is not None:
             _check_frames(found, runs)
-        name, place = found.board, boards / f"{found.board}.csv"
+        submissions.append(found)
+    places = {found.board: board_path(boards, found.board) for found in submissions}
+    with ExitStack() as held:
+        for place in sorted(places.values()):  # in one order, so that two merges never wait for each other
+            held.enter_context(locked(place))
+        _lay_over(submissions, places, overwrite)
+    return places
+
+
+def _lay_over(submissions: Sequence[Submission], places: dict[str, Path], overwrite: bool) -> None:
+    """Lay result files over boards whose locks are held, and write all of them at the end."""
+    merged: dict[str, pd.DataFrame] = {}
+    for found in submissions:
+        name, place = found.board, places[found.board]
         if name not in merged:
             merged[name] = (
                 read_board(str(place)) if place.is_file() else typed_rows(pd.DataFrame(columns=list(COLUMNS)))
@@ -54,8 +70,7 @@ def merge_submissions(
         merged[name] = merge_rows(_without(merged[name], found) if overwrite else merged[name], found.rows)
         remember_facts(found.facts)
     for name, rows in merged.items():
-        write_board(boards / f"{name}.csv", rows)
-    return {name: boards / f"{name}.csv" for name in merged}
+        write_board(places[name], rows)
 
 
 def _check_dataset(found: Submission, data: Path) -> None:

@@ -13,6 +13,7 @@ from hvdbench.metrics.protocols.known import DEFAULT
 from hvdbench.scoring.run_tables import RunScores
 from hvdbench.scoring.summary import SUMMARY_COLUMNS
 from hvdbench.tables.dataframes import with_formulas
+from hvdbench.workspace.names import DRIVE, REFUSED_BY_OTHERS, checked_name
 
 COLUMNS = (
     "board",
@@ -35,6 +36,8 @@ COLUMNS = (
     "run_digest",
     "versions",
 )
+NAMED = ("board", "method", "dataset", "split", "clip")
+"""The columns whose values become folders and files."""
 KEY = ("board", "protocol", "method", "dataset", "split", "clip", "truth", "subset", "metric", "seed", "origin")
 ORIGINS = ("measured", "simulated", "demo", "published")
 
@@ -130,6 +133,7 @@ def read_rows(path: Path, *, one_board: bool = True) -> pd.DataFrame:
         raise InputError(f"{path} is no CSV that can be read: {error}") from error
     try:
         board = typed_rows(with_formulas(raw))
+        check_names(board)
         check_rows(board, one_board=one_board)
     except InputError as error:
         raise InputError(f"{path} is no board: {error}") from error
@@ -205,6 +209,18 @@ def check_rows(board: pd.DataFrame, *, one_board: bool = True) -> None:
         raise InputError(
             f"{row['metric']} of '{row['method']}', clip {row['clip']}, {row['subset']}, stands on it twice"
         )
+
+
+def check_names(board: pd.DataFrame) -> None:
+    """Refuse names that could be paths; papers' methods have no folder here, so theirs may hold a colon."""
+    is_published = board["origin"] == "published"
+    for rows, also in (
+        (board[is_published], REFUSED_BY_OTHERS),
+        (board[~is_published], REFUSED_BY_OTHERS.replace(DRIVE, "")),
+    ):
+        for column in NAMED:
+            for value in sorted(set(rows[column])):
+                checked_name(value, column, also=also)
 
 
 def sorted_rows(board: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import pandas as pd
 
+from hvdbench.boards.files import board_path
 from hvdbench.boards.rows import read_rows
 from hvdbench.errors import InputError
 from hvdbench.metrics.protocols.definition import Protocol
@@ -117,7 +118,7 @@ def _protocol_of(board: str, boards: Path) -> str | None:
     """Return the protocol that a board takes, by its recipe, or else by its rows; None where there is no such board."""
     if board in recipe_names("boards"):
         return board_settings(board).values.protocol
-    path = boards / f"{board}.csv"
+    path = board_path(boards, board)
     if not path.is_file():
         return None
     rows = read_rows(path)

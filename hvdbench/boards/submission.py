@@ -18,7 +18,7 @@ import pandas as pd
 
 from hvdbench.boards.facts import metric_facts
 from hvdbench.boards.files import read_board
-from hvdbench.boards.rows import Stamp, run_rows, sorted_rows, typed_rows
+from hvdbench.boards.rows import Stamp, check_names, run_rows, sorted_rows, typed_rows
 from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.labels.stored import DEFAULT_LABELLER, labels_of
 from hvdbench.metrics.metric import Facts, facts_as_data, facts_from_data
@@ -33,6 +33,7 @@ from hvdbench.scoring.run_tables import AskedMetric, RunScores, asked_metric, ru
 from hvdbench.scoring.summary import SUBSETS
 from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.names import checked_keys, checked_name
 
 SCHEMA = "hvdbench-results-1"
 
@@ -173,7 +174,8 @@ def read_submission(path: Path) -> Submission:
     """Read a result file and compute its rows again from its frame scores.
 
     Raises:
-        InputError: no result file, one that was changed, or rows that do not follow from the frame scores.
+        InputError: no result file, one that was changed, rows that do not follow from the frame scores, or a name that
+            could be a path.
     """
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
@@ -184,12 +186,19 @@ def read_submission(path: Path) -> Submission:
         scores = _scores_in(body, path, find_protocol(stamp.protocol))
         frames, clips = dict(body["frames_sha256"]), dict(body["clip_sha256"])
         method = str(body["method"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, UnknownNameError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, UnknownNameError) as error:
         raise InputError(f"{path} is no result file ('hvdbench leaderboard submit' writes one): {error}") from error
     if not known:
         raise InputError(f"{path} has schema {body['schema']}, this version reads {SCHEMA}")
     if digest != _digest(body):
         raise InputError(f"{path} was changed after it was written: its digest is not that of its content")
+    for field, name in (("stamp.board", stamp.board), ("stamp.dataset", stamp.dataset), ("method", method)):
+        checked_name(name, field, where=path)
+    checked_keys([*frames, *clips], "the clip", where=path)
+    try:
+        check_names(rows)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     if not run_rows(scores, stamp).equals(rows):
         raise InputError(f"{path}: the rows do not follow from the frame scores, so one of them was changed")
     same = {f"{split}/{clip}" for split, clip in zip(scores.frames["split"], scores.frames["clip"], strict=True)}

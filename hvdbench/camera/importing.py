@@ -16,6 +16,8 @@ from hvdbench.camera.trajectory import Origin
 from hvdbench.errors import TrajectoryError
 from hvdbench.recipe import check
 from hvdbench.workspace.atomic import atomic_folder, atomic_write_text
+from hvdbench.workspace.locks import locked
+from hvdbench.workspace.names import checked_name
 from hvdbench.workspace.paths import home, home_folder
 
 INDEX_FILE = "index.toml"
@@ -82,25 +84,28 @@ def import_set(request: ImportRequest, *, into: Path | None = None) -> ImportedS
             f"'{request.name}' cannot name a set: use letters, digits, '-' and '_', and not '{MONST3R}', which means "
             "all of MonST3R's"
         )
+    checked_name(request.name, "the set", error=TrajectoryError)
     root = _root(into)
     _refuse_existing(request.name, root)
     form = open_format(request.format_name)
     files = find_files(request.inputs, form)
-    labels = [form.label_of(file) for file in files]
+    labels = [checked_name(form.label_of(file), "the path", where=file, error=TrajectoryError) for file in files]
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:
         raise TrajectoryError(f"two paths would be named '{request.name}/{twice[0]}': rename one, or import them apart")
     entry, qualities = _read_all(request, form, files, labels)
-    _prepare(root)
     folder = root / request.name
-    with atomic_folder(folder) as temporary:
-        for file, label in zip(files, labels, strict=True):
-            _copy(file, temporary / label, form)
-    try:
-        _enter(request.name, entry, root / INDEX_FILE)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    with locked(root):
+        _refuse_existing(request.name, root)  # another process may have added it since
+        _prepare(root)
+        with atomic_folder(folder) as temporary:
+            for file, label in zip(files, labels, strict=True):
+                _copy(file, temporary / label, form)
+        try:
+            _enter(request.name, entry, root / INDEX_FILE)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
     return ImportedSet(folder, tuple(qualities))
 
 

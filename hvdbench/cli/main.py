@@ -1,7 +1,9 @@
 """The ``hvdbench`` command. Commands import what is heavy when they run, so that help appears at once."""
 
 import logging
+import signal
 import sys
+from types import FrameType
 
 import click
 
@@ -55,12 +57,32 @@ def cli(verbose: bool, quiet: bool) -> None:
     logging.getLogger("hvdbench").setLevel(level)
 
 
+_ENDING = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+
+
+class _Ended(KeyboardInterrupt):
+    """A signal asked the process to end: as for Ctrl-C, so that everything half-written is removed on the way out."""
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the clearing up
+    raise _Ended(number)
+
+
+def _end_in_order() -> None:
+    """Let SIGTERM and SIGHUP unwind the program; one that is ignored, as under ``nohup``, stays so."""
+    for number in [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
+
+
 def main() -> None:
     """Run the command line and exit.
 
-    The exit code is 0 when all was done, 1 after an error that a user can mend, 2 after wrong usage, and 130 when the
-    user stopped the command.
+    The exit code is 0 when all was done, 1 after an error that a user can mend, 2 after wrong usage, 130 when the user
+    stopped the command with Ctrl-C, and 128 + N when signal N ended it.
     """
+    _end_in_order()
     try:
         code = cli(prog_name="hvdbench", standalone_mode=False)  # a command may leave its code to ctx.exit()
     except click.ClickException as error:
@@ -73,7 +95,8 @@ def main() -> None:
         place = f"{error.filename}: " if error.filename else ""
         click.echo(f"Error: {place}{error.strerror or error}", err=True)
         sys.exit(1)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as stopped:
         click.echo("Stopped. What was finished is kept; run the same command again to continue.", err=True)
-        sys.exit(130)
+        causes = [error for error in (stopped, stopped.__cause__) if isinstance(error, _Ended)]  # click makes it Abort
+        sys.exit(128 + causes[0].args[0] if causes else 130)
     sys.exit(code if isinstance(code, int) else 0)

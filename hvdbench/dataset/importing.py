@@ -24,6 +24,7 @@ from hvdbench.sources.layout import UNKNOWN, Layout, load_layout
 from hvdbench.sources.release import Release, ReleaseClip, find_release, is_word
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
 from hvdbench.workspace.atomic import atomic_folder
+from hvdbench.workspace.names import checked_key
 from hvdbench.workspace.progress import Progress, silent
 
 _Pair = tuple[ReleaseClip, ReleaseClip | None]
@@ -177,6 +178,7 @@ def _pairs(request: AdoptRequest, release: Release) -> list[_Pair]:
     with_truth = {clip.their_split for clip in release.truth.values()}
     pairs = []
     for key, blur in release.blurry.items():
+        checked_key(key, "the clip", where=blur.folder)
         truth = release.truth.get(key)
         if truth is None and blur.their_split in with_truth:
             raise InputError(f"{blur.folder} holds blurry frames, and {release.sharp} no sharp ones of that clip")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hvdbench.dataset.facts import Box, CheckedReader, ClipFacts
 from hvdbench.errors import DatasetError
 from hvdbench.frames import Frames
+from hvdbench.workspace.names import checked_keys, checked_name
 
 FORMAT = "hvdbench pack"
 SCHEMA = 1
@@ -99,7 +100,7 @@ class PackReader(CheckedReader):
     """Reads boxes of frames from a pack: only the chunks, or the memory pages, that a box touches.
 
     Raises:
-        DatasetError: as :func:`open_pack`; or the pack is incomplete, or zstd is missing.
+        DatasetError: as :func:`open_pack`; or the pack is incomplete, a name in it could be a path, or zstd is missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -115,6 +116,8 @@ class PackReader(CheckedReader):
                 self._kind: Kind = file.attrs["kind"]
             except (KeyError, ValueError, TypeError, OSError) as error:
                 raise DatasetError(f"{path} is an incomplete pack ({error}): {_REMAKE}") from error
+        checked_name(name, "name", where=path, error=DatasetError)
+        checked_keys((clip.key for clip in clips), "clips", where=path, error=DatasetError)
         if self._kind == "zstd":
             need_zstd()
         super().__init__(clips, name=name, origin=origin, digest=digest)

@@ -4,7 +4,6 @@ Clips are packed into files of their own first, by as many processes as wanted, 
 was; then they are copied together as they are, without coding them again.
 """
 
-import glob
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,8 +23,10 @@ from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import read_frames
 from hvdbench.recipe import digest_of
 from hvdbench.store import Dataset
-from hvdbench.workspace.atomic import PARTIAL, atomic_path, atomic_write_text
+from hvdbench.workspace.atomic import atomic_path, atomic_write_text
 from hvdbench.workspace.engine import Engine
+from hvdbench.workspace.locks import locked
+from hvdbench.workspace.marks import PARTIAL
 from hvdbench.workspace.progress import Progress, silent
 
 ZSTD_LEVEL = 1  # on differences, level 9 gains 2 per cent of bytes for 5 times the time
@@ -107,7 +108,9 @@ def pack_dataset(
     )
     if _is_there(out, digest, overwrite):
         return _count(out, is_new=False)
-    with _parts(out, digest) as folder:
+    with locked(out), _parts(out, digest) as folder:
+        if _is_there(out, digest, overwrite):  # another process made it while this one waited
+            return _count(out, is_new=False)
         jobs = [
             _Job(facts, {s: files[s] for s in chosen if s in files}, dataset.manifest["clips"][facts.key], part, kind)
             for facts, files in looked
@@ -163,7 +166,7 @@ def _parts(out: Path, digest: str) -> Iterator[Path]:
     if not plan.is_file() or plan.read_text(encoding="utf-8") != json.dumps(digest):
         shutil.rmtree(folder, ignore_errors=True)
         atomic_write_text(plan, json.dumps(digest))
-    for leftover in (*folder.glob(f"*/{PARTIAL}*"), *out.parent.glob(f"{PARTIAL}{'?' * 8}-{glob.escape(out.name)}")):
+    for leftover in folder.glob(f"*/{PARTIAL}*"):  # the pack's lock is held, so nobody is writing it
         leftover.unlink()
     yield folder
     shutil.rmtree(folder)

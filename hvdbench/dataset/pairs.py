@@ -10,6 +10,7 @@ from hvdbench.errors import InputError
 from hvdbench.frames import Frames, list_frames, read_clip, write_clip
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
 from hvdbench.workspace.atomic import atomic_folder
+from hvdbench.workspace.names import checked_key, checked_name
 
 
 def pair_clip(
@@ -30,9 +31,11 @@ def pair_clip(
         overwrite: replace a clip of that name.
 
     Raises:
-        InputError: frames missing, two sizes or counts, or the clip is there already.
+        InputError: frames missing, two sizes or counts, the clip is there already, or a name that could be a path.
         DatasetError: ``out`` is another kind of dataset.
     """
+    checked_name(clip, "the clip")
+    checked_key(f"{split}/{clip}", "the clip")
     names = [[path.stem for path in list_frames(folder)] for folder in (blurry, sharp)]
     if len(names[0]) != len(names[1]):
         raise InputError(f"{blurry} holds {len(names[0])} frames, {sharp} {len(names[1])}: a pair has as many of each")

@@ -12,13 +12,16 @@ from hvdbench.ingest.clips import ClipPlan, ClipSeries, check_plan
 from hvdbench.ingest.device import DeviceMap, check_device, choose_device, read_device_map
 from hvdbench.ingest.scenes import with_cuts
 from hvdbench.recipe import digest_of
-from hvdbench.store import ClipFolder, Dataset, DatasetWriter
+from hvdbench.store import MANIFEST, ClipFolder, Dataset, DatasetWriter
 from hvdbench.video.crop import Crop
 from hvdbench.video.input import FEWEST_FRAMES
 from hvdbench.video.tone import TONE_MAP
+from hvdbench.workspace.locks import locked
+from hvdbench.workspace.names import LONGEST_BYTES, checked_name, fitted_name
 from hvdbench.workspace.progress import Progress, silent
 
 SPLITS = ("train", "test")
+_LONGEST_KEY_BYTES = LONGEST_BYTES - len("_000000")  # a clip's number follows, which has at least three digits
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ def split_of(name: str, test_share: float) -> str:
 def _check(request: IngestRequest) -> DeviceMap:
     if not request.paths:
         raise InputError("nothing to ingest: name video files or folders of frames")
+    checked_name(request.out.resolve().name, "the dataset's name")
     if request.clip_frames is not None and request.clip_seconds is not None:
         raise InputError("clips have a length in frames or in seconds, not both: drop one of the two")
     if not 0 <= request.test_share <= 1:
@@ -132,13 +136,20 @@ class _Book:
     writer: DatasetWriter | None = None
 
     def __post_init__(self) -> None:
-        if (self.request.out / "dataset.json").is_file():
-            old = Dataset.open(self.request.out).manifest
-            if old.get("recipe_digest") == digest_of(self.recipe()):
-                self.captures = dict(old.get("provenance", {}).get("captures", {}))
-                self.save()
-            elif not self.request.overwrite:
-                self.save()  # which says that it is another dataset
+        if (self.request.out / MANIFEST).is_file() and (self._read() or not self.request.overwrite):
+            self.save()  # which says so where it is another dataset
+
+    def _read(self) -> bool:
+        """Read the captures that the manifest has now; return whether it is one of the same settings."""
+        path = self.request.out / MANIFEST
+        old = Dataset.open(self.request.out).manifest if path.is_file() else {}
+        if old.get("recipe_digest") != digest_of(self.recipe()):
+            return False
+        captures = old.get("provenance", {}).get("captures", {})
+        if not isinstance(captures, dict) or not all(_is_entry(entry) for entry in captures.values()):
+            raise DatasetError(f"{path}: provenance.captures is damaged: the dataset must be made again")
+        self.captures = dict(captures)
+        return True
 
     def recipe(self) -> dict[str, Any]:
         request = self.request
@@ -151,6 +162,22 @@ class _Book:
             "tone_map": TONE_MAP,
             "linear16": request.linear16,
         }
+
+    def enter(self, key: str, entry: dict[str, Any]) -> DatasetWriter:
+        """Write the manifest with an entry of this capture, beside those that other processes wrote since.
+
+        Raises:
+            InputError: another capture has got the name in the meantime.
+        """
+        with locked(self.request.out / MANIFEST):
+            self._read()
+            other = self.captures.get(key, entry)
+            if other["sha256"] != entry["sha256"]:
+                raise InputError(
+                    f"{entry['file']} would be called '{key}', as another capture of the dataset: rename it"
+                )
+            self.captures[key] = entry
+            return self.save()
 
     def save(self) -> DatasetWriter:
         """Write the manifest with what is known of the captures; finished clips stay in it."""
@@ -188,6 +215,10 @@ class _Book:
         return entry if all(self.writer.has(split, clip) for clip in entry["clips"]) else None
 
 
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, dict) and {"sha256", "split", "complete", "clips"} <= set(entry)
+
+
 class _Intake:
     """One capture on its way in; the dataset is touched when its first clip is begun."""
 
@@ -205,7 +236,7 @@ class _Intake:
         sha256 = capture.sha256()
         with capture.open(ReadOptions(request.linear16, request.fps)) as reader:
             device, device_note = choose_device(reader.camera, self.devices.device(capture.path), request.device)
-            self.key = f"{device}_{capture.name}"
+            self.key = fitted_name(f"{device}_{capture.name}", _LONGEST_KEY_BYTES)
             done = self.book.check(capture, self.key, sha256, self.split)
             if done:
                 return f"{capture.path.name}: in '{self.split}' already, {len(done['clips'])} clips", ""
@@ -221,8 +252,7 @@ class _Intake:
                 "warnings": notes,
                 "complete": True,
             }
-        self.book.captures[self.key] = self.entry
-        self.book.save()
+        self.book.enter(self.key, self.entry)
         return self._row(series), f"{capture.path.name}: {'; '.join(notes)}" if notes else ""
 
     def _write(self, reader: Reader, series: ClipSeries, progress: Progress, notes: list[str]) -> None:
@@ -282,8 +312,7 @@ class _Intake:
 
     def _writer(self) -> DatasetWriter:
         if self.key not in self.book.captures:
-            self.book.captures[self.key] = self.entry
-            return self.book.save()
+            return self.book.enter(self.key, self.entry)
         return self.book.writer or self.book.save()
 
     def clip_folder(self, split: str, clip: str) -> ClipFolder:

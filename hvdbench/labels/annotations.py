@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
 from hvdbench.labels.accuracy import BLURRY, MILD, SHARP, cohens_kappa
+from hvdbench.workspace.names import checked_name
 
 COLUMNS = ("clip", "frame", "label", "annotator")
 OPTIONAL_COLUMNS = ("confidence",)
@@ -91,7 +92,7 @@ def read_annotations(path: Path) -> Annotations:
 
     Raises:
         InputError: no such file, not UTF-8 CSV, missing columns, an unknown word, a frame that is no number from 0 up,
-            or one person's two different words on a frame.
+            a name that cannot be an annotator's, or one person's two different words on a frame.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -110,8 +111,10 @@ def read_annotations(path: Path) -> Annotations:
             raise InputError(f"{path}, line {line}: label '{word}' is none of {', '.join(WORDS)}")
         if not (frame.isascii() and frame.isdigit()):
             raise InputError(f"{path}, line {line}: frame '{frame}' is no whole number from 0 up")
-        key = ((row["clip"] or "").strip(), int(frame))
-        said = words.setdefault((row["annotator"] or "").strip(), {})
+        key, annotator = ((row["clip"] or "").strip(), int(frame)), (row["annotator"] or "").strip()
+        if annotator:
+            checked_name(annotator, f"line {line}, annotator", where=path)
+        said = words.setdefault(annotator, {})
         if said.setdefault(key, WORDS[word]) != WORDS[word]:
             raise InputError(f"{path}, line {line}: {row['annotator']} labels frame {frame} of {key[0]} twice")
     return Annotations(path, words)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hvdbench.errors import DatasetError, HvdbenchError
-from hvdbench.frames import list_frames, read_frame, write_clip
+from hvdbench.frames import Frames, list_frames, read_frame, write_clip
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.labels.stored import labels_of
 from hvdbench.methods.recipe import Method
@@ -24,8 +24,10 @@ from hvdbench.scoring.run import Run
 from hvdbench.scoring.run_clip import RunClip, frames_sha256
 from hvdbench.scoring.run_scores import score_clip
 from hvdbench.store import ClipFolder, Dataset
-from hvdbench.workspace.atomic import atomic_folder, atomic_write_text
+from hvdbench.workspace.atomic import atomic_folder, atomic_write_text, check_replaceable, recover
+from hvdbench.workspace.locks import locked
 from hvdbench.workspace.manifest import file_sha256, versions
+from hvdbench.workspace.names import checked_key, checked_name
 from hvdbench.workspace.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -57,8 +59,13 @@ class RunJob:
 
 
 def run_folder(runs: Path, method: str, dataset: str, clip: ClipFolder) -> Path:
-    """Return the folder of one clip's run."""
-    return runs / method / dataset / clip.split / clip.name
+    """Return the folder of one clip's run.
+
+    Raises:
+        InputError: a name that could be a path.
+    """
+    key = checked_key(f"{clip.split}/{clip.name}", "the clip")
+    return runs / checked_name(method, "the method") / checked_name(dataset, "the dataset") / key
 
 
 def plan_run(
@@ -77,6 +84,7 @@ def plan_run(
 
     Raises:
         DatasetError: a run from other settings lies there and may not be replaced.
+        InputError: a name that could be a path, or a folder that nothing of ours made lies there.
     """
     workspace, budget = workspace or Workspace(), budget or Budget()
     jobs: list[RunJob] = []
@@ -88,7 +96,9 @@ def plan_run(
         clip_digest = str(dataset.manifest["clips"][key])
         digest = _digest(method, clip_digest, labels_of(clip), budget)
         folders[key], digests[key] = out, digest
+        recover(out)
         if not _finished(RunClip(out, clip), digest, clip_digest, workspace.overwrite):
+            check_replaceable(out)
             jobs.append(RunJob(method, clip.folder, out, digest, dataset.name, clip_digest, budget.for_clip(key)))
     return Run(method.name, folders, digest_of(digests)), jobs
 
@@ -124,12 +134,24 @@ def do_jobs(jobs: Sequence[RunJob], budget: Budget, *, what: str) -> None:
 
 
 def restore_clip_job(job: RunJob) -> None:
-    """Restore one clip, write its run whole or not at all, and score it (the scores are kept beside the frames)."""
-    method, clip, budget = job.method, ClipFolder(job.clip), job.budget
-    place = RunClip(job.out, clip)
+    """Restore one clip, write its run whole or not at all, and score it (the scores are kept beside the frames).
+
+    Where another process restores the same clip, this one waits for it and takes what it made.
+    """
+    clip = ClipFolder(job.clip)
     blurry = clip.blurry()
-    labels = labels_of(clip, frames=blurry)
-    budget = replace(budget, frame_names=tuple(path.stem for path in list_frames(clip.folder / "blur")))
+    place, labels = RunClip(job.out, clip), labels_of(clip, frames=blurry)
+    with locked(job.out):
+        if not _finished(place, job.digest, job.clip_digest, overwrite=True):
+            _restore(job, place, blurry, labels)
+    score_clip(place, labels, job.budget.protocol)
+
+
+def _restore(job: RunJob, place: RunClip, blurry: Frames, labels: SharpLabels) -> None:
+    """Restore one clip and write its run."""
+    method, clip = job.method, place.clip
+    names = tuple(path.stem for path in list_frames(clip.folder / "blur"))
+    budget = replace(job.budget, frame_names=names)
     started = time.perf_counter()
     restoration = method.restore(blurry, labels, budget)
     seconds = time.perf_counter() - started
@@ -157,7 +179,6 @@ def restore_clip_job(job: RunJob) -> None:
         write_clip(folder, restoration.frames, _frame_names(clip))
         manifest["frames_sha256"] = frames_sha256(folder)
         atomic_write_text(folder / "run.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    score_clip(place, labels, budget.protocol)
 
 
 def _digest(method: Method, clip_digest: str, labels: SharpLabels, budget: Budget) -> str:

@@ -14,11 +14,15 @@ from hvdbench.methods.restoration import Budget
 from hvdbench.recipe import digest_of
 from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.locks import locked
 from hvdbench.workspace.manifest import file_sha256, versions
+from hvdbench.workspace.names import checked_name
 from hvdbench.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from torch import nn
+
+_MANIFEST = "train.json"
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,9 @@ def train_method(
         KeyboardInterrupt: somebody asked the run to stop; it goes on with the same call.
     """
     workspace, whole = workspace or Workspace(), replace(budget or Budget(), minutes=None, announce=None)
-    folder = workspace.runs / method.name / dataset.name
-    done = run_training(method, dataset.folder, folder, workspace=workspace, budget=whole)
+    folder = training_folder(workspace.runs, method.name, dataset.name)
+    with locked(folder / _MANIFEST):  # a second process waits, and takes the weights that the first one trained
+        done = run_training(method, dataset.folder, folder, workspace=workspace, budget=whole)
     assert done.weights is not None  # nothing but a signal ends it before, and that is raised
     return done.weights
 
@@ -95,7 +100,7 @@ def run_training(
     scheme = method.trained_scheme
     processes = Processes(budget.device)
     reader = open_reader(data)
-    folder = folder or workspace.runs / method.name / reader.name
+    folder = folder or training_folder(workspace.runs, method.name, reader.name)
     steps = scheme.engine.steps
     digest = _digest(method, reader, budget.seed)
     weights = folder / "weights.safetensors"
@@ -118,6 +123,15 @@ def run_training(
     return Trained(folder, weights if result.is_finished else None, result.step, result.steps)
 
 
+def training_folder(runs: Path, method: str, dataset: str) -> Path:
+    """Return the folder of a method's training.
+
+    Raises:
+        InputError: a name that could be a path.
+    """
+    return runs / checked_name(method, "the method") / checked_name(dataset, "the dataset")
+
+
 def _digest(method: Method, reader: ClipReader, seed: int) -> str:
     """Hash what moves the weights: the recipe but for what changes no number, the data, their labels, the seed."""
     from hvdbench.methods.training.settings import MOVES_NOTHING
@@ -136,7 +150,13 @@ def _is_finished(folder: Path, digest: str, overwrite: bool) -> bool:
     Raises:
         DatasetError: others do, and may not be replaced.
     """
-    weights, manifest = folder / "weights.safetensors", folder / "train.json"
+    from hvdbench.methods.training.checkpoints import list_checkpoints
+
+    weights, manifest = folder / "weights.safetensors", folder / _MANIFEST
+    if weights.is_file() and not manifest.is_file() and not list_checkpoints(folder):
+        raise DatasetError(
+            f"{weights} was not trained by hvdbench, so it is not replaced: move it, or name another --out"
+        )
     if not (weights.is_file() and manifest.is_file()):
         return False
     try:
@@ -156,7 +176,7 @@ def _clear_others(folder: Path, digest: str) -> None:
 
     if latest_digest(folder) != digest:
         remove_training(folder)
-    for name in ("train.json", "weights.safetensors"):
+    for name in (_MANIFEST, "weights.safetensors"):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -192,4 +212,4 @@ def _write(
         "versions": versions(),
         "facts": facts,
     }
-    atomic_write_text(folder / "train.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    atomic_write_text(folder / _MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")

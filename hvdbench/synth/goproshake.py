@@ -23,6 +23,7 @@ from hvdbench.synth.settings import DatasetSettings
 from hvdbench.synth.tracks import SynthesisedClip, write_tracks
 from hvdbench.workspace.atomic import atomic_folder
 from hvdbench.workspace.engine import Engine
+from hvdbench.workspace.names import checked_keys
 from hvdbench.workspace.progress import Progress
 
 
@@ -96,11 +97,13 @@ def synthesise(
 
     Raises:
         DatasetError: no scene, two scenes of one name, or ``out`` holds another dataset.
+        InputError: a scene or dataset whose name could be a path.
         TrajectoryError: a path is too short or has gaps.
     """
     keys = [f"{scene.split}/{scene.name}" for scene in scenes]
     if not keys or len(set(keys)) < len(keys):
         raise DatasetError(f"a dataset needs scenes of different names, found {', '.join(keys) or 'none'}")
+    checked_keys(keys, "the scene")
     for path in trajectories:
         path.check_regular()
     made_of = {

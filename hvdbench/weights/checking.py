@@ -10,8 +10,9 @@ from hvdbench.errors import WeightsError
 from hvdbench.weights.checkpoints import SUFFIXES, Checkpoint, check_whole, read_checkpoint
 from hvdbench.weights.fitting import Fit, find_fits, looks_like, misfit, network_shapes, shapes_of
 from hvdbench.weights.registry import KNOWN, KnownWeights, check_sha256, known_weights, weights_status
-from hvdbench.workspace.atomic import atomic_path, is_partial
+from hvdbench.workspace.atomic import atomic_path
 from hvdbench.workspace.manifest import file_sha256
+from hvdbench.workspace.marks import is_partial
 from hvdbench.workspace.paths import weights_folder
 
 if TYPE_CHECKING:

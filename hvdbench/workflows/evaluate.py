@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from hvdbench.boards.entering import enter
+from hvdbench.boards.files import board_path
 from hvdbench.boards.settings import choose_place, usual_board
 from hvdbench.errors import InputError
 from hvdbench.frames import list_frames
@@ -20,6 +21,7 @@ from hvdbench.scoring.run_tables import Asked, RunScores
 from hvdbench.store import ClipFolder, Dataset
 from hvdbench.workflows.efficiency import count_costs
 from hvdbench.workflows.train import made_from, open_with_weights
+from hvdbench.workspace.names import checked_name
 from hvdbench.workspace.workspace import Workspace
 
 
@@ -82,6 +84,8 @@ def evaluate(
     workspace, budget = workspace or Workspace(), budget or Budget()
     where = choose_place(usual_board(dataset.name), workspace.boards, board=board, protocol=protocol)
     check_protocol(dataset, where.protocol)
+    if label is not None:  # a sentence now rather than after a long run
+        checked_name(label, "the method")
     asked = usable(asked or Asked(), dataset, fallback=workspace.fallback)
     budget = replace(budget, protocol=where.protocol)
     ready = open_with_weights(method, dataset, workspace=workspace, budget=budget, weights=weights, label=label)
@@ -109,7 +113,7 @@ def evaluate(
     stood_in = ready.stands_in_for is not None
     origin = "demo" if stood_in else dataset.origin
     aside = stood_in and board is None and not dataset.name.startswith("demo")
-    path = workspace.boards / f"{'demo-' if aside else ''}{where.board}.csv"
+    path = board_path(workspace.boards, f"{'demo-' if aside else ''}{where.board}")
     source = ready.made_from or made_from(dataset, ready.weights)
     rows, path = enter(scores, run, dataset, path, origin=origin, seed=budget.seed, source=source)
     return Evaluation(run, ready.name, scores, rows, path)

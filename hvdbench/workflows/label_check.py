@@ -17,6 +17,7 @@ from hvdbench.labels.stored import DEFAULT_LABELLER
 from hvdbench.recipe import digest_of
 from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.locks import locked
 from hvdbench.workspace.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -175,5 +176,6 @@ def enter_on_board(path: Path, check: LabelCheck, dataset: Path) -> int:
     from hvdbench.boards.rows import merge_rows
 
     rows = label_board_rows(check, Dataset.open(dataset), versions=f"hvdbench={__version__}")
-    write_board(path, merge_rows(read_board(str(path)), rows) if path.is_file() else rows)
+    with locked(path):
+        write_board(path, merge_rows(read_board(str(path)), rows) if path.is_file() else rows)
     return len(rows)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hvdbench.boards.entering import Entry, enter_rows, read_entry, remember, versions_text
+from hvdbench.boards.files import board_path
 from hvdbench.boards.rows import Stamp
 from hvdbench.boards.settings import choose_place, usual_board
 from hvdbench.errors import DatasetError, InputError
@@ -19,7 +20,9 @@ from hvdbench.scoring.run_tables import Asked
 from hvdbench.store import Dataset
 from hvdbench.workflows.evaluate import Evaluation, evaluate
 from hvdbench.workflows.train import made_from
+from hvdbench.workspace.atomic import recover_below
 from hvdbench.workspace.manifest import file_sha256
+from hvdbench.workspace.names import checked_name
 from hvdbench.workspace.workspace import Workspace
 
 _CLIPS = "*/*/run.json"
@@ -27,6 +30,8 @@ _CLIPS = "*/*/run.json"
 
 def is_run(folder: Path) -> bool:
     """Return whether a folder is a run of ours, ``runs/<method>/<dataset>``, by the notes beside its frames."""
+    for split in folder.glob("*/"):
+        recover_below(split)
     return any(folder.glob(_CLIPS))
 
 
@@ -82,7 +87,7 @@ def score_folder(
             asked=asked,
         )
     stored = read_stored(folder, data)
-    method, stamp = label or stored.entry.method, stored.entry.stamp
+    method, stamp = checked_name(label or stored.entry.method, "the method"), stored.entry.stamp
     if protocol in (None, stamp.protocol) and board in (None, stamp.board):
         board, protocol = stamp.board, stamp.protocol  # the board may be gone: it is the one to be rebuilt
     where = choose_place(usual_board(stored.dataset.name), workspace.boards, board=board, protocol=protocol)
@@ -101,7 +106,7 @@ def score_folder(
         progress=budget.progress,
     )
     stamp = replace(stamp, board=where.board, protocol=where.protocol.name)
-    path = workspace.boards / f"{where.board}.csv"
+    path = board_path(workspace.boards, where.board)
     rows = enter_rows(scores, stamp, path)
     if not stored.was_entered or (method, where.board) == (stored.entry.method, stored.entry.stamp.board):
         remember(folder, Entry(method, stamp, scores.was_asked))
@@ -187,7 +192,7 @@ def read_stored(folder: Path, data: Path | None) -> StoredRun:
         run_digest=digest,
         versions=versions_text(),
     )
-    method = str(first.get("method") or folder.resolve().parent.name)
+    method = checked_name(first.get("method") or folder.resolve().parent.name, "method", where=folder)
     return StoredRun(dataset, folders, Entry(method, stamp), was_entered=False)
 
 

@@ -1,66 +1,155 @@
-"""Write whole or not at all: under a temporary name in the same folder, then renamed.
+"""Write files and folders whole or not at all, and lose none when a process is killed or the power fails.
 
-A killed run leaves at most a name that starts with ``.partial-``, which the next run removes or overwrites.
+What is written lies under a temporary name in the same folder, is forced to the disk, and is renamed. A folder that is
+replaced is first put aside (``.replaced-…``), then the new one is put in its place, then the old one is deleted: at
+every moment one of the two is there whole, and :func:`recover` puts back what a killed process left aside. What dead
+processes left under temporary names is removed by the next one that writes in that folder.
 """
 
+import contextlib
+import errno
+import itertools
 import os
+import re
 import shutil
-import uuid
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PARTIAL = ".partial-"
+from hvdbench.errors import HvdbenchError, InputError
+from hvdbench.workspace.marks import ASIDE, PARTIAL, is_ours, stranger_in
+from hvdbench.workspace.owners import is_dead, this_owner
+
+_UNKNOWN_LIVES_S = 86_400.0  # of leftovers whose process cannot be asked: on another machine, or before a restart
+_QUICK_S = 0.001  # looking through about 1000 names; a longer look is taken again after 50 times what it took, so
+_SWEEP_SHARE = 50  # that 10 000 frames written one by one into a folder are not looked through 10 000 times
+# What _token() makes; then the words of versions before 0.2, a process's number or chance.
+_LEFTOVER = re.compile(r"\.(?:partial|replaced)-(?:([0-9a-f]{8}\.\d+\.\d*)\.\d+|(\d+)|([0-9a-f]{8}))-(.+)", re.DOTALL)
+_ATTEMPTS = 20  # at one name: each failure means that another process put its own folder there in the meantime
+
+_count = itertools.count()
+_open: set[Path] = set()
+_next_sweep: dict[Path, float] = {}
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary file name (same folder, same suffix) that becomes ``path`` when the block ends without error."""
+def atomic_path(path: Path, *, force: bool = True) -> Iterator[Path]:
+    """Yield a temporary file name (same folder, same suffix) that becomes ``path`` when the block ends without error.
+
+    Args:
+        path: the file.
+        force: force it and its folder to the disk; inside the block of :func:`atomic_folder` that is left to its end
+            in any case.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{PARTIAL}{uuid.uuid4().hex[:8]}-{path.name}")
+    sweep(path.parent)
+    temporary = path.with_name(f"{PARTIAL}{_token()}-{path.name}")
+    _open.add(temporary)
     try:
-        yield temporary
-        temporary.replace(path)
+        with _naming(path):
+            yield temporary
+            is_published = force and not any(_LEFTOVER.fullmatch(part) for part in path.parent.parts)
+            if is_published:
+                _force(temporary)
+            temporary.replace(path)
+            if is_published:
+                _force(path.parent)
     finally:
+        _open.discard(temporary)
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """Give an empty temporary folder that becomes ``folder``, in place of an old one, when the block ends well.
+    """Yield an empty temporary folder that becomes ``folder``, in place of an old one, when the block ends well.
 
-    What killed processes left under such names for the same folder is removed first.
+    All its files are forced to the disk at the end, not as they are written: for 100 frames of 720p (89 MB of PNG) that
+    is 0.06 s beside the 2.8 s of coding and writing them, measured on a virtual machine's SSD.
+
+    Raises:
+        InputError: a folder is there that nothing of ours made (:func:`hvdbench.workspace.marks.is_ours`).
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.parent.glob(f"{PARTIAL}*-{folder.name}"):
-        if not _runs(leftover.name.removeprefix(PARTIAL).partition("-")[0]):
-            shutil.rmtree(leftover, ignore_errors=True)
-    temporary = folder.with_name(f"{PARTIAL}{os.getpid()}-{folder.name}")
-    shutil.rmtree(temporary, ignore_errors=True)
+    recover(folder)
+    sweep(folder.parent, seldom=False)
+    check_replaceable(folder)
+    temporary = folder.with_name(f"{PARTIAL}{_token()}-{folder.name}")
     temporary.mkdir()
+    _open.add(temporary)
     try:
-        yield temporary
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.replace(folder)
+        with _naming(folder):
+            yield temporary
+            _force_tree(temporary)
+            _put_in_place(temporary, folder)
     finally:
+        _open.discard(temporary)
         shutil.rmtree(temporary, ignore_errors=True)
+        recover(folder)
 
 
-def _runs(process: str) -> bool:
-    """Tell whether a process of that number is alive."""
-    try:
-        os.kill(int(process), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
+def check_replaceable(folder: Path) -> None:
+    """Refuse to replace a folder that nothing of ours made.
+
+    Raises:
+        InputError: so it is; or a file is in the way.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise InputError(f"{folder} is in the way of a folder: move it, or name another place")
+    if folder.is_dir() and not is_ours(folder):
+        raise InputError(
+            f"{folder} holds {stranger_in(folder)} and nothing that says hvdbench made it, so it is not replaced: move "
+            "it, or name another place"
+        )
 
 
-def atomic_write_bytes(path: Path, data: bytes) -> None:
-    """Write bytes whole or not at all."""
-    with atomic_path(path) as temporary:
+def recover(folder: Path) -> None:
+    """Put a folder back that a killed process had put aside, where nothing has taken its place."""
+    if not os.path.lexists(folder) and folder.parent.is_dir():
+        found = [path for path, name in _asides(folder.parent) if name == folder.name]
+        for aside in sorted(found, key=_changed_ns, reverse=True)[:1]:
+            with contextlib.suppress(OSError):  # another process was first, or the place may only be read
+                aside.rename(folder)
+
+
+def recover_below(parent: Path) -> None:
+    """Put every folder directly below ``parent`` back that a killed process had put aside."""
+    for name in {name for _, name in _asides(parent)} if parent.is_dir() else ():
+        recover(parent / name)
+
+
+def sweep(folder: Path, *, seldom: bool = True) -> None:
+    """Remove what dead processes left in a folder under temporary names; nothing else is touched.
+
+    Args:
+        folder: where to look.
+        seldom: do nothing where this process has looked a moment ago and the folder is a large one.
+    """
+    started = time.monotonic()
+    if seldom and _next_sweep.get(folder, 0.0) > started:
+        return
+    recover_below(folder)
+    for path in _entries(folder, (PARTIAL, ASIDE)):
+        found = _LEFTOVER.fullmatch(path.name)
+        if found and (path.name.startswith(PARTIAL) or os.path.lexists(folder / found[4])):
+            owner = found[1] or found[2] or ""
+            if _is_left_over(path, owner):
+                _remove(path)
+    if len(_next_sweep) > 10_000:  # one entry a folder: a long run makes as many as it writes clips
+        _next_sweep.clear()
+    _next_sweep[folder] = started + _SWEEP_SHARE * max(0.0, time.monotonic() - started - _QUICK_S)
+
+
+def drop_unfinished() -> None:
+    """Remove what this process has not finished; for a process that is about to be ended."""
+    for path in list(_open):
+        if f"{PARTIAL}{this_owner()}." in path.name:  # a forked process has its parent's list too
+            _remove(path)
+
+
+def atomic_write_bytes(path: Path, data: bytes, *, force: bool = True) -> None:
+    """Write bytes whole or not at all; see :func:`atomic_path`."""
+    with atomic_path(path, force=force) as temporary:
         temporary.write_bytes(data)
 
 
@@ -69,6 +158,98 @@ def atomic_write_text(path: Path, text: str) -> None:
     atomic_write_bytes(path, text.encode("utf-8"))
 
 
-def is_partial(path: Path) -> bool:
-    """Tell whether a name is what a killed run left behind."""
-    return path.name.startswith(PARTIAL)
+def _put_in_place(temporary: Path, folder: Path) -> None:
+    for _ in range(_ATTEMPTS):
+        aside = folder.with_name(f"{ASIDE}{_token()}-{folder.name}")
+        check_replaceable(folder)
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(aside)
+        try:
+            temporary.rename(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                recover(folder)
+                raise
+        else:
+            _force(folder.parent)
+            _remove(aside)
+            return
+        _remove(aside)  # the other process's folder is in its place
+    raise InputError(f"{folder} is written by another process again and again: end one of the two")
+
+
+def _asides(parent: Path) -> list[tuple[Path, str]]:
+    """List what was put aside in a folder, each with the name that it had."""
+    matches = [(path, _LEFTOVER.fullmatch(path.name)) for path in _entries(parent, (ASIDE,))]
+    return [(path, found[4]) for path, found in matches if found]
+
+
+def _entries(folder: Path, starts: tuple[str, ...]) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return [folder / entry.name for entry in entries if entry.name.startswith(starts)]
+    except OSError:  # not there, or it may not be read
+        return []
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.lstat().st_ctime_ns
+    except OSError:
+        return 0
+
+
+def _is_left_over(path: Path, owner: str) -> bool:
+    dead = is_dead(owner) if owner else None
+    if dead is not None:
+        return dead
+    try:
+        return time.time() - path.lstat().st_mtime > _UNKNOWN_LIVES_S
+    except OSError:
+        return False
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _token() -> str:
+    """Return a word that no other file of this or another process has: its owner, and a number."""
+    return f"{this_owner()}.{next(_count)}"
+
+
+def _force_tree(folder: Path) -> None:
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            _force(Path(parent, name))
+        _force(Path(parent))
+
+
+def _force(path: Path) -> None:
+    """Force a file, or the names in a folder, to the disk; a full disk is told here, before anything is renamed."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:  # a link, which is whole once its folder is, or a folder on Windows
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EROFS):  # cannot be forced there
+            raise
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let an error of the system, such as a full disk, name the file that was to be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None and not isinstance(error, HvdbenchError):
+            error.filename = str(path)
+        raise

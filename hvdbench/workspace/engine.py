@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from types import FrameType
 from typing import TypeVar
 
 from hvdbench.errors import InputError
+from hvdbench.workspace.atomic import drop_unfinished
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -53,17 +55,25 @@ class Engine:
 def _start_worker() -> None:
     """Keep a worker to one thread, deaf to Ctrl-C, and alive no longer than the process that started it.
 
-    One thread: the pool fills the cores. Ctrl-C reaches the parent, which stops its workers.
+    One thread: the pool fills the cores. Ctrl-C reaches the parent, which stops its workers; a worker that is stopped
+    removes what it has not finished.
     """
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    drop_unfinished()  # an exception would only end the job, and the worker would take up the next one
+    os._exit(128 + number)
 
 
 def _leave_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1.0)
+    drop_unfinished()
     os._exit(1)
 
 

@@ -25,7 +25,7 @@ def test_columns_are_those_of_the_layout_on_disk():
 
 
 def test_a_board_survives_the_round_trip_to_the_last_bit(tmp_path):
-    odd = 'a|b, "c"\nd'
+    odd = 'a|b, "c" *?<d>'
     made = merge_rows(rows(odd, clips=(1 / 3, 2 / 3, 1e-17 + 7 / 9)), rows("NA", seed=None))
     written = write_board(tmp_path / "trial.csv", made)
     back = read_board("trial", tmp_path)

@@ -1,6 +1,12 @@
+import errno
+import os
+import stat
+
 import pytest
 
-from hvdbench.workspace.atomic import atomic_folder, atomic_path, atomic_write_bytes, atomic_write_text, is_partial
+from hvdbench.errors import InputError
+from hvdbench.workspace.atomic import atomic_folder, atomic_path, atomic_write_bytes, atomic_write_text
+from hvdbench.workspace.marks import MARKS, is_ours, is_partial
 
 
 def test_a_file_appears_only_when_the_block_ends(tmp_path):
@@ -34,6 +40,7 @@ def test_a_folder_replaces_the_old_one_whole(tmp_path):
     folder = tmp_path / "clip"
     folder.mkdir()
     (folder / "stale.png").touch()
+    (folder / "run.json").touch()
     with atomic_folder(folder) as temporary:
         (temporary / "fresh.png").touch()
         assert (folder / "stale.png").exists()
@@ -45,6 +52,7 @@ def test_a_folder_that_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_pa
     folder = tmp_path / "clip"
     folder.mkdir()
     (folder / "old.png").touch()
+    (folder / "run.json").touch()
 
     def write_half() -> None:
         with atomic_folder(folder) as temporary:
@@ -53,7 +61,7 @@ def test_a_folder_that_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_pa
 
     with pytest.raises(OSError, match="disk full"):
         write_half()
-    assert [path.name for path in folder.iterdir()] == ["old.png"]
+    assert sorted(path.name for path in folder.iterdir()) == ["old.png", "run.json"]
     assert list(tmp_path.iterdir()) == [folder]
 
 
@@ -64,6 +72,74 @@ def test_what_a_killed_run_left_is_cleared_by_the_next(tmp_path):
     with atomic_folder(tmp_path / "clip") as temporary:
         assert not list(temporary.iterdir())
     assert [path.name for path in tmp_path.iterdir()] == ["clip"]
+
+
+def test_a_folder_that_nothing_of_ours_made_is_not_replaced(tmp_path):
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    (folder / "precious.txt").write_text("years of work")
+    told = r"clip holds precious\.txt and nothing that says hvdbench made it"
+    with pytest.raises(InputError, match=told), atomic_folder(folder):
+        pass
+    assert list(tmp_path.iterdir()) == [folder]
+    assert (folder / "precious.txt").read_text() == "years of work"
+
+
+def test_a_folder_that_appears_while_ours_is_made_is_not_replaced_either(tmp_path):
+    folder = tmp_path / "clip"
+
+    def make() -> None:
+        with atomic_folder(folder):
+            folder.mkdir()
+            (folder / "precious.txt").touch()
+
+    with pytest.raises(InputError, match="is not replaced"):
+        make()
+    assert [path.name for path in folder.iterdir()] == ["precious.txt"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_folder_with_a_mark_of_ours_may_be_replaced(tmp_path, mark):
+    (tmp_path / "a").mkdir()
+    assert is_ours(tmp_path / "a")  # empty
+    (tmp_path / "a" / "frame.png").touch()
+    assert not is_ours(tmp_path / "a")
+    (tmp_path / "a" / mark).touch()
+    assert is_ours(tmp_path / "a")
+
+
+def test_a_folder_beside_the_manifest_of_deblur_may_be_replaced_and_one_beside_another_file_may_not(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "00000000.png").touch()
+    (tmp_path / "out.json").write_text('{"some": "other"}')
+    assert not is_ours(tmp_path / "out")
+    (tmp_path / "out.json").write_text('{"state": "done", "digest": "0123"}')
+    assert is_ours(tmp_path / "out")
+
+
+def test_a_full_disk_names_the_file_that_was_to_be_written(tmp_path, monkeypatch):
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*clip'") as told, atomic_folder(tmp_path / "clip"):
+        pass
+    assert told.value.filename == str(tmp_path / "clip")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_and_the_name_that_it_got_are_forced_to_the_disk(tmp_path, monkeypatch):
+    forced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: forced.append(stat.S_ISDIR(os.fstat(handle).st_mode)))
+    atomic_write_bytes(tmp_path / "a", b"a")
+    assert forced == [False, True]
+    forced.clear()
+    with atomic_folder(tmp_path / "clip") as folder:
+        atomic_write_bytes(folder / "0.png", b"0")
+        atomic_write_bytes(folder / "1.png", b"1")
+        assert forced == []  # once a clip, not once a frame
+    assert sorted(forced) == [False, False, True, True]
 
 
 def test_bytes_and_text_are_written_as_they_are(tmp_path):

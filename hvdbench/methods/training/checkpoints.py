@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from hvdbench.errors import DatasetError, WeightsError
-from hvdbench.workspace.atomic import atomic_folder, atomic_path, atomic_write_text
+from hvdbench.workspace.atomic import atomic_folder, atomic_path, atomic_write_text, recover_below
 
 FORMAT = 1
 _FOLDER = "checkpoints"
@@ -45,6 +45,7 @@ def checkpoint_folder(folder: Path, step: int) -> Path:
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """List a run's whole checkpoints, oldest first."""
+    recover_below(folder / _FOLDER)
     found = (folder / _FOLDER).glob(f"{'[0-9]' * _DIGITS}/state.json")
     return sorted(path.parent for path in found)
 
@@ -108,8 +109,12 @@ def load_checkpoint_folder(path: Path, digest: str) -> TrainingState:
 
 
 def remove_training(folder: Path) -> None:
-    """Remove a run's checkpoints, log and pictures, before it begins again."""
-    shutil.rmtree(folder / _FOLDER, ignore_errors=True)
+    """Remove a run's checkpoints, log and pictures, before it begins again; nothing where no run of ours lies."""
+    checkpoints = list_checkpoints(folder)
+    if not checkpoints and not any((folder / name).is_file() for name in ("train.json", "log.jsonl")):
+        return
+    for checkpoint in checkpoints:
+        shutil.rmtree(checkpoint, ignore_errors=True)
     for name in ("tensorboard", "panels"):
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in ("log.jsonl", "training.png"):

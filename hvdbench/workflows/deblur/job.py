@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,8 +18,10 @@ from hvdbench.methods.restoration import Budget
 from hvdbench.pages.pages import deblur_page
 from hvdbench.pages.view import ClipView
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult
-from hvdbench.workspace.atomic import PARTIAL, atomic_write_text, is_partial
+from hvdbench.workspace.atomic import atomic_write_text, check_replaceable, recover, sweep
+from hvdbench.workspace.locks import locked
 from hvdbench.workspace.manifest import versions
+from hvdbench.workspace.marks import is_partial, is_restoration
 
 _BY_MEMORY = InferenceOptions(window="auto", tile="auto")
 
@@ -59,6 +60,7 @@ class DeblurJob:
             InputError: the output is there and came from something else, or holds what no run of this writes.
         """
         output, path = self.request.output, self.request.manifest
+        recover(output)
         found = _read_manifest(path)
         if found.get("digest") == self.digest:
             whole = output.is_file() or (output.is_dir() and {p.name for p in output.iterdir()} == _names(names, found))
@@ -66,6 +68,10 @@ class DeblurJob:
         taken = next((p for p in (output, path) if p.is_file() or (p.is_dir() and any(p.iterdir()))), None)
         if taken is not None and not self.overwrite and not (taken == path and found.get("state") == "running"):
             raise InputError(f"{taken} is there and came from something else: choose another output, or --overwrite it")
+        if not self.request.is_video:
+            check_replaceable(output)
+        if path.is_file() and not is_restoration(path):
+            raise InputError(f"{path} is no manifest of hvdbench's, and is not replaced: choose another output")
         strange = next((p for p in _entries(output) if p.is_dir() or p.suffix.lower() not in FRAME_SUFFIXES), None)
         if strange is not None:
             raise InputError(
@@ -77,23 +83,22 @@ class DeblurJob:
     def claimed(self) -> Iterator[None]:
         """Mark the output as being made while the block runs; where an error means that nothing was made, unmark it.
 
-        What a killed run of before left of a half-written video is removed.
+        What a killed run of before left half-written is removed. Two processes never make one output at once.
         """
         path = self.request.manifest
-        former = path.read_text(encoding="utf-8") if path.is_file() else None
-        found = _read_manifest(path)
-        if found.get("state") == "running" and not _runs(found.get("process")):
-            _remove_half_written(self.request.output)
-        running = {"state": "running", "digest": self.digest, "process": os.getpid()}
-        atomic_write_text(path, json.dumps(running) + "\n")
-        try:
-            yield
-        except HvdbenchError:
-            if former is None:
-                path.unlink()
-            else:
-                atomic_write_text(path, former)
-            raise
+        with locked(path):
+            former = path.read_text(encoding="utf-8") if path.is_file() else None
+            sweep(self.request.output.parent)
+            running = {"state": "running", "digest": self.digest, "process": os.getpid()}
+            atomic_write_text(path, json.dumps(running) + "\n")
+            try:
+                yield
+            except HvdbenchError:
+                if former is None:
+                    path.unlink()
+                else:
+                    atomic_write_text(path, former)
+                raise
 
     def finish(self, done: "Done") -> DeblurResult:
         """Write the page and, last of all, the manifest that marks the run as finished."""
@@ -216,21 +221,3 @@ def _read_manifest(path: Path) -> dict[str, object]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _remove_half_written(output: Path) -> None:
-    name = re.compile(re.escape(PARTIAL) + r"[0-9a-f]{8}-" + re.escape(output.name))
-    for path in output.parent.iterdir():
-        if name.fullmatch(path.name) and path.is_file():
-            path.unlink(missing_ok=True)
-
-
-def _runs(process: object) -> bool:
-    """Return whether a process of that number is alive."""
-    try:
-        os.kill(int(str(process)), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True

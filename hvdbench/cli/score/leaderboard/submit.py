@@ -24,11 +24,12 @@ def submit(run: Path, data: Path, board: str | None, boards: Path, output: Path)
     RUN is the folder of a run, RUNS/METHOD/DATASET. The file holds the method's rows on the leaderboard, the scores of
     all frames, and digests of frames and dataset. 'hvdbench leaderboard merge' reads it.
     """
-    from hvdbench.boards.files import latest_board
+    from hvdbench.boards.files import board_path, latest_board
     from hvdbench.boards.submission import submit as write
 
-    path = (
-        Path(board) if board and board.endswith(".csv") else boards / f"{board}.csv" if board else latest_board(boards)
-    )
+    if board and board.endswith(".csv"):
+        path = Path(board)
+    else:
+        path = board_path(boards, board) if board else latest_board(boards)
     found = write(run, data, path, output)
     click.echo(f"{output}: {len(found.rows)} rows of '{found.method}' for board '{found.board}'")
