@@ -26,7 +26,8 @@ from benchmarks.label import SIZE, made_frame
 from hvdbench.frames import Frame, read_frame
 from hvdbench.metrics.fidelity import psnr, ssim
 from hvdbench.metrics.protocols.frame_pair import luma, volume_ssim
-from hvdbench.metrics.ssim import gaussian_taps, mean_ssim
+from hvdbench.metrics.ssim import mean_ssim
+from hvdbench.metrics.ssim_window import gaussian_taps
 
 Functions = dict[str, Callable[[], Any]]
 

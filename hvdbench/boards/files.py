@@ -7,22 +7,12 @@ import pandas as pd
 from hvdbench.boards.facts import read_facts, remember_facts, write_facts
 from hvdbench.boards.published import published
 from hvdbench.boards.rows import COLUMNS, check_names, check_rows, read_rows, sorted_rows, typed_rows
-from hvdbench.boards.settings import BoardSettings, settings_of
+from hvdbench.boards.settings import BoardSettings, board_path, settings_of
 from hvdbench.boards.text.texts import document
 from hvdbench.catalog import unknown
 from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.tables.dataframes import frame_csv
 from hvdbench.workspace.atomic import atomic_write_text
-from hvdbench.workspace.names import checked_name
-
-
-def board_path(boards: Path, name: str) -> Path:
-    """Return where a board's CSV lies.
-
-    Raises:
-        InputError: the name could be a path.
-    """
-    return boards / f"{checked_name(name, 'the board')}.csv"
 
 
 def write_board(path: Path, rows: pd.DataFrame) -> pd.DataFrame:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from hvdbench.boards.facts import remember_facts
-from hvdbench.boards.files import board_path, read_board, write_board
+from hvdbench.boards.files import read_board, write_board
 from hvdbench.boards.rows import COLUMNS, KEY, merge_rows, typed_rows
+from hvdbench.boards.settings import board_path
 from hvdbench.boards.submission import Submission, read_submission
 from hvdbench.errors import InputError
 from hvdbench.scoring.run_clip import frames_sha256

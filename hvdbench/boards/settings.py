@@ -6,7 +6,6 @@ from typing import Annotated
 
 import pandas as pd
 
-from hvdbench.boards.files import board_path
 from hvdbench.boards.rows import read_rows
 from hvdbench.errors import InputError
 from hvdbench.metrics.protocols.definition import Protocol
@@ -14,6 +13,7 @@ from hvdbench.metrics.protocols.known import DEFAULT, PROTOCOLS, find_protocol
 from hvdbench.recipe import Recipe, Settings, load_recipe, recipe_names
 from hvdbench.recipe.trust import Part
 from hvdbench.store import Truth
+from hvdbench.workspace.names import checked_name
 
 
 class BoardSettings(Settings):
@@ -124,3 +124,12 @@ def _protocol_of(board: str, boards: Path) -> str | None:
     rows = read_rows(path)
     ours = rows[rows["origin"] != "published"]
     return str(ours["protocol"].iloc[0]) if len(ours) else None
+
+
+def board_path(boards: Path, name: str) -> Path:
+    """Return where a board's CSV lies.
+
+    Raises:
+        InputError: the name could be a path.
+    """
+    return boards / f"{checked_name(name, 'the board')}.csv"

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, Image, to_gray
 from hvdbench.metrics.metric import Metric
-from hvdbench.metrics.ssim import WINDOW_PX, mean_ssim
+from hvdbench.metrics.ssim import mean_ssim
+from hvdbench.metrics.ssim_window import WINDOW_PX
 
 PSNR_CAP_DB = 80.0
 """Far above the 58.9 dB that 8-bit rounding leaves to a computed frame, so that the cap touches copies alone."""

@@ -16,19 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-WINDOW_PX = 11
-RADIUS_PX = WINDOW_PX // 2
-K1, K2 = 0.01, 0.03
-SIGMA_PX = 1.5
+from hvdbench.metrics.ssim_window import K1, K2, RADIUS_PX, gaussian_taps
 
 Picture = NDArray[np.uint8] | NDArray[np.float32]  # (H, W) or (H, W, C)
-
-
-def gaussian_taps() -> NDArray[np.float64]:
-    """Return the window's eleven weights along one axis; their sum is 1."""
-    offset = np.arange(-RADIUS_PX, RADIUS_PX + 1)
-    weight = np.exp(-(offset**2) / (2 * SIGMA_PX**2))
-    return np.asarray(weight / weight.sum(), np.float64)
 
 
 _TAPS = gaussian_taps()

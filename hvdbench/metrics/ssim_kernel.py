@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.metrics.ssim import K1, K2, RADIUS_PX, gaussian_taps
+from hvdbench.metrics.ssim_window import K1, K2, RADIUS_PX, gaussian_taps
 from hvdbench.workspace.compiled import compiled
 
 Plane = NDArray[np.float32]

@@ -6,8 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from hvdbench.boards.entering import enter
-from hvdbench.boards.files import board_path
-from hvdbench.boards.settings import choose_place, usual_board
+from hvdbench.boards.settings import board_path, choose_place, usual_board
 from hvdbench.errors import InputError
 from hvdbench.frames import list_frames
 from hvdbench.methods.recipe import Method

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from hvdbench.boards.entering import Entry, enter_rows, read_entry, remember, versions_text
-from hvdbench.boards.files import board_path
 from hvdbench.boards.rows import Stamp
-from hvdbench.boards.settings import choose_place, usual_board
+from hvdbench.boards.settings import board_path, choose_place, usual_board
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.labels.stored import labels_of
 from hvdbench.methods.restoration import Budget

@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from made_lab import make_lab
 
 from hvdbench.boards.entering import Entry, read_entry, remember
-from hvdbench.boards.files import board_path, read_board, write_board
+from hvdbench.boards.files import read_board, write_board
 from hvdbench.boards.merging import merge_submissions
 from hvdbench.boards.rows import Stamp
+from hvdbench.boards.settings import board_path
 from hvdbench.boards.submission import read_submission, submit
 from hvdbench.cli.data.synth import verify
 from hvdbench.dataset.folder_reader import open_reader

@@ -11,7 +11,8 @@ from hvdbench.errors import InputError
 from hvdbench.frames import Frame, Image
 from hvdbench.metrics.fidelity import REGISTRATION_MINIMUM_PX, check_pair, psnr, translated
 from hvdbench.metrics.protocols.definition import Protocol
-from hvdbench.metrics.ssim import K1, K2, RADIUS_PX, WINDOW_PX, gaussian_taps, mean_ssim, ssim_map
+from hvdbench.metrics.ssim import mean_ssim, ssim_map
+from hvdbench.metrics.ssim_window import K1, K2, RADIUS_PX, WINDOW_PX, gaussian_taps
 
 _PEAK = 255.0
 _LUMA = np.array([65.481, 128.553, 24.966], np.float32) / np.float32(255)

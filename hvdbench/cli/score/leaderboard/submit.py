@@ -24,7 +24,8 @@ def submit(run: Path, data: Path, board: str | None, boards: Path, output: Path)
     RUN is the folder of a run, RUNS/METHOD/DATASET. The file holds the method's rows on the leaderboard, the scores of
     all frames, and digests of frames and dataset. 'hvdbench leaderboard merge' reads it.
     """
-    from hvdbench.boards.files import board_path, latest_board
+    from hvdbench.boards.files import latest_board
+    from hvdbench.boards.settings import board_path
     from hvdbench.boards.submission import submit as write
 
     if board and board.endswith(".csv"):
