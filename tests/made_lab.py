@@ -10,7 +10,8 @@ import numpy as np
 from made_dataset import made_frames
 
 from hvdbench.frames import write_clip
-from hvdbench.labels.sharpness import BELOW, SharpLabels, write_labels
+from hvdbench.labels.sharpness import BELOW, SharpLabels
+from hvdbench.labels.stored import write_labels
 from hvdbench.store import Dataset, DatasetWriter
 
 CLIPS = ("one", "two")

@@ -4,12 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from torch import nn
 
 from hvdbench import catalog
 from hvdbench.catalog import NamedPreset
 from hvdbench.errors import InputError, UnknownNameError
+from hvdbench.video.writer import write_video
 
 KINDS = ("source", "trajectory format", "labeller", "network", "scheme", "metric", "stabiliser")
 
@@ -102,7 +104,8 @@ def test_a_module_that_fails_as_it_is_imported_is_one_sentence(here, code, words
 
 def test_the_command_line_says_so_where_a_module_calls_exit(here):
     (here / "their_exit.py").write_text("import sys\nsys.exit(0)\n")
-    (here / "film.mp4").write_bytes(b"")
+    frames = np.random.default_rng(0).integers(0, 256, (3, 48, 64, 3), dtype=np.uint8)
+    write_video(here / "film.mp4", frames, fps=30.0)
     code = (
         "import sys; sys.argv = ['hvdbench', 'label', 'film.mp4', '--labeller', 'their_exit:label']; "
         "from hvdbench.cli.main import main; main()"

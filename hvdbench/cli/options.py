@@ -248,9 +248,10 @@ def metrics(command: F) -> F:
         ),
         click.option(
             "--protocol",
+            show_default="the leaderboard's own, else hvdbench-1",
             metavar="NAME",
             help="Score under this protocol ('hvdbench protocols list' shows them); its rows go to a leaderboard of "
-            "their own.  [default: the protocol of the leaderboard, else hvdbench-1]",
+            "their own.",
         ),
     ):
         command = option(command)

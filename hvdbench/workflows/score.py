@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hvdbench.boards.entering import Entry, enter_rows, read_entry, remember, versions_text
+from hvdbench.boards.entering import ENTRY_FILE, Entry, enter_rows, read_entry, remember, versions_text
 from hvdbench.boards.rows import Stamp
 from hvdbench.boards.settings import board_path, choose_place, usual_board
-from hvdbench.errors import DatasetError, InputError
+from hvdbench.catalog import is_import_string
+from hvdbench.errors import DatasetError, InputError, TrustError
 from hvdbench.labels.stored import labels_of
 from hvdbench.methods.restoration import Budget
 from hvdbench.recipe import digest_of
@@ -65,6 +66,7 @@ def score_folder(
         asked: metrics and strata; None, or none: those that the run was entered with.
 
     Raises:
+        TrustError: the notes beside a run name code as a metric.
         InputError: no frames, frames or labels that were changed since they were restored, or another dataset.
         DatasetError: the dataset was changed, or is not found.
         StrictError: something would stand in, in strict mode.
@@ -91,7 +93,9 @@ def score_folder(
         board, protocol = stamp.board, stamp.protocol  # the board may be gone: it is the one to be rebuilt
     where = choose_place(usual_board(stored.dataset.name), workspace.boards, board=board, protocol=protocol)
     check_protocol(stored.dataset, where.protocol)
-    asked = asked if asked is not None and (asked.metrics or asked.strata) else stored.entry.asked
+    if asked is None or not (asked.metrics or asked.strata):
+        asked = stored.entry.asked
+        _refuse_code(folder, asked)
     run = Run(method, stored.folders, stamp.run_digest)
     asked = usable(asked, stored.dataset, fallback=workspace.fallback, run=run)
     scores = score_all(
@@ -110,6 +114,20 @@ def score_folder(
     if not stored.was_entered or (method, where.board) == (stored.entry.method, stored.entry.stamp.board):
         remember(folder, Entry(method, stamp, scores.was_asked))
     return Evaluation(run, method, scores, rows, path)
+
+
+def _refuse_code(folder: Path, asked: Asked) -> None:
+    """Refuse notes beside a run that name code as a metric; the run may come from a stranger.
+
+    Raises:
+        TrustError: the notes do.
+    """
+    code = next((name for name in asked.metrics if is_import_string(name)), None)
+    if code is not None:
+        raise TrustError(
+            f"{folder / ENTRY_FILE}: metrics = '{code}' would import the module '{code.partition(':')[0]}', and "
+            "the notes of a run may not name code: name the metrics yourself with --metric"
+        )
 
 
 def _usual_dataset(folder: Path, workspace: Workspace) -> Dataset:

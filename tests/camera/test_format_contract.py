@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from hvdbench.camera.formats.trajectory_format import (
 from hvdbench.camera.importing import ImportRequest, find_files, import_set
 from hvdbench.camera.index import load_sets, read_target
 from hvdbench.catalog import names
-from hvdbench.errors import HvdbenchError, TrajectoryError, UnknownNameError
+from hvdbench.errors import HvdbenchError, InputError, TrajectoryError, UnknownNameError
 
 # Twenty-one rows over a second at 20 rows a second, the camera at rest: written by hand, as each format's page says.
 COUNT, RATE_HZ = 21, 20
@@ -218,7 +219,8 @@ def test_one_line_of_the_catalogue_makes_a_format_known_everywhere(own: Path, mo
 
     table = {**catalog.TRAJECTORY_FORMATS, "yaw": "my_yaw_format:YAW"}
     monkeypatch.setattr(catalog, "TRAJECTORY_FORMATS", table)
-    monkeypatch.setattr(catalog, "_KINDS", {**catalog._KINDS, "trajectory format": table})
+    kind = replace(catalog._KINDS["trajectory format"], parts=table)
+    monkeypatch.setattr(catalog, "_KINDS", {**catalog._KINDS, "trajectory format": kind})
     assert [form.name for form in guess_formats(read_lines(own / "a.yaw"))] == ["yaw"]
     assert len(import_set(ImportRequest((own,), "yaws", "yaw", "mine", "made")).qualities) == 2
     with pytest.raises(TrajectoryError, match="looks like format 'yaw'"):
@@ -235,7 +237,7 @@ def test_a_mere_reading_function_will_do(own: Path) -> None:
     [
         ("my_yaw_format:NOTHING", UnknownNameError, "cannot be imported"),
         ("my_yaw_format:looks_like_yaw", TrajectoryError, "takes nothing besides the file: it must take fps"),
-        ("json:__all__", TrajectoryError, "expected a TrajectoryFormat, or a function"),
+        ("json:__all__", InputError, "expected a TrajectoryFormat, or a function"),
         ("tmu", UnknownNameError, "did you mean 'tum'"),
     ],
 )

@@ -28,17 +28,19 @@ from hvdbench.workspace.atomic import atomic_folder
 WAITING = """
 import sys, time
 from pathlib import Path
+import click
 from hvdbench.cli.main import cli, main
 from hvdbench.workspace.atomic import atomic_folder
 from hvdbench.workspace.locks import locked
 
-@cli.command()
+@click.command()
 def wait():
     with locked(Path("a")), atomic_folder(Path("a")) as folder:
         (folder / "half").touch()
         print("half-written", flush=True)
         time.sleep(60)
 
+cli.resolve_command = lambda context, arguments: ("wait", wait, arguments[1:])  # the group reads commands from files
 sys.argv = ["hvdbench", "wait"]
 main()
 """

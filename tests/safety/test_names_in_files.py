@@ -18,7 +18,7 @@ from hvdbench.boards.merging import merge_submissions
 from hvdbench.boards.rows import Stamp
 from hvdbench.boards.settings import board_path
 from hvdbench.boards.submission import read_submission, submit
-from hvdbench.cli.data.synth import verify
+from hvdbench.cli.data.verify import verify
 from hvdbench.dataset.folder_reader import open_reader
 from hvdbench.dataset.packing import pack_dataset
 from hvdbench.dataset.pairs import pair_clip
@@ -26,8 +26,7 @@ from hvdbench.errors import DatasetError, InputError
 from hvdbench.labels.annotations import read_annotations
 from hvdbench.store import Dataset, DatasetWriter
 from hvdbench.workflows.evaluate import Evaluation, evaluate
-from hvdbench.workspace.engine import Engine
-from hvdbench.workspace.fallback import Fallback
+from hvdbench.workspace.workspace import Workspace
 
 EVIL = ("../../victim", "/tmp/victim", "..", ".hidden", "a\\b", "C:x", "x\n", "y" * 101)
 
@@ -57,7 +56,8 @@ def change_manifest(dataset: Dataset, **changes: object) -> None:
 
 def restore(dataset: Dataset, root: Path, **options) -> Evaluation:
     places = {"runs": root / "runs", "boards": root / "leaderboards"}
-    return evaluate("blurry", dataset, fallback=Fallback(), engine=Engine(1), **places, **options)
+    overwrite = options.pop("overwrite", False)
+    return evaluate("blurry", dataset, workspace=Workspace(**places, overwrite=overwrite), **options)
 
 
 def everything(folder: Path) -> dict[str, bytes]:

@@ -101,5 +101,5 @@ def test_a_trained_network_restores_a_clip(whole):
     network.load_state_dict(whole[1])
     assert any(not torch.equal(value, before[name]) for name, value in network.state_dict().items())
     frames = reader.read(reader.clips[0].key, "blur", range(6))
-    restored = scheme().restore(network, frames, Budget()).frames
+    restored = scheme().restore_with(network, frames, Budget()).frames
     assert (restored.shape, restored.dtype) == (frames.shape, np.uint8)
