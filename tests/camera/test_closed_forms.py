@@ -26,7 +26,8 @@ from hvdbench.frames import to_display
 from hvdbench.response import open_response
 from hvdbench.sources.scene import Layer, centred_K
 from hvdbench.synth.exposure.displacement import grid_points, measure_displacement
-from hvdbench.synth.exposure.one_exposure import View, expose
+from hvdbench.synth.exposure.one_exposure import expose
+from hvdbench.synth.exposure.view import View
 from hvdbench.synth.exposure.warp import Array, project
 
 TAU_S = 0.02

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from hvdbench.flow import warp
 from hvdbench.sources.scene import Layer, centred_K
 from hvdbench.synth.exposure.displacement import grid_points, measure_displacement
-from hvdbench.synth.exposure.one_exposure import View, expose
+from hvdbench.synth.exposure.one_exposure import expose
 from hvdbench.synth.exposure.shutter import Shutter, count_sub_frames
+from hvdbench.synth.exposure.view import View
 from hvdbench.synth.oracle import BLURRY, MILD, SHARP, OracleSettings
 
 TAU_S, T_MID_S = 0.02, 0.05
