@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 
 from hvdbench import catalog
 from hvdbench.frames import Frames, read_clip
-from hvdbench.methods.inference.plan import InferencePlan, padded_size, tiles_of
-from hvdbench.methods.inference.restore import make_plan, plan_windows, restore_clip
+from hvdbench.methods.inference.plan import InferencePlan, make_plan, padded_size, tiles_of
+from hvdbench.methods.inference.restore import restore_clip
 from hvdbench.methods.inference.runner import to_network
+from hvdbench.methods.inference.windows import plan_windows
 
 NETWORKS = ("basicvsrpp", "estrnn", "ifirnn", "nafnet", "rvrt")  # cdvd_tsp, with a whole PWC-Net inside, takes minutes
 SIZE = (288, 160)

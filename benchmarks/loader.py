@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 
 from benchmarks.blur import Figure, Report, made_leaves
-from hvdbench.dataset.folder_reader import Box, ClipReader, open_reader
+from hvdbench.dataset.facts import Box, ClipReader
+from hvdbench.dataset.folder_reader import open_reader
 from hvdbench.dataset.packing import pack_dataset
 from hvdbench.frames import Frame, Frames, read_clip, write_frame
 from hvdbench.methods.training.samples import TrainingWindows, WindowSettings, loader

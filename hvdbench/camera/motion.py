@@ -11,7 +11,8 @@ from scipy.spatial.transform import Rotation
 from hvdbench.camera.hand import HandPreset, hand_motion, integrate
 from hvdbench.camera.stabiliser.kinds import stabiliser_of
 from hvdbench.camera.stabiliser.log import RecordedController, read_log
-from hvdbench.camera.stabiliser.ois import OisSettings, simulate_ois
+from hvdbench.camera.stabiliser.ois import simulate_ois
+from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.camera.trajectory import Array, Trajectory, lowpass
 
 BURN_IN_S = 3.0  # the lens starts centred; its leak forgets that in about 1.1 s

@@ -10,10 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.dataset.facts import Box as Box
-from hvdbench.dataset.facts import CheckedReader
-from hvdbench.dataset.facts import ClipFacts as ClipFacts
-from hvdbench.dataset.facts import ClipReader as ClipReader
+from hvdbench.dataset.facts import Box, CheckedReader, ClipFacts, ClipReader
 from hvdbench.dataset.pack_reader import PackReader
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import Frames, list_frames, read_frame

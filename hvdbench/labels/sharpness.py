@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, Frames, to_gray
-from hvdbench.metrics.sharpness import colour_sharpness, gray_sharpness
-from hvdbench.metrics.sharpness import sharpness as sharpness
+from hvdbench.metrics.sharpness import colour_sharpness, gray_sharpness, sharpness
 
 ABOVE = "above the threshold"
 BELOW = "below the threshold"

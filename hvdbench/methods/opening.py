@@ -7,13 +7,12 @@ of the name. Importing this imports no torch; recipes, folders and commands are 
 import difflib
 import os
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hvdbench.catalog import FILE_FORMS, NETWORKS, NamedPreset, import_thing
-from hvdbench.errors import InputError, RecipeError, UnknownNameError
+from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.methods.foreign.command import split_command
 from hvdbench.methods.recipe import Method, MethodSettings, build_method, load_method
 from hvdbench.methods.scheme_check import AnyScheme, looks_like_scheme, scheme_class
@@ -108,38 +107,6 @@ def open_tiny(method: Method, *, trust: bool = False) -> Method:
     name = None if method.label is None else str(NamedPreset.parse(method.label).tiny)
     tiny = open_method(str(NamedPreset.parse(method.reference).tiny), name=name, trust=trust)
     return replace(tiny, stands_in_for=method.reference)
-
-
-def parse_settings(texts: Iterable[str]) -> dict[str, object]:
-    """Read ``key=value`` or ``table.key=value``: the value as TOML, else as plain text.
-
-    Raises:
-        RecipeError: there is no ``=``, or a key is given twice.
-    """
-    table: dict[str, object] = {}
-    for text in texts:
-        key, separator, value = text.partition("=")
-        *parents, last = [part.strip() for part in key.split(".")]
-        if not separator or not last or not all(parents):
-            raise RecipeError(f"setting '{text}' is not of the form key=value")
-        place = table
-        for parent in parents:
-            inner = place.setdefault(parent, {})
-            if not isinstance(inner, dict):
-                raise RecipeError(f"setting '{text}': '{parent}' has a value already")
-            place = inner
-        if last in place:
-            raise RecipeError(f"setting '{key.strip()}' is given twice")
-        place[last] = _value(value.strip())
-    return table
-
-
-def _value(text: str) -> object:
-    try:
-        found: object = tomllib.loads(f"value = {text}")["value"]
-        return found
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def _is_recipe(reference: str) -> bool:

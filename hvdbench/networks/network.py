@@ -29,11 +29,6 @@ class Network:
     restores_clips: bool = True
     signature: tuple[str, ...] = ()
 
-    @property
-    def is_made(self) -> bool:
-        """Whether it stands for a module that is made already, so that it takes no arguments."""
-        return isinstance(self.module, nn.Module)
-
     def build(self, preset: str | None = None, **arguments: Any) -> nn.Module:
         """Make the module, or a copy of one that is made already.
 

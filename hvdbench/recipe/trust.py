@@ -94,17 +94,6 @@ def check_trust(layers: Sequence[Layer], model: type[BaseModel], values: Mapping
             raise _refusal(layer.path, min(found, key=lambda one: one.kind != PROGRAM))  # a program's words say most
 
 
-def check_name(file: Path, key: str, kind: str, value: str) -> None:
-    """Refuse a name that a file holds which is no recipe, such as the notes of a result, where it names code.
-
-    Raises:
-        TrustError: it does, and the file does not lie where the user trusts all files.
-    """
-    named = _Named((key,), kind, value)
-    if named.would and not is_trusted(file):
-        raise _refusal(file, named)
-
-
 def _refusal(path: Path, named: _Named) -> TrustError:
     *tables, key = named.keys
     place = f"[{'.'.join(tables)}] {key}" if tables else key

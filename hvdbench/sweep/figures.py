@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from hvdbench.camera.stabiliser.ois import OisSettings
+from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.recipe import check
 from hvdbench.sweep.measure import (
     DEFAULT_SET,

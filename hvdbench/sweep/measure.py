@@ -12,7 +12,8 @@ from hvdbench.camera.hand import PRESETS, HandPreset, PresetName, hand_motion
 from hvdbench.camera.motion import BURN_IN_S, TAIL_S
 from hvdbench.camera.stabiliser.kinds import stabiliser_of
 from hvdbench.camera.stabiliser.log import read_log
-from hvdbench.camera.stabiliser.ois import OisSettings, simulate_ois, small_signal_residual
+from hvdbench.camera.stabiliser.ois import simulate_ois, small_signal_residual
+from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.errors import InputError
 from hvdbench.sweep.rows import SharpRow, SuppressionRow
 

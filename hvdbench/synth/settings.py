@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from hvdbench.camera.hand import PresetName
-from hvdbench.camera.stabiliser.ois import OisSettings
+from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.recipe import Settings
 from hvdbench.recipe.trust import Part
 from hvdbench.response import open_response

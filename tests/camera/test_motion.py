@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from hvdbench.camera.hand import PRESETS
 from hvdbench.camera.motion import CameraPath, simulate_motion, smooth_frames
-from hvdbench.camera.stabiliser.ois import OisSettings
+from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.sweep.measure import compare_stabilisers, draw_hands
 
 RATE_HZ = 2000.0

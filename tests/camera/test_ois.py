@@ -8,7 +8,8 @@ from made_scene import PERFECT
 
 from hvdbench.camera.hand import PRESETS
 from hvdbench.camera.motion import simulate_motion
-from hvdbench.camera.stabiliser.ois import OisSettings, highpass, simulate_ois, small_signal_residual
+from hvdbench.camera.stabiliser.ois import highpass, simulate_ois, small_signal_residual
+from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.camera.trajectory import Trajectory
 
 RATE_HZ = 2000.0

@@ -17,7 +17,9 @@ from hvdbench.camera.stabiliser.kinds import (
     stabiliser_table,
 )
 from hvdbench.camera.stabiliser.log import RecordedController, read_log
-from hvdbench.camera.stabiliser.ois import OisSettings, detect_pan, simulate_ois, small_signal_residual
+from hvdbench.camera.stabiliser.ois import simulate_ois, small_signal_residual
+from hvdbench.camera.stabiliser.pan import detect_pan
+from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.errors import InputError, RecipeError, UnknownNameError
 from hvdbench.recipe import check
 from hvdbench.synth.exposure.warp import apply_homography, plane_homography

@@ -14,10 +14,10 @@ from hvdbench.labels.sharpness import (
     label_paper,
     otsu_threshold,
     select_sharp,
-    sharpness,
     with_segments,
 )
 from hvdbench.labels.stored import read_labels, write_labels
+from hvdbench.metrics.sharpness import sharpness
 from hvdbench.store import ClipFolder
 
 

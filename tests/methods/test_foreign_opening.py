@@ -12,7 +12,7 @@ from made_model import directly, made_clip, restore, save_scripted, small_net, w
 
 from hvdbench.errors import InputError, RecipeError, UnknownNameError, WeightsError
 from hvdbench.frames import write_clip
-from hvdbench.methods.opening import open_method, parse_settings
+from hvdbench.methods.opening import open_method
 from hvdbench.methods.recipe import load_method
 from hvdbench.networks.estrnn import ESTRNN
 from hvdbench.recipe import recipe_names
@@ -248,18 +248,3 @@ def test_the_door_itself_imports_no_torch():
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root / "docs", capture_output=True, text=True)
     assert (done.stdout.strip(), done.returncode) == ("False", 0), done.stderr
-
-
-def test_settings_are_read_as_toml_or_as_plain_text():
-    texts = ["window=8", "spec.value_range=[-1.0, 1.0]", "spec.channel_order=bgr", "takes = one"]
-    assert parse_settings(texts) == {
-        "window": 8,
-        "spec": {"value_range": [-1.0, 1.0], "channel_order": "bgr"},
-        "takes": "one",
-    }
-
-
-@pytest.mark.parametrize("texts", [["window"], ["=3"], ["a.=3"], ["a=1", "a=2"], ["a=1", "a.b=2"]])
-def test_a_setting_that_is_none_is_answered(texts):
-    with pytest.raises(RecipeError, match="setting '"):
-        parse_settings(texts)

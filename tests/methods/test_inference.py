@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from hvdbench.errors import FitError, InputError
-from hvdbench.methods.inference.restore import make_plan, plan_windows, restore_clip, restore_stream
-from hvdbench.methods.inference.windows import stream_parts, stream_windows
+from hvdbench.methods.inference.plan import make_plan
+from hvdbench.methods.inference.restore import restore_clip, restore_stream
+from hvdbench.methods.inference.windows import plan_windows, stream_parts, stream_windows
 from hvdbench.networks.spec import NetworkSpec, trainable_parameters
 
 

@@ -8,8 +8,9 @@ from torch import nn
 from hvdbench import catalog
 from hvdbench.errors import FitError
 from hvdbench.methods.inference import memory
-from hvdbench.methods.inference.estimate import duration_text
-from hvdbench.methods.inference.restore import Estimate, make_plan, plan_inference, restore_clip
+from hvdbench.methods.inference.estimate import Estimate, duration_text
+from hvdbench.methods.inference.plan import make_plan, plan_inference
+from hvdbench.methods.inference.restore import restore_clip
 from hvdbench.methods.inference.tiling import (
     FEATHER_PX,
     GLOBAL_CONTEXT_PX,

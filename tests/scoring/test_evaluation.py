@@ -7,10 +7,10 @@ import pytest
 
 from hvdbench.errors import InputError
 from hvdbench.frames import to_gray, write_clip, write_frame
-from hvdbench.labels.sharpness import select_sharp, sharpness
+from hvdbench.labels.sharpness import select_sharp
 from hvdbench.metrics.fidelity import PSNR_CAP_DB, psnr, psnr_registered, ssim
 from hvdbench.metrics.protocols.known import DEFAULT
-from hvdbench.metrics.sharpness import shift_px
+from hvdbench.metrics.sharpness import sharpness, shift_px
 from hvdbench.scoring import run_scores
 from hvdbench.scoring.frame_scores import FRAME_COLUMNS, score_frames
 from hvdbench.scoring.run_clip import RunClip

@@ -17,7 +17,8 @@ from hvdbench.sources.depth_planes import cut_slabs, measure_depth_scale
 from hvdbench.sources.frame_sequence import FileFrames, FrameSequence
 from hvdbench.sources.high_speed import VideoScene, open_video_scene
 from hvdbench.sources.scene import Mode, SourceOptions
-from hvdbench.synth.exposure.one_exposure import View, expose
+from hvdbench.synth.exposure.one_exposure import expose
+from hvdbench.synth.exposure.view import View
 from hvdbench.synth.exposure.warp import plane_homography, render
 
 WIDTH, HEIGHT = 160, 96

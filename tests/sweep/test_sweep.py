@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from hvdbench.camera.hand import PRESETS
-from hvdbench.camera.stabiliser.ois import OisSettings, small_signal_residual
+from hvdbench.camera.stabiliser.ois import small_signal_residual
+from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.catalog import names
 from hvdbench.cli.main import cli
 from hvdbench.errors import InputError, RecipeError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from hvdbench.camera.stabiliser.ois import OisSettings
+from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.cli.main import cli
 from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.store import Dataset

@@ -14,7 +14,8 @@ from hvdbench.response import open_response
 from hvdbench.sources.frame_sequence import FileFrames
 from hvdbench.sources.high_speed import VideoScene, open_video_scene
 from hvdbench.sources.scene import SourceOptions
-from hvdbench.synth.exposure.one_exposure import View, expose
+from hvdbench.synth.exposure.one_exposure import expose
+from hvdbench.synth.exposure.view import View
 
 Picture = NDArray[np.float32]
 Waves = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]

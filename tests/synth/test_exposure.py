@@ -16,9 +16,10 @@ from hvdbench.frames import to_display
 from hvdbench.sources.scene import Layer, SceneKind, centred_K
 from hvdbench.synth.exposure.displacement import grid_points, measure_displacement
 from hvdbench.synth.exposure.layered import Layered
-from hvdbench.synth.exposure.one_exposure import View, expose
+from hvdbench.synth.exposure.one_exposure import expose
 from hvdbench.synth.exposure.one_plane import hat_weights
 from hvdbench.synth.exposure.shutter import Shutter, count_sub_frames
+from hvdbench.synth.exposure.view import View
 from hvdbench.synth.margin import border_by_frame_px
 
 SIZE = (96, 64)

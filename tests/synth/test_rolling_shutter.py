@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from hvdbench.sources.scene import Layer, centred_K
 from hvdbench.synth.exposure.displacement import measure_displacement
-from hvdbench.synth.exposure.one_exposure import Exposure, View, expose
+from hvdbench.synth.exposure.one_exposure import Exposure, expose
 from hvdbench.synth.exposure.shutter import Shutter
+from hvdbench.synth.exposure.view import View
 
 TAU_S, T_MID_S, READOUT_S = 0.01, 0.05, 0.02
 ROWS = np.arange(SIZE[1])

@@ -31,8 +31,6 @@ from hvdbench.camera.stabiliser.log import RecordedController, read_log
 from hvdbench.camera.stabiliser.pan import detect_pan
 from hvdbench.camera.stabiliser.settings import OisSettings
 
-__all__ = ["OisSettings", "detect_pan", "highpass", "measure_gyro", "simulate_ois", "small_signal_residual"]
-
 Array = NDArray[np.float64]
 
 

@@ -19,7 +19,7 @@ from hvdbench.methods.foreign.spandrel import open_spandrel
 from hvdbench.methods.foreign.torchscript import Scripted
 from hvdbench.methods.inference.network_restoration import restore_with
 from hvdbench.methods.inference.options import Auto, Extents, InferenceOptions
-from hvdbench.methods.inference.restore import Precision
+from hvdbench.methods.inference.runner import Precision
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
 from hvdbench.networks.spec import VideoNetwork

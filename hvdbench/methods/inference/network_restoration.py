@@ -9,7 +9,8 @@ from hvdbench.errors import HvdbenchError, InputError
 from hvdbench.frames import Frames
 from hvdbench.methods.inference.estimate import duration_text
 from hvdbench.methods.inference.options import Extents, InferenceOptions
-from hvdbench.methods.inference.restore import InferencePlan, InferenceReport, plan_inference, restore_clip
+from hvdbench.methods.inference.plan import InferencePlan, plan_inference
+from hvdbench.methods.inference.restore import InferenceReport, restore_clip
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.networks.spec import VideoNetwork

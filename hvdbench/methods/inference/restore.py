@@ -14,24 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hvdbench.methods.inference import memory
-from hvdbench.methods.inference.estimate import Estimate
 from hvdbench.methods.inference.plan import Auto, InferencePlan, make_plan, padded_size, plan_inference, tiles_of
 from hvdbench.methods.inference.runner import Precision, Runner, from_network, running
 from hvdbench.methods.inference.tiling import Tile, blend_tiles
-from hvdbench.methods.inference.windows import Level, Window, is_clip, plan_windows, stream_parts, stream_windows
+from hvdbench.methods.inference.windows import Level, Window, is_clip, stream_parts, stream_windows
 from hvdbench.networks.spec import NetworkSpec, NetworkState, VideoNetwork
-
-__all__ = [
-    "Estimate",
-    "InferencePlan",
-    "InferenceReport",
-    "Precision",
-    "make_plan",
-    "plan_inference",
-    "plan_windows",
-    "restore_clip",
-    "restore_stream",
-]
 
 logger = logging.getLogger(__name__)
 

@@ -32,35 +32,10 @@ class Displacement:
     hand_px: Array
 
     @property
-    def path_px(self) -> float:
-        """The longest path of a point, px."""
-        return float(np.linalg.norm(np.diff(self.track_px, axis=0), axis=2).sum(axis=0).max())
-
-    @property
     def swept_px(self) -> float:
         """What the fastest point would travel if it kept its top speed throughout the exposure, px."""
         steps = np.linalg.norm(np.diff(self.track_px, axis=0), axis=2)
         return float(steps.max() * len(steps))
-
-    @property
-    def max_px(self) -> float:
-        """The largest extent."""
-        return float(self.extent_px.max())
-
-    @property
-    def median_px(self) -> float:
-        """The median extent."""
-        return float(np.median(self.extent_px))
-
-    @property
-    def mean_px(self) -> float:
-        """The mean extent."""
-        return float(self.extent_px.mean())
-
-    @property
-    def extent_at_centre_px(self) -> float:
-        """The extent of the frame's centre, own motion of what it shows included."""
-        return float(self.extent_px[len(self.extent_px) // 2])
 
     def label(self, width: int, settings: OracleSettings = _DEFAULT) -> int:
         """Classify a frame ``width`` px wide: 0 sharp, 1 mild, 2 blurry."""

@@ -12,9 +12,6 @@ from hvdbench.synth.exposure.one_plane import OnePlane, is_one_plane
 from hvdbench.synth.exposure.shutter import Shutter, count_sub_frames
 from hvdbench.synth.exposure.view import View
 from hvdbench.synth.margin import border_px
-from hvdbench.synth.oracle import BLURRY, MILD, SHARP, OracleSettings
-
-__all__ = ["BLURRY", "MILD", "SHARP", "Displacement", "Exposure", "OracleSettings", "View", "expose"]
 
 
 @dataclass(frozen=True)

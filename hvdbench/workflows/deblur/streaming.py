@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from hvdbench.errors import FitError, HvdbenchError
 from hvdbench.frames import Frame, write_frame
 from hvdbench.methods.inference.network_restoration import plan_stream, report_facts, tell_if_long
-from hvdbench.methods.inference.restore import InferencePlan, InferenceReport, restore_stream
+from hvdbench.methods.inference.plan import InferencePlan
+from hvdbench.methods.inference.restore import InferenceReport, restore_stream
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
 from hvdbench.networks.spec import VideoNetwork

@@ -12,11 +12,9 @@ from hvdbench.errors import InputError
 from hvdbench.frames import Frames
 from hvdbench.store import Dataset
 from hvdbench.video.input import read_input
-from hvdbench.workflows.heldout.clip import HeldOutClip, open_clip
-from hvdbench.workflows.heldout.restoring import Restore, restorer
+from hvdbench.workflows.heldout.clip import open_clip
+from hvdbench.workflows.heldout.restoring import Restore
 from hvdbench.workspace.progress import Progress, silent
-
-__all__ = ["HeldOutClip", "HeldOutResult", "Restore", "held_out", "open_clip", "restorer"]
 
 
 @dataclass(frozen=True)
