@@ -71,7 +71,7 @@ class Reconstructor(nn.Module):
 
 
 def sharpness_prior(middle: Tensor, neighbours: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
-    """Give how well both aligned neighbours agree with a frame after a 5x5 mean; without gradient.
+    """Return how well both aligned neighbours agree with a frame after a 5x5 mean, without gradient.
 
     Args:
         middle: (N, 3, H, W).

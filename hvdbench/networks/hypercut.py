@@ -71,7 +71,7 @@ class Hyperplane(nn.Module):
         self.register_buffer("hyperplane", torch.rand(out_dim + 1) * 2 - 1)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Give the side of the plane by its sign; (..., out_dim) to (..., 1).
+        """Return the side of the plane by its sign; (..., out_dim) to (..., 1).
 
         The offset is added to every entry of the normal, v . (c + b), as published, and not to the product.
         """
@@ -150,7 +150,7 @@ class HyperCUT(nn.Module):
         return torch.stack(vectors, dim=1)  # (N, T - 1, out_dim)
 
     def order_loss(self, vectors: Tensor) -> OrderLoss:
-        """Give the loss of what :meth:`forward` returned for seven frames; (N, 6, out_dim)."""
+        """Return the loss of what :meth:`forward` returned for seven frames; (N, 6, out_dim)."""
         sides = self.hyperplane(vectors).squeeze(-1)  # (N, 6)
         ahead, reverse = sides[:, 0::2], sides[:, 1::2]  # (N, 3) each
         diff = F.softplus(ahead * reverse).mean()

@@ -25,7 +25,7 @@ _INSIDE = 0.999
 
 
 def inside_mask(flow: Tensor) -> Tensor:
-    """Tell where a flow points into the picture, without gradient; (N, 2, H, W) to (N, 1, H, W), 1 or 0."""
+    """Return where a flow points into the picture, without gradient; (N, 2, H, W) to (N, 1, H, W), 1 or 0."""
     with torch.no_grad():
         wide = at_full_precision(flow)  # 16-bit shares would round up to one
         return (warp_by_flow(torch.ones_like(wide[:, :1]), wide) > _INSIDE).to(flow.dtype)
@@ -133,7 +133,7 @@ class PWCNet(nn.Module):
         self.moduleRefiner = _Refiner()
 
     def forward(self, reference: Tensor, supporting: Tensor) -> Tensor:
-        """Give for each pixel of ``reference`` the displacement in px to its match in ``supporting``.
+        """Return, for each pixel of ``reference``, the displacement in px to its match in ``supporting``.
 
         Args:
             reference: (N, 3, H, W) in [0, 1], in the channel order of the weights' training (CDVD-TSP: RGB).

@@ -53,7 +53,7 @@ class _ResidualBlock(nn.Module):
         return F.relu(shortcut + x)
 
     def state_dict(self, *, prefix: str = "", keep_vars: bool = False, **given: Any) -> dict[str, Any]:  # type: ignore[override]
-        """Give what a module gives, with memory of its own under the second name: safetensors refuses shared memory."""
+        """Return a state dict with separate memory under the second name; safetensors refuses shared memory."""
         state: dict[str, Any] = super().state_dict(prefix=prefix, keep_vars=keep_vars, **given)
         for key in [] if keep_vars else [key for key in state if key.startswith(f"{prefix}bn3.")]:
             state[key] = state[key].clone()
@@ -187,7 +187,7 @@ class SeaRaft(nn.Module):
         self.update_block = _UpdateBlock(LEVELS * (2 * radius + 1) ** 2, dim, num_blocks)
 
     def forward(self, reference: Tensor, supporting: Tensor) -> Tensor:
-        """Give for each pixel of ``reference`` the displacement in px to its match in ``supporting``.
+        """Return, for each pixel of ``reference``, the displacement in px to its match in ``supporting``.
 
         Args:
             reference: (N, 3, H, W), RGB in [0, 1].
@@ -199,13 +199,13 @@ class SeaRaft(nn.Module):
         return self.estimate(reference, supporting).flow
 
     def estimate(self, reference: Tensor, supporting: Tensor) -> FlowEstimate:
-        """Give the flow as :meth:`forward` does, with its uncertainty."""
+        """Return the flow as :meth:`forward` does, with its uncertainty."""
         padding = _padding(reference)
         *_, (flow, info, hidden) = self._steps(_prepare(reference, padding), _prepare(supporting, padding))
         return self._upsample(flow, info, hidden, padding)
 
     def estimate_all(self, reference: Tensor, supporting: Tensor) -> list[FlowEstimate]:
-        """Give the first guess and the result of every step, which training sums its loss over."""
+        """Return the first guess and the result of every step, which training sums its loss over."""
         padding = _padding(reference)
         steps = self._steps(_prepare(reference, padding), _prepare(supporting, padding))
         return [self._upsample(flow, info, hidden, padding) for flow, info, hidden in steps]
@@ -243,7 +243,7 @@ class SeaRaft(nn.Module):
 
 
 def flow_confidence(info: Tensor, *, max_log_scale: float = _MAX_LOG_SCALE) -> Tensor:
-    """Tell how sure a flow is, from 1 (sure) towards 0: ``exp(-(w_1 log b_1 + w_2 log b_2))``.
+    """Return the confidence of a flow, from 1 (sure) towards 0: ``exp(-(w_1 log b_1 + w_2 log b_2))``.
 
     ``w`` is the softmax of the two weights, ``log b_1`` clamped to [0, ``max_log_scale``], ``log b_2`` = 0 (a fixed
     scale of 1 px). The mixed log scale is what the authors' demo draws as uncertainty; that the exponential turns it
@@ -261,7 +261,7 @@ def flow_confidence(info: Tensor, *, max_log_scale: float = _MAX_LOG_SCALE) -> T
 
 
 def _padding(picture: Tensor) -> list[int]:
-    """Tell by how much a picture grows at its left, right, top and bottom."""
+    """Return by how much a picture grows at its left, right, top and bottom."""
     padding = []
     for side in (picture.shape[-1], picture.shape[-2]):
         missing = max(math.ceil(side / _SCALE) * _SCALE, _MIN_SIZE_PX) - side

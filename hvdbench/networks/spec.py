@@ -95,7 +95,7 @@ class StatefulNetwork(VideoNetwork, Protocol):
 
 
 def goes_on_from_a_state(network: VideoNetwork) -> TypeGuard[StatefulNetwork]:
-    """Tell whether a network declares that it carries a state."""
+    """Return whether a network declares that it carries a state."""
     return network.spec.carries_state
 
 

@@ -67,7 +67,7 @@ class SPyNet(nn.Module):
                 nn.init.zeros_(parameter)
 
     def forward(self, reference: Tensor, supporting: Tensor) -> Tensor:
-        """Give for each pixel of ``reference`` the displacement in px to its match in ``supporting``.
+        """Return, for each pixel of ``reference``, the displacement in px to its match in ``supporting``.
 
         Args:
             reference: (N, 3, H, W), RGB in [0, 1].

@@ -224,7 +224,7 @@ def _machine() -> Iterator[Finding]:
 
 
 def _free_bytes() -> int | None:
-    """Give the memory that new work can have, None where the system does not tell."""
+    """Return the memory that new work can have, None where the system does not tell."""
     try:
         rows = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
         return int(rows["MemAvailable"].split()[0]) * 1024

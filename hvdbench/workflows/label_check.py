@@ -96,7 +96,7 @@ def _checked(found: LabelledClip, annotations: Annotations | None) -> CheckedCli
 
 
 def check_lines(check: LabelCheck) -> list[str]:
-    """Word a check: the table, the agreement of annotators, and the published figures beside it."""
+    """Write a check as text: the table, the agreement of annotators, and the published figures beside it."""
     lines = [f"truth: {check.truth}", *score_lines(check.scores)]
     for pair in check.annotations.agreements() if check.annotations else []:
         kappa = f"{pair.kappa:.3f}" if np.isfinite(pair.kappa) else "not defined"

@@ -28,7 +28,7 @@ class Fallback:
         return cls(strict or os.environ.get("HVDBENCH_STRICT", "0") not in {"", "0"})
 
     def take(self, missing: str, instead: str) -> None:
-        """Say what is missing and what stands in for it.
+        """Warn of what is missing and of what stands in for it.
 
         Raises:
             StrictError: in strict mode.

@@ -45,7 +45,7 @@ class Aligner:
         self._grays = [to_gray(frame) for frame in (self.frames if self.seen is None else self.seen)]
 
     def flow(self, a: int, b: int) -> Flow:
-        """Give ``flow_ab``, (H, W, 2) px."""
+        """Return ``flow_ab``, (H, W, 2) px."""
         with self._lock:
             known = self._flows.get((a, b))
             if known is not None:
@@ -59,20 +59,20 @@ class Aligner:
         return found
 
     def mask(self, target: int, source: int) -> Image:
-        """Give ``M_occ`` (:func:`hvdbench.flow.occlusion_mask`) of ``source`` seen from ``target``, (H, W)."""
+        """Return ``M_occ`` (:func:`hvdbench.flow.occlusion_mask`) of ``source`` seen from ``target``, (H, W)."""
         return occlusion_mask(self.flow(target, source), self.flow(source, target), self.scale)
 
     def warped(self, target: int, source: int) -> Image:
-        """Give frame ``source`` warped onto ``target`` (Eq. 3), float32 (H, W, 3) in [0, 255]."""
+        """Return frame ``source`` warped onto ``target`` (Eq. 3), float32 (H, W, 3) in [0, 255]."""
         return np.asarray(np.clip(warp(self.frames[source], self.flow(target, source)), 0.0, 255.0), np.float32)
 
     def blurry(self, index: int) -> Image:
-        """Give a frame of the clip as float32 (H, W, 3)."""
+        """Return a frame of the clip as float32 (H, W, 3)."""
         return np.asarray(self.frames[index], np.float32)
 
 
 def sharp_neighbours(index: int, selected: Sequence[int] | NDArray[np.intp], each_side: int = 1) -> list[int]:
-    """Name the nearest selected frames before and after ``index``, nearest first on each side, ``index`` left out.
+    """List the nearest selected frames before and after ``index``, nearest first on each side, without ``index``.
 
     Returns:
         Up to ``2 * each_side`` frame indices: those before (nearest first), then those after.
@@ -83,6 +83,6 @@ def sharp_neighbours(index: int, selected: Sequence[int] | NDArray[np.intp], eac
 
 
 def nearest_sharp(index: int, selected: Sequence[int] | NDArray[np.intp]) -> int | None:
-    """Name the temporally closest selected frame, ``J(i)`` of section 3.1; the earlier one of two equally close."""
+    """Return the temporally closest selected frame, ``J(i)`` of section 3.1; the earlier one of two equally close."""
     found = sharp_neighbours(index, selected)
     return min(found, key=lambda j: (abs(j - index), j)) if found else None

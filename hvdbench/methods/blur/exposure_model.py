@@ -42,7 +42,7 @@ class ExposureModel:
     extent: NDArray[np.float64]
 
     def motion(self, index: int) -> Flow:
-        """Give a frame's motion, (H, W, 2) px per frame interval."""
+        """Return a frame's motion, (H, W, 2) px per frame interval."""
         return exposure_motion(self.aligner, index)
 
     def confirmed_sharp(self, is_sharp: NDArray[np.bool_], limit: float = 0.006) -> NDArray[np.bool_]:

@@ -50,7 +50,7 @@ def fit_free_path(
 
 
 def free_path_gain(sharp: Image, blurry: Image, mask: Image, motion: Flow, tau: float, iterations: int = 2) -> float:
-    """Give the error of the best free path over that of the best even one: see :func:`fit_free_path`."""
+    """Return the error of the best free path over that of the best even one: see :func:`fit_free_path`."""
     return fit_free_path(sharp, blurry, mask, motion, tau, iterations)[1]
 
 
@@ -100,7 +100,7 @@ class _PathFit:
 
 
 def path_offsets(path: NDArray[np.float64], motion: Flow, tau: float, samples: int = 11) -> Iterator[Flow]:
-    """Give where each point is at ``samples`` even times of the exposure, (H, W, 2) px from its place on average.
+    """Return where each point is at ``samples`` even times of the exposure, (H, W, 2) px from its place on average.
 
     Args:
         path: ``(g, a_x, a_y, c_x, c_y)``.

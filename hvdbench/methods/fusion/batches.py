@@ -33,7 +33,7 @@ class Pairs:
     """(N, H, W, 3)"""
 
     def labels(self) -> Labels:
-        """Give the sharp pictures as labels that can be trusted all over."""
+        """Return the sharp pictures as labels that are trusted everywhere."""
         return Labels(self.sharp[:, None], np.full((len(self.sharp), 1, *self.sharp.shape[1:3]), 255, np.uint8))
 
 
@@ -60,7 +60,7 @@ class Batch:
 
 
 def labels_of_stack(stack: CandidateStack, learn_blend: bool = False) -> Labels:
-    """Give the two warped neighbouring sharp frames as labels, or the last candidate, the blend, alone.
+    """Return the two warped neighbouring sharp frames as labels, or the blend (the last candidate) alone.
 
     A frame that was selected is its own label, as in the paper.
     """

@@ -32,7 +32,7 @@ class CandidateStack:
     is_sharp: NDArray[np.bool_]
 
     def rows(self, which: NDArray[np.intp]) -> "CandidateStack":
-        """Give some of the rows."""
+        """Return some of the rows."""
         return CandidateStack(self.index[which], self.colours[which], self.masks[which], self.is_sharp[which])
 
 
@@ -83,7 +83,7 @@ def _levels(picture: Image) -> NDArray[np.uint8]:
 
 
 def _neighbours(i: int, count: int, selected: NDArray[np.intp]) -> list[int | None]:
-    """Name the frames of the slots after the first; None where the clip has none."""
+    """Return the frames of the slots after the first, or None where the clip has none."""
     near = sharp_neighbours(i, selected)
     before = next((j for j in near if j < i), None)
     after = next((j for j in near if j > i), None)

@@ -138,7 +138,7 @@ class FusionFit:
         return self._stage(self.settings.stage2_steps, self._stage2_loss, self.settings.stage1_steps)
 
     def has_run_away(self) -> bool:
-        """Say whether an output is over twice as sharp, or over twice as far from the input, as any candidate is.
+        """Return whether an output is over twice as sharp, or over twice as far from the input, as any candidate is.
 
         A network that learns from its own output alone can run away: Eq. 8 prefers whichever is sharper, so noise that
         it makes is never called back, and a drift that teacher and pupil share costs nothing. It ends in noise or flat.
@@ -155,7 +155,7 @@ class FusionFit:
         return bool((found > _RUNAWAY * np.maximum(allowed, 1.0)).any())
 
     def branch(self, settings: FusionFitSettings) -> "FusionFit":
-        """Give a fit that goes on from here with other settings, its chance the same; this one is not touched."""
+        """Return a copy of this fit that continues with other settings and the same random state."""
         other = copy.copy(self)
         other.settings, other.network = settings, copy.deepcopy(self.network)
         other.pairs = self.pairs if settings.exact_share > 0 else None
@@ -213,14 +213,14 @@ class FusionFit:
             self._anchor = copy.deepcopy(self.network).requires_grad_(False)
 
     def _measured(self) -> dict[str, float]:
-        """Give the median shift of output to input and the mean sharpness over some evenly spread frames."""
+        """Return the median shift of output to input and the mean sharpness over some evenly spread frames."""
         rows = self._watched()
         outputs, blurry = self._outputs(rows), self.stack.colours[rows, 0]
         shifts = [shift_px(after, before) for after, before in zip(outputs, blurry, strict=True)]
         return {"shift_px": float(np.median(shifts)), "sharpness": float(np.mean([*map(gray_sharpness, outputs)]))}
 
     def _watched(self) -> NDArray[np.intp]:
-        """Name some evenly spread rows."""
+        """Choose some evenly spread rows."""
         count = len(self.stack.index)
         return np.unique(np.linspace(0, count - 1, min(count, _WATCHED_FRAMES)).round().astype(np.intp))
 
@@ -243,7 +243,7 @@ class FusionFit:
         return CropDrawer(self.pairs.stack, self.pairs.labels(), size, self._random, device)
 
     def _exact_loss(self, batch: Batch) -> Tensor:
-        """Give the L1 distance to pictures that are known."""
+        """Return the L1 distance to pictures that are known."""
         restored, _ = self.network(batch.candidates, batch.masks, batch.is_sharp)
         return equations.reconstruction_loss(restored, batch.label, batch.label_mask)
 

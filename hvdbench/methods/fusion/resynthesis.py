@@ -90,7 +90,7 @@ def blur_again(frame: Frame, motion: Flow, path: NDArray[np.float64], tau: float
 def _pair(
     model: ExposureModel, is_sharp: NDArray[np.bool_], j: int, donor: int, seed: int, *, with_blend: bool
 ) -> CandidateStack:
-    """Give the candidates of frame ``j`` blurred as ``donor`` was, in the donor's place among sharp frames."""
+    """Return the candidates of frame ``j`` blurred as ``donor`` was, in the donor's place among sharp frames."""
     frames, count = model.aligner.frames, len(is_sharp)
     random = np.random.default_rng(seed)
     selected = np.flatnonzero(is_sharp)
@@ -135,6 +135,6 @@ def noise_levels(frame: Frame) -> float:
 
 
 def _distances(index: int, selected: NDArray[np.intp], side: int) -> int:
-    """Give how far the nearest selected frame on a side is; 1 where there is none."""
+    """Return how far the nearest selected frame on a side is; 1 where there is none."""
     found = [side * (int(k) - index) for k in selected if side * (int(k) - index) > 0]
     return min(found, default=1)

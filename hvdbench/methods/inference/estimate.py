@@ -37,7 +37,7 @@ class Estimate:
         return None if self.frame_count is None else self.frame_count * self.seconds_frame
 
     def describe(self) -> str:
-        """Say in a line what is going to be taken, and what limits it."""
+        """Describe in one line what the run will take and what limits it."""
         height, width = self.size
         count = "a stream" if self.frame_count is None else f"{self.frame_count} frames"
         rate = f"about {_rate_text(1 / self.seconds_frame)} frames/s"
@@ -101,7 +101,7 @@ class RunCost:
 
 
 def duration_text(seconds: float) -> str:
-    """Say a time the way people do: ``8 s``, ``4 min 10 s``, ``2 h 5 min``."""
+    """Format a time as people say it: ``8 s``, ``4 min 10 s``, ``2 h 5 min``."""
     whole = round(seconds)
     if whole < 60:
         return f"{max(whole, 1)} s"

@@ -106,7 +106,7 @@ def _measure(network: VideoNetwork, device: torch.device, precision: Precision) 
 
 
 def _peak_of(runner: Runner, frames: Frames) -> tuple[int, float]:
-    """Give the bytes that tensors take at most while frames are restored, and the seconds."""
+    """Return the bytes that tensors take at most while frames are restored, and the seconds."""
     started = time.perf_counter()
     if runner.device.type == "cuda":
         torch.cuda.synchronize(runner.device)
@@ -146,7 +146,7 @@ class _LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def memory_to_use(device: torch.device) -> int:
-    """Give the bytes that a run may take: most of what is free on a GPU; in main memory half of it, 4 GiB at most."""
+    """Return the bytes that a run may take: most of what is free on a GPU; in main memory half of it, 4 GiB at most."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -156,14 +156,14 @@ def memory_to_use(device: torch.device) -> int:
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """Give the peak in bytes: of tensors on a GPU since it was reset, else of the process since it began, if known."""
+    """Return the peak in bytes: of tensors on a GPU since it was reset, else of the process since it began."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return _proc_bytes(_PROC_STATUS, "VmHWM")
 
 
 def frames_wanted(spec: NetworkSpec, frame_count: int | None, *, carry_state: bool) -> tuple[int, int]:
-    """Give the shortest window that does a clip justice, and the longest that is of use.
+    """Return the shortest window that keeps a clip's quality, and the longest that is of any use.
 
     Shortest: 16 frames where a result depends on the whole clip, else as many as keep no fewer than serve as context.
     Where a state is carried on, from 1 to 8.
@@ -184,7 +184,7 @@ def frames_wanted(spec: NetworkSpec, frame_count: int | None, *, carry_state: bo
 def largest_tile(
     needed: Callable[[int], int], spec: NetworkSpec, size: tuple[int, int], *, context_px: int, allowed_bytes: int
 ) -> int:
-    """Give the side of the largest square tile that fits into memory, in px.
+    """Return the side of the largest square tile that fits into memory, in px.
 
     Args:
         needed: gives the bytes that a run in tiles of a side takes.
@@ -209,7 +209,7 @@ def largest_tile(
 
 
 def blend_bytes(frame_count: int, size: tuple[int, int]) -> int:
-    """Give what the picture takes that tiles are blended into."""
+    """Return the bytes of the picture that tiles are blended into."""
     return frame_count * size[0] * size[1] * _BLEND_BYTES
 
 

@@ -51,7 +51,7 @@ class InferencePlan:
         return None if self.estimate is None else self.estimate.seconds
 
     def describe(self) -> str:
-        """Say it in one line, and after a semicolon what it is going to take where that was measured."""
+        """Describe the plan in one line, followed by the expected time and memory where they were measured."""
         between = "the state carried on" if self.carry_state else f"{self.overlap} of overlap"
         windows = f"windows of {self.window} frames, {between}" if self.window else "the whole clip"
         tiles = f"tiles of {self.tile[1]}x{self.tile[0]} px" if self.tile else "whole frames"
@@ -127,7 +127,7 @@ def plan_inference(
 
 
 def _frames_at_once(spec: NetworkSpec, frame_count: int | None, window: int | None) -> int:
-    """Give the frames that go in at once where the window is given, or is the whole clip."""
+    """Return how many frames go in at once where the window is given, or is the whole clip."""
     whole = memory.frames_wanted(spec, frame_count, carry_state=False)[1]
     if window is None:
         return whole
@@ -137,7 +137,7 @@ def _frames_at_once(spec: NetworkSpec, frame_count: int | None, window: int | No
 def _fit(
     run: RunCost, least: int, most: int, tile: int | tuple[int, int] | Auto | None, allowed: int
 ) -> tuple[int, tuple[int, int] | None]:
-    """Give the frames at once, ``least`` to ``most``, and the tile that fit into memory, or what is given as it is."""
+    """Return how many frames at once (``least`` to ``most``) and which tile fit into memory; given values stay."""
     given = None if tile == "auto" else (tile, tile) if isinstance(tile, int) else tile
     fitting = (count for count in range(most, least - 1, -1) if run.peak_bytes(count, given or run.padded) <= allowed)
     frames = next(fitting, None)
@@ -215,7 +215,7 @@ def _cut_in_time(
 
 
 def padded_size(size: tuple[int, int], spec: NetworkSpec) -> tuple[int, int]:
-    """Give the height and width that frames of a size are padded to."""
+    """Return the height and width that frames of a size are padded to."""
     multiple = spec.size_multiple
     height, width = (math.ceil(max(side, spec.min_size_px) / multiple) * multiple for side in size)
     return height, width

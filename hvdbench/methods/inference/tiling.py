@@ -32,7 +32,7 @@ class Tile:
 
 
 def tile_context(spec: NetworkSpec, context_px: int | None = None) -> int:
-    """Give the context at the inner sides of a tile: the one asked for, or the network's own, or a usual one.
+    """Return the context at the inner sides of a tile: the one asked for, else the network's own, else the default.
 
     Raises:
         ValueError: it is negative.
@@ -45,7 +45,7 @@ def tile_context(spec: NetworkSpec, context_px: int | None = None) -> int:
 
 
 def smallest_tile(spec: NetworkSpec, context_px: int) -> int:
-    """Give the smallest side, in px, of tiles that cover a picture of any size."""
+    """Return the smallest side, in px, of tiles that cover a picture of any size."""
     shared = _in_steps(2 * context_px + FEATHER_PX, spec.size_multiple)
     return max(shared + 1, _in_steps(spec.min_size_px, spec.size_multiple)) * spec.size_multiple
 

@@ -140,7 +140,7 @@ def check_window(window: int, overlap: int) -> None:
 
 
 def is_clip(frames: NDArray[Any]) -> TypeGuard[NDArray[np.uint8] | NDArray[np.uint16]]:
-    """Tell whether an array is a clip: (T, H, W, 3) uint8 or uint16, with at least one pixel."""
+    """Return whether an array is a clip: (T, H, W, 3) uint8 or uint16, with at least one pixel."""
     return frames.ndim == 4 and frames.shape[3] == 3 and frames.dtype in _LEVEL_TYPES and frames.size > 0
 
 

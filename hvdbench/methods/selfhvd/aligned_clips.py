@@ -31,7 +31,7 @@ _MOST_IN_MEMORY = 2 * 2**30
 def label_of(
     restored: Tensor, batch: Mapping[str, Tensor], slots: Tensor, flows: FlowModel, settings: SelfHvdObjectiveSettings
 ) -> Label:
-    """Give the label of what stands in each slot, ``S_{J(k)→k}``, and its masks (Eqs. 3-5).
+    """Return the label of what stands in each slot, ``S_{J(k)→k}``, and its masks (Eqs. 3-5).
 
     Args:
         restored: (N, T, 3, h, w), what labels are aligned to with ``flow.on = "output"``.

@@ -82,7 +82,7 @@ class AnchorRule:
         return AnchorDecision(moved, shift_px, sharpness, ratio, self.updates)
 
     def state(self) -> Tensor:
-        """Give the rule's numbers as one float64 tensor."""
+        """Return the rule's numbers as one float64 tensor."""
         return torch.tensor([float(getattr(self, name)) for name in _NUMBERS], dtype=torch.float64)
 
     def load_state(self, state: Tensor) -> None:

@@ -82,7 +82,7 @@ def _closest(frames: NDArray[np.intp], i: np.intp) -> int:
 
 
 def own_slots(clip: Tensor) -> Tensor:
-    """Give the slots of windows (N, T, ...) whose frames all stand where they belong, (N, T)."""
+    """Return the slots of windows (N, T, ...) whose frames all stand where they belong, (N, T)."""
     return torch.arange(clip.shape[1], device=clip.device).expand(len(clip), -1)
 
 

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 
 def reconstruction_loss(restored: Tensor, warped_sharp: Tensor, mask: Tensor) -> Tensor:
-    """Give ``L_rec`` (Eq. 6): the masked L1 distance of the output to the warped sharp frame."""
+    """Return ``L_rec`` (Eq. 6): the masked L1 distance of the output to the warped sharp frame."""
     return (mask * (restored - warped_sharp)).abs().mean()
 
 
 def laplacian_variance(picture: Tensor) -> Tensor:
-    """Give ``v_l`` (Eq. 1) of each picture's BT.601 luma, (N,), in squared 8-bit levels."""
+    """Return ``v_l`` (Eq. 1) of each picture's BT.601 luma, (N,), in squared 8-bit levels."""
     luma = picture.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     gray = 255.0 * (picture * luma).sum(dim=1, keepdim=True)  # (N, 1, H, W)
     kernel = picture.new_tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]).view(1, 1, 3, 3)
@@ -39,7 +39,7 @@ def sharp_frame_is_better(warped_sharp: Tensor, mask: Tensor, teacher: Tensor, t
 def self_enhanced_loss(
     restored_without_clues: Tensor, warped_sharp: Tensor, mask: Tensor, teacher: Tensor, take_sharp: Tensor
 ) -> Tensor:
-    """Give ``L_sevd`` (Eq. 7): the output for the clue-less input against whichever target Eq. 8 chose.
+    """Return ``L_sevd`` (Eq. 7): the output for the clue-less input against whichever target Eq. 8 chose.
 
     No gradient flows into the teacher.
     """
@@ -50,13 +50,13 @@ def self_enhanced_loss(
 
 @torch.no_grad()
 def earlier_output(earlier: nn.Module, blurry: Tensor) -> Tensor:
-    """Give ``R^e`` (Eq. 9): what an earlier state of the model makes of the input with all its clues, no gradient."""
+    """Return ``R^e`` (Eq. 9): what an earlier state of the model makes of the input with all its clues, no gradient."""
     restored: Tensor = earlier(blurry)
     return restored
 
 
 def spatial_consistency_loss(restored_without_clues: Tensor, anchor: Tensor) -> Tensor:
-    """Give ``L_scscm`` (Eq. 10): the L1 distance to what an earlier state of the model restored (Eq. 9)."""
+    """Return ``L_scscm`` (Eq. 10): the L1 distance to what an earlier state of the model restored (Eq. 9)."""
     return (restored_without_clues - anchor.detach()).abs().mean()
 
 
@@ -66,7 +66,7 @@ def mask_at(mask: Tensor, features: Tensor) -> Tensor:
 
 
 def perceptual_loss(features: Tensor, warped_sharp_features: Tensor, mask: Tensor) -> Tensor:
-    """Give ``L_vgg1`` (Eq. 11): Eq. 6 between features, (N, C, h, w), under the mask shrunk to their size.
+    """Return ``L_vgg1`` (Eq. 11): Eq. 6 between features, (N, C, h, w), under the mask shrunk to their size.
 
     No gradient flows into the sharp frame's features.
     """
@@ -80,7 +80,7 @@ def self_enhanced_perceptual_loss(
     teacher_features: Tensor,
     take_sharp: Tensor,
 ) -> Tensor:
-    """Give ``L_vgg2`` (Eq. 12): Eq. 7 between features, with the choice that Eq. 8 made on the pictures."""
+    """Return ``L_vgg2`` (Eq. 12): Eq. 7 between features, with the choice that Eq. 8 made on the pictures."""
     return self_enhanced_loss(
         features_without_clues,
         warped_sharp_features.detach(),
@@ -91,12 +91,12 @@ def self_enhanced_perceptual_loss(
 
 
 def stage1_loss(reconstruction: Tensor, perceptual: Tensor, beta: float) -> Tensor:
-    """Give ``L_s1 = L_rec + β L_vgg1`` (Eq. 13)."""
+    """Return ``L_s1 = L_rec + β L_vgg1`` (Eq. 13)."""
     return reconstruction + beta * perceptual
 
 
 def stage2_loss(self_enhanced: Tensor, consistency: Tensor, perceptual: Tensor, lambda_: float, beta: float) -> Tensor:
-    """Give ``L_s2 = L_sevd + λ L_scscm + β L_vgg2`` (Eq. 14)."""
+    """Return ``L_s2 = L_sevd + λ L_scscm + β L_vgg2`` (Eq. 14)."""
     return self_enhanced + lambda_ * consistency + beta * perceptual
 
 
@@ -128,7 +128,7 @@ def reblur_tensor(picture: Tensor, motion: Tensor, tau: float, samples: int = 11
 
 
 def reblur_loss(restored: Tensor, blurry: Tensor, motion: Tensor, tau: float, trusted: Tensor) -> Tensor:
-    """Give the re-blur consistency loss, ours: ``‖K R − B‖₁`` on the pictures whose blur the flow explains.
+    """Return the re-blur consistency loss, ours: ``‖K R − B‖₁`` on the pictures whose blur the flow explains.
 
     Args:
         restored: R.

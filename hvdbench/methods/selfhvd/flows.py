@@ -42,7 +42,7 @@ class FlowModel(Protocol):
     """Estimates flow between (N, 3, H, W) RGB in [0, 1], in their device, without gradient."""
 
     def __call__(self, i: Tensor, j: Tensor) -> FlowPair:
-        """Give the flow from i to j and back."""
+        """Return the flow from i to j and back."""
         ...
 
 
@@ -60,7 +60,7 @@ class SeaRaftFlow:
 
     @torch.no_grad()
     def __call__(self, i: Tensor, j: Tensor) -> FlowPair:
-        """Give the flow both ways, in full precision whatever surrounds it."""
+        """Return the flow both ways, in full precision whatever surrounds it."""
         self.network.to(i.device)
         flows, confidences = [], []
         with torch.autocast(i.device.type, enabled=False):
@@ -86,7 +86,7 @@ class DisFlow:
 
     @torch.no_grad()
     def __call__(self, i: Tensor, j: Tensor) -> FlowPair:
-        """Give the flow both ways, estimated on 8-bit gray."""
+        """Return the flow both ways, estimated on 8-bit gray."""
         grays = [[to_gray(frame) for frame in eight_bit(pictures)] for pictures in (i, j)]
         found = list(thread_map(self._pair, list(zip(*grays, strict=True)), min(_DIS_THREADS, usable_cores())))
         return FlowPair(*(torch.from_numpy(np.stack(part)).to(i.device) for part in zip(*found, strict=True)))

@@ -44,13 +44,13 @@ class AlignedLabel(Label):
 
 
 def warp_sharp(sharp: Tensor, flow_ij: Tensor) -> Tensor:
-    """Give ``S_{j→i} = W(S_j, Φ_{i→j})`` (Eq. 3), bilinear; what lies outside is its border repeated."""
+    """Return ``S_{j→i} = W(S_j, Φ_{i→j})`` (Eq. 3), bilinear; what lies outside is its border repeated."""
     warped: Tensor = warp_by_flow(sharp, flow_ij, padding_mode="border")
     return warped
 
 
 def round_trip_px(flow_ij: Tensor, flow_ji: Tensor) -> Tensor:
-    """Give ``‖W(W(G; Φ_{j→i}); Φ_{i→j}) − G‖₂`` of Eq. 5, (N, 1, H, W) px: how far there and back ends from the start.
+    """Return ``‖W(W(G; Φ_{j→i}); Φ_{i→j}) − G‖₂`` of Eq. 5, (N, 1, H, W) px: the gap of a round trip.
 
     ``W(G; Φ)`` is ``G + Φ``, and a linear map is warped without error, so what is left of the double warp is
     ``Φ_{i→j} + W(Φ_{j→i}; Φ_{i→j})``. Infinity where the match lies outside frame j: nothing there can be checked.
@@ -61,18 +61,18 @@ def round_trip_px(flow_ij: Tensor, flow_ji: Tensor) -> Tensor:
 
 
 def occlusion_mask(flow_ij: Tensor, flow_ji: Tensor, scale: float) -> Tensor:
-    """Give ``M_occ = 1 − min(s·‖·‖₂, 1)``, Eq. 5 in its working sense: 1 where the flows agree, 0 outside the frame."""
+    """Return ``M_occ = 1 − min(s·‖·‖₂, 1)``, Eq. 5 in its working sense: 1 where flows agree, 0 outside the frame."""
     return 1 - (scale * round_trip_px(flow_ij, flow_ji)).clamp(max=1)
 
 
 def uncertainty_mask(confidence_ij: Tensor, confidence_ji: Tensor, flow_ij: Tensor) -> Tensor:
-    """Give ``M_uncer = C_{i→j} ⊙ W(C_{j→i}, Φ_{i→j})``, Eq. 4 in its working sense: 1 where both flows are sure."""
+    """Return ``M_uncer = C_{i→j} ⊙ W(C_{j→i}, Φ_{i→j})``, Eq. 4 in its working sense: 1 where both flows are sure."""
     there: Tensor = warp_by_flow(confidence_ji, flow_ij, padding_mode="border")
     return confidence_ij * there * _lands_inside(flow_ij)
 
 
 def _lands_inside(flow_ij: Tensor) -> Tensor:
-    """Tell which pixels' matches lie inside the other frame, (N, 1, H, W) bool."""
+    """Return which pixels' matches lie inside the other frame, (N, 1, H, W) bool."""
     height, width = flow_ij.shape[-2:]
     x = torch.arange(width, device=flow_ij.device) + flow_ij[:, 0]  # (N, H, W)
     y = torch.arange(height, device=flow_ij.device)[:, None] + flow_ij[:, 1]  # (N, H, W)
@@ -82,7 +82,7 @@ def _lands_inside(flow_ij: Tensor) -> Tensor:
 
 
 def mask_of(pair: FlowPair, occlusion: Tensor, settings: MaskSettings) -> Tensor:
-    """Give ``M_i``, the product of the masks that are switched on."""
+    """Return ``M_i``, the product of the masks that are switched on."""
     mask = occlusion if settings.occlusion else torch.ones_like(occlusion)
     if settings.uncertainty:
         mask = mask * uncertainty_mask(pair.confidence_ij, pair.confidence_ji, pair.flow_ij)
@@ -113,7 +113,7 @@ def align(
 
 
 def still_pair(picture: Tensor) -> FlowPair:
-    """Give the flow of pictures onto themselves: none, and sure of it."""
+    """Return the flow of pictures onto themselves: zero everywhere, with full confidence."""
     nothing = torch.zeros_like(picture[:, :2])
     sure = torch.ones_like(picture[:, :1])
     return FlowPair(nothing, nothing, sure, sure)

@@ -111,7 +111,7 @@ class SelfHvdObjective(Objective):
         )
 
     def loss(self, network: nn.Module, batch: Mapping[str, Tensor], step: int) -> StepLoss:
-        """Give Eq. 13 before ``stage1_steps``, Eq. 14 from then on."""
+        """Return Eq. 13 before ``stage1_steps``, Eq. 14 from then on."""
         if step < self.stage1_steps:
             return self._stage1(network, batch)
         anchor = self._held_anchor(network, step) if self._has_consistency else None
@@ -174,7 +174,7 @@ class SelfHvdObjective(Objective):
         )
 
     def state(self) -> dict[str, Tensor]:
-        """Give the anchor's weights and the numbers of its rule."""
+        """Return the anchor's weights and the numbers of its rule."""
         weights = self._anchor.state_dict() if self._anchor is not None else self._anchor_weights
         held = {_ANCHOR_PREFIX + name: value.detach().clone() for name, value in weights.items()}
         return held | {_RULE_KEY: self._rule.state()}
@@ -194,7 +194,7 @@ class SelfHvdObjective(Objective):
         return self.settings.scscm and self.settings.spatial_consistency > 0
 
     def _held_anchor(self, network: nn.Module, step: int) -> nn.Module:
-        """Give the anchor; the first time in stage 2 the network as it is becomes one."""
+        """Return the anchor; at the first call in stage 2 the network as it is becomes the anchor."""
         if self._anchor is None:
             self._anchor = _frozen_copy(network)
             if self._anchor_weights:
@@ -260,7 +260,7 @@ class SelfHvdObjective(Objective):
         return torch.full((len(teacher),), always_sharp, device=teacher.device)
 
     def _reconstruction(self, restored: Tensor, label: Label) -> tuple[Tensor, Tensor]:
-        """Give Eqs. 6 and 11."""
+        """Return Eqs. 6 and 11."""
         loss = equations.reconstruction_loss(restored, label.warped, label.mask)
         if self._features is None:
             return loss, loss.new_zeros(())
@@ -268,7 +268,7 @@ class SelfHvdObjective(Objective):
         return loss, equations.perceptual_loss(own, wanted, label.mask)
 
     def _self_enhanced(self, seen: _Pass) -> tuple[Tensor, Tensor]:
-        """Give Eqs. 7 and 12."""
+        """Return Eqs. 7 and 12."""
         label = seen.label
         loss = equations.self_enhanced_loss(seen.restored, label.warped, label.mask, seen.teacher, seen.takes_sharp)
         if self._features is None:
@@ -280,7 +280,7 @@ class SelfHvdObjective(Objective):
         return {} if self._features is None else {"vgg": perceptual}
 
     def _features_of(self, restored: Tensor, *targets: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Give ``φ`` of the output, with gradient, and of targets, without."""
+        """Return ``φ`` of the output, with gradient, and of targets, without."""
         assert self._features is not None
         self._features.to(restored.device)
         with torch.no_grad():

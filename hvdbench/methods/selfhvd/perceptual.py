@@ -31,7 +31,7 @@ class VggFeatures(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Give the features of (N, 3, H, W), (N, C, H / 2^b, W / 2^b) with b poolings before the layer."""
+        """Return the features of (N, 3, H, W), (N, C, H / 2^b, W / 2^b) with b poolings before the layer."""
         mean, std = self.get_buffer("mean"), self.get_buffer("std")
         features: Tensor = self.features((pictures - mean) / std)
         return features

@@ -68,7 +68,7 @@ def fit_blur(blurry: Tensor, sharp: Tensor, is_selected: Tensor, flows: FlowMode
 
 
 def reblur_term(restored: Tensor, blurry: Tensor, blur: WindowBlur) -> Tensor:
-    """Give ``‖K R − B‖₁`` over explained frames; all (N, T, ...)."""
+    """Return ``‖K R − B‖₁`` over explained frames; all (N, T, ...)."""
     path, explained = blur.path.flatten(0, 1), blur.explained.flatten()
     return reblur_loss(restored.flatten(0, 1), blurry.flatten(0, 1), path, 1.0, explained)
 

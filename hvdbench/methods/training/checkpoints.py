@@ -39,7 +39,7 @@ class TrainingState:
 
 
 def checkpoint_folder(folder: Path, step: int) -> Path:
-    """Name the checkpoint of a step in a run's folder."""
+    """Return the path of a step's checkpoint in a run's folder."""
     return folder / _FOLDER / f"{step:0{_DIGITS}d}"
 
 
@@ -70,7 +70,7 @@ def save_checkpoint(folder: Path, state: TrainingState, keep: int) -> Path:
 
 
 def latest_digest(folder: Path) -> str | None:
-    """Give the digest of the latest checkpoint; None where there is none, or a damaged one."""
+    """Return the digest of the latest checkpoint; None where there is none, or a damaged one."""
     found = list_checkpoints(folder)
     try:
         digest = json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))["digest"] if found else None

@@ -68,7 +68,7 @@ def measure_step(
 
 
 def describe_cost(first: StepCost, last: StepCost, steps: int, device: str) -> str:
-    """Word what ``steps`` steps take, as a range where the first and the last step differ by over a fifth."""
+    """Format the time of ``steps`` steps, as a range where the first and the last step differ by over a fifth."""
     low, high = sorted((first.seconds, last.seconds))
     times = duration(steps * high)
     if high > _ALIKE * low:
@@ -79,7 +79,7 @@ def describe_cost(first: StepCost, last: StepCost, steps: int, device: str) -> s
 
 
 def duration(seconds: float) -> str:
-    """Word a time: ``40 s``, ``12 min``, ``3 h 05 min``."""
+    """Format a time: ``40 s``, ``12 min``, ``3 h 05 min``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -110,7 +110,7 @@ def _allocated(device: torch.device) -> int:
 
 @contextmanager
 def _peak(device: torch.device) -> Iterator[dict[str, int | None]]:
-    """Give the peak memory, known when the block ends."""
+    """Measure the peak memory of a block; the value is known when the block ends."""
     found: dict[str, int | None] = {"bytes": None}
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)

@@ -53,7 +53,7 @@ class LossGuard:
         return self._large == 0
 
     def state(self) -> dict[str, Any]:
-        """Give what a resumed run needs, JSON-able."""
+        """Return what a resumed run needs, as JSON values."""
         return {"seen": list(self._seen), "large": self._large}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -108,7 +108,7 @@ class ValidationGuard:
         return found
 
     def state(self) -> dict[str, int]:
-        """Give what a resumed run needs, JSON-able."""
+        """Return what a resumed run needs, as JSON values."""
         return {"was_aligned": int(self.was_aligned), "same": self.same, "flat": self.flat}
 
     def load_state(self, state: Mapping[str, int]) -> None:

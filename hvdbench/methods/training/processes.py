@@ -43,7 +43,7 @@ class Processes:
         return self.rank == 0
 
     def share(self, batch: int, parts: int) -> int:
-        """Give the samples of one part of this process's share of a batch.
+        """Return the samples of one part of this process's share of a batch.
 
         Raises:
             InputError: the batch does not divide evenly.
@@ -56,7 +56,7 @@ class Processes:
         return batch // (self.count * parts)
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """Give the network that averages gradients over processes; with one, the network itself."""
+        """Wrap the network so that gradients are averaged over processes; a single process gets the network itself."""
         if self.count == 1:
             return network
         with warnings.catch_warnings():  # torch's newer name for it is not known to older versions
@@ -78,7 +78,7 @@ class Processes:
         return reduced
 
     def tell(self, numbers: Mapping[str, float] | None) -> dict[str, float]:
-        """Give every process the main one's numbers."""
+        """Send the main process's numbers to every process."""
         if self.count == 1:
             return dict(numbers or {})
         from accelerate.utils import broadcast_object_list

@@ -85,13 +85,13 @@ class Means:
             self._counts[name] = self._counts.get(name, 0) + 1
 
     def take(self) -> dict[str, float]:
-        """Give the means and begin anew."""
+        """Return the means and start collecting anew."""
         means = {name: value / self._counts[name] for name, value in self._sums.items()}
         self._sums, self._counts = {}, {}
         return means
 
     def state(self) -> dict[str, Any]:
-        """Give what a resumed run needs, JSON-able."""
+        """Return what a resumed run needs, as JSON values."""
         return {"sums": self._sums, "counts": self._counts}
 
     def load_state(self, state: Mapping[str, Any]) -> None:

@@ -47,7 +47,7 @@ _MOST_WORKERS = 8
 
 
 def run_digest(digest: str, settings: EngineSettings, seed: int) -> str:
-    """Name all that moves a number of a run: what the caller names by ``digest``, the loop's settings, the seed."""
+    """Hash all that moves a number of a run: the caller's ``digest``, the loop's settings and the seed."""
     return digest_of([digest, settings.model_dump(mode="json", exclude=set(MOVES_NOTHING)), seed])
 
 
@@ -109,7 +109,7 @@ class Run:
         self.processes.wait()
 
     def estimate(self, say: Say) -> None:
-        """Say what the rest of the run is going to take, from steps on copies; short runs say nothing."""
+        """Announce what the rest of the run will take, measured by steps on copies; short runs announce nothing."""
         left = self.settings.steps - self.step
         if left < _LEAST_TO_ESTIMATE or not self.processes.is_main:
             return
@@ -137,7 +137,7 @@ class Run:
         }
 
     def latest(self) -> Path | None:
-        """Give the latest checkpoint's folder."""
+        """Return the latest checkpoint's folder."""
         found = list_checkpoints(self.folder) if self.folder else []
         return found[-1] if found else None
 

@@ -77,7 +77,7 @@ def _save(figure: Any, target: Path) -> None:
 
 
 def _series(lines: Lines, key: str) -> tuple[list[int], list[float]]:
-    """Give steps and values of the lines that have a number under a key."""
+    """Return steps and values of the log lines that have a number under a key."""
     pairs = [(line["step"], float(line[key])) for line in lines if isinstance(line.get(key), int | float)]
     return [step for step, _ in pairs], [value for _, value in pairs]
 
@@ -150,7 +150,7 @@ def _nothing(axes: Any) -> None:
 
 
 def _legends(figure: Any, shifts: Any, moved: Sequence[int], warned: Sequence[int]) -> None:
-    """Name the marks, once, where they matter most."""
+    """Label each kind of mark once, in the panel where it matters most."""
     if moved:
         shifts.plot([], [], color=_ANCHOR, linestyle="--", linewidth=1, label="anchor moved")
     if warned:

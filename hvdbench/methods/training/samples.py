@@ -145,7 +145,7 @@ class TrainingWindows(Dataset[dict[str, Any]]):
         return item
 
     def draw(self, index: int) -> Draw:
-        """Say where window ``index`` lies."""
+        """Draw where window ``index`` lies."""
         random = np.random.default_rng([self.seed, index])
         clip = self._clips[random.integers(len(self._clips))]
         start = int(random.integers(clip.frame_count - self.frame_count + 1))
@@ -157,7 +157,7 @@ class TrainingWindows(Dataset[dict[str, Any]]):
         return Draw(clip, start, Box(top, left, self.side_px, self.side_px), mirrored, turns)
 
     def in_uint8(self) -> "TrainingWindows":
-        """Give the same windows with pictures as uint8."""
+        """Return the same windows with pictures as uint8."""
         twin = copy.copy(self)
         twin.as_uint8 = True
         return twin
@@ -202,7 +202,7 @@ class TrainingWindows(Dataset[dict[str, Any]]):
 
 
 def nearest_selected(is_selected: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Name the selected frame nearest to each frame, ``J(i)`` of section 3.1; the earlier of two equally near.
+    """Return the selected frame nearest to each frame, ``J(i)`` of section 3.1; the earlier of two equally near.
 
     Args:
         is_selected: (T,), at least one.

@@ -13,7 +13,7 @@ from hvdbench.networks.spec import trainable_parameters
 
 
 def learning_rate(settings: EngineSettings, step: int) -> float:
-    """Give the learning rate of step ``step``, from 0: a cosine from the first rate to the final one, or constant."""
+    """Return the learning rate of step ``step``, from 0: a cosine from the first rate to the final one, or constant."""
     rate = settings.learning_rate
     if settings.schedule == "cosine":
         turn = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
@@ -67,7 +67,7 @@ class Optimiser:
                 parameter.grad = None
 
     def state(self) -> dict[str, Tensor]:
-        """Give Adam's moments and counts as ``<parameter>|<what>``."""
+        """Return Adam's moments and counts as ``<parameter>|<what>``."""
         return {
             f"{name}|{what}": value.detach()
             for name, parameter in zip(self.names, self.parameters, strict=True)
@@ -123,7 +123,7 @@ def _begins(name: str, prefix: str) -> bool:
 
 
 def _longest(table: dict[str, float] | dict[str, int], name: str, default: float) -> float:
-    """Give the entry whose key is the longest beginning of a name."""
+    """Return the entry whose key is the longest beginning of a name."""
     fitting: Iterable[str] = (prefix for prefix in table if _begins(name, prefix))
     found = max(fitting, key=len, default=None)
     return default if found is None else table[found]

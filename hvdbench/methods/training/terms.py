@@ -54,11 +54,11 @@ class Terms:
         return None
 
     def take(self) -> dict[str, float]:
-        """Give the means since they were last taken."""
+        """Return the means since the last call."""
         return self._means.take()
 
     def state(self) -> dict[str, Any]:
-        """Give what a resumed run needs, JSON-able."""
+        """Return what a resumed run needs, as JSON values."""
         return {"guard": self.guard.state(), "means": self._means.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:

@@ -138,7 +138,7 @@ def batch_of(windows: TrainingWindows, indices: Sequence[int], device: torch.dev
 def mean_loss(
     network: nn.Module, objective: Objective, windows: TrainingWindows, step: int, device: torch.device
 ) -> float:
-    """Give the mean loss over all samples, one at a time, as the step before last would have it."""
+    """Return the mean loss over all samples, one at a time, as the step before last would have it."""
     losses = [float(objective.loss(network, batch_of(windows, [k], device), step).total) for k in range(len(windows))]
     return float(np.mean(losses))
 

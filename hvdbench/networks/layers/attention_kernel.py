@@ -191,7 +191,7 @@ def _attend_backward(
     value_gradient: Floats,
     offset_gradients: tuple[Floats, Floats],
 ) -> None:
-    """Give the gradients of what :func:`attend` took, from that of its result; they start at zero."""
+    """Compute the gradients of the inputs of :func:`attend` from that of its result; they start at zero."""
     _, _, heads, channels = query.shape
     half = offsets[0].shape[1] // 2
     height, width = offsets[0].shape[4], offsets[0].shape[5]

@@ -145,7 +145,7 @@ def _gather_backward(
     offset_gradient: Floats,
     mask_gradient: Floats,
 ) -> None:
-    """Give the gradients of what :func:`gather` took in one group; that of the features is added to."""
+    """Compute the gradients of the inputs of :func:`gather` in one group; the features' gradient is added to."""
     height, width = offset.shape[3:]
     count = gradient.shape[0]
     index = np.empty((4, count), np.int32)

@@ -19,7 +19,7 @@ _RUN_PLACES = 512  # of which columns are held at once, a thread
 
 
 def is_served(features: Tensor) -> bool:
-    """Tell whether these operators take a tensor: on the CPU, in float32 or less."""
+    """Return whether these operators take a tensor: on the CPU, in float32 or less."""
     return features.device.type == "cpu" and features.dtype != torch.float64
 
 

@@ -74,7 +74,7 @@ def held_out(
 
 
 def _clips(source: Path, is_dataset: bool) -> Iterator[tuple[str, Callable[[], Frames]]]:
-    """Name the clips of a source, each with what reads it."""
+    """List the clips of a source, each with a function that reads it."""
     if is_dataset:
         for clip in Dataset.open(source).clips():
             yield f"{clip.split}/{clip.name}", clip.blurry

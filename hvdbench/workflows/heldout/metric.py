@@ -54,7 +54,7 @@ def register(restored: Frame, reference: Image, mask: NDArray[np.bool_], reach_p
 
 
 def taken_out(length_px: float, reach_px: float) -> float:
-    """Give the share of a translation that registration takes out: 1 up to the reach, 0 from twice the reach on."""
+    """Return the share of a translation that registration takes out: 1 up to the reach, 0 from twice the reach on."""
     if length_px <= reach_px:
         return 1.0 if length_px > 0 else 0.0
     return max(0.0, 2 * reach_px / length_px - 1.0)

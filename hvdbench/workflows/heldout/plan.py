@@ -45,7 +45,7 @@ class HeldOutPlan:
     pairs: tuple[Pair, ...]
 
     def kept(self, fold: int) -> NDArray[np.intp]:
-        """Name the frames that a method is given in a fold, ascending."""
+        """List the frames that a method is given in a fold, in ascending order."""
         return np.setdiff1d(np.arange(self.count), self.folds[fold])
 
 
