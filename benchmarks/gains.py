@@ -9,6 +9,7 @@ learned from.
 
 import argparse
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.selfhvd_tiny.clips import SPECS, Clip, make_clip
 from benchmarks.selfhvd_tiny.machine import machine
 from benchmarks.validity.clips import EXACT, planted_clip
+from hvdbench.errors import InputError
 from hvdbench.workflows.deblur.clip_signs import SIGNS, ClipSigns, signs_of
-from hvdbench.workflows.deblur.expected_gain import fit_gains
+from hvdbench.workflows.deblur.expected_gain import LEVEL, Gains, Rows, predict, transformed
 from hvdbench.workspace.atomic import atomic_write_text
 
 ARMS: Mapping[str, tuple[str, str]] = {  # method: its arm in the sweep, and in the small benchmark
@@ -30,6 +33,9 @@ ARMS: Mapping[str, tuple[str, str]] = {  # method: its arm in the sweep, and in 
     "selfhvd_fusion": ("stage 2", "both"),
     "selfhvd_rc_fusion": ("stage 2 rc", "both rc"),
 }
+
+_RIDGE = 1.0
+_FEWEST_CLIPS = 8
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,59 @@ def learn(clips: Sequence[Measured]) -> dict[str, Any]:
         values = {key: _short(value) for key, value in gains.model_dump().items() if key != "method"}
         found[method] = values
     return found
+
+
+def fit_gains(method: str, signs: Sequence[ClipSigns], gain_db: Sequence[float], scenes: Sequence[str]) -> Gains:
+    """Learn a method's gains.
+
+    Args:
+        method: its name.
+        signs: of each clip.
+        gain_db: of each clip, measured.
+        scenes: of each clip; clips of one scene are never on both sides of a split.
+
+    Raises:
+        InputError: under eight clips, or under three scenes.
+    """
+    names = sorted(set(scenes))
+    if len(signs) < _FEWEST_CLIPS or len(names) < 3:
+        raise InputError(
+            f"gains of '{method}': {len(signs)} clips of {len(names)} scenes; at least {_FEWEST_CLIPS} clips of 3 "
+            "scenes are needed"
+        )
+    rows, measured = np.array([one.values for one in signs]), np.asarray(gain_db, np.float64)
+    changed, of = transformed(rows), np.asarray(scenes)
+    missed = [_missed(method, changed, measured, of == name) for name in names]
+    left_out = np.concatenate(missed)
+    half = float(np.quantile(left_out, min(1.0, LEVEL * (1 + 1 / len(left_out))), method="higher"))
+    found = _fitted(method, changed, measured)
+    ends = {"low": tuple(map(float, rows.min(axis=0))), "high": tuple(map(float, rows.max(axis=0)))}
+    return found.model_copy(update={"half_width_db": half, "scenes": len(names), **ends})
+
+
+def _fitted(method: str, rows: Rows, measured: Rows) -> Gains:
+    centre, spread = rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-6)
+    scaled = (rows - centre) / spread
+    mean = float(measured.mean())
+    weights = np.linalg.solve(scaled.T @ scaled + _RIDGE * np.eye(rows.shape[1]), scaled.T @ (measured - mean))
+    return Gains(
+        method=method,
+        centre=tuple(map(float, centre)),
+        spread=tuple(map(float, spread)),
+        weights=tuple(map(float, weights)),
+        mean_db=mean,
+        half_width_db=math.inf,
+        low=(),
+        high=(),
+        clips=len(rows),
+        scenes=0,
+    )
+
+
+def _missed(method: str, rows: Rows, measured: Rows, out: NDArray[np.bool_]) -> Rows:
+    """Return by how much the gains learned from the other scenes miss those of a scene, dB."""
+    others = _fitted(method, rows[~out], measured[~out])
+    return np.asarray(np.abs(predict(others, rows[out]) - measured[out]), np.float64)
 
 
 def _short(value: Any) -> Any:

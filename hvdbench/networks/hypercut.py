@@ -15,26 +15,8 @@ from hvdbench.networks.network import Network
 _FEATURES = 32
 _HALVINGS = 5
 _BLOCKS = 6
-_COLOUR_MEAN = (0.485, 0.456, 0.406)
-_COLOUR_STD = (0.229, 0.224, 0.225)
 MIN_SIZE_PX = 33
 """Smaller sides leave a single pixel after the five halvings, which cannot be mirrored."""
-
-
-def normalise_colours(frames: Tensor) -> Tensor:
-    """Subtract ImageNet's mean and divide by its deviation, channel by channel in the order that comes in.
-
-    The published loader hands over BGR while mean and deviation are those of RGB; published weights want the same.
-
-    Args:
-        frames: (..., 3, H, W) in [0, 1].
-
-    Returns:
-        The same shape.
-    """
-    mean = frames.new_tensor(_COLOUR_MEAN).view(3, 1, 1)
-    std = frames.new_tensor(_COLOUR_STD).view(3, 1, 1)
-    return (frames - mean) / std
 
 
 class _MirroredBlock(nn.Module):
@@ -110,7 +92,9 @@ class OrderLoss:
 class HyperCUT(nn.Module):
     """Map pairs of frames to vectors so that a pair and its reverse lie on different sides of a fixed plane.
 
-    At the default size 2 315 681 values. Keys are those of a published checkpoint.
+    At the default size 2 315 681 values. Keys are those of a published checkpoint. Frames in [0, 1] are normalised
+    before they come in: less 0.485, 0.456, 0.406, over 0.229, 0.224, 0.225, channel by channel. These are for RGB, and
+    the published loader hands over BGR: published weights want the same.
     """
 
     def __init__(self, out_dim: int = 128) -> None:
@@ -127,7 +111,7 @@ class HyperCUT(nn.Module):
         """Encode ordered pairs of frames.
 
         Args:
-            first: (N, 3, H, W), as :func:`normalise_colours` gives it, at least 33 px high and wide.
+            first: (N, 3, H, W), normalised as :class:`HyperCUT` says, at least 33 px high and wide.
             second: the same shape.
 
         Returns:
@@ -147,7 +131,7 @@ class HyperCUT(nn.Module):
         """Encode the pairs (0, 6), (6, 0), (1, 5), (5, 1), (2, 4), (4, 2) of the sharp frames of one exposure.
 
         Args:
-            frames: (N, 7, 3, H, W), as :func:`normalise_colours` gives it. Any odd count from 3 works: outer pairs
+            frames: (N, 7, 3, H, W), normalised as :class:`HyperCUT` says. Any odd count from 3 works: outer pairs
                 first.
 
         Returns:

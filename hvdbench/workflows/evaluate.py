@@ -42,11 +42,6 @@ class Evaluation:
     rows: pd.DataFrame
     board: Path
 
-    @property
-    def frame_scores(self) -> pd.DataFrame:
-        """What every board has, per frame, with ``method``, ``split`` and ``clip``."""
-        return self.scores.frames
-
 
 def evaluate(
     method: Method | str,

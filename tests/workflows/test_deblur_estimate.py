@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from made_clip import CONTROL, FIT, shaken
 
+from benchmarks.gains import fit_gains
 from hvdbench.cli.main import main
 from hvdbench.errors import InputError
 from hvdbench.frames import write_clip
@@ -14,7 +15,7 @@ from hvdbench.methods.opening import open_method
 from hvdbench.workflows.deblur import estimate as estimating
 from hvdbench.workflows.deblur.clip_signs import ClipSigns
 from hvdbench.workflows.deblur.estimate import estimate_clip
-from hvdbench.workflows.deblur.expected_gain import Expected, fit_gains
+from hvdbench.workflows.deblur.expected_gain import Expected
 from hvdbench.workflows.deblur.request import DeblurRequest
 
 

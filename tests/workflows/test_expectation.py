@@ -7,10 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.gains import fit_gains
 from hvdbench.errors import InputError
 from hvdbench.labels.sharpness import select_sharp
 from hvdbench.workflows.deblur.clip_signs import SIGNS, ClipSigns, signs_of
-from hvdbench.workflows.deblur.expected_gain import expected_gain, fit_gains, read_gains
+from hvdbench.workflows.deblur.expected_gain import expected_gain, read_gains
 
 
 def texture(width=96, height=64, seed=0):

@@ -273,7 +273,7 @@ def test_a_method_that_fits_each_clip_has_nothing_to_train(demo):
 
 def test_an_evaluation_enters_what_its_frames_score(demo):
     result = evaluate("warp_average", demo, workspace=STRICTLY, budget=Budget(seed=4))
-    scores = result.frame_scores
+    scores = result.scores.frames
     assert len(scores) == 12
     expected = scores[scores["clip"] == "cup"]["psnr_centroid"].mean()
     board = read_board(result.board)

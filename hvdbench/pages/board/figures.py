@@ -14,8 +14,6 @@ from hvdbench.pages.board_charts import clip_scores, extent_scores
 from hvdbench.pages.board_views import BoardView, board_views
 from hvdbench.pages.page_clip import PageClip
 
-KINDS = ("bars", "extent", "clips", "sheet")
-
 
 def write_figure(
     path: Path,
