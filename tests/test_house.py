@@ -4,7 +4,6 @@ import configparser
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -113,28 +112,6 @@ def test_the_command_line_starts_without_anything_heavy():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.stdout.split() == []
-
-
-def test_contributings_example_works_as_it_stands(tmp_path):
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    parts = dict(re.findall(r"^```python\n# (\S+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
-    (metric, body), (catalog, line), (test, checks) = parts.items()
-    shutil.copytree(ROOT / "hvdbench", tmp_path / "hvdbench", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "setup.cfg", tmp_path)
-    (tmp_path / "tests").mkdir()
-    (tmp_path / metric).write_text(body)
-    (tmp_path / test).write_text(checks)
-    table = "METRICS: Mapping[str, str] = {\n"
-    (tmp_path / catalog).write_text((tmp_path / catalog).read_text().replace(table, table + line))
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test],
-        cwd=tmp_path,
-        env={key: value for key, value in os.environ.items() if not key.startswith("PYTEST")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
 @dataclass(frozen=True)

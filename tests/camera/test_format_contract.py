@@ -1,5 +1,6 @@
 """What holds of every trajectory format of the catalogue, and of one of a person's own."""
 
+import importlib
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -73,6 +74,8 @@ MADE: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "gyro": ("log.csv", {"log.csv": lines(lambda i: f"{i / RATE_HZ},0,0,0", "t,gx,gy,gz\n")}),
 }
+for _name in set(names("trajectory format")) - set(MADE):  # a format that came later brings its sample in its own test
+    MADE[_name] = importlib.import_module(f"test_{_name}").SAMPLE
 
 
 @pytest.fixture(autouse=True)
