@@ -78,7 +78,7 @@ def example(title: str) -> Example:
 def house(tmp_path_factory) -> Path:
     """The repository with all examples added."""
     folder = tmp_path_factory.mktemp("contributing") / "house"
-    for name in ("hvdbench", "recipes", "docs", "tests"):
+    for name in ("hvdbench", "recipes", "trajectories", "docs", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "setup.cfg", folder)
     catalog = folder / "hvdbench" / "catalog.py"

@@ -27,7 +27,8 @@ def make(root: Path, layout: Layout, clip: str) -> Path:
     """Write a clip of two streams, or of the one there is, as the layout's first pattern says."""
     for pattern in (layout.patterns[0].blurry, layout.patterns[0].sharp):
         if pattern:
-            write_pictures(root / Path(pattern.format(split="train", clip=clip)).parent)
+            split = next(iter(layout.splits), "train")  # as the release calls its first split
+            write_pictures(root / Path(pattern.format(split=split, clip=clip)).parent)
     return root
 
 
