@@ -99,8 +99,14 @@ def test_every_file_of_ours_that_a_document_names_is_there(document: Path) -> No
     assert gone - EXAMPLES == set()
 
 
+def prose(text: str) -> str:
+    return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
 def commands(text: str) -> Iterator[list[str]]:
-    """List the commands of hvdbench in a document's fenced blocks, each in words."""
+    """List the commands of hvdbench in a document's sentences and blocks, each in words."""
+    for span in re.findall(r"`hvdbench ([a-z][^`]*)`", prose(text)):
+        yield shlex.split(span)
     for block in re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             found = re.match(r"(?:\$ )?(?:torchrun .*?|accelerate .*?)?\bhvdbench (.*)", line.strip())
@@ -138,6 +144,22 @@ def test_every_option_that_a_document_uses_is_one_that_help_shows(document: Path
         if options:
             wrong[" ".join(words)] = options
     assert wrong == {}
+
+
+def anchors(text: str) -> set[str]:
+    """List the anchors that GitHub gives to a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", prose(text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_every_link_into_a_document_leads_to_a_heading(document: Path) -> None:
+    broken = []
+    for target, anchor in re.findall(r"\]\(([^)\s#:]*)#([^)\s]+)\)", document.read_text(encoding="utf-8")):
+        other = document.parent / target if target else document
+        if other.suffix == ".md" and anchor not in anchors(other.read_text(encoding="utf-8")):
+            broken.append(f"{target}#{anchor}")
+    assert broken == []
 
 
 def test_what_is_gone_is_found() -> None:
