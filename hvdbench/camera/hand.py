@@ -206,3 +206,25 @@ def integrate(omega: Array, velocity: Array, rate_hz: float) -> tuple[Rotation, 
     velocity_w = rotation.apply(velocity)
     steps = 0.5 * (velocity_w[1:] + velocity_w[:-1]) / rate_hz
     return rotation, np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+
+
+SIMULATED_PRESETS: tuple[PresetName, ...] = ("shaky", "shaky", "shaky", "walk", "walk", "scan")
+SIMULATED_SEED = 20250811  # the shipped paths were drawn from it: another seed is another set
+SIMULATED_S = 10.0
+SIMULATED_FPS = 60.0
+_FINE = 8  # drawn at 480 Hz, every eighth sample written
+
+
+def simulated_path(index: int) -> NDArray[np.float64]:
+    """Compute path ``index`` of the set ``handheld_simulated``: (600, 8) rows in MonST3R's column order, metres."""
+    generator = np.random.default_rng([SIMULATED_SEED, index])
+    rate_hz = SIMULATED_FPS * _FINE
+    samples = int(SIMULATED_S * rate_hz)
+    omega, velocity = hand_motion(
+        PRESETS[SIMULATED_PRESETS[index]], samples=samples, rate_hz=rate_hz, generator=generator
+    )
+    rotation, position = integrate(omega, velocity, rate_hz)
+    quaternion = rotation.as_quat()[::_FINE]
+    quaternion *= np.where(quaternion[:, 3:] < 0, -1.0, 1.0)
+    frames = np.arange(len(quaternion), dtype=np.float64)[:, None]
+    return np.hstack([frames, position[::_FINE], quaternion[:, 3:], quaternion[:, :3]])

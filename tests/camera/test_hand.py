@@ -2,16 +2,17 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from hvdbench.camera.hand import (
     PRESETS,
+    SIMULATED_PRESETS,
     HandPreset,
     PresetName,
     band_rms,
     hand_motion,
     integrate,
+    simulated_path,
 )
 from hvdbench.camera.index import load_sets
 from hvdbench.workspace.paths import home_folder
@@ -98,30 +99,8 @@ def test_pairwise_products_equal_one_by_one() -> None:
     assert (turned.inv() * rotation[36]).magnitude() < 1e-12
 
 
-SHIPPED_PRESETS: tuple[PresetName, ...] = ("shaky", "shaky", "shaky", "walk", "walk", "scan")
-SHIPPED_SEED = 20250811  # of which the shipped paths were drawn: another seed is another set
-SHIPPED_S = 10.0
-SHIPPED_FPS = 60.0
-_FINE = 8  # drawn at 480 Hz, every eighth sample written
-
-
-def simulated_path(index: int) -> NDArray[np.float64]:
-    """Compute path ``index`` of the set ``handheld_simulated``: (600, 8) rows in MonST3R's column order, metres."""
-    generator = np.random.default_rng([SHIPPED_SEED, index])
-    rate_hz = SHIPPED_FPS * _FINE
-    samples = int(SHIPPED_S * rate_hz)
-    omega, velocity = hand_motion(
-        PRESETS[SHIPPED_PRESETS[index]], samples=samples, rate_hz=rate_hz, generator=generator
-    )
-    rotation, position = integrate(omega, velocity, rate_hz)
-    quaternion = rotation.as_quat()[::_FINE]
-    quaternion *= np.where(quaternion[:, 3:] < 0, -1.0, 1.0)
-    frames = np.arange(len(quaternion), dtype=np.float64)[:, None]
-    return np.hstack([frames, position[::_FINE], quaternion[:, 3:], quaternion[:, :3]])
-
-
 def test_the_shipped_paths_are_what_the_model_gives() -> None:
-    for index in range(len(SHIPPED_PRESETS)):
+    for index in range(len(SIMULATED_PRESETS)):
         name = f"{index:02d}/pred_traj.txt"
         shipped = np.loadtxt(home_folder("trajectories") / "handheld_simulated" / name)
         assert shipped.shape == (600, 8)
