@@ -67,36 +67,6 @@ def test_every_file_that_is_read_at_run_time_is_packaged():
     assert left_out == []
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "README.md",
-        "CHANGELOG.md",
-        "CONTRIBUTING.md",
-        "LICENSE",
-        "Makefile",
-        ".ci/run",
-        "setup.cfg",
-        "pyproject.toml",
-        "docs/README.md",
-        "docs/protocol.md",
-        "docs/store.md",
-        "trajectories/index.toml",
-    ],
-)
-def test_the_file_is_there(name):
-    assert (ROOT / name).read_text(encoding="utf-8").strip()
-
-
-@pytest.mark.parametrize("name", ["datasets", "methods", "boards"])
-def test_there_are_recipes_of_each_kind(name):
-    assert list((ROOT / "recipes" / name).glob("*.toml"))
-
-
-def test_the_build_can_be_run():
-    assert os.access(ROOT / ".ci" / "run", os.X_OK)
-
-
 def test_the_links_between_documents_lead_somewhere():
     broken = []
     for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
