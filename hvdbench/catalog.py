@@ -1,8 +1,8 @@
-"""Every part of hvdbench that has a name, as import strings: one line a part, and the one door that opens them.
+"""Open every named part of hvdbench: the catalogue holds one import string per part.
 
 Listing names imports nothing. An import string (``their_package.module:Thing``) works wherever a name does, also for a
-module of the current folder, so that a third party needs no hook here. Methods, datasets and boards are not listed:
-each is a TOML file in ``recipes/``.
+module in the current folder, so that other packages can add parts without being registered here. Methods, datasets and
+boards are not listed: each is a TOML file in ``recipes/``.
 """
 
 import difflib
@@ -93,11 +93,11 @@ METRICS: Mapping[str, str] = {
 }
 
 FILE_FORMS = ("torchscript", "onnx", "spandrel")
-"""What a file of a network may be read as, ``onnx:FILE``; such a name is never an import string."""
+"""The formats that a network's file is read as, in ``onnx:FILE``; such a name is never an import string."""
 PROGRAM_SCHEMES = frozenset({"command"})
-"""Schemes that run a program of the user's choice."""
+"""The schemes that run a program of the user's choice."""
 TINY = "tiny"
-"""The preset that serves tests and dry runs: every part is there, once, as narrow as it goes."""
+"""The preset for tests and dry runs: every part is there once, at its smallest width."""
 
 _IMPORT_STRING = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _WITH_PRESET = re.compile(r"(.+)@([^\W\d]\w*)", re.DOTALL)
@@ -106,11 +106,11 @@ _LONGEST_REASON = 200
 
 @dataclass(frozen=True)
 class NamedPreset:
-    """A name, and the preset that stands after its ``@``: ``estrnn@tiny``.
+    """A name and the preset after its ``@``, as in ``estrnn@tiny``.
 
     Attributes:
-        name: of a network, a recipe or a recipe's file.
-        preset: None where the name stands alone.
+        name: the name of a network or recipe, or the path of a recipe's file.
+        preset: the preset, or None where the name stands alone.
     """
 
     name: str
@@ -118,7 +118,7 @@ class NamedPreset:
 
     @classmethod
     def parse(cls, text: str) -> "NamedPreset":
-        """Split ``name@preset``; what follows the last ``@`` is a preset where it is one word without dots."""
+        """Split ``name@preset``; the text after the last ``@`` is a preset if it is one word without dots."""
         found = _WITH_PRESET.fullmatch(text)
         return cls(found[1], found[2]) if found else cls(text)
 
@@ -132,7 +132,7 @@ class NamedPreset:
 
     @property
     def tiny(self) -> "NamedPreset":
-        """The same name at its tiny size."""
+        """The same name with the tiny preset."""
         return replace(self, preset=TINY)
 
 
@@ -141,9 +141,9 @@ class _Kind:
     """A kind of part.
 
     Attributes:
-        parts: import strings by name.
-        expected: what a part of this kind must be, for the sentence about one that is not.
-        take: returns the part that an imported thing is or stands for, None where it is no such part.
+        parts: the import strings by name.
+        expected: what a part of this kind must be, worded for the error about a thing that is not.
+        take: the function that returns the part which an imported thing is or stands for, or None where it is none.
     """
 
     parts: Mapping[str, str]
@@ -157,7 +157,7 @@ def names(kind: str) -> list[str]:
 
 
 def is_import_string(name: str) -> bool:
-    """Return whether a name is taken for an import string, whose module would be imported."""
+    """Return whether a name is an import string, whose module would be imported."""
     return ":" in name and name.partition(":")[0] not in FILE_FORMS
 
 
@@ -174,20 +174,21 @@ def resolve(kind: str, name: str) -> Any: ...
 
 
 def resolve(kind: str, name: str) -> Any:
-    """Import the part ``name`` of a kind, from the catalogue or by an import string.
+    """Import a part by its name in the catalogue or by an import string.
 
     Args:
         kind: ``source``, ``trajectory format``, ``stabiliser``, ``controller``, ``labeller``, ``network``, ``scheme``
             or ``metric``.
-        name: of the catalogue, else ``package.module:Thing``. The current folder is searched after all that is
-            installed, and stands in for no installed module.
+        name: a name of the catalogue, or ``package.module:Thing``. The current folder is searched last, so that it
+            never replaces an installed module.
 
     Raises:
-        UnknownNameError: the catalogue has no such name, or the import string leads nowhere.
-        InputError: a module of others fails as it is imported, or what it holds is no part of this kind.
+        UnknownNameError: if the catalogue has no such name, or the import string leads nowhere.
+        InputError: if a module from outside hvdbench fails as it is imported, or what it holds is not a part of this
+            kind.
     """
     known = _KINDS[kind]
-    if name in known.parts:  # ours: what fails here is a missing dependency or a bug, not the user's typing
+    if name in known.parts:  # ours: a failure here is a missing dependency or a bug, not a mistyped name
         module, _, attribute = known.parts[name].partition(":")
         thing = getattr(importlib.import_module(module), attribute)
     elif is_import_string(name):
@@ -201,22 +202,22 @@ def resolve(kind: str, name: str) -> Any:
 
 
 def import_thing(what: str, name: str) -> object:
-    """Import what an import string names, whatever it is.
+    """Import whatever an import string names.
 
     Args:
-        what: the kind of part that is looked for, for messages.
-        name: ``package.module:Thing``.
+        what: the kind of part that is looked for, for error messages.
+        name: the import string, ``package.module:Thing``.
 
     Raises:
-        UnknownNameError: it is no import string, or there is no such module or nothing of that name in it.
-        InputError: the module fails as it is imported.
+        UnknownNameError: if it is not an import string, or if there is no such module or nothing of that name in it.
+        InputError: if the module fails as it is imported.
     """
     if not _IMPORT_STRING.fullmatch(name):
         raise UnknownNameError(f"{what} '{name}' cannot be imported: an import string is package.module:Thing")
     module_name, _, attribute = name.partition(":")
     try:
         module = _import_module(module_name)
-    except (Exception, SystemExit) as error:  # code of others can fail in any way, and may even call sys.exit
+    except (Exception, SystemExit) as error:  # foreign code can fail in any way, and may even call sys.exit
         if isinstance(error, ModuleNotFoundError) and _is_missing(error, module_name):
             raise UnknownNameError(f"{what} '{name}' cannot be imported: {error}") from error
         raise InputError(f"{what} '{name}' cannot be imported: {_reason(error)}") from error
@@ -227,7 +228,7 @@ def import_thing(what: str, name: str) -> object:
 
 
 def source_file(name: str) -> Path | None:
-    """Find the file of the module that an import string names; None for a name of the catalogue."""
+    """Find the file of the module in an import string; return None for a name of the catalogue."""
     if not is_import_string(name):
         return None
     module = name.partition(":")[0]
@@ -240,7 +241,7 @@ def source_file(name: str) -> Path | None:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return the sentence for a name that is not known, with the nearest one that is."""
+    """Return the sentence for an unknown name, with the nearest known one."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
@@ -248,7 +249,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def _import_module(name: str) -> ModuleType:
-    """Import a module from what is installed, else from the current folder."""
+    """Import an installed module, or failing that one from the current folder."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -264,12 +265,12 @@ def _import_module(name: str) -> ModuleType:
 
 
 def _look_here() -> bool:
-    """Put the current folder last on Python's path; return whether it was not there yet.
+    """Put the current folder last on Python's path, and return whether it was not there before.
 
-    Last, so that no file of this folder stands in for an installed module; and only once a module is looked for here,
-    so that an optional package that is not installed is never taken from whatever folder a command runs in.
+    It comes last so that no file of this folder replaces an installed module. It is added only while a module is looked
+    for here, so that an optional package that is not installed is never taken from whatever folder a command runs in.
     """
-    importlib.invalidate_caches()  # a module may have been written a moment ago
+    importlib.invalidate_caches()  # the module may have been written a moment ago
     here = str(Path.cwd())
     if here in sys.path:
         return False
@@ -278,7 +279,7 @@ def _look_here() -> bool:
 
 
 def _look_away() -> None:
-    """Take the current folder off Python's path again: it does not hold what was looked for."""
+    """Take the current folder off Python's path again, since the module was not found there."""
     sys.path.remove(str(Path.cwd()))
 
 
@@ -291,7 +292,7 @@ def _find(module: str) -> Path | None:
 
 
 def _is_missing(error: ModuleNotFoundError, name: str) -> bool:
-    """Return whether the module itself, or a package that it lies in, is what is not there."""
+    """Return whether the missing module is this one, or a package that it lies in."""
     return error.name is not None and (name == error.name or name.startswith(f"{error.name}."))
 
 
@@ -329,7 +330,7 @@ def _class_with(*members: str) -> Callable[[object], object]:
 
 
 def _subclass_of(base: str) -> Callable[[object], object]:
-    """Return what takes the subclasses of a class, which is imported only when a part is opened."""
+    """Return a function that accepts the subclasses of a class; the class is imported only when a part is opened."""
 
     def take(thing: object) -> object | None:
         module, _, name = base.partition(":")
@@ -344,7 +345,7 @@ def _controller(thing: object) -> object | None:
 
 
 def _function_or(kind: str) -> Callable[[object], object]:
-    """Return what takes functions and the objects of a class, which is imported only when a part is opened."""
+    """Return a function that accepts functions and a class's objects; it is imported only when a part is opened."""
 
     def take(thing: object) -> object | None:
         module, _, name = kind.partition(":")

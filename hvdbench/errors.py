@@ -1,16 +1,16 @@
-"""The errors that users meet.
+"""The errors that a user can meet and correct.
 
-Each is an :class:`HvdbenchError` and a builtin, so callers may catch either. The command line turns every
-``HvdbenchError`` into its one sentence and exit code 1; anything else is a bug and keeps its traceback.
+Each is both an :class:`HvdbenchError` and a builtin error, so callers may catch either. The command line turns every
+``HvdbenchError`` into its one sentence and exit code 1; any other exception is a bug and keeps its traceback.
 """
 
 
 class HvdbenchError(Exception):
-    """Root of all errors that a user can put right."""
+    """The root of all errors that a user can correct."""
 
 
 class InputError(HvdbenchError, ValueError):
-    """A file or folder of the user's that cannot be used as asked."""
+    """A user's file or folder that cannot be used as requested."""
 
 
 class VideoError(InputError, OSError):
@@ -18,7 +18,7 @@ class VideoError(InputError, OSError):
 
 
 class RecipeError(HvdbenchError, ValueError):
-    """A recipe that is missing, malformed or has an unknown key."""
+    """A recipe that is missing or malformed, or that has an unknown key."""
 
 
 class TrustError(RecipeError):
@@ -26,7 +26,7 @@ class TrustError(RecipeError):
 
 
 class UnknownNameError(HvdbenchError, LookupError):
-    """A name that stands in no catalogue."""
+    """A name that is in no catalogue."""
 
 
 class TrajectoryError(HvdbenchError, ValueError):
@@ -46,4 +46,4 @@ class FitError(HvdbenchError, RuntimeError):
 
 
 class StrictError(HvdbenchError, RuntimeError):
-    """A fallback was about to stand in for something that is not configured, and ``--strict`` forbids it."""
+    """A fallback would have replaced something that is not configured, and ``--strict`` forbids it."""

@@ -1,8 +1,9 @@
-"""Optical flow and what is warped along it.
+"""Estimate optical flow and warp pictures along it.
 
-``flow_ab`` (H, W, 2), x first, in px: for each pixel of a the displacement to its match in b, so that
-``warp(b, flow_ab)`` looks like a (the paper's ``Φ_{a→b}``). OpenCV's DIS is the default: no weights, one thread per
-call so that a result does not hang on the machine's core count (DIS splits its search by threads).
+A flow ``flow_ab`` is an array (H, W, 2), x first, in px. For each pixel of a it holds the displacement to the match in
+b, so that ``warp(b, flow_ab)`` looks like a (the paper's ``Φ_{a→b}``). The default is OpenCV's DIS, which needs no
+weights. It runs on one thread per call because DIS splits its search by threads: otherwise a result would depend on the
+machine's number of cores.
 """
 
 from typing import Literal
@@ -30,11 +31,11 @@ def flow_dis(a: Gray, b: Gray, preset: Preset = "medium") -> Flow:
     """Estimate the flow from a to b by Dense Inverse Search (Kroeger et al., ECCV 2016).
 
     Args:
-        a, b: uint8 gray (H, W); pictures under 24 px a side are padded by replication for the search.
-        preset: OpenCV's; ``medium`` adds variational refinement.
+        a, b: uint8 gray pictures (H, W); those under 24 px a side are padded by replication for the search.
+        preset: OpenCV's preset; ``medium`` adds variational refinement.
 
     Returns:
-        (H, W, 2) float32, x first, px.
+        The flow (H, W, 2), float32, x first, in px.
     """
     height, width = a.shape
     bottom, right = max(0, _DIS_MINIMUM_PX - height), max(0, _DIS_MINIMUM_PX - width)
@@ -57,17 +58,17 @@ def grid(height: int, width: int) -> Flow:
 def warp(
     b: NDArray[np.uint8] | Image, flow_ab: Flow, interpolation: Literal["linear", "cubic", "nearest"] = "cubic"
 ) -> NDArray[np.float32]:
-    """Backward-warp b to a (Eq. 3's ``W``): sample b at ``G + flow_ab``; borders are reflected.
+    """Backward-warp b to a (Eq. 3's ``W``): sample b at ``G + flow_ab``, with borders reflected.
 
     Args:
-        b: (H, W) or (H, W, C), uint8 or float32.
-        flow_ab: (H, W, 2).
+        b: the picture to sample, (H, W) or (H, W, C), uint8 or float32.
+        flow_ab: the flow from a to b, (H, W, 2) in px.
 
     Returns:
-        float32 of b's shape and range (cubic may overshoot by a little).
+        A float32 array of b's shape and range; cubic interpolation may overshoot by a little.
     """
     where = np.asarray(grid(*flow_ab.shape[:2]) + flow_ab, np.float32)
-    # OpenCV's reflection of a side of one pixel never ends; that pixel repeated is the same.
+    # OpenCV's reflection never ends on a side of one pixel; repeating that pixel gives the same result.
     border = cv2.BORDER_REFLECT_101 if min(b.shape[:2]) > 1 else cv2.BORDER_REPLICATE
     picture = np.asarray(b, np.float32)
     warped = cv2.remap(picture, where, None, _INTERPOLATION[interpolation], borderMode=border)  # type: ignore[call-overload]
@@ -77,7 +78,7 @@ def warp(
 def round_trip_px(flow_ab: Flow, flow_ba: Flow) -> NDArray[np.float32]:
     """Return the forward-backward error ``‖W(W(G; Φ_{b→a}); Φ_{a→b}) − G‖₂`` of Eq. 5, (H, W) px.
 
-    Pixels whose match lies half a pixel or more outside b get infinity: nothing there can be checked.
+    A pixel whose match lies half a pixel or more outside b gets infinity, since nothing there can be checked.
     """
     height, width = flow_ab.shape[:2]
     where = np.asarray(grid(height, width) + flow_ab, np.float32)
@@ -93,10 +94,10 @@ def round_trip_px(flow_ab: Flow, flow_ba: Flow) -> NDArray[np.float32]:
 def occlusion_mask(flow_ab: Flow, flow_ba: Flow, scale: float = 0.5) -> Image:
     """Return Eq. 5's mask in its working sense, ``M_occ = 1 − min(s·‖·‖₂, 1)``: (H, W), 1 where the flows agree.
 
-    As printed the equation is 0 where the flows agree, yet Eq. 6 multiplies the loss by it and Eq. 8 calls its mean
-    the share of unmasked regions; both need 1 there.
+    As printed, the equation is 0 where the flows agree. Yet Eq. 6 multiplies the loss by it and Eq. 8 calls its mean
+    the share of unmasked regions, and both need 1 there.
 
     Args:
-        scale: the paper's ``s``, per px; it gives no value.
+        scale: the paper's ``s``, per px; the paper states no value.
     """
     return np.asarray(1.0 - np.minimum(scale * round_trip_px(flow_ab, flow_ba), 1.0), np.float32)

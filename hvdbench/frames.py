@@ -1,7 +1,7 @@
 """List, read and write picture files, and convert frames to gray and to light.
 
-One convention: uint8 RGB ``(T, H, W, 3)``, pixel centres at integers. Tensors are made from them in
-:mod:`hvdbench.methods.inference.runner` and in the fits, nowhere else.
+Everywhere frames are uint8 RGB ``(T, H, W, 3)``, with pixel centres at integers. They become tensors only in
+:mod:`hvdbench.methods.inference.runner` and in the fits.
 """
 
 import os
@@ -27,23 +27,23 @@ Image = NDArray[np.float32]  # (H, W) or (H, W, C)
 
 FRAME_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
-_RUBBISH_FOLDERS = frozenset({"__macosx"})  # what macOS adds to every ZIP archive: a second, unreadable copy of it
+_RUBBISH_FOLDERS = frozenset({"__macosx"})  # macOS adds this second, unreadable copy to every ZIP archive
 _NUMBER = re.compile(r"(?P<before>(?:.*[^\d.])?)(?P<whole>\d+)(?:\.(?P<part>\d+))?", re.DOTALL)
 
 
 def list_frames(folder: Path, names: str = "*") -> list[Path]:
     """List a folder's picture files in the order a person counts: ``2.png`` before ``10.png``, ``0.1`` after ``0.05``.
 
-    Hidden files are left out: beside each file that macOS copies to a foreign disk lies a ``._`` companion that has a
-    picture's suffix and is no picture.
+    Hidden files are left out, because macOS puts a ``._`` companion beside each file that it copies to a foreign disk:
+    the companion has a picture's suffix but is no picture.
 
     Args:
-        folder: the folder to look in, not below it.
-        names: a pattern that file names must match, e.g. ``*.png``; what does not match is not looked at.
+        folder: the folder to look in; folders below it are not searched.
+        names: the pattern that file names must match, e.g. ``*.png``; other files are ignored.
 
     Raises:
-        InputError: the folder is missing or is no folder; a frame is a link to nothing, has a name that is no UTF-8,
-            or lies there twice under one name with two suffixes.
+        InputError: if the folder is missing or is not a folder, if a frame is a link to nothing or has a name that is
+            not UTF-8, or if one frame name occurs with two suffixes.
     """
     if not folder.is_dir():
         raise InputError(f"{readable(folder)} is not a folder of frames: name a folder that holds them")
@@ -64,7 +64,7 @@ def list_frames(folder: Path, names: str = "*") -> list[Path]:
 
 
 def list_folders(folder: Path) -> list[Path]:
-    """List the folders directly below one, sorted by name, without hidden ones and macOS's ``__MACOSX``."""
+    """List the folders directly below a folder, sorted by name, without hidden ones and macOS's ``__MACOSX``."""
     return sorted(path for path in folder.iterdir() if is_wanted_folder(path))
 
 
@@ -74,15 +74,15 @@ def is_wanted_folder(path: Path) -> bool:
 
 
 def readable(path: Path) -> str:
-    r"""Return a path as text that can be printed: bytes that are no UTF-8 become ``\xb2``."""
+    r"""Return a path as printable text; bytes that are not UTF-8 become ``\xb2`` and the like."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def check_utf8(path: Path) -> None:
-    """Refuse a path that is no UTF-8, since manifests, pages and films store names as text.
+    """Refuse a path that is not UTF-8, since manifests, pages and films store names as text.
 
     Raises:
-        InputError: so it is.
+        InputError: if the path is not UTF-8.
     """
     if readable(path) != str(path):
         raise InputError(f"{readable(path)} has a name that is no UTF-8, which nothing here can store: rename it")
@@ -101,12 +101,12 @@ def _check_names(folder: Path, files: Sequence[Path]) -> None:
 
 
 def _order(stems: Sequence[str]) -> Callable[[Path], tuple[object, ...]]:
-    """Choose how names are ordered: by value where all are decimal numbers, else number by number."""
+    """Choose the order of names: by value where all are decimal numbers, otherwise number by number."""
     numbers = [_NUMBER.fullmatch(stem) for stem in stems]
     found = [number for number in numbers if number]
     parts = {number["part"] or "" for number in found}
-    # Programs write 0.05, 0.1, 0.15 without closing zeros. So v1.9, v1.10 are two counters, and parts that are all of
-    # one length are in order either way.
+    # Programs write 0.05, 0.1, 0.15 without trailing zeros, so v1.9 and v1.10 are taken for two
+    # counters; parts of one length are in order either way.
     decimal = len({len(part) for part in parts}) > 1 and not any(len(part) > 1 and part[-1] == "0" for part in parts)
     if decimal and len(found) == len(stems) and len({number["before"] for number in found}) == 1:
         return _by_value
@@ -127,10 +127,10 @@ def _by_numbers(name: str) -> tuple[tuple[int, int, str], ...]:
 def read_frame(path: Path) -> Frame:
     """Read one picture as uint8 RGB (H, W, 3).
 
-    16 bits are rounded to 8, gray is repeated, alpha is dropped.
+    16-bit values are rounded to 8 bits, gray is repeated, and alpha is dropped.
 
     Raises:
-        InputError: the file is missing, empty, no picture, broken off, several pages, or holds floats.
+        InputError: if the file is missing, empty, truncated or not a picture, has several pages, or holds floats.
     """
     picture = _decoded(path)
     if picture.dtype == np.uint16:
@@ -141,17 +141,17 @@ def read_frame(path: Path) -> Frame:
 def read_frame16(path: Path) -> Frame16:
     """Read one picture as uint16 RGB (H, W, 3), white at 65535.
 
-    8 bits are scaled to 16, gray is repeated, alpha is dropped.
+    8-bit values are scaled to 16 bits, gray is repeated, and alpha is dropped.
 
     Raises:
-        InputError: as :func:`read_frame`.
+        InputError: under the same conditions as :func:`read_frame`.
     """
     picture = _decoded(path)
     return picture.astype(np.uint16) * np.uint16(257) if picture.dtype == np.uint8 else np.asarray(picture, np.uint16)
 
 
 def _decoded(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """Decode a picture file to RGB (H, W, 3) of the file's own depth."""
+    """Decode a picture file to RGB (H, W, 3) at the file's own bit depth."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -160,7 +160,7 @@ def _decoded(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
         raise InputError(f"{readable(path)} {fault}")
     try:
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data else None
-    except cv2.error:  # e.g. more pixels than OpenCV takes
+    except cv2.error:  # e.g. more pixels than OpenCV accepts
         bgr = None
     if bgr is None:
         raise InputError(f"{readable(path)} is not a picture that can be decoded ({len(data)} bytes)")
@@ -173,32 +173,33 @@ def _decoded(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
 def write_frame(path: Path, frame: Frame) -> None:
     """Write one uint8 RGB picture, whole or not at all.
 
-    The suffix decides the format; PNG is lossless, JPEG is written at quality 98.
+    The suffix selects the format; PNG is lossless, JPEG is written at quality 98.
 
     Raises:
-        InputError: no encoder for the suffix.
+        InputError: if there is no encoder for the suffix.
     """
     if path.suffix.lower() not in FRAME_SUFFIXES:
         raise InputError(f"{path}: no picture format '{path.suffix}' (known: {', '.join(sorted(FRAME_SUFFIXES))})")
     quality = [cv2.IMWRITE_JPEG_QUALITY, 98] if path.suffix.lower() in {".jpg", ".jpeg"} else []
     _, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(frame[..., ::-1]), quality)
-    atomic_write_bytes(path, encoded.tobytes(), force=False)  # a frame is forced to the disk with its clip
+    atomic_write_bytes(path, encoded.tobytes(), force=False)  # the clip is flushed to the disk as a whole
 
 
 def read_clip(folder: Path) -> Frames:
     """Read a folder of equally sized pictures as uint8 RGB (T, H, W, 3), in the order of :func:`list_frames`.
 
     Raises:
-        InputError: as :func:`list_frames` and :func:`read_frame`; no picture in the folder, or two sizes.
+        InputError: under the conditions of :func:`list_frames` and :func:`read_frame`, and if the folder holds no
+            picture or pictures of different sizes.
     """
     return read_frames(list_frames(folder), folder)
 
 
 def read_frames(files: Sequence[Path], folder: Path) -> Frames:
-    """Read the named pictures of ``folder`` as uint8 RGB (T, H, W, 3).
+    """Read the listed pictures of ``folder`` as uint8 RGB (T, H, W, 3).
 
     Raises:
-        InputError: no file is named, one cannot be decoded, or two differ in size.
+        InputError: if no file is listed, if one cannot be decoded, or if two differ in size.
     """
     if not files:
         raise InputError(f"{folder} holds no frames (looked for {', '.join(sorted(FRAME_SUFFIXES))})")

@@ -1,7 +1,7 @@
-"""Camera responses: what 8-bit level a camera gives to linear light, and back.
+"""Convert between linear light and the 8-bit levels of a camera's response.
 
-Below :mod:`hvdbench.frames`, so that all of hvdbench means one thing by a level's light. The compiled loop is loaded
-when light is first encoded.
+This module lies below :mod:`hvdbench.frames`, so that a level means the same light in all of hvdbench. The compiled
+loop is loaded when light is first encoded.
 """
 
 import csv
@@ -27,7 +27,7 @@ FloatT = TypeVar("FloatT", np.float32, np.float64)
 _LEVELS = 255
 _ONE = 0x3F800000  # the bits of 1 as a float32
 _FLOAT_MANTISSA = 23
-_FEWEST_BITS, _MOST_BITS = 8, 14  # of the mantissa that index levels; 8 do for a gamma of 2.2, sRGB and a line
+_FEWEST_BITS, _MOST_BITS = 8, 14  # mantissa bits that index levels; 8 suffice for a gamma of 2.2, sRGB and a line
 _LEAST_GAMMA, _GREATEST_GAMMA = 0.1, 10.0
 _NAMES = ("gamma2.2", "srgb", "linear")
 _GAMMA = re.compile(r"gamma(\d+\.?\d*|\.\d+)")
@@ -56,7 +56,7 @@ class _Gamma:
 
 @dataclass(frozen=True)
 class _Srgb:
-    """IEC 61966-2-1:1999, with its own rounded thresholds 0.0031308 and 0.04045."""
+    """The curve of IEC 61966-2-1:1999, with the standard's own rounded thresholds 0.0031308 and 0.04045."""
 
     def light(self, values: Array) -> Array:
         return np.where(values <= 0.04045, values / 12.92, np.power((values + 0.055) / 1.055, 2.4))
@@ -67,7 +67,7 @@ class _Srgb:
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """Straight lines between measured points."""
+    """A measured curve: straight lines between the measured points."""
 
     point_values: Array
     point_light: Array
@@ -83,7 +83,7 @@ class _Measured:
 class Response:
     """How a camera turns linear light into 8-bit levels; equal and hashable by its name, picklable.
 
-    Full scale is light 1 at level 255. Made by :func:`open_response`.
+    Full scale is light 1 at level 255. :func:`open_response` makes one.
 
     Attributes:
         name: ``gamma2.2``, ``srgb``, ``linear``, or a file's name with a digest of its curve.
@@ -101,7 +101,7 @@ class Response:
         object.__setattr__(self, "_index", _index_of(_boundaries_of(self.curve), self.name))
 
     def __reduce__(self) -> tuple[type["Response"], tuple[str, Curve]]:
-        return Response, (self.name, self.curve)  # the tables are quicker made than sent
+        return Response, (self.name, self.curve)  # making the tables anew is quicker than sending them
 
     def to_light(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Convert 8-bit levels to linear light: uint8 of any shape to float32 in [0, 1]."""
@@ -113,7 +113,7 @@ class Response:
     def to_display(self, light: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
         """Convert linear light to 8-bit levels: float32 of any shape, clipped to [0, 1].
 
-        ``floor(255 v + 1/2)`` of the value v that the curve gives in float64, to the level, for every float32.
+        The level is exactly ``floor(255 v + 1/2)`` for every float32, where v is the curve's value in float64.
         """
         flat = np.ascontiguousarray(light, np.float32).reshape(-1)
         levels = np.empty(flat.shape, np.uint8)
@@ -132,11 +132,14 @@ class Response:
 
 @dataclass(frozen=True)
 class _Index:
-    """The level at the lowest light of each bucket of float32 bits, and how far into the bucket the next one lies.
+    """A table from buckets of float32 bits to levels.
+
+    Each bucket holds the level at its lowest light, and how far into the bucket the next level begins.
 
     Args:
-        keys: (B,) uint32, the level times 2^16, plus 2^16 less the bits left out at the next level's boundary.
-        shift: how many bits of a float32 are left out.
+        keys: the table, (B,) uint32: the level times 2^16, plus 2^16 less the dropped bits at the next level's
+            boundary.
+        shift: the number of bits of a float32 that are dropped.
     """
 
     keys: NDArray[np.uint32]
@@ -148,12 +151,14 @@ def open_response(spec: str) -> Response:
 
     Args:
         spec: ``gamma2.2`` (any number from 0.1 to 10), ``srgb`` (IEC 61966-2-1), ``linear``, or the path of a ``.csv``
-            whose first line names the columns ``value`` (0 to 255, or 0 to 1) and ``light`` (linear, any scale, both
-            strictly rising): a measured response. Between its rows straight lines, and its last row is full scale.
+            with a measured response. Its first line names the columns ``value`` (0 to 255, or 0 to 1) and ``light``
+            (linear, any scale), both strictly rising. Its rows are joined by straight lines, and the last row is full
+            scale.
 
     Raises:
-        RecipeError: no such name, or a gamma out of range.
-        InputError: the file cannot be read, lacks a column, or is too short, not numbers, or not rising.
+        RecipeError: if there is no such name, or a gamma is out of range.
+        InputError: if the file cannot be read, lacks a column, is too short, or holds values that are not numbers or do
+            not rise.
     """
     if spec.lower().endswith(".csv"):
         return _read_response(Path(spec))
@@ -177,7 +182,7 @@ def gamma_response(gamma: float) -> Response:
     """Return the response ``value = light ** (1 / gamma)``.
 
     Raises:
-        RecipeError: not from 0.1 to 10.
+        RecipeError: if the gamma is not from 0.1 to 10.
     """
     if not _LEAST_GAMMA <= gamma <= _GREATEST_GAMMA:
         raise RecipeError(f"a gamma of {gamma:g} is no camera's: name one from {_LEAST_GAMMA:g} to {_GREATEST_GAMMA:g}")
@@ -229,9 +234,9 @@ def _digest(values: Array, light: Array) -> str:
 
 
 def _boundaries_of(curve: Curve) -> NDArray[np.float32]:
-    """Find for each level from 1 on the least float32 light that reaches it: (255,)."""
+    """Find the least float32 light that reaches each level from 1 on: (255,)."""
     levels = np.arange(1, _LEVELS + 1)
-    # Non-negative floats are ordered as their bits are: halve the range of bits.
+    # Non-negative floats are ordered as their bits are, so the search can halve the range of bits.
     low, high = np.zeros(_LEVELS, np.int32), np.full(_LEVELS, _ONE, np.int32)
     while (high > low).any():
         middle = low + (high - low) // 2
@@ -243,10 +248,10 @@ def _boundaries_of(curve: Curve) -> NDArray[np.float32]:
 
 
 def _index_of(boundaries: NDArray[np.float32], name: str) -> _Index:
-    """Lay the boundaries out by leading bits, as few as leave at most one boundary inside a bucket.
+    """Index the boundaries by leading bits, with the fewest bits that leave at most one boundary per bucket.
 
     Raises:
-        InputError: two levels lie closer than the finest index tells apart.
+        InputError: if two levels lie closer than the finest index can separate.
     """
     bits = boundaries.view(np.int32)
     for mantissa_bits in range(_FEWEST_BITS, _MOST_BITS + 1):
@@ -258,7 +263,7 @@ def _index_of(boundaries: NDArray[np.float32], name: str) -> _Index:
         raise InputError(f"{name}: two levels of the camera response lie within 1/{1 << _MOST_BITS} of their light")
     lowest = np.arange((_ONE >> shift) + 1, dtype=np.int32) << shift
     keys = np.searchsorted(bits, lowest, side="right").astype(np.uint32) << np.uint32(16)
-    # Adding the bits that were left out carries into the level where they reach the boundary.
+    # Adding the dropped bits carries into the level exactly where they reach the boundary.
     keys[inside >> shift] += (0x10000 - (inside & ((1 << shift) - 1))).astype(np.uint32)
     return _Index(keys, shift)
 

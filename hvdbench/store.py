@@ -1,6 +1,7 @@
-"""Datasets on disk: GoPro's folder names, one ``tracks.h5`` a clip, one ``dataset.json`` that can be verified.
+"""Read and write datasets on disk: GoPro's folder names, one ``tracks.h5`` per clip, and a ``dataset.json``.
 
-``docs/store.md`` lists the files and the fields of ``tracks.h5``.
+The manifest ``dataset.json`` holds a digest of every clip, so that a dataset can be verified. ``docs/store.md`` lists
+the files and the fields of ``tracks.h5``.
 """
 
 import hashlib
@@ -34,7 +35,7 @@ TRUTH_FOLDERS: Mapping[str, str] = {"mid": "sharp", "centroid": "sharp_centroid"
 
 @dataclass(frozen=True)
 class ClipFolder:
-    """One clip of a dataset: ``<dataset>/<split>/<clip>``."""
+    """One clip of a dataset, in the folder ``<dataset>/<split>/<clip>``."""
 
     folder: Path
 
@@ -51,16 +52,16 @@ class ClipFolder:
         return self.folder / "tracks.h5"
 
     def blurry(self) -> Frames:
-        """Read the input, uint8 RGB (T, H, W, 3)."""
+        """Read the blurry frames, uint8 RGB (T, H, W, 3)."""
         return read_clip(self.folder / "blur")
 
     def truth(self, which: Truth) -> Frames | None:
-        """Read the truth at mid-exposure or at the exposure's centroid; None where the clip has none."""
+        """Read the sharp frames at mid-exposure or at the exposure's centroid; None where the clip has none."""
         folder = self.folder / TRUTH_FOLDERS[which]
         return read_clip(folder) if folder.is_dir() else None
 
     def track(self, field: str) -> NDArray[Any] | None:
-        """Read one field of ``tracks.h5``, None where it is absent."""
+        """Read one field of ``tracks.h5``, or None where it is absent."""
         if not self.tracks_path.is_file():
             return None
         with h5py.File(self.tracks_path, "r") as tracks:
@@ -74,7 +75,10 @@ class ClipFolder:
             return dict(tracks.attrs)
 
     def edit_tracks(self, edit: Callable[[h5py.File], None]) -> None:
-        """Change ``tracks.h5`` whole or not at all (made when absent); one process at a time."""
+        """Apply an edit to ``tracks.h5`` whole or not at all.
+
+        The file is made when it is absent. Only one process at a time may edit it.
+        """
         with locked(self.tracks_path), atomic_path(self.tracks_path) as temporary:
             if self.tracks_path.is_file():
                 shutil.copyfile(self.tracks_path, temporary)
@@ -82,7 +86,7 @@ class ClipFolder:
                 edit(tracks)
 
     def digest(self) -> str:
-        """Hash frames and tracks (SHA-256 hex); labels are left out, they are added later by whoever labels."""
+        """Return the SHA-256 of frames and tracks in hex; labels are left out, since they are added later."""
         total = hashlib.sha256()
         for name in ("blur", *TRUTH_FOLDERS.values(), "linear"):
             folder = self.folder / name
@@ -121,8 +125,8 @@ class Dataset:
         """Open a finished or half-made dataset.
 
         Raises:
-            DatasetError: no ``dataset.json``, one that cannot be read, one of a newer schema, or one whose name or a
-                clip's key could lead out of the folders that it becomes part of.
+            DatasetError: if there is no ``dataset.json``, if it cannot be read or has a newer schema, or if its name or
+                a clip's key could lead out of the folders that it becomes part of.
         """
         path = folder / MANIFEST
         if not path.is_file():
@@ -135,12 +139,12 @@ class Dataset:
 
     @property
     def origin(self) -> str:
-        """``demo``, ``simulated`` or ``measured``: what rows scored on this dataset are stamped with."""
+        """``demo``, ``simulated`` or ``measured``; every row scored on this dataset carries it."""
         return str(self.manifest["origin"])
 
     @property
     def digest(self) -> str:
-        """Hash the digests of all clips: it stands for the data itself."""
+        """Return one digest over the digests of all clips; it stands for the data itself."""
         return digest_of(dict(self.manifest["clips"]))
 
     def clips(self, split: str | None = None) -> list[ClipFolder]:
@@ -155,7 +159,7 @@ class Dataset:
         return found
 
     def verify(self) -> list[str]:
-        """Hash every clip again; name those that are missing or differ (an empty list is a pass)."""
+        """Hash every clip again and list the clips that are missing or differ; an empty list is a pass."""
         faults = []
         for key, expected in sorted(self.manifest["clips"].items()):
             clip = ClipFolder(self.folder / key)
@@ -168,7 +172,7 @@ class Dataset:
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
-    """Read a manifest and check what is relied on everywhere: its fields' kinds, and names that become folders."""
+    """Read a manifest and check what everything relies on: its fields' types, and names that become folders."""
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -203,19 +207,24 @@ def _digest_or_fault(clip: ClipFolder) -> str:
 
 
 class DatasetWriter:
-    """Writes a dataset clip by clip; a killed run goes on where it was, and several may add to one dataset at once.
+    """Writes a dataset clip by clip.
+
+    A run that was killed continues where it stopped, and several processes may add to one dataset at once.
 
     Args:
         folder: the dataset's folder.
-        name: its name on boards.
+        name: the dataset's name on boards.
         origin: ``demo``, ``simulated`` or ``measured``.
-        recipe: the values that made it, JSON-able; their digest decides whether what exists is the same dataset.
-        provenance: sources, licences, seeds: kept, not compared. Tables in it are laid over those that are there.
-        overwrite: begin anew where the existing dataset came from other values.
+        recipe: the JSON-able values that the dataset is made from; their digest decides whether an existing dataset is
+            the same one.
+        provenance: sources, licences and seeds, which are kept but not compared. Its tables are merged into those that
+            exist.
+        overwrite: whether to start again where the existing dataset was made from other values.
 
     Raises:
-        InputError: a name that could be a path.
-        DatasetError: the folder holds another dataset and ``overwrite`` is off, or is not empty and no dataset.
+        InputError: if a name could be a path.
+        DatasetError: if the folder holds another dataset and ``overwrite`` is off, or if it is not empty and holds no
+            dataset.
     """
 
     def __init__(
@@ -248,7 +257,7 @@ class DatasetWriter:
             self._save()
 
     def _old(self, digest: str, overwrite: bool) -> dict[str, Any]:
-        """Read the manifest that is there; nothing in a new or empty folder."""
+        """Read the existing manifest; it is empty for a new or empty folder."""
         if (self.folder / MANIFEST).is_file():
             old = _read_manifest(self.folder / MANIFEST)
             for key in old["clips"]:
@@ -266,7 +275,7 @@ class DatasetWriter:
     def _clear(self, old: Mapping[str, Any]) -> None:
         """Remove the clips of another dataset: those that its manifest lists, and others that carry our mark.
 
-        Whatever else lies in the folder, such as labels made by hand, stays.
+        Anything else in the folder, such as labels made by hand, stays.
         """
         for split in [path for path in self.folder.iterdir() if path.is_dir() and not path.is_symlink()]:
             for clip in [path for path in split.iterdir() if path.is_dir() and not path.is_symlink()]:
@@ -283,15 +292,15 @@ class DatasetWriter:
         """Return a clip's folder; write it inside :func:`hvdbench.workspace.atomic.atomic_folder`.
 
         Raises:
-            InputError: a split or clip whose name could be a path.
+            InputError: if the name of the split or clip could be a path.
         """
         return ClipFolder(self.folder / checked_key(f"{split}/{clip}", "the clip"))
 
     def finish(self, clip: ClipFolder, digest: str) -> None:
-        """Enter a written clip and its digest into the manifest, beside what other processes have entered since.
+        """Enter a finished clip and its digest into the manifest, and keep what other processes entered meanwhile.
 
         Raises:
-            DatasetError: the dataset was replaced by another one in the meantime.
+            DatasetError: if another dataset replaced this one in the meantime.
         """
         with locked(self.folder / MANIFEST):
             if self._state() != self._written:
@@ -304,7 +313,7 @@ class DatasetWriter:
             self._save()
 
     def dataset(self) -> Dataset:
-        """Open what has been written."""
+        """Open the dataset as written so far."""
         return Dataset.open(self.folder)
 
     def _save(self) -> None:
@@ -312,7 +321,7 @@ class DatasetWriter:
         self._written = self._state()
 
     def _state(self) -> tuple[int, int, int]:
-        """Return what another process's writing changes: without a change the manifest need not be read again."""
+        """Return what another process's writing changes; while it is equal, the manifest need not be read again."""
         try:
             found = (self.folder / MANIFEST).stat()
         except FileNotFoundError:
@@ -321,7 +330,7 @@ class DatasetWriter:
 
 
 def _laid_over(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay tables of the new provenance over those of the old; what is no table is the new one's."""
+    """Merge the tables of the new provenance into those of the old; a new value replaces any other."""
     return {
         key: {**old[key], **value} if isinstance(value, dict) and isinstance(old.get(key), dict) else value
         for key, value in new.items()

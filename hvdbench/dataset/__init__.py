@@ -1,1 +1,1 @@
-"""Clips of a dataset for those who read them: facts, readers, packs, and the ways in which datasets come in."""
+"""Read clips of a dataset, pack them, and bring datasets from elsewhere in."""

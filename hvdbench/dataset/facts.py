@@ -1,4 +1,4 @@
-"""What is known of clips before their frames are read, and how parts of them are asked for."""
+"""Define the facts about clips that are known before their frames are read, and the interface of readers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ class Box:
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """What is known of a clip before a frame of it is read.
+    """The facts about a clip that are known before any frame of it is read.
 
     Attributes:
         key: ``<split>/<clip>``.
-        frame_count, height, width: T, H, W.
-        streams: which of ``blur``, ``sharp`` and ``sharp_centroid`` it has.
-        is_selected: (T,) the frames that methods learn from, by the paper's labeller.
-        sharpness: (T,) that labeller's measure.
+        frame_count, height, width: number of frames T and their size H, W in px.
+        streams: those of ``blur``, ``sharp`` and ``sharp_centroid`` that the clip has.
+        is_selected: (T,) whether the paper's labeller selects the frame for methods to learn from.
+        sharpness: (T,) the measure of that labeller.
     """
 
     key: str
@@ -47,7 +47,7 @@ class ClipReader(Protocol):
 
     @property
     def clips(self) -> tuple[ClipFacts, ...]:
-        """All clips, sorted by key."""
+        """The facts of all clips, sorted by key."""
 
     @property
     def name(self) -> str:
@@ -59,22 +59,22 @@ class ClipReader(Protocol):
 
     @property
     def digest(self) -> str:
-        """The dataset's digest: the same for its folder and for its packs."""
+        """The dataset's digest, which is the same for its folder and for its packs."""
 
     def read(self, key: str, stream: str, frames: Sequence[int], box: Box | None = None) -> Frames:
-        """Read frames of one clip, uint8 RGB (n, h, w, 3), in the order named; one may be named twice.
+        """Read frames of one clip, uint8 RGB (n, h, w, 3), in the requested order; a frame may be requested twice.
 
         Raises:
-            InputError: no such clip, stream or frame, or a box that is not inside the frame.
-            DatasetError: the data are damaged.
+            InputError: if there is no such clip, stream or frame, or a box is not inside the frame.
+            DatasetError: if the data are damaged.
         """
 
     def close(self) -> None:
-        """Close what is open; a later read opens it again."""
+        """Close open files; a later read opens them again."""
 
 
 class CheckedReader:
-    """What both readers share: facts, and the checks of what is asked for."""
+    """The part that both readers share: the facts, and the checks of requests."""
 
     def __init__(self, clips: Sequence[ClipFacts], *, name: str, origin: str, digest: str) -> None:
         self._facts = {clip.key: clip for clip in sorted(clips, key=lambda clip: clip.key)}
@@ -84,7 +84,7 @@ class CheckedReader:
 
     @property
     def clips(self) -> tuple[ClipFacts, ...]:
-        """All clips, sorted by key."""
+        """The facts of all clips, sorted by key."""
         return tuple(self._facts.values())
 
     def _check(self, key: str, stream: str, frames: Sequence[int], box: Box | None) -> tuple[NDArray[np.intp], Box]:

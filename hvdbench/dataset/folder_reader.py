@@ -1,6 +1,6 @@
-"""Read parts of clips for training, from a dataset's folders or from a pack of ``hvdbench pack``.
+"""Read parts of clips for training, from a dataset's folder or from a pack that ``hvdbench pack`` made.
 
-Both give the same bytes. A reader may be handed to worker processes: each opens its own files when it first reads.
+Both give the same bytes. A reader may be sent to worker processes: each opens its own files at its first read.
 """
 
 import logging
@@ -24,13 +24,13 @@ STREAMS = ("blur", *TRUTH_FOLDERS.values())
 
 
 def open_reader(path: Path) -> ClipReader:
-    """Open a dataset's folder, or a pack of one.
+    """Open a dataset's folder, or a pack of a dataset.
 
     Clips of a folder that were never labelled are labelled in memory; nothing is written.
 
     Raises:
-        DatasetError: neither of the two, damaged, or of another schema.
-        InputError: the path is not there.
+        DatasetError: if the path is neither of the two, damaged, or of another schema.
+        InputError: if the path does not exist.
     """
     if path.is_dir():
         return FolderReader(path)
@@ -40,16 +40,16 @@ def open_reader(path: Path) -> ClipReader:
 
 
 def select_by_segments(clips: Sequence[ClipFacts], segment_frames: int) -> dict[str, NDArray[np.bool_]]:
-    """Select frames again with other segments than the paper's 20 frames: a clip's key → (T,).
+    """Select frames again in segments of another length than the paper's 20 frames; returns clip keys → (T,).
 
     Raises:
-        InputError: segments under one frame.
+        InputError: if segments have less than one frame.
     """
     return {clip.key: select_sharp(clip.sharpness, segment_length=segment_frames).is_selected for clip in clips}
 
 
 class FolderReader(CheckedReader):
-    """Read PNG files; each is decoded whole, whatever the box."""
+    """Reads PNG files; each is decoded whole, whatever the box."""
 
     def __init__(self, folder: Path) -> None:
         dataset = Dataset.open(folder)
@@ -78,14 +78,14 @@ class FolderReader(CheckedReader):
         return found
 
     def close(self) -> None:
-        """Do nothing: no file stays open."""
+        """Do nothing, since no file stays open."""
 
 
 def stream_files(clip: ClipFolder) -> dict[str, list[Path]]:
     """List the frame files of each stream that a clip has.
 
     Raises:
-        DatasetError: no blurry frames, or a truth with another number of frames.
+        DatasetError: if there are no blurry frames, or a truth has another number of frames.
     """
     files = {stream: list_frames(clip.folder / stream) for stream in STREAMS if (clip.folder / stream).is_dir()}
     count = len(files.get("blur", ()))
@@ -101,7 +101,8 @@ def look_at(clip: ClipFolder) -> tuple[ClipFacts, dict[str, list[Path]]]:
     """Collect the facts of a clip and the frame files of each of its streams; labels are made where none are stored.
 
     Raises:
-        DatasetError: as :func:`stream_files` and :func:`labels_of`, or the labels are for another number of frames.
+        DatasetError: under the conditions of :func:`stream_files` and :func:`labels_of`, and if the labels are for
+            another number of frames.
     """
     files = stream_files(clip)
     labels = labels_of(clip)

@@ -1,11 +1,11 @@
-"""Others' releases, paired or blurry only, as a dataset of ours: their files are linked or copied, never changed.
+"""Take foreign releases, paired or blurry only, over as datasets; their files are linked or copied, never changed.
 
-What is stamped on the dataset (licence, release, rate) comes from the layout, and only where the clips are the
-layout's: found by its own patterns and named as it says. Of frames that someone else laid out nothing is known, and
-nothing is stamped.
+The layout states what is stamped on the dataset (licence, release, rate). It is stamped only if the clips are the
+layout's, that is, if its own patterns found them and they have the names that it states. Nothing is known of frames in
+another layout, so nothing is stamped on them.
 
-Links are symbolic and absolute: no space, other file systems and releases that one may only read are no matter.
-``hvdbench verify`` reads through them, so a release that was moved or changed is told.
+Links are symbolic and absolute, so that they take no space and work across file systems and with read-only releases.
+``hvdbench verify`` reads through them, and so notices a release that was moved or changed.
 """
 
 import re
@@ -28,7 +28,7 @@ from hvdbench.workspace.names import checked_key
 from hvdbench.workspace.progress import Progress, silent
 
 _Pair = tuple[ReleaseClip, ReleaseClip | None]
-_RESERVED = re.compile(r"goproshake(-hvdbench.*)?|demo(-.*)?")  # names of what is made here
+_RESERVED = re.compile(r"goproshake(-hvdbench.*)?|demo(-.*)?")  # names of datasets that hvdbench makes
 _PNG_START, _PNG_HEAD = b"\x89PNG\r\n\x1a\n", 26  # then chunk length, "IHDR", width, height, bits, colour type
 _PNG_RGB8 = bytes((8, 2))
 
@@ -38,14 +38,15 @@ class AdoptRequest:
     """A release to take over.
 
     Attributes:
-        root: its folder.
-        layout: a layout's name, or a ``.toml`` file that holds one.
+        root: the folder of the release.
+        layout: a layout's name, or the path of a ``.toml`` file that holds one.
         out: the dataset's folder.
-        name: the dataset's name; empty: the layout's, with the folder of blurry frames where ``blur`` names another, or
-            the release's folder where its clips are not the layout's.
-        blur, sharp: patterns in place of the layout's; a mere word stands for the folder ``blur`` or ``sharp`` in them.
-        transfer: ``link`` or ``copy``; what is no 8-bit RGB PNG is decoded and written as one in any case.
-        overwrite: replace a dataset made from other files.
+        name: the dataset's name; if empty, the layout's, with the folder of blurry frames where ``blur`` names another,
+            or the release's folder where its clips are not the layout's.
+        blur, sharp: patterns that replace the layout's; a single word replaces the folder ``blur`` or ``sharp`` in
+            them.
+        transfer: ``link`` or ``copy``; a file that is not an 8-bit RGB PNG is always decoded and written as one.
+        overwrite: whether to replace a dataset made from other files.
     """
 
     root: Path
@@ -60,24 +61,24 @@ class AdoptRequest:
 
 @dataclass(frozen=True)
 class Adopted:
-    """The dataset, and what one must know about it."""
+    """The dataset, and the notes that its user must know."""
 
     dataset: Dataset
     notes: tuple[str, ...]
 
 
 def adopt(request: AdoptRequest, *, progress: Progress = silent) -> Adopted:
-    """Take a release over as a dataset of origin ``measured`` with its truth, where it has any.
+    """Take a release over as a dataset of origin ``measured``, with its truth where it has any.
 
-    Frames are called ``00000000.png`` …; other names are kept in the manifest's provenance, as are the patterns that
-    were used. Splits are kept; validation clips are ``test`` and are called ``val_<clip>``.
+    Frames are renamed to ``00000000.png`` …; the manifest's provenance keeps other names and the patterns that were
+    used. Splits are kept, except that validation clips become ``test`` and are called ``val_<clip>``.
 
     Raises:
-        UnknownNameError: no such layout.
-        RecipeError: the layout's file is not as it should be.
-        InputError: a layout without blurry frames, no clips, clips without their truth, counts, numbers or sizes that
-            differ, a name that is taken, or an ``out`` within the release.
-        DatasetError: ``out`` holds another dataset.
+        UnknownNameError: if there is no such layout.
+        RecipeError: if the layout's file is not valid.
+        InputError: if the layout has no blurry frames, there are no clips, clips lack their truth, counts, numbers or
+            sizes differ, the name is taken, or ``out`` lies within the release.
+        DatasetError: if ``out`` holds another dataset.
     """
     layout_name, layout = _open_layout(request)
     release = find_release(request.root, layout, blur=request.blur, sharp=request.sharp)
@@ -120,7 +121,7 @@ def adopt(request: AdoptRequest, *, progress: Progress = silent) -> Adopted:
 
 
 def _open_layout(request: AdoptRequest) -> tuple[str, Layout]:
-    """Read the layout, and refuse what cannot be asked for before anything is looked at."""
+    """Read the layout, and refuse an impossible request before any file is examined."""
     layout_name, layout = load_layout(request.layout)
     if not layout.is_blurry:
         raise InputError(
@@ -132,9 +133,9 @@ def _open_layout(request: AdoptRequest) -> tuple[str, Layout]:
 
 
 def _not_of_the_layout(request: AdoptRequest, layout: Layout, release: Release) -> str | None:
-    """Return why what was found is not the layout's release, as a note; None where it is.
+    """Return a note that says why the clips are not the layout's release, or None where they are.
 
-    A layout of unknown patterns is completed by those that are given, so nothing is told from them.
+    A layout of unknown patterns is completed by the patterns in the request, so they prove nothing.
     """
     clips = [clip.name for clip in release.blurry.values()]
     if layout.is_guess or (layout.clip_names and layout.names_fit(clips)):
@@ -150,7 +151,7 @@ _NOTHING_KNOWN = {"licence": UNKNOWN, "fps": None, "averaged": None, "source": "
 
 
 def _default_name(request: AdoptRequest, layout_name: str | None) -> str:
-    """Return the layout's name and the variant of its blurry frames; of another's release, its folder's name."""
+    """Return the layout's name and the variant of its blurry frames, or the folder's name for another release."""
     variant = f"-{request.blur}" if request.blur and is_word(request.blur) and request.blur != "blur" else ""
     return (layout_name or request.root.resolve().name) + variant
 
@@ -163,10 +164,10 @@ def _check_name(name: str) -> None:
 
 
 def _pairs(request: AdoptRequest, release: Release) -> list[_Pair]:
-    """Join blurry clips and their truth; a split of the release without any truth is taken without.
+    """Join blurry clips and their truth; a split of the release without any truth is taken without it.
 
     Raises:
-        InputError: a clip without its other half, or counts, numbers or sizes that differ.
+        InputError: if a clip lacks its other half, or counts, numbers or sizes differ.
     """
     if request.sharp and not release.truth:
         raise InputError(f"{release.root} holds no sharp clips: looked for {release.sharp or request.sharp}")
@@ -210,7 +211,7 @@ def _number(file: Path) -> int | None:
 
 
 def _size_px(file: Path) -> tuple[int, int]:
-    """Read width and height: of PNG from its head, else by decoding."""
+    """Read width and height of a picture, for PNG from its head alone, otherwise by decoding it."""
     if file.suffix.lower() == ".png":
         head = _png_head(file)
         return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
@@ -219,7 +220,7 @@ def _size_px(file: Path) -> tuple[int, int]:
 
 
 def _is_rgb_png(file: Path) -> bool:
-    """Return whether a file is what a dataset holds, 8-bit RGB as PNG."""
+    """Return whether a file is what a dataset holds, an 8-bit RGB PNG."""
     return file.suffix.lower() == ".png" and _png_head(file)[24:] == _PNG_RGB8
 
 
@@ -275,7 +276,7 @@ def _tracks(clip: ReleaseClip, release: str, layout: Layout) -> Callable[[h5py.F
 def _notes(
     request: AdoptRequest, layout_name: str, layout: Layout, release: Release, pairs: Sequence[_Pair]
 ) -> Iterator[str]:
-    """Yield what one must know; no machine's folders, since the manifest keeps it."""
+    """Yield the notes that a user must know, without folders of this machine, since the manifest keeps them."""
     patterns = release.blur + (f" and {release.sharp}" if release.sharp else "")
     if layout.is_guess and not request.blur:
         yield f"how {layout_name} is laid out is not known here: {patterns} is a guess that fits"
@@ -292,7 +293,7 @@ def _notes(
 
 
 def _original_names(pair: _Pair, truth: str) -> dict[str, str | list[str]]:
-    """Return the names that frames had: a range where they count on, and nothing where they are ours already."""
+    """Return the names that frames had: a range where they are consecutive, and nothing where they are ours already."""
     named = {}
     for kind, clip in zip(("blur", TRUTH_FOLDERS[truth]), pair, strict=True):
         names = [file.name for file in clip.files] if clip else []

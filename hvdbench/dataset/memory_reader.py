@@ -1,4 +1,4 @@
-"""One clip in memory, read as a dataset is: for a training over that clip alone."""
+"""Read one clip in memory in the same way as a dataset, for a training over that clip alone."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ class FramesReader(CheckedReader):
     Args:
         frames: (T, H, W, 3) uint8 RGB.
         labels: of these frames.
-        key: what the clip is called, ``<split>/<clip>``.
+        key: the clip's key, ``<split>/<clip>``.
 
     Raises:
-        InputError: labels of another number of frames.
+        InputError: if the labels have another number of frames.
     """
 
     def __init__(self, frames: Frames, labels: SharpLabels, key: str = "test/clip") -> None:
@@ -38,11 +38,11 @@ class FramesReader(CheckedReader):
         return np.asarray(self._frames[wanted, rows, columns])
 
     def close(self) -> None:
-        """Do nothing: no file is open."""
+        """Do nothing, since no file is open."""
 
 
 def frames_digest(frames: Frames) -> str:
-    """Hash frames: 16 hex digits."""
+    """Return the digest of frames, 16 hex digits."""
     total = hashlib.sha256(repr(frames.shape).encode())
     total.update(np.ascontiguousarray(frames).data)
     return total.hexdigest()[:16]

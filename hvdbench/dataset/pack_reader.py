@@ -1,6 +1,7 @@
-"""The file that ``hvdbench pack`` writes: how pixels are coded in it, and its reader. ``docs/packing.md`` describes it.
+"""Read the file that ``hvdbench pack`` writes, and code the pixels in it; ``docs/packing.md`` describes the format.
 
-HDF5 with a dataset (T, H, W, 3) uint8 a stream: in zstd chunks of differences, or raw, contiguous and memory-mapped.
+A pack is HDF5 with one dataset (T, H, W, 3) uint8 per stream, either in zstd chunks of differences or raw, contiguous
+and memory-mapped.
 """
 
 import os
@@ -27,11 +28,12 @@ _REMAKE = "make it again with 'hvdbench pack --overwrite'"
 def encode(frames: Frames, rows: int) -> Frames:
     """Code frames as differences, modulo 256: red and blue minus green, then each row minus the row above it.
 
-    Noise and gradients leave small numbers, which zstd packs closer than PNG does; undoing it is two additions.
+    Noise and gradients leave small numbers, which zstd packs more closely than PNG does; undoing it takes two
+    additions.
 
     Args:
         frames: uint8 RGB (T, H, W, 3), whole frames.
-        rows: a chunk's height: the first row of each chunk is kept as it is.
+        rows: the height of a chunk; the first row of each chunk is kept as it is.
     """
     coded = frames.copy()
     coded[..., 0] -= frames[..., 1]
@@ -46,8 +48,8 @@ def decode(coded: Frames, rows: int) -> Frames:
     """Undo :func:`encode`.
 
     Args:
-        coded: (T, h, w, 3), contiguous, from the first row of a chunk on; columns may be cut.
-        rows: a chunk's height.
+        coded: (T, h, w, 3), contiguous, beginning with the first row of a chunk; columns may be cut.
+        rows: the height of a chunk.
     """
     frames = coded.copy()
     lines = frames.reshape(*frames.shape[:2], -1)  # (T, h, 3 w)
@@ -60,10 +62,10 @@ def decode(coded: Frames, rows: int) -> Frames:
 
 
 def open_pack(path: Path) -> h5py.File:
-    """Open a pack to read, without a chunk cache: random crops hardly ever want a chunk twice.
+    """Open a pack to read, without a chunk cache, since random crops hardly ever need a chunk twice.
 
     Raises:
-        DatasetError: no HDF5 file, a truncated one, no pack, or one of another schema.
+        DatasetError: if the file is not HDF5, is truncated, is not a pack, or has another schema.
     """
     try:
         file = h5py.File(path, "r", rdcc_nbytes=0, locking=False)
@@ -81,10 +83,10 @@ def open_pack(path: Path) -> h5py.File:
 
 
 def need_zstd() -> Any:
-    """Import the package that gives HDF5 zstd, and return it.
+    """Import the package that adds zstd to HDF5, and return it.
 
     Raises:
-        DatasetError: it is not installed.
+        DatasetError: if it is not installed.
     """
     try:
         import hdf5plugin
@@ -97,10 +99,11 @@ def need_zstd() -> Any:
 
 
 class PackReader(CheckedReader):
-    """Reads boxes of frames from a pack: only the chunks, or the memory pages, that a box touches.
+    """Reads boxes of frames from a pack, touching only the chunks or memory pages that overlap a box.
 
     Raises:
-        DatasetError: as :func:`open_pack`; or the pack is incomplete, a name in it could be a path, or zstd is missing.
+        DatasetError: under the conditions of :func:`open_pack`, and if the pack is incomplete, a name in it could be a
+            path, or zstd is missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -135,7 +138,7 @@ class PackReader(CheckedReader):
             raise DatasetError(f"{self._path}: {key}/{stream} is damaged ({error}): {_REMAKE}") from error
 
     def close(self) -> None:
-        """Close what is open; a later read opens it again."""
+        """Close the open file; a later read opens it again."""
         if self._file is not None and self._process == os.getpid():
             self._file.close()
         self._file, self._bytes = None, None
@@ -144,14 +147,14 @@ class PackReader(CheckedReader):
         return self.__dict__ | {"_file": None, "_bytes": None}
 
     def _reopen(self) -> None:
-        """Open the file for this process: HDF5 must not share an open file over a fork."""
+        """Open the file for this process, since HDF5 must not share an open file over a fork."""
         if self._process == os.getpid() and (self._file is not None or self._bytes is not None):
             return
         self._process = os.getpid()
         if self._kind == "raw":
             self._bytes = np.asarray(np.memmap(self._path, np.uint8, "r"))
         else:
-            need_zstd()  # registers it in a process that was handed this reader
+            need_zstd()  # registers zstd in a process that received this reader
             self._file = open_pack(self._path)
 
     def _facts_of(self, key: str, group: h5py.Group) -> ClipFacts:
@@ -162,7 +165,7 @@ class PackReader(CheckedReader):
             stored = group[name]
             if stored.shape != shape or stored.dtype != np.uint8 or stored.ndim != 4 or len(selected) != shape[0]:
                 raise ValueError(f"{key}/{name} is {stored.dtype} {stored.shape}")
-            offset = stored.id.get_offset()  # None: in chunks
+            offset = stored.id.get_offset()  # None: stored in chunks
             if offset is not None and offset + stored.nbytes > self._path.stat().st_size:
                 raise ValueError(f"{key}/{name} ends after the file")
             self._offsets[key, name] = offset
@@ -182,7 +185,7 @@ class PackReader(CheckedReader):
 
 
 def _read_chunks(stored: h5py.Dataset, wanted: NDArray[np.intp], box: Box) -> Frames:
-    """Read each chunk once: frames of the same or adjoining chunks in one call, from a chunk's first row on."""
+    """Read each chunk once; frames of the same or adjoining chunks are read at once, from a chunk's first row on."""
     length, rows = stored.chunks[:2]
     first = box.top - box.top % rows
     found = np.empty((len(wanted), box.height, box.width, 3), np.uint8)

@@ -1,7 +1,7 @@
-"""Pack a dataset into one file that feeds a training: see :mod:`hvdbench.dataset.pack_reader` for what is in it.
+"""Pack a dataset into one file that feeds a training; :mod:`hvdbench.dataset.pack_reader` describes its content.
 
-Clips are packed into files of their own first, by as many processes as wanted, so that a killed run goes on where it
-was; then they are copied together as they are, without coding them again.
+Clips are first packed into files of their own, by as many processes as wanted, so that a killed run can continue where
+it stopped. Then they are copied together as they are, without being coded again.
 """
 
 import json
@@ -30,7 +30,7 @@ from hvdbench.workspace.marks import PARTIAL
 from hvdbench.workspace.progress import Progress, silent
 
 ZSTD_LEVEL = 1  # on differences, level 9 gains 2 per cent of bytes for 5 times the time
-_LIBRARY = ("earliest", "v110")  # forms of objects that every HDF5 reads, and that hold no dates
+_LIBRARY = ("earliest", "v110")  # versions of HDF5's objects that every HDF5 reads, and that hold no dates
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class Pack:
     """A finished pack.
 
     Attributes:
-        path: the file.
-        clips: how many it holds.
-        frames: of all streams.
-        size_bytes: of the file.
-        is_new: False where it lay there already.
+        path: the path of the file.
+        clips: the number of clips in it.
+        frames: the number of frames in all streams.
+        size_bytes: the size of the file.
+        is_new: whether it was written now, rather than found.
     """
 
     path: Path
@@ -73,24 +73,26 @@ def pack_dataset(
     engine: Engine | None = None,
     progress: Progress = silent,
 ) -> Pack:
-    """Pack the blurry frames of a dataset, its truths and what training wants to know of each clip.
+    """Pack the blurry frames of a dataset, its truths, and the facts that training needs of each clip.
 
-    The bytes do not depend on the engine. While it is made, a folder beside the file holds as much again; what a killed
-    run left there is used. A clip without truth is packed without it; one that was never labelled is labelled first.
+    The bytes do not depend on the engine. During the packing a folder beside the file takes as much space again; what a
+    killed run left in it is used. A clip without truth is packed without it; one that was never labelled is labelled
+    first.
 
     Args:
-        dataset: finished or half-made; only finished clips are packed.
-        out: the file; left out: ``<dataset>.h5`` beside the dataset's folder.
-        kind: ``zstd`` for chunks of 8 x 128 x 128 px, about as small as PNG; ``raw`` for contiguous frames, read by
-            the memory map.
-        streams: of ``blur``, ``sharp`` and ``sharp_centroid``; left out: all that are there. ``blur`` is always packed.
-        overwrite: replace a pack of another dataset or of other settings.
-        engine: how many clips at a time.
-        progress: called with clips done, their number, and the stage.
+        dataset: the dataset, finished or half-made; only finished clips are packed.
+        out: the file; None means ``<dataset>.h5`` beside the dataset's folder.
+        kind: ``zstd`` for chunks of 8 x 128 x 128 px, about as small as PNG; ``raw`` for contiguous frames, read
+            through a memory map.
+        streams: the streams to pack, of ``blur``, ``sharp`` and ``sharp_centroid``; None means all that exist. ``blur``
+            is always packed.
+        overwrite: whether to replace a pack of another dataset or of other settings.
+        engine: what runs the jobs, which sets how many clips are packed at a time.
+        progress: function called with clips done, their number, and the stage.
 
     Raises:
-        DatasetError: a clip is damaged, ``out`` is another pack and ``overwrite`` is off, or zstd is missing.
-        InputError: an unknown stream, or one that no clip has.
+        DatasetError: if a clip is damaged, ``out`` is another pack and ``overwrite`` is off, or zstd is missing.
+        InputError: if a stream is unknown, or no clip has it.
     """
     out = out or dataset.folder.absolute().with_name(f"{dataset.folder.absolute().name}.h5")
     if out.is_dir():
@@ -109,7 +111,7 @@ def pack_dataset(
     if _is_there(out, digest, overwrite):
         return _count(out, is_new=False)
     with locked(out), _parts(out, digest) as folder:
-        if _is_there(out, digest, overwrite):  # another process made it while this one waited
+        if _is_there(out, digest, overwrite):  # another process made it while this one waited for the lock
             return _count(out, is_new=False)
         jobs = [
             _Job(facts, {s: files[s] for s in chosen if s in files}, dataset.manifest["clips"][facts.key], part, kind)
@@ -139,7 +141,7 @@ def _is_there(out: Path, digest: str, overwrite: bool) -> bool:
     """Return whether the same pack is there and finished.
 
     Raises:
-        DatasetError: something else is there, and may not be replaced.
+        DatasetError: if something else is there and may not be replaced.
     """
     if not out.exists():
         return False
@@ -173,7 +175,7 @@ def _parts(out: Path, digest: str) -> Iterator[Path]:
 
 
 def _pack_clip(job: _Job) -> None:
-    """Pack a clip into a file of its own, a chunk's frames at a time."""
+    """Pack a clip into a file of its own, reading as many frames at a time as a chunk holds."""
     facts = job.facts
     with atomic_path(job.part) as temporary, h5py.File(temporary, "w", libver=_LIBRARY) as file:
         group = file.create_group("clip")
@@ -202,7 +204,7 @@ def _write_stream(group: h5py.Group, stream: str, files: Sequence[Path], facts: 
 
 
 def _join(dataset: Dataset, keys: Sequence[str], folder: Path, out: Path, kind: Kind, digest: str) -> None:
-    """Copy the packed clips into one file, their chunks as they are."""
+    """Copy the packed clips into one file, with their chunks unchanged."""
     with atomic_path(out) as temporary, h5py.File(temporary, "w", libver=_LIBRARY) as file:
         file.attrs.update(
             format=FORMAT,

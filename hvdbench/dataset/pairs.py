@@ -1,4 +1,4 @@
-"""Paired clips of one's own, blurry and sharp frames from anywhere, as a dataset that every command takes."""
+"""Add a user's own paired clips, with blurry and sharp frames from anywhere, to a dataset that every command takes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,23 +16,25 @@ from hvdbench.workspace.names import checked_key, checked_name
 def pair_clip(
     blurry: Path, sharp: Path, out: Path, *, clip: str, source: str = "", split: str = "test", overwrite: bool = False
 ) -> Dataset:
-    """Add a pair of frame folders to a dataset (made when absent) as one clip with truth at mid-exposure.
+    """Add a pair of frame folders to a dataset as one clip with truth at mid-exposure.
 
-    The dataset's name is its folder's, its origin ``measured``: nothing of it was simulated here. Frames are written
-    as PNG.
+    A dataset that is absent is made.
+
+    The dataset takes its folder's name and the origin ``measured``, since nothing in it was simulated here. Frames are
+    written as PNG.
 
     Args:
-        blurry: folder of input frames.
-        sharp: folder of truth frames, as many, of the same size, paired in natural order of their names.
+        blurry: the folder of input frames.
+        sharp: the folder of truth frames, of equal number and size, paired in natural order of their names.
         out: the dataset's folder.
         clip: the clip's name.
         source: where the frames come from, for the manifest.
         split: the clip's split.
-        overwrite: replace a clip of that name.
+        overwrite: whether to replace a clip of that name.
 
     Raises:
-        InputError: frames missing, two sizes or counts, the clip is there already, or a name that could be a path.
-        DatasetError: ``out`` is another kind of dataset.
+        InputError: if frames are missing, sizes or counts differ, the clip already exists, or a name could be a path.
+        DatasetError: if ``out`` is another kind of dataset.
     """
     checked_name(clip, "the clip")
     checked_key(f"{split}/{clip}", "the clip")

@@ -1,1 +1,1 @@
-"""Find which frames of a clip are sharp, and how right that is."""
+"""Find which frames of a clip are sharp, and measure how accurate that is."""

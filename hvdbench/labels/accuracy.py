@@ -23,7 +23,7 @@ LABEL_SCORES: tuple[Facts, ...] = tuple(
         "average_precision": "average precision",
     }.items()
 )
-"""The scores of labels that stand on a board, in the order of its columns."""
+"""The scores of labels that are entered on a board, in the order of its columns."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,17 @@ class LabelAccuracy:
     """
 
     n: int
-    """Frames counted: ``tp + fp + fn + tn``."""
+    """The number of frames counted: ``tp + fp + fn + tn``."""
     n_mild: int
-    """Frames between the classes, on which either label is fair; in no other number here."""
+    """The number of frames between the classes, for which either label is fair; they count in no other number here."""
     accuracy: float
     balanced_accuracy: float
-    """Mean of the share of sharp frames found and the share of blurry frames left out."""
+    """The mean of the share of sharp frames found and the share of blurry frames left out."""
     precision: float
     recall: float
     f1: float
     majority_rate: float
-    """Accuracy of calling every frame by the commoner class: what a labeller has to beat."""
+    """The accuracy of calling every frame by the commoner class, which a labeller has to beat."""
     tp: int
     fp: int
     fn: int
@@ -54,15 +54,15 @@ class LabelAccuracy:
 def label_accuracy(is_sharp: NDArray[np.bool_], oracle_class: NDArray[np.integer]) -> LabelAccuracy:
     """Compare labels with the oracle.
 
-    The paper states accuracies against labels made by hand (96.77 % on GoProShake, 91.88 % on HVD, section 3.1); these
-    are against motion inside the exposure, so they are not the same number.
+    The paper states accuracies against labels made by hand (96.77 % on GoProShake, 91.88 % on HVD, section 3.1). These
+    are against motion inside the exposure, so they are not the same quantity.
 
     Args:
-        is_sharp: (T,) what the labeller calls sharp; clips may be joined end to end.
+        is_sharp: (T,) whether the labeller calls the frame sharp; clips may be joined end to end.
         oracle_class: (T,) 0 sharp, 1 mild, 2 blurry.
 
     Raises:
-        InputError: two lengths, or another class.
+        InputError: if the lengths differ, or there is another class.
     """
     labels, classes = np.asarray(is_sharp), np.asarray(oracle_class)
     if labels.dtype != np.bool_ or labels.ndim != 1 or labels.shape != classes.shape:
@@ -96,16 +96,16 @@ def _share(part: int, whole: int) -> float:
 
 
 def average_precision(sharpness: NDArray[np.floating], is_sharp: NDArray[np.bool_]) -> float:
-    """Return the mean of the precision over the ranks of the truly sharp frames: 1 where all of them come first.
+    """Return the mean of the precision over the ranks of the truly sharp frames; it is 1 where all of them come first.
 
-    Frames of equal sharpness are taken together, so that their order in the clip does not count.
+    Frames of equal sharpness are taken together, so that their order in the clip does not matter.
 
     Args:
         sharpness: (T,) larger is sharper.
         is_sharp: (T,) the truth.
 
     Returns:
-        NaN where no frame is sharp.
+        The average precision; NaN where no frame is sharp.
     """
     recall, precision = threshold_curve(sharpness, is_sharp)[1:3]
     if not len(recall) or not np.isfinite(recall).all():
@@ -116,14 +116,14 @@ def average_precision(sharpness: NDArray[np.floating], is_sharp: NDArray[np.bool
 def threshold_curve(
     sharpness: NDArray[np.floating], is_sharp: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Compute what each threshold would have led to.
+    """Compute the scores that each threshold would have given.
 
     Args:
         sharpness: (T,) larger is sharper; a frame counts as sharp from the threshold up.
         is_sharp: (T,) the truth.
 
     Returns:
-        Thresholds, falling, one for each value that occurs; recall, precision and accuracy at each.
+        The thresholds in falling order, one for each value that occurs, and recall, precision and accuracy at each.
     """
     order = np.argsort(-np.asarray(sharpness, np.float64), kind="stable")
     values, truth = np.asarray(sharpness, np.float64)[order], np.asarray(is_sharp, np.bool_)[order]
@@ -135,13 +135,14 @@ def threshold_curve(
 
 
 def cohens_kappa(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    """Return how far two people agree beyond chance (Cohen, Educ. Psychol. Meas. 20, 1960): 1 is fully, 0 is by chance.
+    """Return how far two people agree beyond chance (Cohen, Educ. Psychol. Meas. 20, 1960): 1 fully, 0 by chance.
 
     Args:
-        a, b: (N,) their labels of the same frames.
+        a, b: (N,) the labels that the two gave to the same frames.
 
     Returns:
-        NaN where no frame is given, or both always say the same one thing, so that chance already agrees fully.
+        The coefficient; NaN where there is no frame, or where both always give the same one label, so that chance
+        already agrees fully.
     """
     first, second = np.asarray(a, np.bool_), np.asarray(b, np.bool_)
     if first.shape != second.shape:

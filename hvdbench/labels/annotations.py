@@ -1,4 +1,4 @@
-"""Read labels made by hand: a CSV with columns ``clip,frame,label,annotator`` and perhaps ``confidence``.
+"""Read labels made by hand from a CSV with the columns ``clip,frame,label,annotator`` and optionally ``confidence``.
 
 ``label`` is ``sharp``, ``blurry`` or ``unsure``; ``clip`` is ``<split>/<clip>`` or the clip's name alone.
 """
@@ -36,10 +36,10 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Annotations:
-    """What people said of each frame.
+    """The labels that people gave to frames.
 
     Attributes:
-        path: the CSV.
+        path: the path of the CSV.
         words: annotator → (clip, frame) → 0 sharp, 1 unsure, 2 blurry.
     """
 
@@ -51,17 +51,17 @@ class Annotations:
         return sorted({clip for one in self.words.values() for clip, _ in one})
 
     def classes(self, names: tuple[str, ...], count: int) -> NDArray[np.int64]:
-        """Return what most annotators say of each frame of a clip; a tie counts as unsure.
+        """Return the label that most annotators give to each frame of a clip; a tie counts as unsure.
 
         Args:
-            names: under which the clip may stand in the file.
-            count: T.
+            names: the names under which the clip may stand in the file.
+            count: the number of frames T.
 
         Returns:
-            (T,) 0 sharp, 1 unsure, 2 blurry, -1 where nobody looked.
+            The classes (T,): 0 sharp, 1 unsure, 2 blurry, -1 where nobody gave a label.
 
         Raises:
-            InputError: a frame that the clip does not have.
+            InputError: if the file labels a frame that the clip does not have.
         """
         found = np.full(count, UNSEEN, np.int64)
         votes: dict[int, Counter[int]] = {}
@@ -77,7 +77,7 @@ class Annotations:
         return found
 
     def agreements(self) -> list[Agreement]:
-        """Compare every two annotators."""
+        """Compare each pair of annotators."""
         found = []
         for first, second in combinations(sorted(self.words), 2):
             a, b = self.words[first], self.words[second]
@@ -88,11 +88,12 @@ class Annotations:
 
 
 def read_annotations(path: Path) -> Annotations:
-    """Read labels made by hand.
+    """Read a CSV of labels made by hand.
 
     Raises:
-        InputError: no such file, not UTF-8 CSV, missing columns, an unknown word, a frame that is no number from 0 up,
-            a name that cannot be an annotator's, or one person's two different words on a frame.
+        InputError: if there is no such file, it is not UTF-8 CSV, columns are missing, a label is unknown, a frame is
+            not a whole number from 0 up, a name cannot be an annotator's, or one person gave two different labels to a
+            frame.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

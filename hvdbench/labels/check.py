@@ -1,4 +1,4 @@
-"""Score labels against what is known of the frames: the oracle's classes, or what people said."""
+"""Score labels against a truth: the oracle's classes, or the labels that people gave."""
 
 import math
 from collections.abc import Sequence
@@ -25,17 +25,17 @@ from hvdbench.statistics.intervals import Interval, wilson_interval
 Counting = Literal["sharp and blurry", "mild as not sharp"]
 COUNTINGS: tuple[Counting, ...] = ("sharp and blurry", "mild as not sharp")
 PUBLISHED = (("GoProShake", 0.9677), ("HVD", 0.9188))
-"""Of the paper's labels against labels made by hand (section 3.1); which share is not said."""
+"""The accuracies of the paper's labels against labels made by hand (section 3.1); the paper does not define them."""
 
 
 @dataclass(frozen=True)
 class CheckedClip:
-    """A clip's labels beside the truth.
+    """A clip's labels together with the truth.
 
     Attributes:
-        name: of the clip.
-        device: what filmed it, "" where nobody says.
-        labels: the labeller's.
+        name: the clip's name.
+        device: the device that filmed it, "" where it is not known.
+        labels: the labels of the labeller.
         classes: (T,) 0 sharp, 1 mild or unsure, 2 blurry, -1 not known.
     """
 
@@ -54,16 +54,17 @@ class CheckedClip:
 
 @dataclass(frozen=True)
 class LabelScore:
-    """How right a labeller is over some clips.
+    """The accuracy of a labeller over some clips.
 
     Attributes:
-        labeller, group, counting: whose labels, over which clips, and what became of mild frames.
-        frames: of every frame by itself: is the label right? The first reading of the paper's figure.
-        selection_precision: share of the selected frames that are sharp, those taken for their segment included: the
-            second reading.
-        selected: frames selected, of those counted.
-        average_precision: over all thresholds on sharpness as a share of the clip's own threshold.
-        accuracy_interval, selection_interval: Wilson's, 95 %; None where nothing was counted.
+        labeller, group, counting: the labeller, the group of clips, and how mild frames are counted.
+        frames: the accuracy of each frame's own label, which is the first reading of the paper's figure.
+        selection_precision: the share of the selected frames that are sharp, including those selected for their
+            segment, which is the second reading.
+        selected: the number of selected frames among those counted.
+        average_precision: the average precision over all thresholds on sharpness as a share of the clip's own
+            threshold.
+        accuracy_interval, selection_interval: Wilson's intervals, 95 %; None where nothing was counted.
     """
 
     labeller: str
@@ -78,11 +79,11 @@ class LabelScore:
 
 
 def score_labels(clips: Sequence[CheckedClip], group: str, counting: Counting = "sharp and blurry") -> LabelScore:
-    """Score one labeller over clips, frames pooled.
+    """Score one labeller over clips, with their frames pooled.
 
     Args:
-        clips: at least one, all of one labeller.
-        group: what to call them.
+        clips: at least one clip, all of one labeller.
+        group: the name of the group of clips.
         counting: ``sharp and blurry`` leaves mild frames out; ``mild as not sharp`` counts them with the blurry ones.
     """
     classes, is_sharp, is_selected, relative = _joined(clips)
@@ -109,7 +110,7 @@ def score_labels(clips: Sequence[CheckedClip], group: str, counting: Counting = 
 def _joined(
     clips: Sequence[CheckedClip],
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]]:
-    """Join what is known of clips end to end; sharpness as a share of each clip's own threshold."""
+    """Join the values of clips end to end; sharpness becomes a share of each clip's own threshold."""
     classes = np.concatenate([clip.classes for clip in clips]).astype(np.int64)
     is_sharp = np.concatenate([clip.labels.is_sharp for clip in clips])
     is_selected = np.concatenate([clip.labels.is_selected for clip in clips])
@@ -121,7 +122,7 @@ def _joined(
 
 
 def scores_by_group(clips: Sequence[CheckedClip]) -> list[LabelScore]:
-    """Score all clips in both countings, then each device (where any is named) and each clip in the first."""
+    """Score all clips in both countings, then each device (where any is known) and each clip in the first."""
     scores = [score_labels(clips, "all clips", counting) for counting in COUNTINGS]
     devices = sorted({clip.device for clip in clips})
     if devices != [""]:
@@ -134,10 +135,10 @@ def scores_by_group(clips: Sequence[CheckedClip]) -> list[LabelScore]:
 
 
 def curve_of(clips: Sequence[CheckedClip]) -> NDArray[np.float64]:
-    """Compute what other thresholds would have led to, mild frames left out.
+    """Compute the scores that other thresholds would have given, with mild frames left out.
 
     Returns:
-        (N, 4) threshold as a multiple of the clip's own, recall, precision, accuracy.
+        An array (N, 4): threshold as a multiple of the clip's own, recall, precision, accuracy.
     """
     classes, _, _, relative = _joined(clips)
     counted = classes != MILD
@@ -163,7 +164,7 @@ def score_lines(scores: Sequence[LabelScore]) -> list[str]:
 
 
 def published_line() -> str:
-    """Write the paper's figures, which stand beside ours and are not the same quantity."""
+    """Return a sentence with the paper's figures, which are shown beside ours but are not the same quantity."""
     figures = ", ".join(f"{100 * value:.2f} % on {name}" for name, value in PUBLISHED)
     return (
         f"published (arXiv:2508.08605, section 3.1, against labels made by hand, accuracy or precision not said): "

@@ -1,6 +1,6 @@
-"""Label clips of any kind: of a dataset, a folder of frames, or a film.
+"""Find and label clips of any kind: those of a dataset, a folder of frames, or a film.
 
-Labels of a dataset's clips are stored in their ``tracks.h5`` where that is asked for.
+Labels of a dataset's clips are stored in their ``tracks.h5`` where that is requested.
 """
 
 import csv
@@ -30,9 +30,9 @@ class LabelSource:
     """A clip that can be labelled.
 
     Attributes:
-        name: ``<split>/<clip>`` in a dataset, else the folder's or the film's name.
+        name: ``<split>/<clip>`` in a dataset, otherwise the name of the folder or film.
         path: the folder of frames, or the film.
-        stored: the dataset's clip, None where there is no dataset to keep labels in.
+        stored: the dataset's clip; None where there is no dataset to keep labels in.
     """
 
     name: str
@@ -44,7 +44,7 @@ class LabelSource:
         return read_video(self.path).frames if self.path.is_file() else read_clip(self.path)
 
     def oracle(self) -> NDArray[np.integer] | None:
-        """Read the oracle's classes (T,), None where the clip has none."""
+        """Read the oracle's classes (T,), or None where the clip has none."""
         return None if self.stored is None else self.stored.track("oracle/class")
 
 
@@ -57,13 +57,13 @@ class LabelledClip:
 
 
 def find_clips(path: Path) -> list[LabelSource]:
-    """Find what there is to label: a dataset's clips, a folder of clip folders, one folder of frames, or a film.
+    """Find the clips at a path: a dataset's clips, a folder of clip folders, one folder of frames, or a film.
 
-    In a clip folder the frames lie in it, or in its ``blur``.
+    The frames of a clip folder lie directly in it, or in its ``blur``.
 
     Raises:
-        InputError: nothing there, or no frames.
-        DatasetError: a dataset that cannot be read.
+        InputError: if nothing is there, or there are no frames.
+        DatasetError: if a dataset cannot be read.
     """
     if path.is_file():
         return [LabelSource(path.stem, path)]
@@ -93,11 +93,12 @@ def label_source(
     Args:
         source: the clip.
         labeller: a name of the catalogue, or an import string.
-        measure: of the labeller ``paper``; None: its usual one.
+        measure: the measure of the labeller ``paper``; None means its usual one.
         store: whether labels that a dataset's clip lacks are written to it.
 
     Raises:
-        HvdbenchError: as :func:`hvdbench.labels.stored.labels_of`; a film or a folder of frames that cannot be read.
+        HvdbenchError: under the conditions of :func:`hvdbench.labels.stored.labels_of`, and if a film or a folder of
+            frames cannot be read.
     """
     if source.stored is not None:
         return (ensure_labels if store else labels_of)(source.stored, labeller, measure)
@@ -119,11 +120,11 @@ def label_clips(
 
     Args:
         sources: the clips.
-        labeller, measure, store: as for :func:`label_source`.
-        progress: called with clips done, their number, and what is done.
+        labeller, measure, store: the same as for :func:`label_source`.
+        progress: function called with clips done, their number, and what is being done.
 
     Raises:
-        HvdbenchError: as :func:`label_source`.
+        HvdbenchError: under the conditions of :func:`label_source`.
     """
     found = []
     for done, source in enumerate(sources, start=1):
@@ -133,7 +134,7 @@ def label_clips(
 
 
 def write_labels_csv(path: Path, found: Sequence[LabelledClip]) -> None:
-    """Write labels as a CSV of :data:`CSV_COLUMNS`, a row a frame; ``is_sharp`` is 1 or 0."""
+    """Write labels as a CSV of :data:`CSV_COLUMNS`, one row per frame; ``is_sharp`` is 1 or 0."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(CSV_COLUMNS)
@@ -147,7 +148,7 @@ def write_labels_csv(path: Path, found: Sequence[LabelledClip]) -> None:
 
 
 def label_lines(found: Sequence[LabelledClip]) -> list[str]:
-    """Write a line on each clip's labels: how many frames are sharp, and which."""
+    """Write one line on each clip's labels: how many frames are sharp, and which."""
     lines = []
     for clip in found:
         labels = clip.labels
@@ -158,6 +159,6 @@ def label_lines(found: Sequence[LabelledClip]) -> list[str]:
 
 
 def run_string(labels: SharpLabels) -> str:
-    """Write a clip's labels as a letter a frame: ``S`` sharp, ``s`` selected for its segment, ``.`` neither."""
+    """Write a clip's labels as one letter per frame: ``S`` sharp, ``s`` selected for its segment, ``.`` neither."""
     pairs = zip(labels.is_sharp, labels.from_segment, strict=True)
     return "".join("s" if segment else "S" if sharp else "." for sharp, segment in pairs)

@@ -1,14 +1,14 @@
-"""Label frames by how far the view moved while the shutter was open: the labeller ``extent``.
+"""Label frames by how far the view moved while the shutter was open; this is the labeller ``extent``.
 
-A frame's texture says little about its blur, its noise says less. So texture is made to cancel: the way of the view is
-measured between frames, and the spectra of neighbouring frames, of one view and one noise, tell for how large a share
-of the time between frames the shutter must have been open to explain how they differ. Way times share is the extent of
-the blur in pixels, and a frame is sharp where it stays below a fixed share of the frame's width. No class has to exist:
-a clip may be sharp from end to end, or blurry.
+A frame's texture tells little about its blur, and its noise tells less, so texture is made to cancel. The motion of the
+view is measured between frames. The spectra of neighbouring frames, which share one view and one noise, then show for
+what share of the time between frames the shutter must have been open to explain how they differ. Motion times share is
+the extent of the blur in pixels, and a frame is sharp where it stays below a fixed share of the frame's width. No class
+has to exist: a clip may be sharp from end to end, or blurry.
 
-The spectra also tell by themselves how much more blurred each frame is than the clip's sharpest
-(:mod:`hvdbench.labels.relative_blur`). That is a second witness beside the way, and the only one where the way explains
-little of what the spectra tell, as in clips that were stabilised after exposure.
+The spectra also show by themselves how much more blurred each frame is than the clip's sharpest
+(:mod:`hvdbench.labels.relative_blur`). That is a second source beside the motion, and the only one where motion
+explains little of what the spectra show, as in clips that were stabilised after exposure.
 """
 
 from dataclasses import dataclass
@@ -26,21 +26,21 @@ from hvdbench.labels.spectra import SpectralPairs, compare_spectra, transfer
 
 LABELLER = "extent"
 SHARP_BELOW = 0.0045
-"""Of the frame's width: half-way between the oracle's sharp (0.003) and blurry (0.006)."""
+"""The limit of sharp frames as a share of the width, half-way between the oracle's sharp (0.003) and blurry (0.006)."""
 LONGEST_SIDE_PX = 640
 BELOW_EXTENT = "blur extent below the limit"
 ABOVE_EXTENT = "blur extent above the limit"
 UNKNOWN_EXTENT = "no texture to tell by"
 
 _SHARES = np.concatenate([[0.02], np.arange(0.05, 1.001, 0.05)])
-_SPREAD = 0.35  # of a log ratio about its model: neither scenes nor noise cancel wholly
-_LEFT = 0.02  # of the power, where the model says none: windows leak, and not all of the view moves alike
-_USUAL_SHARE, _USUAL_SPREAD = 0.5, 0.7  # of exposures, and of their logarithm: decides only where no blur tells
-_BINS_PER_FACT = 20.0  # neighbouring bins and lags tell nearly the same
+_SPREAD = 0.35  # of a log ratio about its model, since neither scenes nor noise cancel wholly
+_LEFT = 0.02  # power left where the model leaves none: windows leak, and not all of the view moves alike
+_USUAL_SHARE, _USUAL_SPREAD = 0.5, 0.7  # of exposures, and of their logarithm: decides only where no blur shows
+_BINS_PER_FACT = 20.0  # neighbouring bins and lags carry nearly the same information
 _SAMPLES = 9
-_DIFFERENT, _EXPLAINED = 0.3, 0.25  # clips of calibration: 0.38 and more of the difference, stabilised ones 0.00
+_DIFFERENT, _EXPLAINED = 0.3, 0.25  # clips of calibration explain 0.38 and more of the difference, stabilised ones 0.00
 _FLAT_LEVELS = 0.5
-_FINEST = 0.1  # of the limit: extents much below are all the same
+_FINEST = 0.1  # of the limit: extents much below it are treated as equal
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class BlurExtents:
     """How far the view moved in each exposure of a clip.
 
     Attributes:
-        extent_px: (T,) median over the frame of the largest distance between two places of a point, px of the frames
-            given; NaN where a frame has no texture.
-        exposure_share: time open over time between frames, the one that explains the spectra best.
+        extent_px: (T,) median over the frame of the largest distance between two places of a point, px of the given
+            frames; NaN where a frame has no texture.
+        exposure_share: the time open over the time between frames that explains the spectra best.
         differ: how much the spectra of neighbouring frames differ, the mean of ``log(1 + (ratio / 0.35)²)``; below 0.3
-            hardly any blur comes and goes.
-        explained: share of that difference that motion blur accounts for, 0 to 1; near 0 where frames were moved
+            blur hardly changes from frame to frame.
+        explained: the share of that difference that motion blur accounts for, 0 to 1; near 0 where frames were moved
             after they were exposed (electronic stabilisers).
         basis: ``motion``, or ``spectra`` where frames differ and motion does not explain how.
     """
@@ -72,7 +72,7 @@ def blur_extents(frames: Frames) -> BlurExtents:
         frames: uint8 RGB (T, H, W, 3).
 
     Raises:
-        InputError: no frame, or frames that are not 8-bit RGB.
+        InputError: if there is no frame, or frames are not 8-bit RGB.
     """
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or len(frames) == 0:
         raise InputError(f"labels are made from uint8 RGB (T, H, W, 3), found {frames.dtype} {frames.shape}")
@@ -107,15 +107,16 @@ def extents(tracks: NDArray[np.float32]) -> Array:
 
 
 def joined_extents(from_way: Array, from_spectra: Array, limit_px: float) -> Array:
-    """Join the extents that the way of the view shows with those that the spectra show.
+    """Join the extents that the motion of the view shows with those that the spectra show.
 
-    Spectra only tell differences of the kernels' variances, so their squares are first shifted to agree with the way's
-    over the frames near or below the limit. Then the squares are averaged, the way's counted twice: on simulated clips
-    it errs less, but it knows nothing of jerks between frames or of rows that were exposed at other times.
+    Spectra show only differences of the kernels' variances. So their squares are first shifted to agree with the
+    motion's over the frames near or below the limit. Then the squares are averaged, and the motion's count twice: on
+    simulated clips it errs less, but it knows nothing of jerks between frames or of rows that were exposed at other
+    times.
 
     Args:
-        from_way, from_spectra: (T,) px.
-        limit_px: about which extents matter most.
+        from_way, from_spectra: (T,) extents from the motion of the view and from the spectra, px.
+        limit_px: the extent around which precision matters most.
     """
     near = from_way < 3 * limit_px
     shift = float(np.median(from_way[near] ** 2 - from_spectra[near] ** 2)) if near.any() else 0.0
@@ -124,7 +125,7 @@ def joined_extents(from_way: Array, from_spectra: Array, limit_px: float) -> Arr
 
 @dataclass(frozen=True)
 class ExposureFit:
-    """The exposure share found; ``differ`` and ``explained`` are as in :class:`BlurExtents`."""
+    """The exposure share found; ``differ`` and ``explained`` are those of :class:`BlurExtents`."""
 
     share: float
     differ: float
@@ -132,15 +133,15 @@ class ExposureFit:
 
 
 def fit_exposure_share(pairs: SpectralPairs, path: Array, stretches: list[slice], size: tuple[int, int]) -> ExposureFit:
-    """Find the exposure share under which the way of the view explains how neighbouring frames differ.
+    """Find the exposure share under which the motion of the view explains how neighbouring frames differ.
 
-    Robust (Cauchy) misfit between measured and modelled log ratios of power, over shares from 0.02 to 1, and the vertex
-    of the parabola through the best three. Where the frames show no difference that blur could have made, the usual
-    exposure stands in; the extents are small then whatever the share.
+    It minimises a robust (Cauchy) misfit between measured and modelled log ratios of power over shares from 0.02 to 1,
+    and refines the best by the vertex of the parabola through three. Where the frames show no difference that blur
+    could have made, the usual exposure is taken instead; the extents are small then whatever the share.
 
     Args:
-        pairs: of compared frames.
-        path, stretches: see :func:`hvdbench.labels.registration.view_path`.
+        pairs: the compared frames.
+        path, stretches: the path of the view, from :func:`hvdbench.labels.registration.view_path`.
         size: width and height of the compared pictures.
     """
     points = frame_points(*size, 3, 3)
@@ -168,16 +169,18 @@ def fit_exposure_share(pairs: SpectralPairs, path: Array, stretches: list[slice]
 def label_extent(frames: Frames, *, segment_length: int = 20, sharp_below: float = SHARP_BELOW) -> SharpLabels:
     """Label frames by the extent of their motion blur.
 
-    ``sharpness`` is the limit over the extent, levelled off at 10: 1 (but for the levelling) at the limit, 2 where the
-    blur is half as long. A segment without a sharp frame has its sharpest one selected; it stays not sharp.
+    ``sharpness`` is the limit over the extent, levelled off at 10: it is 1 (but for the levelling) at the limit, and 2
+    where the blur is half as long. A segment without a sharp frame has its sharpest one selected, which stays not
+    sharp.
 
     Args:
         frames: uint8 RGB (T, H, W, 3).
-        segment_length: the paper's 20 frames.
-        sharp_below: extent below which a frame is sharp, as a share of the frame's width.
+        segment_length: frames per segment, 20 in the paper.
+        sharp_below: the extent below which a frame is sharp, as a share of the frame's width.
 
     Raises:
-        InputError: no frame, frames that are not 8-bit RGB, segments under one frame, or a limit that is no share.
+        InputError: if there is no frame, frames are not 8-bit RGB, segments have less than one frame, or the limit is
+            not a share.
     """
     if not 0 < sharp_below < 1:
         raise InputError(f"sharp_below is {sharp_below:g}: it is a share of the frame's width, e.g. {SHARP_BELOW}")

@@ -1,6 +1,6 @@
 """Follow how the picture moves through a clip: one similarity for each step, joined to a smooth path.
 
-The path is what a point of the view does between the middles of two exposures; from it follows what it does within one.
+The path is the motion of a point of the view between the middles of exposures; the motion within one follows from it.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ _LEAST_SPREAD_PX = 0.05
 _ROUNDS = 8
 _CHECK_SIDE_PX = 96
 _LEAST_CORRELATION = 0.4
-"""Of one frame and the next laid over it, much reduced so that blur hardly counts: below, the view was lost."""
+"""Least correlation of a frame and the next laid over it, both much reduced; below it the view was lost."""
 
 
 def reduced(gray: Gray, longest_px: int) -> Gray:
-    """Shrink a gray picture (H, W) by area averaging so that no side is longer."""
+    """Shrink a gray picture (H, W) by area averaging so that no side is longer than ``longest_px``."""
     height, width = gray.shape
     if max(height, width) <= longest_px:
         return gray
@@ -40,11 +40,11 @@ def view_path(grays: Sequence[Gray]) -> tuple[Array, list[slice]]:
     """Follow the view through a clip.
 
     Args:
-        grays: T pictures uint8 (H, W).
+        grays: T gray pictures, uint8 (H, W).
 
     Returns:
-        (T, 4) growth, turn (rad), shift x and shift y of the picture's centre (px) since frame 0, small angles added
-        up; and the stretches of frames between which the view could be followed (a cut ends one).
+        The path (T, 4), which holds growth, turn (rad), shift x and shift y of the picture's centre (px) since frame 0,
+        small angles added up; and the stretches of frames between which the view could be followed (a cut ends one).
     """
     small = [reduced(gray, FLOW_SIDE_PX) for gray in grays]
     per_px = grays[0].shape[1] / small[0].shape[1]
@@ -63,15 +63,15 @@ def view_path(grays: Sequence[Gray]) -> tuple[Array, list[slice]]:
 def fit_similarity(flow: Flow, rounds: int = _ROUNDS) -> Array:
     """Fit ``(a x − b y + c, b x + a y + d)`` to a flow, x and y from the picture's centre.
 
-    Weighted least squares with Tukey's biweight, begun at the median shift, on every eighth pixel, so that things of
-    their own motion and parallax are left out.
+    The fit is by weighted least squares with Tukey's biweight, begun at the median shift, on every eighth pixel, so
+    that things with a motion of their own and parallax are left out.
 
     Args:
-        flow: (H, W, 2) px.
-        rounds: of weighing anew.
+        flow: the flow (H, W, 2), px.
+        rounds: how often the weights are computed anew.
 
     Returns:
-        a (growth), b (turn), c, d (shift of the centre, px).
+        The values a (growth), b (turn), c and d (shift of the centre, px).
     """
     height, width = flow.shape[:2]
     start_y, start_x = min(_GRID_PX // 2, height - 1), min(_GRID_PX // 2, width - 1)
@@ -96,7 +96,7 @@ def fit_similarity(flow: Flow, rounds: int = _ROUNDS) -> Array:
 
 
 def _correlation(a: Gray, b: Gray, step: Array) -> float:
-    """Correlate a with b moved back onto it, where they overlap; 1 where either is flat."""
+    """Correlate a with b moved back onto it, where they overlap; the result is 1 where either is flat."""
     height, width = a.shape
     growth, turn, shift_x, shift_y = step
     x, y = (width - 1) / 2, (height - 1) / 2
@@ -121,14 +121,14 @@ def exposure_tracks(
     """Follow points of the view through each exposure, on cubic splines through the middles of the exposures.
 
     Args:
-        path: (T, 4), see :func:`view_path`.
-        stretches: of frames that hang together.
-        share: exposure time over frame time.
+        path: the path of the view (T, 4), from :func:`view_path`.
+        stretches: the stretches of connected frames.
+        share: the exposure time over the frame time.
         points: (P, 2) px from the picture's centre.
-        samples: M, evenly over the exposure, ends included.
+        samples: the number M of times, evenly over the exposure, ends included.
 
     Returns:
-        (T, M, P, 2) px, relative to the middle of the exposure.
+        The places (T, M, P, 2) in px, relative to the middle of the exposure.
     """
     offsets = share * np.linspace(-0.5, 0.5, samples)
     moved = np.zeros((len(path), samples, 4))

@@ -1,6 +1,7 @@
-"""Estimate from spectra alone by how much more each frame of a clip is blurred than its sharpest.
+"""Estimate from spectra alone how much more each frame of a clip is blurred than its sharpest.
 
-For clips whose frames were moved after they were exposed, so that the way of the view no longer tells the blur.
+It serves clips whose frames were moved after they were exposed, so that the view's motion no longer shows the blur.
+
 """
 
 import numpy as np
@@ -10,28 +11,29 @@ from scipy.linalg import solveh_banded
 from hvdbench.labels.registration import Array
 from hvdbench.labels.spectra import DIRECTIONS, RADII, SpectralPairs
 
-_LEFT = 0.02  # of the power, where the model says none
+_LEFT = 0.02  # power left where the model leaves none
 _SPREAD = 0.35
 _ROUNDS = 12
 _RIDGE = 1e-3
-_HELD = 1e3  # weight that keeps the sharpest frame's covariance at 0
+_HELD = 1e3  # the weight that keeps the sharpest frame's covariance at 0
 _START_RINGS = 4  # lower frequencies, where the model is nearly linear
-_REACH_PX2 = 60.0  # largest change of a covariance in a round
+_REACH_PX2 = 60.0  # the largest change of a covariance in one round
 
 
 def relative_extents(pairs: SpectralPairs, count: int) -> Array:
     """Estimate blur extents from how neighbouring frames' spectra differ.
 
-    Each frame's blur is a Gaussian with a covariance of its own; log ratios of power are, but for a floor, differences
-    of quadratic forms of the covariances. They are solved for all frames together by reweighted least squares (Cauchy
-    weights), with the sharpest frame's covariance taken as 0: a clip without any sharp frame comes out too sharp.
+    Each frame's blur is a Gaussian with its own covariance; except for a floor, log ratios of power are differences of
+    quadratic forms of the covariances. They are solved for all frames together by reweighted least squares (Cauchy
+    weights). The sharpest frame's covariance is taken as 0, so a clip without any sharp frame comes out too sharp.
 
     Args:
-        pairs: of compared frames.
-        count: T.
+        pairs: the compared frames.
+        count: the number of frames T.
 
     Returns:
-        (T,) ``sqrt(12 λmax)`` of the covariance, the length of an even motion on a line, px of the compared pictures.
+        The extents (T,): ``sqrt(12 λmax)`` of the covariance, the length of an even motion on a line, px of the
+        compared pictures.
     """
     if not len(pairs.first):
         return np.zeros(count)
@@ -49,7 +51,7 @@ def relative_extents(pairs: SpectralPairs, count: int) -> Array:
 
 
 def _forms() -> Array:
-    """Return (N, 3): what a unit of xx, xy and yy takes from the logarithm of the power in each bin."""
+    """Return how much a unit of xx, xy and yy takes from the logarithm of the power in each bin, (N, 3)."""
     angle = np.arange(DIRECTIONS) * np.pi / DIRECTIONS
     x = (np.asarray(RADII)[:, None] * np.cos(angle)).ravel()
     y = (np.asarray(RADII)[:, None] * np.sin(angle)).ravel()
@@ -90,11 +92,11 @@ def solve_blocks(blocks: Array, right: Array) -> Array:
     """Solve a symmetric, positive definite, block-banded system.
 
     Args:
-        blocks: (T, B, n, n) row ``t``'s blocks with columns ``t`` to ``t + B - 1``.
-        right: (T, n).
+        blocks: (T, B, n, n) the blocks of row ``t`` with columns ``t`` to ``t + B - 1``.
+        right: (T, n) the right-hand side.
 
     Returns:
-        (T, n).
+        The solution, (T, n).
     """
     count, width, n = blocks.shape[:3]
     band = np.zeros((width * n, count * n))  # lower form: band[i - j, j]
@@ -110,7 +112,7 @@ def solve_blocks(blocks: Array, right: Array) -> Array:
 
 
 def _positive(covariance: Array) -> Array:
-    """Cut negative eigenvalues of covariances (T, 3) off."""
+    """Set negative eigenvalues of covariances (T, 3) to zero."""
     values, vectors = np.linalg.eigh(_matrices(covariance))
     whole = np.einsum("tik,tk,tjk->tij", vectors, np.maximum(values, 0.0), vectors)
     return np.stack([whole[:, 0, 0], whole[:, 0, 1], whole[:, 1, 1]], axis=1)

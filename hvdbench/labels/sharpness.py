@@ -1,7 +1,7 @@
 """Find sharp frames without a truth: variance of the Laplacian, Otsu's threshold, 20-frame segments.
 
-The way of SelfHVD's section 3.1 (arXiv:2508.08605): a frame above the clip's own threshold is sharp, and of a segment
-in which none is the sharpest one is selected, so that every stretch of the clip has a frame to learn from.
+This is the rule of SelfHVD's section 3.1 (arXiv:2508.08605). A frame above the clip's own threshold is sharp. In a
+segment without a sharp frame the sharpest one is selected, so that every stretch of the clip has a frame to learn from.
 """
 
 from dataclasses import dataclass, replace
@@ -29,48 +29,48 @@ _FLAT = 1e-9  # a spread of sharpness below this share of the largest value is r
 
 @dataclass(frozen=True)
 class SharpLabels:
-    """One labeller's verdict on the T frames of a clip."""
+    """The labels that one labeller gave to the T frames of a clip."""
 
     sharpness: NDArray[np.float64]
-    """(T,) the labeller's measure, larger is sharper; the paper's is the variance of the Laplacian, squared levels."""
+    """The labeller's measure (T,), larger is sharper; the paper's is the variance of the Laplacian, squared levels."""
     is_sharp: NDArray[np.bool_]
-    """(T,) True where the labeller calls the frame sharp. The paper's also calls the frame sharp that it takes because
+    """Whether the labeller calls the frame sharp, (T,). The paper's also calls a frame sharp that is selected because
     its segment has no other; labellers with a scale of their own do not."""
     threshold: float
-    """On ``sharpness``; a frame selected for its segment lies at or below it."""
+    """The threshold on ``sharpness``; a frame selected for its segment lies at or below it."""
     reason: tuple[str, ...]
-    """T phrases that say why."""
+    """The reason for each frame's label, T phrases."""
     labeller: str
     """The name under which the labels are stored."""
 
     @property
     def from_segment(self) -> NDArray[np.bool_]:
-        """(T,) True where a frame is selected only because its segment has no sharp one."""
+        """Whether a frame is selected only because its segment has no sharp one, (T,)."""
         return np.array([reason == SEGMENT for reason in self.reason], np.bool_)
 
     @property
     def is_selected(self) -> NDArray[np.bool_]:
-        """(T,) True where a frame is selected, as sharp or for its segment: what methods learn from."""
+        """Whether a frame is selected, as sharp or for its segment, so that methods learn from it, (T,)."""
         return self.is_sharp | self.from_segment
 
     @property
     def selected(self) -> NDArray[np.intp]:
-        """Indices of the selected frames, ascending: at least one in every segment."""
+        """The indices of the selected frames, ascending; every segment has at least one."""
         return np.flatnonzero(self.is_selected)
 
 
 def otsu_threshold(values: NDArray[np.float64]) -> float:
     """Find the threshold between two kinds of values by Otsu's method (Automatica, 1975).
 
-    The histogram has 256 equal bins from the least to the largest value; the threshold is the centre of the last bin
-    of the lower class, the first such bin where several part the values equally well. Values that are all equal (up
-    to rounding) have no two kinds: the threshold is the largest, so none lies above.
+    The histogram has 256 equal bins from the smallest to the largest value. The threshold is the centre of the last bin
+    of the lower class, the first such bin where several divide the values equally well. Values that are all equal (up
+    to rounding) have no two kinds: the threshold is then the largest value, so none lies above it.
 
     Args:
-        values: (T,), finite.
+        values: (T,) the values, finite.
 
     Raises:
-        InputError: no value, or one that is not finite.
+        InputError: if there is no value, or one that is not finite.
     """
     if values.size == 0:
         raise InputError("a threshold needs at least one value: the clip has no frames")
@@ -94,11 +94,11 @@ def select_sharp(values: NDArray[np.float64], *, segment_length: int = 20, label
 
     Args:
         values: (T,) sharpness of every frame of one clip.
-        segment_length: frames a segment; the first begins at frame 0 and the last may be shorter.
-        labeller: the name to store the labels under.
+        segment_length: frames per segment; the first begins at frame 0 and the last may be shorter.
+        labeller: the name under which the labels are stored.
 
     Raises:
-        InputError: no frame, a sharpness that is not finite, or segments under one frame.
+        InputError: if there is no frame, a sharpness is not finite, or segments have less than one frame.
     """
     values = np.asarray(values, np.float64)
     threshold = otsu_threshold(values)
@@ -109,14 +109,14 @@ def select_sharp(values: NDArray[np.float64], *, segment_length: int = 20, label
 
 
 def with_segments(labels: SharpLabels, *, segment_length: int = 20) -> SharpLabels:
-    """Select the sharpest frame of each segment without a sharp one: the ``reason`` says so, ``is_sharp`` stays.
+    """Select the sharpest frame of each segment without a sharp one; its ``reason`` says so, ``is_sharp`` stays.
 
     Args:
-        labels: of one clip.
-        segment_length: frames a segment; the first begins at frame 0 and the last may be shorter.
+        labels: the labels of one clip.
+        segment_length: frames per segment; the first begins at frame 0 and the last may be shorter.
 
     Raises:
-        InputError: segments under one frame.
+        InputError: if segments have less than one frame.
     """
     if segment_length < 1:
         raise InputError(f"segment_length is {segment_length}: a segment has at least one frame")
@@ -129,18 +129,18 @@ def with_segments(labels: SharpLabels, *, segment_length: int = 20) -> SharpLabe
 
 
 def label_paper(frames: Frames, *, segment_length: int = 20, measure: Measure = "gray") -> SharpLabels:
-    """Label the frames of a clip the paper's way (section 3.1): see :func:`measured` and :func:`select_sharp`.
+    """Label the frames of a clip by the paper's rule (section 3.1): :func:`measured`, then :func:`select_sharp`.
 
-    The paper names neither the colour nor the bins of the histogram; gray and 256 are our reading.
+    The paper states neither the colour nor the bins of the histogram; gray and 256 are our reading.
 
     Args:
         frames: uint8 RGB (T, H, W, 3).
-        segment_length: the paper's 20 frames.
-        measure: what the Laplacian is taken of. Labels by another measure than gray are stored under
+        segment_length: frames per segment, 20 in the paper.
+        measure: the values that the Laplacian is taken of. Labels by another measure than gray are stored under
             ``paper-<measure>``.
 
     Raises:
-        InputError: no frame, or frames that are not 8-bit RGB.
+        InputError: if there is no frame, or frames are not 8-bit RGB.
     """
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or len(frames) == 0:
         raise InputError(f"labels are made from uint8 RGB (T, H, W, 3), found {frames.dtype} {frames.shape}")
@@ -156,7 +156,7 @@ def paper_name(measure: Measure) -> str:
 def measured(frame: Frame, measure: Measure = "gray") -> float:
     """Return the variance of a frame's Laplacian: of its BT.601 ``gray``, of all ``colour`` values, or of its ``luma``.
 
-    ``luma`` is the gray in the narrow range (16 to 235) that a video's Y plane has; from a film it is read off the
+    ``luma`` is the gray in the narrow range (16 to 235) that a video's Y plane has; for a film it is read from the
     plane itself, see :mod:`hvdbench.labels.film`.
     """
     if measure == "luma":

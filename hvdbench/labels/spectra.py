@@ -1,6 +1,6 @@
-"""Compare two frames of one view by the ratio of their power, which shows what blur did to each.
+"""Compare two frames of one view by the ratio of their power, which shows the effect of blur on each.
 
-What the view shows is in both spectra and cancels; what is left is how much each shutter took away, and from where.
+The content of the view is in both spectra and cancels. What remains is how much each shutter removed, and from where.
 """
 
 from collections.abc import Sequence
@@ -20,21 +20,21 @@ DIRECTIONS = 8
 BINS = len(RADII) * DIRECTIONS
 LAGS = (1, 2, 3)
 _EDGES = (0.045, 0.075, 0.105, 0.135, 0.17, 0.21, 0.255, 0.305)
-_CORNER = 0.38  # cycles per px along both axes: little but noise is left there
+_CORNER = 0.38  # cycles per px along both axes; beyond it little but noise is left
 _RING_SPREAD = 0.012
-_QUIET_SHARE = 5.0  # per cent of pairs: the noise of the clip is what the quietest have
+_QUIET_SHARE = 5.0  # per cent of pairs: the quietest show the noise of the clip
 _LEAST_OVERLAP = 0.4  # of each side
 _LEAST_SIDE_PX = 16
-_AT_ONCE = 64  # frames: bounds the memory
+_AT_ONCE = 64  # frames, which bounds the memory
 
 
 @dataclass(frozen=True)
 class SpectralPairs:
-    """N pairs of frames of one view.
+    """N pairs of frames of one view, with the log ratios of their power.
 
     Attributes:
-        first, second: (N,) frames.
-        log_ratio: (N, BINS) natural logarithm of the first's power over the second's, noise taken off.
+        first, second: (N,) numbers of the two frames.
+        log_ratio: (N, BINS) natural logarithm of the first's power over the second's, with noise subtracted.
         weight: (N, BINS) 0 to 1: how far the power stands out of the noise.
     """
 
@@ -46,7 +46,7 @@ class SpectralPairs:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the bins lie in the half spectrum of a picture of one size."""
+    """The bins' positions in the half spectrum of a picture of one size."""
 
     bin_of: NDArray[np.intp]
     count: Array
@@ -84,12 +84,12 @@ def _power(picture: Image) -> tuple[Array, float]:
 def compare_spectra(grays: Sequence[Gray], path: Array, stretches: Sequence[slice]) -> SpectralPairs:
     """Compare each frame with the next three, on the part of the view that both show.
 
-    The pictures are cut on whole pixels and never resampled, which would blur them itself.
+    The pictures are cut at whole pixels and never resampled, since resampling would itself blur them.
 
     Args:
-        grays: T pictures uint8 (H, W).
-        path: (T, 4), see :func:`hvdbench.labels.registration.view_path`.
-        stretches: of frames that hang together.
+        grays: T gray pictures, uint8 (H, W).
+        path: the path of the view (T, 4), from :func:`hvdbench.labels.registration.view_path`.
+        stretches: the stretches of connected frames.
     """
     pairs, powers, noises, gains = [], [], [], []
     for stretch in stretches:
@@ -119,7 +119,7 @@ def compare_spectra(grays: Sequence[Gray], path: Array, stretches: Sequence[slic
 
 
 def _overlap(shape: tuple[int, ...], shift: Array) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
-    """Cut two pictures to what both show where the second's content is shifted; None where that is too little."""
+    """Cut two pictures to their common part, where the second's content is shifted; None where that is too little."""
     cuts = []
     for length, by in ((shape[0], round(float(shift[1]))), (shape[1], round(float(shift[0])))):
         left = length - abs(by)
@@ -133,10 +133,10 @@ def _overlap(shape: tuple[int, ...], shift: Array) -> tuple[tuple[slice, slice],
 def transfer(tracks: NDArray[np.float32]) -> Array:
     """Return the share of power that exposures along tracks leave in each bin, (T, BINS).
 
-    The tracks are taken as straight between their samples; the mean is over points and over nine frequencies a bin.
+    The tracks are taken as straight between their samples; the mean is over points and over nine frequencies per bin.
 
     Args:
-        tracks: (T, M, P, 2) px.
+        tracks: (T, M, P, 2) places of points during the exposures, px.
     """
     found = np.zeros((len(tracks), BINS))
     for start in range(0, len(tracks), _AT_ONCE):

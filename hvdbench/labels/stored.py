@@ -1,7 +1,6 @@
-"""Read the labels of a dataset's clip, or make them in memory where none are stored: the one door to labels.
+"""Read the labels of a dataset's clip, or make them in memory where none are stored; all readers of labels call this.
 
-:func:`labels_of` never writes. What is to be stored is stored by the commands that say so, through
-:func:`ensure_labels`.
+:func:`labels_of` never writes. Labels are stored only by commands that say so, through :func:`ensure_labels`.
 """
 
 import inspect
@@ -19,9 +18,9 @@ from hvdbench.labels.sharpness import MEASURES, Measure, SharpLabels, measured, 
 from hvdbench.store import ClipFolder
 
 DEFAULT_LABELLER = "paper"
-"""Whose labels methods learn from and scores are parted by, where nobody names another."""
+"""The labeller whose labels methods learn from and scores are split by, where none is named."""
 
-_CLIPS_KEPT = 4096  # labels are small: about 20 bytes a frame
+_CLIPS_KEPT = 4096  # labels are small, about 20 bytes per frame
 _Stamp = tuple[tuple[str, int, int], ...]  # of each frame: name, bytes, time of last change in ns
 
 
@@ -32,21 +31,22 @@ def labels_of(
     *,
     frames: Frames | None = None,
 ) -> SharpLabels:
-    """Return a clip's labels: those stored, else labels made now, which are not written anywhere.
+    """Return a clip's stored labels, or else labels made now, which are not written anywhere.
 
-    Labels once made are kept in memory until the process ends or a frame of the clip changes. Labels by an import
+    Labels that were made are kept in memory until the process ends or a frame of the clip changes. Labels by an import
     string are made anew each time, since only they know the name that they would be stored under.
 
     Args:
-        clip: of a dataset.
+        clip: a clip of a dataset.
         labeller: a name of the catalogue, ``paper-colour``, ``paper-luma``, or an import string.
-        measure: of the labeller ``paper``; None: its usual one.
-        frames: uint8 RGB (T, H, W, 3), the clip's blurry frames where they are in memory already.
+        measure: the measure of the labeller ``paper``; None means its usual one.
+        frames: the clip's blurry frames, uint8 RGB (T, H, W, 3), if they are in memory already.
 
     Raises:
-        DatasetError: the stored labels are damaged.
-        InputError: the labels have to be made and a frame cannot be read, or as :func:`stored_name`.
-        UnknownNameError: no such labeller.
+        DatasetError: if the stored labels are damaged.
+        InputError: if the labels have to be made and a frame cannot be read, and under the conditions of
+            :func:`stored_name`.
+        UnknownNameError: if there is no such labeller.
     """
     name = stored_name(labeller, measure)
     if ":" in name:
@@ -64,7 +64,7 @@ def ensure_labels(clip: ClipFolder, labeller: str = DEFAULT_LABELLER, measure: M
     """Return a clip's labels as :func:`labels_of` does, and store them where they are not stored yet.
 
     Raises:
-        HvdbenchError: as :func:`labels_of` and :func:`write_labels`.
+        HvdbenchError: under the conditions of :func:`labels_of` and :func:`write_labels`.
     """
     labels = labels_of(clip, labeller, measure)
     if ":" in labeller or not has_labels(clip, labels.labeller):
@@ -76,8 +76,8 @@ def stored_name(labeller: str, measure: Measure | None) -> str:
     """Return the name under which a labeller's labels are stored.
 
     Raises:
-        InputError: a measure that is not known, or one for a labeller that takes none.
-        UnknownNameError: no such labeller.
+        InputError: if a measure is unknown, or is given for a labeller that takes none.
+        UnknownNameError: if there is no such labeller.
     """
     if measure is None:
         return labeller
@@ -92,7 +92,7 @@ def make_labels(labeller: str, frames: Frames, measure: Measure | None = None) -
     """Label frames (T, H, W, 3), uint8 RGB, by a labeller, a stored name such as ``paper-colour``, or an import string.
 
     Raises:
-        HvdbenchError: no such labeller, or frames that it refuses.
+        HvdbenchError: if there is no such labeller, or if it refuses the frames.
     """
     labeller, measure = _parted(labeller) if measure is None else (labeller, measure)
     make: Callable[..., SharpLabels] = resolve("labeller", labeller)
@@ -105,10 +105,10 @@ def has_labels(clip: ClipFolder, name: str) -> bool:
 
 
 def read_labels(clip: ClipFolder, name: str) -> SharpLabels | None:
-    """Read the labels that :func:`write_labels` stored under a name, None where there are none.
+    """Read the labels that :func:`write_labels` stored under a name, or None where there are none.
 
     Raises:
-        DatasetError: they are incomplete.
+        DatasetError: if the labels are incomplete.
     """
     if not has_labels(clip, name):
         return None
@@ -129,10 +129,10 @@ def read_labels(clip: ClipFolder, name: str) -> SharpLabels | None:
 
 
 def write_labels(clip: ClipFolder, labels: SharpLabels) -> None:
-    """Store labels in the clip's ``tracks.h5`` under ``labels/<labeller>``; older ones of that name are replaced.
+    """Store labels in the clip's ``tracks.h5`` under ``labels/<labeller>``, replacing older ones of that name.
 
     Raises:
-        DatasetError: the clip has another number of frames, or may not be written to.
+        DatasetError: if the clip has another number of frames, or may not be written to.
     """
     count = len(labels.is_sharp)
     stored = clip.track("t_s")
@@ -161,7 +161,7 @@ def _writer(labels: SharpLabels) -> Callable[[h5py.File], None]:
 
 
 def _parted(name: str) -> tuple[str, Measure | None]:
-    """Part a stored name into labeller and measure, None for the usual one."""
+    """Split a stored name into labeller and measure, which is None for the usual one."""
     return next((("paper", measure) for measure in MEASURES if name == paper_name(measure) != "paper"), (name, None))
 
 

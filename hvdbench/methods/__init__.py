@@ -1,1 +1,1 @@
-"""Ways of deblurring a clip, and how a network is run over one."""
+"""Methods that deblur a clip, and how a network is run over one."""

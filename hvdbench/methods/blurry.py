@@ -1,4 +1,4 @@
-"""The input itself: the row that every other row is read against."""
+"""The blurry input as a method: the row that every other row is compared with."""
 
 from typing import ClassVar
 
@@ -10,11 +10,11 @@ from hvdbench.recipe import Settings
 
 
 class BlurrySettings(Settings):
-    """Nothing to set."""
+    """Settings of the blurry input; it has none."""
 
 
 class Blurry(Scheme[BlurrySettings]):
-    """Returns the blurry frames as they are."""
+    """A scheme that returns the blurry frames as they are."""
 
     Settings: ClassVar[type[Settings]] = BlurrySettings
 

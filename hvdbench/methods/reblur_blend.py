@@ -1,4 +1,4 @@
-"""The physics without learning: blend the candidates that re-blur best to the input, then correct what is missing."""
+"""Deblur by physics without learning: blend the candidates that re-blur best to the input, then correct the rest."""
 
 from typing import ClassVar
 
@@ -19,18 +19,18 @@ from hvdbench.workspace.engine import thread_map
 
 
 class ReblurBlendSettings(Settings):
-    """How candidates are aligned, blended and corrected."""
+    """Settings of alignment, blending and correction."""
 
     flow: Preset = "medium"
-    """OpenCV DIS preset."""
+    """OpenCV DIS preset of the flow."""
     mask_scale: float = Field(0.5, gt=0)
-    """``s`` of Eq. 5, per px."""
+    """Scale ``s`` of Eq. 5, per px."""
     correction_steps: int = Field(4, ge=0)
-    """On frames whose blur the flow explains; 0 leaves the blend as it is."""
+    """Number of correction steps on frames whose blur the flow explains; 0 leaves the blend as it is."""
 
 
 class ReblurBlend(Scheme[ReblurBlendSettings]):
-    """Re-blur blend, with correction where the flow explains the blur."""
+    """A scheme that blends by re-blur and corrects where the flow explains the blur."""
 
     Settings: ClassVar[type[Settings]] = ReblurBlendSettings
 
@@ -56,7 +56,7 @@ class ReblurBlend(Scheme[ReblurBlendSettings]):
 
 
 def blend(model: ExposureModel, index: int, selected: NDArray[np.intp], each_side: int = 2) -> Image:
-    """Blend the ``2 * each_side`` nearest sharp frames onto frame ``index``: float32 (H, W, 3) in [0, 255]."""
+    """Blend the ``2 * each_side`` nearest sharp frames onto frame ``index``; float32 (H, W, 3) in [0, 255]."""
     aligner = model.aligner
     sources = sharp_neighbours(index, selected, each_side)
     return blend_by_reblur(
@@ -69,7 +69,7 @@ def blend(model: ExposureModel, index: int, selected: NDArray[np.intp], each_sid
 
 
 def corrected(picture: Image, index: int, model: ExposureModel, steps: int) -> Image:
-    """Correct a picture of frame ``index`` where the flow explains its blur, else return it as it is."""
+    """Correct a picture of frame ``index`` if the flow explains its blur, else return it unchanged."""
     if steps <= 0 or not model.explained[index]:
         return picture
     return correct(picture, model.aligner.blurry(index), model.motion(index), model.tau, steps=steps)

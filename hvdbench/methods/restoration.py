@@ -1,4 +1,4 @@
-"""What a restoration may use, and what it returns."""
+"""The resources that a restoration may use, and its result."""
 
 from dataclasses import dataclass, field, replace
 
@@ -12,24 +12,23 @@ from hvdbench.workspace.progress import Announce, Progress, silent
 
 @dataclass(frozen=True)
 class Budget:
-    """What a piece of work may use, and whom it keeps informed.
+    """The resources that a piece of work may use, and the functions that it reports to.
 
     Attributes:
-        seed: of every random draw.
-        workers: threads of one restoration; the result of the CPU parts does not depend on it.
-        device: where torch computes, ``cpu`` or ``cuda``.
-        progress: called with (done, total, what).
-        inference: how networks are run: precision, windows, tiles; as it is made by default, nothing was asked for.
-        clip: which clip this is, ``<split>/<clip>``, for methods that look something up by it; None where it belongs
-            to no dataset.
-        engine: runs independent jobs, one a clip.
-        minutes: about how long a fit may take, or after how long a training stops at a checkpoint; None: the recipe's
-            steps are done.
+        seed: seed of every random draw.
+        workers: number of threads of one restoration; the result of the CPU parts does not depend on it.
+        device: device that torch computes on, ``cpu`` or ``cuda``.
+        progress: function called with (done, total, what).
+        inference: how networks are run: precision, windows, tiles; the default value means that nothing was asked for.
+        clip: key of the clip, ``<split>/<clip>``, for methods that look something up by it; None outside a dataset.
+        engine: engine that runs independent jobs, one for each clip.
+        minutes: approximate time for a fit, or time after which a training stops at a checkpoint; None for the
+            recipe's steps.
         steps: optimiser steps of a training in place of the recipe's.
-        announce: called with a line before long work starts; None: nobody listens.
-        frame_names: the names of the clip's frames, without suffix, in order; empty where they have none.
-        protocol: the protocol under which the frames will be scored; results of others may lack frames that it does
-            not count.
+        announce: function called with a line before long work starts; None for no announcement.
+        frame_names: names of the clip's frames, without suffix and in order; empty if they have none.
+        protocol: protocol that the frames will be scored under; results of others may lack frames that it does not
+            count.
     """
 
     seed: int = 0
@@ -46,7 +45,7 @@ class Budget:
     protocol: Protocol = DEFAULT
 
     def for_clip(self, clip: str) -> "Budget":
-        """Return the budget of one clip's job: it can be pickled for a worker process, and reports to nobody."""
+        """Return the budget of one clip's job, which can be pickled for a worker process and reports nothing."""
         return replace(self, clip=clip, engine=Engine(), progress=silent, announce=None)
 
 
@@ -55,8 +54,8 @@ class Restoration:
     """A restored clip.
 
     Attributes:
-        frames: uint8 RGB (T, H, W, 3).
-        facts: JSON-able notes for the manifest: seconds, steps, exposure share, frames passed through …
+        frames: the restored frames, uint8 RGB (T, H, W, 3).
+        facts: notes for the manifest, as JSON values: seconds, steps, exposure share, frames passed through …
     """
 
     frames: Frames

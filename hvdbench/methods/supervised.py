@@ -1,4 +1,4 @@
-"""Supervised training: the twin of every self-supervised recipe, on the same clips with their truth."""
+"""Supervised training: the counterpart of every self-supervised recipe, on the same clips with their truth."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal
@@ -16,17 +16,17 @@ from hvdbench.store import Truth
 
 
 class SupervisedSettings(NetworkTrainingSettings):
-    """A training over clips with their truth."""
+    """Settings of a training over clips with their truth."""
 
     truth: Truth = "mid"
     """Instant that the truth shows: mid-exposure, or the centroid of the exposure."""
     loss: Literal["charbonnier", "l1"] = "charbonnier"
     charbonnier_epsilon: float = Field(1e-6, gt=0)
-    """``ε`` of ``sqrt(d² + ε²)``."""
+    """Constant ``ε`` of ``sqrt(d² + ε²)``."""
 
 
 class SupervisedObjective(Objective):
-    """The distance to the truth, a mean over all frames, pixels and colours."""
+    """The distance between output and truth, a mean over all frames, pixels and colours."""
 
     def __init__(self, settings: SupervisedSettings) -> None:
         self.settings = settings
@@ -41,7 +41,7 @@ class SupervisedObjective(Objective):
         return StepLoss(charbonnier, {"charbonnier": charbonnier.detach(), "l1": l1.detach()})
 
     def panel(self, network: nn.Module, batch: Mapping[str, Tensor], step: int) -> NDArray[np.uint8]:
-        """Draw the first window's middle frame: blurry, restored, true, and how far off it is, eight times."""
+        """Draw the middle frame of the first window: blurry, restored, true, and the error multiplied by eight."""
         middle = batch["blurry"].shape[1] // 2
         blurry, truth = batch["blurry"][:1], batch["truth"][:1]
         restored = network(blurry)
@@ -52,18 +52,18 @@ class SupervisedObjective(Objective):
 
 
 class Supervised(NetworkTraining[SupervisedSettings]):
-    """Makes what a supervised training needs, and restores clips with what it gave."""
+    """A scheme that trains a network on the truth, and restores clips with it."""
 
     Settings: ClassVar[type[Settings]] = SupervisedSettings
     reads_truth: ClassVar[bool] = True
 
     @property
     def truth(self) -> Truth:
-        """The truth that it learns from."""
+        """The kind of truth that it learns from."""
         return self.settings.truth
 
     def objective(self, seed: int = 0) -> SupervisedObjective:
-        """Make what the training strives for."""
+        """Build the objective of the training."""
         return SupervisedObjective(self.settings)
 
 

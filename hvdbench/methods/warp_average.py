@@ -1,6 +1,6 @@
-"""The control without learning: the two neighbouring sharp frames, warped, masked, averaged.
+"""Average the two neighbouring sharp frames, warped and masked: the control without learning.
 
-What cannot beat this on a clip has learned nothing from it.
+A method that does not beat this control on a clip has learned nothing from the clip.
 """
 
 from typing import ClassVar
@@ -19,16 +19,16 @@ from hvdbench.workspace.engine import thread_map
 
 
 class WarpAverageSettings(Settings):
-    """How the neighbours are aligned."""
+    """Settings of the neighbours' alignment."""
 
     flow: Preset = "medium"
-    """OpenCV DIS preset."""
+    """OpenCV DIS preset of the flow."""
     mask_scale: float = Field(0.5, gt=0)
-    """``s`` of Eq. 5, per px."""
+    """Scale ``s`` of Eq. 5, per px."""
 
 
 class WarpAverage(Scheme[WarpAverageSettings]):
-    """Averages the previous and the next sharp frame; the blurry input stays where neither can be trusted."""
+    """A scheme that averages the previous and next sharp frames, and keeps the input where neither can be trusted."""
 
     Settings: ClassVar[type[Settings]] = WarpAverageSettings
 
@@ -48,9 +48,9 @@ class WarpAverage(Scheme[WarpAverageSettings]):
 
 
 def warp_average(aligner: Aligner, index: int, sources: list[int]) -> Image:
-    """Average the warped ``sources`` by their masks onto frame ``index``: float32 (H, W, 3) in [0, 255].
+    """Average the warped ``sources`` by their masks onto frame ``index``; float32 (H, W, 3) in [0, 255].
 
-    A pixel's share of the average is the largest mask there; the rest is the blurry frame.
+    At each pixel the average gets the weight of the largest mask there, and the blurry frame gets the rest.
     """
     blurry = aligner.blurry(index)
     if not sources:

@@ -53,7 +53,7 @@ class _ResidualBlock(nn.Module):
         return F.relu(shortcut + x)
 
     def state_dict(self, *, prefix: str = "", keep_vars: bool = False, **given: Any) -> dict[str, Any]:  # type: ignore[override]
-        """Return a state dict with separate memory under the second name; safetensors refuses shared memory."""
+        """Return the state dict with the second name in memory of its own: safetensors refuses shared memory."""
         state: dict[str, Any] = super().state_dict(prefix=prefix, keep_vars=keep_vars, **given)
         for key in [] if keep_vars else [key for key in state if key.startswith(f"{prefix}bn3.")]:
             state[key] = state[key].clone()

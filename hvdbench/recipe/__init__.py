@@ -1,8 +1,8 @@
-"""Recipes: TOML that a person writes, checked by a pydantic model, with a digest that names its values.
+"""Read recipes: TOML files that people write, checked by a pydantic model, with a digest of their values.
 
-A recipe's name is its file's stem. ``name@tiny`` lays the file's ``[tiny]`` table over its values: the same recipe at a
-size that a laptop runs in minutes. A file that begins with ``based_on = "other"`` holds only what differs from that
-one.
+A recipe's name is its file's stem. ``name@tiny`` applies the file's ``[tiny]`` table over its values: the same recipe
+at a size that a laptop runs in minutes. A file that begins with ``based_on = "other"`` holds only its differences from
+that other recipe.
 
 A file that names code to run must be trusted: see :mod:`hvdbench.recipe.trust`.
 """
@@ -24,7 +24,7 @@ from hvdbench.workspace.paths import home_folder
 
 
 class Settings(BaseModel):
-    """Root of all settings models: frozen, and an unknown key is an error."""
+    """The root of all settings models: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -36,7 +36,7 @@ S = TypeVar("S", bound=Settings)
 class Recipe(Generic[S]):
     """A named set of values.
 
-    ``digest`` is the first 16 hex digits of the SHA-256 of the values as canonical JSON: equal values have equal
+    ``digest`` is the first 16 hex digits of the SHA-256 of the values as canonical JSON; equal values have equal
     digests, whatever file they came from.
     """
 
@@ -49,7 +49,7 @@ class Recipe(Generic[S]):
 
 
 def digest_of(values: object) -> str:
-    """Hash JSON-able values: 16 hex digits, independent of key order."""
+    """Return a digest of JSON-able values: 16 hex digits, independent of key order."""
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
@@ -57,7 +57,7 @@ def digest_of(values: object) -> str:
 def recipe_names(kind: str) -> list[str]:
     """List the recipes of a kind (``datasets``, ``methods``, ``boards``) by name.
 
-    A file whose name begins with ``_`` serves others as a base and is none.
+    A file whose name begins with ``_`` only serves other recipes as a base and is not listed.
     """
     files = (home_folder("recipes") / kind).glob("*.toml")
     return sorted(path.stem for path in files if not path.stem.startswith("_"))
@@ -66,20 +66,20 @@ def recipe_names(kind: str) -> list[str]:
 def load_recipe(
     kind: str, name: str, model: type[S], *, overrides: Mapping[str, Any] | None = None, trust: bool = False
 ) -> Recipe[S]:
-    """Read ``recipes/<kind>/<name>.toml``, or the file that ``name`` is a path to, and check it against ``model``.
+    """Read ``recipes/<kind>/<name>.toml``, or the file at the path ``name``, and check it against ``model``.
 
     Args:
         kind: ``datasets``, ``methods`` or ``boards``.
-        name: the recipe's name, ``name@tiny``, or the path of a ``.toml`` file (``@tiny`` allowed too).
+        name: the recipe's name, ``name@tiny``, or the path of a ``.toml`` file (``@tiny`` is allowed too).
         model: the settings that the file must fit.
-        overrides: values laid over the file's, nested tables merged. They are the caller's own word, so they may name
-            code whatever ``trust`` is.
-        trust: let the file, and those that it is based on, name code to run, wherever they lie.
+        overrides: values that replace those of the file, with nested tables merged. They come from the caller, so they
+            may name code whatever ``trust`` is.
+        trust: whether the file, and those that it is based on, may name code to run, wherever they lie.
 
     Raises:
-        UnknownNameError: no such recipe.
-        RecipeError: not TOML, an unknown key, or a value out of range.
-        TrustError: the file names code to run and is not trusted.
+        UnknownNameError: if there is no such recipe.
+        RecipeError: if the file is not TOML, has an unknown key, or holds a value out of range.
+        TrustError: if the file names code to run and is not trusted.
     """
     asked = NamedPreset.parse(name) if not Path(name).is_file() else NamedPreset(name)
     layers = _read_layers(kind, asked.name)
@@ -99,17 +99,17 @@ def load_recipe(
 
 
 def read_recipe_table(kind: str, name: str) -> tuple[dict[str, Any], str]:
-    """Read a recipe's TOML, laid over the one that it is based on, with its bare name; nothing in it is run.
+    """Read a recipe's TOML merged over the one that it is based on, with its bare name; nothing in it is run.
 
     Raises:
-        UnknownNameError, RecipeError: as :func:`load_recipe`.
+        UnknownNameError, RecipeError: under the conditions of :func:`load_recipe`.
     """
     layers = _read_layers(kind, NamedPreset.parse(name).name)
     return _laid_over(layers), layers[0].path.stem
 
 
 def _read_layers(kind: str, name: str) -> list[Layer]:
-    """Read a recipe's file and those that it is based on, the recipe's own first."""
+    """Read a recipe's file and those that it is based on, with the recipe's own first."""
     layers = [_read_toml(kind, name)]
     while "based_on" in layers[-1].table:
         here, base = layers[-1].path, layers[-1].table.pop("based_on")
@@ -145,10 +145,10 @@ def _read_toml(kind: str, name: str) -> Layer:
 
 
 def check(where: str, table: Mapping[str, Any], model: type[S]) -> S:
-    """Validate values, and turn the first fault into one sentence.
+    """Validate values, and turn the first fault into an error of one sentence.
 
     Raises:
-        RecipeError: an unknown key (with the known ones), a missing key, or a value out of range.
+        RecipeError: if a key is unknown (the error lists the known ones) or missing, or if a value is out of range.
     """
     try:
         return model.model_validate(dict(table))
@@ -172,7 +172,7 @@ def _model_at(model: type[BaseModel], parents: list[str]) -> type[BaseModel]:
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:
-    """Find the settings in ``X``, ``X | None``, ``tuple[X, ...]`` or ``dict[str, X]``."""
+    """Find the settings model in ``X``, ``X | None``, ``tuple[X, ...]`` or ``dict[str, X]``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(_model_in, get_args(annotation))), None)

@@ -1,7 +1,7 @@
-"""Runs on disk: what a method made of each clip of a dataset, and what it was made with.
+"""Keep runs on disk: the frames that a method restored of each clip of a dataset, and what they came from.
 
-``runs/<method>/<dataset>/<split>/<clip>/`` holds one PNG a frame and ``run.json``. A finished clip whose digest matches
-is not made again; one that differs is refused, unless overwriting is asked for.
+``runs/<method>/<dataset>/<split>/<clip>/`` holds one PNG per frame and ``run.json``. A finished clip with the same
+digest is not made again; one with another digest is refused, unless overwriting is requested.
 """
 
 import json
@@ -32,7 +32,7 @@ from hvdbench.workspace.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
-_LEAST_TO_MEASURE_PX = 1_000_000  # of all frames: the clips of noise that speed is measured on hold 160 000 of them
+_LEAST_TO_MEASURE_PX = 1_000_000  # over all frames; the noise clips that speed is measured on hold 160 000
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class RunJob:
     """One clip to restore; picklable, for a worker process.
 
     Attributes:
-        method: opened, with its weights.
+        method: the method, open and with its weights.
         clip: the clip's folder.
-        out: where its frames go.
-        digest: of what moves the frames.
-        dataset: its name.
-        clip_digest: the clip's, as the dataset's manifest has it.
-        budget: of the restoration; it reports to nobody.
+        out: the folder for the restored frames.
+        digest: digest of everything that changes the frames.
+        dataset: the dataset's name.
+        clip_digest: the clip's digest, as the dataset's manifest states it.
+        budget: the budget of the restoration, without listener or progress.
     """
 
     method: Method
@@ -62,7 +62,7 @@ def run_folder(runs: Path, method: str, dataset: str, clip: ClipFolder) -> Path:
     """Return the folder of one clip's run.
 
     Raises:
-        InputError: a name that could be a path.
+        InputError: if a name could be a path.
     """
     key = checked_key(f"{clip.split}/{clip.name}", "the clip")
     return runs / checked_name(method, "the method") / checked_name(dataset, "the dataset") / key
@@ -71,20 +71,20 @@ def run_folder(runs: Path, method: str, dataset: str, clip: ClipFolder) -> Path:
 def plan_run(
     method: Method, dataset: Dataset, *, workspace: Workspace | None = None, budget: Budget | None = None
 ) -> tuple[Run, list[RunJob]]:
-    """List what is still to be done to restore every clip of a dataset.
+    """List what is left to do to restore every clip of a dataset.
 
     Args:
-        method: what restores, with its weights.
-        dataset: whose clips are restored; labels that it does not store are made, and not stored.
+        method: the method that restores, with its weights.
+        dataset: the dataset whose clips are restored; labels that it does not store are made, but not stored.
         workspace: where runs lie, and whether those from other settings are replaced.
         budget: seed, threads and device of each job, and how a network is run.
 
     Returns:
-        The run as it will be, and a job for each clip that is not finished.
+        The run as it will be, and one job for each clip that is not finished.
 
     Raises:
-        DatasetError: a run from other settings lies there and may not be replaced.
-        InputError: a name that could be a path, or a folder that nothing of ours made lies there.
+        DatasetError: if a run from other settings is there and may not be replaced.
+        InputError: if a name could be a path, or if a folder is there that hvdbench did not make.
     """
     workspace, budget = workspace or Workspace(), budget or Budget()
     jobs: list[RunJob] = []
@@ -104,9 +104,9 @@ def plan_run(
 
 
 def tell_before(jobs: Sequence[RunJob], budget: Budget) -> None:
-    """Announce how long a network is going to take for the clips that are left, where that is worth measuring.
+    """Announce how long a network is going to take for the remaining clips, where that is worth measuring.
 
-    What goes wrong here is left to the run itself, which raises it.
+    An error here is ignored, since the run itself raises it again.
     """
     workers = min(budget.engine.workers, len(jobs))
     try:
@@ -126,7 +126,7 @@ def tell_before(jobs: Sequence[RunJob], budget: Budget) -> None:
 
 
 def do_jobs(jobs: Sequence[RunJob], budget: Budget, *, what: str) -> None:
-    """Restore and score clips, one job each, by the budget's engine."""
+    """Restore and score clips, one job per clip, on the budget's engine."""
     if jobs:
         budget.progress(0, len(jobs), what)
     for done, _ in enumerate(budget.engine.map(restore_clip_job, jobs)):
@@ -134,9 +134,9 @@ def do_jobs(jobs: Sequence[RunJob], budget: Budget, *, what: str) -> None:
 
 
 def restore_clip_job(job: RunJob) -> None:
-    """Restore one clip, write its run whole or not at all, and score it (the scores are kept beside the frames).
+    """Restore one clip, write its run whole or not at all, and score it; the scores are kept beside the frames.
 
-    Where another process restores the same clip, this one waits for it and takes what it made.
+    If another process restores the same clip, this one waits for it and uses its result.
     """
     clip = ClipFolder(job.clip)
     blurry = clip.blurry()
@@ -182,14 +182,14 @@ def _restore(job: RunJob, place: RunClip, blurry: Frames, labels: SharpLabels) -
 
 
 def _digest(method: Method, clip_digest: str, labels: SharpLabels, budget: Budget) -> str:
-    """Hash what moves the frames; how a network is run only where it is not the usual way."""
+    """Hash everything that changes the frames; how a network is run is included only if it is not the usual way."""
     how = [] if budget.inference.is_usual else [budget.inference.values()]
     selected, weights = labels.is_selected.tolist(), file_sha256(method.weights)
     return digest_of([method.digest, clip_digest, selected, budget.seed, weights, *how])
 
 
 def _peak_bytes(device: str) -> int | None:
-    """Return the most memory that tensors took on a GPU, else this process since it began."""
+    """Return the most memory, in bytes, that tensors took on a GPU, or that this process took since it began."""
     if device.startswith("cuda"):
         import torch
 
@@ -201,13 +201,13 @@ def _peak_bytes(device: str) -> int | None:
 
 
 def _finished(place: RunClip, digest: str, clip_digest: str, overwrite: bool) -> bool:
-    """Return whether a clip's run is there, the same and whole; one that lost frames is made again.
+    """Return whether a clip's run is there, the same and whole; a run that lost frames is made again.
 
-    Frames that were changed since, or restored from a clip that was, are refused when they are scored; to overwrite
+    Scoring refuses frames that were changed since, or that were restored from an earlier state of the clip; overwriting
     makes them again.
 
     Raises:
-        DatasetError: one from other settings is there, and may not be replaced.
+        DatasetError: if a run from other settings is there and may not be replaced.
     """
     path = place.folder / "run.json"
     if not path.is_file():
@@ -215,7 +215,7 @@ def _finished(place: RunClip, digest: str, clip_digest: str, overwrite: bool) ->
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         found, read = manifest["run_digest"], manifest.get("clip_digest", clip_digest)
-    except (ValueError, KeyError, TypeError, AttributeError):  # damaged: what it came from is not known
+    except (ValueError, KeyError, TypeError, AttributeError):  # damaged, so its origin is not known
         found = read = None
     if found == digest:
         whole = {file.name for file in place.folder.glob("*.png")} == set(_frame_names(place.clip))

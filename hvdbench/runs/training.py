@@ -1,4 +1,7 @@
-"""Weights on disk: train a method over a dataset's clips, go on where a run stopped, use finished weights again."""
+"""Train a method over a dataset's clips and keep its weights on disk.
+
+A stopped run continues where it stopped, and finished weights are used again.
+"""
 
 import json
 from collections.abc import Mapping
@@ -27,13 +30,13 @@ _MANIFEST = "train.json"
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training came to.
+    """The outcome of a training.
 
     Attributes:
-        folder: of the run.
-        weights: the file; None where the run stopped before its end.
-        step: optimiser steps done.
-        steps: those of the whole run.
+        folder: the run's folder.
+        weights: the path of the weights; None where the run stopped before its end.
+        step: the optimiser steps done.
+        steps: the optimiser steps of the whole run.
     """
 
     folder: Path
@@ -48,23 +51,23 @@ def train_method(
     """Train a method on a dataset's clips to the end; finished weights of the same digest are used again.
 
     Args:
-        method: one that is trained over clips.
-        dataset: what it is trained on.
+        method: a method that is trained over clips.
+        dataset: the dataset that it is trained on.
         workspace: where runs lie, and whether weights from other settings are replaced.
-        budget: seed, threads, device and progress; its minutes do not end this training.
+        budget: seed, threads, device and progress; its limit of minutes does not end this training.
 
     Returns:
         ``runs/<method>/<dataset>/weights.safetensors``, with ``train.json`` beside it.
 
     Raises:
-        DatasetError: weights from other settings lie there and may not be replaced.
-        KeyboardInterrupt: somebody asked the run to stop; it goes on with the same call.
+        DatasetError: if weights from other settings are there and may not be replaced.
+        KeyboardInterrupt: if a signal stopped the run; the same call continues it.
     """
     workspace, whole = workspace or Workspace(), replace(budget or Budget(), minutes=None, announce=None)
     folder = training_folder(workspace.runs, method.name, dataset.name)
-    with locked(folder / _MANIFEST):  # a second process waits, and takes the weights that the first one trained
+    with locked(folder / _MANIFEST):  # a second process waits, and uses the weights that the first one trained
         done = run_training(method, dataset.folder, folder, workspace=workspace, budget=whole)
-    assert done.weights is not None  # nothing but a signal ends it before, and that is raised
+    assert done.weights is not None  # only a signal ends it earlier, and that is raised
     return done.weights
 
 
@@ -76,21 +79,21 @@ def run_training(
     workspace: Workspace | None = None,
     budget: Budget | None = None,
 ) -> Trained:
-    """Train a method, or go on with it, on one process or those of ``torchrun`` and ``accelerate launch``.
+    """Train a method, or continue its training, in one process or those of ``torchrun`` and ``accelerate launch``.
 
     Args:
-        method: one that is trained over clips.
+        method: a method that is trained over clips.
         data: a dataset's folder, or a pack of one.
-        folder: of the run; None: ``<runs>/<method>/<dataset>``.
-        workspace: where runs lie, and whether to begin anew where something from other settings lies.
-        budget: seed, device and progress; after its minutes the run stops at a checkpoint; its listener hears before
-            the run what it is going to take.
+        folder: the run's folder; None means ``<runs>/<method>/<dataset>``.
+        workspace: where runs lie, and whether to start again where something from other settings is there.
+        budget: seed, device and progress; after its minutes the run stops at a checkpoint. Its listener is told before
+            the run how long it is going to take.
 
     Raises:
-        InputError: the method is not trained over clips.
-        DatasetError: weights or checkpoints from other settings lie there and may not be replaced.
-        FitError: the loss exploded, or a clip cannot be trained on.
-        KeyboardInterrupt: somebody asked the run to stop; a checkpoint is written.
+        InputError: if the method is not trained over clips.
+        DatasetError: if weights or checkpoints from other settings are there and may not be replaced.
+        FitError: if the loss exploded, or a clip cannot be trained on.
+        KeyboardInterrupt: if a signal stopped the run; a checkpoint is written.
     """
     from hvdbench.methods.training.processes import Processes
     from hvdbench.methods.training.run import run_digest
@@ -127,13 +130,13 @@ def training_folder(runs: Path, method: str, dataset: str) -> Path:
     """Return the folder of a method's training.
 
     Raises:
-        InputError: a name that could be a path.
+        InputError: if a name could be a path.
     """
     return runs / checked_name(method, "the method") / checked_name(dataset, "the dataset")
 
 
 def _digest(method: Method, reader: ClipReader, seed: int) -> str:
-    """Hash what moves the weights: the recipe but for what changes no number, the data, their labels, the seed."""
+    """Hash everything that changes the weights: the recipe's numbers, the data, their labels and the seed."""
     from hvdbench.methods.training.settings import MOVES_NOTHING
 
     values = method.recipe.values
@@ -148,7 +151,7 @@ def _is_finished(folder: Path, digest: str, overwrite: bool) -> bool:
     """Return whether finished weights of this digest lie in a folder.
 
     Raises:
-        DatasetError: others do, and may not be replaced.
+        DatasetError: if other weights are there and may not be replaced.
     """
     from hvdbench.methods.training.checkpoints import list_checkpoints
 
@@ -164,14 +167,14 @@ def _is_finished(folder: Path, digest: str, overwrite: bool) -> bool:
         if found["digest"] == digest and found["weights_sha256"] == file_sha256(weights):
             return True
     except (ValueError, KeyError, TypeError):
-        pass  # damaged: what it came from is not known
+        pass  # damaged, so its origin is not known
     if not overwrite:
         raise DatasetError(f"{folder} holds weights from other settings: --overwrite them or choose another folder")
     return False
 
 
 def _clear_others(folder: Path, digest: str) -> None:
-    """Remove a run of another digest, finished or not; one that was stopped and is the same goes on."""
+    """Remove another digest's run, finished or not; a stopped run of this digest stays, to be continued."""
     from hvdbench.methods.training.checkpoints import latest_digest, remove_training
 
     if latest_digest(folder) != digest:
@@ -189,7 +192,7 @@ def _write(
     budget: Budget,
     facts: Mapping[str, object],
 ) -> None:
-    """Write the weights and what they came from."""
+    """Write the weights and the record of what they came from."""
     from hvdbench.methods.training.checkpoints import write_tensors
 
     weights = folder / "weights.safetensors"

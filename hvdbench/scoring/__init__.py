@@ -1,5 +1,5 @@
-"""From frames to the numbers of a board: tables of frames, one row a clip, one row over the clips.
+"""Turn frames into the numbers of a board: tables of frames, one row per clip, one row over the clips.
 
-The protocol is ``docs/protocol.md``; whatever changes a number here changes :data:`PROTOCOL`. Frames are read one at a
-time: memory does not grow with a clip's length.
+``docs/protocol.md`` defines the protocol; whatever changes a number here changes :data:`PROTOCOL`. Frames are read one
+at a time, so that memory does not grow with a clip's length.
 """

@@ -1,4 +1,4 @@
-"""Pairs of frames that belong to no run, scored under a protocol, and their means over clips."""
+"""Score pairs of frames that belong to no run under a protocol, and average them over clips."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class Means:
     """A protocol's numbers over clips.
 
     Attributes:
-        psnr: dB.
-        ssim: at most 1.
-        frames: how many counted.
-        clips: how many had a frame that counted.
-        unregistered: how many of the frames that counted lie where they were, since no motion was found.
+        psnr: the mean PSNR, dB.
+        ssim: the mean SSIM, at most 1.
+        frames: the number of frames that counted.
+        clips: the number of clips with a frame that counted.
+        unregistered: the number of counted frames that were left unmoved, since no motion was found.
     """
 
     psnr: float
@@ -39,16 +39,17 @@ def score(protocol: Protocol | str, restored: Iterable[Frame | Image], truth: It
     """Score the frames of one clip, one pair in memory at a time.
 
     Args:
-        protocol: or its name.
+        protocol: the protocol, or its name.
         restored: RGB frames (H, W, 3), uint8 or float32 in [0, 1].
         truth: as many uint8 RGB frames.
 
     Returns:
-        :data:`COLUMNS`, a row a frame; ``counts`` is False for the frames at the ends that the protocol leaves out.
+        A table of :data:`COLUMNS`, one row per frame; ``counts`` is False for the frames at the ends that the protocol
+        leaves out.
 
     Raises:
-        UnknownNameError: no such protocol.
-        InputError: more frames of one than of the other, two sizes, or frames too small.
+        UnknownNameError: if there is no such protocol.
+        InputError: if there are more frames of one than of the other, if sizes differ, or if frames are too small.
     """
     protocol = find_protocol(protocol) if isinstance(protocol, str) else protocol
     scores, left, right = [], iter(restored), iter(truth)
@@ -80,11 +81,11 @@ def mean_scores(protocol: Protocol | str, clips: Mapping[str, pd.DataFrame]) -> 
     """Average the tables of :func:`score` as the protocol does.
 
     Args:
-        protocol: or its name.
-        clips: a table for each clip.
+        protocol: the protocol, or its name.
+        clips: the table of each clip.
 
     Returns:
-        NaN and no frames where no frame counts.
+        The means; they are NaN, of no frames, where no frame counts.
     """
     protocol = find_protocol(protocol) if isinstance(protocol, str) else protocol
     counted = {name: table[table["counts"]] for name, table in clips.items() if table["counts"].any()}

@@ -1,4 +1,4 @@
-"""What a run cost, read from the notes that lie beside its frames."""
+"""Read what a run cost from the notes beside its frames, and write the counts among them."""
 
 import json
 import math
@@ -16,14 +16,14 @@ COSTS_FILE = "costs.json"
 
 
 def read_costs(place: RunClip) -> pd.DataFrame:
-    """Return one row of what a clip's run cost, under ``<cost>_none``; NaN where it is not known.
+    """Return what a clip's run cost as one row, in columns ``<cost>_none``; NaN where a cost is not known.
 
-    ``frames_per_s`` and ``peak_bytes`` are the network's own where a network ran, else the run's; both stand in
-    ``run.json``. ``params`` and ``macs`` (a frame) stand in ``costs.json``, which ``eval --metric efficiency`` writes
-    for a method that has a network.
+    ``frames_per_s`` and ``peak_bytes`` are the network's own where a network ran, otherwise the run's; both come from
+    ``run.json``. ``params`` and ``macs`` (per frame) come from ``costs.json``, which ``eval --metric efficiency``
+    writes for a method that has a network.
 
     Raises:
-        InputError: ``run.json`` is damaged.
+        InputError: if ``run.json`` is damaged.
     """
     manifest = place.manifest
     facts = manifest.get("facts") or {}
@@ -35,7 +35,7 @@ def read_costs(place: RunClip) -> pd.DataFrame:
 
 
 def read_counts(place: RunClip) -> Mapping[str, Any]:
-    """Read ``costs.json``; nothing where it is absent, damaged or of another run."""
+    """Read ``costs.json``; the result is empty where the file is absent, damaged or of another run."""
     try:
         found = dict(json.loads((place.folder / COSTS_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -47,11 +47,11 @@ def write_counts(folder: Path, run_digest: str, params: int | None, macs: float 
     """Write ``costs.json`` beside a run's frames.
 
     Args:
-        folder: of the clip.
-        run_digest: of the run.
-        params: numbers that the network learned; None: it has none that can be counted.
-        macs: multiplications with addition a frame; None: they cannot be counted.
-        note: how they were counted, or why not.
+        folder: the folder of the clip.
+        run_digest: the digest of the run.
+        params: the number of values that the network learned; None where it has none that can be counted.
+        macs: multiplications with addition per frame; None where they cannot be counted.
+        note: how they were counted, or why they were not.
     """
     body = {"run_digest": run_digest, "params": params, "macs": macs, "note": note}
     atomic_write_text(folder / COSTS_FILE, json.dumps(body, indent=1, sort_keys=True) + "\n")

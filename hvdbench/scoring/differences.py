@@ -1,4 +1,4 @@
-"""One folder of results under all protocols, so that what each changes can be seen."""
+"""Score one folder of results under all protocols, so that the effect of each can be seen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Pair:
-    """The files of one clip: restored and true frames, as many of each."""
+    """The files of one clip: restored frames, and as many true frames."""
 
     restored: tuple[Path, ...]
     truth: tuple[Path, ...]
@@ -45,14 +45,14 @@ def differences(
 
     Args:
         pairs: a :class:`Pair` for each clip.
-        protocols: the first is the one that the others are compared with.
-        progress: called with (done, total, what).
+        protocols: the protocols; the others are compared with the first one.
+        progress: function called with (done, total, what).
 
     Returns:
-        :data:`COLUMNS`, a row a protocol; the differences are to the first row.
+        A table of :data:`COLUMNS`, one row per protocol; the differences are to the first row.
 
     Raises:
-        InputError: no clip, a picture that cannot be read, or frames that do not fit.
+        InputError: if there is no clip, a picture cannot be read, or frames do not fit each other.
     """
     if not pairs:
         raise InputError("no clip to score was found")
@@ -96,7 +96,7 @@ def pairs_of_folders(results: Path, truth: Path) -> dict[str, Pair]:
     """Pair a folder of restored frames with one of true frames, or folders of clip folders of the same names.
 
     Raises:
-        InputError: a folder without pictures, clips of other names, or frames of other names.
+        InputError: if a folder has no pictures, or names of clips or frames differ.
     """
     if list_frames(truth):
         return {results.name: _pair(results, truth)}
@@ -115,17 +115,17 @@ def pairs_of_folders(results: Path, truth: Path) -> dict[str, Pair]:
 def pairs_of_dataset(
     results: Path, dataset: Dataset, split: str | None = None, truth: Truth = "mid"
 ) -> dict[str, Pair]:
-    """Pair a run with a dataset's truth: ``<split>/<clip>/``, ``<clip>/`` or, for one clip, frames.
+    """Pair a run with a dataset's truth; the run holds ``<split>/<clip>/``, ``<clip>/`` or, for one clip, frames.
 
     Args:
         results: the run's folder.
-        dataset: what was restored.
-        split: of the dataset; None: each that the run has.
-        truth: which one.
+        dataset: the dataset that was restored.
+        split: the split of the dataset; None means each split that the run has.
+        truth: which truth to compare with.
 
     Raises:
-        InputError: a clip is missing from the run, or its frames have other names.
-        DatasetError: the dataset has no such split, or no such truth.
+        InputError: if a clip is missing from the run, or its frames have other names.
+        DatasetError: if the dataset has no such split, or no such truth.
     """
     clips = dataset.clips(split)
     if not clips:
@@ -147,7 +147,7 @@ def pairs_of_dataset(
 
 
 def _frames_below(folder: Path) -> Path | None:
-    """Find the frames of a clip folder: in itself, or in the ``sharp`` that datasets have."""
+    """Find the frames of a clip folder, in itself or in the ``sharp`` that datasets have."""
     for place in (folder, folder / TRUTH_FOLDERS["mid"]):
         if place.is_dir() and list_frames(place):
             return place

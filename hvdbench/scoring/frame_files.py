@@ -1,4 +1,4 @@
-"""A clip's frames that stay in their files until they are asked for, one at a time."""
+"""Present a clip's picture files as an array that reads them one at a time, when they are needed."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -12,7 +12,7 @@ from hvdbench.frames import FRAME_SUFFIXES, Frame, list_frames, read_frame
 
 
 class FrameSequence(Protocol):
-    """What scoring needs of a clip: an array (T, H, W, 3) has it, and so have :class:`FrameFiles`."""
+    """The part of an array (T, H, W, 3) that scoring needs of a clip; :class:`FrameFiles` has it too."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -31,11 +31,11 @@ class FrameFiles:
     """Picture files as a clip, uint8 RGB (T, H, W, 3); none is kept in memory.
 
     Args:
-        files: in order.
-        folder: theirs, for messages.
+        files: the files, in order.
+        folder: the folder of the files, for error messages.
 
     Raises:
-        InputError: no file; on reading, one that cannot be decoded or is of another size than the first.
+        InputError: if there is no file; on reading, if a file cannot be decoded or has another size than the first.
     """
 
     def __init__(self, files: Sequence[Path], folder: Path) -> None:
@@ -48,7 +48,7 @@ class FrameFiles:
         """List a folder's pictures, in natural order.
 
         Raises:
-            InputError: no folder, or no picture in it.
+            InputError: if there is no such folder, or no picture in it.
         """
         return cls(list_frames(folder), folder)
 
@@ -56,7 +56,7 @@ class FrameFiles:
 
     @cached_property
     def shape(self) -> tuple[int, int, int, int]:
-        """(T, H, W, 3), by the first frame."""
+        """The shape (T, H, W, 3), with the size of the first frame."""
         height, width = read_frame(self._files[0]).shape[:2]
         return len(self._files), height, width, 3
 

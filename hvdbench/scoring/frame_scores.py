@@ -1,4 +1,4 @@
-"""The scores of every frame under a protocol: PSNR, SSIM and their gain, and beside them sharpness and shift."""
+"""Score every frame under a protocol: PSNR, SSIM and their gain, together with sharpness and shift."""
 
 import math
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ PROTOCOL = DEFAULT.name
 
 
 def frame_columns(protocol: Protocol) -> tuple[str, ...]:
-    """List the columns that a frame has under a protocol.
+    """List the columns of frame scores under a protocol.
 
-    ``registered_<truth>`` is there where the protocol registers frames: 1 where a motion was found, else 0.
+    ``registered_<truth>`` is present where the protocol registers frames: 1 where a motion was found, otherwise 0.
     """
     more = ["psnr_registered"] if protocol.also_registered else []
     registers = ["registered"] if protocol.registration != "none" else []
@@ -52,20 +52,20 @@ def score_frames(
     """Score every frame of one clip, one frame of each stream in memory at a time.
 
     Args:
-        restored: uint8 RGB (T, H, W, 3), a method's output.
-        blurry: its input, of the same shape.
-        truths: ``mid`` and ``centroid``; one that is absent or None has NaN.
+        restored: a method's output, uint8 RGB (T, H, W, 3).
+        blurry: the method's input, of the same shape.
+        truths: the truths ``mid`` and ``centroid``; the scores of one that is absent or None are NaN.
         selected: (T,) True where the frame was selected as sharp.
         protocol: how PSNR and SSIM are computed, and which frames count.
 
     Returns:
-        T rows with :func:`frame_columns`. ``psnr_gain`` is to the input under the same protocol. A frame that does not
-        count has NaN everywhere. ``psnr_registered`` is NaN for frames under 27 px a side, ``sharpness_ratio`` where
-        the input is flat.
+        T rows with :func:`frame_columns`. ``psnr_gain`` is relative to the input under the same protocol. A frame that
+        does not count has NaN everywhere. ``psnr_registered`` is NaN for frames under 27 px a side, and
+        ``sharpness_ratio`` is NaN where the input is flat.
 
     Raises:
-        InputError: shapes that do not fit, frames under 11 px a side (27 px where the protocol seeks a translation), or
-            an unknown truth.
+        InputError: if shapes do not fit, frames are under 11 px a side (27 px where the protocol seeks a translation),
+            or a truth is unknown.
     """
     given = {name: frames for name, frames in truths.items() if frames is not None}
     unknown = set(given) - set(TRUTHS)

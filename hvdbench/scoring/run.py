@@ -1,4 +1,4 @@
-"""A method's frames for a whole dataset."""
+"""Define a run: the frames that a method restored of a whole dataset."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Run:
-    """A method's frames for a dataset.
+    """The frames that a method restored of a dataset.
 
     Attributes:
-        method: its name.
+        method: the method's name.
         folders: the clip's key ``<split>/<clip>`` → its folder.
-        digest: names what produced all of them.
+        digest: a digest of everything that produced the frames.
     """
 
     method: str

@@ -1,4 +1,4 @@
-"""One clip of a run beside the clip that it restores, read a frame at a time."""
+"""Read one clip of a run together with the clip that it restores, a frame at a time."""
 
 import hashlib
 import json
@@ -18,15 +18,15 @@ from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Truth
 
 TRUTHS: tuple[Truth, ...] = ("mid", "centroid")
 ABSENT = "absent"
-"""The note of a restoration that lists the frames which have no result."""
+"""The note of a restoration that lists the frames without a result."""
 
 
 @dataclass(frozen=True)
 class RunClip:
-    """Frames of a run with input and truths; hashes are computed once.
+    """The frames of a run with input and truths; hashes are computed once.
 
     Attributes:
-        folder: ``runs/<method>/<dataset>/<split>/<clip>``, one picture a frame under the input's file names.
+        folder: ``runs/<method>/<dataset>/<split>/<clip>``, with one picture per frame under the input's file names.
         clip: the clip that was restored.
     """
 
@@ -38,7 +38,7 @@ class RunClip:
         """List the run's pictures.
 
         Raises:
-            InputError: they are not those of the clip.
+            InputError: if they are not the pictures of the clip.
         """
         files = list_frames(self.folder)
         found, expected = [path.name for path in files], [path.name for path in list_frames(self.clip.folder / "blur")]
@@ -48,10 +48,10 @@ class RunClip:
 
     @cached_property
     def restored(self) -> FrameFiles:
-        """The run's frames.
+        """The frames of the run.
 
         Raises:
-            InputError: they are not those of the clip, or of another size.
+            InputError: if they are not those of the clip, or have another size.
         """
         frames, blurry = FrameFiles(self.files, self.folder), self.blurry
         if frames.shape != blurry.shape:
@@ -61,15 +61,15 @@ class RunClip:
 
     @cached_property
     def blurry(self) -> FrameFiles:
-        """The input."""
+        """The blurry frames that were restored."""
         return FrameFiles.of(self.clip.folder / "blur")
 
     @cached_property
     def truths(self) -> dict[Truth, FrameFiles]:
-        """The truths that there are.
+        """The truths that the clip has.
 
         Raises:
-            InputError: one has another number of frames, or another size.
+            InputError: if a truth has another number of frames or another size.
         """
         found: dict[Truth, FrameFiles] = {}
         for truth in TRUTHS:
@@ -84,50 +84,50 @@ class RunClip:
 
     @cached_property
     def frame_digests(self) -> list[bytes]:
-        """The names and SHA-256 of the run's frames, one after the other."""
+        """The names and SHA-256 of the run's frames, in turn."""
         return [path.name.encode() + hashlib.sha256(path.read_bytes()).digest() for path in self.files]
 
     @cached_property
     def clip_digest(self) -> str:
-        """The digest of the clip as it lies there."""
+        """The digest of the clip in its present state."""
         return self.clip.digest()
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:
-        """What ``run.json`` holds; nothing where there is none.
+        """The content of ``run.json``; empty where there is none.
 
         Raises:
-            InputError: it is damaged.
+            InputError: if the file is damaged.
         """
         path = self.folder / "run.json"
         return read_manifest(path) if path.is_file() else {}
 
     def key(self, *parts: str) -> str:
-        """Hash the run's frames, the clip and whatever else decides about a score: 16 hex digits."""
+        """Hash the run's frames, the clip and everything else that determines a score: 16 hex digits."""
         total = hashlib.sha256("\n".join([*parts, self.clip_digest, *map(bytes.hex, self.frame_digests)]).encode())
         return total.hexdigest()[:16]
 
     @property
     def was_changed(self) -> bool:
-        """Whether the frames are others than those that were restored, as far as ``run.json`` tells."""
+        """Whether the frames differ from those that were restored, as far as ``run.json`` tells."""
         expected = self.manifest.get("frames_sha256")
         return expected is not None and total_digest(self.frame_digests) != expected
 
     @property
     def absent(self) -> tuple[int, ...]:
-        """The frames that whoever restored gave no result for; in their place stands the input, never to be scored.
+        """The frames for which there is no result; the input stands in their place and must never be scored.
 
         Raises:
-            InputError: ``run.json`` is damaged.
+            InputError: if ``run.json`` is damaged.
         """
         found = (self.manifest.get("facts") or {}).get(ABSENT, [])
         return tuple(int(index) for index in found)
 
     def check_results(self, protocol: Protocol) -> None:
-        """Refuse a protocol that counts frames which have no result.
+        """Refuse a protocol that counts frames without a result.
 
         Raises:
-            InputError: so it is.
+            InputError: if the protocol counts such frames.
         """
         if not self.absent:
             return
@@ -143,10 +143,10 @@ class RunClip:
         """Refuse a clip that was changed since the dataset was made.
 
         Args:
-            clip_digest: what the dataset's manifest has.
+            clip_digest: the clip's digest in the dataset's manifest.
 
         Raises:
-            DatasetError: so it is.
+            DatasetError: if the clip was changed.
         """
         if self.clip_digest != clip_digest:
             raise DatasetError(
@@ -158,10 +158,10 @@ class RunClip:
         """Refuse frames that were restored from another version of the clip, as far as ``run.json`` tells.
 
         Args:
-            clip_digest: what the dataset's manifest has.
+            clip_digest: the clip's digest in the dataset's manifest.
 
         Raises:
-            InputError: so it is.
+            InputError: if the frames came from another version.
         """
         if self.manifest.get("clip_digest", clip_digest) != clip_digest:
             raise InputError(
@@ -173,7 +173,7 @@ class RunClip:
         """Refuse frames that were changed since they were restored, as far as ``run.json`` tells.
 
         Raises:
-            InputError: so it is.
+            InputError: if the frames were changed.
         """
         if self.was_changed:
             raise InputError(
@@ -186,7 +186,7 @@ def read_manifest(path: Path) -> Mapping[str, Any]:
     """Read a ``run.json``.
 
     Raises:
-        InputError: it is damaged.
+        InputError: if the file is damaged.
     """
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
@@ -195,10 +195,10 @@ def read_manifest(path: Path) -> Mapping[str, Any]:
 
 
 def frames_sha256(folder: Path) -> str:
-    """Hash a clip's frames, names and bytes, as SHA-256 hex.
+    """Hash the names and bytes of a clip's frames, as SHA-256 in hex.
 
     Raises:
-        InputError: no folder.
+        InputError: if there is no such folder.
     """
     return total_digest(
         [path.name.encode() + hashlib.sha256(path.read_bytes()).digest() for path in list_frames(folder)]
@@ -206,7 +206,7 @@ def frames_sha256(folder: Path) -> str:
 
 
 def total_digest(frame_digests: list[bytes]) -> str:
-    """Hash what :attr:`RunClip.frame_digests` gives, as SHA-256 hex."""
+    """Hash the value of :attr:`RunClip.frame_digests`, as SHA-256 in hex."""
     return hashlib.sha256(b"".join(frame_digests)).hexdigest()
 
 

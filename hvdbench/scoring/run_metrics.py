@@ -1,4 +1,4 @@
-"""All scores of a run: what every board has, and the metrics and strata that were asked for, clip by clip."""
+"""Compute all scores of a run clip by clip: those of every board, and the metrics and strata that were asked for."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -31,16 +31,16 @@ R = TypeVar("R")
 
 
 def clips_of(run: Run, dataset: Dataset) -> list[RunClip]:
-    """Put each clip of a run beside the dataset's."""
+    """Match each clip of a run with the dataset's clip."""
     return [RunClip(run.folders[f"{clip.split}/{clip.name}"], clip) for clip in dataset.clips()]
 
 
 def score(run: Run, dataset: Dataset, protocol: Protocol = DEFAULT) -> pd.DataFrame:
-    """Score every frame of a run against whatever truth the dataset has, or read the scores kept.
+    """Score every frame of a run against each truth that the dataset has, or read the scores that were kept.
 
     Raises:
-        DatasetError: a clip was changed since the dataset was made.
-        InputError: frames were changed since they were restored, were restored from another version of the clip, do
+        DatasetError: if a clip was changed since the dataset was made.
+        InputError: if frames were changed since they were restored, were restored from another version of the clip, do
             not fit it, or lack a result that the protocol counts.
     """
     places = clips_of(run, dataset)
@@ -69,10 +69,10 @@ def _scores(places: Sequence[RunClip], run: Run, protocol: Protocol) -> pd.DataF
 def check_protocol(dataset: Dataset, protocol: Protocol) -> None:
     """Refuse a protocol that compares with a truth where a dataset has none.
 
-    ``hvdbench-1`` is taken anywhere: its sharpness and shift need no truth.
+    ``hvdbench-1`` suits every dataset, since its sharpness and shift need no truth.
 
     Raises:
-        InputError: so it is.
+        InputError: if the protocol needs a truth and the dataset has none.
     """
     if protocol.name != DEFAULT.name and not has_truth(dataset):
         raise InputError(
@@ -87,18 +87,18 @@ def has_truth(dataset: Dataset) -> bool:
 
 
 def usable(asked: Asked, dataset: Dataset, *, fallback: Fallback, run: Run | None = None) -> Asked:
-    """Leave out the metrics that cannot be measured, after a sentence for each.
+    """Return the metrics that can be measured; each other one is left out after a sentence, or an error.
 
     Args:
         asked: metrics and strata.
-        dataset: that is scored.
-        fallback: whether the others may stand in.
-        run: stored frames; a metric stays whose scores are kept beside all of them.
+        dataset: the dataset that is scored.
+        fallback: whether the remaining metrics may do where one cannot be measured.
+        run: stored frames; a metric remains if its scores are kept beside all of them.
 
     Raises:
-        UnknownNameError: there is no such metric.
-        InputError: a metric that is on every board, or of sets of pictures.
-        StrictError: one cannot be measured, in strict mode.
+        UnknownNameError: if there is no such metric.
+        InputError: if a metric is on every board, or is one of sets of pictures.
+        StrictError: if one cannot be measured, in strict mode.
     """
 
     def is_kept(name: str) -> bool:
@@ -125,21 +125,21 @@ def score_all(
     device: str = "cpu",
     progress: Progress = silent,
 ) -> RunScores:
-    """Score a run, measure what was asked for beside it, and read what is kept.
+    """Score a run, measure the other metrics that were asked for, and read the scores that were kept.
 
     Args:
-        run: frames of every clip.
-        dataset: that they were restored from.
-        asked: what :func:`usable` left.
-        fallback: whether the other metrics may stand in for one that cannot be opened.
-        engine: one job a clip.
-        protocol: under which the frames are scored.
-        device: where pyiqa's networks run.
-        progress: called with (done, total, what).
+        run: the frames of every clip.
+        dataset: the dataset that they were restored from.
+        asked: the metrics and strata that :func:`usable` returned.
+        fallback: whether the other metrics may do where one cannot be opened.
+        engine: what runs the jobs, one per clip.
+        protocol: the protocol under which the frames are scored.
+        device: the device on which pyiqa's networks run.
+        progress: function called with (done, total, what).
 
     Raises:
-        DatasetError, InputError: as :func:`score`.
-        StrictError: a metric cannot be opened, in strict mode.
+        DatasetError, InputError: under the conditions of :func:`score`.
+        StrictError: if a metric cannot be opened, in strict mode.
     """
     places = clips_of(run, dataset)
     _check(places, dataset, protocol)
@@ -168,7 +168,7 @@ def score_all(
 
 
 def _measures(asked: Asked) -> dict[str, str]:
-    """List what is to be measured: the file that keeps the scores → the first name that was asked for."""
+    """List what is to be measured: the file that keeps the scores → the first name under which it was asked for."""
     found: dict[str, str] = {}
     for name in asked.metrics:
         if name != EFFICIENCY:
@@ -177,7 +177,7 @@ def _measures(asked: Asked) -> dict[str, str]:
 
 
 def _do(do: Callable[[J], R], jobs: Sequence[J], engine: Engine, what: str, progress: Progress) -> list[R]:
-    """Do jobs, one a clip, and report how far they are."""
+    """Run jobs, one per clip, and report progress."""
     found = []
     if jobs:
         progress(0, len(jobs), what)
@@ -196,7 +196,7 @@ class ScoreJob:
 
 
 def score_job(job: ScoreJob) -> None:
-    """Score a clip of a run; the scores are kept beside its frames."""
+    """Score one clip of a run; the scores are kept beside its frames."""
     score_clip(job.place, labels_of(job.place.clip), job.protocol)
 
 
@@ -205,11 +205,11 @@ class MeasureJob:
     """One clip to measure; picklable, for a worker process.
 
     Attributes:
-        place: run and clip.
-        measures: pairs of a file that keeps scores and the name to open what measures them by.
-        device: where pyiqa's networks run.
-        strata: whether strata are worked out too.
-        protocol: under which the run is scored.
+        place: the run's clip together with the dataset's.
+        measures: pairs of a file that keeps scores and the name that opens their measure.
+        device: the device on which pyiqa's networks run.
+        strata: whether strata are computed too.
+        protocol: the protocol under which the run is scored.
     """
 
     place: RunClip
@@ -220,10 +220,10 @@ class MeasureJob:
 
 
 def measure_job(job: MeasureJob) -> dict[str, str]:
-    """Measure a clip of a run; the scores are kept beside its frames.
+    """Measure one clip of a run; the scores are kept beside its frames.
 
     Returns:
-        Why a measure could not be made, by its file; one whose scores are kept to the end needs none.
+        The reason why a measure could not be made, by its file; one whose scores are kept to the end has none.
     """
     problems = {}
     for file, name in job.measures:

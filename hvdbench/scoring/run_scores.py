@@ -1,4 +1,4 @@
-"""The scores of a run's clip under a protocol, computed from its files once and kept beside them."""
+"""Score a run's clip under a protocol from its files, once, and keep the scores beside them."""
 
 import hashlib
 from pathlib import Path
@@ -17,7 +17,7 @@ from hvdbench.workspace.atomic import atomic_write_text
 def scores_file(protocol: Protocol) -> str:
     """Return the name of the file that keeps a clip's scores under a protocol.
 
-    That of ``hvdbench-1`` has no protocol in its name: it is older than the others.
+    The name for ``hvdbench-1`` holds no protocol, since that file is older than the other protocols.
     """
     return "frame_scores.csv" if protocol.name == DEFAULT.name else f"frame_scores.protocol-{protocol.name}.csv"
 
@@ -25,20 +25,20 @@ def scores_file(protocol: Protocol) -> str:
 def score_clip(place: RunClip, labels: SharpLabels, protocol: Protocol = DEFAULT) -> pd.DataFrame:
     """Score one clip of a run from its files, a frame at a time.
 
-    The scores are kept beside the frames (:func:`scores_file`) and read from there the next time, as long as run, clip,
-    selection and protocol are the same to the byte.
+    The scores are kept beside the frames (:func:`scores_file`). They are read from there the next time, as long as run,
+    clip, selection and protocol are the same to the byte.
 
     Args:
-        place: run and clip.
-        labels: which frames were selected as sharp.
-        protocol: how they are scored.
+        place: the run's clip together with the dataset's.
+        labels: the labels that say which frames were selected as sharp.
+        protocol: the protocol under which they are scored.
 
     Returns:
-        As :func:`hvdbench.scoring.frame_scores.score_frames`.
+        A table as :func:`hvdbench.scoring.frame_scores.score_frames` returns it.
 
     Raises:
-        InputError: frames are missing or too many, of another size, the labels are of another clip, or the run has no
-            result for a frame that the protocol counts.
+        InputError: if frames are missing, too many or of another size, the labels are of another clip, or the run has
+            no result for a frame that the protocol counts.
     """
     kept = read_scores(place, labels, protocol)
     if kept is not None:
@@ -51,10 +51,10 @@ def score_clip(place: RunClip, labels: SharpLabels, protocol: Protocol = DEFAULT
 
 
 def read_scores(place: RunClip, labels: SharpLabels, protocol: Protocol = DEFAULT) -> pd.DataFrame | None:
-    """Read a clip's kept scores; None where they are absent, of others or damaged.
+    """Read a clip's kept scores; return None where they are absent, damaged, or belong to other frames.
 
     Raises:
-        InputError: as :func:`score_clip`.
+        InputError: under the conditions of :func:`score_clip`.
     """
     count = len(place.files)
     if len(labels.is_sharp) != count:
@@ -76,7 +76,7 @@ def _key(place: RunClip, labels: SharpLabels, protocol: Protocol) -> str:
 
 
 def _read(path: Path, key: str, count: int, protocol: Protocol) -> pd.DataFrame | None:
-    """Read the scores of ``count`` frames that belong to ``key``; None where they are others or damaged."""
+    """Read ``count`` frames' scores that belong to ``key``; return None where they are others or damaged."""
     columns = frame_columns(protocol)
     about = ("key",) if protocol.name == DEFAULT.name else ("protocol", "key")
     try:

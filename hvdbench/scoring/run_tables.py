@@ -1,4 +1,4 @@
-"""All scores of a run together, and a board's numbers from them."""
+"""Hold all scores of a run together, and compute a board's numbers from them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from hvdbench.scoring.summary import SUBSETS, subset_mask, summarise, summary_ta
 
 @dataclass(frozen=True)
 class Asked:
-    """What is scored beside what every board has.
+    """The metrics and strata that are scored in addition to those of every board.
 
     Attributes:
-        metrics: as they were asked for; see :func:`hvdbench.metrics.opening.find_metric`.
-        strata: whether gains are told by strata too.
-        facts: of metrics of others that are asked for by name alone, because their scores are kept.
+        metrics: the names that were asked for; see :func:`hvdbench.metrics.opening.find_metric`.
+        strata: whether gains are split by strata too.
+        facts: the facts of foreign metrics that are asked for by name alone, because their scores are kept.
     """
 
     metrics: tuple[str, ...] = ()
@@ -39,10 +39,11 @@ class AskedMetric:
     """The scores of one metric that was asked for, over a run's clips.
 
     Attributes:
-        name: by which it may be asked for again.
+        name: the name by which it may be asked for again.
         table: ``method``, ``split``, ``clip``, ``frame`` and columns ``<metric>_<truth>``.
-        versions: of libraries that its numbers hang on, beside those of the board's other rows; may be empty.
-        facts: of what it enters on a board, where it is neither ours nor pyiqa's.
+        versions: the versions of libraries that its numbers depend on, in addition to those of the board's other rows;
+            may be empty.
+        facts: the facts of what it enters on a board, where the metric is neither ours nor pyiqa's.
     """
 
     name: str
@@ -58,13 +59,13 @@ class AskedMetric:
 
 @dataclass(frozen=True)
 class RunScores:
-    """Scores of a run, a row a frame; what a board's rows follow from.
+    """The scores of a run, one row per frame, from which a board's rows are computed.
 
     Attributes:
         frames: :func:`hvdbench.scoring.frame_scores.frame_columns` with ``method``, ``split`` and ``clip``.
-        asked: what was asked for beside them.
-        strata: which strata each frame is in, with the same keys; None: they were not asked for.
-        protocol: under which the frames were scored.
+        asked: the scores of the additional metrics.
+        strata: the strata that each frame is in, with the same keys; None where they were not asked for.
+        protocol: the protocol under which the frames were scored.
     """
 
     frames: pd.DataFrame
@@ -74,12 +75,12 @@ class RunScores:
 
     @property
     def was_asked(self) -> Asked:
-        """What was asked for, so that it can be asked for again."""
+        """The metrics and strata that were asked for, in a form that can be asked for again."""
         facts = tuple(facts for metric in self.asked for facts in metric.facts)
         return Asked(tuple(metric.name for metric in self.asked), self.strata is not None, facts)
 
     def summaries(self) -> Iterator[tuple[pd.DataFrame, str]]:
-        """Yield the rows of a board in parts, each with the versions that its numbers hang on beside the usual ones."""
+        """Yield the rows of a board in parts, each with the versions that its numbers additionally depend on."""
         yield summarise(self.frames, self.protocol), ""
         for metric in self.asked:
             yield summarise_asked(metric, self.frames, self.protocol), metric.versions
@@ -88,16 +89,16 @@ class RunScores:
 
 
 def summarise_asked(asked: AskedMetric, frame_scores: pd.DataFrame, protocol: Protocol = DEFAULT) -> pd.DataFrame:
-    """Average the scores of a metric that was asked for, as :func:`hvdbench.scoring.summary.summarise` does.
+    """Average the scores of an additional metric, as :func:`hvdbench.scoring.summary.summarise` does.
 
     Args:
         asked: the scores.
-        frame_scores: of the same run; they say which frames were selected.
-        protocol: which frames count, and how clips are averaged; a pair of frames counts where both do.
+        frame_scores: the scores of the same run, which hold the selection of frames.
+        protocol: which frames count, and how clips are averaged; a pair of frames counts where both frames do.
 
     Returns:
-        Rows for each clip and over the clips (``*``). What is of pairs of frames, or of a whole run, has the subset
-        ``all`` alone; ``n`` counts the values that were averaged.
+        Rows for each clip and over the clips (``*``). Scores of pairs of frames, or of a whole run, have only the
+        subset ``all``; ``n`` counts the values that were averaged.
     """
     frames = asked.table.merge(frame_scores[[*KEYS, "frame", "selected"]], on=[*KEYS, "frame"], how="left")
     lengths = {key: len(own) for key, own in frame_scores.groupby(list(KEYS))}
@@ -117,7 +118,7 @@ def summarise_asked(asked: AskedMetric, frame_scores: pd.DataFrame, protocol: Pr
 
 
 def _counted(facts: Facts, index: np.ndarray, count: int, protocol: Protocol) -> np.ndarray:
-    """Return which values count, by the frame (of a pair: the later frame) that each is of."""
+    """Return which values count, by the frame (of a pair: the later frame) that each belongs to."""
     if facts.per == "run":
         return np.ones(len(index), np.bool_)
     counts = protocol.counts(index, count)
@@ -129,16 +130,16 @@ def _score_columns(table: pd.DataFrame) -> list[str]:
 
 
 def asked_metric(name: str, places: Sequence[RunClip], method: str, told: Sequence[Facts] = ()) -> AskedMetric:
-    """Gather the kept scores of a metric that was asked for.
+    """Gather the kept scores of an additional metric.
 
     Args:
-        name: as it was asked for.
+        name: the name under which it was asked for.
         places: all clips of a run.
-        method: its name on the board.
-        told: facts of metrics of others that are known by name alone.
+        method: the method's name on the board.
+        told: the facts of foreign metrics that are known by name alone.
 
     Raises:
-        InputError: a clip's scores are not kept, or were not measured to the end.
+        InputError: if a clip's scores are not kept, or were not measured to the end.
     """
     file, shown = kept_as(name, told)
     tables, versions = [], set()
@@ -165,11 +166,12 @@ def kept_as(name: str, told: Sequence[Facts] = ()) -> tuple[str, tuple[Facts, ..
     """Find the measure that keeps a metric's scores, and the facts of what it enters on a board.
 
     Args:
-        name: as it was asked for; a name that no metric has is that of a metric of others whose scores are kept.
-        told: facts of such metrics.
+        name: the name under which it was asked for; a name that no metric has is a foreign metric's whose scores are
+            kept.
+        told: the facts of such metrics.
 
     Raises:
-        InputError, UnknownNameError: an import string that leads nowhere, or a metric that cannot be asked for.
+        InputError, UnknownNameError: if an import string leads nowhere, or a metric cannot be asked for.
     """
     try:
         metric = find_metric(name)

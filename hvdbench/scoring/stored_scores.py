@@ -1,8 +1,8 @@
-"""Scores of frames beside what every board has: measured a frame at a time, kept beside the run, gone on with.
+"""Measure additional scores a frame at a time, keep them beside the run, and continue a measurement that stopped.
 
-A file ``frame_scores.<name>.csv`` holds a row a frame, and in each row what measured it and a key over the run's
-frames, the clip, the columns and that. One that a stopped scoring left is gone on with; one of anything else is
-measured anew.
+A file ``frame_scores.<name>.csv`` holds one row per frame. Each row states what measured it, and a key over the run's
+frames, the clip, the columns and the measure. A file that a stopped scoring left is continued; one that belongs to
+anything else is measured anew.
 """
 
 import math
@@ -22,17 +22,17 @@ SAVE_EVERY_S = 5.0
 _ABOUT = ("identity", "versions", "key")
 
 Rows = Callable[[int], Iterator[Mapping[str, float]]]
-"""Yields a clip's rows from the frame of that number on."""
+"""A function that yields a clip's rows from the frame of a given number on."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Scores that lie beside a run.
+    """Scores that are kept beside a run.
 
     Attributes:
-        table: ``frame`` and the scores' columns, a row for each frame from the first on.
-        identity: what measured them.
-        versions: as :attr:`hvdbench.metrics.measure.Measure.versions`.
+        table: ``frame`` and the scores' columns, one row for each frame from the first on.
+        identity: the identity of the measure.
+        versions: the versions of libraries, as in :attr:`hvdbench.metrics.measure.Measure.versions`.
         is_whole: whether every frame has its row.
     """
 
@@ -48,7 +48,7 @@ def kept_path(folder: Path, name: str) -> Path:
 
 
 def read_kept(place: RunClip, name: str) -> Kept | None:
-    """Read scores that belong to these frames and this clip; None where they are absent, of others or damaged."""
+    """Read the scores that belong to these frames and this clip; None where they are absent, damaged or others'."""
     path = kept_path(place.folder, name)
     if not path.is_file():
         return None
@@ -71,15 +71,15 @@ def read_kept(place: RunClip, name: str) -> Kept | None:
 
 
 def keep(place: RunClip, name: str, columns: Sequence[str], rows: Rows, *, identity: str, versions: str) -> Kept:
-    """Read kept scores, or measure what is not measured yet; what is done is written every 5 s.
+    """Read the scores that are kept and measure the remaining ones; results are written every 5 s.
 
     Args:
-        place: run and clip.
-        name: of the measure.
-        columns: of the scores.
-        rows: measures; asked for the rows that are left only.
-        identity: what measures; scores of another are not gone on with.
-        versions: as in :class:`Kept`.
+        place: the run's clip together with the dataset's.
+        name: the name of the measure.
+        columns: the columns of the scores.
+        rows: the function that measures; it is called for the remaining rows only.
+        identity: the identity of the measure; scores of another one are not continued.
+        versions: the versions of libraries, as in :class:`Kept`.
     """
     kept = read_kept(place, name)
     if kept is None or kept.identity != identity or list(kept.table.columns[1:]) != list(columns):
@@ -99,14 +99,14 @@ def keep(place: RunClip, name: str, columns: Sequence[str], rows: Rows, *, ident
 
 
 def measure_clip(place: RunClip, measure: Measure) -> Kept:
-    """Measure a clip of a run, or read what is kept of it.
+    """Measure one clip of a run, or read the scores that are kept of it.
 
     Returns:
         A column ``<metric>_<truth>`` for each metric and each truth that it was compared with; the truth is ``none``
-        where it was compared with none, or with the input. NaN where a frame has no value.
+        where it was compared with none, or with the input. The value is NaN where a frame has none.
 
     Raises:
-        InputError: frames that do not fit the clip.
+        InputError: if frames do not fit the clip.
     """
     references = _references(place, measure)
     columns = [f"{metric}_{truth}" for truth in references for metric in measure.metrics]

@@ -1,4 +1,4 @@
-"""What of a clip the gain comes from: strata of frames and of pixels, as subsets of a board."""
+"""Split the gain by strata of frames and of pixels, which are subsets of a board."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -31,16 +31,17 @@ def strata_table(place: RunClip, protocol: Protocol = DEFAULT) -> pd.DataFrame:
     """List the strata that each frame of a clip is in, and score its static and its moving pixels.
 
     Args:
-        place: run and clip.
-        protocol: pixels are scored under ``hvdbench-1`` alone, since other protocols define no score of some pixels.
+        place: the run's clip together with the dataset's.
+        protocol: the protocol of the frames; pixels are scored under ``hvdbench-1`` alone, since other protocols define
+            no score of some pixels.
 
     Returns:
-        A row a frame: ``frame``; ``extent_px``, the oracle's largest displacement, and ``oracle_class``, NaN where the
-        clip has none; ``device``, empty where the clip does not say; and, of a clip with a moving object,
-        ``<metric>_<static|moving>_<truth>``, NaN where no pixel of a frame is either.
+        One row per frame: ``frame``; ``extent_px``, the oracle's largest displacement, and ``oracle_class``, both NaN
+        where the clip has none; ``device``, empty where the clip states none. A clip with a moving object also has
+        ``<metric>_<static|moving>_<truth>``, NaN where a frame has no such pixel.
 
     Raises:
-        DatasetError: a track has another number of frames.
+        DatasetError: if a track has another number of frames.
     """
     count = len(place.files)
     table = pd.DataFrame({"frame": np.arange(count)})
@@ -89,13 +90,13 @@ def summarise_strata(frame_scores: pd.DataFrame, strata: pd.DataFrame, protocol:
     """Return a board's rows of PSNR and its gain in each stratum, for each clip and over the clips (``*``).
 
     Args:
-        frame_scores: of a run, as :func:`hvdbench.scoring.summary.summarise` takes them.
-        strata: :func:`strata_table` of each clip, with ``method``, ``split`` and ``clip``.
-        protocol: under which the frames were scored.
+        frame_scores: the scores of a run, in the form that :func:`hvdbench.scoring.summary.summarise` takes.
+        strata: the :func:`strata_table` of each clip, with ``method``, ``split`` and ``clip``.
+        protocol: the protocol under which the frames were scored.
 
     Returns:
-        Rows as :func:`hvdbench.scoring.summary.summarise` returns them; the subset names the stratum. ``psnr_gain`` has
-        rows for all, not selected and selected frames too.
+        Rows as :func:`hvdbench.scoring.summary.summarise` returns them, with the stratum as subset. ``psnr_gain`` also
+        has rows for all, for selected and for not selected frames.
     """
     frames = frame_scores.merge(strata, on=[*KEYS, "frame"], how="left").sort_values([*KEYS, "frame"])
     parts: list[pd.DataFrame] = []

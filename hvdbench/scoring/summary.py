@@ -1,4 +1,4 @@
-"""From the scores of frames to the numbers of a board: one row a clip, one row over the clips."""
+"""Average the scores of frames to the numbers of a board: one row per clip, one row over the clips."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -28,19 +28,19 @@ def clip_rows(frame_scores: pd.DataFrame, protocol: Protocol = DEFAULT) -> pd.Da
     """Average the frames of each clip.
 
     Args:
-        frame_scores: the protocol's :func:`hvdbench.scoring.frame_scores.frame_columns` with ``method``, ``split`` and
-            ``clip`` beside them.
-        protocol: under which the frames were scored; those that it does not count are left out.
+        frame_scores: the columns :func:`hvdbench.scoring.frame_scores.frame_columns` of the protocol, with ``method``,
+            ``split`` and ``clip``.
+        protocol: the protocol under which the frames were scored; frames that it does not count are left out.
 
     Returns:
-        :data:`SUMMARY_COLUMNS`: a row for each method, split, clip, subset, truth and metric that has a value. ``n``
-        counts frames; the interval is NaN, since the frames of a clip are not independent. ``shift_px`` is a median,
-        ``sharpness_ratio`` the mean sharpness over the input's, ``worse_share`` (0 to 1) the frames whose PSNR is
-        below the input's, ``unregistered_share`` those for which a registering protocol found no motion, all else a
-        mean.
+        A table of :data:`SUMMARY_COLUMNS` with a row for each method, split, clip, subset, truth and metric that has a
+        value. ``n`` counts frames; the interval is NaN, since the frames of a clip are not independent. ``shift_px`` is
+        a median. ``sharpness_ratio`` is the mean sharpness over the input's, ``worse_share`` (0 to 1) the share of
+        frames whose PSNR is below the input's, and ``unregistered_share`` the share of those for which a registering
+        protocol found no motion. All other values are means.
 
     Raises:
-        InputError: a column is missing, or a frame equals its truth under a protocol that sets PSNR no cap.
+        InputError: if a column is missing, or a frame equals its truth under a protocol that sets PSNR no cap.
     """
     _require(frame_scores, ("method", "split", "clip", *frame_columns(protocol)))
     rows = []
@@ -58,12 +58,12 @@ def clip_rows(frame_scores: pd.DataFrame, protocol: Protocol = DEFAULT) -> pd.Da
 def summarise(frame_scores: pd.DataFrame, protocol: Protocol = DEFAULT) -> pd.DataFrame:
     """Return the rows of :func:`clip_rows` and, under clip ``*``, the mean of the clips' values.
 
-    The ``*`` rows are per method and split; ``n`` counts clips and the interval is 95 % over clips, Student's under 20,
-    BCa from there on (NaN for one clip). Every clip weighs the same, however long it is, unless the protocol takes its
-    mean over frames: then a clip weighs as many frames as it has.
+    The ``*`` rows are per method and split. ``n`` counts clips, and the interval is 95 % over clips, Student's under
+    20, BCa from there on (NaN for one clip). Every clip has the same weight, however long it is, unless the protocol
+    takes its mean over frames; then a clip weighs as many frames as it has.
 
     Raises:
-        InputError: as :func:`clip_rows`.
+        InputError: under the conditions of :func:`clip_rows`.
     """
     return with_means(clip_rows(frame_scores, protocol), protocol.averaging)
 
@@ -79,11 +79,11 @@ def with_means(clips: pd.DataFrame, averaging: Averaging = "clips") -> pd.DataFr
 
 
 def scores_over_clips(values: Column, counts: Column, averaging: Averaging) -> NDArray[np.float64]:
-    """Turn the values of clips into scores whose plain mean is the value over clips as a protocol averages.
+    """Turn the values of clips into scores whose plain mean is the protocol's value over clips.
 
     Args:
-        values: of the clips.
-        counts: the frames behind each.
+        values: the values of the clips.
+        counts: the number of frames behind each value.
         averaging: ``clips`` or ``frames``.
     """
     scores = np.asarray(values, np.float64)
@@ -91,13 +91,13 @@ def scores_over_clips(values: Column, counts: Column, averaging: Averaging) -> N
 
 
 def subset_mask(frames: pd.DataFrame, subset: str) -> NDArray[np.bool_]:
-    """Return which frames, by their column ``selected``, a subset holds."""
+    """Return which frames belong to a subset, by their column ``selected``."""
     selected = frames["selected"].to_numpy(np.bool_)
     return {"all": np.ones_like(selected), "not_selected": ~selected, "selected": selected}[subset]
 
 
 def _clip_values(frames: pd.DataFrame) -> Iterator[tuple[str, str, tuple[float, int]]]:
-    """Yield (truth, metric, (value, frames that count)) of one clip's subset; what has no value is left out."""
+    """Yield (truth, metric, (value, frames that count)) of one clip's subset; metrics without a value are left out."""
     for truth in TRUTHS:
         for metric in (name for name in _FIDELITY if f"{name}_{truth}" in frames):
             known = frames[f"{metric}_{truth}"].dropna()
@@ -119,7 +119,7 @@ def _clip_values(frames: pd.DataFrame) -> Iterator[tuple[str, str, tuple[float, 
 
 
 def summary_table(rows: list[dict[str, object]]) -> pd.DataFrame:
-    """Put rows into :data:`SUMMARY_COLUMNS` of the right types; what is left out is NaN."""
+    """Put rows into :data:`SUMMARY_COLUMNS` of the right types; missing values become NaN."""
     table = pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
     return table.astype({"value": np.float64, "ci_low": np.float64, "ci_high": np.float64, "n": np.int64})
 
@@ -128,7 +128,7 @@ def _check_finite(frames: pd.DataFrame, clip: str, protocol: Protocol) -> None:
     """Refuse an infinite PSNR, which no board can hold.
 
     Raises:
-        InputError: so it is.
+        InputError: if a frame's PSNR is infinite.
     """
     for truth in TRUTHS:
         equal = frames.loc[np.isposinf(frames[f"psnr_{truth}"].to_numpy(np.float64)), "frame"]

@@ -1,4 +1,4 @@
-"""Two and more methods on the same clips: differences, tests, ties, and what could have been found."""
+"""Compare methods on the same clips: differences, tests, ties, and the differences that could have been found."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,21 +13,21 @@ from hvdbench.errors import InputError
 from hvdbench.statistics.intervals import Interval, Sample, checked_sample, clip_interval
 
 ALPHA = 0.05
-"""How often a difference may be claimed where there is none."""
+"""The probability with which a difference may be claimed where there is none."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Method a less method b, clip by clip.
+    """The comparison of method a with method b, clip by clip.
 
     Attributes:
         difference: the mean of a - b over the clips, with its interval.
-        p: two-sided, of the paired t-test; NaN for one clip.
-        detectable: the least true difference that so many clips would have shown, NaN for one clip: see
+        p: the two-sided p-value of the paired t-test; NaN for one clip.
+        detectable: the smallest true difference that so many clips would have shown, NaN for one clip; see
             :func:`detectable_difference`.
-        above: clips on which a is above b.
-        below: clips on which a is below b.
-        equal: clips on which the two are the same.
+        above: the number of clips on which a is above b.
+        below: the number of clips on which a is below b.
+        equal: the number of clips on which the two are the same.
     """
 
     difference: Interval
@@ -41,16 +41,17 @@ class Comparison:
 def compare_scores(a: Sample, b: Sample, level: float = 0.95) -> Comparison:
     """Compare two methods on the same clips.
 
-    Clips differ far more than methods do; pairing takes the clips' part out, so that the interval of the difference is
-    much narrower than the two methods' own ones.
+    Clips differ far more than methods do. Pairing removes the clips' part, so that the interval of the difference is
+    much narrower than the two methods' own intervals.
 
     Args:
-        a: (n,) one score a clip.
-        b: (n,) the other method's, in the same order of clips.
-        level: coverage of the difference's interval.
+        a: (n,) one score per clip.
+        b: (n,) the other method's scores, in the same order of clips.
+        level: the coverage of the difference's interval.
 
     Raises:
-        InputError: two lengths, and as :func:`hvdbench.statistics.intervals.mean_interval`.
+        InputError: if the lengths differ, and under the conditions of
+            :func:`hvdbench.statistics.intervals.mean_interval`.
     """
     gaps = checked_sample(_differences(a, b), level)
     return Comparison(
@@ -64,21 +65,21 @@ def compare_scores(a: Sample, b: Sample, level: float = 0.95) -> Comparison:
 
 
 def detectable_difference(differences: Sample, *, power: float = 0.8, alpha: float = ALPHA) -> float:
-    """Return the least true mean difference that a paired t-test on such clips would show.
+    """Return the smallest true mean difference that a paired t-test on such clips would show.
 
-    The noncentral t distribution at the observed spread of the differences: with that many clips, a true difference of
-    this size is found significant with probability ``power``. What is smaller may well be there unseen.
+    It comes from the noncentral t distribution at the observed spread of the differences. With that many clips, a true
+    difference of this size is found significant with probability ``power``; a smaller one may well exist unseen.
 
     Args:
-        differences: (n,) of one method to another, clip by clip.
-        power: between alpha and 1.
-        alpha: two-sided.
+        differences: (n,) differences of one method to another, clip by clip.
+        power: the probability of finding the difference, between alpha and 1.
+        alpha: the two-sided significance level.
 
     Returns:
-        In the scores' unit; NaN for one clip, 0 where all differences are equal.
+        The difference in the scores' unit; NaN for one clip, 0 where all differences are equal.
 
     Raises:
-        InputError: no value, or one that is not finite.
+        InputError: if there is no value, or one that is not finite.
     """
     sample = checked_sample(differences, 1 - alpha)
     n = sample.size
@@ -95,15 +96,15 @@ def detectable_difference(differences: Sample, *, power: float = 0.8, alpha: flo
 
 
 def holm(p_values: Sequence[float] | NDArray[np.floating]) -> NDArray[np.float64]:
-    """Correct the p-values of several tests so that one false claim among them all stays as rare as in one test.
+    """Correct the p-values of several tests, so that a false claim among them all stays as rare as in one test.
 
-    Holm's step-down method (Scand. J. Stat. 6, 1979, p. 65). A NaN stays one and counts as no test.
+    This is Holm's step-down method (Scand. J. Stat. 6, 1979, p. 65). A NaN stays NaN and counts as no test.
 
     Args:
-        p_values: (k,) in 0 to 1.
+        p_values: (k,) p-values, 0 to 1.
 
     Returns:
-        (k,) in the same order; compare with alpha as it is.
+        The corrected p-values, (k,) in the same order, to be compared with alpha itself.
     """
     found = np.asarray(p_values, np.float64)
     corrected = np.full(found.shape, math.nan)
@@ -115,22 +116,23 @@ def holm(p_values: Sequence[float] | NDArray[np.floating]) -> NDArray[np.float64
 
 
 def tie_groups(scores: Mapping[str, Sample], *, lower_is_better: bool = False, alpha: float = ALPHA) -> dict[str, str]:
-    """Find which methods the clips cannot tell apart.
+    """Find the groups of methods that the clips cannot distinguish.
 
-    All pairs are tested clip by clip and corrected by :func:`holm`. A group is a method and every method behind it
-    that is not significantly different from it; a group inside an earlier one is dropped. Two methods that share a
-    letter cannot be told apart from the best of that group, so their order says nothing.
+    All pairs are tested clip by clip and corrected by :func:`holm`. A group is a method and every method behind it that
+    is not significantly different from it; a group inside an earlier one is dropped. Two methods that share a letter
+    cannot be distinguished from the best of that group, so their order means nothing.
 
     Args:
-        scores: method → (n,) one score a clip, the same clips in the same order for all.
-        lower_is_better: the least mean leads.
-        alpha: of all tests together.
+        scores: method → (n,) one score per clip, the same clips in the same order for all.
+        lower_is_better: whether the smallest mean leads.
+        alpha: the significance level of all tests together.
 
     Returns:
-        method → letters, ``a`` for the best's group, in the order of the means; one method, or one clip, is one group.
+        method → letters, ``a`` for the best's group, in the order of the means; a single method, or a single clip,
+        gives one group.
 
     Raises:
-        InputError: other numbers of clips.
+        InputError: if the numbers of clips differ.
     """
     sign = 1 if lower_is_better else -1
     order = sorted(scores, key=lambda name: (sign * float(np.mean(scores[name])), name))
@@ -144,16 +146,16 @@ def tie_groups(scores: Mapping[str, Sample], *, lower_is_better: bool = False, a
 
 
 def corrected_pairs(scores: Mapping[str, Sample]) -> dict[tuple[str, str], float]:
-    """Test all pairs of methods clip by clip and correct by :func:`holm` over these pairs.
+    """Test all pairs of methods clip by clip, and correct the p-values by :func:`holm` over these pairs.
 
     Args:
-        scores: method → (n,) one score a clip, the same clips in the same order for all.
+        scores: method → (n,) one score per clip, the same clips in the same order for all.
 
     Returns:
-        (first, second), in the order of the methods given, → its corrected p; NaN for one clip.
+        (first, second), in the order of the given methods, → the corrected p-value; NaN for one clip.
 
     Raises:
-        InputError: other numbers of clips.
+        InputError: if the numbers of clips differ.
     """
     names = list(scores)
     pairs = [(first, second) for place, first in enumerate(names) for second in names[place + 1 :]]
@@ -174,7 +176,7 @@ def _differences(a: Sample, b: Sample) -> NDArray[np.float64]:
 
 
 def _paired_p(gaps: NDArray[np.float64]) -> float:
-    """Test a mean difference of 0, two-sided; differences that are all equal are certain, NaN for one clip."""
+    """Test a mean difference of 0, two-sided; equal differences count as certain, and one clip gives NaN."""
     n, mean = gaps.size, float(gaps.mean())
     if n == 1:
         return math.nan

@@ -1,4 +1,4 @@
-"""Confidence intervals: of a mean over clips, and of a share."""
+"""Compute confidence intervals of a mean over clips and of a share."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 from hvdbench.errors import InputError
 
 FEWEST_FOR_BOOTSTRAP = 20
-"""Clips from which on a mean's interval is a bootstrap; under it resampling knows too little of the spread."""
+"""The number of clips from which on a mean's interval is a bootstrap; fewer show too little of the spread."""
 RESAMPLES = 4000
 
 Sample = Sequence[float] | NDArray[np.floating]
@@ -22,7 +22,7 @@ Sample = Sequence[float] | NDArray[np.floating]
 class Interval:
     """A mean and the two ends of its confidence interval; the ends are NaN where n is 1.
 
-    ``kind`` says how the ends were found: ``t``, ``BCa`` or ``Wilson``.
+    ``kind`` is how the ends were found: ``t``, ``BCa`` or ``Wilson``.
     """
 
     mean: float
@@ -35,15 +35,15 @@ class Interval:
 def clip_interval(values: Sample, level: float = 0.95) -> Interval:
     """Return the mean over clips with the interval that suits their number.
 
-    :func:`bca_interval` from :data:`FEWEST_FOR_BOOTSTRAP` clips on, :func:`mean_interval` under it. With few clips and
-    skewed scores either is too short; ``docs/leaderboards.md`` has the measured coverage.
+    It is :func:`bca_interval` from :data:`FEWEST_FOR_BOOTSTRAP` clips on, and :func:`mean_interval` below. With few
+    clips and skewed scores both are too short; ``docs/leaderboards.md`` has the measured coverage.
 
     Args:
-        values: (n,) one score a clip, finite.
-        level: coverage, between 0 and 1.
+        values: (n,) one score per clip, finite.
+        level: the coverage, between 0 and 1.
 
     Raises:
-        InputError: as :func:`mean_interval`.
+        InputError: under the conditions of :func:`mean_interval`.
     """
     sample = checked_sample(values, level)
     return (bca_interval if sample.size >= FEWEST_FOR_BOOTSTRAP else mean_interval)(sample, level)
@@ -52,15 +52,15 @@ def clip_interval(values: Sample, level: float = 0.95) -> Interval:
 def mean_interval(values: Sample, level: float = 0.95) -> Interval:
     """Return the mean of independent values with Student's t interval.
 
-    Right for few, roughly normal values such as the scores of clips; not for the frames of one clip, which are not
-    independent of each other.
+    It suits few, roughly normal values such as the scores of clips. It does not suit the frames of one clip, which are
+    not independent of each other.
 
     Args:
-        values: (n,), finite.
-        level: coverage, between 0 and 1.
+        values: (n,) independent values, finite.
+        level: the coverage, between 0 and 1.
 
     Raises:
-        InputError: no value, one that is not finite, or a level outside (0, 1).
+        InputError: if there is no value, one that is not finite, or a level outside (0, 1).
     """
     sample = checked_sample(values, level)
     n, mean = sample.size, float(sample.mean())
@@ -74,18 +74,18 @@ def mean_interval(values: Sample, level: float = 0.95) -> Interval:
 def bca_interval(values: Sample, level: float = 0.95, *, seed: int = 0) -> Interval:
     """Return the mean of independent values with a bootstrap interval that follows their skew.
 
-    Bias-corrected and accelerated percentiles of resampled means (Efron, J. Am. Stat. Assoc. 82, 1987, p. 171), taken
-    a little further out to make up for the spread that resampling n values loses: the normal quantile is multiplied
-    by that of Student's t over it and by sqrt(n / (n - 1)) (Hesterberg, Am. Stat. 69, 2015, p. 371, "expanded
-    percentile"). The same values and seed give the same ends.
+    The ends are bias-corrected and accelerated percentiles of resampled means (Efron, J. Am. Stat. Assoc. 82, 1987, p.
+    171), taken a little further out to make up for the spread that resampling n values loses: the normal quantile is
+    multiplied by that of Student's t over it and by sqrt(n / (n - 1)) (Hesterberg, Am. Stat. 69, 2015, p. 371,
+    "expanded percentile"). The same values and seed give the same ends.
 
     Args:
-        values: (n,), finite.
-        level: coverage, between 0 and 1.
-        seed: of the resampling.
+        values: (n,) independent values, finite.
+        level: the coverage, between 0 and 1.
+        seed: random seed of the resampling.
 
     Raises:
-        InputError: as :func:`mean_interval`.
+        InputError: under the conditions of :func:`mean_interval`.
     """
     sample = checked_sample(values, level)
     n, mean = sample.size, float(sample.mean())
@@ -93,10 +93,10 @@ def bca_interval(values: Sample, level: float = 0.95, *, seed: int = 0) -> Inter
         return Interval(mean, math.nan, math.nan, 1, "BCa")
     away = sample - mean
     spread = float((away**2).sum())
-    if spread <= n * (1e-12 * max(abs(mean), 1e-300)) ** 2:  # all equal, but for rounding
+    if spread <= n * (1e-12 * max(abs(mean), 1e-300)) ** 2:  # all equal, except for rounding
         return Interval(mean, mean, mean, n, "BCa")
     means = np.sort(_shares(n, seed) @ away)
-    # how many lie below the mean itself, those equal to it by half: rounding leaves them a hair off it
+    # The share of means below the mean itself; equal ones count half, since rounding leaves them a hair off it.
     hair = 1e-9 * math.sqrt(spread / n)
     below = (np.searchsorted(means, -hair) + np.searchsorted(means, hair)) / (2 * means.size)
     bias = float(ndtri(np.clip(below, 0.5 / means.size, 1 - 0.5 / means.size)))
@@ -109,7 +109,7 @@ def bca_interval(values: Sample, level: float = 0.95, *, seed: int = 0) -> Inter
 
 @lru_cache(maxsize=8)
 def _shares(n: int, seed: int) -> NDArray[np.float64]:
-    """Draw the weights of n values in each resample, (RESAMPLES, n): the same for every sample of that size."""
+    """Draw the weights of n values in each resample, (RESAMPLES, n), which are equal for every sample of that size."""
     counts = np.random.default_rng([seed, n]).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
     return np.asarray(counts / n, np.float64)
 
@@ -117,16 +117,16 @@ def _shares(n: int, seed: int) -> NDArray[np.float64]:
 def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
     """Return a share with Wilson's score interval (J. Am. Stat. Assoc. 22, 1927, p. 209).
 
-    It stays within 0 and 1 and is right for few trials and for shares near either end, where the usual interval is
-    not. Frames of one clip are not independent of each other, so over frames it is too narrow: a lower bound of doubt.
+    It stays within 0 and 1 and is right for few trials and for shares near either end, where the usual interval is not.
+    Frames of one clip are not independent of each other, so over frames it is too narrow and understates the doubt.
 
     Args:
-        successes: 0 to n.
-        n: trials, at least 1.
-        level: coverage, between 0 and 1.
+        successes: the number of successes, 0 to n.
+        n: the number of trials, at least 1.
+        level: the coverage, between 0 and 1.
 
     Raises:
-        InputError: no trial, more successes than trials, or a level outside (0, 1).
+        InputError: if there is no trial, more successes than trials, or a level outside (0, 1).
     """
     if not 0 <= successes <= n or n == 0:
         raise InputError(f"a share needs 0 to n successes in n > 0 trials, found {successes} in {n}")
@@ -139,10 +139,10 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
 
 
 def checked_sample(values: Sample, level: float) -> NDArray[np.float64]:
-    """Return the values as (n,) float64.
+    """Return the values as a float64 array (n,), after checking them and the level.
 
     Raises:
-        InputError: as :func:`mean_interval`.
+        InputError: under the conditions of :func:`mean_interval`.
     """
     sample = np.asarray(values, np.float64)
     if sample.ndim != 1 or sample.size == 0 or not np.isfinite(sample).all():
@@ -152,10 +152,10 @@ def checked_sample(values: Sample, level: float) -> NDArray[np.float64]:
 
 
 def check_level(level: float) -> None:
-    """Refuse what is no level of an interval.
+    """Refuse a value that cannot be the level of an interval.
 
     Raises:
-        InputError: outside (0, 1).
+        InputError: if the level is outside (0, 1).
     """
     if not 0 < level < 1:
         raise InputError(f"the level of an interval lies between 0 and 1, found {level}")

@@ -1,4 +1,4 @@
-"""What a clip leaves to chance, drawn from the seed and the clip's own name; and the camera's motion that follows."""
+"""Draw a clip's random values from the seed and the clip's own name, and simulate the motion of its camera."""
 
 import hashlib
 import math
@@ -17,22 +17,22 @@ from hvdbench.synth.exposure.view import View
 from hvdbench.synth.margin import border_by_frame_px
 from hvdbench.synth.settings import DatasetSettings
 
-CALMER = 1.5  # by which reference_hz rises
-MOST_STEPS = 3  # up to 3.4 times: what it takes out then begins to show in the blur
+CALMER = 1.5  # the factor by which reference_hz rises
+MOST_STEPS = 3  # up to 3.4 times: beyond that, taking slow motion out would show in the blur
 MOST_DRAWS = 12
 
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """All that chance decides about a clip.
+    """All random values of a clip.
 
     Args:
-        trajectory: the path that the camera follows; None: the hand alone.
+        trajectory: the path that the camera follows; None where only the hand model moves it.
         hand: how the phone is held.
-        exposure_s: of every frame.
-        stroke_deg: of the stabiliser.
-        depth_m: of scenes that bring none.
-        frames: how many.
+        exposure_s: the exposure time of every frame.
+        stroke_deg: the stroke of the stabiliser.
+        depth_m: the distance of scenes that bring none.
+        frames: the number of frames.
     """
 
     trajectory: Trajectory | None
@@ -45,13 +45,13 @@ class ClipPlan:
 
 @dataclass(frozen=True)
 class ShakenClip:
-    """A scene in front of its moving camera, and when its frames are taken.
+    """A scene in front of its moving camera, with the times of its frames.
 
     Args:
-        view: scene and motion.
+        view: the scene and the camera's motion.
         t_s: (T,) mid-exposure times.
         reference_hz: corner of the slow reference view that was needed to stay inside the scene.
-        draws: how many motions were rejected before this one.
+        draws: the number of motions that were rejected before this one.
     """
 
     view: View
@@ -61,16 +61,16 @@ class ShakenClip:
 
 
 def generator_for(seed: int, clip: str, purpose: str) -> np.random.Generator:
-    """Return a clip's own generator for one purpose, the same on every machine and for any number of workers."""
+    """Return a clip's own random generator for one purpose, the same on every machine and for any number of workers."""
     digest = hashlib.sha256(f"{seed}/{clip}/{purpose}".encode()).digest()
     return np.random.default_rng(np.frombuffer(digest, np.dtype("<u4")))
 
 
 def plan_clip(scene: Scene, settings: DatasetSettings, trajectories: Sequence[Trajectory]) -> ClipPlan:
-    """Draw what a recipe leaves open.
+    """Draw the values that a recipe leaves open.
 
     Raises:
-        DatasetError: the scene is shorter than one output frame.
+        DatasetError: if the scene is shorter than one output frame.
     """
     generator = generator_for(settings.seed, scene.name, "plan")
     frames = settings.frames_per_clip
@@ -97,13 +97,13 @@ def plan_clip(scene: Scene, settings: DatasetSettings, trajectories: Sequence[Tr
 
 
 def shake_clip(scene: Scene, settings: DatasetSettings, plan: ClipPlan) -> ShakenClip:
-    """Simulate the camera of a clip such that no frame shows the scene's border.
+    """Simulate the camera of a clip so that no frame shows the scene's border.
 
-    Where a motion would leave the scene's margin, more of its slow part is taken out: ``reference_hz`` rises by half,
-    up to three times; then another motion is drawn, up to twelve. Geometry alone decides.
+    If a motion would leave the scene's margin, more of its slow part is removed: ``reference_hz`` rises by half, up to
+    three times. After that another motion is drawn, up to twelve times. The decision depends on geometry alone.
 
     Raises:
-        DatasetError: no motion drawn stays inside.
+        DatasetError: if no motion that was drawn stays inside.
     """
     times = mid_exposure_times(settings, plan.frames)
     beyond = math.inf
@@ -136,10 +136,10 @@ def shake_clip(scene: Scene, settings: DatasetSettings, plan: ClipPlan) -> Shake
 
 
 def mid_exposure_times(settings: DatasetSettings, frames: int) -> NDArray[np.float64]:
-    """Return (T,) mid-exposure times: the middle of each frame's slot, late enough for the first row's opening."""
+    """Return mid-exposure times (T,): the middle of each frame's slot, late enough for the first row's opening."""
     return np.asarray((np.arange(frames) + 0.5) / settings.fps + _lead_s(settings), np.float64)
 
 
 def _lead_s(settings: DatasetSettings) -> float:
-    """Return by how much the longest exposure and its readout begin before their frame's slot, in seconds."""
+    """Return how long before their frame's slot the longest exposure and its readout begin, in seconds."""
     return max(0.0, 0.5 * ((settings.exposure_share[1] - 1.0) / settings.fps + settings.readout_s))

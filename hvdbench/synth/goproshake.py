@@ -1,4 +1,7 @@
-"""GoProShake: sharp scenes and camera paths to a dataset of blurry clips in which sharp frames occur by nature."""
+"""Make GoProShake: from sharp scenes and camera paths, a dataset of blurry clips in which some frames are sharp.
+
+The sharp frames occur as they do in nature, where the camera happens to be at rest.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,15 +40,15 @@ class _Job:
 
 
 def open_scenes(settings: DatasetSettings, root: Path | None = None) -> list[Scene]:
-    """List the scenes that a recipe asks for, at most ``max_clips`` a split; pictures are not loaded yet.
+    """List the scenes of a recipe, at most ``max_clips`` per split; their pictures are not loaded yet.
 
     Args:
         settings: the recipe's values.
-        root: the source's folder; unused by ``sample``.
+        root: the source's folder; the source ``sample`` does not use it.
 
     Raises:
-        InputError: the source needs a folder, or the folder is not laid out as the source expects.
-        UnknownNameError: no such source or scene.
+        InputError: if the source needs a folder, or the folder does not have the layout that the source expects.
+        UnknownNameError: if there is no such source or scene.
     """
     options = SourceOptions(
         root=root,
@@ -80,25 +83,25 @@ def synthesise(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Write a dataset, one clip a scene; clips that are finished are left as they are.
+    """Write a dataset with one clip per scene; finished clips are left unchanged.
 
-    The bytes depend on the recipe, scenes and paths alone: each clip draws from the seed and its own name.
+    The bytes depend only on the recipe, the scenes and the paths, since each clip draws from the seed and its own name.
 
     Args:
         settings: the recipe's values.
         recipe_name: the dataset's name.
-        out: its folder.
-        scenes: what is seen.
-        trajectories: paths to draw from; empty: the hand model alone moves the camera.
-        origin: ``demo``, ``simulated`` or ``measured``: what rows scored on the dataset are stamped with.
-        engine: runs the clips.
-        overwrite: begin anew where ``out`` holds a dataset made from other values.
-        progress: called with clips done, clips in all, and a line for people.
+        out: the dataset's folder.
+        scenes: the scenes to render.
+        trajectories: the paths to draw from; if empty, only the hand model moves the camera.
+        origin: ``demo``, ``simulated`` or ``measured``, which every row scored on the dataset carries.
+        engine: what runs the jobs, one per clip.
+        overwrite: whether to start again where ``out`` holds a dataset made from other values.
+        progress: function called with clips done, clips in all, and a line of text.
 
     Raises:
-        DatasetError: no scene, two scenes of one name, or ``out`` holds another dataset.
-        InputError: a scene or dataset whose name could be a path.
-        TrajectoryError: a path is too short or has gaps.
+        DatasetError: if there is no scene, two scenes have one name, or ``out`` holds another dataset.
+        InputError: if the name of a scene or of the dataset could be a path.
+        TrajectoryError: if a path is too short or has gaps.
     """
     keys = [f"{scene.split}/{scene.name}" for scene in scenes]
     if not keys or len(set(keys)) < len(keys):
@@ -147,7 +150,7 @@ def _provenance(scenes: Sequence[Scene], trajectories: Sequence[Trajectory]) -> 
 
 
 def _write_clip(job: _Job) -> str:
-    """Render and write one clip, whole or not at all; return its digest."""
+    """Render and write one clip, whole or not at all, and return its digest."""
     cv2.setNumThreads(1)
     settings, scene = job.settings, job.scene
     facts: dict[str, float | str] = {}
@@ -184,7 +187,7 @@ def _expose_clip(
     folder: Path,
     exposures: list[Exposure],
 ) -> Iterator[Frame]:
-    """Expose frame by frame: write both truths, keep what the oracle says, and hand on the blurry frame."""
+    """Expose a clip frame by frame: write both truths, record the oracle's values, and yield the blurry frame."""
     for index, time in enumerate(shaken.t_s):
         exposure = expose(
             shaken.view,

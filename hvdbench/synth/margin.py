@@ -1,4 +1,4 @@
-"""Whether a shaken camera looks past the border of its scene."""
+"""Compute whether a shaken camera sees past the border of its scene."""
 
 import numpy as np
 
@@ -7,22 +7,22 @@ from hvdbench.synth.exposure.shutter import Shutter
 from hvdbench.synth.exposure.view import View
 from hvdbench.synth.exposure.warp import Array, inverse, project
 
-_ROWS = 17  # looked at, where rows have times of their own
-_SAMPLES = 9  # of the path, in a look at a whole clip
+_ROWS = 17  # the rows that are checked where rows have their own times
+_SAMPLES = 9  # the samples of each exposure's path when a whole clip is checked
 
 
 def border_px(view: View, layer: Layer, shutter: Shutter, samples: int) -> float:
-    """Return how far past the first layer's texture the farthest place lies that an exposure looks at.
+    """Return how far past the first layer's texture the farthest place lies that an exposure sees.
 
     Args:
-        view: scene and motion.
-        layer: the first of the scene's.
-        shutter: of the exposure.
-        samples: even times of the path, both ends included.
+        view: the scene and the camera's motion.
+        layer: the first of the scene's layers.
+        shutter: the shutter of the exposure.
+        samples: the number of evenly spaced times of the path, both ends included.
 
     Returns:
-        px of the frame; 0 or less: all is inside, with that much to spare. At the very border interpolation mirrors
-        the outermost two pixels.
+        The distance in px of the frame. If it is 0 or less, everything is inside, with that much to spare. At the very
+        border interpolation mirrors the outermost two pixels.
     """
     return float(_beyond(view, layer, shutter, shutter.uniform_times(samples)).max())
 
@@ -30,13 +30,13 @@ def border_px(view: View, layer: Layer, shutter: Shutter, samples: int) -> float
 def border_by_frame_px(view: View, t_mid_s: Array, exposure_s: float, *, readout_s: float = 0.0) -> Array:
     """Compute :func:`border_px` for each frame of a clip without rendering any: (T,) px of the frame.
 
-    The camera alone decides; the scene's pictures are asked for once, for their size.
+    Only the camera matters; the scene's pictures are loaded once, for their size.
 
     Args:
-        view: scene and motion.
+        view: the scene and the camera's motion.
         t_mid_s: (T,) mid-exposure times.
-        exposure_s: of every frame.
-        readout_s: of the rolling shutter.
+        exposure_s: the exposure time of every frame.
+        readout_s: the readout time of the rolling shutter.
     """
     layer = view.scene.layers(float(t_mid_s[0]))[0]
     shutter = Shutter(0.0, exposure_s, view.scene.size[1], readout_s)
@@ -47,7 +47,8 @@ def border_by_frame_px(view: View, t_mid_s: Array, exposure_s: float, *, readout
 def _beyond(view: View, layer: Layer, shutter: Shutter, times: Array) -> Array:
     """Return how far the frame's outline reaches past the texture at N times, (N,) px of the frame.
 
-    A homography maps the frame to a convex shape, so its corners decide; with rows of their own times, the rows' ends.
+    A homography maps the frame to a convex shape, so the frame's corners suffice; where rows have times of their own,
+    the ends of rows do.
     """
     width, height = view.scene.size
     rows = np.linspace(0, height - 1, _ROWS if shutter.readout_s else 2)

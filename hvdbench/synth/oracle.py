@@ -1,4 +1,4 @@
-"""What counts as a sharp frame, from how far points of it truly move: never from what it looks like."""
+"""Define which frames count as sharp, by how far their points truly move and never by how they look."""
 
 from typing import Annotated, Literal
 
@@ -13,18 +13,18 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class OracleSettings(Settings):
-    """Where the oracle draws its lines; the displacements themselves are stored, so that others may be drawn later.
+    """The limits by which the oracle classifies frames; displacements are stored, so others can be applied later.
 
-    Points of HVD's frames that look sharp move by 0.003 of the frame's width or less; those figures are medians over
-    a frame, so the median is the like-for-like statistic.
+    Points of HVD's frames that look sharp move by 0.003 of the frame's width or less. Those figures are medians over a
+    frame, so the median is the statistic to compare with them.
     """
 
     sharp_share: Share = 0.003
-    """A frame is sharp up to this displacement, as a share of its width."""
+    """Largest displacement of a sharp frame, as a share of its width."""
     blurry_share: Share = 0.006
-    """A frame is blurry above this displacement, as a share of its width; mild between."""
+    """Displacement above which a frame is blurry, as a share of its width; frames between the two limits are mild."""
     statistic: Literal["median", "max"] = "median"
-    """Over the points of the frame: ``median``, or ``max``, which is the strict reading."""
+    """Statistic over the points of the frame: ``median``, or ``max``, which is stricter."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "OracleSettings":
@@ -35,7 +35,7 @@ class OracleSettings(Settings):
         return self
 
     def classify(self, extent_px: NDArray[np.float64], width: int) -> int:
-        """Classify a frame by how far its points move (P,) px: 0 sharp, 1 mild, 2 blurry."""
+        """Classify a frame by how far its points move, (P,) px: 0 sharp, 1 mild, 2 blurry."""
         moved = float(np.median(extent_px) if self.statistic == "median" else np.max(extent_px))
         if moved <= self.sharp_share * width:
             return SHARP

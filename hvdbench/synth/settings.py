@@ -1,4 +1,4 @@
-"""What a dataset recipe says."""
+"""Define the settings of a dataset recipe."""
 
 from typing import Annotated, Any
 
@@ -21,30 +21,30 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class DatasetSettings(Settings):
-    """A dataset of shaken, stabilised, blurred clips with exact truth."""
+    """The settings of a dataset of shaken, stabilised, blurred clips with exact truth."""
 
     title: str
-    """One line for people."""
+    """One line of description."""
     name: str | None = None
-    """The dataset's name on boards; left out: the recipe's."""
+    """The dataset's name on boards; left out: the recipe's name."""
     source: Annotated[str, Part("source")]
-    """A source of the catalogue, or an import string."""
+    """Source of the scenes: a name of the catalogue, or an import string."""
     trajectories: str = "handheld_simulated"
-    """A set of ``trajectories/index.toml``, or ``monst3r`` for every set that MonST3R estimated."""
+    """Set of camera paths in ``trajectories/index.toml``, or ``monst3r`` for every set that MonST3R estimated."""
     seed: int = Field(default=0, ge=0)
-    """All chance in a clip comes from this and the clip's name."""
+    """Random seed; all randomness in a clip comes from it and the clip's name."""
     size: tuple[int, int] | None = None
-    """Width and height of frames; left out: the source's own less a margin."""
+    """Width and height of frames; left out: the source's own size less a margin."""
     frames_per_clip: int = Field(default=60, ge=1)
-    """At most; a source clip may be shorter."""
+    """Largest number of frames per clip; a source clip may be shorter."""
     max_clips: int | None = Field(default=None, ge=1)
-    """Per split; left out: all."""
+    """Largest number of clips per split; left out: no limit."""
     clips: tuple[str, ...] = ()
-    """Scenes wanted, in this order; left out: all."""
+    """Names of the scenes to use, in this order; left out: all scenes."""
     fps: Positive = 30.0
-    """Of the frames written."""
+    """Frame rate of the frames that are written."""
     source_fps: Positive | None = None
-    """Of the source's frames, over what its films or names tell; left out: theirs, and 240 for loose pictures."""
+    """Frame rate of the source, in place of what its films or names state; left out: theirs, or 240 for pictures."""
     interpolate: bool = True
     """Whether frames between those of a fast-moving source are interpolated along optical flow (``dynamic``)."""
     exposure_share: tuple[Share, Share] = (0.6, 0.85)
@@ -52,47 +52,47 @@ class DatasetSettings(Settings):
     hand: dict[PresetName, Positive] = Field(default={"shaky": 1.0})
     """Ways to hold the phone and their shares; one is drawn for each clip."""
     trajectory_gain: float = Field(default=1.0, ge=0)
-    """Scales the turning rates of the path; those estimated from stabilised video are too small."""
+    """Factor on the turning rates of the path; those estimated from stabilised video are too small."""
     lowpass_hz: Positive = 6.0
-    """Zero-phase corner for paths: estimated poses carry jitter above."""
+    """Corner of the zero-phase filter for paths, since estimated poses carry jitter above it."""
     reference_hz: Positive = 0.3
-    """Motion slower than this is taken out, so that a clip stays within the scene's margin."""
+    """Frequency below which motion is removed, so that a clip stays within the scene's margin."""
     speed_without_scale_m_s: Positive = 0.3
-    """Median speed that a path without metres is scaled to."""
+    """Median speed to which a path without metres is scaled."""
     ois: OisSettings = OisSettings()
-    """The stabiliser."""
+    """Settings of the stabiliser."""
     stroke_deg: tuple[Positive, Positive] | None = None
-    """Range to draw the stabiliser's stroke from for each clip; left out: ``ois.stroke_deg``."""
+    """Range from which the stabiliser's stroke is drawn for each clip; left out: ``ois.stroke_deg``."""
     margin_share: float = Field(default=0.05, ge=0, lt=0.5)
-    """What a video source keeps beside the frame on each side for motion, as a share of the frame's width."""
+    """Margin that a video source keeps on each side of the frame for motion, as a share of the frame's width."""
     focal_per_width: Positive = 0.751
     """Focal length over frame width."""
     scene_depth_m: tuple[Positive, Positive] = (2.0, 10.0)
-    """Distance of scenes that bring none, drawn log-uniformly for each clip."""
+    """Range of the distance of scenes that bring none, drawn log-uniformly for each clip."""
     mode: Mode = "dynamic"
     """``dynamic``: the source moves on within an exposure; ``static``: each exposure holds one source frame."""
     simulate_hz: float = Field(default=2000.0, ge=1000)
-    """Rate of the motion simulation."""
+    """Rate at which motion is simulated."""
     step_px: float = Field(default=0.5, gt=0, le=1)
-    """Largest step between sub-frames."""
+    """Largest step of any point between sub-frames."""
     sub_frame_hz: Positive = 960.0
-    """Least rate of sub-frames."""
+    """Lowest rate of sub-frames."""
     readout_s: float = Field(default=0.0, ge=0, le=0.05)
-    """Rolling shutter: from the first row to the one after the last; phones: 0.008 to 0.016. 0: all rows at once."""
+    """Readout of the rolling shutter, from the first row to the one after the last; phones: 0.008 to 0.016; 0: none."""
     response: str = "gamma2.2"
-    """From light to level, and back for the source: ``gamma2.2``, ``srgb``, ``linear`` or a measured curve's CSV."""
+    """Camera response, which also linearises the source: ``gamma2.2``, ``srgb``, ``linear`` or the CSV of a curve."""
     highlights: HighlightSettings | None = None
     """Light above full scale, so that lamps draw streaks; left out: none."""
     noise: SensorSettings = SensorSettings()
-    """Of the blurry frames."""
+    """Sensor noise of the blurry frames."""
     isp: IspSettings | None = None
     """RAW round trip of the blurry frames; left out: noise is added without one."""
     codec: CodecSettings | None = None
     """Video codec that the blurry frames go through; left out: none."""
     oracle: OracleSettings = OracleSettings()
-    """What counts as sharp."""
+    """Limits by which frames count as sharp."""
     flow: bool = False
-    """Whether ``tracks.h5`` gets the exact flow from each frame to the next and back: large."""
+    """Whether ``tracks.h5`` stores the exact flow from each frame to the next and back, which takes much space."""
 
     @field_validator("hand", mode="before")
     @classmethod

@@ -1,4 +1,7 @@
-"""``tracks.h5``: how a clip's camera moved, and what that makes of each frame; ``docs/store.md`` lists the fields."""
+"""Write ``tracks.h5``: how a clip's camera moved, and how that blurs each frame.
+
+``docs/store.md`` lists the fields.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,15 +24,15 @@ _SMALL_BYTES = 4096
 
 @dataclass(frozen=True)
 class SynthesisedClip:
-    """All that a clip was made from and came out as, but for its pictures.
+    """Everything about a synthesised clip except its pictures.
 
     Args:
-        origin: what rows scored on the clip are stamped with.
+        origin: ``demo``, ``simulated`` or ``measured``, which rows scored on the clip carry.
         settings: the recipe's values.
-        plan: what chance decided.
+        plan: the random values of the clip.
         shaken: the scene in front of its camera.
-        exposures: one a frame.
-        drawn: of response, noise and codec.
+        exposures: the exposures, one per frame.
+        drawn: the values drawn for response, noise and codec.
     """
 
     origin: str
@@ -41,7 +44,7 @@ class SynthesisedClip:
 
 
 def write_tracks(file: Path, facts: SynthesisedClip) -> None:
-    """Write a clip's ``tracks.h5``: the same bytes for the same clip."""
+    """Write a clip's ``tracks.h5``; the same clip always gives the same bytes."""
     fields = _motion(facts) | _oracle(facts)
     if facts.settings.flow:
         fields |= _flows(facts)

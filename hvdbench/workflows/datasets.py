@@ -1,7 +1,7 @@
-"""Making datasets, with the fallbacks of ``synth``, and the labels that methods read from them.
+"""Make datasets, with the fallbacks of ``synth``, and label their clips as methods need it.
 
-Where something was not configured a default stands in (see :mod:`hvdbench.workspace.fallback`): its output is stamped
-``demo`` and lives under ``demo-…``. What the user named and is wrong is an error.
+A default replaces whatever is not configured (see :mod:`hvdbench.workspace.fallback`); output made with one is stamped
+``demo`` and lives under ``demo-…``. Something that the user named and that is wrong is an error.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,17 +32,17 @@ ROOTLESS = frozenset({"sample"})
 
 @dataclass(frozen=True)
 class SynthRequest:
-    """What a user asked ``synth`` for; None where the user said nothing.
+    """What a user asked ``synth`` for; an attribute is None where the user said nothing.
 
     Attributes:
-        recipe: a dataset recipe's name.
-        source: a source of the catalogue.
+        recipe: the name of a dataset recipe.
+        source: the name of a source in the catalogue.
         trajectories: a set of camera paths, or ``monst3r``.
         root: the source's folder.
         out: the dataset's folder.
-        overrides: values laid over the recipe's.
-        datasets: where the dataset's folder goes, where ``out`` names none.
-        trust: let the recipe's file name code to run, wherever it lies.
+        overrides: values that replace those of the recipe.
+        datasets: the folder in which the dataset's folder is made where ``out`` is None.
+        trust: whether the recipe's file may name code to run, wherever the file lies.
     """
 
     recipe: str = "goproshake"
@@ -63,28 +63,28 @@ def synth(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Dataset:
-    """Make a dataset; without a root or paths that were not named, the embedded scenes and paths stand in.
+    """Make a dataset; the embedded scenes and paths replace a root or paths that the user did not name.
 
     Returns:
-        The dataset: under ``datasets/<recipe>``, or ``datasets/demo-<recipe>`` where anything stood in.
+        The dataset, under ``datasets/<recipe>``, or under ``datasets/demo-<recipe>`` where any default was used.
 
     Raises:
-        InputError: a folder that the user named is missing or laid out otherwise.
-        DatasetError: the folder holds another dataset.
-        StrictError: something is not configured, in strict mode.
+        InputError: if a folder that the user named is missing or has another layout.
+        DatasetError: if the folder holds another dataset.
+        StrictError: if something is not configured, in strict mode.
     """
     given = {"source": request.source, "trajectories": request.trajectories}
     overrides = {key: value for key, value in given.items() if value} | dict(request.overrides or {})
     recipe = load_recipe("datasets", request.recipe, DatasetSettings, overrides=overrides, trust=request.trust)
     settings, root = recipe.values, request.root
-    resolve("source", settings.source)  # a typo is an error before anything stands in
+    resolve("source", settings.source)  # a mistyped name must be an error before any default is used
     if root is not None and not root.exists():
         raise InputError(f"{root} is not there: --root names the folder of the source's frames, or a film")
     if settings.source not in ROOTLESS:
         root = root or configured_root(settings.source)
     paths = load_sets(settings.trajectories)
     missing, instead = [], []
-    if settings.source in ROOTED_SOURCES and root is None:  # a source of others says itself what it lacks
+    if settings.source in ROOTED_SOURCES and root is None:  # a foreign source reports itself what it lacks
         missing.append(
             f"no folder is configured for source '{settings.source}' (--root, {how_to_set_root(settings.source)})"
         )
@@ -116,7 +116,7 @@ def synth(
 
 @dataclass(frozen=True)
 class ClipLabels:
-    """Labels of a clip, and how they compare with the oracle where the clip has one."""
+    """The labels of a clip, and how they compare with the oracle where the clip has one."""
 
     clip: ClipFolder
     labels: SharpLabels
@@ -124,14 +124,14 @@ class ClipLabels:
 
 
 def label(dataset: Dataset, *, progress: Progress = silent) -> list[ClipLabels]:
-    """Label every clip of a dataset as methods need it, and store the labels that it lacks.
+    """Label every clip of a dataset as methods need it, and store the labels that are missing.
 
     Args:
-        dataset: finished or half-made.
-        progress: called with clips done, their number, and what is done.
+        dataset: the dataset, finished or half-made.
+        progress: function called with the clips done, their number, and what is being done.
 
     Returns:
-        The labels of each clip, and how right they are where the clip has an oracle.
+        The labels of each clip, and their accuracy where the clip has an oracle.
     """
     clips = dataset.clips()
     found = []
@@ -146,17 +146,17 @@ def label(dataset: Dataset, *, progress: Progress = silent) -> list[ClipLabels]:
 def find_dataset(
     data: Path | None, *, workspace: Workspace | None = None, budget: Budget | None = None, recipe: str = "goproshake"
 ) -> Dataset:
-    """Open the dataset that was named, else ``datasets/<recipe>``, else make the demo's.
+    """Open the dataset that was named, or else ``datasets/<recipe>``, or else make the demo's.
 
     Args:
-        data: a dataset's folder; None: none was named.
-        workspace: where datasets lie, and whether the demo's may stand in.
-        budget: engine and progress of the making.
-        recipe: of the dataset that is looked for.
+        data: the dataset's folder, or None where none was named.
+        workspace: where datasets lie, and whether the demo's dataset may be used instead.
+        budget: engine and progress for making the dataset.
+        recipe: the recipe whose dataset is looked for.
 
     Raises:
-        DatasetError: the folder that was named is no dataset.
-        StrictError: there is none, in strict mode.
+        DatasetError: if the folder that was named is not a dataset.
+        StrictError: if there is no dataset, in strict mode.
     """
     workspace, budget = workspace or Workspace(), budget or Budget()
     if data is not None:
@@ -169,7 +169,7 @@ def find_dataset(
 
 
 def accuracy_rows(found: Sequence[ClipLabels]) -> list[str]:
-    """Write a line on each clip's labels and how right they are against the oracle."""
+    """Write one line on each clip's labels and their accuracy against the oracle."""
     lines = []
     for entry in found:
         count = int(entry.labels.is_selected.sum())

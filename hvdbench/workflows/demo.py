@@ -1,4 +1,4 @@
-"""The whole pipeline on embedded scenes: sharp scenes, shaken clips, labels, fits, scores, board, page."""
+"""Run the whole pipeline on embedded scenes: shake them, label, fit, score, and write a board and a page."""
 
 import json
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ from hvdbench.workspace.progress import Progress, silent
 from hvdbench.workspace.workspace import Workspace
 
 METHODS = ("blurry", "warp_average", "reblur_blend", "selfhvd_fusion", "selfhvd_rc_fusion")
-"""The rows of the demo's board, the headline last."""
+"""The rows of the demo's board, with the headline last."""
 
 INTRO = (
     "Four scenes made from photographs inside scikit-image were shaken by a simulated hand, steadied by a simulated "
@@ -45,7 +45,7 @@ INTRO = (
 
 @dataclass(frozen=True)
 class DemoResult:
-    """Where the demo's results lie, and what a terminal shows of them."""
+    """Where the demo's results lie, and the lines that a terminal shows of them."""
 
     board: Path
     page: Path
@@ -54,16 +54,16 @@ class DemoResult:
 
 
 def run_demo(out: Path, *, engine: Engine, seed: int = 0, progress: Progress = silent) -> DemoResult:
-    """Run or finish the demo in a folder; what is there and the same is used again.
+    """Run the demo in a folder, or finish it there; results of the same settings are used again.
 
     Args:
-        out: gets ``datasets/``, ``runs/``, ``leaderboards/`` and ``index.html``.
-        engine: one job a clip and method.
-        seed: of the fits.
-        progress: called with (done, total, what).
+        out: the folder that receives ``datasets/``, ``runs/``, ``leaderboards/`` and ``index.html``.
+        engine: what runs the jobs, one for each clip and method.
+        seed: random seed of the fits.
+        progress: function called with (done, total, what).
 
     Raises:
-        DatasetError: ``out`` holds a demo made from other settings.
+        DatasetError: if ``out`` holds a demo made from other settings.
     """
     request = SynthRequest(recipe="demo", out=out / "datasets" / "demo")
     dataset = synth(request, fallback=Fallback(), engine=engine, progress=progress)
@@ -77,7 +77,7 @@ def run_demo(out: Path, *, engine: Engine, seed: int = 0, progress: Progress = s
         except DatasetError as error:
             raise DatasetError(f"{out} holds a demo made from other settings: choose another --out") from error
         jobs += todo
-    # the long fits first, so that no worker is left with one at the end
+    # The long fits run first, so that no worker is left with a long one at the end.
     do_jobs(jobs[::-1], budget, what="fit, restore, score")
     path = out / "leaderboards" / "demo.csv"
     scores = {name: score(run, dataset) for name, run in runs.items()}
@@ -141,7 +141,7 @@ def clip_view(
 
 
 def _fit_notes(runs: Mapping[str, Run], key: str) -> list[str]:
-    """Return what the headline method did to a clip, in a sentence."""
+    """Describe in a sentence what the headline method did to a clip."""
     name = list(runs)[-1]
     facts = json.loads((runs[name].folders[key] / "run.json").read_text(encoding="utf-8"))["facts"]
     if "exposure_share" not in facts:
@@ -154,7 +154,7 @@ def _fit_notes(runs: Mapping[str, Run], key: str) -> list[str]:
 
 
 def _notes(runs: Mapping[str, Run]) -> list[str]:
-    """Return each method's title and note from its recipe."""
+    """Return the title and the note of each method from its recipe."""
     notes = [(name, load_method(name).recipe.values) for name in runs]
     return [f"{name}: {values.title}. {values.note}".strip() for name, values in notes]
 

@@ -1,6 +1,6 @@
-"""Look at an installation and say what is there, what is missing and what to do about it.
+"""Examine an installation: report what is there, what is missing, and what to do about it.
 
-Nothing heavy is imported in this process: versions come from the packages' metadata, and torch is tried in another
+Nothing heavy is imported in this process. Versions come from the packages' metadata, and torch is tried in another
 process, so that even an installation whose torch crashes gets its answer.
 """
 
@@ -44,12 +44,13 @@ _REINSTALL = "install hvdbench again with its dependencies (in a checkout: make 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at.
+    """One thing that was examined, and its state.
 
     Attributes:
-        topic: a word or two, e.g. ``torch``.
-        state: ``ok``; ``note``: works, with something to know; ``problem``: something will fail until it is mended.
-        text: one sentence; where there is something to do, it says what.
+        topic: the subject in a word or two, e.g. ``torch``.
+        state: ``ok`` where it works, ``note`` where it works but there is something to know, ``problem`` where
+            something will fail until it is mended.
+        text: one sentence, which also says what to do where there is something to do.
     """
 
     topic: str
@@ -58,7 +59,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at everything; takes some seconds and raises nothing, whatever is broken."""
+    """Examine everything in some seconds; nothing is raised, whatever is broken."""
     return [finding for look in _LOOKS for finding in _guarded(look)]
 
 
@@ -91,7 +92,7 @@ def _packages() -> Iterator[Finding]:
     try:
         lines = [line for line in requires("hvdbench") or [] if "extra ==" not in line]
     except PackageNotFoundError:
-        return  # told under hvdbench
+        return  # already reported under hvdbench
     found = {name: _version(name) for name in (re.split(r"[^\w.-]", line)[0] for line in lines)}
     missing = sorted(name for name, number in found.items() if number is None)
     if missing:
@@ -187,7 +188,7 @@ def _sources() -> Iterator[Finding]:
 
 
 def _trajectories() -> Iterator[Finding]:
-    from hvdbench.camera.index import MONST3R, read_index  # brings SciPy
+    from hvdbench.camera.index import MONST3R, read_index  # imported late because it loads SciPy
 
     root = paths.home_folder("trajectories")
     index = read_index(root)
@@ -224,7 +225,7 @@ def _machine() -> Iterator[Finding]:
 
 
 def _free_bytes() -> int | None:
-    """Return the memory that new work can have, None where the system does not tell."""
+    """Return the memory that new work can use, in bytes; None where the system does not report it."""
     try:
         rows = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
         return int(rows["MemAvailable"].split()[0]) * 1024

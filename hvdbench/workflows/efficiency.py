@@ -1,4 +1,4 @@
-"""Counting a method's network for the metric ``efficiency``."""
+"""Count the parameters and multiplications of a method's network for the metric ``efficiency``."""
 
 import copy
 import math
@@ -15,18 +15,20 @@ if TYPE_CHECKING:
     from hvdbench.networks.spec import VideoNetwork
 
 FRAMES = 5
-"""Frames of the pass that is counted, fewer where the clip has fewer."""
+"""The number of frames in the pass that is counted; fewer where the clip has fewer."""
 
 
 def count_costs(method: Method, places: Sequence[RunClip]) -> None:
-    """Write ``costs.json`` beside every clip of a run whose method has a network, once for each size of frames.
+    """Write ``costs.json`` beside every clip of a run; the network is counted once for each frame size.
+
+    A method without a network gets no such file.
 
     Args:
-        method: what restored, with its weights.
-        places: the clips.
+        method: the method that restored the run, with its weights.
+        places: the clips of the run.
 
     Raises:
-        HvdbenchError: the network cannot be opened.
+        HvdbenchError: if the network cannot be opened.
     """
     if not method.has_network or all(read_counts(place) for place in places):
         return
@@ -41,9 +43,9 @@ def count_costs(method: Method, places: Sequence[RunClip]) -> None:
 
 
 def _count(network: "VideoNetwork", frames: int, height: int, width: int) -> tuple[int | None, float | None, str]:
-    """Count parameters and multiplications a frame, and return how they were counted.
+    """Count parameters and multiplications per frame, and return them with how they were counted.
 
-    The pass runs on torch's device ``meta``, which has shapes and no numbers: it takes neither time nor memory.
+    The pass runs on torch's device ``meta``, which has shapes but no numbers, so it takes neither time nor memory.
     """
     import torch
 
@@ -60,7 +62,7 @@ def _count(network: "VideoNetwork", frames: int, height: int, width: int) -> tup
     try:
         shapes = copy.deepcopy(module).to("meta").eval()
         macs = count_macs(shapes, torch.empty(1, count, 3, *sides, device="meta"))
-    except Exception as error:  # whatever a network of others, or torch, makes of tensors without numbers
+    except Exception as error:  # a foreign network, or torch, may fail in any way on tensors without numbers
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
         return params, None, f"macs cannot be counted without numbers: {reason}"
     return (params, macs / count, note) if macs else (params, None, "macs: it has no convolution or product")

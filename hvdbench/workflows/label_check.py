@@ -1,4 +1,4 @@
-"""Checking labels against a truth, and entering the scores on a board: what ``label check`` does."""
+"""Check labels against a truth and enter the scores on a board, as ``label check`` does."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ LABELS_BOARD, LABELS_PROTOCOL = "labels", "labels-1"
 
 @dataclass(frozen=True)
 class LabelCheck:
-    """Labellers against the truth of some clips.
+    """The result of checking labellers against the truth of some clips.
 
     Attributes:
-        clips: by labeller.
-        scores: all of them.
-        truth: ``oracle``, or the CSV's name.
-        annotations: of people, None for the oracle.
+        clips: the result of each clip, by labeller.
+        scores: the scores over all clips.
+        truth: ``oracle``, or the name of the CSV.
+        annotations: labels made by people; None where the truth is the oracle.
     """
 
     clips: Mapping[str, Sequence[CheckedClip]]
@@ -51,18 +51,19 @@ def check_labels(
     measure: Measure | None = None,
     progress: Progress = silent,
 ) -> LabelCheck:
-    """Compare labels with the oracle's classes, or with labels made by hand.
+    """Compare labels with the oracle's classes or with labels made by hand.
 
     Args:
-        path: as for :func:`find_clips`.
-        labellers: whose labels to check; made where they are not stored, and not stored then.
-        labels_csv: labels made by hand; left out: the oracle's.
-        measure: of the paper's labeller.
-        progress: told after every clip.
+        path: the clips, in any form that :func:`find_clips` takes.
+        labellers: the labellers to check; labels that are not stored are made, and are not stored then.
+        labels_csv: a CSV of labels made by hand; None means the oracle.
+        measure: the sharpness measure of the paper's labeller.
+        progress: function called after every clip.
 
     Raises:
-        InputError: no clip has a truth, or the CSV names none of the clips.
-        HvdbenchError: as :func:`label_clips` and :func:`hvdbench.labels.annotations.read_annotations`.
+        InputError: if no clip has a truth, or the CSV lists none of the clips.
+        HvdbenchError: under the conditions of :func:`label_clips` and
+            :func:`hvdbench.labels.annotations.read_annotations`.
     """
     sources = find_clips(path)
     annotations = None if labels_csv is None else read_annotations(labels_csv)
@@ -107,7 +108,7 @@ def check_lines(check: LabelCheck) -> list[str]:
 
 
 def write_curves(folder: Path, check: LabelCheck) -> Path:
-    """Write ``thresholds.csv``: what each other threshold would have given, for each labeller."""
+    """Write ``thresholds.csv``: the scores that every other threshold would have given, for each labeller."""
     rows = ["labeller,relative_threshold,recall,precision,accuracy"]
     for labeller, clips in check.clips.items():
         rows += [",".join([labeller, *(f"{value:.6g}" for value in row)]) for row in curve_of(clips)]
@@ -119,8 +120,9 @@ def write_curves(folder: Path, check: LabelCheck) -> Path:
 def label_board_rows(check: LabelCheck, dataset: Dataset, *, versions: str = "") -> "pd.DataFrame":
     """Turn a check against the oracle into rows of the board ``labels``, protocol ``labels-1``.
 
-    ``method`` is the labeller, ``clip`` ``*`` pools the frames of all clips, ``subset`` is ``sharp_blurry`` or ``all``
-    (mild frames as not sharp); Wilson's intervals stand with accuracy and precision. A share of nothing has no row.
+    ``method`` is the labeller. ``clip`` ``*`` pools the frames of all clips. ``subset`` is ``sharp_blurry``, or
+    ``all``, where mild frames count as not sharp. Accuracy and precision come with Wilson's intervals. A share of no
+    frames has no row.
     """
     import pandas as pd
 
@@ -166,11 +168,14 @@ def label_board_rows(check: LabelCheck, dataset: Dataset, *, versions: str = "")
 
 
 def enter_on_board(path: Path, check: LabelCheck, dataset: Path) -> int:
-    """Lay a check's rows over those of a board (made when absent); give how many there are.
+    """Enter a check's rows on a board, over equal ones that it has, and return how many there are.
+
+    A board that is absent is made.
 
     Raises:
-        InputError: not a board's CSV, or the clips are of no dataset, whose digest a board's rows state.
-        DatasetError: the dataset cannot be read.
+        InputError: if the path is not a board's CSV, or the clips are not part of a dataset, whose digest the rows of a
+            board state.
+        DatasetError: if the dataset cannot be read.
     """
     from hvdbench.boards.files import read_board, write_board
     from hvdbench.boards.rows import merge_rows

@@ -1,4 +1,4 @@
-"""Scoring what lies there: runs of ours, which give the rows that ``eval`` gave, and frames of others."""
+"""Score existing frames: hvdbench's own runs, which yield the rows that ``eval`` entered, and foreign frames."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ _CLIPS = "*/*/run.json"
 
 
 def is_run(folder: Path) -> bool:
-    """Return whether a folder is a run of ours, ``runs/<method>/<dataset>``, by the notes beside its frames."""
+    """Return whether a folder is hvdbench's own run, ``runs/<method>/<dataset>``, by the notes beside its frames."""
     for split in folder.glob("*/"):
         recover_below(split)
     return any(folder.glob(_CLIPS))
@@ -48,28 +48,29 @@ def score_folder(
 ) -> Evaluation:
     """Score a folder of frames and enter it on a board; nothing is restored.
 
-    A run of ours is entered as ``eval`` entered it: with its seed, origin, source and, where nothing else is asked for,
-    on the same board with the same metrics and strata, so that a board is rebuilt from runs to the byte. Frames of
-    others are scored as ``eval --method folder:PATH`` does.
+    An own run is entered as ``eval`` entered it: with its seed, origin and source and, where nothing else is asked for,
+    on the same board with the same metrics and strata, so that a board can be rebuilt from runs byte for byte. Foreign
+    frames are scored as ``eval --method folder:PATH`` scores them.
 
     Args:
         folder: ``runs/<method>/<dataset>``, or frames in a layout of
             :class:`hvdbench.methods.foreign.folder.FolderSettings`.
-        data: the dataset's folder; None: found by the name that the run has, or, for others, ``datasets/goproshake``.
-        workspace: where boards lie and frames of others are taken over to, whether those from another folder are
-            replaced, and whether other metrics may stand in for one that cannot be measured.
-        budget: engine (one job a clip), progress, and the device that pyiqa's networks run on.
-        board: a board's name; None: the one that the run was entered on, else the dataset's.
-        protocol: under which frames are scored; None: the one that the run was entered under, else the board's own.
-            A run under another protocol than before goes to the dataset's board of that protocol.
-        label: what the method is called there; None: as the run was, or by the folder.
-        asked: metrics and strata; None, or none: those that the run was entered with.
+        data: the dataset's folder; None means the dataset that the run names, or ``datasets/goproshake`` for foreign
+            frames.
+        workspace: where boards lie and foreign frames are copied to, whether copies from another folder are replaced,
+            and whether other metrics may replace one that cannot be measured.
+        budget: the engine that runs one job per clip, progress, and the device that pyiqa's networks run on.
+        board: the board's name; None means the board that the run was entered on, or else the dataset's.
+        protocol: the protocol under which frames are scored; None means the one that the run was entered under, or else
+            the board's own. A run that changes its protocol goes to the dataset's board of that protocol.
+        label: the method's name on the board; None means the run's, or one made from the folder's name.
+        asked: metrics and strata; None, or none listed, means those that the run was entered with.
 
     Raises:
-        TrustError: the notes beside a run name code as a metric.
-        InputError: no frames, frames or labels that were changed since they were restored, or another dataset.
-        DatasetError: the dataset was changed, or is not found.
-        StrictError: something would stand in, in strict mode.
+        InputError: if there are no frames, if frames or labels were changed since they were restored, or if they belong
+            to another dataset.
+        DatasetError: if the dataset was changed or is not found.
+        StrictError: if a fallback would be needed, in strict mode.
     """
     if not folder.is_dir():
         raise InputError(
@@ -90,7 +91,7 @@ def score_folder(
     stored = read_stored(folder, data)
     method, stamp = checked_name(label or stored.entry.method, "the method"), stored.entry.stamp
     if protocol in (None, stamp.protocol) and board in (None, stamp.board):
-        board, protocol = stamp.board, stamp.protocol  # the board may be gone: it is the one to be rebuilt
+        board, protocol = stamp.board, stamp.protocol  # used even if the board is gone: then it is being rebuilt
     where = choose_place(usual_board(stored.dataset.name), workspace.boards, board=board, protocol=protocol)
     check_protocol(stored.dataset, where.protocol)
     if asked is None or not (asked.metrics or asked.strata):
@@ -131,10 +132,11 @@ def _refuse_code(folder: Path, asked: Asked) -> None:
 
 
 def _usual_dataset(folder: Path, workspace: Workspace) -> Dataset:
-    """Open the dataset that frames of others are scored on where none is named.
+    """Open the dataset that foreign frames are scored on where none is named.
 
     Raises:
-        InputError: it is not there; nothing stands in, since the frames were restored from something else.
+        InputError: if it is not there; the demo's cannot replace it, since the frames were restored from something
+            else.
     """
     usual = workspace.datasets / "goproshake"
     if not (usual / "dataset.json").is_file():
@@ -147,13 +149,13 @@ def _usual_dataset(folder: Path, workspace: Workspace) -> Dataset:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run of ours that was found to belong to a dataset as it is.
+    """One of hvdbench's runs, found to belong to a dataset in its present state.
 
     Attributes:
-        dataset: that it was restored from.
-        folders: the clip's key → its folder.
-        entry: as what it was entered, or what ``eval`` would enter it as.
-        was_entered: which of the two.
+        dataset: the dataset that the run was restored from.
+        folders: the folder of each clip, by the clip's key.
+        entry: what the run was entered as, or what ``eval`` would enter it as.
+        was_entered: whether the run was entered before.
     """
 
     dataset: Dataset
@@ -166,8 +168,8 @@ def read_stored(folder: Path, data: Path | None) -> StoredRun:
     """Read a run's notes and compare them with the dataset.
 
     Raises:
-        InputError: a note is damaged, clips are missing, or the run is of another dataset or of other labels.
-        DatasetError: the dataset is not found.
+        InputError: if a note is damaged, if clips are missing, or if the run is of another dataset or of other labels.
+        DatasetError: if the dataset is not found.
     """
     manifests = {
         f"{path.parent.parent.name}/{path.parent.name}": read_manifest(path) for path in sorted(folder.glob(_CLIPS))
@@ -224,12 +226,12 @@ def _check_labels(place: RunClip) -> None:
 
 
 def _dataset_of(folder: Path, name: str) -> Dataset:
-    """Find the dataset that a run names: below ``datasets`` here, or beside the run's ``runs``."""
+    """Find the dataset that a run names, below ``datasets`` here or beside the run's ``runs``."""
     places = [root / "datasets" for root in (Path(), *folder.resolve().parents[2:3])]
     for path in (path for place in places for path in sorted(place.glob("*/dataset.json"))):
         try:
             found = Dataset.open(path.parent)
-        except DatasetError:  # of no concern here
+        except DatasetError:  # a broken neighbour may not hide the dataset that is looked for
             continue
         if found.name == name:
             return found
@@ -239,7 +241,7 @@ def _dataset_of(folder: Path, name: str) -> Dataset:
 
 
 def _source_of(folder: Path, manifest: Mapping[str, Any], dataset: Dataset) -> str:
-    """Return what a run's frames were made from, in the words of ``eval``."""
+    """Return what a run's frames were made from, in the words that ``eval`` uses."""
     if manifest.get("made_from"):
         return str(manifest["made_from"])
     sha256 = manifest.get("weights_sha256")

@@ -1,7 +1,7 @@
-"""What a trained method needs before it restores: its training, the weights that are at hand, and where they are from.
+"""Provide a trained method with what it needs before it restores: a training, or weights that are already there.
 
-A method without trained weights is fitted at its ``@tiny`` size and keeps that name; see
-:mod:`hvdbench.workspace.fallback`.
+The origin of the weights is recorded for the board. A method without trained weights is fitted at its ``@tiny`` size
+and keeps that name; see :mod:`hvdbench.workspace.fallback`.
 """
 
 import json
@@ -27,24 +27,24 @@ def train(
     out: Path | None = None,
     precision: str | None = None,
 ) -> Path | None:
-    """Train a method on a dataset; where the embedded scenes stand in for one, its ``@tiny`` size is trained.
+    """Train a method on a dataset; where the embedded scenes replace the dataset, its ``@tiny`` size is trained.
 
     Args:
-        name: a method recipe.
-        data: a dataset's folder or a pack of one; None: the usual one.
-        workspace: where runs lie, and whether something may stand in.
-        budget: seed, device, progress; steps in place of the recipe's; the minutes after which the run stops at a
-            checkpoint, to go on with the same call; its listener hears what the run is going to take, and where it
-            stopped.
-        out: the run's folder; None: ``<runs>/<method>/<dataset>``.
-        precision: what the network computes in, in place of the recipe's.
+        name: the name of a method recipe.
+        data: a dataset's folder or a pack of one; None means the usual dataset.
+        workspace: where runs lie, and whether fallbacks are allowed.
+        budget: seed, device and progress; the steps, if they replace the recipe's; the minutes after which the run
+            stops at a checkpoint, from which the same call continues. Its listener is told how long the run is going to
+            take, and where it stopped.
+        out: the run's folder; None means ``<runs>/<method>/<dataset>``.
+        precision: the precision that the network computes in, if it replaces the recipe's.
 
     Returns:
-        The weights' file; None where time was up before the end.
+        The path of the weights; None where time was up before the end.
 
     Raises:
-        InputError: the method is fitted to each clip and has nothing to train.
-        StrictError: no dataset is there, in strict mode.
+        InputError: if the method is fitted to each clip and has nothing to train.
+        StrictError: if there is no dataset, in strict mode.
     """
     from hvdbench.runs.training import run_training
 
@@ -73,27 +73,27 @@ def open_with_weights(
     weights: Path | None = None,
     label: str | None = None,
 ) -> Method:
-    """Open a method with what it needs to restore: nothing, named weights, its own training's, or a tiny fit's.
+    """Open a method with the weights that it needs to restore: none, those named, those trained, or a tiny fit's.
 
-    Weights of its own training on this dataset come first, else those of its only other training. A model of others
-    holds its weights itself.
+    Weights from the method's own training on this dataset come first, then those from its only other training. A
+    foreign model holds its weights itself.
 
     Args:
-        method: a reference of :func:`hvdbench.methods.opening.open_method`, or what that returned.
-        dataset: what is going to be restored, and what a tiny fit is trained on.
-        workspace: where trainings lie, and whether a tiny fit may stand in.
+        method: a reference that :func:`hvdbench.methods.opening.open_method` takes, or a method that it returned.
+        dataset: the dataset that is going to be restored, and that a tiny fit is trained on.
+        workspace: where trainings lie, and whether a tiny fit is allowed.
         budget: seed, device and progress of the tiny fit.
-        weights: named by a person.
-        label: what the method is called on boards; None: its own name.
+        weights: the weights that the user named.
+        label: the method's name on boards; None means its own name.
 
     Returns:
-        The method with its weights; where the tiny fit stands in, ``<name>@tiny``, which knows what it stands in for.
+        The method with its weights; where a tiny fit was made instead, ``<name>@tiny``, which records what it replaces.
 
     Raises:
-        UnknownNameError: there is no such recipe, network, file or folder.
-        InputError: it was trained on several other datasets, and none was named.
-        WeightsError: the named weights are missing or damaged.
-        StrictError: there are no weights, in strict mode.
+        UnknownNameError: if there is no such recipe, network, file or folder.
+        InputError: if the method was trained on several other datasets, and none was named.
+        WeightsError: if the named weights are missing or damaged.
+        StrictError: if there are no weights, in strict mode.
     """
     from hvdbench.runs.training import train_method
 
@@ -120,11 +120,12 @@ def open_with_weights(
 
 
 def made_from(dataset: Dataset, weights: Path | None) -> str:
-    """Describe what a run's frames were made from, for the board: the clip alone, a training, or weights of others.
+    """Describe what a run's frames were made from, for the board: the clip alone, a training, or foreign weights.
 
     Args:
-        dataset: the one that is scored.
-        weights: of a method that is trained first; ``train.json`` beside them, where it is theirs, records on what.
+        dataset: the dataset that is scored.
+        weights: the weights of a method that is trained first; if hvdbench trained them, ``train.json`` beside them
+            records the data.
     """
     if weights is None:
         return "made from each scored clip alone, no truth read"

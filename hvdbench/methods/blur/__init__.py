@@ -1,1 +1,1 @@
-"""How a frame blurs: the camera's path within an exposure, re-blurring along it, and alignment of sharp frames."""
+"""Models of how a frame blurs: the path within an exposure, re-blurring along it, and alignment of sharp frames."""

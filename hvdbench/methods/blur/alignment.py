@@ -1,8 +1,8 @@
-"""A clip's frames warped onto each other along flow estimated on the blurry input.
+"""Warp a clip's frames onto each other along flow estimated on the blurry input.
 
-Flow from a blurry frame finds its exposure's centroid, so what is warped here is aligned to that instant. Flow on a
-method's output, as the paper has it, is an option (``seen``): re-aligning inputs and labels to the output makes both
-drift.
+Flow from a blurry frame finds the centroid of its exposure, so the warped frames are aligned to that instant. The paper
+estimates flow on a method's output instead; that is an option (``seen``), because inputs and labels that are re-aligned
+to the output both drift.
 """
 
 from collections import OrderedDict
@@ -21,16 +21,16 @@ _CACHE_BYTES = 1_500_000_000
 
 @dataclass
 class Aligner:
-    """Warps frame j of a clip onto frame i, with a mask of where that can be trusted.
+    """An aligner that warps frame j of a clip onto frame i, with a mask of where the warp can be trusted.
 
-    Flows are estimated when first asked for and the latest are kept, within a bound on memory. Safe to use from several
-    threads.
+    Each flow is estimated at its first use, and the most recently used ones are kept within a bound on memory. It is
+    safe to use from several threads.
 
     Args:
         frames: uint8 RGB (T, H, W, 3).
         preset: OpenCV DIS preset.
         scale: ``s`` of Eq. 5, per px of forward-backward error.
-        seen: what flow is estimated on, (T, H, W, 3); None: the frames themselves.
+        seen: frames that flow is estimated on, (T, H, W, 3); None for ``frames`` themselves.
     """
 
     frames: Frames
@@ -45,7 +45,7 @@ class Aligner:
         self._grays = [to_gray(frame) for frame in (self.frames if self.seen is None else self.seen)]
 
     def flow(self, a: int, b: int) -> Flow:
-        """Return ``flow_ab``, (H, W, 2) px."""
+        """Return ``flow_ab``, the flow from frame a to frame b, (H, W, 2) px."""
         with self._lock:
             known = self._flows.get((a, b))
             if known is not None:
@@ -59,11 +59,11 @@ class Aligner:
         return found
 
     def mask(self, target: int, source: int) -> Image:
-        """Return ``M_occ`` (:func:`hvdbench.flow.occlusion_mask`) of ``source`` seen from ``target``, (H, W)."""
+        """Return ``M_occ`` of ``source`` seen from ``target`` (:func:`hvdbench.flow.occlusion_mask`), (H, W)."""
         return occlusion_mask(self.flow(target, source), self.flow(source, target), self.scale)
 
     def warped(self, target: int, source: int) -> Image:
-        """Return frame ``source`` warped onto ``target`` (Eq. 3), float32 (H, W, 3) in [0, 255]."""
+        """Warp frame ``source`` onto ``target`` (Eq. 3); float32 (H, W, 3) in [0, 255]."""
         return np.asarray(np.clip(warp(self.frames[source], self.flow(target, source)), 0.0, 255.0), np.float32)
 
     def blurry(self, index: int) -> Image:
@@ -72,7 +72,7 @@ class Aligner:
 
 
 def sharp_neighbours(index: int, selected: Sequence[int] | NDArray[np.intp], each_side: int = 1) -> list[int]:
-    """List the nearest selected frames before and after ``index``, nearest first on each side, without ``index``.
+    """List the nearest selected frames before and after ``index``, without ``index`` itself.
 
     Returns:
         Up to ``2 * each_side`` frame indices: those before (nearest first), then those after.

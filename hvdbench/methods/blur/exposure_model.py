@@ -1,4 +1,4 @@
-"""How a clip's frames were blurred, read off the clip: motion, exposure share, and whose blur the flow explains."""
+"""Estimate from a clip alone how its frames were blurred: motion, exposure share, and which blur the flow explains."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ from hvdbench.workspace.engine import thread_map
 
 FRAME_GAIN = 0.9
 CLIP_GAIN = 0.95
-_FIT_WIDTH_PX = 320  # larger frames are fitted on an area-reduced copy: a few numbers a frame need no more
-_SHARE_FRAMES = 40  # the exposure share is one number a clip: evenly spread frames tell it
+_FIT_WIDTH_PX = 320  # larger frames are fitted on a reduced copy, which is enough for a few numbers per frame
+_SHARE_FRAMES = 40  # one exposure share holds for the whole clip, so evenly spread frames are enough to find it
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,14 @@ class ExposureModel:
     """The blur model of a clip.
 
     Attributes:
-        aligner: of the clip.
-        tau: exposure share of the frame interval, one number a clip.
-        gain: (T,) the second of :func:`hvdbench.methods.blur.path.fit_free_path`, NaN for frames that were not asked.
-        explained: (T,) whether the flow explains the frame's blur: its own gain at least 0.9 and the clip's median at
-            least 0.95; False for frames that were not asked.
-        path: (T, 5) the free path of each frame (:func:`hvdbench.methods.blur.path.fit_free_path`), px of the clip; NaN
-            for frames that were not asked.
+        aligner: aligner of the clip's frames.
+        tau: exposure share of the frame interval, one number for the whole clip.
+        gain: (T,) gain of the free path, the second value of :func:`hvdbench.methods.blur.path.fit_free_path`; NaN for
+            frames that were not fitted.
+        explained: (T,) whether the flow explains the frame's blur: its own gain is at least 0.9 and the clip's median
+            gain at least 0.95. False for frames that were not fitted.
+        path: (T, 5) free path of each frame (:func:`hvdbench.methods.blur.path.fit_free_path`), in px of the clip; NaN
+            for frames that were not fitted.
         extent: (T,) blur extent, the median of ``tau * |motion|`` over the frame as a share of its width.
     """
 
@@ -42,25 +43,25 @@ class ExposureModel:
     extent: NDArray[np.float64]
 
     def motion(self, index: int) -> Flow:
-        """Return a frame's motion, (H, W, 2) px per frame interval."""
+        """Estimate a frame's motion, (H, W, 2) px per frame interval."""
         return exposure_motion(self.aligner, index)
 
     def confirmed_sharp(self, is_sharp: NDArray[np.bool_], limit: float = 0.006) -> NDArray[np.bool_]:
-        """Confirm selected frames by a second criterion, their motion: extent at most ``limit`` of the width.
+        """Confirm selected frames by a second criterion, their motion: an extent of at most ``limit`` of the width.
 
-        The Laplacian confuses texture with sharpness; the extent does not see texture. The limit is the oracle's bound
-        of a blurry frame.
+        The Laplacian confuses texture with sharpness, whereas the extent does not depend on texture. The default limit
+        is the oracle's bound for a blurry frame.
         """
         return is_sharp & (self.extent <= limit)
 
 
 def fit_exposure_model(aligner: Aligner, is_sharp: NDArray[np.bool_], workers: int = 1) -> ExposureModel:
-    """Fit the blur model of a clip from its frames and labels alone.
+    """Fit the blur model of a clip from its frames and its labels alone.
 
     Args:
-        aligner: of the clip.
-        is_sharp: (T,) the labels; frames without a selected neighbour are not explained.
-        workers: threads; the result does not depend on it.
+        aligner: aligner of the clip's frames.
+        is_sharp: (T,) labels; the blur of a frame without a selected neighbour counts as unexplained.
+        workers: number of threads; the result does not depend on it.
     """
     count, width = len(aligner.frames), aligner.frames.shape[2]
     selected = np.flatnonzero(is_sharp)
@@ -82,14 +83,14 @@ def _median_length(motion: Flow) -> float:
 
 @dataclass(frozen=True)
 class _Reduced:
-    """A frame and its nearest sharp one in gray, at most 320 px wide."""
+    """A frame and its nearest sharp neighbour in gray, at most 320 px wide."""
 
     sharp: Image
     blurry: Image
     mask: Image
     motion: Flow
     factor: float
-    """Its width over the frame's."""
+    """Width of the copy divided by the width of the frame."""
 
     def error(self, tau: float) -> float:
         difference = reblur(self.sharp, self.motion, tau) - self.blurry
@@ -119,7 +120,7 @@ def _reduced(aligner: Aligner, index: int, selected: NDArray[np.intp]) -> _Reduc
 
 
 def _fit_share(frames: list[_Reduced], workers: int) -> float:
-    """Find the exposure share, one number a clip, at which warped sharp frames re-blur best to the input."""
+    """Find the exposure share, one for the whole clip, at which the warped sharp frames re-blur best to the input."""
     if not frames:
         return 0.5
     chosen = [frames[k] for k in np.unique(np.linspace(0, len(frames) - 1, _SHARE_FRAMES).round().astype(int))]

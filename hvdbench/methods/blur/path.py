@@ -1,7 +1,7 @@
-"""Does a frame's blur follow its flow? Asked by letting the path of the exposure go free and seeing what that gains.
+"""Test whether a frame's blur follows its flow: let the path of the exposure go free and see how much that gains.
 
-Between frames flow sees where a point went; inside an exposure hand and stabiliser may have bent that way. Where they
-did, re-blurring along the flow is wrong, and correcting with it does harm.
+Flow between frames shows where a point went, but inside an exposure the hand and the stabiliser may have taken another
+path there. Where they did, re-blurring along the flow is wrong, and a correction by it does harm.
 """
 
 from collections.abc import Iterator
@@ -25,23 +25,23 @@ _PRIOR = np.array([0.5, 3.0, 3.0, 6.0, 6.0])
 def fit_free_path(
     sharp: Image, blurry: Image, mask: Image, motion: Flow, tau: float, iterations: int = 2
 ) -> tuple[NDArray[np.float64], float]:
-    """Fit the free path, and give its numbers with its masked squared error over that of the best even one, in (0, 1].
+    """Fit the free path of a frame and compare it with the best even path.
 
     The free path of a pixel is ``g tau s u + a s + c (s² - mean s²)``, s in [-0.5, 0.5], with one gain g, one line a
-    and one bend c (px) for the whole frame; the even path has the gain alone, within 0.7 to 1.4, so that an exposure
-    share a little off does not count. Both are fitted by damped Gauss-Newton steps. Near 1 the flow tells the blur; far
-    below it the camera moved otherwise inside the exposure.
+    and one bend c (px) for the whole frame. The even path has the gain alone, within 0.7 to 1.4, so that a slightly
+    wrong exposure share does not count against it. Both are fitted by damped Gauss-Newton steps.
 
     Args:
-        sharp: gray picture warped onto the frame, float32 (H, W).
-        blurry: the frame, gray.
-        mask: where the warp can be trusted.
+        sharp: gray sharp picture warped onto the frame, float32 (H, W).
+        blurry: the blurry frame in gray, float32 (H, W).
+        mask: weight of each pixel, 1 where the warp can be trusted, (H, W).
         motion: (H, W, 2) px per frame interval.
-        tau: exposure share.
+        tau: exposure share of the frame interval.
         iterations: Gauss-Newton steps of each fit.
 
     Returns:
-        ``(g, a_x, a_y, c_x, c_y)``, and the gain.
+        The path ``(g, a_x, a_y, c_x, c_y)``, and the masked squared error of the free path over that of the even one,
+        in (0, 1]. Near 1 the flow explains the blur; far below 1 the camera took another path inside the exposure.
     """
     fit = _PathFit(sharp, blurry, mask, motion, tau)
     even, even_error = fit.improve(_START, _GAIN, iterations, _EVEN_GAIN)
@@ -50,13 +50,13 @@ def fit_free_path(
 
 
 def free_path_gain(sharp: Image, blurry: Image, mask: Image, motion: Flow, tau: float, iterations: int = 2) -> float:
-    """Return the error of the best free path over that of the best even one: see :func:`fit_free_path`."""
+    """Return the error of the best free path over that of the best even one; see :func:`fit_free_path`."""
     return fit_free_path(sharp, blurry, mask, motion, tau, iterations)[1]
 
 
 @dataclass(frozen=True)
 class _PathFit:
-    """Fits a path's numbers ``(g, a_x, a_y, c_x, c_y)`` to one frame."""
+    """A fit of a path ``(g, a_x, a_y, c_x, c_y)`` to one frame."""
 
     sharp: Image
     blurry: Image
@@ -67,7 +67,7 @@ class _PathFit:
     def improve(
         self, theta: NDArray[np.float64], which: NDArray[np.intp], iterations: int, gain: tuple[float, float]
     ) -> tuple[NDArray[np.float64], float]:
-        """Improve the numbers ``which`` of a path by damped steps, its gain within bounds; give all with the error."""
+        """Improve the entries ``which`` of a path by damped steps, the gain within bounds; return path and error."""
         root, total = np.sqrt(self.mask).ravel(), float(self.mask.sum()) + 1e-6
         picture = self._blurred(theta)
         error, damping = self._error(picture), 1e-3
@@ -100,13 +100,13 @@ class _PathFit:
 
 
 def path_offsets(path: NDArray[np.float64], motion: Flow, tau: float, samples: int = 11) -> Iterator[Flow]:
-    """Return where each point is at ``samples`` even times of the exposure, (H, W, 2) px from its place on average.
+    """Yield where each point is at ``samples`` even times of the exposure, (H, W, 2) px from its mean place.
 
     Args:
-        path: ``(g, a_x, a_y, c_x, c_y)``.
+        path: path of the exposure, ``(g, a_x, a_y, c_x, c_y)``.
         motion: (H, W, 2) px per frame interval.
-        tau: exposure share.
-        samples: odd, so that mid-exposure is one of them.
+        tau: exposure share of the frame interval.
+        samples: number of times; odd, so that mid-exposure is one of them.
     """
     gain, line, bend = path[0], path[1:3], path[3:5]
     shares = np.linspace(-0.5, 0.5, samples)

@@ -1,4 +1,4 @@
-"""Re-blur consistency: a sharp picture, blurred along the motion of its exposure, must give the blurry frame back.
+"""Re-blur consistency: a sharp picture, blurred along the motion of its exposure, must reproduce the blurry frame.
 
 Notation: ``u`` (H, W, 2) is the motion of frame i in px per frame interval; the exposure covers the share ``tau`` of
 the interval, so a point travels ``tau * u`` while the shutter is open. ``K`` is the mean of warps along that path.
@@ -14,14 +14,14 @@ from hvdbench.frames import Image
 from hvdbench.methods.blur.alignment import Aligner
 
 SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-"""Exposure shares that the fit chooses from."""
+"""The exposure shares that the fit chooses from."""
 
 
 def exposure_motion(aligner: Aligner, index: int, sigma_px: float = 2.0) -> Flow:
     """Estimate the motion of a frame, (H, W, 2) px per frame interval, from the flow to its two neighbours.
 
-    ``u = (flow(i, i+1) - flow(i, i-1)) / 2``, smoothed; the first and last frame have one neighbour, a lone
-    frame stands still.
+    The motion is ``u = (flow(i, i+1) - flow(i, i-1)) / 2``, smoothed. The first and the last frame use their one
+    neighbour, and the only frame of a clip has no motion.
     """
     last = len(aligner.frames) - 1
     seen = [aligner.flow(index, index + 1)] if index < last else []
@@ -33,13 +33,13 @@ def exposure_motion(aligner: Aligner, index: int, sigma_px: float = 2.0) -> Flow
 
 
 def reblur(image: Image, motion: Flow, tau: float, samples: int = 11) -> Image:
-    """Blur along the motion: ``K image``, the mean of ``samples`` bicubic warps over the exposure.
+    """Blur a picture along the motion: ``K image``, the mean of ``samples`` bicubic warps over the exposure.
 
     Args:
-        image: float32 (H, W) or (H, W, C).
+        image: picture to blur, float32 (H, W) or (H, W, C).
         motion: (H, W, 2) px per frame interval.
-        tau: exposure share; 0 gives the image back.
-        samples: odd, so that mid-exposure is one of them.
+        tau: exposure share of the frame interval; 0 returns the picture unchanged.
+        samples: number of warps; odd, so that mid-exposure is one of them.
     """
     total = np.zeros_like(image, dtype=np.float32)
     for share in np.linspace(-0.5, 0.5, samples):
@@ -58,7 +58,7 @@ def blend_by_reblur(
     keep_blurry: tuple[float, float] = (8.0, 128.0),
     window: int = 7,
 ) -> Image:
-    """Choose, softly and locally, the candidate that re-blurs best to the input.
+    """Blend candidates by how well each re-blurs to the input, softly and locally.
 
     With ``e`` the ``window``² mean of ``(K candidate - blurry)²``, the weights are
     ``mask * exp(-(e - min e) / (2 tolerance²))``. The blurry frame is the last candidate, its error raised to
@@ -66,12 +66,12 @@ def blend_by_reblur(
 
     Args:
         candidates: sharp frames warped onto this one, float32 (H, W, 3) in [0, 255].
-        masks: where each can be trusted, (H, W).
-        blurry: the frame, float32 (H, W, 3).
-        motion: (H, W, 2).
-        tau: exposure share.
-        tolerance: in 8-bit levels.
-        keep_blurry: factor and offset on the blurry candidate's error.
+        masks: where each candidate can be trusted, (H, W).
+        blurry: the blurry frame, float32 (H, W, 3).
+        motion: (H, W, 2) px per frame interval.
+        tau: exposure share of the frame interval.
+        tolerance: re-blur error that still counts as a fit, in 8-bit levels.
+        keep_blurry: factor and offset applied to the error of the blurry candidate.
         window: side of the local mean, px.
     """
     everyone = [*candidates, blurry]
@@ -96,12 +96,12 @@ def correct(restored: Image, blurry: Image, motion: Flow, tau: float, *, steps: 
     ``K'`` is taken as ``K``: exact where the motion is locally even, since the path is symmetric about mid-exposure.
 
     Args:
-        restored: the start R0, float32 (H, W, 3) in [0, 255].
-        blurry: B.
-        motion: (H, W, 2).
-        tau: exposure share.
-        steps: more sharpen more, and ring more.
-        pull: back towards the start.
+        restored: start R0, float32 (H, W, 3) in [0, 255].
+        blurry: the blurry frame B, float32 (H, W, 3).
+        motion: (H, W, 2) px per frame interval.
+        tau: exposure share of the frame interval.
+        steps: number of steps; more steps sharpen more and ring more.
+        pull: strength of the pull back towards the start.
     """
     current = restored.copy()
     for _ in range(steps):

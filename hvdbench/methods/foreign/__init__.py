@@ -1,1 +1,1 @@
-"""Models of others: anything that restores frames, behind the same door as our own networks."""
+"""Models of others: anything that restores frames, behind the same interface as our own networks."""

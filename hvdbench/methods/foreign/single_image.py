@@ -1,4 +1,4 @@
-"""A network for single pictures behind the door of those for clips: each frame by itself."""
+"""Run a network for single pictures over clips, each frame by itself."""
 
 from collections.abc import Callable
 
@@ -9,16 +9,16 @@ from hvdbench.methods.foreign.calling import call
 from hvdbench.networks.spec import NetworkSpec
 
 FRAMES_AT_ONCE = 8
-"""The window of a method that asks for none: it changes no result, and bounds memory."""
+"""The window of a method that asks for none: it bounds memory and does not change results."""
 
 
 class FrameByFrame(nn.Module):
-    """Runs a network for single pictures over a clip, one frame after the other.
+    """A network for clips that runs a network for single pictures, one frame after the other.
 
     Args:
-        inner: takes (N, 3, H, W) and returns the same shape.
-        spec: of the pictures it takes; no frame depends on another.
-        output: which part of a tuple, list or dict that it returns is the restored one; None: it returns a tensor.
+        inner: network that takes (N, 3, H, W) and returns the same shape.
+        spec: description of the pictures that the network takes; no frame depends on another.
+        output: part of the returned tuple, list or dict that is the restored picture; None if it returns a tensor.
     """
 
     def __init__(
@@ -33,6 +33,6 @@ class FrameByFrame(nn.Module):
         """Restore (N, T, 3, H, W) to the same shape.
 
         Raises:
-            FitError: the network fails, or returns another shape.
+            FitError: if the network fails or returns another shape.
         """
         return torch.stack([call(self.inner, frame, self.output) for frame in clip.unbind(1)], dim=1)

@@ -1,1 +1,1 @@
-"""The method that is fitted to one clip alone: candidates, fusion network, fit."""
+"""The method that is fitted to a single clip: its candidates, fusion network and fit."""

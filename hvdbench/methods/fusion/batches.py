@@ -1,4 +1,4 @@
-"""Random crops of candidate stacks, each with something to be compared with."""
+"""Draw random crops of candidate stacks, each with a label to compare the output with."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ from hvdbench.methods.fusion.candidates import FIRST_SHARP_SLOT, CandidateStack
 
 @dataclass(frozen=True)
 class Labels:
-    """What the restored frames of a stack are compared with.
+    """The pictures that the restored frames of a stack are compared with.
 
     Attributes:
-        colours: (N, L, H, W, 3) uint8, L labels a frame, of which each crop draws one.
-        masks: (N, L, H, W) uint8, 255 where the label can be trusted; a label that is 0 all over is none.
+        colours: (N, L, H, W, 3) uint8; L labels for each frame, of which each crop draws one.
+        masks: (N, L, H, W) uint8, 255 where the label can be trusted; a mask of zeros marks a missing label.
     """
 
     colours: NDArray[np.uint8]
@@ -26,11 +26,11 @@ class Labels:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Frames whose sharp picture is known, with their candidates: truth, or sharp frames that were blurred again."""
+    """Frames whose sharp picture is known, from the truth or by blurring a sharp frame again, with their candidates."""
 
     stack: CandidateStack
     sharp: NDArray[np.uint8]
-    """(N, H, W, 3)"""
+    """Sharp pictures, (N, H, W, 3)."""
 
     def labels(self) -> Labels:
         """Return the sharp pictures as labels that are trusted everywhere."""
@@ -39,7 +39,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class ReblurModel:
-    """The blur of the stacked frames: motion (N, H, W, 2), exposure share, and whose blur the flow explains (N,)."""
+    """The blur of the stacked frames: motion (N, H, W, 2), exposure share, and whether the flow explains it (N,)."""
 
     motion: NDArray[np.float32] | list[Flow]
     tau: float
@@ -48,7 +48,7 @@ class ReblurModel:
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops of N frames."""
+    """Crops of N frames, as tensors."""
 
     candidates: Tensor  # (N, C, 3, h, w)
     masks: Tensor  # (N, C, 1, h, w)
@@ -62,7 +62,7 @@ class Batch:
 def labels_of_stack(stack: CandidateStack, learn_blend: bool = False) -> Labels:
     """Return the two warped neighbouring sharp frames as labels, or the blend (the last candidate) alone.
 
-    A frame that was selected is its own label, as in the paper.
+    A selected frame is its own label, as in the paper.
     """
     slots = slice(-1, None) if learn_blend else slice(FIRST_SHARP_SLOT, FIRST_SHARP_SLOT + 2)
     colours, masks = stack.colours[:, slots].copy(), stack.masks[:, slots].copy()
@@ -72,15 +72,15 @@ def labels_of_stack(stack: CandidateStack, learn_blend: bool = False) -> Labels:
 
 
 class CropDrawer:
-    """Draws crops of random frames, flipped at random, each with one of its labels.
+    """A source of random crops from random frames, flipped at random, each with one of its labels.
 
     Args:
-        stack: the frames with their candidates.
-        labels: of the same frames.
+        stack: frames with their candidates.
+        labels: labels of the same frames.
         patch_px: side of the crops, even; smaller frames give smaller crops.
-        random: the only source of chance.
-        device: where the crops go.
-        blur: of the same frames; None where no re-blur loss asks for it.
+        random: the only source of randomness.
+        device: device that the crops are moved to.
+        blur: blur of the same frames; None where no re-blur loss needs it.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class CropDrawer:
         self._slots = [np.flatnonzero(row) for row in usable]
 
     def draw(self, count: int) -> Batch:
-        """Draw ``count`` crops; there must be a labelled frame."""
+        """Draw ``count`` crops; at least one frame must have a label."""
         rows = self._random.choice(self.labelled, count)
         height, width = self.stack.colours.shape[2:4]
         parts: list[list[NDArray[np.uint8]]] = [[], [], [], []]

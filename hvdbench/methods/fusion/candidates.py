@@ -1,4 +1,4 @@
-"""What the fusion network sees of a clip: each blurry frame with its neighbours warped onto it."""
+"""Build the input of the fusion network: each blurry frame with its neighbours warped onto it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from hvdbench.methods.blur.alignment import Aligner, sharp_neighbours
 from hvdbench.workspace.engine import thread_map
 
 SLOTS = ("blurry", "previous", "next", "previous_sharp", "next_sharp")
-"""The candidates of a frame, in the network's order; one more may follow."""
+"""The candidates of a frame, in the network's order; one more, a blend, may follow."""
 FIRST_SHARP_SLOT = 3
 
 
@@ -20,9 +20,9 @@ class CandidateStack:
     """The candidates of N frames of one clip.
 
     Attributes:
-        index: (N,) which frame of the clip each row is.
-        colours: (N, C, H, W, 3) uint8 RGB, warped; a slot that has no frame holds the blurry frame.
-        masks: (N, C, H, W) uint8, 255 where the warp can be trusted, 0 all over in a slot that has no frame.
+        index: (N,) frame of the clip that each row belongs to.
+        colours: (N, C, H, W, 3) uint8 RGB, warped; a slot without a frame holds the blurry frame.
+        masks: (N, C, H, W) uint8, 255 where the warp can be trusted, 0 everywhere in a slot without a frame.
         is_sharp: (N, C) bool, whether the slot's frame is a selected one.
     """
 
@@ -32,7 +32,7 @@ class CandidateStack:
     is_sharp: NDArray[np.bool_]
 
     def rows(self, which: NDArray[np.intp]) -> "CandidateStack":
-        """Return some of the rows."""
+        """Return some of the rows as a stack of their own."""
         return CandidateStack(self.index[which], self.colours[which], self.masks[which], self.is_sharp[which])
 
 
@@ -47,11 +47,12 @@ def stack_candidates(
     """Warp the neighbours of the frames ``index`` onto them.
 
     Args:
-        aligner: of the clip.
+        aligner: aligner of the clip.
         index: frames to restore, at least one.
-        is_sharp: (T,) the labels.
-        blend: gives a further candidate for a frame, float32 (H, W, 3) in [0, 255], trusted all over.
-        workers: threads.
+        is_sharp: (T,) labels.
+        blend: function that returns one more candidate for a frame, float32 (H, W, 3) in [0, 255], which is trusted
+            everywhere.
+        workers: number of threads.
     """
     count, selected = len(aligner.frames), np.flatnonzero(is_sharp)
 

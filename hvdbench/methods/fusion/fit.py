@@ -1,4 +1,4 @@
-"""Fit the fusion network to one clip by SelfHVD's two stages, without truth, in a fixed number of steps."""
+"""Fit the fusion network to one clip by SelfHVD's two stages, without sharp labels, in a fixed number of steps."""
 
 import copy
 import math
@@ -27,66 +27,67 @@ _RUNAWAY = 2.0
 
 
 class FusionFitSettings(Settings):
-    """The fit's values; those of the paper are marked in the recipes."""
+    """Settings of the fit; the recipes mark which values are the paper's."""
 
     channels: int = Field(32, ge=1)
     blocks: int = Field(3, ge=0)
     patch_px: int = Field(64, ge=8, multiple_of=2)
-    """Side of the random crops, even."""
+    """Side of the random crops in px, even."""
     batch: int = Field(8, ge=1)
     stage1_steps: int = Field(300, ge=0)
     stage2_steps: int = Field(300, ge=0)
     learning_rate: float = Field(3e-4, gt=0)
-    """Adam's, falling by a cosine to a thirtieth in each stage."""
+    """Adam's learning rate, which falls by a cosine to a thirtieth within each stage."""
     warm_up_steps: int = Field(20, ge=0)
     distortion_threshold: float = Field(0.5, ge=0, le=1)
-    """``τ`` of Eq. 8."""
+    """Threshold ``τ`` of Eq. 8."""
     self_enhanced: bool = True
-    """Removed clues and Eq. 7 in stage 2; without, stage 2 keeps Eq. 6 on the input with all its clues."""
+    """Whether stage 2 removes clues and uses Eq. 7; without it, stage 2 keeps Eq. 6 on the input with all its clues."""
     teacher_steps: int = Field(0, ge=0)
-    """Hold the teacher of Eq. 7 for so many steps; 0: it is the network as it stands, as in the paper."""
+    """Number of steps for which the teacher of Eq. 7 is held; with 0 it is the current network, as in the paper."""
     spatial_consistency: float = Field(1.0, ge=0)
-    """``λ`` of Eq. 14."""
+    """Weight ``λ`` of Eq. 14."""
     reblur: float = Field(0.0, ge=0)
     """Weight of the re-blur consistency loss; 0 turns it off."""
     learn_blend: bool = False
-    """Take the last candidate, a blend of all sharp neighbours, as label and starting point; else one of the two warped
-    neighbouring sharp frames as label, and the blurry frame as starting point."""
+    """Whether the last candidate, a blend of all sharp neighbours, is label and starting point; else one of the two
+    warped neighbouring sharp frames is the label, and the blurry frame the starting point."""
     exact_share: float = Field(0.0, ge=0, le=1)
-    """Share of each batch whose sharp picture is known; the losses are weighted alike. 1: supervised."""
+    """Share of each batch whose sharp picture is known; all losses are weighted alike. 1 makes the fit supervised."""
     refresh_steps: int = Field(0, ge=0)
-    """Align the labels to the network's output every so many steps, as the paper has it; 0: to the input, once."""
+    """Steps between alignments of the labels to the network's output, as in the paper; with 0 they are aligned once, to
+    the input."""
     refresh_inputs: bool = False
-    """Align what the network sees along with the labels, as a network that aligns its features to its output does."""
+    """Whether the network's input is re-aligned with the labels, like a network that aligns features to its output."""
     validate_steps: int = Field(0, ge=0)
-    """Ask every so many steps of stage 2 whether the anchor of Eq. 9 moves on; 0: it stays the end of stage 1."""
+    """Steps of stage 2 between checks whether the anchor of Eq. 9 moves on; with 0 it stays the end of stage 1."""
     anchor: AnchorSettings = AnchorSettings()
-    """When it does."""
+    """Rule by which the anchor moves on."""
 
 
 @dataclass
 class FitRecord:
-    """What happened during a fit: losses every ten steps, and how often Eq. 8 took the sharp frame."""
+    """A record of a fit: losses every ten steps, and how often Eq. 8 chose the sharp frame."""
 
     loss: list[float] = field(default_factory=list)
     sharp_share: list[float] = field(default_factory=list)
     anchor: list[AnchorDecision] = field(default_factory=list)
-    """The decisions on the anchor, each with its numbers."""
+    """Decisions on the anchor, each with its numbers."""
     stage2_discarded: bool = False
-    """Whether stage 2 ran away, so that the network is that of the end of stage 1."""
+    """Whether stage 2 ran away, so that the network of the end of stage 1 was kept."""
 
 
 class FusionFit:
-    """One network, fitted to one stack of candidates.
+    """A fit of one network to one stack of candidates.
 
     Args:
-        stack: the blurry frames with their aligned neighbours.
-        settings: steps, sizes, weights.
+        stack: blurry frames with their aligned neighbours.
+        settings: steps, sizes and weights of the fit.
         budget: seed, device and progress.
-        blur: needed where ``settings.reblur`` is above 0.
-        pairs: needed where ``settings.exact_share`` is above 0.
-        realign: gives the stack anew, aligned to the restored frames (N, H, W, 3) float32 in [0, 255]; needed where
-            ``settings.refresh_steps`` is above 0.
+        blur: blur of the frames, needed where ``settings.reblur`` is above 0.
+        pairs: frames with a known sharp picture, needed where ``settings.exact_share`` is above 0.
+        realign: function that aligns the stack anew, to the restored frames (N, H, W, 3) float32 in [0, 255]; needed
+            where ``settings.refresh_steps`` is above 0.
     """
 
     def __init__(
@@ -112,9 +113,10 @@ class FusionFit:
         self._labels = labels_of_stack(stack, settings.learn_blend)
 
     def run(self) -> FusionNetwork:
-        """Run both stages and give the network; without a label anywhere it stays as it begins, a blend by masks.
+        """Run both stages and return the network.
 
-        Where stage 2 ran away (:meth:`has_run_away`), the network of the end of stage 1 is given.
+        If no frame has a label, the network stays as it starts, a blend by masks. If stage 2 ran away
+        (:meth:`has_run_away`), the network of the end of stage 1 is returned.
         """
         self.first_stage()
         self.second_stage()
@@ -124,11 +126,11 @@ class FusionFit:
         return self.network
 
     def first_stage(self) -> FusionNetwork:
-        """Run stage 1."""
+        """Run stage 1 and return the network."""
         return self._stage(self.settings.stage1_steps, self._stage1_loss, 0)
 
     def second_stage(self) -> FusionNetwork:
-        """Run stage 2 from the network as it stands, which becomes the anchor of Eq. 9."""
+        """Run stage 2 from the current network, which becomes the anchor of Eq. 9, and return the network."""
         self._start = copy.deepcopy(self.network)
         self._anchor = copy.deepcopy(self.network).requires_grad_(False)
         self._rule = AnchorRule(self.settings.anchor)
@@ -138,10 +140,12 @@ class FusionFit:
         return self._stage(self.settings.stage2_steps, self._stage2_loss, self.settings.stage1_steps)
 
     def has_run_away(self) -> bool:
-        """Return whether an output is over twice as sharp, or over twice as far from the input, as any candidate is.
+        """Return whether an output is over twice as sharp, or over twice as far from the input, as every candidate.
 
-        A network that learns from its own output alone can run away: Eq. 8 prefers whichever is sharper, so noise that
-        it makes is never called back, and a drift that teacher and pupil share costs nothing. It ends in noise or flat.
+        A network that learns from its own output alone can run away: Eq. 8 prefers the sharper picture, so noise that
+            the
+        network makes is never taken back, and a drift that teacher and pupil share costs nothing. The output ends as
+        noise or flat.
         """
         rows = self._watched()
         outputs, candidates = self._outputs(rows), self.stack.colours[rows]
@@ -199,21 +203,21 @@ class FusionFit:
         return self.network
 
     def _refresh(self, realign: Callable[[NDArray[np.float32]], CandidateStack]) -> None:
-        """Align labels, and inputs where that is asked for, to the output."""
+        """Align the labels to the output, and the inputs as well where that is set."""
         aligned = realign(apply_fusion(self.network, self.stack, self.budget.device))
         self._labels = labels_of_stack(aligned, self.settings.learn_blend)
         if self.settings.refresh_inputs:
             self.stack = aligned
 
     def _validate(self, step: int) -> None:
-        """Move the anchor on where the rule says so."""
+        """Move the anchor on if the rule decides so."""
         decision = self._rule.consider(step, self._measured())
         self.record.anchor.append(decision)
         if decision.moved:
             self._anchor = copy.deepcopy(self.network).requires_grad_(False)
 
     def _measured(self) -> dict[str, float]:
-        """Return the median shift of output to input and the mean sharpness over some evenly spread frames."""
+        """Measure the median shift of output to input, and the mean sharpness, over some evenly spread frames."""
         rows = self._watched()
         outputs, blurry = self._outputs(rows), self.stack.colours[rows, 0]
         shifts = [shift_px(after, before) for after, before in zip(outputs, blurry, strict=True)]
@@ -243,19 +247,19 @@ class FusionFit:
         return CropDrawer(self.pairs.stack, self.pairs.labels(), size, self._random, device)
 
     def _exact_loss(self, batch: Batch) -> Tensor:
-        """Return the L1 distance to pictures that are known."""
+        """Return the L1 distance of the output to known sharp pictures."""
         restored, _ = self.network(batch.candidates, batch.masks, batch.is_sharp)
         return equations.reconstruction_loss(restored, batch.label, batch.label_mask)
 
     def _stage1_loss(self, batch: Batch) -> Tensor:
-        """Eq. 13 without its VGG term, plus the re-blur term where it is on."""
+        """Return Eq. 13 without its VGG term, plus the re-blur term where it is on."""
         restored, _ = self.network(batch.candidates, batch.masks, batch.is_sharp)
         return equations.reconstruction_loss(restored, batch.label, batch.label_mask) + self._reblur_term(
             restored, batch
         )
 
     def _stage2_loss(self, batch: Batch) -> Tensor:
-        """Eq. 14 without its VGG term, plus the re-blur term where it is on."""
+        """Return Eq. 14 without its VGG term, plus the re-blur term where it is on."""
         anchor = None
         if self.settings.spatial_consistency > 0:
             with torch.no_grad():
@@ -270,7 +274,7 @@ class FusionFit:
         return loss + self._reblur_term(restored, batch)
 
     def _self_enhanced(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Restore without clues, and give the loss of Eq. 7."""
+        """Restore without clues; return the output and the loss of Eq. 7."""
         every, done = self.settings.teacher_steps, len(self.record.sharp_share)
         if every and done % every == 0:
             self._teacher = copy.deepcopy(self.network).requires_grad_(False)
@@ -296,7 +300,7 @@ class FusionFit:
         is_sharp = batch.is_sharp.bool()
         keep = torch.from_numpy(self._random.random(tuple(is_sharp.shape)) < 0.5).to(is_sharp.device)
         drop = is_sharp & ~keep
-        # at least one clue goes: where the draw kept all, all go
+        # at least one clue must go, so where the draw kept all, all of them go
         none = ~drop.any(dim=1, keepdim=True)
         drop = drop | (none & is_sharp)
         gone = drop[:, :, None, None, None]
@@ -305,7 +309,7 @@ class FusionFit:
 
 
 def apply_fusion(network: FusionNetwork, stack: CandidateStack, device: str) -> NDArray[np.float32]:
-    """Restore every frame of a stack: float32 (N, H, W, 3) in [0, 255]; odd sizes are padded by repetition."""
+    """Restore every frame of a stack, float32 (N, H, W, 3) in [0, 255]; odd sizes are padded by repeating the edge."""
     height, width = stack.colours.shape[2:4]
     restored = np.empty((len(stack.index), height, width, 3), np.float32)
     for row in range(len(stack.index)):

@@ -1,9 +1,9 @@
-"""Pairs from the clip itself: sharp frames, blurred again as its blurry frames were, with exact truth. Ours.
+"""Make training pairs from the clip itself: sharp frames blurred again as its blurry frames were. This step is ours.
 
-A label that is warped is off by what the flow is off, and nothing says by how much. A sharp frame that is blurred again
-is its own label, exact to the pixel. What has to be right instead is the blur: it is the path that
+A warped label is off by as much as the flow is off, and nothing shows by how much. A sharp frame that is blurred again
+is its own label, exact to the pixel. The blur has to be right instead: it is the path that
 :mod:`hvdbench.methods.blur.path` fitted to a blurry frame of the same clip, the donor. The pair also gets the donor's
-place between its sharp neighbours, and neighbours as blurry as the donor's.
+place between its sharp neighbours, and neighbours that are as blurry as the donor's.
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ from hvdbench.workspace.engine import thread_map
 
 SAMPLES = 17
 _GRAIN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-_TO_SIGMA = 1.4826 / 6.0  # of the median's absolute value, for noise that is even and Gaussian
+_TO_SIGMA = 1.4826 / 6.0  # from a median of absolute values to Gaussian noise; 6 is the norm of _GRAIN
 
 
 def resynthesise(
@@ -39,15 +39,15 @@ def resynthesise(
     """Blur sharp frames again and align their neighbours to them.
 
     Args:
-        model: of the clip, with the blur paths of its blurry frames.
-        is_sharp: (T,) the labels.
-        random: draws sharp frames, donors and noise.
-        count: how many pairs.
-        with_blend: whether the candidates end with the re-blur blend.
-        workers: threads; the result does not depend on it.
+        model: blur model of the clip, with the paths of its blurry frames.
+        is_sharp: (T,) labels.
+        random: generator that draws sharp frames, donors and noise.
+        count: number of pairs.
+        with_blend: whether the re-blur blend is the last candidate.
+        workers: number of threads; the result does not depend on it.
 
     Returns:
-        The pairs; None where the clip has no selected frame or no frame with a blur path.
+        The pairs, or None where the clip has no selected frame or no frame with a blur path.
     """
     confirmed = np.flatnonzero(model.confirmed_sharp(is_sharp))
     sharp = confirmed if len(confirmed) else np.flatnonzero(is_sharp)
@@ -72,13 +72,13 @@ def resynthesise(
 
 
 def blur_again(frame: Frame, motion: Flow, path: NDArray[np.float64], tau: float) -> NDArray[np.float32]:
-    """Blur a sharp frame along a donor's path, in linear light: float32 (H, W, 3) in [0, 1], light.
+    """Blur a sharp frame along a donor's path in linear light; float32 (H, W, 3) in [0, 1], linear.
 
     Args:
-        frame: uint8 (H, W, 3).
-        motion: the donor's, (H, W, 2) px per frame interval.
-        path: the donor's numbers (:func:`hvdbench.methods.blur.path.fit_free_path`).
-        tau: exposure share.
+        frame: sharp frame, uint8 (H, W, 3).
+        motion: motion of the donor, (H, W, 2) px per frame interval.
+        path: path of the donor (:func:`hvdbench.methods.blur.path.fit_free_path`).
+        tau: exposure share of the frame interval.
     """
     light = to_linear(frame)
     total = np.zeros_like(light)
@@ -90,7 +90,7 @@ def blur_again(frame: Frame, motion: Flow, path: NDArray[np.float64], tau: float
 def _pair(
     model: ExposureModel, is_sharp: NDArray[np.bool_], j: int, donor: int, seed: int, *, with_blend: bool
 ) -> CandidateStack:
-    """Return the candidates of frame ``j`` blurred as ``donor`` was, in the donor's place among sharp frames."""
+    """Build the candidates of frame ``j``, blurred as ``donor`` was and put in the donor's place among sharp frames."""
     frames, count = model.aligner.frames, len(is_sharp)
     random = np.random.default_rng(seed)
     selected = np.flatnonzero(is_sharp)
@@ -116,7 +116,7 @@ def _has_path(model: ExposureModel, index: int) -> bool:
 
 
 def _blurred(model: ExposureModel, frame: int, donor: int, random: np.random.Generator) -> Frame:
-    """Blur a frame as the donor was, and add the noise that it then has less than the donor."""
+    """Blur a frame as the donor was, and add the noise that it then lacks compared with the donor."""
     light = blur_again(model.aligner.frames[frame], model.motion(donor), model.path[donor], model.tau)
     picture = to_display(light)
     lacking = noise_levels(model.aligner.frames[donor]) ** 2 - noise_levels(picture) ** 2
@@ -127,14 +127,14 @@ def _blurred(model: ExposureModel, frame: int, donor: int, random: np.random.Gen
 def noise_levels(frame: Frame) -> float:
     """Estimate a frame's noise, the standard deviation in 8-bit levels, from the median of second differences.
 
-    They are of second order along both axes (Immerkaer, CVIU 64, 1996), so that edges and shading drop out; the median
-    keeps texture from counting until it fills half of the frame.
+    The differences are of second order along both axes (Immerkaer, CVIU 64, 1996), so that edges and shading drop out.
+    The median ignores texture until it fills half of the frame.
     """
     differences = cv2.filter2D(np.asarray(frame, np.float32), -1, _GRAIN)
     return _TO_SIGMA * float(np.median(np.abs(differences)))
 
 
 def _distances(index: int, selected: NDArray[np.intp], side: int) -> int:
-    """Return how far the nearest selected frame on a side is; 1 where there is none."""
+    """Return the distance to the nearest selected frame on a side, in frames; 1 where there is none."""
     found = [side * (int(k) - index) for k in selected if side * (int(k) - index) > 0]
     return min(found, default=1)

@@ -1,1 +1,1 @@
-"""Networks over clips: plans by memory, tiles, windows, streams."""
+"""Running networks over clips: plans by memory, tiles, windows, streams."""

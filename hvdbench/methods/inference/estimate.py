@@ -1,4 +1,4 @@
-"""What a run of inference is going to take, in memory and time, before it starts."""
+"""Estimate what a run of inference will take, in memory and time, before it starts."""
 
 import math
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from hvdbench.methods.inference.tiling import tiled_px
 from hvdbench.methods.inference.windows import plan_windows
 from hvdbench.networks.spec import NetworkSpec
 
-_MANY_WINDOWS = 100  # after which the rate of a stream no longer depends on its length
+_MANY_WINDOWS = 100  # from here on the rate of a stream no longer depends on its length
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run is going to take, by what a small clip took.
+    """An estimate of what a run will take, made from what a small clip took.
 
     Attributes:
         size: height and width of the frames.
         frame_count: T; None where it is not known, as with a stream.
-        peak_bytes: of memory, with a margin, beyond the weights and the frames that are read and written.
-        allowed_bytes: what is free to be used, or was given.
-        whole_bytes: what the whole clip in whole frames would take; None where its length is not known.
-        seconds_frame: time a frame, with what windows and tiles run more than once.
+        peak_bytes: peak memory, with a margin, on top of the weights and the frames that are read and written.
+        allowed_bytes: memory that may be used: what is free, or a given limit.
+        whole_bytes: memory that the whole clip in whole frames would take; None where its length is not known.
+        seconds_frame: time for each frame, including what overlapping windows and tiles repeat.
     """
 
     size: tuple[int, int]
@@ -33,7 +33,7 @@ class Estimate:
 
     @property
     def seconds(self) -> float | None:
-        """Time of the whole run; None where the number of frames is not known."""
+        """The time of the whole run, in seconds; None where the number of frames is not known."""
         return None if self.frame_count is None else self.frame_count * self.seconds_frame
 
     def describe(self) -> str:
@@ -53,14 +53,14 @@ class Estimate:
 
 @dataclass(frozen=True)
 class RunCost:
-    """What a network takes for frames of one size, by how they are cut up.
+    """The cost of a network on frames of one size, for any way of cutting them up.
 
     Attributes:
-        cost: of the network.
-        spec: of the network.
-        padded: height and width of the frames that go in.
-        context_px: at the inner sides of tiles.
-        carries: whether windows go on from the state of those before.
+        cost: measured cost of the network.
+        spec: spec of the network.
+        padded: height and width of the padded frames that go in.
+        context_px: px of context at the inner sides of tiles.
+        carries: whether each window continues from the state of the window before.
     """
 
     cost: Cost
@@ -70,7 +70,7 @@ class RunCost:
     carries: bool
 
     def peak_bytes(self, frames: int, tile: tuple[int, int]) -> int:
-        """Estimate the peak for windows of a number of frames and tiles of a height and width."""
+        """Estimate the peak memory, in bytes, for windows of ``frames`` frames and tiles of a height and width."""
         height, width = (min(side, whole) for side, whole in zip(tile, self.padded, strict=True))
         peak = self.cost.peak_bytes(frames, height, width)
         if (height, width) != self.padded:
@@ -80,13 +80,13 @@ class RunCost:
         return peak
 
     def seconds_frame(self, frame_count: int | None, frames: int, overlap: int, tile: tuple[int, int]) -> float:
-        """Estimate the time a frame of the clip.
+        """Estimate the time for each frame of the clip, in seconds.
 
         Args:
-            frame_count: of the clip; None for a stream, which is taken as long.
-            frames: in a window.
-            overlap: of windows.
-            tile: height and width.
+            frame_count: number of frames of the clip; None for a stream, which counts as long.
+            frames: number of frames in a window.
+            overlap: number of frames that windows share as context.
+            tile: height and width of a tile.
         """
         count = _MANY_WINDOWS * frames if frame_count is None else max(frame_count, 1)
         run, windows = count, 1

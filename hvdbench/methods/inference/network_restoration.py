@@ -1,4 +1,4 @@
-"""Networks behind methods: how one is run as a person asked, and what a manifest records of that."""
+"""Run the network of a method with the options that were asked for, and record in the manifest how it was run."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from hvdbench.networks.spec import VideoNetwork
 from hvdbench.workspace.progress import Announce
 
 LONG_RUN_S = 30.0
-"""A run that is going to take longer is announced before it starts."""
+"""Runs that will take longer than this are announced before they start."""
 
 
 def plan_stream(
@@ -29,22 +29,22 @@ def plan_stream(
     frame_count: int | None,
     device: str,
 ) -> InferencePlan:
-    """Plan a run over frames that come one after the other; ``auto`` never takes the whole clip at once.
+    """Plan a run over frames that arrive one after the other; ``auto`` never takes the whole clip at once.
 
     Args:
-        method: its settings decide what is left open here.
-        network: of the method.
+        method: method whose settings decide what is left open here.
+        network: network of the method.
         size: height and width of the frames.
-        asked: windows, tiles and precision; they come before the method's settings.
-        frame_count: how many will come, for the estimate; None where nobody knows.
-        device: where to run it.
+        asked: windows, tiles and precision, which take precedence over the method's settings.
+        frame_count: number of frames to come, for the estimate; None where it is not known.
+        device: device to run on.
 
     Returns:
         The plan with its estimate.
 
     Raises:
-        InputError: a window or tile that does not suit the network.
-        FitError: the memory does not suffice.
+        InputError: if a window or tile does not suit the network.
+        FitError: if the memory does not suffice.
     """
     extents = method.scheme.extents(network, asked, is_stream=True)
     try:
@@ -66,18 +66,18 @@ def plan_clips(
     device: str,
     threads: int | None = None,
 ) -> list[InferencePlan]:
-    """Plan the restoration of whole clips as the method's own ``restore`` does it, for its estimates.
+    """Plan the restoration of whole clips in the way of the method's own ``restore``, to get the estimates.
 
     Args:
-        method: one that has a network.
-        clips: height and width, and number of frames, of each.
+        method: method that has a network.
+        clips: height and width, and number of frames, of each clip.
         asked: windows, tiles and precision.
-        device: where they are going to run.
-        threads: of each job on a CPU; None: as many as torch takes here.
+        device: device that the clips will be restored on.
+        threads: number of threads of each job on a CPU; None for as many as torch uses here.
 
     Raises:
-        HvdbenchError: the network cannot be opened, fails on a small clip of noise, or does not fit into memory.
-        ValueError: a window or tile that does not suit the network.
+        HvdbenchError: if the network cannot be opened, fails on a small clip of noise, or does not fit into memory.
+        ValueError: if a window or tile does not suit the network.
     """
     network = method.open()
     extents = vars(method.scheme.extents(network, asked))
@@ -90,13 +90,13 @@ def plan_clips(
 
 
 def tell_if_long(announce: Announce | None, what: str, plans: Sequence[InferencePlan], workers: int = 1) -> None:
-    """Announce in a line what a run is going to take, where that is long or nobody knows how long.
+    """Announce in one line what a run will take, if that is long or cannot be estimated.
 
     Args:
-        announce: is given the line; None: nobody listens.
-        what: the line is about.
-        plans: of the clips that are going to be restored, with their estimates.
-        workers: clips that are restored at once.
+        announce: function that receives the line; None for no announcement.
+        what: subject of the line.
+        plans: plans of the clips that will be restored, with their estimates.
+        workers: number of clips that are restored at once.
     """
     seconds = [plan.estimated_s or 0.0 for plan in plans]
     total_s = max([sum(seconds) / workers, *seconds])
@@ -113,18 +113,18 @@ def tell_if_long(announce: Announce | None, what: str, plans: Sequence[Inference
 def restore_with(
     network: VideoNetwork, blurry: Frames, budget: Budget, *, extents: Extents | None = None, whose: str = ""
 ) -> Restoration:
-    """Restore a clip with a network; the facts record how it was run.
+    """Restore a clip with a network; the facts of the result record how it was run.
 
     Args:
-        network: with its weights.
+        network: network with its weights.
         blurry: uint8 RGB (T, H, W, 3).
         budget: device and progress.
-        extents: windows, tiles and precision; None: what the budget asks for.
-        whose: begins the sentence of an error, ``network 'estrnn': ``.
+        extents: windows, tiles and precision; None for those that the budget asks for.
+        whose: beginning of an error's sentence, such as ``network 'estrnn': ``.
 
     Raises:
-        InputError: a window or tile that does not suit the network.
-        FitError: the network gave a value that is not finite, or the memory does not suffice.
+        InputError: if a window or tile does not suit the network.
+        FitError: if the network returns a value that is not finite, or the memory does not suffice.
     """
     asked = budget.inference
     run = extents or Extents(window=asked.window, tile=asked.tile, precision=asked.precision)
@@ -146,7 +146,7 @@ def restore_with(
 
 
 def report_facts(report: InferenceReport) -> dict[str, object]:
-    """Return what a manifest records of a run: the plan that was used, the speed, the peak of memory."""
+    """Return what a manifest records of a run: the plan that was used, the speed, and the peak memory."""
     plan = report.plan
     return {
         "plan": dataclasses.replace(plan, estimate=None).describe(),

@@ -1,4 +1,4 @@
-"""How a person wants a network to be run: precision, windows over time, tiles of the picture."""
+"""How a user wants a network to be run: precision, windows over time, and tiles of the picture."""
 
 import re
 from dataclasses import asdict, dataclass
@@ -13,12 +13,12 @@ PRECISIONS: tuple[PrecisionName, ...] = get_args(PrecisionName)
 
 @dataclass(frozen=True)
 class InferenceOptions:
-    """What was asked for; :class:`hvdbench.methods.inference.restore.InferencePlan` is what is done.
+    """The options that were asked for; :class:`hvdbench.methods.inference.restore.InferencePlan` is what is done.
 
     Attributes:
-        precision: what to compute in.
-        window: most frames at once; None is the whole clip, ``auto`` what memory holds.
-        tile: largest side, or height and width, px; None is the whole frame, ``auto`` what memory holds.
+        precision: number format to compute in.
+        window: most frames at once; None for the whole clip, ``auto`` for what memory holds.
+        tile: largest side, or height and width, in px; None for the whole frame, ``auto`` for what memory holds.
     """
 
     precision: PrecisionName = "float32"
@@ -27,24 +27,24 @@ class InferenceOptions:
 
     @property
     def is_usual(self) -> bool:
-        """Whether nothing was asked for: float32, whole clips, whole frames."""
+        """Whether nothing special was asked for: float32, whole clips, whole frames."""
         return self == InferenceOptions()
 
     def values(self) -> dict[str, object]:
-        """Return JSON-able values, for digests and manifests."""
+        """Return the options as JSON values, for digests and manifests."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
 class Extents:
-    """How a network is run over a clip: what was asked for and what its method settles, together.
+    """The way a network is run over a clip: what was asked for, completed by what its method sets.
 
     Attributes:
-        window: most frames at once; None is the whole clip, ``auto`` what memory holds.
-        overlap: frames of context at each inner end of a window; None: what the network declares, else a quarter.
-        tile: largest side, or height and width, px; None is the whole frame, ``auto`` what memory holds.
-        context_px: px of context at each inner side of a tile; None: what the network declares, else 32.
-        precision: what to compute in.
+        window: most frames at once; None for the whole clip, ``auto`` for what memory holds.
+        overlap: frames of context at each inner end of a window; None for what the network declares, else a quarter.
+        tile: largest side, or height and width, in px; None for the whole frame, ``auto`` for what memory holds.
+        context_px: px of context at each inner side of a tile; None for what the network declares, else 32.
+        precision: number format to compute in.
     """
 
     window: int | Auto | None = None
@@ -55,10 +55,10 @@ class Extents:
 
 
 def parse_inference(*, precision: str = "float32", window: str | None, tile: str | None) -> InferenceOptions:
-    """Read what a command line says: ``float32|bfloat16|float16``, ``N|auto``, ``N|WxH|auto``.
+    """Parse the options of a command line: ``float32|bfloat16|float16``, ``N|auto``, ``N|WxH|auto``.
 
     Raises:
-        InputError: another word, or a size of 0.
+        InputError: if a word is unknown or a size is 0.
     """
     known = next((name for name in PRECISIONS if name == precision), None)
     if known is None:

@@ -1,4 +1,4 @@
-"""Tiles over the picture, where a whole frame does not fit into memory: cut, and blended without seams."""
+"""Cut a picture into tiles where a whole frame does not fit into memory, and blend them without seams."""
 
 import itertools
 import math
@@ -11,16 +11,16 @@ from torch import Tensor
 from hvdbench.networks.spec import NetworkSpec
 
 FEATHER_PX = 32
-"""Width of the band over which one tile goes over into the next."""
+"""The width of the band over which one tile fades into the next."""
 GLOBAL_CONTEXT_PX = 32
-"""Context at the inner sides of a tile for networks that see the whole picture: most of what they use lies near."""
+"""Context at the inner sides of a tile for networks that see the whole picture: most of what they use is near."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of a picture: rows ``top:bottom`` and columns ``left:right``, with a weight for each of them.
+    """A part of a picture, rows ``top:bottom`` and columns ``left:right``, with a weight for each row and column.
 
-    The weights of all tiles at a pixel, products of those of its row and its column, sum to 1.
+    A pixel's weight in a tile is the product of those of its row and its column; over all tiles the weights sum to 1.
     """
 
     top: int
@@ -35,7 +35,7 @@ def tile_context(spec: NetworkSpec, context_px: int | None = None) -> int:
     """Return the context at the inner sides of a tile: the one asked for, else the network's own, else the default.
 
     Raises:
-        ValueError: it is negative.
+        ValueError: if the context is negative.
     """
     if context_px is None:
         return GLOBAL_CONTEXT_PX if spec.context_px is None else spec.context_px
@@ -53,18 +53,18 @@ def smallest_tile(spec: NetworkSpec, context_px: int) -> int:
 def plan_tiles(height: int, width: int, tile: tuple[int, int], spec: NetworkSpec, context_px: int) -> list[Tile]:
     """Cut a picture into equal tiles at even distances.
 
-    Where two neighbours meet, either has ``context_px`` of its own beyond a band of ``FEATHER_PX`` over which
-    they are blended. Tiles begin at multiples of the network's, so that strides fall as on the whole picture.
+    Where two neighbours meet, each has ``context_px`` of its own beyond a band of ``FEATHER_PX`` over which they are
+    blended. Tiles begin at multiples of ``spec.size_multiple``, so that strides fall as on the whole picture.
 
     Args:
-        height: of the padded picture, a multiple of ``spec.size_multiple``.
-        width: the same.
+        height: height of the padded picture, a multiple of ``spec.size_multiple``.
+        width: width of the padded picture, a multiple of ``spec.size_multiple``.
         tile: largest height and width of a tile; rounded down to the multiple.
-        spec: of the network.
-        context_px: px at each inner side of a tile that serve as context only.
+        spec: spec of the network.
+        context_px: px at each inner side of a tile that serve only as context.
 
     Raises:
-        ValueError: a tile is too small for the network or for its context.
+        ValueError: if a tile is too small for the network or for its context.
     """
     sides = []
     for whole, side in ((height, tile[0]), (width, tile[1])):
@@ -82,7 +82,7 @@ def plan_tiles(height: int, width: int, tile: tuple[int, int], spec: NetworkSpec
 
 
 def tiled_px(height: int, width: int, tile: tuple[int, int], spec: NetworkSpec, context_px: int) -> int:
-    """Count the pixels in all tiles of :func:`plan_tiles` together, those where they overlap each time."""
+    """Count the pixels of all tiles of :func:`plan_tiles` together; pixels in overlaps count once for each tile."""
     total = 1
     for whole, side in ((height, tile[0]), (width, tile[1])):
         length = whole if side >= whole else side // spec.size_multiple * spec.size_multiple
@@ -91,16 +91,16 @@ def tiled_px(height: int, width: int, tile: tuple[int, int], spec: NetworkSpec, 
 
 
 def blend_tiles(tiles: list[Tile], restore: Callable[[Tile], Tensor], height: int, width: int) -> Tensor:
-    """Restore tile by tile and blend.
+    """Restore a picture tile by tile and blend the tiles.
 
     Args:
-        tiles: that cover the picture.
-        restore: gives (..., h, w) for a tile.
-        height: of the picture.
-        width: of the picture.
+        tiles: tiles that cover the picture.
+        restore: function that returns (..., h, w) for a tile.
+        height: height of the picture.
+        width: width of the picture.
 
     Returns:
-        (..., H, W), float32, in main memory; where there is one tile, what ``restore`` gave.
+        The picture, (..., H, W) float32 in main memory; with a single tile, what ``restore`` returned.
     """
     if len(tiles) == 1:
         return restore(tiles[0])
@@ -116,7 +116,7 @@ def blend_tiles(tiles: list[Tile], restore: Callable[[Tile], Tensor], height: in
 
 
 def _plan_side(whole: int, tile: int, multiple: int, context_px: int) -> list[tuple[int, Tensor]]:
-    """Cut one side; (start, weights) a tile."""
+    """Cut one side into tiles; return (start, weights) for each."""
     if tile >= whole:
         return [(0, torch.ones(whole))]
     steps, tile_steps = whole // multiple, tile // multiple
@@ -125,14 +125,14 @@ def _plan_side(whole: int, tile: int, multiple: int, context_px: int) -> list[tu
     side = tile_steps * multiple
     middles = [(after + before + side) / 2 for before, after in itertools.pairwise(starts)]
     place = torch.arange(whole) + 0.5
-    # How far a pixel has gone over into tile 1, 2 …; tile k has what it took from k-1 less what k+1 took from it.
+    # taken[k]: how far a pixel has faded into tile k+1; tile k has what it took from k-1 less what k+1 took from it.
     taken = [((place - middle) / FEATHER_PX + 0.5).clamp(0, 1) for middle in middles]
     ramps = [torch.ones(whole), *taken, torch.zeros(whole)]
     return [(start, (ramps[number] - ramps[number + 1])[start : start + side]) for number, start in enumerate(starts)]
 
 
 def _tiles_along(whole: int, tile: int, multiple: int, context_px: int) -> int:
-    """Count the tiles on one side."""
+    """Count the tiles along one side."""
     if tile >= whole:
         return 1
     tile_steps = tile // multiple

@@ -1,1 +1,1 @@
-"""SelfHVD: its equations, its parts and its training over clips."""
+"""SelfHVD: its equations, its parts, and its training over clips."""

@@ -1,6 +1,6 @@
-"""The label of each frame of a window: aligned in the step, or cut from what was aligned before the first one.
+"""Make the label of each frame of a window: align it within the step, or cut it from clips that were aligned before.
 
-Flow on the blurry input is the same in every step, so that with ``flow.cache`` it is estimated once, on whole frames.
+Flow on the blurry input is the same in every step, so with ``flow.cache`` it is estimated only once, on whole frames.
 """
 
 import dataclasses
@@ -31,14 +31,14 @@ _MOST_IN_MEMORY = 2 * 2**30
 def label_of(
     restored: Tensor, batch: Mapping[str, Tensor], slots: Tensor, flows: FlowModel, settings: SelfHvdObjectiveSettings
 ) -> Label:
-    """Return the label of what stands in each slot, ``S_{J(k)→k}``, and its masks (Eqs. 3-5).
+    """Return the label of the frame in each slot, ``S_{J(k)→k}``, and its masks (Eqs. 3-5).
 
     Args:
-        restored: (N, T, 3, h, w), what labels are aligned to with ``flow.on = "output"``.
-        batch: windows; labels that they hold already are taken.
-        slots: (N, T).
-        flows: what estimates the flow.
-        settings: what to align to, and which masks are on.
+        restored: (N, T, 3, h, w), the pictures that labels are aligned to with ``flow.on = "output"``.
+        batch: windows; labels that they already hold are used.
+        slots: (N, T) frame in each slot.
+        flows: model that estimates the flow.
+        settings: settings of what to align to, and of which masks are on.
     """
     if WARPED in batch:
         masks = at_slots(batch[MASKS], slots)
@@ -50,7 +50,7 @@ def label_of(
 
 
 def draw_window_slots(batch: Mapping[str, Tensor], clues: Clues, segment_frames: int, *, seed: int) -> Tensor:
-    """Draw the frame in each slot, (N, T), of each window by its own index."""
+    """Draw the frame in each slot of each window, (N, T), by the window's own index."""
     selected, indices = batch["is_selected"].cpu().numpy(), batch["index"].tolist()
     drawn = [
         draw_slots(row, clues, segment_frames, seed=seed, index=index)
@@ -60,20 +60,20 @@ def draw_window_slots(batch: Mapping[str, Tensor], clues: Clues, segment_frames:
 
 
 class AlignedClips(CheckedReader):
-    """Clips with two streams more, made at once: each frame's warped sharp frame, and its masks.
+    """Clips with two more streams that are made at once: each frame's warped sharp frame, and its masks.
 
-    ``warped`` is ``S_{J(i)→i}``, (T, H, W, 3); ``warp_masks`` is ``M_occ`` and ``M_i``, (T, H, W, 2); both uint8,
-    5 bytes a pixel in all. They are kept in memory, or, above 2 GiB, in a file without a name, which the system removes
-    when the process ends, however it ends.
+    ``warped`` is ``S_{J(i)→i}``, (T, H, W, 3); ``warp_masks`` is ``M_occ`` and ``M_i``, (T, H, W, 2); both are uint8,
+    5 bytes per pixel together. They are kept in memory or, above 2 GiB, in a file without a name, which the system
+    removes when the process ends, however it ends.
 
     Args:
-        reader: of the clips.
-        selection: a clip's key → (T,) frames to take as selected, in place of the labels.
-        flows: what estimates the flow.
-        settings: of the alignment.
-        device: where to estimate it.
-        folder: where the file goes; None: the system's folder for such.
-        progress: called with (done, total, what).
+        reader: reader of the clips.
+        selection: (T,) frames to take as selected by a clip's key, in place of the labels.
+        flows: model that estimates the flow.
+        settings: settings of the alignment.
+        device: device to estimate the flow on.
+        folder: folder of the file; None for the system's folder of temporary files.
+        progress: function called with (done, total, what).
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class AlignedClips(CheckedReader):
         self._made = _make_room(own, folder)
         for clip in own:
             selected = np.asarray((selection or {}).get(clip.key, clip.is_selected))
-            if selected.any():  # the windows refuse the clip otherwise
+            if selected.any():  # a clip without a selected frame is refused later, when windows are cut
                 self._align(clip, nearest_selected(selected))
 
     def read(self, key: str, stream: str, frames: Sequence[int], box: Box | None = None) -> Frames:
@@ -108,11 +108,11 @@ class AlignedClips(CheckedReader):
         return np.asarray(self._made[key, stream][wanted, rows, columns])
 
     def close(self) -> None:
-        """Close what the clips are read from."""
+        """Close the reader of the clips."""
         self._reader.close()
 
     def _align(self, clip: ClipFacts, nearest: NDArray[np.int64]) -> None:
-        """Align a clip's labels to its frames, a few at a time."""
+        """Align a clip's labels to its frames, a few frames at a time."""
         for first in range(0, clip.frame_count, _FRAMES_AT_ONCE):
             i = np.arange(first, min(first + _FRAMES_AT_ONCE, clip.frame_count))
             read = torch.from_numpy(self._reader.read(clip.key, "blur", [*i.tolist(), *nearest[i].tolist()]))
@@ -128,7 +128,7 @@ class AlignedClips(CheckedReader):
 
 
 def _make_room(clips: Sequence[ClipFacts], folder: Path | None) -> dict[tuple[str, str], NDArray[np.uint8]]:
-    """Make room for both streams of all clips: a clip's key and stream → (T, H, W, channels)."""
+    """Allocate both streams of all clips; return (T, H, W, channels) by the clip's key and the stream."""
     shapes = {
         (clip.key, stream): (clip.frame_count, clip.height, clip.width, channels)
         for clip in clips
@@ -143,7 +143,7 @@ def _make_room(clips: Sequence[ClipFacts], folder: Path | None) -> dict[tuple[st
             folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.truncate(total)
-            room = np.memmap(file, np.uint8, "r+", shape=(total,))  # holds the file open
+            room = np.memmap(file, np.uint8, "r+", shape=(total,))  # keeps the nameless file alive after the block
     made, first = {}, 0
     for name, shape in shapes.items():
         size = int(np.prod(shape))

@@ -1,7 +1,7 @@
 """The anchor of SCSCM: an earlier state of the model, and the rule by which it moves on (Eq. 9's ``e``).
 
-The paper: ``e`` is updated "if the output from the latest model is still aligned with the input and is sharper than the
-previous output". The two tests, with their limits, are ours.
+According to the paper, ``e`` is updated "if the output from the latest model is still aligned with the input and is
+sharper than the previous output". The two tests for that, with their limits, are ours.
 """
 
 import math
@@ -18,14 +18,14 @@ _NUMBERS = ("updates", "step", "sharpness", "latest_sharpness")
 
 @dataclass(frozen=True)
 class AnchorDecision:
-    """What a validation decided, with the numbers that it decided by.
+    """The decision of a validation, with the numbers that it is based on.
 
     Attributes:
-        moved: whether the anchor became the present model.
-        shift_px: the present model's median shift of output to input.
-        sharpness: the present model's mean sharpness.
-        sharpness_ratio: to the sharpness of the anchor before the decision; NaN where that was not known.
-        updates: updates in all, this one among them.
+        moved: whether the current model became the anchor.
+        shift_px: median shift of the current model's output to its input.
+        sharpness: mean sharpness of the current model's output.
+        sharpness_ratio: ratio of that sharpness to the anchor's before the decision; NaN where that is not known.
+        updates: number of updates so far, including this one.
     """
 
     moved: bool
@@ -37,14 +37,14 @@ class AnchorDecision:
 
 @dataclass
 class AnchorRule:
-    """Counts the anchor's updates and decides on the next.
+    """A rule that counts the anchor's updates and decides on the next one.
 
     Attributes:
-        settings: limits.
-        updates: so far; 0: there is no anchor yet.
-        step: optimiser steps that the anchor has seen, -1 without one.
-        sharpness: of the anchor's outputs, NaN where it was not measured.
-        latest_sharpness: of the model's outputs at the last validation.
+        settings: limits of the rule.
+        updates: number of updates so far; 0 means that there is no anchor yet.
+        step: optimiser steps that the anchor has seen; -1 without an anchor.
+        sharpness: sharpness of the anchor's outputs; NaN where it was not measured.
+        latest_sharpness: sharpness of the model's outputs at the last validation.
     """
 
     settings: AnchorSettings = field(default_factory=AnchorSettings)
@@ -54,19 +54,19 @@ class AnchorRule:
     latest_sharpness: float = math.nan
 
     def observe(self, measured: Mapping[str, float]) -> None:
-        """Note a validation before there is an anchor."""
+        """Record a validation before there is an anchor."""
         self.latest_sharpness = measured.get("sharpness", math.nan)
 
     def take_first(self, step: int) -> None:
-        """Make the model at the end of stage 1 the anchor: update 1. Its sharpness is that of the last validation."""
+        """Make the model at the end of stage 1 the anchor, update 1, with the sharpness of the last validation."""
         self.updates, self.step, self.sharpness = 1, step, self.latest_sharpness
 
     def consider(self, step: int, measured: Mapping[str, float]) -> AnchorDecision:
-        """Decide whether the anchor becomes the present model; numbers that were not measured leave it.
+        """Decide whether the current model becomes the anchor; numbers that were not measured leave it unchanged.
 
-        It does where the model is aligned with its input, is sharper than the anchor, and updates are left. Where the
-        anchor's sharpness was never measured, the first number measured after it stands in. At the anchor's own step
-        the model is the anchor: its sharpness is noted.
+        The anchor moves if the model is aligned with its input, is sharper than the anchor, and updates are left. If
+        the anchor's sharpness was never measured, the first one measured after it stands in for it. At the anchor's own
+        step the model is the anchor, so its sharpness becomes the anchor's.
         """
         shift_px, sharpness = measured.get("shift_px", math.nan), measured.get("sharpness", math.nan)
         ratio = sharpness / self.sharpness if self.sharpness > 0 else math.nan
@@ -86,6 +86,6 @@ class AnchorRule:
         return torch.tensor([float(getattr(self, name)) for name in _NUMBERS], dtype=torch.float64)
 
     def load_state(self, state: Tensor) -> None:
-        """Take up what :meth:`state` gave."""
+        """Restore the numbers that :meth:`state` returned."""
         updates, step, self.sharpness, self.latest_sharpness = state.tolist()
         self.updates, self.step = int(updates), int(step)

@@ -1,4 +1,4 @@
-"""Removal of sharp clues from the input of stage 2 (RSCR, section 3.2): which frame k of a window stands in slot i."""
+"""Remove sharp clues from the input of stage 2 (RSCR, section 3.2): which frame k of a window stands in slot i."""
 
 import numpy as np
 import torch
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from hvdbench.methods.selfhvd.settings import Clues
 
-_DRAW = 1  # keeps this draw apart from that of the window itself, which has the same seed and index
+_DRAW = 1  # keeps this draw apart from the draw of the window itself, which has the same seed and index
 
 
 def draw_slots(
@@ -17,13 +17,13 @@ def draw_slots(
 
     Args:
         is_sharp: (T,) selected frames of the window.
-        clues: what is removed; ``off`` leaves all where they are.
+        clues: clues to remove; ``off`` leaves all frames where they are.
         segment_frames: length of a segment, counted from the window's first frame.
-        seed: of the run.
-        index: of the window.
+        seed: random seed of the run.
+        index: index of the window.
 
     Returns:
-        (T,) frame indices.
+        The frame in each slot, (T,).
     """
     random = np.random.default_rng([seed, index, _DRAW])
     if clues == "sharp":
@@ -38,8 +38,8 @@ def remove_sharp_clues(
 ) -> NDArray[np.intp]:
     """Replace ``l`` of the ``L`` sharp frames of each segment, 0 < l ≤ L, by their temporally closest blurry frame.
 
-    ``l`` is drawn evenly; of two equally close frames the earlier one is taken, from the whole window. A window
-    without a blurry frame stays as it is.
+    ``l`` is drawn with equal chances. The closest frame comes from the whole window, the earlier one of two equally
+    close ones. A window without a blurry frame stays as it is.
     """
     slots, blurry = np.arange(len(is_sharp)), np.flatnonzero(~is_sharp)
     if len(blurry) == 0:
@@ -57,7 +57,7 @@ def remove_any_frames(
 ) -> NDArray[np.intp]:
     """Replace as many frames as :func:`remove_sharp_clues` would, drawn from all, by their closest frame that stays.
 
-    The ablation that the paper sets beside RSCR.
+    This is the paper's ablation of RSCR.
     """
     count = len(is_sharp)
     slots, goes = np.arange(count), np.zeros(count, bool)
@@ -82,15 +82,15 @@ def _closest(frames: NDArray[np.intp], i: np.intp) -> int:
 
 
 def own_slots(clip: Tensor) -> Tensor:
-    """Return the slots of windows (N, T, ...) whose frames all stand where they belong, (N, T)."""
+    """Return the slots (N, T) of windows (N, T, ...) in which every frame stands in its own place."""
     return torch.arange(clip.shape[1], device=clip.device).expand(len(clip), -1)
 
 
 def gather(clip: Tensor, slots: Tensor) -> Tensor:
-    """Put frame k where slot i shows it: (N, T, ...) to the same shape."""
+    """Put frame k into each slot i that shows it; (N, T, ...) to the same shape."""
     return clip[torch.arange(len(slots), device=slots.device).unsqueeze(1), slots]
 
 
 def at_slots(clip: Tensor, slots: Tensor) -> Tensor:
-    """Gather by slot, as (N * T, ...)."""
+    """Gather frames by slot and flatten them to (N * T, ...)."""
     return gather(clip, slots).flatten(0, 1)

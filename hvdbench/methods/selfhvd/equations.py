@@ -1,8 +1,8 @@
-"""SelfHVD's losses, one function an equation (Xu et al., CVPR 2026, section 3). ``docs/selfhvd.md`` has our readings.
+"""The losses of SelfHVD, one function for each equation (Xu et al., CVPR 2026, section 3).
 
-Eqs. 3 to 5 are in :mod:`hvdbench.methods.selfhvd.masks`. Pictures are float (N, 3, H, W) in [0, 1], masks (N, 1, H, W)
-in [0, 1] with 1 where the warp can be trusted. Norms are means over pixels and channels, so that a loss does not grow
-with the crop.
+``docs/selfhvd.md`` explains our readings. Eqs. 3 to 5 are in :mod:`hvdbench.methods.selfhvd.masks`. Pictures are float
+(N, 3, H, W) in [0, 1], masks (N, 1, H, W) in [0, 1] with 1 where the warp can be trusted. Norms are means over pixels
+and channels, so that a loss does not grow with the crop.
 """
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 def reconstruction_loss(restored: Tensor, warped_sharp: Tensor, mask: Tensor) -> Tensor:
-    """Return ``L_rec`` (Eq. 6): the masked L1 distance of the output to the warped sharp frame."""
+    """Return ``L_rec`` (Eq. 6), the masked L1 distance of the output to the warped sharp frame."""
     return (mask * (restored - warped_sharp)).abs().mean()
 
 
@@ -24,12 +24,12 @@ def laplacian_variance(picture: Tensor) -> Tensor:
 
 
 def sharp_frame_is_better(warped_sharp: Tensor, mask: Tensor, teacher: Tensor, tau: float = 0.5) -> Tensor:
-    """Decide ``c`` (Eq. 8) a picture, (N,) bool: enough of the warp can be trusted and it is sharper than the teacher.
+    """Decide ``c`` (Eq. 8) for each picture, (N,) bool: the warp is trusted enough and sharper than the teacher.
 
     Args:
-        warped_sharp: ``S_{j→i}``.
-        mask: ``M_occ``; its mean is the share of unmasked regions.
-        teacher: ``R_k``, the output for the input with all its clues.
+        warped_sharp: warped sharp frame ``S_{j→i}``.
+        mask: occlusion mask ``M_occ``; its mean is the share of unmasked regions.
+        teacher: output ``R_k`` for the input with all its clues.
         tau: distortion threshold; 0.5 in the paper.
     """
     covered = mask.flatten(1).mean(dim=1) > tau
@@ -39,7 +39,7 @@ def sharp_frame_is_better(warped_sharp: Tensor, mask: Tensor, teacher: Tensor, t
 def self_enhanced_loss(
     restored_without_clues: Tensor, warped_sharp: Tensor, mask: Tensor, teacher: Tensor, take_sharp: Tensor
 ) -> Tensor:
-    """Return ``L_sevd`` (Eq. 7): the output for the clue-less input against whichever target Eq. 8 chose.
+    """Return ``L_sevd`` (Eq. 7), the loss of the output without clues against the target that Eq. 8 chose.
 
     No gradient flows into the teacher.
     """
@@ -50,23 +50,23 @@ def self_enhanced_loss(
 
 @torch.no_grad()
 def earlier_output(earlier: nn.Module, blurry: Tensor) -> Tensor:
-    """Return ``R^e`` (Eq. 9): what an earlier state of the model makes of the input with all its clues, no gradient."""
+    """Return ``R^e`` (Eq. 9), the output of an earlier state of the model for all clues, without gradient."""
     restored: Tensor = earlier(blurry)
     return restored
 
 
 def spatial_consistency_loss(restored_without_clues: Tensor, anchor: Tensor) -> Tensor:
-    """Return ``L_scscm`` (Eq. 10): the L1 distance to what an earlier state of the model restored (Eq. 9)."""
+    """Return ``L_scscm`` (Eq. 10), the L1 distance to the output of an earlier state of the model (Eq. 9)."""
     return (restored_without_clues - anchor.detach()).abs().mean()
 
 
 def mask_at(mask: Tensor, features: Tensor) -> Tensor:
-    """Shrink a mask to the size of features: each cell the mean of the pixels it covers."""
+    """Shrink a mask to the size of features; each cell is the mean of the pixels that it covers."""
     return F.adaptive_avg_pool2d(mask, (features.shape[-2], features.shape[-1]))
 
 
 def perceptual_loss(features: Tensor, warped_sharp_features: Tensor, mask: Tensor) -> Tensor:
-    """Return ``L_vgg1`` (Eq. 11): Eq. 6 between features, (N, C, h, w), under the mask shrunk to their size.
+    """Return ``L_vgg1`` (Eq. 11), which is Eq. 6 between features, (N, C, h, w), under the mask shrunk to their size.
 
     No gradient flows into the sharp frame's features.
     """
@@ -80,7 +80,7 @@ def self_enhanced_perceptual_loss(
     teacher_features: Tensor,
     take_sharp: Tensor,
 ) -> Tensor:
-    """Return ``L_vgg2`` (Eq. 12): Eq. 7 between features, with the choice that Eq. 8 made on the pictures."""
+    """Return ``L_vgg2`` (Eq. 12), which is Eq. 7 between features, with the choice that Eq. 8 made on the pictures."""
     return self_enhanced_loss(
         features_without_clues,
         warped_sharp_features.detach(),
@@ -103,13 +103,13 @@ def stage2_loss(self_enhanced: Tensor, consistency: Tensor, perceptual: Tensor, 
 def reblur_tensor(picture: Tensor, motion: Tensor, tau: float, samples: int = 11) -> Tensor:
     """Blur pictures along the motion of their exposure.
 
-    This is the differentiable twin of :func:`hvdbench.methods.blur.reblur.reblur`.
+    This is the differentiable counterpart of :func:`hvdbench.methods.blur.reblur.reblur`.
 
     Args:
-        picture: (N, 3, H, W).
+        picture: pictures to blur, (N, 3, H, W).
         motion: (N, 2, H, W), x first, px per frame interval.
-        tau: exposure share.
-        samples: points on the path; bilinear.
+        tau: exposure share of the frame interval.
+        samples: number of points on the path, each sampled bilinearly.
     """
     _, _, height, width = picture.shape
     y, x = torch.meshgrid(
@@ -128,14 +128,14 @@ def reblur_tensor(picture: Tensor, motion: Tensor, tau: float, samples: int = 11
 
 
 def reblur_loss(restored: Tensor, blurry: Tensor, motion: Tensor, tau: float, trusted: Tensor) -> Tensor:
-    """Return the re-blur consistency loss, ours: ``‖K R − B‖₁`` on the pictures whose blur the flow explains.
+    """Return our re-blur consistency loss, ``‖K R − B‖₁`` on the pictures whose blur the flow explains.
 
     Args:
-        restored: R.
-        blurry: B.
-        motion: (N, 2, H, W).
-        tau: exposure share.
-        trusted: (N,) bool; pictures that are not trusted add nothing.
+        restored: output R, (N, 3, H, W).
+        blurry: blurry input B, (N, 3, H, W).
+        motion: (N, 2, H, W), x first, px per frame interval.
+        tau: exposure share of the frame interval.
+        trusted: (N,) bool; the other pictures add nothing to the loss.
     """
     difference = (reblur_tensor(restored, motion, tau) - blurry).abs()
     return (difference * trusted.view(-1, 1, 1, 1).to(difference.dtype)).mean()

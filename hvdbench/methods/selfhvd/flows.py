@@ -1,4 +1,4 @@
-"""Optical flow between pictures on a device, both ways and with a confidence, for the alignment of sharp frames."""
+"""Estimate optical flow between pictures on a device, both ways and with a confidence, to align sharp frames."""
 
 from typing import NamedTuple, Protocol
 
@@ -23,13 +23,13 @@ _DIS_PRESETS: dict[str, Preset] = {"dis_medium": "medium", "dis_fast": "fast"}
 
 
 class FlowPair(NamedTuple):
-    """Flow between pictures i and j, both ways.
+    """The flow between pictures i and j, both ways.
 
     Attributes:
-        flow_ij: ``Φ_{i→j}``, (N, 2, H, W), x first, px.
-        flow_ji: ``Φ_{j→i}``.
-        confidence_ij: ``C_{i→j}``, (N, 1, H, W) in [0, 1], on i's grid.
-        confidence_ji: ``C_{j→i}``, on j's grid.
+        flow_ij: flow ``Φ_{i→j}``, (N, 2, H, W), x first, px.
+        flow_ji: flow ``Φ_{j→i}``, of the same shape.
+        confidence_ij: confidence ``C_{i→j}``, (N, 1, H, W) in [0, 1], on i's grid.
+        confidence_ji: confidence ``C_{j→i}``, on j's grid.
     """
 
     flow_ij: Tensor
@@ -39,7 +39,7 @@ class FlowPair(NamedTuple):
 
 
 class FlowModel(Protocol):
-    """Estimates flow between (N, 3, H, W) RGB in [0, 1], in their device, without gradient."""
+    """A model that estimates flow between (N, 3, H, W) RGB in [0, 1], on their device, without gradient."""
 
     def __call__(self, i: Tensor, j: Tensor) -> FlowPair:
         """Return the flow from i to j and back."""
@@ -50,8 +50,8 @@ class SeaRaftFlow:
     """SEA-RAFT, frozen; its confidence is ``exp`` of minus the mixed log scale of its two Laplace distributions.
 
     Args:
-        network: the module; moved to wherever the pictures are.
-        pairs_at_once: bounds memory.
+        network: SEA-RAFT network; it is moved to the device of the pictures.
+        pairs_at_once: most pairs of pictures at once, which bounds memory.
     """
 
     def __init__(self, network: SeaRaft, pairs_at_once: int = 16) -> None:
@@ -60,7 +60,7 @@ class SeaRaftFlow:
 
     @torch.no_grad()
     def __call__(self, i: Tensor, j: Tensor) -> FlowPair:
-        """Return the flow both ways, in full precision whatever surrounds it."""
+        """Return the flow both ways, in float32 even where autocast is on around it."""
         self.network.to(i.device)
         flows, confidences = [], []
         with torch.autocast(i.device.type, enabled=False):
@@ -75,10 +75,10 @@ class SeaRaftFlow:
 
 
 class DisFlow:
-    """OpenCV's DIS, pair by pair on the CPU; its confidence is ``exp(-e / 1 px)``, e the forward-backward error.
+    """OpenCV's DIS, pair by pair on the CPU; its confidence is ``exp(-e / 1 px)`` with the forward-backward error e.
 
-    SEA-RAFT's confidence is the inverse of its error's scale in px; this one falls alike: 0.37 at 1 px. Where the match
-    lies outside the other picture it is 0.
+    The confidence falls like SEA-RAFT's, which is the inverse of the scale of its error in px: it is 0.37 at 1 px. It
+    is 0 where the match lies outside the other picture.
     """
 
     def __init__(self, preset: Preset = "medium") -> None:
@@ -100,11 +100,11 @@ class DisFlow:
 
 
 def make_flows(settings: FlowSettings) -> FlowModel:
-    """Make what the settings name.
+    """Build the flow model that the settings choose.
 
     Raises:
-        WeightsError: SEA-RAFT's weights are missing, damaged or of another size.
-        RecipeError: SEA-RAFT does not take the arguments.
+        WeightsError: if SEA-RAFT's weights are missing, damaged or of another size.
+        RecipeError: if SEA-RAFT does not take the arguments.
     """
     if settings.model != "sea_raft":
         return DisFlow(_DIS_PRESETS[settings.model])
@@ -125,13 +125,13 @@ def make_flows(settings: FlowSettings) -> FlowModel:
 
 
 def _start_at_zero_flow(network: SeaRaft) -> None:
-    """Let random weights say "no motion", with equal shares of two scales of 1 px, so that masks are not all 0."""
+    """Make random weights predict no motion, with equal shares of two scales of 1 px, so that masks are not all 0."""
     last = network.flow_head[-1]
     for parameter in last.parameters():
         nn.init.zeros_(parameter)
 
 
 def eight_bit(pictures: Tensor) -> NDArray[np.uint8]:
-    """Round (N, C, H, W) of [0, 1] to (N, H, W, C) of [0, 255]."""
+    """Round (N, C, H, W) in [0, 1] to (N, H, W, C) in [0, 255]."""
     levels = (255 * pictures.float().clamp(0, 1)).add(0.5).floor().to(torch.uint8)
     return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())

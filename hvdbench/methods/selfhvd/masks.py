@@ -1,8 +1,8 @@
-"""A sharp frame warped onto another, and where that can be trusted (Eqs. 3 to 5); ``docs/selfhvd.md`` has our readings.
+"""Warp a sharp frame onto another frame, and find where the warp can be trusted (Eqs. 3 to 5).
 
-Pictures are float (N, 3, H, W) in [0, 1], flows (N, 2, H, W), x first, px, masks and confidences (N, 1, H, W) in
-[0, 1]. i is the frame that is restored, j its sharp frame; everything here lies on i's grid in the end. The NumPy twins
-are in :mod:`hvdbench.flow`.
+``docs/selfhvd.md`` explains our readings. Pictures are float (N, 3, H, W) in [0, 1], flows (N, 2, H, W), x first, in
+px, masks and confidences (N, 1, H, W) in [0, 1]. i is the frame that is restored, j its sharp frame; all results are on
+i's grid. The NumPy counterparts are in :mod:`hvdbench.flow`.
 """
 
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from hvdbench.methods.selfhvd.flows import FlowModel, FlowPair
 from hvdbench.methods.selfhvd.settings import MaskSettings
 from hvdbench.networks.layers.blocks import warp_by_flow
 
-_BORDER_PX = 0.5  # half a pixel outside still belongs to the outermost one
+_BORDER_PX = 0.5  # up to half a pixel outside the centre of the outermost pixel still belongs to it
 
 
 @dataclass(frozen=True)
 class Label:
-    """Sharp frames warped onto the frames that they label, (N, ...); none has a gradient.
+    """Sharp frames warped onto the frames that they label, (N, ...), without gradient.
 
     Attributes:
-        warped: ``S_{j→i}``.
-        occlusion: ``M_occ``, whatever the switches say: Eq. 8 needs it.
-        mask: ``M_i``, the product of the masks that are on.
+        warped: warped sharp frame ``S_{j→i}``.
+        occlusion: mask ``M_occ``, even where it is switched off, because Eq. 8 needs it.
+        mask: mask ``M_i``, the product of the masks that are on.
     """
 
     warped: Tensor
@@ -34,26 +34,26 @@ class Label:
 
 @dataclass(frozen=True)
 class AlignedLabel(Label):
-    """A label and the flow that it was warped along.
+    """A label together with the flow that it was warped along.
 
     Attributes:
-        flow: ``Φ_{i→j}``.
+        flow: flow ``Φ_{i→j}``, (N, 2, H, W) px.
     """
 
     flow: Tensor
 
 
 def warp_sharp(sharp: Tensor, flow_ij: Tensor) -> Tensor:
-    """Return ``S_{j→i} = W(S_j, Φ_{i→j})`` (Eq. 3), bilinear; what lies outside is its border repeated."""
+    """Return ``S_{j→i} = W(S_j, Φ_{i→j})`` (Eq. 3), bilinear; outside the frame its border is repeated."""
     warped: Tensor = warp_by_flow(sharp, flow_ij, padding_mode="border")
     return warped
 
 
 def round_trip_px(flow_ij: Tensor, flow_ji: Tensor) -> Tensor:
-    """Return ``‖W(W(G; Φ_{j→i}); Φ_{i→j}) − G‖₂`` of Eq. 5, (N, 1, H, W) px: the gap of a round trip.
+    """Return ``‖W(W(G; Φ_{j→i}); Φ_{i→j}) − G‖₂`` of Eq. 5, (N, 1, H, W) px: the error of a round trip along the flows.
 
     ``W(G; Φ)`` is ``G + Φ``, and a linear map is warped without error, so what is left of the double warp is
-    ``Φ_{i→j} + W(Φ_{j→i}; Φ_{i→j})``. Infinity where the match lies outside frame j: nothing there can be checked.
+    ``Φ_{i→j} + W(Φ_{j→i}; Φ_{i→j})``. The error is infinite where the match lies outside frame j and cannot be checked.
     """
     difference = flow_ij + warp_by_flow(flow_ji, flow_ij, padding_mode="border")
     error: Tensor = torch.linalg.vector_norm(difference, dim=1, keepdim=True)
@@ -61,18 +61,18 @@ def round_trip_px(flow_ij: Tensor, flow_ji: Tensor) -> Tensor:
 
 
 def occlusion_mask(flow_ij: Tensor, flow_ji: Tensor, scale: float) -> Tensor:
-    """Return ``M_occ = 1 − min(s·‖·‖₂, 1)``, Eq. 5 in its working sense: 1 where flows agree, 0 outside the frame."""
+    """Return ``M_occ = 1 − min(s·‖·‖₂, 1)``, Eq. 5 as it works: 1 where the flows agree, 0 outside the frame."""
     return 1 - (scale * round_trip_px(flow_ij, flow_ji)).clamp(max=1)
 
 
 def uncertainty_mask(confidence_ij: Tensor, confidence_ji: Tensor, flow_ij: Tensor) -> Tensor:
-    """Return ``M_uncer = C_{i→j} ⊙ W(C_{j→i}, Φ_{i→j})``, Eq. 4 in its working sense: 1 where both flows are sure."""
+    """Return ``M_uncer = C_{i→j} ⊙ W(C_{j→i}, Φ_{i→j})``, Eq. 4 as it works: 1 where both flows are certain."""
     there: Tensor = warp_by_flow(confidence_ji, flow_ij, padding_mode="border")
     return confidence_ij * there * _lands_inside(flow_ij)
 
 
 def _lands_inside(flow_ij: Tensor) -> Tensor:
-    """Return which pixels' matches lie inside the other frame, (N, 1, H, W) bool."""
+    """Return whether each pixel's match lies inside the other frame, (N, 1, H, W) bool."""
     height, width = flow_ij.shape[-2:]
     x = torch.arange(width, device=flow_ij.device) + flow_ij[:, 0]  # (N, H, W)
     y = torch.arange(height, device=flow_ij.device)[:, None] + flow_ij[:, 1]  # (N, H, W)
@@ -96,11 +96,11 @@ def align(
     """Warp each sharp frame onto its reference, without gradient.
 
     Args:
-        reference: R_i or B_i, (N, 3, H, W).
-        sharp: S_j, the same shape.
-        flows: what estimates the flow.
-        settings: which masks are on.
-        in_place: (N,) bool: sharp frames that are their reference's own and stay where they are; None: no such.
+        reference: reference pictures R_i or B_i, (N, 3, H, W).
+        sharp: sharp frames S_j, of the same shape.
+        flows: model that estimates the flow.
+        settings: settings of which masks are on.
+        in_place: (N,) bool, which sharp frames are their reference's own and are not warped; None for none of them.
     """
     reference, sharp = reference.detach().clamp(0, 1), sharp.clamp(0, 1)
     pair = still_pair(sharp)

@@ -1,4 +1,4 @@
-"""What SelfHVD strives for, stage by stage: Eqs. 6 to 14 over training windows, for any video network."""
+"""The objective of SelfHVD, stage by stage: Eqs. 6 to 14 over training windows, for any video network."""
 
 import copy
 import logging
@@ -36,11 +36,11 @@ from hvdbench.workspace.progress import Progress
 logger = logging.getLogger(__name__)
 
 OCCLUSION_COVERAGE = "occlusion_coverage"
-"""Term: mean of ``M_occ``, the share of trusted area that Eq. 8 asks for."""
+"""Logged term: the mean of ``M_occ``, the share of trusted area that Eq. 8 asks for."""
 CLUES_REMOVED_SHARE = "clues_removed_share"
-"""Term: share of frames that another frame stands in for (RSCR)."""
+"""Logged term: the share of frames that another frame replaces (RSCR)."""
 EXPLAINED_SHARE = "explained_share"
-"""Term: share of frames whose blur the flow explains, where re-blur consistency is on."""
+"""Logged term: the share of frames whose blur the flow explains, where re-blur consistency is on."""
 _PANEL_ROWS = 3
 _ANCHOR_PREFIX = "anchor."
 _RULE_KEY = "anchor_rule"
@@ -48,7 +48,7 @@ _RULE_KEY = "anchor_rule"
 
 @dataclass(frozen=True)
 class _Pass:
-    """One pass of stage 2 with self-enhancement; pictures (N * T, 3, h, w), all by slot."""
+    """The tensors of one pass of stage 2 with self-enhancement; pictures (N * T, 3, h, w), all by slot."""
 
     slots: Tensor  # (N, T), the frame k in slot i
     restored: Tensor  # R̃_i, with gradient
@@ -58,17 +58,17 @@ class _Pass:
 
 
 class SelfHvdObjective(Objective):
-    """SelfHVD's two stages.
+    """The objective of SelfHVD's two stages.
 
     Args:
-        settings: the switches.
-        stage1_steps: steps before stage 2; 0 begins with it.
-        seed: of the removal of clues.
-        flows: aligns sharp frames; None makes what the settings name.
-        features: gives ``φ`` of pictures; None makes what the settings name.
+        settings: switches and weights of the losses.
+        stage1_steps: number of steps before stage 2; with 0 the training starts with stage 2.
+        seed: random seed of the removal of clues.
+        flows: model that aligns sharp frames; None for the one that the settings choose.
+        features: module that returns ``φ`` of pictures; None for the one that the settings choose.
 
     Raises:
-        WeightsError: weights that the settings ask for are missing.
+        WeightsError: if weights that the settings need are missing.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class SelfHvdObjective(Objective):
         self._features = features if features is not None else make_features(settings.perceptual)
         self._rule = AnchorRule(settings.anchor)
         self._anchor: nn.Module | None = None
-        self._anchor_weights: dict[str, Tensor] = {}  # loaded, waiting for a network to live in
+        self._anchor_weights: dict[str, Tensor] = {}  # loaded weights, kept until there is a network to copy
 
     @property
     def validate_at(self) -> tuple[int, ...]:
@@ -103,7 +103,7 @@ class SelfHvdObjective(Objective):
         folder: Path | None,
         progress: Progress,
     ) -> ClipReader:
-        """Align the labels of all clips now, where the settings ask for that."""
+        """Align the labels of all clips before the first step, if the settings ask for that."""
         if not self.settings.flow.cache:
             return clips
         return AlignedClips(
@@ -118,7 +118,7 @@ class SelfHvdObjective(Objective):
         return self._stage2(network, anchor, batch)
 
     def at_validation(self, network: nn.Module, step: int, measured: Mapping[str, float]) -> dict[str, float]:
-        """Take or move the anchor; give the decision with the numbers that it was made by."""
+        """Take or move the anchor; return the decision with the numbers that it is based on."""
         if not self._has_consistency:
             return {}
         if step < self.stage1_steps:
@@ -151,7 +151,7 @@ class SelfHvdObjective(Objective):
 
     @torch.no_grad()
     def panel(self, network: nn.Module, batch: Mapping[str, Tensor], step: int) -> NDArray[np.uint8]:
-        """Draw Figure 3 for the first window: the frames that the mask trusts most, middling and least."""
+        """Draw Figure 3 for the first window: the frames that the mask trusts most, moderately and least."""
         first = {name: value[:1] for name, value in batch.items()}
         seen = self._pass(network, first)
         coverage = seen.label.occlusion.flatten(1).mean(1)
@@ -180,7 +180,7 @@ class SelfHvdObjective(Objective):
         return held | {_RULE_KEY: self._rule.state()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take up what :meth:`state` gave; the anchor is made with the next loss."""
+        """Restore what :meth:`state` returned; the anchor is built at the next loss."""
         self._anchor = None
         self._anchor_weights = {
             name.removeprefix(_ANCHOR_PREFIX): value.detach().clone()
@@ -194,7 +194,7 @@ class SelfHvdObjective(Objective):
         return self.settings.scscm and self.settings.spatial_consistency > 0
 
     def _held_anchor(self, network: nn.Module, step: int) -> nn.Module:
-        """Return the anchor; at the first call in stage 2 the network as it is becomes the anchor."""
+        """Return the anchor; at the first call in stage 2 the current network becomes the anchor."""
         if self._anchor is None:
             self._anchor = _frozen_copy(network)
             if self._anchor_weights:
@@ -205,7 +205,7 @@ class SelfHvdObjective(Objective):
         return self._anchor
 
     def _stage1(self, network: nn.Module, batch: Mapping[str, Tensor]) -> StepLoss:
-        """Eq. 13."""
+        """Compute Eq. 13 and its logged terms."""
         restored = network(batch["blurry"])  # (N, T, 3, h, w)
         slots = own_slots(batch["blurry"])
         label = self._label(restored, batch, slots)
@@ -215,7 +215,7 @@ class SelfHvdObjective(Objective):
         return self._finished(total, terms, restored, batch, slots, label)
 
     def _stage2(self, network: nn.Module, anchor: nn.Module | None, batch: Mapping[str, Tensor]) -> StepLoss:
-        """Eq. 14; without self-enhancement its first and last terms stay those of Eq. 13."""
+        """Compute Eq. 14 and its logged terms; without self-enhancement its first and last terms are Eq. 13's."""
         if self.settings.sevd:
             seen = self._pass(network, batch)
             slots, restored, label = seen.slots, seen.restored, seen.label
@@ -239,7 +239,7 @@ class SelfHvdObjective(Objective):
         return self._finished(total, terms, restored.view_as(batch["blurry"]), batch, slots, label)
 
     def _pass(self, network: nn.Module, batch: Mapping[str, Tensor]) -> _Pass:
-        """Remove clues, restore with and without, align the labels of what stands in the slots, and choose (SIS)."""
+        """Remove clues, restore with and without them, align the labels of the slots' frames, and choose (SIS)."""
         slots = draw_window_slots(batch, self.settings.clues, self.settings.segment_frames, seed=self._seed)
         with torch.no_grad():
             all_restored = bare(network)(batch["blurry"])
@@ -252,7 +252,7 @@ class SelfHvdObjective(Objective):
         return label_of(restored, batch, slots, self._flows, self.settings)
 
     def _takes_sharp(self, label: Label, teacher: Tensor) -> Tensor:
-        """Choose the target of each frame: Eq. 8, or one for all."""
+        """Choose the target of each frame: by Eq. 8, or the same for all frames."""
         if self.settings.supervision == "select":
             threshold = self.settings.distortion_threshold
             return equations.sharp_frame_is_better(label.warped, label.occlusion, teacher, threshold)
@@ -280,7 +280,7 @@ class SelfHvdObjective(Objective):
         return {} if self._features is None else {"vgg": perceptual}
 
     def _features_of(self, restored: Tensor, *targets: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return ``φ`` of the output, with gradient, and of targets, without."""
+        """Return ``φ`` of the output, with gradient, and of the targets, without."""
         assert self._features is not None
         self._features.to(restored.device)
         with torch.no_grad():
@@ -296,7 +296,7 @@ class SelfHvdObjective(Objective):
         slots: Tensor,
         label: Label,
     ) -> StepLoss:
-        """Add the re-blur term where it is on, and what the log wants to know."""
+        """Add the re-blur term where it is on, and the terms that are only logged."""
         if self.settings.reblur > 0:
             blur = fit_blur(batch["blurry"], batch["sharp"], batch["is_selected"], self._flows, self.settings.masks)
             shown = WindowBlur(gather(blur.path, slots), gather(blur.explained, slots))

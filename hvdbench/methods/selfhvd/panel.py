@@ -1,4 +1,4 @@
-"""The picture for the log: the paper's Figure 3, of a window that is being trained on."""
+"""Draw the picture for the log: the paper's Figure 3, for a training window."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ _FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.42
 
 @dataclass(frozen=True)
 class PanelRow:
-    """One frame of stage 2.
+    """The pictures of one frame in stage 2.
 
     Attributes:
-        without_clues: the frame in the slot, ``B̃_i``, (3, h, w) in [0, 1]; so are the next three.
-        result: ``R̃_i``.
-        warped_sharp: ``S_{j→k}``.
-        teacher: ``R_k``.
-        occlusion: ``M_occ``, (1, h, w).
+        without_clues: frame in the slot, ``B̃_i``, (3, h, w) in [0, 1], as are the next three.
+        result: output ``R̃_i`` for the input without clues.
+        warped_sharp: warped sharp frame ``S_{j→k}``.
+        teacher: output ``R_k`` for the input with all clues.
+        occlusion: occlusion mask ``M_occ``, (1, h, w).
         takes_sharp: whether the warped sharp frame is the target, else the teacher.
-        note: what stands at the left.
+        note: label drawn at the left.
     """
 
     without_clues: Tensor
@@ -41,9 +41,9 @@ class PanelRow:
 
 
 def draw_panel(rows: Sequence[PanelRow]) -> NDArray[np.uint8]:
-    """Draw the rows below each other, (H, W, 3) uint8 RGB; the frame chosen as target has a green frame.
+    """Draw the rows below each other, (H, W, 3) uint8 RGB; the picture chosen as target has a green frame.
 
-    The mask's share of trusted area stands on it.
+    The mask's share of trusted area is written on the mask.
     """
     lines = [_draw_row(row) for row in rows]
     width = lines[0].shape[1]
@@ -68,7 +68,7 @@ def _draw_row(row: PanelRow) -> NDArray[np.uint8]:
 
 
 def _picture(values: Tensor) -> NDArray[np.uint8]:
-    """Turn (3 or 1, h, w) into (H, W, 3) uint8, small ones enlarged by a whole factor."""
+    """Turn (3 or 1, h, w) into (H, W, 3) uint8; small pictures are enlarged by a whole factor."""
     levels = np.rint(255 * values.detach().float().clamp(0, 1).cpu().numpy()).astype(np.uint8)
     picture = np.broadcast_to(levels, (3, *levels.shape[1:])).transpose(1, 2, 0)
     factor = max(1, -(-_LEAST_TILE_PX // min(picture.shape[:2])))

@@ -1,4 +1,4 @@
-"""Features of VGG19 (Simonyan & Zisserman, 2014): the ``φ`` of Eqs. 11 and 12, under torchvision's names."""
+"""Features of VGG19 (Simonyan & Zisserman, 2014): the ``φ`` of Eqs. 11 and 12, with torchvision's parameter names."""
 
 import torch
 from torch import Tensor, nn
@@ -10,17 +10,17 @@ from hvdbench.weights.checkpoints import load_checkpoint
 from hvdbench.weights.fitting import load_into
 
 _KNOWN_WEIGHTS = "vgg19"
-_BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # width and convolutions of each
+_BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # width and number of convolutions of each block
 LAYERS = tuple(f"relu{block}_{n}" for block, (_, count) in enumerate(_BLOCKS, start=1) for n in range(1, count + 1))
-"""Names of the ReLUs, as in the paper of VGG."""
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB in [0, 1]
+"""The names of the ReLUs, as in the paper on VGG."""
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, for RGB in [0, 1]: VGG19 was trained with them
 _PREFIX = "features."
 
 
 class VggFeatures(nn.Module):
-    """VGG19 up to one of its ReLUs, frozen; pictures RGB in [0, 1], normalised inside.
+    """VGG19 up to one of its ReLUs, frozen; it takes RGB in [0, 1] and normalises it itself.
 
-    Its parameters are called as in torchvision's ``vgg19``; made with random weights (Kaiming, as torchvision's).
+    Its parameters are named as in torchvision's ``vgg19``; its random weights are Kaiming's, as in torchvision.
     """
 
     def __init__(self, layer: str = "relu5_4") -> None:
@@ -31,7 +31,7 @@ class VggFeatures(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Return the features of (N, 3, H, W), (N, C, H / 2^b, W / 2^b) with b poolings before the layer."""
+        """Return the features of (N, 3, H, W): (N, C, H / 2^b, W / 2^b) with b poolings before the layer."""
         mean, std = self.get_buffer("mean"), self.get_buffer("std")
         features: Tensor = self.features((pictures - mean) / std)
         return features
@@ -56,10 +56,10 @@ def _layers(last: str) -> list[nn.Module]:
 
 
 def make_features(settings: PerceptualSettings) -> VggFeatures | None:
-    """Make what the settings name; None where the losses that need it are off.
+    """Build the feature network that the settings choose, or return None where the losses that need it are off.
 
     Raises:
-        WeightsError: VGG19's weights are missing, damaged or another network's.
+        WeightsError: if VGG19's weights are missing, damaged or another network's.
     """
     if settings.weight == 0:
         return None

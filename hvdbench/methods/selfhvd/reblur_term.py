@@ -1,8 +1,8 @@
-"""Re-blur consistency in a training window: ours, not the paper's.
+"""Re-blur consistency in a training window; this term is ours, not the paper's.
 
-An output, blurred along the motion of its exposure, must give the blurry frame back. Motion, exposure share and the
-question whose blur the flow explains are those of :mod:`hvdbench.methods.blur.exposure_model`, asked of the window
-alone and of the blurry input alone, so that nothing here follows the output.
+An output that is blurred along the motion of its exposure must reproduce the blurry frame. Motion, exposure share and
+the test of whose blur the flow explains are those of :mod:`hvdbench.methods.blur.exposure_model`, but use only the
+window and only the blurry input, so that nothing here follows the output.
 """
 
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ _LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class WindowBlur:
-    """How a window's frames were blurred.
+    """The blur of a window's frames.
 
     Attributes:
         path: (N, T, 2, h, w) px moved while the shutter was open, x first.
-        explained: (N, T) bool, whose blur the path explains.
+        explained: (N, T) bool, whether the path explains the frame's blur.
     """
 
     path: Tensor
@@ -45,11 +45,11 @@ def fit_blur(blurry: Tensor, sharp: Tensor, is_selected: Tensor, flows: FlowMode
     """Fit the blur of each window's frames that are not selected.
 
     Args:
-        blurry: (N, T, 3, h, w).
-        sharp: each frame's sharp frame, not aligned.
-        is_selected: (N, T) bool; these are not asked and count as not explained.
-        flows: what estimates the flow between frames.
-        masks: of the alignment of the sharp frames to the blurry ones.
+        blurry: blurry frames, (N, T, 3, h, w).
+        sharp: each frame's sharp frame, not aligned, of the same shape.
+        is_selected: (N, T) bool; selected frames are not tested, and count as not explained.
+        flows: model that estimates the flow between frames.
+        masks: settings of the masks for aligning the sharp frames to the blurry ones.
     """
     label = align(blurry.flatten(0, 1), sharp.flatten(0, 1), flows, masks)
     motion = _motion(blurry, flows)
@@ -68,7 +68,7 @@ def fit_blur(blurry: Tensor, sharp: Tensor, is_selected: Tensor, flows: FlowMode
 
 
 def reblur_term(restored: Tensor, blurry: Tensor, blur: WindowBlur) -> Tensor:
-    """Return ``‖K R − B‖₁`` over explained frames; all (N, T, ...)."""
+    """Return ``‖K R − B‖₁`` over the frames whose blur is explained; all inputs are (N, T, ...)."""
     path, explained = blur.path.flatten(0, 1), blur.explained.flatten()
     return reblur_loss(restored.flatten(0, 1), blurry.flatten(0, 1), path, 1.0, explained)
 
@@ -97,7 +97,7 @@ def _at(label: AlignedLabel, rows: Tensor) -> AlignedLabel:
 
 
 def _share(label: AlignedLabel, blurry: Tensor, motion: Tensor) -> float:
-    """Choose the exposure share at which the warped sharp frames, blurred, come closest to the window's frames."""
+    """Choose the exposure share at which the warped sharp frames re-blur best to the window's frames."""
 
     def error(share: float) -> float:
         return float((label.mask * (reblur_tensor(label.warped, motion, share) - blurry).square()).sum())
@@ -106,7 +106,7 @@ def _share(label: AlignedLabel, blurry: Tensor, motion: Tensor) -> float:
 
 
 def _gain(label: AlignedLabel, blurry: Tensor, motion: Tensor, share: float) -> NDArray[np.float64]:
-    """Ask each frame whether a freer path than the flow's would explain its blur better."""
+    """Measure for each frame whether a freer path than the flow's would explain its blur better."""
     luma = blurry.new_tensor(_LUMA).view(1, 3, 1, 1)
     sharp_gray, blurry_gray = (255 * (pictures * luma).sum(1).cpu().numpy() for pictures in (label.warped, blurry))
     masks, paths = label.mask[:, 0].cpu().numpy(), motion.permute(0, 2, 3, 1).cpu().numpy()

@@ -1,4 +1,4 @@
-"""SelfHVD over the clips of a dataset, without truth, for any video network: the scheme ``selfhvd``."""
+"""The scheme ``selfhvd``: SelfHVD over the clips of a dataset, without truth, for any video network."""
 
 from typing import ClassVar
 
@@ -9,19 +9,19 @@ from hvdbench.recipe import Settings
 
 
 class SelfHvd(NetworkTraining[SelfHvdSettings]):
-    """Makes what a training of SelfHVD needs, and restores clips with what it gave; no truth is asked for."""
+    """A scheme that trains a network by SelfHVD, without truth, and restores clips with it."""
 
     Settings: ClassVar[type[Settings]] = SelfHvdSettings
 
     @property
     def segment_frames(self) -> int:
-        """Length of the segments within which frames are selected as sharp."""
+        """The length of the segments within which frames are selected as sharp, in frames."""
         return self.settings.segment_frames
 
     def objective(self, seed: int = 0) -> SelfHvdObjective:
-        """Make what the training strives for, with its frozen networks.
+        """Build the objective of the training, with its frozen networks.
 
         Raises:
-            WeightsError: the weights of SEA-RAFT or VGG19 are missing.
+            WeightsError: if the weights of SEA-RAFT or VGG19 are missing.
         """
         return SelfHvdObjective(self.settings, self.settings.stage1_steps, seed)

@@ -1,4 +1,4 @@
-"""SelfHVD's switches, one a part of the method; recipes say where each value comes from."""
+"""The switches of SelfHVD, one for each part of the method; recipes state where each value comes from."""
 
 from typing import Any, Literal
 
@@ -8,32 +8,32 @@ from hvdbench.methods.training.network_training import NetworkTrainingSettings
 from hvdbench.recipe import Settings
 
 RANDOM_WEIGHTS = "random"
-"""Stands where a weight file is named: the module with random weights, for dry runs."""
+"""The word that replaces a weight file to get random weights, for dry runs."""
 FlowModelName = Literal["sea_raft", "dis_medium", "dis_fast"]
 Clues = Literal["sharp", "random", "off"]
 Supervision = Literal["select", "always_sharp", "always_teacher"]
 
 
 class FlowSettings(Settings):
-    """How sharp frames are aligned (Eq. 3)."""
+    """Settings of how sharp frames are aligned (Eq. 3)."""
 
     model: FlowModelName = "sea_raft"
-    """SEA-RAFT, whose weights must be there, or OpenCV's DIS, which needs none."""
+    """Flow model: SEA-RAFT, whose weights must be available, or OpenCV's DIS, which needs none."""
     weights: str = ""
-    """SEA-RAFT's weight file, a name of the registry, or ``random``; empty: the registry's, in the weights' folder."""
+    """SEA-RAFT's weight file, a registered name, or ``random``; empty: the registered file in the weights' folder."""
     arguments: dict[str, Any] = {}
-    """SEA-RAFT's constructor arguments; its default is the published spring-M."""
+    """Constructor arguments of SEA-RAFT; its default is the published spring-M."""
     on: Literal["output", "input"] = "output"
-    """What the sharp frame is aligned to: the network's output, as the paper has it, or the blurry frame, which
+    """Pictures that the sharp frame is aligned to: the network's output, as in the paper, or the blurry frame, which
     training does not change, so that the label cannot drift with the output."""
     cache: bool = False
-    """Align all frames once, whole, before the first step, and cut warped frames and masks, in 8 bits, with each
-    window; only for flow on the input, which training does not change."""
+    """Whether all frames are aligned once, whole, before the first step, and the warped frames and masks are cut with
+    each window, in 8 bits; only for flow on the input, which training does not change."""
     own_label: Literal["aligned", "in_place"] = "aligned"
-    """Whether a selected frame, whose label is itself, is aligned to its output like all others, or taken where it
+    """Whether a selected frame, which is its own label, is aligned to its output like all others or taken where it
     is."""
     pairs_at_once: int = Field(16, ge=1)
-    """Most pairs of pictures that SEA-RAFT works on at once; bounds memory, changes nothing else."""
+    """Most pairs of pictures that SEA-RAFT works on at once; it bounds memory and does not change results."""
 
     @model_validator(mode="after")
     def _fits(self) -> "FlowSettings":
@@ -43,71 +43,71 @@ class FlowSettings(Settings):
 
 
 class MaskSettings(Settings):
-    """Where a warped sharp frame is trusted (Eqs. 4, 5)."""
+    """Settings of where a warped sharp frame is trusted (Eqs. 4, 5)."""
 
     occlusion: bool = True
-    """``M_occ``, the forward-backward check. Off: 1 everywhere in the losses; Eq. 8 asks it all the same."""
+    """Whether ``M_occ``, the forward-backward check, is on. If off, it is 1 in the losses, but Eq. 8 still uses it."""
     uncertainty: bool = True
-    """``M_uncer``, the flow's confidence both ways. Off: 1 everywhere."""
+    """Whether ``M_uncer``, the flow's confidence both ways, is on. If off, it is 1 everywhere."""
     scale: float = Field(0.5, gt=0)
-    """``s`` of Eq. 5, per px."""
+    """Scale ``s`` of Eq. 5, per px."""
 
 
 class PerceptualSettings(Settings):
-    """The VGG losses (Eqs. 11, 12)."""
+    """Settings of the VGG losses (Eqs. 11, 12)."""
 
     weight: float = Field(1.0, ge=0)
-    """``β`` of Eqs. 13, 14; at 0 no VGG is made and no weights are asked for."""
+    """Weight ``β`` of Eqs. 13, 14; at 0 no VGG is built and no weights are needed."""
     layer: str = Field("relu5_4", pattern=r"^relu([12]_[12]|[345]_[1234])$")
     """Layer of VGG19 whose features are compared."""
     weights: str = ""
-    """torchvision's weight file, a name of the registry, or ``random``; empty: the registry's, in the folder of
-    weights."""
+    """torchvision's weight file, a registered name, or ``random``; if empty, the registered file in the weights'
+    folder."""
 
 
 class AnchorSettings(Settings):
-    """When the anchor of SCSCM moves on: the ``e`` of Eqs. 9, 10."""
+    """Settings of when the anchor of SCSCM, the ``e`` of Eqs. 9, 10, moves on."""
 
     updates: int = Field(2, ge=1)
-    """Most updates in all; the first is the end of stage 1."""
+    """Most updates in all; the first one is the end of stage 1."""
     shift_limit_px: float = Field(0.1, ge=0)
-    """The model counts as aligned with its input up to this median shift."""
+    """Largest median shift, in px, at which the model counts as aligned with its input."""
     sharpness_gain: float = Field(1.02, gt=0)
-    """The model counts as sharper from this multiple of the anchor's mean sharpness."""
+    """Multiple of the anchor's mean sharpness from which the model counts as sharper."""
 
 
 class SelfHvdObjectiveSettings(Settings):
-    """What both stages strive for."""
+    """Settings of the objective of both stages."""
 
     distortion_threshold: float = Field(0.5, ge=0, le=1)
-    """``τ`` of Eq. 8."""
+    """Threshold ``τ`` of Eq. 8."""
     spatial_consistency: float = Field(1.0, ge=0)
-    """``λ`` of Eq. 14."""
+    """Weight ``λ`` of Eq. 14."""
     perceptual: PerceptualSettings = PerceptualSettings()
     flow: FlowSettings = FlowSettings()
     masks: MaskSettings = MaskSettings()
     sevd: bool = True
-    """Self-enhanced video deblurring: clues removed and the better target chosen. Off: stage 2 keeps Eq. 6."""
+    """Whether stage 2 removes clues and chooses the better target, as in Eq. 7. If off, it keeps Eq. 6."""
     clues: Clues = "sharp"
-    """What is removed from the input of stage 2: sharp frames (RSCR), as many frames whatever they are, or nothing."""
+    """Frames removed from the input of stage 2: sharp ones (RSCR), as many of any kind, or none."""
     segment_frames: int = Field(20, ge=1)
     """Length of the segments within which frames are removed, counted from the window's first frame."""
     supervision: Supervision = "select"
-    """The target in stage 2: Eq. 8's choice (SIS), the warped sharp frame always, or the teacher's output always."""
+    """Target in stage 2: Eq. 8's choice (SIS), always the warped sharp frame, or always the teacher's output."""
     scscm: bool = True
-    """Self-constrained spatial consistency maintenance, Eq. 10."""
+    """Whether self-constrained spatial consistency maintenance, Eq. 10, is on."""
     anchor: AnchorSettings = AnchorSettings()
     reblur: float = Field(0.0, ge=0)
-    """Weight of re-blur consistency in both stages: ours, not the paper's."""
+    """Weight of re-blur consistency in both stages; ours, not the paper's."""
 
 
 class SelfHvdSettings(SelfHvdObjectiveSettings, NetworkTrainingSettings):
-    """A training over clips: network, windows, loop, and what both stages strive for."""
+    """Settings of a training over clips: network, windows, loop, and the objective of both stages."""
 
     stage1_share: float = Field(0.5, ge=0, le=1)
     """Share of the engine's steps that belong to stage 1."""
 
     @property
     def stage1_steps(self) -> int:
-        """Steps of stage 1."""
+        """The number of steps of stage 1."""
         return round(self.stage1_share * self.engine.steps)

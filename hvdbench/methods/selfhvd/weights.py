@@ -1,4 +1,4 @@
-"""Where the frozen networks get their weights that SelfHVD looks through: the flow's and the features'."""
+"""Find the weights of the frozen networks of SelfHVD: the flow's and the features'."""
 
 from pathlib import Path
 
@@ -8,15 +8,15 @@ from hvdbench.weights.finding import find_weights
 
 
 def weights_path(named: str, default: str, otherwise: str) -> Path | None:
-    """Find a frozen network's weight file; None where a dry run asks for random weights.
+    """Find a frozen network's weight file; return None where a dry run asks for random weights.
 
     Args:
-        named: what the recipe says: a file, a name of the registry, ``random``, or nothing.
-        default: name in the registry of what nothing stands for.
-        otherwise: what to do without the file, for the message.
+        named: value in the recipe: a file, a registered name, ``random``, or an empty text.
+        default: registered name that an empty text stands for.
+        otherwise: advice for the message if the file is missing.
 
     Raises:
-        WeightsError: there is no such file.
+        WeightsError: if there is no such file.
     """
     if named == RANDOM_WEIGHTS:
         return None

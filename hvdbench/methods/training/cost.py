@@ -1,4 +1,4 @@
-"""What a training is going to take: one step measured on copies, before the run."""
+"""Estimate what a training will take before it runs, from one step measured on copies."""
 
 import copy
 import logging
@@ -21,11 +21,11 @@ _ALIKE = 1.2
 
 @dataclass(frozen=True)
 class StepCost:
-    """What a step takes.
+    """The cost of one step.
 
     Attributes:
-        seconds: of one optimiser step, without validation.
-        bytes: peak memory: of tensors on a GPU, else of the whole process; None where not known.
+        seconds: time of one optimiser step, without validation.
+        bytes: peak memory, of tensors on a GPU, else of the whole process; None where it is not known.
     """
 
     seconds: float
@@ -35,25 +35,26 @@ class StepCost:
 def measure_step(
     network: nn.Module, objective: Objective, batch: Mapping[str, Any], parts: int, step: int
 ) -> StepCost | None:
-    """Do a step on copies of network and objective, so that nothing of the run changes.
+    """Run a step on copies of network and objective, so that nothing in the run changes.
 
-    A step under 2 s is done twice and the second one counts.
+    A step that takes less than 2 s is run twice, and the second one counts.
 
     Args:
-        network: bare, on its device.
-        objective: of the run.
-        batch: one part of a batch, floats on the device.
-        parts: of a batch.
-        step: optimiser steps done; later stages may cost more.
+        network: network without wrapper, on its device.
+        objective: objective of the run.
+        batch: one part of a batch, with floats on the device.
+        parts: number of parts of a batch.
+        step: number of optimiser steps done; later stages may cost more.
 
     Returns:
+        The cost; None if the objective cannot be copied.
         The cost; None where the objective cannot be copied.
     """
     device = next(network.parameters()).device
     with _peak(device) as peak:
         before = _allocated(device)
         try:
-            # together: a network that the objective holds stays the one that is trained
+            # copied together, so that a network that the objective holds stays the one that is trained
             trial_network, trial = copy.deepcopy((network, objective))
         except (TypeError, RuntimeError, NotImplementedError) as error:
             logger.info("no estimate: the objective cannot be copied (%s)", error)
@@ -63,7 +64,7 @@ def measure_step(
         seconds = _timed_step(trial_network, trial, batch, adam, step, device)
         if seconds < _QUICK_S:
             seconds = _timed_step(trial_network, trial, batch, adam, step, device)
-    total = parts * seconds  # Adam's part counts too often, which is little
+    total = parts * seconds  # counts Adam's update once for each part, which adds little
     return StepCost(total, None if peak["bytes"] is None else peak["bytes"] - copies)
 
 

@@ -1,4 +1,4 @@
-"""Guards: what ends a run before it spoils its weights, and what it warns of."""
+"""Guards: what ends a run before it spoils its weights, and what a run warns of."""
 
 import math
 import signal
@@ -28,7 +28,7 @@ _LEAST_COVERAGE = 0.1
 
 
 class LossGuard:
-    """Tells when the loss has exploded: not finite, or far above its running median for several steps in a row."""
+    """A guard that finds an exploded loss: not finite, or far above its running median for several steps in a row."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self.factor, self.steps = settings.explosion_factor, settings.explosion_steps
@@ -36,7 +36,7 @@ class LossGuard:
         self._large = 0
 
     def fault(self, loss: float) -> str | None:
-        """Take a step's loss and word what is wrong; None while all is well."""
+        """Record a step's loss and describe what is wrong; return None while all is well."""
         if not math.isfinite(loss):
             return "is not finite"
         usual = median(self._seen) if len(self._seen) >= _ENOUGH else math.inf
@@ -49,29 +49,29 @@ class LossGuard:
 
     @property
     def is_calm(self) -> bool:
-        """Whether the latest loss was not too large: a time to write a checkpoint."""
+        """Whether the latest loss was not too large, so that a checkpoint may be written."""
         return self._large == 0
 
     def state(self) -> dict[str, Any]:
-        """Return what a resumed run needs, as JSON values."""
+        """Return the state that a resumed run needs, as JSON values."""
         return {"seen": list(self._seen), "large": self._large}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take up what :meth:`state` gave."""
+        """Restore the state that :meth:`state` returned."""
         self._seen = deque(state["seen"], maxlen=_MEMORY)
         self._large = int(state["large"])
 
 
 @dataclass
 class ValidationGuard:
-    """Words what a validation gives reason to warn of.
+    """A guard that warns of what a validation shows.
 
     Attributes:
-        drift_limit_px: shift of output to input.
-        was_aligned: whether the output has ever been within the limit; before it was, an untrained network's output
-            has no place that could be measured.
-        same: validations in a row whose output was its input.
-        flat: validations in a row whose output had no contrast.
+        drift_limit_px: largest shift of output to input without a warning.
+        was_aligned: whether the output has ever been within the limit; before that, an untrained network's output has
+            no position that could be measured.
+        same: number of validations in a row whose output was the input.
+        flat: number of validations in a row whose output had no contrast.
     """
 
     drift_limit_px: float
@@ -80,12 +80,12 @@ class ValidationGuard:
     flat: int = 0
 
     def warnings(self, measured: Mapping[str, float], *, is_late: bool = True) -> list[str]:
-        """Take a validation's numbers and give a sentence for each thing that is wrong.
+        """Record a validation's numbers and return a sentence for each thing that is wrong.
 
         Args:
-            measured: as :func:`hvdbench.methods.training.validation.measure` gives them; ``mask_coverage`` of the
-                latest steps, where the objective has it.
-            is_late: whether the run is in its second half, where an output that was never in place is warned of too.
+            measured: numbers from :func:`hvdbench.methods.training.validation.measure`, and ``mask_coverage`` of the
+                latest steps if the objective has it.
+            is_late: whether the run is in its second half, where an output that was never aligned is warned of too.
         """
         found = []
         shift = measured.get("shift_px", float("nan"))
@@ -108,11 +108,11 @@ class ValidationGuard:
         return found
 
     def state(self) -> dict[str, int]:
-        """Return what a resumed run needs, as JSON values."""
+        """Return the state that a resumed run needs, as JSON values."""
         return {"was_aligned": int(self.was_aligned), "same": self.same, "flat": self.flat}
 
     def load_state(self, state: Mapping[str, int]) -> None:
-        """Take up what :meth:`state` gave."""
+        """Restore the state that :meth:`state` returned."""
         self.was_aligned = bool(state["was_aligned"])
         self.same, self.flat = int(state["same"]), int(state["flat"])
 
@@ -121,8 +121,8 @@ def unclear_clips(clips: Sequence[ClipFacts]) -> dict[str, float]:
     """Find clips without clearly sharper frames, where only the segment fallback gave labels.
 
     Returns:
-        By key the median sharpness of a clip's selected frames over that of its others, where it is under 1.2; clips
-        whose frames are all selected are left out.
+        For each such clip's key, the median sharpness of its selected frames over that of the others, which is below
+        1.2; clips whose frames are all selected are left out.
     """
     found = {}
     for clip in clips:
@@ -137,16 +137,16 @@ def unclear_clips(clips: Sequence[ClipFacts]) -> dict[str, float]:
 
 @dataclass
 class StopWish:
-    """Whether somebody asked the run to stop."""
+    """A flag for whether the run was asked to stop."""
 
     is_asked: bool = False
 
 
 @contextmanager
 def heeding_signals() -> Iterator[StopWish]:
-    """Turn the first SIGTERM or Ctrl-C into a wish, so that the step in hand ends in a checkpoint; a second one acts.
+    """Turn the first SIGTERM or Ctrl-C into a wish, so that the current step ends in a checkpoint; a second one acts.
 
-    Outside the main thread signals cannot be caught and act at once.
+    Outside the main thread signals cannot be caught, so they act at once.
     """
     wish = StopWish()
     if threading.current_thread() is not threading.main_thread():

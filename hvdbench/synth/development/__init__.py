@@ -1,1 +1,1 @@
-"""From the light of an exposure to 8-bit frames: sensor, image signal processor, highlights, codec."""
+"""Turn the light of an exposure into 8-bit frames: sensor, image signal processor, highlights, codec."""

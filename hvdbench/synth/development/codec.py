@@ -1,4 +1,4 @@
-"""What a dataset recipe says about the video codec: the table ``[codec]``."""
+"""Define the settings of the video codec in a dataset recipe, the table ``[codec]``."""
 
 from typing import Literal
 
@@ -11,14 +11,14 @@ CodecName = Literal["h264", "hevc"]
 
 
 class CodecSettings(Settings):
-    """The video codec that blurry frames go through."""
+    """The settings of the video codec that blurry frames go through."""
 
     codec: CodecName = "h264"
-    """``h264`` or ``hevc``."""
+    """Codec: ``h264`` or ``hevc``."""
     crf: tuple[int, int] = (18, 28)
-    """Constant quality, both ends included, drawn evenly for each clip; smaller is better."""
+    """Range of the constant quality, both ends included, drawn evenly for each clip; smaller is better."""
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"] = "medium"
-    """How hard the encoder tries."""
+    """Effort of the encoder."""
     keyframe_s: float = Field(default=1.0, gt=0)
     """Longest time between key frames."""
 
@@ -29,5 +29,5 @@ class CodecSettings(Settings):
         return self
 
     def draw_crf(self, generator: np.random.Generator) -> int:
-        """Draw a clip's quality."""
+        """Draw the quality of one clip."""
         return int(generator.integers(self.crf[0], self.crf[1] + 1))

@@ -1,4 +1,4 @@
-"""What happens to a clip's light after the shutter, in one place: sensor or ISP, response, rounding, codec."""
+"""Develop a clip's light after the shutter, in one place: sensor or ISP, response, rounding, codec."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,17 +12,17 @@ from hvdbench.synth.development.sensor import SensorSettings, develop
 
 
 class Developer:
-    """A clip's camera from the exposed light on: built once a clip, it draws what the settings leave open.
+    """One clip's camera after the shutter; it draws the values that the settings leave open when it is made.
 
-    Truth passes through the response alone: no noise, no sharpening, no codec. Frames are to be developed in order,
-    since they share one generator.
+    The truth passes through the response alone: no noise, no sharpening, no codec. Frames must be developed in order,
+    since they share one random generator.
 
     Args:
-        response: of the camera.
-        generator: the clip's own; draws the clip's values now, then the noise of each frame.
-        sensor: noise.
-        isp: the way through RAW; None: noise goes straight onto the picture.
-        codec: the video codec; None: frames stay as they are.
+        response: the response of the camera.
+        generator: the clip's own random generator; it draws the clip's values now, then the noise of each frame.
+        sensor: the settings of the noise.
+        isp: the settings of the way through RAW; None adds noise straight to the picture.
+        codec: the settings of the video codec; None leaves frames unchanged.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class Developer:
         return self.response.to_display(light)
 
     def clip(self, frames: Iterable[Frame], *, fps: float) -> Iterator[Frame]:
-        """Pass blurry frames through the codec, as many, of the same size, in order; without one, as they are.
+        """Pass blurry frames through the codec, in order; number and size stay, and without a codec nothing changes.
 
         Raises:
-            InputError: the codec is missing, or refuses the frames.
+            InputError: if the codec is missing or refuses the frames.
         """
         if self.codec is None or self.crf is None:
             return iter(frames)
-        from hvdbench.synth.development.recompress import recompress  # brings PyAV
+        from hvdbench.synth.development.recompress import recompress  # imported late because it loads PyAV
 
         return recompress(frames, self.codec, fps=fps, crf=self.crf)
 

@@ -1,7 +1,7 @@
-"""Highlights brighter than full scale: what lets a moving lamp draw a streak.
+"""Raise highlights above full scale, so that a moving lamp can draw a streak.
 
 A picture holds no light above full scale, so a lamp that moves during the exposure would fade into its surroundings as
-a sheet of paper does. Its light is guessed before the average and clipped after it.
+a sheet of paper does. Its light is therefore estimated before the average, and clipped after it.
 """
 
 from collections import OrderedDict
@@ -22,9 +22,9 @@ class HighlightSettings(Settings):
     """How far highlights rise above full scale before sub-frames are averaged."""
 
     gain: tuple[float, float] = (0.25, 5.0)
-    """Light that is added at full scale, in units of full scale; drawn evenly for each clip."""
+    """Range of the light that is added at full scale, in units of full scale; drawn evenly for each clip."""
     knee: float = Field(default=0.9, ge=0, lt=1)
-    """Linear light from which on it is added, rising smoothly to full scale."""
+    """Linear light from which on light is added, rising smoothly to full scale."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "HighlightSettings":
@@ -33,24 +33,24 @@ class HighlightSettings(Settings):
         return self
 
     def draw_gain(self, generator: np.random.Generator) -> float:
-        """Draw a clip's gain."""
+        """Draw the gain of one clip."""
         return float(generator.uniform(*self.gain))
 
 
 def expand_highlights(light: Image, gain: float, knee: float = 0.9) -> Image:
     """Raise light above a knee: ``x (1 + gain m)``, ``m = s² (3 − 2 s)``, ``s = (x − knee) / (1 − knee)``.
 
-    A smooth form of RSBlur's saturation synthesis (Rim et al., ECCV 2022, arXiv:2202.08771). Each colour channel by
-    itself, so that what does not move is, clipped again, the colour that it was; only between knee and full scale is it
-    brighter. Truth must be rendered from the same light, then clipped.
+    This is a smooth form of RSBlur's saturation synthesis (Rim et al., ECCV 2022, arXiv:2202.08771). Each colour
+    channel is raised by itself. So whatever does not move is, once clipped again, the colour that it was; only between
+    knee and full scale is it brighter. The truth must be rendered from the same light, then clipped.
 
     Args:
         light: (H, W, 3) linear light, or (H, W, 4) with coverage last and colour multiplied by it; float32.
         gain: light added at full scale, in units of full scale.
-        knee: linear light, 0 up to below 1.
+        knee: the linear light from which on light is added, at least 0 and below 1.
 
     Returns:
-        The same shape; where nothing lies above the knee, ``light`` itself.
+        The raised light, of the same shape; where nothing lies above the knee, ``light`` itself.
     """
     channels, expanded = light.shape[-1], light
     for channel in range(3 if gain else 0):
@@ -69,12 +69,12 @@ def expand_highlights(light: Image, gain: float, knee: float = 0.9) -> Image:
 
 @dataclass(frozen=True)
 class BrightScene:
-    """A scene whose highlights are brighter than full scale; in all else the scene that it is made of.
+    """A scene with highlights brighter than full scale; in all else it is the scene that it is made of.
 
     Args:
-        scene: what is seen.
+        scene: the scene to raise.
         gain: light added at full scale, in units of full scale.
-        knee: linear light from which on it is added.
+        knee: linear light from which on light is added.
     """
 
     scene: Scene
@@ -123,13 +123,13 @@ class BrightScene:
         return self.scene.own_flow(t_s)
 
     def layers(self, t_s: float) -> tuple[Layer, ...]:
-        """Return the scene's layers with expanded highlights; those last asked for are kept."""
+        """Return the scene's layers with expanded highlights; the latest ones are kept."""
         return tuple(self._brighten(layer) for layer in self.scene.layers(t_s))
 
     def _brighten(self, layer: Layer) -> Layer:
         key = id(layer.texture)
         if key not in self._kept:
-            # The texture is kept along, since another may get its address once it is gone.
+            # The texture is kept too, since another one may get its address once it is gone.
             self._kept[key] = (layer.texture, expand_highlights(layer.texture, self.gain, self.knee))
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)

@@ -1,7 +1,7 @@
-"""A phone's way from the sensor's RAW to a picture: colour filter, noise, demosaicing, colours, sharpening.
+"""Model a phone's way from the sensor's RAW to a picture: colour filter, noise, demosaicing, colours, sharpening.
 
-Noise that enters before demosaicing comes out in blotches of two and more pixels, coloured, and sharpened with the
-picture: what real clips show and even noise on a finished picture does not.
+Noise that enters before demosaicing comes out in coloured blotches of two and more pixels, which are sharpened with the
+picture. Real clips show them, whereas even noise on a finished picture does not produce them.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from hvdbench.synth.development.sensor import Noise, Range, round_values
 
 Matrix3 = NDArray[np.float64]
 
-# XYZ to camera for D65, of a Sony, an Olympus, another Sony and a phone (Nexus 6P): the four that Brooks et al.
-# (CVPR 2019, arXiv:1811.11127) mix. White comes out white whatever the mixture: rows are normalised.
+# XYZ to camera for D65, of a Sony, an Olympus, another Sony and a phone (Nexus 6P): the four that Brooks et al. (CVPR
+# 2019, arXiv:1811.11127) mix. White comes out white whatever the mixture, since rows are normalised.
 _XYZ_TO_CAMERA = np.array(
     [
         [[1.0234, -0.2969, -0.2266], [-0.5625, 1.6328, -0.0469], [-0.0703, 0.2188, 0.6406]],
@@ -33,7 +33,7 @@ _RGB_TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )
 
-# Malvar, He and Cutler, ICASSP 2004, figure 2, times 8: bilinear plus a Laplacian of the colour that was measured.
+# Malvar, He and Cutler, ICASSP 2004, figure 2, times 8: bilinear plus a Laplacian of the measured colour.
 _GREEN = np.array([[0, 0, -1, 0, 0], [0, 0, 2, 0, 0], [-1, 2, 4, 2, -1], [0, 0, 2, 0, 0], [0, 0, -1, 0, 0]]) / 8
 _ALONG_ROW = (
     np.array([[0, 0, 0.5, 0, 0], [0, -1, 0, -1, 0], [-1, 4, 5, 4, -1], [0, -1, 0, -1, 0], [0, 0, 0.5, 0, 0]]) / 8
@@ -44,18 +44,18 @@ _DIAGONAL = (
 
 
 class IspSettings(Settings):
-    """How RAW becomes a picture. The sensor's noise is added in RAW; ``noise.read`` still comes after the response."""
+    """The settings of the RAW round trip. Sensor noise is added in RAW; ``noise.read`` still follows the response."""
 
     red_gain: Range = (1.9, 2.4)
-    """White balance of red over green, drawn evenly for each clip."""
+    """Range of the white balance of red over green, drawn evenly for each clip."""
     blue_gain: Range = (1.5, 1.9)
-    """White balance of blue over green, drawn evenly for each clip."""
+    """Range of the white balance of blue over green, drawn evenly for each clip."""
     sharpen: Range = (0.3, 0.8)
-    """Amount of unsharp masking, drawn evenly for each clip; 0: none."""
+    """Range of the amount of unsharp masking, drawn evenly for each clip; 0: none."""
     sharpen_radius_px: float = Field(default=1.0, gt=0, le=10)
-    """Standard deviation of its Gaussian."""
+    """Standard deviation of the Gaussian of unsharp masking."""
     denoise: float = Field(default=0.0, ge=0, le=1)
-    """Differences, as a share of full scale, that a bilateral filter of 5 px evens out before sharpening; 0: none."""
+    """Differences, as a share of full scale, that a bilateral filter of 5 px removes before sharpening; 0: none."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "IspSettings":
@@ -66,7 +66,7 @@ class IspSettings(Settings):
         return self
 
     def draw(self, generator: np.random.Generator) -> "Isp":
-        """Draw a clip's white balance, colours and sharpening."""
+        """Draw the white balance, colours and sharpening of one clip."""
         red, blue = generator.uniform(*self.red_gain), generator.uniform(*self.blue_gain)
         weights = generator.uniform(size=len(_XYZ_TO_CAMERA))
         sharpen = generator.uniform(*self.sharpen)
@@ -82,14 +82,14 @@ class IspSettings(Settings):
 
 @dataclass(frozen=True, eq=False)
 class Isp:
-    """A clip's processing.
+    """The values of one clip's image signal processor.
 
     Args:
-        red_gain, blue_gain: white balance over green.
+        red_gain, blue_gain: the white balance of red and blue over green.
         rgb_to_camera: 3x3, linear sRGB to camera colours, after white balance; white stays white.
-        sharpen: amount of unsharp masking.
-        sharpen_radius_px: standard deviation of its Gaussian.
-        denoise: of the bilateral filter, as a share of full scale.
+        sharpen: the amount of unsharp masking.
+        sharpen_radius_px: the standard deviation of its Gaussian.
+        denoise: the strength of the bilateral filter, as a share of full scale.
     """
 
     red_gain: float
@@ -102,14 +102,14 @@ class Isp:
     def develop(self, light: Image, noise: Noise, generator: np.random.Generator, response: Response) -> Frame:
         """Turn linear light into an 8-bit frame by way of RAW.
 
-        What is saturated stays so, without noise, as in RSBlur's synthesis (Rim et al., ECCV 2022): otherwise white,
-        which is far from full scale in red and blue RAW, would turn noisy and green.
+        Saturated pixels stay saturated, without noise, as in RSBlur's synthesis (Rim et al., ECCV 2022). Otherwise
+        white, which is far from full scale in red and blue RAW, would turn noisy and green.
 
         Args:
-            light: (H, W, 3) float32 linear light, full scale 1; what lies above saturates.
-            noise: of the clip; ``shot`` and ``dark`` are variances in RAW, whose full scale is 1 too.
-            generator: draws the noise.
-            response: of the camera.
+            light: (H, W, 3) float32 linear light, full scale 1; light above it saturates.
+            noise: the clip's noise; ``shot`` and ``dark`` are variances in RAW, whose full scale is 1 too.
+            generator: the random generator that draws the noise.
+            response: the response of the camera.
         """
         raw = noise.add_to_light(self.to_raw(light), generator)
         linear = np.where(light >= 1.0, np.float32(1.0), self.from_raw(raw))
@@ -117,15 +117,15 @@ class Isp:
         return round_values(noise.add_to_values(values, generator))
 
     def to_raw(self, light: Image) -> Image:
-        """Undo colours and white balance and lay the colour filter over it: (H, W, 3) to (H, W), full scale 1.
+        """Undo colours and white balance and apply the colour filter: (H, W, 3) to (H, W), full scale 1.
 
-        Colours outside the camera's gamut are negative: RAW has a black level, below which it can reach.
+        Colours outside the camera's gamut become negative: RAW has a black level, so values may lie below it.
         """
         camera = cv2.transform(np.ascontiguousarray(np.minimum(light, np.float32(1.0))), self.rgb_to_camera)
         return np.minimum(mosaic(np.asarray(camera / self._gains(), np.float32)), np.float32(1.0))
 
     def from_raw(self, raw: Image) -> Image:
-        """Balance white, demosaic and bring colours back: (H, W) to (H, W, 3) linear light, not clipped."""
+        """Balance white, demosaic and restore colours: (H, W) to (H, W, 3) linear light, not clipped."""
         balanced = raw.copy()
         balanced[0::2, 0::2] *= np.float32(self.red_gain)
         balanced[1::2, 1::2] *= np.float32(self.blue_gain)
@@ -145,13 +145,13 @@ class Isp:
 
 
 def mix_colours(weights: NDArray[np.float64]) -> Matrix3:
-    """Mix the four cameras by their weights: 3x3, linear sRGB to camera colours, rows summing to 1."""
+    """Mix the matrices of the four cameras by weights: 3x3, linear sRGB to camera colours, rows summing to 1."""
     matrix = np.tensordot(weights / weights.sum(), _XYZ_TO_CAMERA, axes=1) @ _RGB_TO_XYZ
     return np.asarray(matrix / matrix.sum(axis=1, keepdims=True))
 
 
 def mosaic(picture: Image) -> Image:
-    """Keep of each pixel the colour that its filter lets through: (H, W, 3) to (H, W), RGGB from the top left."""
+    """Keep only the colour of each pixel that its filter passes: (H, W, 3) to (H, W), RGGB from the top left."""
     raw = picture[..., 1].copy()
     raw[0::2, 0::2] = picture[0::2, 0::2, 0]
     raw[1::2, 1::2] = picture[1::2, 1::2, 2]
@@ -159,10 +159,10 @@ def mosaic(picture: Image) -> Image:
 
 
 def demosaic(raw: Image) -> Image:
-    """Fill in the colours that RGGB left out: (H, W) to (H, W, 3), measured ones unchanged.
+    """Interpolate the colours that RGGB left out: (H, W) to (H, W, 3), measured ones unchanged.
 
-    Malvar, He and Cutler, "High-quality linear interpolation for demosaicing of Bayer-patterned color images",
-    ICASSP 2004: exact for pictures that are linear in place.
+    The method is Malvar, He and Cutler's, "High-quality linear interpolation for demosaicing of Bayer-patterned color
+    images", ICASSP 2004; it is exact for pictures that vary linearly with place.
     """
     red, green, blue = raw.copy(), raw.copy(), raw.copy()
     filled = _filtered(raw, _GREEN)

@@ -1,4 +1,4 @@
-"""A clip through a video codec and back: what a phone stores is never what its ISP made."""
+"""Pass a clip through a video codec and back, since what a phone stores is never what its ISP made."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -21,8 +21,8 @@ from hvdbench.video.colour import SCALER
 
 _BT709 = 1  # the same number as matrix, primaries and transfer (ITU-T H.273)
 _ENCODERS: dict[str, str] = {"h264": "libx264", "hevc": "libx265"}
-# One thread, since the stream depends on their number; no macroblock tree, since x264's AVX-512 code for it reads
-# memory that it never set and gives other bytes from run to run.
+# One thread, since the stream depends on the number of threads. No macroblock tree, since x264's AVX-512 code for it
+# reads memory that it never set and gives other bytes from run to run.
 _OPTIONS: dict[str, dict[str, str]] = {
     "h264": {"threads": "1", "mbtree": "0"},
     "hevc": {"x265-params": "pools=none:frame-threads=1:cutree=0:info=0:log-level=none"},
@@ -30,22 +30,23 @@ _OPTIONS: dict[str, dict[str, str]] = {
 
 
 def recompress(frames: Iterable[Frame], settings: CodecSettings, *, fps: float, crf: int) -> Iterator[Frame]:
-    """Encode frames as 4:2:0 BT.709 video of limited range and decode them, a few dozen frames behind.
+    """Encode frames as 4:2:0 BT.709 video of limited range and decode them again, a few dozen frames behind.
 
-    An odd width or height is filled up by repeating the last column or row, which is cut off again. The same frames
-    give the same bytes (of the same PyAV on the same kind of processor): encoder and decoder run on one thread each.
+    An odd width or height is made even by repeating the last column or row, which is cut off again. The same frames
+    give the same bytes (of the same PyAV on the same kind of processor), since encoder and decoder run on one thread
+    each.
 
     Args:
         frames: uint8 RGB (H, W, 3), all of one size.
-        settings: codec and effort.
-        fps: frames per second; quality at one crf depends on it.
-        crf: constant quality.
+        settings: the codec and its effort.
+        fps: frames per second; the quality at a given crf depends on it.
+        crf: the constant quality.
 
     Yields:
-        As many frames of the same size, in order.
+        As many frames, of the same size and in order.
 
     Raises:
-        InputError: this PyAV has no such encoder or it refuses the frames, or two differ in size.
+        InputError: if this PyAV has no such encoder, if it refuses the frames, or if two frames differ in size.
     """
     stream = iter(frames)
     first = next(stream, None)
@@ -111,7 +112,7 @@ def _decode(packets: "Iterable[Packet[Any]]", codec: str) -> Iterator[Frame]:
 
 
 def _to_yuv(frame: Frame, reformatter: VideoReformatter) -> VideoFrame:
-    """Fill an RGB frame up to even sides and convert it to BT.709 of limited range."""
+    """Pad an RGB frame to even sides and convert it to BT.709 of limited range."""
     even = np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), mode="edge")
     return reformatter.reformat(
         VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24"),

@@ -1,4 +1,4 @@
-"""From light to 8-bit frames: saturation, noise, response, rounding."""
+"""Turn light into 8-bit frames: saturation, noise, response, rounding."""
 
 from dataclasses import dataclass
 
@@ -9,22 +9,22 @@ from hvdbench.frames import Frame, Image
 from hvdbench.recipe import Settings
 from hvdbench.response import Response, open_response
 
-_SCATTER = 0.26  # of the natural logarithm of the dark variance, given the shot variance (Brooks et al., CVPR 2019)
+_SCATTER = 0.26  # of the log of the dark variance, given the shot variance (Brooks et al., CVPR 2019)
 
 Range = tuple[float, float]
 
 
 class SensorSettings(Settings):
-    """Sensor noise of the blurry frames; truth has none."""
+    """The settings of the blurry frames' sensor noise; the truth has none."""
 
     shot: float = Field(default=0.0, ge=0)
     """λ_s: variance per unit of linear light."""
     dark: float = Field(default=0.0, ge=0)
-    """λ_r: variance in linear light where there is none: the read noise of the sensor itself."""
+    """λ_r: variance in linear light where there is no light, which is the read noise of the sensor itself."""
     shot_range: Range | None = None
-    """Range to draw λ_s from for each clip, log-uniformly; left out: ``shot``."""
+    """Range from which λ_s is drawn for each clip, log-uniformly; left out: ``shot``."""
     dark_range: Range | None = None
-    """Range to draw λ_r from for each clip, along with λ_s; left out: ``dark``."""
+    """Range from which λ_r is drawn for each clip, along with λ_s; left out: ``dark``."""
     read: float = Field(default=1.0 / 255.0, ge=0)
     """Standard deviation after the response, as a share of full scale: what a phone's own denoising leaves."""
 
@@ -37,10 +37,10 @@ class SensorSettings(Settings):
         return self
 
     def draw(self, generator: np.random.Generator) -> "Noise":
-        """Draw a clip's noise; without ranges nothing is drawn.
+        """Draw the noise of one clip; without ranges nothing is drawn.
 
-        Both variances rise together, as they do with the gain: one even draw says how far along its range each lies on
-        a logarithmic scale, then λ_r is scattered by 0.26 in its natural logarithm and kept in its range.
+        Both variances rise together, as they do with the gain. One even draw decides how far along its range each lies
+        on a logarithmic scale; then λ_r is scattered by 0.26 in its natural logarithm and kept in its range.
         """
         shot, dark = self.shot, self.dark
         if self.shot_range or self.dark_range:
@@ -54,11 +54,11 @@ class SensorSettings(Settings):
 
 @dataclass(frozen=True)
 class Noise:
-    """A clip's noise.
+    """The noise of one clip.
 
     Args:
         shot: variance per unit of linear light.
-        dark: variance in linear light where there is none.
+        dark: variance in linear light where there is no light.
         read: standard deviation after the response.
     """
 
@@ -69,11 +69,11 @@ class Noise:
     def add_to_light(self, light: Image, generator: np.random.Generator) -> Image:
         """Add Gaussian noise of variance ``shot · max(x, 0) + dark`` to linear light x (Foi et al., IEEE TIP 2008).
 
-        Light above 1 is past the sensor's full scale: clip after this, so that what is saturated shows no noise.
+        Light above 1 is past the sensor's full scale. Clip after this function, so that saturated pixels show no noise.
 
         Args:
-            light: of any shape, float32.
-            generator: draws one number a sample; none where there is no such noise.
+            light: linear light of any shape, float32.
+            generator: the random generator; it draws one number per sample, or none where there is no such noise.
         """
         if not (self.shot or self.dark):
             return light
@@ -92,10 +92,10 @@ def develop(light: Image, noise: Noise, generator: np.random.Generator, response
     """Turn linear light into an 8-bit frame: noise, saturation, response, read noise, rounding.
 
     Args:
-        light: (H, W, 3) float32 linear light, full scale 1; what lies above saturates.
-        noise: of the clip.
-        generator: draws the noise.
-        response: of the camera.
+        light: (H, W, 3) float32 linear light, full scale 1; light above it saturates.
+        noise: the noise of the clip.
+        generator: the random generator that draws the noise.
+        response: the response of the camera.
     """
     noisy = noise.add_to_light(light, generator)
     if not noise.read:
@@ -104,7 +104,7 @@ def develop(light: Image, noise: Noise, generator: np.random.Generator, response
 
 
 def round_values(values: Image) -> Frame:
-    """Round encoded values, clipped to [0, 1], to 8 bit."""
+    """Round encoded values, clipped to [0, 1], to 8 bits."""
     return open_response("linear").to_display(values)
 
 

@@ -1,1 +1,1 @@
-"""One exposure of a moving camera: what it sees, for how long, and the average of it."""
+"""Compute one exposure of a moving camera: what each row sees, when, and the average of it."""

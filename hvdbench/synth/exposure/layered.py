@@ -1,4 +1,4 @@
-"""Exposures of layers, one over another: each sub-frame is composited by itself."""
+"""Expose several layers, one in front of another, by compositing each sub-frame on its own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ class Layered:
     """Layers in front of a moving camera.
 
     Args:
-        view: scene and motion.
-        shutter: of the exposure.
-        layers: at mid-exposure.
-        is_held: whether they stay what they are throughout.
-        bands: of rows that share one time: first row, the row after the last, delay.
+        view: the scene and the camera's motion.
+        shutter: the shutter of the exposure.
+        layers: the layers at mid-exposure.
+        is_held: whether the layers stay unchanged throughout the exposure.
+        bands: bands of rows that share one time: first row, the row after the last, delay.
     """
 
     view: View
@@ -34,7 +34,7 @@ class Layered:
     bands: Sequence[Band]
 
     def average(self, times_s: Array) -> Image:
-        """Average sub-frames at (N,) times of a row without delay; one time gives the picture at that instant."""
+        """Average the sub-frames at (N,) times of a row without delay; one time gives the picture at that instant."""
         size = self.view.scene.size
         total = np.zeros((size[1], size[0], 3), np.float32)
         for top, bottom, delay in self.bands:
@@ -50,7 +50,7 @@ class Layered:
         return np.asarray(total / np.float32(len(times_s)), np.float32)
 
     def centroid(self, times_s: Array) -> Image:
-        """Return mid-exposure's layers at their mean pose, lens shift and place over (N,) times, each row's own."""
+        """Return mid-exposure's layers at their mean pose, lens shift and place over N times, each row at its own."""
         parts = []
         for top, bottom, delay in self.bands:
             maps = self.view.centroid_homographies(self.layers, times_s[:, None] + delay)

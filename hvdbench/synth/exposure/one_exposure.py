@@ -1,4 +1,4 @@
-"""One exposure: sub-frames averaged in linear light, its two truths, and what the oracle says of its motion."""
+"""Render one exposure: its sub-frames averaged in linear light, its two truths, and the oracle's values."""
 
 from dataclasses import dataclass
 
@@ -16,16 +16,16 @@ from hvdbench.synth.margin import border_px
 
 @dataclass(frozen=True)
 class Exposure:
-    """What one exposure gives, in linear light.
+    """The result of one exposure, in linear light.
 
     Args:
         blurry, mid, centroid: (H, W, 3) the average over the exposure, and the truths at mid-exposure and at the mean
-            pose, lens shift and object place; with a rolling shutter each row's own.
-        displacement: of the exposure.
+            pose, lens shift and object place; with a rolling shutter each row has its own.
+        displacement: the displacement of points during the exposure.
         object_mask: (H, W) uint8 0/1 at mid-exposure; None where nothing moves by itself.
-        sub_frames: how many were averaged.
-        border_px: how far the farthest place looked at lies past the first layer's texture, px of the frame; 0 or less:
-            no border shows.
+        sub_frames: the number of sub-frames that were averaged.
+        border_px: the distance by which the farthest visible place lies past the first layer's texture, px of the
+            frame; if it is 0 or less, no border shows.
     """
 
     blurry: Image
@@ -46,19 +46,20 @@ def expose(
     sub_frame_hz: float = 960.0,
     readout_s: float = 0.0,
 ) -> Exposure:
-    """Open the shutter: average sub-frames at the midpoints of even time slices, and make both truths the same way.
+    """Average sub-frames at the midpoints of even time slices, and make both truths in the same way.
 
     Every picture is sampled once for each of its sub-frames, straight from the scene's textures. One opaque picture at
-    about the frame's resolution (video) is averaged by :func:`hvdbench.synth.exposure.tiles.average_along`, layers by
-    compositing each sub-frame.
+    about the frame's resolution (video) is averaged by :func:`hvdbench.synth.exposure.tiles.average_along`; layers are
+    averaged by compositing each sub-frame.
 
     Args:
-        view: scene and motion.
-        t_mid_s: the middle of the exposure; the path must reach half an exposure and half the readout to both sides.
+        view: the scene and the camera's motion.
+        t_mid_s: the middle of the exposure; the path must extend half an exposure and half the readout to both sides.
         exposure_s: how long the shutter is open.
-        step_px: largest step of any point between sub-frames.
-        sub_frame_hz: least rate of sub-frames.
-        readout_s: of a rolling shutter: row y is open about ``t_mid_s + (y / height - 1/2) readout_s``; 0: all at once.
+        step_px: the largest step of any point between sub-frames.
+        sub_frame_hz: the lowest rate of sub-frames.
+        readout_s: the readout time of a rolling shutter, whose row y is open about
+            ``t_mid_s + (y / height - 1/2) readout_s``; 0 exposes all rows at once.
     """
     scene = view.scene
     shutter = Shutter(t_mid_s, exposure_s, scene.size[1], readout_s)

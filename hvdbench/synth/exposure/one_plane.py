@@ -1,4 +1,4 @@
-"""Exposures of one opaque picture: all sub-frames of a source picture are averaged in one go, however many they are."""
+"""Expose one opaque picture by averaging all sub-frames of a source picture in one go, however many there are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from hvdbench.synth.exposure.tiles import TILE, average_along, grid_of
 from hvdbench.synth.exposure.view import View
 from hvdbench.synth.exposure.warp import Array, inverse, project
 
-_STILL_PX = 1e-6  # places that differ by less are one
+_STILL_PX = 1e-6  # places that differ by less are treated as one
 _SMALL_TILE = (16, 8)
-_LONG_FOCAL_PX = 640.0  # from here on a tile of 32 px takes a view turned by 2 degrees for even to within 0.015 px
+_LONG_FOCAL_PX = 640.0  # from here on, a view turned by 2 degrees is linear across a 32 px tile to 0.015 px
 
 
 def is_one_plane(layers: Sequence[Layer]) -> bool:
@@ -32,10 +32,10 @@ class OnePlane:
     every picture sampled once.
 
     Args:
-        view: scene and motion.
-        shutter: of the exposure.
-        layer: the plane, for its intrinsics.
-        keys_s: (K,) rising times that cover the shutter's window; one: the picture is held.
+        view: the scene and the camera's motion.
+        shutter: the shutter of the exposure.
+        layer: the plane, which supplies the intrinsics.
+        keys_s: (K,) rising times that cover the shutter's window; with a single one the picture is held.
     """
 
     view: View
@@ -53,21 +53,21 @@ class OnePlane:
 
     @cached_property
     def _delays(self) -> Array:
-        """(D,) of the grid's rows, or a single 0 where all rows share their time."""
+        """The delays of the grid's rows, (D,) s, or a single 0 where all rows share their time."""
         return self.shutter.delay_s(self._nodes[:, 0, 1]) if self.shutter.readout_s else np.zeros(1)
 
     def average(self, times_s: Array) -> Image:
-        """Average sub-frames at (N,) times of a row without delay; one time gives the picture at that instant."""
+        """Average the sub-frames at (N,) times of a row without delay; one time gives the picture at that instant."""
         (H,) = self.view.homographies((self.layer,), times_s[:, None] + self._delays)
         return self._average(self._places(H), times_s)
 
     def centroid(self, times_s: Array) -> Image:
-        """Return the picture of mid-exposure from the mean pose and lens shift over (N,) times, each row by its own."""
+        """Return mid-exposure's picture, seen from the mean pose and lens shift over N times, each row by its own."""
         (H,) = self.view.centroid_homographies((self.layer,), times_s[:, None] + self._delays)
         return self._average(self._places(H[None]), np.array([self.shutter.t_mid_s]))
 
     def _places(self, H: Array) -> Array:
-        """Look from the grid's nodes back through (N, D, 3, 3) maps: (N, GY, GX, 2) texture px."""
+        """Map the grid's nodes back through (N, D, 3, 3) homographies to places in the texture: (N, GY, GX, 2) px."""
         return project(inverse(H)[:, :, None], self._nodes)
 
     def _average(self, places: Array, times: Array) -> Image:
@@ -90,7 +90,7 @@ class OnePlane:
 
 
 def _along(picture: Image, places: Array, weights: Array, size: tuple[int, int], tile: tuple[int, int]) -> Image:
-    """Average a picture along places (N, GY, GX, 2), weights (N,) or (N, GY); those that do not move are one."""
+    """Average a picture along places (N, GY, GX, 2), weights (N,) or (N, GY); places that do not move are merged."""
     if len(places) > 1 and np.ptp(places, axis=0).max() < _STILL_PX:
         places, weights = places[:1], weights.sum(axis=0, keepdims=True)
     return average_along(picture, places, weights, size, tile=tile)

@@ -1,4 +1,4 @@
-"""When each row of a frame sees the world: exposure time, rolling readout, and how finely both are sampled."""
+"""Compute when each row of a frame is exposed (exposure time, rolling readout), and how finely both are sampled."""
 
 from dataclasses import dataclass
 
@@ -16,10 +16,10 @@ class Shutter:
     """An electronic shutter: row y is open for ``exposure_s`` about ``t_mid_s + (y / height - 1/2) readout_s``.
 
     Args:
-        t_mid_s: mid-exposure of the frame.
+        t_mid_s: the mid-exposure time of the frame.
         exposure_s: how long each row is open.
-        height: rows.
-        readout_s: from the first row to the one after the last; 0: all rows at once.
+        height: the number of rows.
+        readout_s: the readout time, from the first row to the one after the last; 0 exposes all rows at once.
     """
 
     t_mid_s: float
@@ -29,12 +29,12 @@ class Shutter:
 
     @property
     def window_s(self) -> tuple[float, float]:
-        """When the first row opens and the last one closes."""
+        """The times at which the first row opens and the last one closes, in seconds."""
         half = 0.5 * (self.exposure_s + self.readout_s)
         return self.t_mid_s - half, self.t_mid_s + half
 
     def delay_s(self, rows: Array) -> Array:
-        """Return by how many seconds rows (of any shape, fractions too) are exposed later than the frame."""
+        """Return how much later than the frame's middle rows are exposed, in seconds; rows may be fractions."""
         return np.asarray((rows / self.height - 0.5) * self.readout_s, np.float64)
 
     def times(self, count: int) -> Array:
@@ -42,18 +42,18 @@ class Shutter:
         return np.asarray(self.t_mid_s + self.exposure_s * ((np.arange(count) + 0.5) / count - 0.5), np.float64)
 
     def uniform_times(self, count: int) -> Array:
-        """Return (M,) even times from opening to closing of a row without delay, both included."""
+        """Return (M,) evenly spaced times from opening to closing of a row without delay, both included."""
         return np.asarray(self.t_mid_s + self.exposure_s * np.linspace(-0.5, 0.5, count), np.float64)
 
     def bands(self, speed_px_s: float) -> list[tuple[int, int, float]]:
-        """Cut the frame into bands of rows that may share one time.
+        """Divide the frame into bands of rows that may share one time.
 
         Args:
-            speed_px_s: of the fastest point.
+            speed_px_s: the speed of the fastest point.
 
         Returns:
-            First row, the row after the last, and the delay of the middle; a picture moves by 0.25 px or less from
-            one band's time to the next.
+            For each band the first row, the row after the last, and the delay of its middle; a picture moves by 0.25 px
+            or less from one band's time to the next.
         """
         wanted = int(np.ceil(speed_px_s * self.readout_s / BAND_STEP_PX))
         edges = np.rint(np.linspace(0, self.height, min(max(wanted, 1), self.height) + 1)).astype(np.int64)
@@ -66,15 +66,15 @@ class Shutter:
 
 
 def count_sub_frames(swept_px: float, exposure_s: float, *, step_px: float, sub_frame_hz: float) -> int:
-    """Count sub-frames: steps of at most ``step_px``, a rate of at least ``sub_frame_hz``, from 9 to 4096.
+    """Count the sub-frames: steps of at most ``step_px``, a rate of at least ``sub_frame_hz``, from 9 to 4096.
 
-    The upper bound breaks the step's promise only where a point sweeps over 2048 px in one exposure (at 0.5 px).
+    The upper limit makes steps longer only where a point sweeps over 2048 px in one exposure (at 0.5 px).
 
     Args:
-        swept_px: what the fastest point travels at its top speed throughout the exposure.
+        swept_px: the distance that the fastest point travels at its top speed throughout the exposure.
         exposure_s: how long the shutter is open.
-        step_px: largest step between sub-frames.
-        sub_frame_hz: least rate.
+        step_px: the largest step between sub-frames.
+        sub_frame_hz: the lowest rate of sub-frames.
     """
     wanted = max(np.ceil(swept_px / step_px - 1e-9), np.ceil(exposure_s * sub_frame_hz - 1e-9))
     return int(np.clip(wanted, FEWEST, MOST))

@@ -1,8 +1,8 @@
-"""Compiled loops of :mod:`hvdbench.synth.exposure.tiles`: point-spread functions, and their use.
+"""Compute and apply point-spread functions, in compiled loops for :mod:`hvdbench.synth.exposure.tiles`.
 
-What calls each other stands in one file: Numba's cache on disk watches the file of the function that it compiled, and
-no other, so a change elsewhere would go on running the old code.
-Products are fused with sums where the processor can, in a fixed order, so that one machine always gives the same bytes.
+Functions that call each other stand in this one file. Numba's cache on disk watches only the file of the function that
+it compiled, so after a change in another file it would go on running the old code. Products are fused with sums where
+the processor can, in a fixed order, so that one machine always gives the same bytes.
 """
 
 from typing import Any
@@ -19,17 +19,17 @@ Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
-CUBIC_A = -0.75  # Keys' cubic as OpenCV's INTER_CUBIC has it
-LEAST_WEIGHT = 1e-9  # of all weights: a tap that weighs less at all four corners of a cell is left out
+CUBIC_A = -0.75  # Keys' cubic with the value of OpenCV's INTER_CUBIC
+LEAST_WEIGHT = 1e-9  # share of all weights; a tap that weighs less at all four corners of a cell is left out
 _CHANNELS = 3
-_CODE: Any = cgutils  # how far Numba annotates itself changes from version to version
+_CODE: Any = cgutils  # untyped, since Numba's own annotations change from version to version
 
 
 def _row_sum(pixels: int) -> Any:
     """Make the innermost loop for a run of 4, 8 or 16 pixels: ``sum_k (left_k + ramp · slope_k) · source[k]``.
 
-    Written in LLVM's own terms, because the sums must stay in registers over all taps k: three vectors of ``pixels``
-    floats for ``left``, three for ``slope``.
+    It is written in LLVM's own terms, because the sums must stay in registers over all taps k: three vectors of
+    ``pixels`` floats for ``left``, three for ``slope``.
     """
 
     @intrinsic
@@ -88,10 +88,10 @@ _row_sum_4 = _row_sum(4)
 
 
 def _tap_sum(taps: int, lanes: int) -> Any:
-    """Make the innermost loop for pixels that look at places of their own: ``taps`` columns and rows each.
+    """Make the innermost loop for pixels that each have their own place: ``taps`` columns and rows per pixel.
 
-    ``target[4 i + c] += sum_jk shares[4 + j, i] · shares[k, i] · source[offset_i + j · stride + 3 k + c]`` for three
-    channels c; what stands in the fourth means nothing. Of each row ``lanes`` floats are read.
+    It computes ``target[4 i + c] += sum_jk shares[4 + j, i] · shares[k, i] · source[offset_i + j · stride + 3 k + c]``
+    for three channels c; the value in the fourth has no meaning. Of each row ``lanes`` floats are read.
     """
 
     @intrinsic
@@ -146,7 +146,7 @@ _add_linear = _tap_sum(2, 8)
 
 
 def _prefetch() -> Any:
-    """Make what asks the memory for floats before they are needed; any place will do, even outside the array."""
+    """Make the instruction that fetches floats before they are needed; any address works, even outside the array."""
 
     @intrinsic
     def prefetch(typing, source, at):  # type: ignore[no-untyped-def]
@@ -180,7 +180,7 @@ def _reflect(index: int, size: int) -> int:
 
 @compiled_loop
 def _keys(share: Any) -> Any:
-    """Weigh the four taps around a place that lies ``share`` past the second (Keys' cubic), in its own precision."""
+    """Return the weights of the four taps around a place ``share`` past the second (Keys' cubic), in its precision."""
     one = type(share)(1.0)
     a, back = type(share)(CUBIC_A), one - share
     first, fourth = a * share * back * back, a * back * share * share
@@ -214,7 +214,7 @@ def _widen(spans: Integers, row: int, first: int, end: int) -> None:
 
 @compiled_loop
 def _between(shifts: Array, gy: int, gx: int, n: int, across: float, down: float) -> tuple[float, float]:
-    """Return a sub-frame's shift somewhere in a tile, 0 to 1 across and down."""
+    """Return a sub-frame's shift at a place in a tile, given as 0 to 1 across and down."""
     a, b = (1.0 - across) * (1.0 - down), across * (1.0 - down)
     c, d = (1.0 - across) * down, across * down
     x = a * shifts[gy, gx, n, 0] + b * shifts[gy, gx + 1, n, 0]
@@ -226,7 +226,7 @@ def _between(shifts: Array, gy: int, gx: int, n: int, across: float, down: float
 
 @compiled_loop
 def _clear(plane: Floats, spans: Integers, reach: Integers) -> None:
-    """Set a point-spread function back to nothing where it held something."""
+    """Set a point-spread function back to zero where it held something."""
     for row in range(reach[0], reach[1]):
         plane[row, spans[row, 0] : spans[row, 1]] = 0.0
         spans[row, 0], spans[row, 1] = plane.shape[1], 0
@@ -238,16 +238,17 @@ def _splat(
     shifts: Array, gy: int, gx: int, weights: Array, across: float, down: float, origin: Integers, cubic: bool,
     plane: Floats, spans: Integers, reach: Integers,
 ) -> None:  # fmt: skip
-    """Lay all sub-frames' kernels into one point-spread function.
+    """Add the kernels of all sub-frames into one point-spread function.
 
     Args:
-        shifts: (GY, GX, N, 2) how far the texture lies from the frame at the grid's nodes.
-        gy, gx: the tile.
-        weights: (GY, N) of the sub-frames.
-        across, down: where in the tile, 0 to 1.
+        shifts: (GY, GX, N, 2) distance of the texture's place from the frame's at the grid's nodes, px.
+        gy, gx: row and column of the tile.
+        weights: (GY, N) weights of the sub-frames.
+        across, down: the place in the tile, 0 to 1.
         origin: (2,) x and y of the plane's first tap.
-        cubic: 4 x 4 taps for each sub-frame, else 2 x 2.
-        plane, spans, reach: (rows, columns), each row's columns in use, rows in use; clear before.
+        cubic: whether each sub-frame has 4 x 4 taps rather than 2 x 2.
+        plane, spans, reach: (rows, columns) the function, each row's columns in use, and the rows in use; they must be
+            cleared before.
     """
     first, last, taps = reach[0], reach[1], (4 if cubic else 2)
     last_column = last_row = -1
@@ -277,21 +278,21 @@ def _splat(
 @compiled_loop
 def _list_taps(planes: Floats, spans: Integers, reach: Integers, corners: Integers, places: Integers, values: Floats,
                box: Integers, least: float) -> int:  # fmt: skip
-    """List the taps that weigh anything at a corner of a cell.
+    """List the taps that have any weight at a corner of a cell.
 
     Args:
         planes, spans, reach: the point-spread functions.
-        corners: (4,) which of them stand at top left, top right, bottom left, bottom right.
-        places: (taps, 2) row and column of each, filled.
-        values: (4, taps), filled: at the top left, its change over the cell's height, its change over the width,
-            that change's change over the height.
+        corners: (4,) indices of those at top left, top right, bottom left, bottom right.
+        places: (taps, 2) row and column of each tap, filled.
+        values: (4, taps), filled: the value at the top left, its change over the cell's height, its change over the
+            width, and that change's change over the height.
         box: (4,) first and last row, first and last column in use, filled.
-        least: taps that weigh no more at all corners are left out.
+        least: the weight that a tap must exceed at a corner not to be left out.
 
     Returns:
-        How many.
+        The number of taps.
     """
-    count = np.uint64(0)  # unsigned: Numba would look at each index's sign
+    count = np.uint64(0)  # unsigned, since Numba would check the sign of each index
     first = min(min(reach[corners[0], 0], reach[corners[1], 0]), min(reach[corners[2], 0], reach[corners[3], 0]))
     last = max(max(reach[corners[0], 1], reach[corners[1], 1]), max(reach[corners[2], 1], reach[corners[3], 1]))
     box[0], box[1], box[2], box[3] = first, last - 1, planes.shape[2], -1
@@ -333,21 +334,22 @@ def _apply(source: Floats, start: int, stride: int, offsets: Integers, values: F
     """Fill one cell of the frame from its listed taps.
 
     Args:
-        source, start, stride: floats, where the cell's first pixel looks with the tap of offset 0, floats a row.
-        offsets, values, count: of the taps.
+        source, start, stride: the floats, the index at which the cell's first pixel reads the tap of offset 0, and the
+            floats per row.
+        offsets, values, count: the offsets of the taps, their values, and their number.
         cell: (4,) x, y, width and height in the frame.
-        run: pixels that are summed at once: 4, 8 or 16.
+        run: the number of pixels that are summed at once: 4, 8 or 16.
         ramp: (3 · width,) 0 to 1 across the cell.
-        left, slope, scratch: to work in.
-        ahead: (2,) columns and rows of the window that the cell reads; the next cell's is fetched.
-        target, target_width, target_height: the frame.
+        left, slope, scratch: arrays to work in.
+        ahead: (2,) columns and rows of the window that the cell reads; the next cell's window is fetched ahead.
+        target, target_width, target_height: the frame and its size.
     """
     x, y, width, height = cell
     for j in range(min(height, target_height - y)):
         down = np.float32(j) / np.float32(height)
-        for first in range(0, count, 16):  # all arrays hold whole groups
+        for first in range(0, count, 16):  # all arrays hold whole groups of 16
             for part in range(np.uint64(16)):
-                tap = np.uint64(first) + part  # unsigned: Numba would look at each index's sign
+                tap = np.uint64(first) + part  # unsigned, since Numba would check the sign of each index
                 left[tap] = values[0, tap] + down * values[1, tap]
                 slope[tap] = values[2, tap] + down * values[3, tap]
         row = start + j * stride
@@ -380,12 +382,12 @@ def blend_strip(texture: Floats, texture_size: Integers, shifts: Array, weights:
 
     Args:
         texture, texture_size: (Ht · Wt · 3,) linear light; Wt and Ht.
-        shifts: (GY, GX, N, 2) how far the texture lies from the frame at the grid's nodes.
-        weights: (GY, N), linear between the rows of nodes.
+        shifts: (GY, GX, N, 2) distance of the texture's place from the frame's at the grid's nodes, px.
+        weights: (GY, N) weights of the sub-frames, linear between the rows of nodes.
         gy: the row of tiles.
-        tile, cell_size: (2,) width and height of a tile, and of its cells: 4, 8 or a multiple of 16 px wide.
+        tile, cell_size: (2,) width and height of a tile, and of its cells, which are 4, 8 or a multiple of 16 px wide.
         origin, window: (2,) x and y of the first tap; columns and rows of taps.
-        cubic: the kernel.
+        cubic: whether the kernel is cubic rather than linear.
         target, target_size: (H · W · 3,) the frame; W and H.
     """
     width, height = target_size
@@ -443,16 +445,17 @@ def blend_strip(texture: Floats, texture_size: Integers, shifts: Array, weights:
 @compiled_loop
 def _weigh_run(u: float, v: float, gain_u: float, gain_v: float, count: int, weight: float, cubic: bool, width: int,
                offsets: Integers, shares: Floats) -> None:  # fmt: skip
-    """Weigh the taps of pixels that look along a line in the texture.
+    """Compute the weights of the taps for pixels whose places lie along a line in the texture.
 
     Args:
-        u, v, gain_u, gain_v: where the first one looks, and how much farther each next one.
-        count, weight, cubic, width: pixels; of the sub-frame; the kernel; columns of the texture.
+        u, v, gain_u, gain_v: the place of the first pixel, and the step from each pixel to the next.
+        count, weight, cubic, width: the number of pixels, the weight of the sub-frame, whether the kernel is cubic, and
+            the columns of the texture.
         offsets: (count,), filled: the first float of each pixel's first tap.
         shares: (8, count), filled: weights of the tap's columns, and of its rows times ``weight``.
     """
     before, full = (1.0 if cubic else 0.0), np.float32(weight)
-    for i in range(np.uint64(count)):  # unsigned: Numba would look at each index's sign
+    for i in range(np.uint64(count)):  # unsigned, since Numba would check the sign of each index
         x, y = u + i * gain_u, v + i * gain_v
         left, top = np.floor(x), np.floor(y)
         offsets[i] = int(3.0 * ((top - before) * width + left - before))
@@ -472,7 +475,7 @@ def sample_strip(texture: Floats, texture_size: Integers, shifts: Array, weights
     """Fill one row of tiles pixel by pixel, each sub-frame at its exact place; arguments as in :func:`blend_strip`."""
     width, height = texture_size
     taps, before = (4, 1) if cubic else (2, 0)
-    reach = taps + (2 if cubic else 1)  # columns that are read
+    reach = taps + (2 if cubic else 1)  # the columns that are read
     sums, near = np.empty(4 * tile[0], np.float32), np.empty(3 * reach * taps, np.float32)
     offsets, first = np.empty(tile[0], np.int64), np.zeros(1, np.int64)
     shares = np.empty((8, tile[0]), np.float32)

@@ -1,4 +1,4 @@
-"""Compiled loops that measure how sub-frames move between a grid's nodes, for :mod:`hvdbench.synth.exposure.tiles`."""
+"""Measure how sub-frames move between a grid's nodes, in compiled loops for the module ``tiles`` beside this one."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ Integers = NDArray[np.int64]
 
 @compiled_loop
 def shifts_of(places: Array, tile: Integers) -> Array:
-    """Take the nodes' own places off (N, GY, GX, 2) places: (GY, GX, N, 2) shifts."""
+    """Subtract the nodes' own places from places (N, GY, GX, 2), which gives shifts (GY, GX, N, 2)."""
     shifts = np.empty((places.shape[1], places.shape[2], places.shape[0], 2))
     for gy in range(places.shape[1]):
         for n in range(places.shape[0]):
@@ -23,15 +23,16 @@ def shifts_of(places: Array, tile: Integers) -> Array:
 
 @compiled_loop
 def measure_strips(shifts: Array, weights: Array) -> Array:
-    """Measure what the sub-frames that weigh anything between two rows of nodes do there.
+    """Measure the motion, between each two rows of nodes, of the sub-frames that have any weight there.
 
     Args:
-        shifts: (GY, GX, N, 2).
-        weights: (GY, N).
+        shifts: (GY, GX, N, 2) shifts of the sub-frames at the nodes, px.
+        weights: (GY, N) weights of the sub-frames.
 
     Returns:
-        (GY - 1, 8): least x and y; largest x and y; the least extent of a node, px; the largest weighted mean squares
-        of the change from a node to its right and from the upper row to the lower, px²; how many sub-frames matter.
+        An array (GY - 1, 8): least x and y; largest x and y; the least extent of a node, px; the largest weighted mean
+        squares of the change from a node to its right and from the upper row to the lower, px²; the number of
+        sub-frames that matter.
     """
     measured = np.zeros((shifts.shape[0] - 1, 8))
     measured[:, :2], measured[:, 2:4], measured[:, 4] = np.inf, -np.inf, np.inf
@@ -51,7 +52,7 @@ def measure_strips(shifts: Array, weights: Array) -> Array:
                 low_x = low_y = np.inf
                 high_x = high_y = -np.inf
                 across = down = 0.0
-                for n in range(np.uint64(shares.size)):  # unsigned: Numba would look at each index's sign
+                for n in range(np.uint64(shares.size)):  # unsigned, since Numba would check the sign of each index
                     if shares[n] > 0.0:
                         x, y = here[n, 0], here[n, 1]
                         low_x, high_x = min(low_x, x), max(high_x, x)

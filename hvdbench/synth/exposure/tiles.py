@@ -1,17 +1,18 @@
-"""Average a picture along a motion, at a cost that hardly depends on how many sub-frames there are.
+"""Average a picture along a motion, at a cost that hardly depends on the number of sub-frames.
 
-Sub-frames of one source picture differ by where they look. Around any point all of them together act like one sparse
-point-spread function: each lays its interpolation kernel (2 x 2 taps bilinear, 4 x 4 bicubic) at its own displacement.
-These functions are computed at the corners of small cells and blended bilinearly over the pixels between; each pixel is
-then a weighted sum of as many texture pixels as the motion has taps, whatever the count of sub-frames.
+Sub-frames of one source picture differ only in where they look. Around any point all of them together act like one
+sparse point-spread function: each adds its interpolation kernel (2 x 2 taps bilinear, 4 x 4 bicubic) at its own
+displacement. These functions are computed at the corners of small cells and blended bilinearly over the pixels between.
+Each pixel is then a weighted sum of as many texture pixels as the motion has taps, whatever the number of sub-frames.
 
-Blending two functions that lie δ apart stands for a move by a cross-fade, whose error is at most δ²/8 times the second
+Blending two functions that lie δ apart replaces a move by a cross-fade, whose error is at most δ²/8 times the second
 derivative of the picture that the sub-frames average to. So a row of tiles is cut into cells as small as its motion
-needs (roll, forward motion, a lens), and where that would be under 4 px each pixel looks up each sub-frame by itself;
+needs (roll, forward motion, a lens). Where that would be under 4 px, each pixel looks up each sub-frame by itself, and
 so it does in a single sub-frame that is not shifted as a whole.
-Measured in 8-bit levels at 1280x720 on a sharp video frame with grain, 4 to 30 px of travel with as much roll, 8 to 64
-sub-frames, against exact places: mean error of the rounded picture within 0.005 of what rounding alone gives, 99.9 % of
-samples within 0.75 (rounding alone: 0.50); single samples beside a light edge reach 7.
+The errors were measured in 8-bit levels at 1280x720 on a sharp video frame with grain, with 4 to 30 px of travel, as
+much roll and 8 to 64 sub-frames, against exact places. The mean error of the rounded picture is within 0.005 of what
+rounding alone gives, and 99.9 % of samples are within 0.75 (rounding alone: 0.50). Single samples beside a light edge
+reach 7.
 """
 
 import math
@@ -26,17 +27,17 @@ from hvdbench.synth.exposure.tile_motion import Array, measure_strips, shifts_of
 Kernel = Literal["linear", "cubic"]
 
 TILE = (32, 16)
-TOLERANCE_PX = 0.2  # root mean square over sub-frames of what the places at two corners of a cell move apart
-TOLERANCE_GAIN = 1 / 120  # more for each px of blur, which flattens the picture, up to
+TOLERANCE_PX = 0.2  # how far places at two corners of a cell may move apart, root mean square over sub-frames
+TOLERANCE_GAIN = 1 / 120  # added per px of blur, which flattens the picture, up to MOST_TOLERANCE_PX
 MOST_TOLERANCE_PX = 0.45
-FEW = 8  # below so many sub-frames less is averaged out, and the tolerance falls in proportion
-SINGLE = 1.5  # up to so many that matter nothing is averaged out, and the tolerance is
+FEW = 8  # fewer sub-frames average less out, so below this the tolerance falls in proportion
+SINGLE = 1.5  # with so few that matter nothing is averaged out: SINGLE_TOLERANCE_PX applies
 SINGLE_TOLERANCE_PX = 1e-3
 WIDEST_WINDOW = 1 << 20  # taps; a motion that spans more is sampled exactly
 
 
 def grid_of(size: tuple[int, int], tile: tuple[int, int] = TILE) -> tuple[tuple[int, int], Array]:
-    """Lay out the nodes at which :func:`average_along` wants places.
+    """Lay out the nodes at which :func:`average_along` needs places.
 
     Args:
         size: width and height of the frame, px.
@@ -62,23 +63,23 @@ def average_along(
 ) -> Image:
     """Return ``sum_n weights[n] · texture(places_n(x, y))``, each sub-frame's places bilinear between the grid's nodes.
 
-    Past its border the texture is mirrored about its outermost pixels (OpenCV's BORDER_REFLECT_101). The bicubic is
-    OpenCV's (a = −0.75); it may overshoot [0, 1] by a little. The same bytes come from every call on one machine.
+    Past its border the texture is mirrored about its outermost pixels (OpenCV's BORDER_REFLECT_101). The bicubic kernel
+    is OpenCV's (a = −0.75); it may overshoot [0, 1] by a little. On one machine every call gives the same bytes.
 
     Args:
         texture: (Ht, Wt, 3) float32 linear light.
-        places_px: (N, GY, GX, 2) where in the texture (x, y) the frame's pixel at each node of :func:`grid_of` looks
-            in sub-frame n; about one texture pixel for each of the frame's.
-        weights: (N,) of the sub-frames, used as they are; or (N, GY) at the grid's rows, linear between them.
+        places_px: (N, GY, GX, 2) the place (x, y) in the texture that the frame's pixel at each node of :func:`grid_of`
+            sees in sub-frame n; about one texture pixel for each of the frame's.
+        weights: (N,) weights of the sub-frames, used as they are; or (N, GY) at the grid's rows, linear between them.
         size: width and height of the frame, px.
         tile: width (a multiple of 16) and height (a multiple of 8) of a tile, px.
         kernel: ``linear`` or ``cubic`` interpolation of the texture.
 
     Returns:
-        (H, W, 3) float32.
+        The averaged frame, (H, W, 3) float32.
 
     Raises:
-        ValueError: arrays whose shapes do not fit, a place that is no number, or a tile of another size.
+        ValueError: if shapes of arrays do not fit, if a place is not a number, or if the tile has another size.
     """
     _check(texture, places_px, weights, size, tile)
     width, height = size
@@ -133,7 +134,7 @@ def _cell_of(measured: list[float], tile: tuple[int, int]) -> tuple[int, int] | 
 
 
 def _window_of(measured: list[float], cubic: bool) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return x and y of the first tap that a strip needs, and how many columns and rows of taps."""
+    """Return x and y of the first tap that a strip needs, and the number of columns and rows of taps."""
     left, top = (math.floor(value) - (2 if cubic else 1) for value in measured[:2])
     right, bottom = (math.floor(value) + (4 if cubic else 3) for value in measured[2:4])
     return (left, top), (right - left, bottom - top)

@@ -1,4 +1,4 @@
-"""A scene in front of a moving camera: where each point of it is seen at any time."""
+"""Place a scene in front of a moving camera, and compute where each point of it is seen at any time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from hvdbench.sources.scene import Layer, Scene, centred_K
 from hvdbench.synth.exposure.shutter import Shutter
 from hvdbench.synth.exposure.warp import Array, inverse, plane_homography, project, shift_homography
 
-_POINTS_AT_ONCE = 1 << 14  # OpenCV samples fewer than 2^15 points in a row
-_ROUNDS = 4  # of finding the row in which a point is met: each shrinks the error by readout times speed over height
+_POINTS_AT_ONCE = 1 << 14  # OpenCV's remap takes fewer than 2^15 points in a row
+_ROUNDS = 4  # rounds to find the row that meets a point; each shrinks the error by readout times speed over height
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class View:
     """A scene in front of a moving camera.
 
     Args:
-        scene: what is seen.
-        path: how the camera moves.
-        depth_m: distance of layers that have none of their own, and of relative depth 1.
+        scene: the scene in front of the camera.
+        path: the camera's motion.
+        depth_m: the distance of layers that have none of their own, and of relative depth 1.
     """
 
     scene: Scene
@@ -42,11 +42,11 @@ class View:
         """Map each layer's texture under the mean rotation vector, position, lens shift and offset over times.
 
         Args:
-            layers: of the scene.
+            layers: the layers of the scene.
             t_s: (N, D): N times to average, for each of D delays.
 
         Returns:
-            (D, 3, 3) a layer.
+            The homographies of each layer, (D, 3, 3).
         """
         flat = np.ravel(t_s)
 
@@ -97,7 +97,7 @@ class View:
     def own_velocity(
         self, layers: Sequence[Layer], owner: NDArray[np.int64], places_px: Array, t_s: float
     ) -> Array | None:
-        """Return the motion in the pictures themselves at texture places (P, 2), texture px per s; None: none."""
+        """Return the own motion of the pictures at texture places (P, 2), texture px per s; None where it is none."""
         flow = self.scene.own_flow(t_s)
         if flow is None:
             return None
@@ -115,18 +115,18 @@ class View:
     def flow(self, t_a_s: float, t_b_s: float, *, readout_s: float = 0.0) -> NDArray[np.float32]:
         """Return the exact flow between two frames: for each pixel of a the displacement to its match in b.
 
-        Each pixel follows the frontmost layer that it shows. Motion in a video's own frames is added as
+        Each pixel follows the frontmost layer that it shows. The motion in a video's own frames is added as
         :meth:`Scene.own_flow` measures it half-way, which is an estimate. Nothing is masked: a match may be hidden in b
         or lie outside it.
 
         Args:
-            t_a_s: mid-exposure of frame a.
-            t_b_s: mid-exposure of frame b.
-            readout_s: of a rolling shutter: rows of a start at their own times, and are met in b at the times of the
-                rows where they arrive.
+            t_a_s: the mid-exposure time of frame a.
+            t_b_s: the mid-exposure time of frame b.
+            readout_s: the readout time of a rolling shutter: rows of a start at their own times, and are met in b at
+                the times of the rows where they arrive.
 
         Returns:
-            (H, W, 2) float32 flow_ab, px.
+            The flow flow_ab, (H, W, 2) float32, px.
         """
         width, height = self.scene.size
         layers = self.scene.layers(t_a_s)
@@ -170,7 +170,7 @@ class View:
 
 
 def _seen_in_rows(maps: Sequence[Array], owner: NDArray[np.int64], places: Array, row: Array) -> Array:
-    """Map places (P, 2) by their layer's only homography, or by that at a fractional row each, linear between."""
+    """Map places (P, 2) by their layer's only homography, or by one at a fractional row each, linear between rows."""
     before = np.clip(row.astype(np.int64), 0, max(len(maps[0]) - 2, 0))
     share = (row - before)[:, None, None]
     seen = np.empty_like(places)
@@ -186,7 +186,7 @@ def _seen_in_rows(maps: Sequence[Array], owner: NDArray[np.int64], places: Array
 
 
 def _coverage(layer: Layer, places: Array) -> NDArray[np.float32]:
-    """Sample a layer's coverage at texture places (P, 2), nothing outside: (P,)."""
+    """Sample a layer's coverage at texture places (P, 2), 0 outside the texture: (P,)."""
     if layer.texture.shape[2] == 3:
         size = np.array(layer.texture.shape[1::-1]) - 1
         return np.asarray(((places >= 0) & (places <= size)).all(axis=1), np.float32)

@@ -1,4 +1,4 @@
-"""Plane homographies, and the picture that a shaken camera takes of layers at one instant."""
+"""Compute plane homographies, and the picture that a shaken camera takes of layers at one instant."""
 
 from collections.abc import Sequence
 
@@ -28,15 +28,15 @@ def plane_homography(
     lens shift added to its principal point.
 
     Args:
-        rotation_vector_wc: (N, 3) rad, camera-to-world.
-        position_w_m: (N, 3) camera centre.
-        lens_shift_px: (N, 2).
+        rotation_vector_wc: (N, 3) rotation vectors, rad, camera-to-world.
+        position_w_m: (N, 3) camera centres, m.
+        lens_shift_px: (N, 2) lens shifts, px.
         K: 3x3 intrinsics of the frame.
         K_texture: 3x3 intrinsics of the texture.
-        inverse_depth_1_m: 1 / Z.
+        inverse_depth_1_m: the inverse distance 1 / Z, per m.
 
     Returns:
-        (N, 3, 3).
+        The homographies, (N, 3, 3).
     """
     rotation = np.asarray(Rotation.from_rotvec(rotation_vector_wc).as_matrix())
     moved = np.broadcast_to(np.eye(3), rotation.shape).copy()
@@ -47,7 +47,7 @@ def plane_homography(
 
 
 def shift_homography(H: Array, offset_px: Array) -> Array:
-    """Move the plane's picture within it: ``H · translate(offset)``; (N, 3, 3) and (N, 2) texture px."""
+    """Move the picture within its plane: ``H · translate(offset)``; (N, 3, 3) and (N, 2) texture px."""
     shifted = np.array(H)
     shifted[:, :, 2] += np.einsum("nij,nj->ni", H[:, :, :2], offset_px)
     return shifted
@@ -66,7 +66,7 @@ def inverse(H: Array) -> Array:
 
 
 def project(H: Array, points_px: Array) -> Array:
-    """Map points (..., 2) by homographies (..., 3, 3), both broadcast: one map for all points or one for each."""
+    """Map points (..., 2) by homographies (..., 3, 3), broadcast together: one map for all points or one for each."""
     x, y = points_px[..., 0], points_px[..., 1]
     scale = H[..., 2, 0] * x + H[..., 2, 1] * y + H[..., 2, 2]
     across = H[..., 0, 0] * x + H[..., 0, 1] * y + H[..., 0, 2]
@@ -77,19 +77,20 @@ def project(H: Array, points_px: Array) -> Array:
 def render(
     layers: Sequence[Layer], H: Sequence[Array], size: tuple[int, int], *, rows: tuple[int, int] | None = None
 ) -> Image:
-    """Composite layers as one instant sees them, in linear light.
+    """Composite the layers at one instant, in linear light.
 
-    The first layer fills the frame (reflected past its border); those in front are laid over it. Each is sampled once,
-    straight from its texture, within the window that it reaches.
+    The first layer fills the frame (reflected past its border), and those in front are drawn over it. Each is sampled
+    once, straight from its texture, within the window that it reaches.
 
     Args:
-        layers: back to front, the first opaque.
-        H: for each layer its 3x3 map from texture to frame px.
+        layers: the layers from back to front, the first one opaque.
+        H: the 3x3 map of each layer from texture to frame px.
         size: width and height, px.
-        rows: the first row and the one after the last, where only these are wanted.
+        rows: the first row and the one after the last, if only these are wanted.
 
     Returns:
-        (height, width, 3) float32, or as many rows as wanted; a bicubic may overshoot [0, 1] by a little.
+        The picture (height, width, 3) float32, or only the wanted rows; a bicubic kernel may overshoot [0, 1] by a
+        little.
     """
     H, size = _band(H, size, rows)
     first = _sample(layers[0], layers[0].texture, H[0], (0, 0), size, cv2.BORDER_REFLECT_101)
@@ -107,7 +108,7 @@ def render(
 
 
 def _colour(sample: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Drop a coverage channel; OpenCV's copy is several times as fast as adding a strided view."""
+    """Drop a coverage channel by OpenCV's copy, which is several times as fast as adding a strided view."""
     if sample.shape[2] == 3:
         return sample
     return np.asarray(cv2.cvtColor(sample, cv2.COLOR_RGBA2RGB), np.float32)
@@ -136,7 +137,7 @@ def _band(
 
 
 def window_of(layer: Layer, H: Array, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return the window (left, top, width, height) of the frame that a layer reaches; no width or height where none."""
+    """Return the window (left, top, width, height) of the frame that a layer reaches; width and height may be 0."""
     left, top, right, bottom = layer.bounds_px
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float64)
     where = apply_homography(H[None], corners)[0]

@@ -1,6 +1,6 @@
-"""Restore a person's own clip: by a fit to it alone, or frame by frame through a network with weights.
+"""Restore a user's own clip, by a fit to it alone or frame by frame through a network with weights.
 
-A method that is trained over clips without truth is trained on the clip alone where no weights are named.
+A method that is trained over clips without truth is trained on the clip alone where no weights are given.
 """
 
 from hvdbench.errors import InputError
@@ -17,19 +17,18 @@ from hvdbench.workspace.workspace import Workspace
 def deblur_clip(
     request: DeblurRequest, *, workspace: Workspace | None = None, budget: Budget | None = None
 ) -> DeblurResult:
-    """Restore a clip; the same command again finishes a stopped run and leaves a finished one alone.
+    """Restore a clip; the same command again finishes a stopped run and leaves a finished one unchanged.
 
     Args:
-        request: what to do.
+        request: what to restore, how, and where the result goes.
         workspace: whether an output that came from something else is replaced.
         budget: seed, device, progress and about how many minutes to fit; how a network is run, by default in windows
-            and tiles that memory holds; its listener hears before a run starts that is going to be long.
+            and tiles that fit into memory. Its listener is told before a long run starts.
 
     Raises:
-        InputError: an input that is no clip, an output that holds something else, or an option that the method has no
-            use for.
-        UnknownNameError: no such method.
-        WeightsError: weights that are missing, damaged, or of another network.
+        InputError: if the input is not a clip, the output holds something else, or the method has no use for an option.
+        UnknownNameError: if there is no such method.
+        WeightsError: if weights are missing, damaged, or made for another network.
     """
     workspace, budget = workspace or Workspace(), budget or Budget()
     if not request.output.name:

@@ -1,4 +1,4 @@
-"""What a clip shows, without its truth, of how much its sharp frames can help: the signs that gains are read from."""
+"""Read from a clip, without its truth, how much its sharp frames can help; gains are predicted from these signs."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,9 @@ from hvdbench.metrics.strata import distance_to_sharp
 from hvdbench.workspace.engine import thread_map
 
 SIGNS = ("sharp_share", "distance_frames", "flow_reliability", "contrast", "motion_share")
-"""The signs, in the order of :attr:`ClipSigns.values`."""
+"""The names of the signs, in the order of :attr:`ClipSigns.values`."""
 
-_WIDTH_PX = 320  # flow is asked on frames reduced to this width: shares of the width come out alike
+_WIDTH_PX = 320  # frames are reduced to this width for flow, so that shares of the width are comparable
 _FRAMES = 24
 _MASK_SCALE = 0.5
 
@@ -25,12 +25,12 @@ class ClipSigns:
     """What is known of a clip before it is restored.
 
     Attributes:
-        sharp_share: frames that the paper's rule selects, 0 to 1.
-        distance_frames: mean distance of the other frames to the nearest selected one.
-        flow_reliability: mean of ``M_occ`` (Eq. 5, s 0.5 per px at 320 px) from such frames to their nearest selected
-            one, 0 to 1: the share of the picture for which the sharp frame can be borrowed.
-        contrast: median sharpness (Eq. 1) of the selected frames over that of the others.
-        motion_share: median motion of these frames to their neighbour, as a share of the width.
+        sharp_share: the share of frames that the paper's rule selects, 0 to 1.
+        distance_frames: the mean distance of the other frames to the nearest selected one, in frames.
+        flow_reliability: the mean of ``M_occ`` (Eq. 5, s 0.5 per px at 320 px) from such frames to their nearest
+            selected one, 0 to 1: the share of the picture for which the sharp frame can be borrowed.
+        contrast: the median sharpness (Eq. 1) of the selected frames over that of the others.
+        motion_share: the median motion of the other frames to their neighbour, as a share of the width.
     """
 
     sharp_share: float
@@ -41,20 +41,22 @@ class ClipSigns:
 
     @property
     def values(self) -> list[float]:
-        """The signs by :data:`SIGNS`."""
+        """The values of the signs, in the order of :data:`SIGNS`."""
         return [float(getattr(self, name)) for name in SIGNS]
 
 
 def signs_of(frames: Frames, labels: SharpLabels, workers: int = 1) -> ClipSigns | None:
-    """Read the signs off a clip; up to 24 frames, evenly spread over those that were not selected, tell the flow's.
+    """Read the signs off a clip.
+
+    The signs of the flow come from up to 24 frames, evenly spread over those that were not selected.
 
     Args:
         frames: uint8 RGB (T, H, W, 3), T at least 2.
-        labels: which of them were selected as sharp.
-        workers: threads; the result does not depend on it.
+        labels: the labels that say which frames were selected as sharp.
+        workers: number of threads; the result does not depend on it.
 
     Returns:
-        The signs; None where every frame was selected, or none.
+        The signs; None where every frame was selected, or no frame was.
     """
     selected, rest = labels.selected, np.flatnonzero(~labels.is_selected)
     if not len(selected) or not len(rest):

@@ -1,4 +1,4 @@
-"""Will it work on my clip, and how long is it going to take: answered before anything is restored."""
+"""Estimate, before anything is restored, whether a method will help on a clip and how long it will take."""
 
 import time
 from dataclasses import dataclass
@@ -21,22 +21,22 @@ from hvdbench.workspace.engine import usable_cores
 from hvdbench.workspace.workspace import Workspace
 
 WORTH_DB = 0.5
-"""A gain that is seen: below it the answer is no."""
+"""The smallest gain that people see, in dB; below it the answer is no."""
 _WINDOWS = (3, 6)
 _STEPS = (2, 8)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is to be expected of a clip.
+    """What to expect from restoring a clip.
 
     Attributes:
-        frames: of the clip.
-        selected: of them, taken as sharp.
-        signs: what speaks for a gain; None where all frames were selected.
-        expected: the gain; None where nothing was learned of the method, or there are no signs.
-        seconds: that the restoration is going to take here, about.
-        lines: all of it in sentences.
+        frames: the number of frames of the clip.
+        selected: the number of frames that were selected as sharp.
+        signs: what suggests a gain; None where all frames were selected.
+        expected: the expected gain; None where nothing was learned about the method, or there are no signs.
+        seconds: about how many seconds the restoration is going to take here.
+        lines: all of this in sentences.
     """
 
     frames: int
@@ -53,13 +53,13 @@ def estimate_clip(
     """Estimate gain and time of a restoration by a fit to the clip; nothing is written.
 
     Args:
-        request: as for ``deblur``; the output is not looked at.
+        request: what to restore and how, as for ``deblur``; the output is ignored.
         workspace: whether code named in a recipe's file may run.
         budget: device, and about how many minutes to fit.
 
     Raises:
-        InputError: an input that is no clip, or a method that is no fit to the clip alone.
-        UnknownNameError: no such method.
+        InputError: if the input is not a clip, or the method is not a fit to the clip alone.
+        UnknownNameError: if there is no such method.
     """
     workspace, budget = workspace or Workspace(), budget or Budget()
     method = open_method(request.method, weights=request.weights, trust=workspace.trust)
@@ -89,20 +89,20 @@ def estimate_clip(
 
 
 def seconds_to_restore(method: Method, frames: Frames, labels: SharpLabels, device: str) -> float:
-    """Measure what a few frames and a few steps take, and return what the whole clip is going to take, in seconds.
+    """Time a few frames and a few steps, and return how long the whole clip is going to take, in seconds.
 
-    A part that each run has, a part a frame and, where the method has steps, a part a step.
+    The time is modelled as a part that each run has, a part per frame and, where the method has steps, a part per step.
 
     Args:
-        method: one that works on the clip alone.
+        method: a method that works on the clip alone.
         frames: uint8 RGB (T, H, W, 3).
-        labels: of the clip.
-        device: where it is going to run.
+        labels: the labels of the clip.
+        device: the device on which the restoration is going to run.
     """
     steps = method.scheme.fit_steps
     counts = sorted({min(count, len(frames)) for count in _WINDOWS})
     few, many = _STEPS if steps else (0, 0)
-    _seconds(method, frames, labels, device, counts[0], few)  # what is loaded once is no part of a rate
+    _seconds(method, frames, labels, device, counts[0], few)  # warm up: what is loaded once is no part of a rate
     short = _seconds(method, frames, labels, device, counts[0], few)
     long = _seconds(method, frames, labels, device, counts[-1], few)
     per_frame = max(0.0, long - short) / max(1, counts[-1] - counts[0])
@@ -114,7 +114,7 @@ def seconds_to_restore(method: Method, frames: Frames, labels: SharpLabels, devi
 
 
 def _seconds(method: Method, frames: Frames, labels: SharpLabels, device: str, count: int, steps: int) -> float:
-    """Time a restoration of some frames in a row, one of them selected at least, in as many steps."""
+    """Time a restoration of some consecutive frames, at least one of them selected, in the given number of steps."""
     middle = int(labels.selected[len(labels.selected) // 2]) if len(labels.selected) else 0
     first = int(np.clip(middle - count // 2, 0, len(frames) - count))
     part = slice(first, first + count)
@@ -156,7 +156,7 @@ def _gain_lines(method: Method, expected: Expected | None) -> list[str]:
 
 
 def verdict(expected: Expected) -> str:
-    """Answer in a sentence whether it is going to work."""
+    """Answer in a sentence whether the restoration is going to help."""
     if expected.low_db >= WORTH_DB:
         return "it is going to help"
     if expected.high_db <= WORTH_DB:

@@ -1,4 +1,4 @@
-"""Restore a clip by a fit to it alone: find its sharp frames, fit, write frames or a video."""
+"""Restore a clip by a fit to it alone: find its sharp frames, fit, and write frames or a video."""
 
 import hashlib
 from dataclasses import replace
@@ -23,7 +23,7 @@ def fit_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrit
     """Restore a clip by a method that works on the clip alone.
 
     Raises:
-        InputError: an input that is no clip, or an output that holds something else.
+        InputError: if the input is not a clip, or the output holds something else.
     """
     clip = read_input(request.source, crop=request.crop, size=request.size)
     check_output(request, has_rate=clip.fps is not None)
@@ -36,7 +36,7 @@ def fit_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrit
 
 
 def _restore(job: DeblurJob, clip: InputClip) -> Done:
-    """Restore, and write frames or video."""
+    """Restore a clip, and write its frames or the video."""
     request, budget = job.request, job.budget
     budget.progress(0, 1, "label")
     labels = label_paper(clip.frames)
@@ -63,7 +63,7 @@ def _restore(job: DeblurJob, clip: InputClip) -> Done:
 
 
 def _digest(request: DeblurRequest, clip: InputClip, method: Method, budget: Budget) -> str:
-    """Hash the command and what it was given; how a network is run belongs to it where there is one."""
+    """Hash the command and its input; how a network is run is included where there is a network."""
     how = [budget.inference.values()] if method.scheme.takes_inference else []
     return digest_of([method.digest, _frames_digest(clip), request.output.suffix, budget.seed, *how])
 
@@ -75,7 +75,7 @@ def _frames_digest(clip: InputClip) -> str:
 
 
 def _write(request: DeblurRequest, clip: InputClip, frames: Frames) -> list[str]:
-    """Write the frames or the video, whole or not at all; return what a person should know of it."""
+    """Write the frames or the video, whole or not at all, and return what the user should know about it."""
     if not request.is_video:
         with atomic_folder(request.output) as folder:
             write_clip(folder, frames, clip.names)

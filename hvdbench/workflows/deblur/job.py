@@ -1,4 +1,4 @@
-"""One run of ``deblur`` on disk: whether it finished before, the mark that it runs, and its page and manifest."""
+"""Keep one run of ``deblur`` on disk: whether it has finished, the mark that it runs, its page and its manifest."""
 
 import json
 import os
@@ -28,14 +28,14 @@ _BY_MEMORY = InferenceOptions(window="auto", tile="auto")
 
 @dataclass(frozen=True)
 class DeblurJob:
-    """A request with the method that was opened for it.
+    """A request together with the method that was opened for it.
 
     Attributes:
         request: what to restore, and where it goes.
-        method: opened, with its weights.
+        method: the method, open and with its weights.
         budget: seed, device, progress, and how a network is run.
-        digest: of the command and what it was given.
-        overwrite: whether what came from something else is replaced.
+        digest: digest of the command and its input.
+        overwrite: whether output that came from something else is replaced.
     """
 
     request: DeblurRequest
@@ -51,13 +51,13 @@ class DeblurJob:
         return DeblurResult(request.output, request.page, request.manifest, (line,))
 
     def is_done(self, names: Sequence[str] | None) -> bool:
-        """Return whether the same command finished before; a stopped run of it, or nothing, may be written over.
+        """Return whether the same command finished before; output of a stopped run of it may be written over.
 
         Args:
-            names: of the frames; None: numbered, as many as the manifest counts.
+            names: the names of the frames; None means that they are numbered, as many as the manifest counts.
 
         Raises:
-            InputError: the output is there and came from something else, or holds what no run of this writes.
+            InputError: if the output exists and came from something else, or holds files that no run writes.
         """
         output, path = self.request.output, self.request.manifest
         recover(output)
@@ -81,9 +81,9 @@ class DeblurJob:
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
-        """Mark the output as being made while the block runs; where an error means that nothing was made, unmark it.
+        """Mark the output as being made while the block runs; if it fails and nothing was made, remove the mark.
 
-        What a killed run of before left half-written is removed. Two processes never make one output at once.
+        Half-written files of an earlier, killed run are removed. Two processes never make one output at once.
         """
         path = self.request.manifest
         with locked(path):
@@ -101,7 +101,7 @@ class DeblurJob:
                 raise
 
     def finish(self, done: "Done") -> DeblurResult:
-        """Write the page and, last of all, the manifest that marks the run as finished."""
+        """Write the page and then, last of all, the manifest that marks the run as finished."""
         request, method = self.request, self.method
         self._write_page(done)
         manifest = {
@@ -149,15 +149,15 @@ class DeblurJob:
 
 @dataclass(frozen=True)
 class Shown:
-    """The frames that the page shows.
+    """The frames that the page shows, K of them.
 
     Attributes:
         blurry: uint8 RGB (K, H, W, 3).
-        restored: the same size.
-        sharpness: (K,) variance of the Laplacian of the blurry frames.
-        t_s: (K,) presentation times; None: they are not known.
-        is_selected: (K,) which were taken as sharp; None: they were not labelled.
-        threshold: of the labels.
+        restored: uint8 RGB of the same shape.
+        sharpness: the variance of the Laplacian of the blurry frames, (K,).
+        t_s: presentation times in seconds, (K,); None where they are not known.
+        is_selected: whether each frame was selected as sharp, (K,); None where they were not labelled.
+        threshold: the threshold of the labels.
     """
 
     blurry: Frames
@@ -170,18 +170,18 @@ class Shown:
 
 @dataclass(frozen=True)
 class Done:
-    """What a restoration came to.
+    """The outcome of a restoration.
 
     Attributes:
-        kind: of the input, ``video`` or ``folder``.
+        kind: the kind of the input, ``video`` or ``folder``.
         size: width and height of the frames.
-        frames: how many there are, and of what size, in words.
-        shown: what the page shows.
-        facts: of the restoration, JSON-able.
-        measured: what can be measured without a truth.
+        frames: the number of frames and their size, in words.
+        shown: the frames that the page shows.
+        facts: JSON-able facts about the restoration.
+        measured: the values that can be measured without a truth.
         warnings: sentences for terminal, page and manifest.
         lines: further lines for the terminal.
-        page_facts: further facts for the page, name to wording.
+        page_facts: further facts for the page, from name to text.
         notes: further sentences for the page.
         more: further entries of the manifest.
     """
@@ -200,7 +200,7 @@ class Done:
 
 
 def inference_of(budget: Budget) -> InferenceOptions:
-    """Return how a network is run: as it was asked for, else in windows and tiles that memory holds."""
+    """Return how a network is run: as requested, or else in windows and tiles that fit into memory."""
     return _BY_MEMORY if budget.inference.is_usual else budget.inference
 
 
@@ -215,7 +215,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _read_manifest(path: Path) -> dict[str, object]:
-    """Read what a run left beside its output; nothing where it is absent or no manifest."""
+    """Read what a run left beside its output; the result is empty where the file is absent or not a manifest."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What a user asks ``deblur`` for, where it goes, and whether it can go there."""
+"""Hold what a user asks of ``deblur``, and check that the output can be written where it is to go."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +14,17 @@ UNWRITTEN_SUFFIXES = frozenset({".avi", ".flv", ".gif", ".m4v", ".mpeg", ".mpg",
 
 @dataclass(frozen=True)
 class DeblurRequest:
-    """What a user asked ``deblur`` for.
+    """What a user asked of ``deblur``.
 
     Attributes:
         source: a video file or a folder of frames.
         output: a folder, or a video file.
-        crop: x, y, w, h of the part to restore.
-        size: width and height to reduce to first.
-        method: a recipe, a network, or a model of others.
-        weights: of a network, or of a method that is trained over clips.
+        crop: x, y, w, h of the part to restore, in px.
+        size: width and height to reduce the frames to first.
+        method: a recipe, a network, or a foreign model.
+        weights: the weights of a network, or of a method that is trained over clips.
         bit_depth: 8, or 10 for 10-bit video or 16-bit pictures, through a network only.
-        trust: let a recipe's file name code to run, wherever it lies.
+        trust: whether a recipe's file may name code to run, wherever the file lies.
     """
 
     source: Path
@@ -38,17 +38,17 @@ class DeblurRequest:
 
     @property
     def page(self) -> Path:
-        """Where the page goes."""
+        """The path of the page."""
         return self._beside(".html")
 
     @property
     def manifest(self) -> Path:
-        """Where the notes of what was done go."""
+        """The path of the manifest, the notes on what was done."""
         return self._beside(".json")
 
     @property
     def is_video(self) -> bool:
-        """Whether a video is asked for."""
+        """Whether the output is a video."""
         return self.output.suffix.lower() in VIDEO_SUFFIXES
 
     def _beside(self, suffix: str) -> Path:
@@ -58,7 +58,7 @@ class DeblurRequest:
 
 @dataclass(frozen=True)
 class DeblurResult:
-    """What was written, and what a terminal says about it."""
+    """What was written, and the lines that a terminal shows about it."""
 
     output: Path
     page: Path
@@ -67,14 +67,14 @@ class DeblurResult:
 
 
 def check_output(request: DeblurRequest, *, has_rate: bool) -> None:
-    """Refuse an output that cannot be.
+    """Refuse an output that cannot be written.
 
     Args:
-        request: names input and output.
+        request: the request, which holds input and output.
         has_rate: whether the input has a frame rate.
 
     Raises:
-        InputError: it is the input or holds it, lies below a file, or is of a kind that is not written.
+        InputError: if the output is the input or holds it, lies below a file, or is of a kind that is not written.
     """
     suffix = request.output.suffix.lower()
     output, source = request.output.resolve(), request.source.resolve()

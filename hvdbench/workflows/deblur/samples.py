@@ -1,4 +1,4 @@
-"""A few frames of a stream, before and after, for a page: evenly spaced, however many come."""
+"""Keep a few frames of a stream, before and after, for a page: evenly spaced, however many arrive."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,10 @@ LONGEST_SIDE_PX = 1280
 
 
 class FrameSamples:
-    """Keeps every n-th frame, reduced to what a screen shows; n doubles whenever there are too many.
+    """Keeps every n-th frame, reduced to the size of a screen; n doubles whenever there are too many.
 
     Args:
-        colour: what the source states of its colours: 16-bit frames that are HDR are tone-mapped to be shown.
+        colour: the colour properties that the source states; 16-bit HDR frames are tone-mapped for display.
     """
 
     def __init__(self, colour: Colour | None) -> None:
@@ -29,30 +29,30 @@ class FrameSamples:
 
     @property
     def indices(self) -> list[int]:
-        """Numbers of the frames that are kept, before and after."""
+        """The numbers of the frames that are kept both before and after."""
         return sorted(self._after)
 
     @property
     def blurry(self) -> Frames:
-        """(K, h, w, 3) uint8."""
+        """The kept frames before the restoration, (K, h, w, 3) uint8."""
         return np.stack([self._before[index] for index in self.indices])
 
     @property
     def restored(self) -> Frames:
-        """(K, h, w, 3) uint8."""
+        """The kept frames after the restoration, (K, h, w, 3) uint8."""
         return np.stack([self._after[index] for index in self.indices])
 
     @property
     def t_s(self) -> NDArray[np.float64]:
-        """(K,) presentation times; numbers of frames where none are known."""
+        """The presentation times of the kept frames, (K,); frame numbers where no times are known."""
         return np.array([self._times_s[index] for index in self.indices])
 
     def sharpness(self) -> NDArray[np.float64]:
-        """Measure the blurry ones, as they are kept: variance of the Laplacian, (K,)."""
+        """Measure the variance of the Laplacian of the kept blurry frames, (K,)."""
         return np.array([gray_sharpness(self._before[index]) for index in self.indices])
 
     def see(self, index: int, picture: Frame | Frame16) -> None:
-        """Keep a frame that comes in, if it is one of those."""
+        """Keep an incoming frame if its number is to be kept."""
         if index % self._every:
             return
         self._before[index] = self._shown(picture)
@@ -63,13 +63,13 @@ class FrameSamples:
                 self._after.pop(other, None)
 
     def give(self, index: int, picture: Frame | Frame16, time_s: float | None) -> None:
-        """Keep a frame that comes out, where the one that came in was kept."""
+        """Keep an outgoing frame if the incoming one was kept."""
         if index in self._before:
             self._after[index] = self._shown(picture)
             self._times_s[index] = float(index) if time_s is None else time_s
 
     def _shown(self, picture: Frame | Frame16) -> Frame:
-        """Reduce to 8-bit SDR of a screen's size."""
+        """Reduce a picture to 8-bit SDR of a screen's size."""
         height, width = picture.shape[:2]
         scale = min(1.0, LONGEST_SIDE_PX / max(height, width))
         size = max(1, round(width * scale)), max(1, round(height * scale))

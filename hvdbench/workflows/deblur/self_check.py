@@ -1,4 +1,4 @@
-"""What can be said of a restored clip without its truth."""
+"""Measure what can be known about a restored clip without its truth."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.metrics.sharpness import gray_sharpness, shift_px
 
 SHARPER_THAN_REST = 1.15
-"""A clip whose sharpest frame has less than this times the median sharpness has nothing to borrow."""
+"""A clip has nothing to borrow if its sharpest frame has less than this times the median sharpness."""
 SMALLEST_SCORED_PX = 27
 
 
 def advice(source: Path, labels: SharpLabels) -> list[str]:
-    """Advise where no frame of a clip is sharper than the rest."""
+    """Return advice on a clip in which no frame is sharper than the rest; otherwise nothing."""
     median = float(np.median(labels.sharpness))
     best = float(labels.sharpness.max())
     if median <= 0 or best >= SHARPER_THAN_REST * median:
@@ -34,7 +34,10 @@ def measure(blurry: Frames, restored: Frames, labels: SharpLabels) -> dict[str, 
 
 
 def measure_change(blurry: Frames, restored: Frames) -> dict[str, float | int | None]:
-    """Measure how much sharper frames became, and how far they moved: None for none, or frames under 27 px a side."""
+    """Measure how much sharper the frames became and how far they moved.
+
+    The values are None where there are no frames, or frames under 27 px a side.
+    """
     if not len(blurry) or min(blurry.shape[1:3]) < SMALLEST_SCORED_PX:
         return {"sharpness_ratio": None, "shift_px_median": None}
     before = float(np.mean([gray_sharpness(frame) for frame in blurry]))

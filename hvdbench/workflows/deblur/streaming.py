@@ -1,6 +1,6 @@
-"""Restore a clip of any length through a network: decoded, restored and encoded as it goes.
+"""Restore a clip of any length through a network, which decodes, restores and encodes as it goes.
 
-Memory holds a window of frames and a few for the page, however long the clip.
+Memory holds a window of frames and a few more for the page, however long the clip is.
 """
 
 import time
@@ -35,13 +35,13 @@ from hvdbench.workspace.progress import Progress
 
 
 def stream_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrite: bool) -> DeblurResult:
-    """Restore a clip through a method's network; how long the clip is changes the time, not the memory.
+    """Restore a clip through a method's network; a longer clip takes more time but not more memory.
 
     Raises:
-        InputError: an input that is no clip, an output that holds something else, or windows or tiles that do not suit
-            the network.
-        WeightsError: weights that are missing, damaged, or of another network.
-        FitError: the network fails, or the memory does not suffice.
+        InputError: if the input is not a clip, the output holds something else, or windows or tiles do not suit the
+            network.
+        WeightsError: if weights are missing, damaged, or made for another network.
+        FitError: if the network fails, or the memory does not suffice.
     """
     asked = replace(budget, inference=inference_of(budget))
     with open_input(request.source, crop=request.crop, size=request.size, bit_depth=request.bit_depth) as stream:
@@ -67,7 +67,7 @@ def stream_clip(request: DeblurRequest, method: Method, *, budget: Budget, overw
 
 @dataclass
 class _Run:
-    """What came of a run."""
+    """What a run has read and written so far."""
 
     report: InferenceReport | None
     samples: FrameSamples
@@ -81,16 +81,16 @@ class _Run:
 
 class _Sink(Protocol):
     def add(self, frame: InputFrame, restored: NDArray[Any]) -> None:
-        """Take the next restored frame."""
+        """Record the next restored frame."""
         ...
 
 
 def _run(
     request: DeblurRequest, stream: InputFrames, network: VideoNetwork, plan: InferencePlan, progress: Progress
 ) -> _Run:
-    """Let all frames through, written as they come; what is written is whole or not there."""
+    """Pass all frames through the network and write them as they come; output is whole or not there."""
     samples, reports = FrameSamples(stream.colour), list[InferenceReport]()
-    waiting: deque[InputFrame] = deque()  # without their pictures
+    waiting: deque[InputFrame] = deque()  # without their pictures, so that memory does not grow
     notes: list[str] = []
     started = time.perf_counter()
 
@@ -117,7 +117,7 @@ _NO_PICTURE: Frame = np.empty((0, 0, 3), np.uint8)
 
 
 def _in_one_sentence(restored: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-    """Turn what a network does wrong into one sentence."""
+    """Turn any failure of a network into an error of one sentence."""
     try:
         yield from restored
     except HvdbenchError:
@@ -127,7 +127,7 @@ def _in_one_sentence(restored: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]
 
 
 class _Folder:
-    """Writes frames as pictures."""
+    """A sink that writes frames as pictures."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -137,7 +137,7 @@ class _Folder:
 
 
 class _Video:
-    """Writes frames as a video."""
+    """A sink that writes frames as a video."""
 
     def __init__(self, writer: VideoWriter) -> None:
         self._writer = writer
@@ -148,7 +148,7 @@ class _Video:
 
 @contextmanager
 def _sink(request: DeblurRequest, stream: InputFrames, notes: list[str]) -> Iterator[_Sink]:
-    """Open the output; what a person should know of it is added to the notes at its end."""
+    """Open the output; when it closes, what the user should know is added to the notes."""
     if not request.is_video or stream.fps is None:
         with atomic_folder(request.output) as folder:
             yield _Folder(folder)
@@ -167,7 +167,7 @@ def _digest(request: DeblurRequest, method: Method, budget: Budget) -> str:
 
 
 def _done(job: DeblurJob, stream: InputFrames, run: _Run) -> Done:
-    """Gather what page, manifest and terminal show: a few frames, before and after, no larger than a screen."""
+    """Gather what page, manifest and terminal show; the frames are few and no larger than a screen."""
     if run.report is None:
         raise FitError(f"{job.request.source}: no frame came out of the network")
     samples, (width, height) = run.samples, stream.size

@@ -1,6 +1,6 @@
-"""A reference-based score for clips without truth: sharp frames that a method never saw judge what it restored.
+"""Score clips without truth against their own sharp frames, which the method never saw when it restored them.
 
-``docs/held-out.md`` has the definition, what it was compared with, and its weak points.
+``docs/held-out.md`` defines the score, compares it with others, and lists its weak points.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,14 +19,14 @@ from hvdbench.workspace.progress import Progress, silent
 
 @dataclass(frozen=True)
 class HeldOutResult:
-    """Held-out scores of some methods.
+    """The held-out scores of one or more methods.
 
     Attributes:
-        pairs: a row for each method, clip, withheld and compared frame: a DataFrame with
+        pairs: a DataFrame with a row for each method, clip, withheld and compared frame, and the columns
             :data:`hvdbench.workflows.heldout.scoring.PAIR_COLUMNS`.
-        summary: a row for each method and clip, and over clips under ``*``: a DataFrame with
+        summary: a DataFrame with a row for each method and clip, and over clips under ``*``, and the columns
             :data:`hvdbench.workflows.heldout.scoring.SUMMARY_COLUMNS`.
-        refused: why clips of a dataset have no score, a sentence each.
+        refused: one sentence for each clip of a dataset that has no score, which says why.
     """
 
     pairs: Any
@@ -41,16 +41,16 @@ def held_out(
 
     Args:
         source: a video file, a folder of frames, or a dataset's folder.
-        methods: by name; :func:`hvdbench.workflows.heldout.restoring.restorer` makes one of anything that ``--method``
-            takes.
-        workers: threads; the result does not depend on it.
-        progress: called with (done, total, what).
+        methods: the methods by name; :func:`hvdbench.workflows.heldout.restoring.restorer` makes one of anything that
+            ``--method`` takes.
+        workers: number of threads; the result does not depend on it.
+        progress: function called with (done, total, what).
 
     Returns:
-        The scores; clips of a dataset with too few sharp frames are left out and named.
+        The scores; clips of a dataset with too few sharp frames are left out and listed as refused.
 
     Raises:
-        InputError: no clip can be scored, or the source is none.
+        InputError: if no clip can be scored, or the source is neither a clip nor a dataset.
     """
     import pandas as pd
 
@@ -74,7 +74,7 @@ def held_out(
 
 
 def _clips(source: Path, is_dataset: bool) -> Iterator[tuple[str, Callable[[], Frames]]]:
-    """List the clips of a source, each with a function that reads it."""
+    """List the clips of a source by name, each with the function that reads it."""
     if is_dataset:
         for clip in Dataset.open(source).clips():
             yield f"{clip.split}/{clip.name}", clip.blurry

@@ -1,4 +1,4 @@
-"""A clip with what judges it: labels, blur, the plan, and for each pair the warped sharp frame with its mask."""
+"""Prepare a clip to be judged: its labels, its blur, the plan, and a warped sharp frame with a mask for each pair."""
 
 from dataclasses import dataclass, replace
 
@@ -17,11 +17,11 @@ from hvdbench.workflows.heldout.plan import FEWEST_WITHHELD, HeldOutPlan, Pair, 
 from hvdbench.workspace.engine import thread_map
 
 ROUND_TRIP_PX = 1.0
-"""Largest forward-backward error of a pixel that counts."""
+"""The largest forward-backward error of a pixel that counts, in px."""
 REBLUR_LEVELS = 10.0
-"""Largest local RMS difference, in 8-bit levels, of the re-blurred reference from the input where a pixel counts."""
+"""Largest local RMS difference, in 8-bit levels, from the re-blurred reference to the input at a pixel that counts."""
 FEWEST_SHARE = 0.2
-"""Smallest share of a frame's pixels that must count; a pair below it is left out."""
+"""The smallest share of a frame's pixels that must count; a pair below it is left out."""
 SMALLEST_SIDE_PX = 48
 _WINDOW_PX = 7
 _BORDER_PX = 8
@@ -29,11 +29,11 @@ _BORDER_PX = 8
 
 @dataclass(frozen=True)
 class Reference:
-    """A withheld sharp frame, seen from a blurry neighbour.
+    """A withheld sharp frame, warped to the view of a blurry neighbour.
 
     Attributes:
-        picture: float32 RGB (H, W, 3) in [0, 255], warped along flow between the two frames of the input.
-        mask: (H, W), True where it can be trusted.
+        picture: float32 RGB (H, W, 3) in [0, 255], warped along the flow between the two frames of the input.
+        mask: (H, W), True where the picture can be trusted.
     """
 
     picture: Image
@@ -50,11 +50,11 @@ class HeldOutClip:
     """A clip that can be judged by its own sharp frames.
 
     Attributes:
-        name: in tables and errors.
+        name: the clip's name in tables and errors.
         frames: the whole input, uint8 RGB (T, H, W, 3).
-        labels: the paper's, of the whole input.
-        model: of its blur.
-        plan: what is withheld and compared.
+        labels: the paper's labels of the whole input.
+        model: the model of the clip's blur.
+        plan: which frames are withheld and which are compared.
     """
 
     name: str
@@ -66,9 +66,9 @@ class HeldOutClip:
     def reference(self, pair: Pair) -> Reference:
         """Warp the withheld frame of a pair onto the compared one.
 
-        Flow, mask and blur come from the input alone, so that they are the same for every method. A pixel counts where
-        the flow comes back to within :data:`ROUND_TRIP_PX`, where the reference, blurred along the frame's motion,
-        looks like the input (:data:`REBLUR_LEVELS`), and at least 8 px from the border.
+        Flow, mask and blur come from the input alone, so that they are the same for every method. A pixel counts if the
+        flow comes back to within :data:`ROUND_TRIP_PX`, if the reference, blurred along the frame's motion, looks like
+        the input (:data:`REBLUR_LEVELS`), and if it lies at least 8 px from the border.
         """
         aligner, target, source = self.model.aligner, pair.compared, pair.withheld
         picture = aligner.warped(target, source)
@@ -83,18 +83,19 @@ class HeldOutClip:
 
 
 def open_clip(frames: Frames, name: str, workers: int = 1) -> HeldOutClip:
-    """Prepare a clip.
+    """Prepare a clip for held-out scores.
 
     Args:
         frames: uint8 RGB (T, H, W, 3).
-        name: in tables and errors.
-        workers: threads; the result does not depend on it.
+        name: the clip's name in tables and errors.
+        workers: number of threads; the result does not depend on it.
 
     Returns:
-        The clip; its plan has the pairs alone of which at least :data:`FEWEST_SHARE` of the pixels can be trusted.
+        The clip; its plan holds only pairs in which at least :data:`FEWEST_SHARE` of the pixels can be trusted.
 
     Raises:
-        InputError: frames under 48 px a side, too few surely sharp ones, or too few that fit their neighbours.
+        InputError: if frames are under 48 px a side, if too few are surely sharp, or if too few of these fit their
+            neighbours.
     """
     height, width = frames.shape[1:3]
     if min(height, width) < SMALLEST_SIDE_PX:

@@ -1,6 +1,8 @@
-"""A restored frame against a sharp frame that its method never saw: PSNR inside a mask, after a small registration.
+"""Compare a restored frame with a sharp frame that its method never saw, after a small registration.
 
-:mod:`hvdbench.workflows.heldout` makes the reference and the mask; ``docs/held-out.md`` says what the number means.
+The score is the PSNR inside a mask.
+
+:mod:`hvdbench.workflows.heldout` makes the reference and the mask; ``docs/held-out.md`` explains the number.
 """
 
 import math
@@ -19,18 +21,18 @@ def register(restored: Frame, reference: Image, mask: NDArray[np.bool_], reach_p
     """Move a restored frame onto the reference by one small translation.
 
     The translation maximises the enhanced correlation coefficient of the grays inside the mask (Evangelidis & Psarakis,
-    TPAMI 2008). Up to ``reach_px`` it is taken out whole, from twice that on not at all, in between the part that falls
-    evenly: instants of one exposure lie within the reach, an output that has moved does not.
+    TPAMI 2008). It is removed whole up to ``reach_px``, not at all from twice that on, and between the two in a
+    part that falls evenly. Instants of one exposure lie within the reach, an output that has moved does not.
 
     Args:
         restored: uint8 RGB (H, W, 3).
         reference: float32 (H, W, 3) in [0, 255].
         mask: (H, W), True where a pixel counts.
-        reach_px: 0 leaves the frame where it is.
+        reach_px: the largest shift that is removed whole; 0 leaves the frame where it is.
 
     Returns:
-        float32 (H, W, 3), cubic, and the length in px of the translation that was found; NaN where none was, and then
-        the frame stays.
+        The moved frame, float32 (H, W, 3), with cubic interpolation, and the length in px of the translation that was
+        found. Where none was found the length is NaN and the frame stays.
     """
     still = np.asarray(restored, np.float32)
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ECC_STEPS, _ECC_TOLERANCE)
@@ -40,7 +42,7 @@ def register(restored: Frame, reference: Image, mask: NDArray[np.bool_], reach_p
         _, found = cv2.findTransformECC(
             target, to_gray(restored), start, cv2.MOTION_TRANSLATION, criteria, inside, _ECC_BLUR_PX
         )
-    except cv2.error:  # OpenCV's word for "did not converge"
+    except cv2.error:  # OpenCV raises it where the search did not converge
         return still, math.nan
     move = np.asarray(found[:, 2], np.float32)
     length = float(np.hypot(move[0], move[1]))
@@ -54,7 +56,7 @@ def register(restored: Frame, reference: Image, mask: NDArray[np.bool_], reach_p
 
 
 def taken_out(length_px: float, reach_px: float) -> float:
-    """Return the share of a translation that registration takes out: 1 up to the reach, 0 from twice the reach on."""
+    """Return the share of a translation that registration removes: 1 up to the reach, 0 from twice the reach on."""
     if length_px <= reach_px:
         return 1.0 if length_px > 0 else 0.0
     return max(0.0, 2 * reach_px / length_px - 1.0)

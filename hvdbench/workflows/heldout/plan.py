@@ -1,4 +1,4 @@
-"""Which sharp frames of a clip are withheld, in which folds, and which blurry neighbours they judge."""
+"""Plan which sharp frames of a clip are withheld, in which folds, and which blurry neighbours they judge."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,20 @@ from hvdbench.errors import InputError
 from hvdbench.labels.sharpness import SharpLabels
 
 FOLDS = 2
-"""Restorations of a clip for each method; each misses every second of the frames that are withheld at all."""
+"""The restorations of a clip by each method; each lacks every second one of the frames that are withheld at all."""
 FEWEST_WITHHELD = 4
 REACH_FRAMES = 2
-"""How far from a withheld frame a blurry one may be to be compared with it."""
+"""The largest distance, in frames, between a withheld frame and a blurry one that is compared with it."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A withheld frame and a restored one that is compared with it, both by their place in the whole clip.
+    """A withheld frame and a restored frame that is compared with it, by their numbers in the whole clip.
 
     Attributes:
-        fold: the restoration that misses ``withheld``.
-        withheld: a sharp frame.
-        compared: a blurry neighbour.
+        fold: the restoration that lacks ``withheld``.
+        withheld: the number of a sharp frame.
+        compared: the number of a blurry neighbour.
     """
 
     fold: int
@@ -32,12 +32,12 @@ class Pair:
 
 @dataclass(frozen=True)
 class HeldOutPlan:
-    """What is withheld from a clip and what is compared.
+    """Which frames of a clip are withheld, and which are compared.
 
     Attributes:
-        count: frames of the whole clip.
+        count: the number of frames of the whole clip.
         folds: the frames withheld in each restoration, ascending; no frame is in two of them.
-        pairs: all comparisons, by fold, withheld and compared frame.
+        pairs: all comparisons, sorted by fold, withheld and compared frame.
     """
 
     count: int
@@ -45,24 +45,24 @@ class HeldOutPlan:
     pairs: tuple[Pair, ...]
 
     def kept(self, fold: int) -> NDArray[np.intp]:
-        """List the frames that a method is given in a fold, in ascending order."""
+        """Return the numbers of the frames that a method is given in a fold, ascending."""
         return np.setdiff1d(np.arange(self.count), self.folds[fold])
 
 
 def plan_held_out(labels: SharpLabels, is_confirmed: NDArray[np.bool_], clip: str) -> HeldOutPlan:
-    """Choose what is withheld from a clip.
+    """Choose which frames of a clip are withheld.
 
-    A frame may be withheld that the labeller calls sharp on its own account (not as the sharpest of its segment), that
-    is confirmed, and that has a frame which is not selected within :data:`REACH_FRAMES`. In order of time they go into
-    the folds in turn, so that the next ones before and after a withheld frame stay as clues.
+    A frame may be withheld if the labeller calls it sharp on its own account (not as the sharpest of its segment), if
+    it is confirmed, and if a frame that is not selected lies within :data:`REACH_FRAMES`. In order of time the frames
+    are dealt to the folds in turn, so that the next ones before and after a withheld frame remain as clues.
 
     Args:
-        labels: of the whole clip.
-        is_confirmed: (T,) whether a second criterion calls the frame sharp.
-        clip: what the clip is called in the error.
+        labels: the labels of the whole clip.
+        is_confirmed: (T,), whether a second criterion calls the frame sharp.
+        clip: the clip's name in the error.
 
     Raises:
-        InputError: too few frames can be withheld.
+        InputError: if too few frames can be withheld.
     """
     count = len(labels.is_sharp)
     may_go = labels.is_sharp & ~labels.from_segment & is_confirmed

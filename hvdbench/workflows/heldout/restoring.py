@@ -1,4 +1,4 @@
-"""A clip restored without the frames that are withheld: neither the input nor the labels hold anything of them."""
+"""Restore a clip without its withheld frames; neither the input nor the labels hold anything of them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,20 +14,20 @@ from hvdbench.methods.training.one_clip import on_one_clip
 from hvdbench.workflows.heldout.plan import HeldOutPlan
 
 Restore = Callable[[Frames], Frames]
-"""Frames of a clip to as many restored frames, (T, H, W, 3) uint8."""
+"""A function from frames of a clip to as many restored frames, (T, H, W, 3) uint8."""
 
 
 def restorer(method: Method, budget: Budget) -> Restore:
-    """Return a method as a function of frames alone; labels are made anew from what it is given.
+    """Return a method as a function of frames alone, which labels the frames that it is given anew.
 
-    A method that is trained over clips without truth is trained on the given frames where it has no weights.
+    A method that is trained over clips without truth is trained on the given frames if it has no weights.
 
     Args:
-        method: opened with its weights, where there are some.
-        budget: of each restoration.
+        method: the method, open and with its weights if it has some.
+        budget: the budget of each restoration.
 
     Raises:
-        InputError: it cannot be run again, or it learns from a truth and has no weights.
+        InputError: if the method cannot be run again, or if it learns from a truth and has no weights.
     """
     if not method.scheme.restores_anew:
         raise InputError(
@@ -43,10 +43,10 @@ def restore_fold(restore: Restore, frames: Frames, plan: HeldOutPlan, fold: int)
     """Restore a clip without a fold's withheld frames.
 
     Returns:
-        (T, H, W, 3) of the whole clip; zeros where a frame was withheld.
+        The whole clip, (T, H, W, 3); zeros where a frame was withheld.
 
     Raises:
-        InputError: the method gave frames of another number or size.
+        InputError: if the method returned another number or size of frames.
     """
     kept = plan.kept(fold)
     given = frames[kept]

@@ -1,4 +1,4 @@
-"""Restored neighbours against withheld sharp frames: a row for each pair, a row a clip, a row over the clips."""
+"""Compare restored neighbours with withheld sharp frames, per pair, per clip and over the clips."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from hvdbench.workflows.heldout.restoring import Restore, restore_fold
 from hvdbench.workspace.progress import Progress, silent
 
 REACH_PX = 0.5
-"""Registration: a shift up to this is taken out whole, from twice this on not at all."""
+"""The reach of registration in px: a shift up to it is removed whole, from twice that on not at all."""
 PAIR_COLUMNS = ("method", "clip", "withheld", "compared", "score_db", "input_db", "gain_db", "shift_px", "coverage")
 SUMMARY_COLUMNS = (
     "method",
@@ -32,18 +32,18 @@ SUMMARY_COLUMNS = (
 
 
 def score_methods(clip: HeldOutClip, methods: Mapping[str, Restore], progress: Progress = silent) -> pd.DataFrame:
-    """Restore a clip with its sharp frames withheld, fold by fold, and compare.
+    """Restore a clip fold by fold with its sharp frames withheld, and compare the results with these frames.
 
     Args:
         clip: the clip.
-        methods: by name.
-        progress: called with (done, total, what).
+        methods: the methods by name.
+        progress: function called with (done, total, what).
 
     Returns:
-        :data:`PAIR_COLUMNS`, a row for each method and pair.
+        A row for each method and pair, with the columns :data:`PAIR_COLUMNS`.
 
     Raises:
-        InputError: a method changed number or size of frames.
+        InputError: if a method changed the number or size of frames.
     """
     total, done = len(methods) * len(clip.plan.folds), 0
     tables = []
@@ -63,11 +63,12 @@ def compare(clip: HeldOutClip, method: str, folds: Sequence[Frames]) -> pd.DataF
 
     Args:
         clip: the clip.
-        method: its name.
-        folds: (T, H, W, 3) uint8 of each fold, by place in the whole clip.
+        method: the method's name.
+        folds: the restored frames of each fold, (T, H, W, 3) uint8, by their numbers in the whole clip.
 
     Returns:
-        :data:`PAIR_COLUMNS`: ``score_db`` is the PSNR after registration, ``gain_db`` that less the input's own.
+        A table with the columns :data:`PAIR_COLUMNS`: ``score_db`` is the PSNR after registration, and ``gain_db`` is
+        that minus the input's own.
     """
     rows = []
     for pair in clip.plan.pairs:
@@ -86,12 +87,13 @@ def summarise(pairs: pd.DataFrame) -> pd.DataFrame:
     """Average over pairs, then over withheld frames, then over clips.
 
     Args:
-        pairs: of :func:`compare`, any number of methods and clips.
+        pairs: the tables of :func:`compare`, of any number of methods and clips.
 
     Returns:
-        :data:`SUMMARY_COLUMNS`, methods in the order given. A clip's interval (95 %, of the gain) is over withheld
-        frames, which are not independent of each other, so it is too narrow; clip ``*``, where there are several clips,
-        has one over clips. ``withheld`` counts frames, ``compared`` pairs, ``shift_px`` is a median.
+        A table with the columns :data:`SUMMARY_COLUMNS`, methods in the given order. A clip's interval (95 %, of the
+        gain) is over withheld frames, which are not independent of each other, so it is too narrow. Where there are
+        several clips, clip ``*`` has an interval over clips. ``withheld`` counts frames, ``compared`` counts pairs,
+        ``shift_px`` is a median.
     """
     rows = []
     for method, own in pairs.groupby("method", sort=False):

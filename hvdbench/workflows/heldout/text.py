@@ -1,4 +1,4 @@
-"""The table of held-out scores as text."""
+"""Write held-out scores as a text table."""
 
 import math
 
@@ -9,7 +9,7 @@ from hvdbench.tables.texts import padded
 
 
 def as_table(summary: pd.DataFrame) -> str:
-    """Write the rows over clips (of the clip, where there is one), for a terminal, the best gain first."""
+    """Write the rows over clips, or of the only clip, for a terminal, with the best gain first."""
     over = summary[summary["clip"] == "*"] if (summary["clip"] == "*").any() else summary
     rows = [
         [
