@@ -264,16 +264,6 @@ def choose_device(name: str) -> str:
     Raises:
         InputError: the device is not there.
     """
-    import torch
+    from hvdbench.methods.inference.options import choose_device as choose
 
-    from hvdbench.errors import InputError
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(
-            f"device '{name}' cannot be used here ({str(error).splitlines()[0].split('. ')[0][:120]}): try --device cpu"
-        ) from error
-    return name
+    return choose(name)

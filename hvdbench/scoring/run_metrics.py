@@ -35,8 +35,14 @@ def clips_of(run: Run, dataset: Dataset) -> list[RunClip]:
     return [RunClip(run.folders[f"{clip.split}/{clip.name}"], clip) for clip in dataset.clips()]
 
 
-def score(run: Run, dataset: Dataset, protocol: Protocol = DEFAULT) -> pd.DataFrame:
+def score(run: Run, dataset: Dataset, protocol: Protocol = DEFAULT, *, keep: bool = True) -> pd.DataFrame:
     """Score every frame of a run against each truth that the dataset has, or read the scores that were kept.
+
+    Args:
+        run: the frames of every clip.
+        dataset: the dataset that they were restored from.
+        protocol: the protocol under which they are scored.
+        keep: whether scores that were computed are written beside the frames.
 
     Raises:
         DatasetError: if a clip was changed since the dataset was made.
@@ -45,7 +51,7 @@ def score(run: Run, dataset: Dataset, protocol: Protocol = DEFAULT) -> pd.DataFr
     """
     places = clips_of(run, dataset)
     _check(places, dataset, protocol)
-    return _scores(places, run, protocol)
+    return _scores(places, run, protocol, keep=keep)
 
 
 def _check(places: Sequence[RunClip], dataset: Dataset, protocol: Protocol) -> None:
@@ -58,10 +64,10 @@ def _check(places: Sequence[RunClip], dataset: Dataset, protocol: Protocol) -> N
         place.check_results(protocol)
 
 
-def _scores(places: Sequence[RunClip], run: Run, protocol: Protocol) -> pd.DataFrame:
+def _scores(places: Sequence[RunClip], run: Run, protocol: Protocol, *, keep: bool = True) -> pd.DataFrame:
     tables = []
     for place in places:
-        table = score_clip(place, labels_of(place.clip), protocol)
+        table = score_clip(place, labels_of(place.clip), protocol, keep=keep)
         tables.append(table.assign(method=run.method, split=place.clip.split, clip=place.clip.name))
     return pd.concat(tables, ignore_index=True)
 

@@ -22,7 +22,7 @@ def scores_file(protocol: Protocol) -> str:
     return "frame_scores.csv" if protocol.name == DEFAULT.name else f"frame_scores.protocol-{protocol.name}.csv"
 
 
-def score_clip(place: RunClip, labels: SharpLabels, protocol: Protocol = DEFAULT) -> pd.DataFrame:
+def score_clip(place: RunClip, labels: SharpLabels, protocol: Protocol = DEFAULT, *, keep: bool = True) -> pd.DataFrame:
     """Score one clip of a run from its files, a frame at a time.
 
     The scores are kept beside the frames (:func:`scores_file`). They are read from there the next time, as long as run,
@@ -32,6 +32,7 @@ def score_clip(place: RunClip, labels: SharpLabels, protocol: Protocol = DEFAULT
         place: the run's clip together with the dataset's.
         labels: the labels that say which frames were selected as sharp.
         protocol: the protocol under which they are scored.
+        keep: whether scores that were computed are written beside the frames.
 
     Returns:
         A table as :func:`hvdbench.scoring.frame_scores.score_frames` returns it.
@@ -44,6 +45,8 @@ def score_clip(place: RunClip, labels: SharpLabels, protocol: Protocol = DEFAULT
     if kept is not None:
         return kept
     scores = score_frames(place.restored, place.blurry, place.truths, labels.is_selected, protocol)
+    if not keep:
+        return scores
     named = scores if protocol.name == DEFAULT.name else scores.assign(protocol=protocol.identity)
     text = named.assign(key=_key(place, labels, protocol)).to_csv(index=False, lineterminator="\n")
     atomic_write_text(place.folder / scores_file(protocol), text)

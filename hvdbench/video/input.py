@@ -102,6 +102,9 @@ class InputClip:
         t_s: presentation times (T,) from 0; None for a folder, which states none.
         fps: average rate; None for a folder.
         warnings: sentences that the user must see.
+        facts: what a video states; None for a folder.
+        crop: x, y, width, height in px of the part of the upright picture that was read; None: all of it.
+        size: width and height in px that the frames were resized to; None: they were not.
     """
 
     frames: Frames
@@ -111,6 +114,9 @@ class InputClip:
     t_s: NDArray[np.float64] | None = None
     fps: Fraction | None = None
     warnings: tuple[str, ...] = ()
+    facts: VideoFacts | None = None
+    crop: Crop | None = None
+    size: Size | None = None
 
 
 @contextmanager
@@ -167,7 +173,9 @@ def read_input(path: Path, *, crop: Crop | None = None, size: Size | None = None
         t_s = np.array(times_s, np.float64)
         t_s -= t_s[0]
         fps = opened.facts.fps or rate_by_times(t_s)
-    return InputClip(stack(pictures), tuple(names), opened.kind, path, t_s, fps, tuple(opened.notes))
+    return InputClip(
+        stack(pictures), tuple(names), opened.kind, path, t_s, fps, tuple(opened.notes), opened.facts, crop, size
+    )
 
 
 def digest_input(path: Path) -> str:

@@ -54,6 +54,27 @@ class Extents:
     precision: PrecisionName = "float32"
 
 
+def choose_device(name: str) -> str:
+    """Turn ``auto`` into ``cuda`` where there is a GPU, else into ``cpu``; return any other device as it is named.
+
+    Raises:
+        InputError: the device is not there.
+    """
+    if name == "cpu":
+        return name  # torch takes a second to import, and much of what runs on the CPU needs none
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise InputError(
+            f"device '{name}' cannot be used here ({str(error).splitlines()[0].split('. ')[0][:120]}): choose cpu"
+        ) from error
+    return name
+
+
 def parse_inference(*, precision: str = "float32", window: str | None, tile: str | None) -> InferenceOptions:
     """Parse the options of a command line: ``float32|bfloat16|float16``, ``N|auto``, ``N|WxH|auto``.
 

@@ -33,14 +33,30 @@ def deblur_clip(
     workspace, budget = workspace or Workspace(), budget or Budget()
     if not request.output.name:
         raise InputError(f"'{request.output}' cannot be an output: name a new folder, or a video file")
-    method = open_method(request.method, weights=request.weights, trust=workspace.trust)
-    if method.is_trained and method.weights is None:
-        method = on_one_clip(method)
-    method = method.for_minutes(budget.minutes)
+    method = ready_method(request, workspace=workspace, budget=budget)
     if method.has_network:
         return stream_clip(request, method, budget=budget, overwrite=workspace.overwrite)
     _check_fits(method, request, budget)
     return fit_clip(request, method, budget=budget, overwrite=workspace.overwrite)
+
+
+def ready_method(request: DeblurRequest, *, workspace: Workspace, budget: Budget) -> Method:
+    """Open the method of a request; one that is trained over clips and has no weights becomes a fit to the clip alone.
+
+    Args:
+        request: names the method and its weights.
+        workspace: whether import strings and commands inside a recipe's file may run.
+        budget: about how many minutes to fit.
+
+    Raises:
+        InputError: if the method learns from a truth and has no weights, or has no steps that minutes could set.
+        UnknownNameError: if there is no such method.
+        WeightsError: if weights are missing, damaged, or made for another network.
+    """
+    method = open_method(request.method, weights=request.weights, trust=workspace.trust)
+    if method.is_trained and method.weights is None:
+        method = on_one_clip(method)
+    return method.for_minutes(budget.minutes)
 
 
 def _check_fits(method: Method, request: DeblurRequest, budget: Budget) -> None:
