@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_model import directly, save_scripted, small_net
 from made_scored import NAME, make_scored, sharp_frames, softened
 
 import hvdbench
@@ -175,6 +176,15 @@ def test_an_array_is_written_as_a_folder_of_frames(here):
     result = hvdbench.deblur(frames, method="warp_average", output="restored")
     np.testing.assert_array_equal(read_clip(result.output), hvdbench.deblur(frames, method="warp_average"))
     assert hvdbench.deblur(frames, method="warp_average", output="restored").lines[0].endswith("left as it is")
+
+
+def test_a_network_gives_the_frames_that_the_command_writes(here):
+    net = small_net()
+    save_scripted(net, Path("net.ts"))
+    frames = hvdbench.deblur("frames", method="torchscript:net.ts")
+    assert np.abs(frames.astype(int) - directly(net, softened(sharp_frames(4, 0), 2.0))).max() <= 1
+    written = hvdbench.deblur("frames", method="torchscript:net.ts", output="restored")
+    np.testing.assert_array_equal(read_clip(written.output), frames)
 
 
 def test_papers_stand_below_the_methods_of_a_board_without_a_rank(here):
