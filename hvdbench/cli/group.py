@@ -1,4 +1,4 @@
-"""A group whose commands lie in a file each and are imported when they are asked for."""
+"""Define a group of commands, each in a file of its own that is imported only when the command is needed."""
 
 import importlib
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import click
 
 @dataclass(frozen=True)
 class Section:
-    """Commands that stand under one heading in the help.
+    """Commands that are listed under one heading in the help.
 
     Attributes:
         heading: the heading.
@@ -34,7 +34,7 @@ class LazyGroup(click.Group):
         return [name for section in self.sections for name in section.names]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of a command and return the command, or None where there is none of that name."""
+        """Import the module of a command and return the command, or None if there is no command of that name."""
         for section in self.sections:
             if cmd_name in section.names:
                 return _load(f"{section.package}.{cmd_name}", cmd_name)
@@ -43,7 +43,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that the arguments name; an unknown one is answered with the names like it."""
+        """Find the command that the arguments name; the error for an unknown name suggests a similar one."""
         name, known = args[0], self.list_commands(ctx)
         if not name.startswith("-") and name not in known and not ctx.resilient_parsing:
             import difflib

@@ -1,4 +1,4 @@
-"""The ``hvdbench`` command. Commands import what is heavy when they run, so that help appears at once."""
+"""Define the ``hvdbench`` command. Commands import heavy packages only when they run, so that help is fast."""
 
 import logging
 import signal
@@ -38,8 +38,8 @@ class _Sentence(logging.Formatter):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(__version__, prog_name="hvdbench")
-@click.option("-v", "--verbose", is_flag=True, help="Print debugging details too.")
-@click.option("-q", "--quiet", is_flag=True, help="Print no warnings.")
+@click.option("-v", "--verbose", is_flag=True, help="Also print debugging details.")
+@click.option("-q", "--quiet", is_flag=True, help="Do not print warnings.")
 @options.examples(
     "hvdbench demo",
     "hvdbench deblur clip.mp4 -o restored.mp4",
@@ -61,16 +61,16 @@ _ENDING = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
 
 class _Ended(KeyboardInterrupt):
-    """A signal asked the process to end: as for Ctrl-C, so that everything half-written is removed on the way out."""
+    """Raised when a signal asks the process to end; handled like Ctrl-C, so that half-written files are removed."""
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the clearing up
+    signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the clean-up
     raise _Ended(number)
 
 
 def _end_in_order() -> None:
-    """Let SIGTERM and SIGHUP unwind the program; one that is ignored, as under ``nohup``, stays so."""
+    """Let SIGTERM and SIGHUP unwind the program; a signal that is ignored, as under ``nohup``, stays ignored."""
     for number in [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _end)
@@ -79,8 +79,8 @@ def _end_in_order() -> None:
 def main() -> None:
     """Run the command line and exit.
 
-    The exit code is 0 when all was done, 1 after an error that a user can mend, 2 after wrong usage, 130 when the user
-    stopped the command with Ctrl-C, and 128 + N when signal N ended it.
+    The exit code is 0 if everything was done, 1 after an error that the user can fix, 2 after wrong usage, 130 if the
+    user stopped the command with Ctrl-C, and 128 + N if signal N ended it.
     """
     _end_in_order()
     try:

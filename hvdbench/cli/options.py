@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path, file_okay=False)
-FOLDER.name = "folder"  # what the help and errors call it; click would say "directory"
+FOLDER.name = "folder"  # the word in help and errors, where click would write "directory"
 FILE = click.Path(path_type=Path, dir_okay=False)
 PATH = click.Path(path_type=Path)
 Crop = tuple[int, int, int, int]
@@ -79,7 +79,8 @@ def device(command: F) -> F:
         default="auto",
         show_default=True,
         metavar="NAME",
-        help="Compute on this device: cpu, cuda, cuda:1 and so on; auto takes the GPU if there is one, else the CPU.",
+        help="Compute on this device: cpu, cuda, cuda:1 and so on; auto uses the GPU if there is one, and the CPU "
+        "otherwise.",
     )(command)
 
 
@@ -89,19 +90,20 @@ def inference(command: F) -> F:
         click.option(
             "--tile",
             metavar="N|WxH|auto",
-            help="Process tiles of at most this size in px at once; auto goes by the free memory. By default deblur "
-            "uses auto, and eval whole frames.",
+            help="Process tiles of at most this size in px at once; auto chooses the size by the free memory. The "
+            "default is auto for deblur, and whole frames for eval.",
         ),
         click.option(
             "--window",
             metavar="N|auto",
-            help="Process at most this many frames at once; auto goes by the free memory. By default deblur uses auto, "
-            "and eval whole clips.",
+            help="Process at most this many frames at once; auto chooses the number by the free memory. The default "
+            "is auto for deblur, and whole clips for eval.",
         ),
         click.option(
             "--precision",
             metavar="float32|bfloat16|float16",
-            help="Compute in this number format, where the network and the device can. By default float32.",
+            help="Compute in this number format. The default is float32, which is also used, with a warning, if the "
+            "network or the device does not support the other formats.",
         ),
     ):
         command = option(command)
@@ -111,13 +113,13 @@ def inference(command: F) -> F:
 def read_inference(
     precision: str | None, window: str | None, tile: str | None, *, usual: str | None
 ) -> "InferenceOptions":
-    """Read the options of :func:`inference`; the usual ones where none was given.
+    """Read the options of :func:`inference`; where none was given, return the usual ones.
 
     Args:
         precision: ``float32``, ``bfloat16`` or ``float16``.
         window: a number of frames, or ``auto``.
         tile: a side in px, ``WxH`` in px, or ``auto``.
-        usual: what window and tile are if only other options were set.
+        usual: the value of window and tile if only the other options were set.
 
     Raises:
         InputError: an option cannot be read.
@@ -137,14 +139,14 @@ def engine(command: F) -> F:
         show_default=True,
         metavar="local[:N]",
         help="Process clips in parallel: local uses all cores of this machine, local:N uses N worker processes. The "
-        "result does not depend on it.",
+        "result does not depend on this option.",
     )(command)
 
 
 def overwrite(command: F) -> F:
     """Add ``--overwrite``."""
     return click.option(
-        "--overwrite", is_flag=True, help="Replace existing results that came from other settings or inputs."
+        "--overwrite", is_flag=True, help="Replace existing results that were made with other settings or inputs."
     )(command)
 
 
@@ -153,7 +155,8 @@ def trust(command: F) -> F:
     return click.option(
         "--trust",
         is_flag=True,
-        help="Let files that you name here name code that is then run: an import string, or a command.",
+        help="Allow recipe files to run code, that is, to import a module or start a program that they name. Without "
+        "this option such files are refused, unless they lie in a folder that you trust.",
     )(command)
 
 
@@ -181,8 +184,8 @@ def runs(command: F) -> F:
 def data(command: F) -> F:
     """Add ``--data``."""
     return data_folder(
-        "Use the dataset in this folder. By default datasets/goproshake; if that does not exist, the dataset that "
-        "'hvdbench synth' makes."
+        "Use the dataset in this folder. The default is datasets/goproshake; if that does not exist, a dataset is "
+        "made as 'hvdbench synth' makes it."
     )(command)
 
 
@@ -198,7 +201,7 @@ def boards(command: F) -> F:
         type=FOLDER,
         default=Path("leaderboards"),
         show_default=True,
-        help="The leaderboards are in this folder, one CSV file each.",
+        help="Use the leaderboards in this folder, which holds one CSV file for each.",
     )(command)
 
 
@@ -209,21 +212,24 @@ def subset(command: F) -> F:
         default="not_selected",
         show_default=True,
         metavar="NAME",
-        help="Use the scores of these frames: not_selected (those that were not labelled sharp), selected, all, or "
-        "another subset that the board has.",
+        help="Use the scores of these frames: not_selected (frames that were not selected as sharp), selected "
+        "(frames that were), all, or another subset that the leaderboard has.",
     )(command)
 
 
 def board_frames(command: F) -> F:
-    """Add ``--runs`` and ``--data``: where the frames of a board lie."""
+    """Add ``--runs`` and ``--data``, the folders in which the frames of a board lie."""
     for option in (
-        data_folder("Take blurry and true frames from the dataset in this folder. Repeatable.", multiple=True),
+        data_folder(
+            "Take blurry frames and ground truth from the dataset in this folder. This option may be repeated.",
+            multiple=True,
+        ),
         click.option(
             "--runs",
             type=FOLDER,
             default=Path("runs"),
             show_default=True,
-            help="Take restored frames from this folder, RUNS/METHOD/DATASET.",
+            help="Take restored frames from this folder, where they lie in RUNS/METHOD/DATASET.",
         ),
     ):
         command = option(command)
@@ -236,22 +242,24 @@ def metrics(command: F) -> F:
         click.option(
             "--strata",
             is_flag=True,
-            help="Also break PSNR and gain down by distance to a sharp frame, blur extent, device and moving pixels.",
+            help="Also report PSNR and gain separately by the distance to the nearest sharp frame, by blur extent, "
+            "by device, and for static and moving pixels.",
         ),
         click.option(
             "--metric",
             "metric_names",
             multiple=True,
             metavar="NAME",
-            help="Also measure this: edge_spread, warping_error, tof_px, flicker, tlpips, efficiency, or a metric of "
-            "pyiqa such as musiq, niqe or lpips; a metric of your own is their_pkg:metric. Repeatable.",
+            help="Also measure this metric: edge_spread, warping_error, tof_px, flicker, tlpips, efficiency, a "
+            "metric of pyiqa such as musiq, niqe or lpips, or a metric of your own, written as your_pkg:metric. This "
+            "option may be repeated.",
         ),
         click.option(
             "--protocol",
-            show_default="the leaderboard's own, else hvdbench-1",
+            show_default="the leaderboard's own, or else hvdbench-1",
             metavar="NAME",
-            help="Score under this protocol ('hvdbench protocols list' shows them); its rows go to a leaderboard of "
-            "their own.",
+            help="Score under this protocol, one of those that 'hvdbench protocols list' shows. Each protocol has a "
+            "leaderboard of its own.",
         ),
     ):
         command = option(command)
@@ -262,7 +270,7 @@ def choose_device(name: str) -> str:
     """Turn ``auto`` into ``cuda`` or ``cpu``.
 
     Raises:
-        InputError: the device is not there.
+        InputError: this machine has no such device.
     """
     from hvdbench.methods.inference.options import choose_device as choose
 

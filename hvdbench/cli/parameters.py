@@ -1,4 +1,4 @@
-"""Kinds of options: those that have had other spellings, and those whose values are read here."""
+"""Define options that had other spellings in former versions, and types that read the values of options."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     Crops = click.ParamType[Crop]
     Seeds = click.ParamType[int]
 else:
-    Crops = Seeds = click.ParamType  # generic from click 8.4 on, and for type checkers only
+    Crops = Seeds = click.ParamType  # only from click 8.4 on can this class be subscripted at run time
 
 
 _SEEDS = click.IntRange(0, 2**63 - 1)
@@ -45,7 +45,7 @@ class CropType(Crops):
         """Read a crop.
 
         Raises:
-            InputError: the text is no crop.
+            InputError: the text cannot be read as a crop.
         """
         if not isinstance(value, str):
             return value
@@ -60,5 +60,5 @@ class SeedType(Seeds):
     name = "integer"
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read a whole number from 0 that fits NumPy and torch alike."""
+        """Read a whole number, 0 or more, that both NumPy and torch accept as a seed."""
         return int(_SEEDS(value, param, ctx))

@@ -1,4 +1,4 @@
-"""Progress bars with the time left on standard error, or plain lines if that is no terminal."""
+"""Show progress on standard error: bars with the time left on a terminal, and plain lines elsewhere."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +9,10 @@ import click
 
 @contextmanager
 def showing() -> Iterator[Callable[[int, int, str], None]]:
-    """Yield a progress callback (done, total, what): it draws a bar for each stage, or prints its beginning and end."""
+    """Yield a progress callback (done, total, what).
+
+    It draws a bar for each stage, or prints a line when the stage begins and another when it ends.
+    """
     if not sys.stderr.isatty():
         yield _Lines()
         return

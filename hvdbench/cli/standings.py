@@ -9,7 +9,10 @@ if TYPE_CHECKING:
 
 
 def tell(result: "Evaluation") -> None:
-    """Print a board's table under the name of its frames, and one of all frames where a metric is of whole clips."""
+    """Print a board's table under a heading that says which frames it covers.
+
+    Where a metric belongs to whole clips, a second table covers all frames.
+    """
     from hvdbench.boards.facts import metric_facts
     from hvdbench.boards.files import read_board
     from hvdbench.boards.settings import settings_of

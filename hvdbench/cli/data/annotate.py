@@ -11,27 +11,29 @@ from hvdbench.cli import options
 @click.command()
 @click.argument("dataset", type=options.PATH)
 @click.option(
-    "--annotator", metavar="NAME", default="", help="Record answers under this name. By default your login name."
+    "--annotator", metavar="NAME", default="", help="Record answers under this name. The default is your login name."
 )
 @click.option(
     "--clip",
     "clips",
     multiple=True,
     metavar="NAME",
-    help="Ask only about this clip, named with or without its split. Repeatable. By default all clips.",
+    help="Ask only about this clip, named with or without its split. This option may be repeated. The default is all "
+    "clips.",
 )
 @click.option(
     "--sample",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Ask about this many frames, the same for all annotators. By default all frames.",
+    help="Ask about this many frames, which are the same for all annotators. The default is all frames.",
 )
 @click.option(
     "--order",
     type=click.Choice(["clip", "random"]),
     default="clip",
     show_default=True,
-    help="Ask about the frames of a clip in their order, or in random order.",
+    help="Ask about the frames of each clip in their order (clip) or in random order (random). The order of the "
+    "clips is always random.",
 )
 @options.seed
 @click.option(
@@ -40,14 +42,14 @@ from hvdbench.cli import options
     type=click.IntRange(0, 65_535),
     default=0,
     show_default=True,
-    help="Serve on this port; 0 takes a free one.",
+    help="Serve the page on this port; 0 chooses a free port.",
 )
-@click.option("--no-open", is_flag=True, help="Print the page's address, and open no browser.")
+@click.option("--no-open", is_flag=True, help="Print the address of the page without opening a browser.")
 @click.option(
     "--labels",
     type=options.FILE,
     metavar="FILE.csv",
-    help="Keep the answers in this file. By default DATASET/annotations/ANNOTATOR.csv.",
+    help="Keep the answers in this file. The default is DATASET/annotations/ANNOTATOR.csv.",
 )
 @options.examples("hvdbench annotate datasets/mine", "hvdbench annotate datasets/mine --annotator anna --sample 200")
 def annotate(
@@ -63,8 +65,9 @@ def annotate(
 ) -> None:
     """Label frames by hand as sharp or blurry, in the browser.
 
-    DATASET is a dataset, a folder of clip folders, or one folder of frames. The page can be opened on this machine
-    only. Every answer is written at once; run the same command again to continue at the first frame without an answer.
+    DATASET is a dataset, a folder of clip folders, or one folder of frames. The page can only be opened on
+    this machine. Every answer is saved at once; run the same command again to continue at the first frame without an
+    answer.
     """
     import webbrowser
     from threading import Thread
@@ -73,9 +76,11 @@ def annotate(
     from hvdbench.annotate.session import AnnotateRequest, open_session
 
     def show(url: str) -> None:
-        click.echo(f"Label at {url}  (Ctrl-C ends; every answer is kept at once)")
+        click.echo(f"Label at {url}  (press Ctrl-C to end; every answer is saved at once)")
         if not no_open:
-            Thread(target=webbrowser.open, args=(url,), daemon=True).start()  # some browsers only return when closed
+            Thread(
+                target=webbrowser.open, args=(url,), daemon=True
+            ).start()  # the call may last until the browser is closed
 
     session = open_session(AnnotateRequest(dataset, annotator, clips, sample, seed, order, labels))
     serve(session, port=port, ready=show)

@@ -1,4 +1,4 @@
-"""Commands that take over others' releases and describe a dataset."""
+"""Commands that import published releases and describe datasets."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def dataset() -> None:
     "--layout",
     metavar="NAME",
     required=True,
-    help="Read the release in this layout: the name of a file in recipes/layouts, such as gopro or reds, or the path "
+    help="Read the release by this layout: the name of a file in recipes/layouts, such as gopro or reds, or the path "
     "of a .toml file of your own.",
 )
 @options.output("Write the dataset to this folder.", "out", required=True)
@@ -27,24 +27,27 @@ def dataset() -> None:
     "--name",
     metavar="NAME",
     default="",
-    help="Call the dataset by this name on leaderboards. By default it is the layout's name.",
+    help="Use this name for the dataset on leaderboards. The default comes from the layout's name.",
 )
 @click.option(
     "--link/--copy",
     "link",
     default=True,
     show_default=True,
-    help="Make symbolic links to PNG files, or copies of them.",
+    help="Make symbolic links to the release's 8-bit RGB PNG files, or copies of them. Other files are always "
+    "converted to such PNG files.",
 )
 @click.option(
     "--blur",
     metavar="PATTERN",
-    help="Find blurry frames by this pattern, such as '{split}/{clip}/blur_gamma/*.png', or in folders of this name.",
+    help="Find the blurry frames by this pattern, such as '{split}/{clip}/blur_gamma/*.png', or in the folders that "
+    "have this name.",
 )
 @click.option(
     "--sharp",
     metavar="PATTERN",
-    help="Find sharp frames by this pattern, such as '{split}/{clip}/sharp/*.png', or in folders of this name.",
+    help="Find the sharp frames by this pattern, such as '{split}/{clip}/sharp/*.png', or in the folders that have "
+    "this name.",
 )
 @options.overwrite
 @options.examples(
@@ -54,13 +57,14 @@ def dataset() -> None:
 def import_(
     root: Path, layout: str, out: Path, name: str, link: bool, blur: str | None, sharp: str | None, overwrite: bool
 ) -> None:
-    """Make a dataset of a release, whose files stay as they are.
+    """Import a published release without changing its files.
 
-    ROOT is the folder of the release, which may have pairs of blurry and sharp frames, or blurry frames only. Nothing
-    in ROOT is changed.
+    ROOT is the folder of the release. It may hold pairs of blurry and sharp frames, or blurry frames only. Nothing in
+    ROOT is changed.
 
-    A pattern is relative to ROOT and has {clip} and {split} (train, test or val) among its folders. A name without
-    wildcards replaces the folder 'blur' or 'sharp' in the layout's own pattern.
+    The pattern of --blur or --sharp is a path relative to ROOT, in which {clip} stands for the folder of a clip and
+    {split}, if the release has splits, for the folder train, test or val. A plain folder name replaces the folder
+    'blur' or 'sharp' in the layout's own pattern.
     """
     from hvdbench.dataset.importing import AdoptRequest, adopt
 
@@ -74,7 +78,7 @@ def import_(
 
 @dataset.command()
 @click.argument("dataset_folder", metavar="DATASET", type=options.FOLDER)
-@options.output("Also write tables and plots to this folder. By default none are written.", "out")
+@options.output("Also write tables and plots to this folder.", "out")
 @options.examples("hvdbench dataset describe datasets/goproshake -o report")
 def describe(dataset_folder: Path, out: Path | None) -> None:
     """Report a dataset's clips, motion, blur and sharp frames.

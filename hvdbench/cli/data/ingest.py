@@ -1,4 +1,4 @@
-"""The command that takes phone captures in."""
+"""The command that turns phone captures into a dataset."""
 
 import logging
 import sys
@@ -25,21 +25,32 @@ logger = logging.getLogger(__name__)
     old=("--device",),
     metavar="NAME",
     default="",
-    help="Record this phone, such as HVD-Huawei, for captures that do not state theirs.",
+    help="Record this phone, such as HVD-Huawei, for captures whose phone neither the file itself nor --device-map "
+    "states.",
 )
 @click.option(
     "--device-map",
     metavar="FILE",
     type=options.FILE,
-    help="Read from this TOML file which folder came from which phone: a table [devices] of folders and names.",
+    help="Read from this TOML file which phone the captures in each folder came from. Its table [devices] maps "
+    "folders to phones, as in 'captures/p40' = 'HVD-Huawei'.",
 )
-@click.option("--keep-location", is_flag=True, help="Keep where captures were made, which is dropped otherwise.")
-@click.option("--clip-frames", metavar="N", type=click.IntRange(min=2), help="Cut clips of at most this many frames.")
+@click.option(
+    "--keep-location",
+    is_flag=True,
+    help="Keep the GPS position that a video file states. Without this option the position is dropped.",
+)
+@click.option(
+    "--clip-frames",
+    metavar="N",
+    type=click.IntRange(min=2),
+    help="Cut captures into clips of at most this many frames.",
+)
 @click.option(
     "--clip-seconds",
     metavar="SECONDS",
     type=click.FloatRange(min=0, min_open=True),
-    help="Cut clips of at most this many seconds.",
+    help="Cut captures into clips of at most this many seconds.",
 )
 @click.option("--cuts/--no-cuts", default=True, show_default=True, help="Begin a new clip at each scene cut.")
 @click.option(
@@ -48,20 +59,24 @@ logger = logging.getLogger(__name__)
     type=click.FloatRange(0, 1),
     default=0.2,
     show_default=True,
-    help="Put about this share of the captures, from 0 to 1, into the split 'test', the others into 'train'.",
+    help="Put about this share of the captures, from 0 to 1, into the split 'test', and the others into 'train'.",
 )
 @click.option(
     "--split",
     type=click.Choice(["train", "test"]),
-    help="Put all captures into this split; then --test-share has no effect.",
+    help="Put all captures into this split; --test-share then has no effect.",
 )
-@options.crop("Keep only this part of the upright picture, in px: left edge, top edge, width and height.")
-@click.option("--linear16", is_flag=True, help="Also write 16-bit linear light, to linear/ beside the frames in blur/.")
+@options.crop("Keep only this part of the upright frame, in px: left edge, top edge, width and height.")
+@click.option(
+    "--linear16",
+    is_flag=True,
+    help="Also write each frame in linear light, as a 16-bit PNG file in the folder linear/ beside blur/.",
+)
 @click.option(
     "--fps",
     metavar="FPS",
     type=click.FloatRange(min=0, min_open=True),
-    help="Take folders of frames, which state no times, to have this many frames per second.",
+    help="Assume this many frames per second for folders of frames, which do not state their times.",
 )
 @options.overwrite
 @options.examples(
@@ -86,10 +101,11 @@ def ingest(
 ) -> None:
     """Turn phone videos into a dataset without ground truth.
 
-    FILES are films, folders of frames, or folders of either. Frames are written upright, with their own times; HDR is
-    tone-mapped to SDR. All clips of a capture go to the same split, which depends on the capture's name alone.
+    FILES are videos, folders of frames, or folders that hold either. Frames are written upright, with their own times;
+    HDR video is tone-mapped to SDR. All clips of a capture go to the same split: that of the release's folder 'train'
+    or 'test' in which the capture lies, or else one that depends on the capture's name alone.
 
-    A file that cannot be read is reported in one sentence, the others are taken in, and the exit code is 1.
+    If a file cannot be read, one sentence says why, the other files are still added, and the exit code is 1.
     """
     from hvdbench.ingest.dataset import IngestRequest
     from hvdbench.ingest.dataset import ingest as take_in

@@ -7,12 +7,12 @@ import click
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
 
-LABELLERS = ("paper", "extent")  # checked against each other where nobody names one
-MEASURES = ("gray", "colour", "luma")  # of hvdbench.labels.sharpness; a test compares them
+LABELLERS = ("paper", "extent")  # what 'check' checks where --labeller names none
+MEASURES = ("gray", "colour", "luma")  # those of hvdbench.labels.sharpness; a test compares the two
 
 
 class _LabelGroup(click.Group):
-    """``label DATASET`` and ``label check DATASET``: what is no subcommand's name is a dataset."""
+    """A group for ``label DATASET`` and ``label check DATASET``: a word that names no sub-command is a dataset."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
@@ -26,14 +26,15 @@ def label() -> None:
     """Find the sharp frames of clips, or check their labels.
 
     'hvdbench label DATASET' is short for 'hvdbench label clips DATASET', and takes the options that 'hvdbench label
-    clips --help' lists. A folder that is called 'check' or 'clips' is written './check' or './clips'.
+    clips --help' lists. Write './check' or './clips' for a folder that is called 'check' or 'clips'.
     """
 
 
 _measure = click.option(
     "--measure",
     type=click.Choice(MEASURES),
-    help="Let the labeller 'paper' measure gray values, all colours, or a film's luma. By default gray.",
+    help="Let the labeller 'paper' measure sharpness in gray values, in all colours, or in a video's luma. The "
+    "default is gray.",
 )
 
 
@@ -42,8 +43,8 @@ _measure = click.option(
 @click.option(
     "--labeller",
     metavar="NAME",
-    help="Label by this rule: extent (blur extent, from motion), paper (Laplacian and Otsu's threshold), or an import "
-    "string. By default extent, or paper if --measure is set.",
+    help="Label by this rule: extent (the length of the blur, estimated from motion), paper (the variance of the "
+    "Laplacian and Otsu's threshold), or an import string. The default is extent, or paper if --measure is set.",
 )
 @_measure
 @click.option(
@@ -56,7 +57,8 @@ _measure = click.option(
 @click.option(
     "--plot",
     type=options.FOLDER,
-    help="Also draw a picture for each clip: sharpness over time and the frames that were chosen.",
+    help="Also write a plot for each clip to this folder. It shows the sharpness over time and the frames that were "
+    "selected.",
 )
 @options.examples(
     "hvdbench label datasets/goproshake",
@@ -66,9 +68,9 @@ _measure = click.option(
 def clips(dataset: Path, labeller: str | None, measure: str | None, table: Path | None, plot: Path | None) -> None:
     """Label every frame of clips as sharp or blurry.
 
-    DATASET is a dataset, a folder of clip folders, one folder of frames, or a film. The labels of a dataset are written
-    to the file tracks.h5 of each clip and used again the next time; other labels are printed, and written where --csv
-    says.
+    DATASET is a dataset, a folder of clip folders, one folder of frames, or a video. The labels of a dataset are stored
+    in the file tracks.h5 of each clip and used again the next time. Other labels are only printed, unless --csv names a
+    file for them.
     """
     from hvdbench.labels.clips import find_clips, label_clips, label_lines, write_labels_csv
 
@@ -93,7 +95,7 @@ def clips(dataset: Path, labeller: str | None, measure: str | None, table: Path 
     "labellers",
     multiple=True,
     metavar="NAME",
-    help=f"Check the labels of this labeller. Repeatable. By default {' and '.join(LABELLERS)}.",
+    help=f"Check the labels of this labeller. This option may be repeated. The default is {' and '.join(LABELLERS)}.",
 )
 @_measure
 @click.option(
@@ -101,17 +103,19 @@ def clips(dataset: Path, labeller: str | None, measure: str | None, table: Path 
     "labels_csv",
     metavar="FILE",
     type=options.FILE,
-    help="Compare with labels made by hand, a CSV with the columns clip, frame, label, annotator and, if known, "
-    "confidence. By default the ground truth decides.",
+    help="Compare with labels made by hand, in a CSV file with the columns clip, frame, label, annotator and, "
+    "optionally, confidence. The default is to compare with the ground truth.",
 )
 @options.output(
-    "Also write thresholds.csv and thresholds.png, what other thresholds would have given, to this folder.", "out"
+    "Also write thresholds.csv and thresholds.png to this folder; they show the scores that other thresholds would "
+    "have given.",
+    "out",
 )
 @click.option(
     "--board",
     metavar="FILE",
     type=options.FILE,
-    help="Also enter the scores on this leaderboard, a CSV such as leaderboards/labels.csv.",
+    help="Also enter the scores on this leaderboard, a CSV file such as leaderboards/labels.csv.",
 )
 @options.examples(
     "hvdbench label check datasets/goproshake -o checked",
@@ -127,8 +131,8 @@ def check(
 ) -> None:
     """Compare labels with the ground truth, or with labels made by hand.
 
-    DATASET is a dataset, or a folder of clips for which --labels has labels. Frames between sharp and blurry are left
-    out of the first row; a second row counts them as not sharp.
+    DATASET is a dataset, or a folder of clips that the file of --labels covers. Frames in between
+    sharp and blurry are left out of the first row of the table; the second row counts them as not sharp.
     """
     from hvdbench.workflows.label_check import check_labels, check_lines, enter_on_board, write_curves
 

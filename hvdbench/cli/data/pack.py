@@ -10,14 +10,17 @@ from hvdbench.cli.progress import showing
 
 @click.command()
 @click.argument("dataset_folder", metavar="DATASET", type=options.FOLDER)
-@options.output("Write this file. By default DATASET.h5, beside the dataset.", "out", kind=options.FILE)
+@options.output("Write the pack to this file. The default is DATASET.h5, beside the dataset.", "out", kind=options.FILE)
 @click.option(
-    "--raw", is_flag=True, help="Do not compress: the file is the largest and the fastest, and is memory-mapped."
+    "--raw",
+    is_flag=True,
+    help="Do not compress the frames. The file is then larger and faster to read, through a memory map.",
 )
 @click.option(
     "--streams",
     metavar="LIST",
-    help="Pack only these of blur, sharp and sharp_centroid, separated by commas. By default all that there are.",
+    help="Pack only these kinds of frames, separated by commas: blur (which is always packed), sharp and "
+    "sharp_centroid. The default is all kinds that the dataset has.",
 )
 @options.engine
 @options.overwrite
@@ -27,8 +30,8 @@ from hvdbench.cli.progress import showing
 def pack(dataset_folder: Path, out: Path | None, raw: bool, streams: str | None, engine: str, overwrite: bool) -> None:
     """Pack a dataset into one file for faster training.
 
-    DATASET is the folder of a dataset. The HDF5 file is about as small as its PNG files; random crops are read from it
-    without decoding whole frames. Use it as 'hvdbench train --data FILE'.
+    DATASET is the folder of a dataset. The pack is an HDF5 file about as small as the dataset's PNG files, from which
+    random crops are read without decoding whole frames. Use it with 'hvdbench train --data FILE'.
     """
     from hvdbench.dataset.packing import pack_dataset
     from hvdbench.store import Dataset

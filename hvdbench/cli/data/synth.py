@@ -7,7 +7,15 @@ import click
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
 
-HANDS = ("still", "hold", "scan", "walk", "shaky", "hvd", "tense")  # of hvdbench.camera.hand, which is slow to import
+HANDS = (
+    "still",
+    "hold",
+    "scan",
+    "walk",
+    "shaky",
+    "hvd",
+    "tense",
+)  # those of hvdbench.camera.hand, which is slow to import
 
 
 @click.command()
@@ -15,52 +23,58 @@ HANDS = ("still", "hold", "scan", "walk", "shaky", "hvd", "tense")  # of hvdbenc
     "--src",
     "source",
     metavar="NAME",
-    help="Take sharp frames from this source: gopro, reds, folder, sample, or an import string. By default the "
-    "recipe's.",
+    help="Take sharp frames from this source: gopro, reds, folder, sample, or an import string. The default is the "
+    "recipe's source.",
 )
 @click.option(
     "--traj",
     "trajectories",
     metavar="NAME",
-    help="Take camera paths from this set, or with monst3r from all imported sets of MonST3R. By default the recipe's.",
+    help="Take camera paths from this set, one of those that 'hvdbench traj list' shows; monst3r stands for all sets "
+    "that MonST3R estimated. The default is the recipe's set.",
 )
 @click.option("--recipe", metavar="NAME|FILE", default="goproshake", show_default=True, help="Use this dataset recipe.")
 @click.option(
     "--root",
     type=options.PATH,
-    help="Read the source from this folder, such as GOPRO_Large_all; with --src folder it may also be a film.",
+    help="Read the source's frames from this folder, such as GOPRO_Large_all. With --src folder it may also be a "
+    "video file.",
 )
-@options.output("Write the dataset to this folder. By default datasets/RECIPE.", "out")
+@options.output("Write the dataset to this folder. The default is datasets/RECIPE.", "out")
 @click.option(
     "--ois",
     metavar="KIND",
-    help="Simulate this stabiliser: off, lens_shift, sensor_shift, module_tilt, eis, your_pkg:Controller, or a "
-    "recorded log.csv. By default the recipe's.",
+    help="Simulate this stabiliser: off, lens_shift, sensor_shift, module_tilt, eis, a controller of your own, "
+    "written as your_pkg:Controller, or one whose motion was recorded in a file such as log.csv. The default is the "
+    "recipe's stabiliser.",
 )
 @click.option(
-    "--hand", type=click.Choice(HANDS), help="Hold the phone like this in every clip. By default the recipe's way."
+    "--hand",
+    type=click.Choice(HANDS),
+    help="Simulate this way of holding the phone in every clip. The default is the recipe's choice.",
 )
 @click.option("--clips", metavar="N", type=click.IntRange(min=1), help="Make at most this many clips of each split.")
 @click.option(
     "--fps",
     metavar="FPS",
     type=click.FloatRange(min=1),
-    help="Write clips of this many frames per second. By default the recipe's rate.",
+    help="Make clips with this many frames per second. The default is the recipe's rate.",
 )
 @click.option(
     "--source-fps",
     metavar="FPS",
     type=click.FloatRange(min=1),
-    help="Take the source to have this many frames per second, whatever its films or names state.",
+    help="Assume that the source has this many frames per second, whatever its video files or the names of its clips "
+    "state.",
 )
-@click.option("--seed", metavar="N", type=options.SEED, help="Random seed. By default the recipe's.")
+@click.option("--seed", metavar="N", type=options.SEED, help="Random seed. The default is the recipe's seed.")
 @options.engine
 @options.overwrite
 @options.strict
 @options.trust
 @options.examples(
     "hvdbench synth",
-    "hvdbench synth --src folder --root film.mp4 -o datasets/mine",
+    "hvdbench synth --src folder --root video.mp4 -o datasets/mine",
     "hvdbench synth --recipe goproshake_day --ois off --hand walk --seed 7",
 )
 def synth(
@@ -82,12 +96,14 @@ def synth(
 ) -> None:
     """Make blurry clips with exact ground truth from sharp frames.
 
-    Sharp frames of a high-speed camera are moved along camera paths, steadied by a simulated stabiliser and averaged
-    over the exposure. A clip keeps blurry frames, true sharp frames, and where the camera was.
+    A simulated camera, which a hand shakes and a stabiliser steadies, moves along camera paths over the sharp frames of
+    a high-speed camera. What it sees is averaged over each exposure. A clip holds the blurry frames, the true sharp
+    frames, and the motion of the camera.
 
-    Without a GoPro folder or imported camera paths, embedded scenes and simulated paths stand in, with a warning, and
-    the dataset goes to datasets/demo-RECIPE. The options --ois, --hand, --clips, --fps, --source-fps and --seed replace
-    the recipe's values.
+    If no GoPro folder is configured, scenes that come with hvdbench are used instead; if no camera paths of MonST3R
+    were imported, simulated paths are used. Either way a warning says so, and the dataset goes to
+    datasets/demo-RECIPE. The options --ois, --hand, --clips, --fps, --source-fps and --seed replace the recipe's
+    values.
     """
     from hvdbench.camera.stabiliser.kinds import stabiliser_table
     from hvdbench.workflows.datasets import SynthRequest

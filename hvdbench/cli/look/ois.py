@@ -19,7 +19,8 @@ def ois() -> None:
     "kinds",
     multiple=True,
     metavar="KIND",
-    help="Compare this kind: off, lens_shift, sensor_shift, module_tilt or eis. Repeatable. By default all.",
+    help="Compare this kind of stabiliser: off, lens_shift, sensor_shift, module_tilt or eis. This option may be "
+    "repeated.",
 )
 @click.option(
     "--stroke",
@@ -27,21 +28,21 @@ def ois() -> None:
     metavar="DEGREES",
     multiple=True,
     type=float,
-    help="Let the stabiliser correct at most this angle, in degrees. Repeatable.",
+    help="Compare stabilisers that correct at most this angle, in degrees. This option may be repeated.",
 )
 @click.option(
     "--controller",
     "controllers",
     multiple=True,
     metavar="IMPORT",
-    help="Compare a controller of your own, their_package.module:Controller. Repeatable.",
+    help="Compare a controller of your own, written as your_package.module:Controller. This option may be repeated.",
 )
 @click.option(
     "--log",
     metavar="FILE",
     type=options.FILE,
-    help="Use the recorded motion in this CSV in place of simulated hands; its columns are t (s), gx, gy (rad/s) and "
-    "lx, ly (rad).",
+    help="Use the motion that this CSV file records instead of simulated hands. Its columns are the time t (s), the "
+    "angular rates gx and gy (rad/s), and the lens angles lx and ly (rad).",
 )
 @click.option(
     "--seconds",
@@ -55,14 +56,14 @@ def ois() -> None:
     "--through",
     "method",
     metavar="METHOD",
-    help="Also make small clips under each stabiliser, restore them with this method recipe, and score them.",
+    help="Also make small clips with each stabiliser, restore them by this method recipe, and score them.",
 )
 @click.option(
     "--data-recipe",
     metavar="NAME",
     default="goproshake_hvd",
     show_default=True,
-    help="Take hand, exposure and size of the clips for --through from this dataset recipe.",
+    help="Take the hand motion, exposure and size of the clips for --through from this dataset recipe.",
 )
 @click.option(
     "--frames",
@@ -70,7 +71,7 @@ def ois() -> None:
     type=click.IntRange(min=2),
     default=24,
     show_default=True,
-    help="Make this many frames of each of two scenes for --through.",
+    help="For --through, make this many frames of each of the two scenes.",
 )
 @options.seed
 @options.engine
@@ -97,10 +98,11 @@ def sweep(
     trust: bool,
     out: Path,
 ) -> None:
-    """Compare stabilisers under simulated hands.
+    """Compare stabilisers under simulated hand motion.
 
-    For each stabiliser it writes, as CSV, PNG and one page, how much it suppresses motion, what share of frames it
-    leaves sharp, and how long sharp and blurry runs are. By default all kinds are compared.
+    Tables, plots and a page show for each stabiliser how much motion it suppresses, what share of frames it leaves
+    sharp, and how long runs of sharp and of blurry frames are. Without --kind, --stroke and --controller, a standard
+    set of all kinds is compared.
     """
     from hvdbench.sweep.figures import choose_stabilisers
     from hvdbench.sweep.run import Through

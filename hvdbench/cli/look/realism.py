@@ -15,20 +15,21 @@ from hvdbench.cli.progress import showing
     required=True,
     multiple=True,
     type=options.PATH,
-    help="Compare with this real clip, a video file or a folder of frames. Repeatable.",
+    help="Compare with this real clip, a video file or a folder of frames. This option may be repeated.",
 )
 @click.option(
     "--crop",
     metavar="x:y:w:h",
-    help="Use only this part of the real clips, in px: left edge, top edge, width and height; or left-half or "
-    "right-half.",
+    help="Use only this part of the real clips: left edge, top edge, width and height in px, or the word left-half "
+    "or right-half.",
 )
 @click.option(
     "--reference",
     "references",
     multiple=True,
     type=options.PATH,
-    help="Use these sharp frames of a real clip. Repeatable, once for each --against.",
+    help="Measure the blur of a real clip against these sharp frames of it. If this option is used, repeat it once "
+    "for each --against, in the same order.",
 )
 @click.option(
     "--reference-crop", metavar="x:y:w:h", help="Use only this part of the references, written as for --crop."
@@ -37,7 +38,8 @@ from hvdbench.cli.progress import showing
     "--fps",
     metavar="FPS",
     type=click.FloatRange(min=0, min_open=True),
-    help="Take the real clips to have been filmed at this many frames per second. By default as the files state.",
+    help="Assume that the real clips were filmed at this many frames per second. The default is the rate that the "
+    "files state.",
 )
 @click.option(
     "--width",
@@ -72,8 +74,8 @@ def realism(
 ) -> None:
     """Compare simulated clips with real ones.
 
-    DATASET is the folder of a dataset. Motion, blur, share of sharp frames and noise of its blurry clips are measured
-    from the frames alone and printed beside those of the real clips.
+    DATASET is the folder of a dataset. The motion, blur, share of sharp frames and noise of its blurry clips are
+    measured from the frames alone, and printed beside the same measurements of the real clips.
     """
     from hvdbench.realism.comparison import RealityRequest, compare
     from hvdbench.realism.table import text_lines, validity_table, write_validity

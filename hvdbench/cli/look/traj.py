@@ -16,10 +16,14 @@ _format = click.option(
 )
 _RATE = click.FloatRange(min=0, min_open=True)
 _fps = click.option(
-    "--fps", metavar="HZ", type=_RATE, help="Take files that state no times to have this many rows per second."
+    "--fps", metavar="HZ", type=_RATE, help="Assume this many rows per second for files that do not state times."
 )
 _orientation = click.option(
-    "--orientation", metavar="AXES", default="", help="Map a gyroscope's axes to the device's x, y and z, such as yXZ."
+    "--orientation",
+    metavar="AXES",
+    default="",
+    help="State which axes of the gyroscope point along the device's x, "
+    "y and z, such as yXZ; a small letter reverses an axis.",
 )
 _force = click.option("--force", is_flag=True, help="Read a file even if it looks like another format.")
 
@@ -43,9 +47,12 @@ def traj() -> None:
 )
 @_fps
 @click.option(
-    "--name", metavar="NAME", required=True, help="Call the set by this name, which 'hvdbench synth --traj' takes."
+    "--name",
+    metavar="NAME",
+    required=True,
+    help="Use this name for the set, so that 'hvdbench synth --traj NAME' finds it.",
 )
-@click.option("--licence", metavar="TEXT", required=True, help="Record whose the paths are and under which licence.")
+@click.option("--licence", metavar="TEXT", required=True, help="Record who owns the paths, and their licence.")
 @click.option(
     "--source", metavar="TEXT", required=True, help="Record what the paths were measured on or estimated from."
 )
@@ -53,23 +60,24 @@ def traj() -> None:
 @click.option(
     "--origin",
     type=click.Choice(["measured", "simulated", "monst3r"]),
-    help="Record how the paths came about. By default the format decides.",
+    help="Record how the paths were made. The default depends on the format.",
 )
 @click.option(
     "--metric/--no-metric",
     default=None,
-    help="Record whether positions are in metres. By default the format decides.",
+    help="Record whether positions are in metres. The default depends on the format.",
 )
 @click.option(
     "--scene-depth",
     metavar="DISTANCE",
     type=_RATE,
-    help="Record the median distance of what the camera saw, in the unit of the positions.",
+    help="Record the median distance from the camera to the scene, in the unit of the positions.",
 )
 @click.option(
     "--into",
     type=options.FOLDER,
-    help="Add the set to this folder of sets. By default that of HVDBENCH_HOME, or else that of the checkout.",
+    help="Add the set to this folder. The default is the folder trajectories/ in HVDBENCH_HOME, or else in the "
+    "checkout.",
 )
 @_orientation
 @_force
@@ -80,7 +88,7 @@ def import_(inputs: tuple[Path, ...], into: Path | None, **values: object) -> No
     """Copy camera paths into a set of their own.
 
     Each PATH is a file, or a folder of files, in the format that --format states. Every path is read and reported on
-    before anything is written. The set is copied with its licence and source.
+    before anything is written. The set keeps the licence and source that you state.
     """
     from hvdbench.camera.importing import ImportRequest, import_set
 
@@ -96,24 +104,25 @@ def import_(inputs: tuple[Path, ...], into: Path | None, **values: object) -> No
     "--focal-per-width",
     metavar="RATIO",
     type=_RATE,
-    help="Assume this focal length, divided by the picture's width. By default 0.751 times the longer side.",
+    help="Assume this ratio of focal length to picture width. The default is a focal length of 0.751 times the "
+    "longer side.",
 )
 @click.option(
     "--fps",
     metavar="HZ",
     type=_RATE,
-    help="Take the clip to have been filmed at this many frames per second. A folder of frames needs it.",
+    help="Assume that the clip was filmed at this many frames per second. A folder of frames needs this option.",
 )
 @click.option(
     "--resample",
     "rows_hz",
     metavar="HZ",
     type=_RATE,
-    help="Write this many rows per second. By default one row for each frame.",
+    help="Write this many rows per second. The default is one row for each frame.",
 )
 @options.crop(
-    "Look only at this part of the picture, in px: left edge, top edge, width and height. Its middle is taken for the "
-    "optical axis."
+    "Use only this part of the picture, in px: left edge, top edge, width and height. The optical axis is assumed to "
+    "be in its middle."
 )
 @options.seed
 @options.overwrite
@@ -122,11 +131,11 @@ def import_(inputs: tuple[Path, ...], into: Path | None, **values: object) -> No
     "hvdbench traj estimate frames/ --fps 30 -o paths/frames",
 )
 def estimate(source: Path, output: Path, crop: options.Crop | None, overwrite: bool, **values: Any) -> None:
-    """Measure how the camera turned over a clip.
+    """Measure how the camera rotated during a clip.
 
     VIDEO is a video file, and FOLDER a folder of frames. The rotation is measured from points that are followed through
-    the clip, without a network. The path is written in the layout of MonST3R's files, with positions of 0, and
-    estimate.json states how good it is.
+    the clip, without a network. The path is written in the format of MonST3R, with all positions 0, and
+    estimate.json states how reliable it is.
     """
     from hvdbench.camera.estimation.measure import check_free, measure_clip, write_measured
 
@@ -142,7 +151,7 @@ def estimate(source: Path, output: Path, crop: options.Crop | None, overwrite: b
 def list_() -> None:
     """List the sets of camera paths.
 
-    For each it prints the origin, the number of paths, their format and the licence.
+    For each set, the command prints the origin, the number of paths, their format and the licence.
     """
     from hvdbench.camera.index import path_files, read_index
     from hvdbench.workspace.paths import home_folder
@@ -164,8 +173,8 @@ def list_() -> None:
 def show(target: str, format_name: str | None, fps: float | None, orientation: str, force: bool) -> None:
     """Report on camera paths: their rate, gaps and motion.
 
-    SET is the name of a set, SET/PATH one path of it, and FILE a file that was not imported. Gaps, jumps, seams between
-    windows, and how much the camera moves in which frequency band are printed.
+    SET is the name of a set, SET/PATH one path of it, and FILE a file that was not imported. The report lists gaps,
+    jumps, seams between the windows of an estimate, and how much the camera moves in each frequency band.
     """
     from hvdbench.camera.index import read_target
     from hvdbench.camera.quality import assess
@@ -185,8 +194,8 @@ def show(target: str, format_name: str | None, fps: float | None, orientation: s
 def plot(target: str, output: Path, format_name: str | None, fps: float | None, orientation: str, force: bool) -> None:
     """Plot camera paths: angles, positions and spectrum.
 
-    SET is the name of a set, SET/PATH one path of it, and FILE a file that was not imported. Gaps, jumps and seams
-    between windows are marked.
+    SET is the name of a set, SET/PATH one path of it, and FILE a file that was not imported. The plot marks gaps,
+    jumps and seams between the windows of an estimate.
     """
     from hvdbench.camera.index import read_target
     from hvdbench.camera.path_plot import draw_paths

@@ -14,8 +14,8 @@ from hvdbench.cli.standings import tell
     "--method",
     metavar="METHOD",
     required=True,
-    help="Restore with this method: a recipe's name or file, a network (with --weights), their_pkg.net:Net, "
-    "torchscript:FILE, onnx:FILE, spandrel:FILE, a folder of restored frames, or "
+    help="Restore with this method: the name or file of a recipe, a network (with --weights), an import string such "
+    "as their_pkg.net:Net, torchscript:FILE, onnx:FILE, spandrel:FILE, a folder of restored frames, or "
     "'command:PROGRAM {input} {output}'.",
 )
 @options.data
@@ -23,15 +23,15 @@ from hvdbench.cli.standings import tell
     "--weights",
     metavar="FILE",
     type=options.FILE,
-    help="Load the weights of a network, or of a method that is trained, from this checkpoint. By default those that "
-    "'hvdbench train' wrote for this dataset.",
+    help="Load the weights of a network, or of a method that is trained, from this checkpoint. The default is the "
+    "weights that 'hvdbench train' wrote for this dataset.",
 )
 @click.option(
     "--name",
     metavar="NAME",
-    help="Call the method by this name on the leaderboard and below RUNS. By default it is named after what it is.",
+    help="Use this name for the method on the leaderboard and below RUNS. The default is made from --method.",
 )
-@click.option("--board", metavar="NAME", help="Enter the scores on this leaderboard. By default the dataset's.")
+@click.option("--board", metavar="NAME", help="Enter the scores on this leaderboard. The default is the dataset's own.")
 @options.boards
 @options.metrics
 @options.runs
@@ -71,16 +71,19 @@ def evaluate(
     """Restore a dataset with a method and update its leaderboard.
 
     The restored frames go to RUNS/METHOD/DATASET, the scores to BOARDS/BOARD.csv, and the table of the leaderboard is
-    printed. Clips that are restored already are not restored again; a network that will take long is announced first.
+    printed. Clips that were restored before are not restored again. If a network will take long, the command says so
+    first.
 
-    A method that needs training and has no weights is fitted to the dataset at its tiny size and entered as
-    METHOD@tiny, with a warning. A metric whose weights are missing is reported, and the others are measured.
+    If a method needs training and has no weights, its tiny version is fitted to the dataset and entered as METHOD@tiny,
+    with a warning. If the weights of a metric are missing, a warning says so, and the other metrics are measured.
     """
     from hvdbench.metrics.opening import measurable
     from hvdbench.workspace.workspace import Workspace
 
     workspace = Workspace.from_environment(runs=runs, boards=boards, overwrite=overwrite, strict=strict, trust=trust)
-    names = measurable(metric_names, fallback=workspace.fallback, has_truth=True)  # said before torch is imported
+    names = measurable(
+        metric_names, fallback=workspace.fallback, has_truth=True
+    )  # any warning appears before the slow import of torch
     from hvdbench.methods.restoration import Budget
     from hvdbench.scoring.run_tables import Asked
     from hvdbench.workflows.datasets import find_dataset

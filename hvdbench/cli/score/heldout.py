@@ -1,4 +1,4 @@
-"""The command that scores methods on clips without truth."""
+"""The command that scores methods on clips without ground truth."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,22 +21,23 @@ if TYPE_CHECKING:
     metavar="METHOD",
     multiple=True,
     required=True,
-    help="Score this method, named as for eval, but not a folder of restored frames. Repeatable.",
+    help="Score this method, named as for 'hvdbench eval'; a folder of restored frames cannot be scored. This option "
+    "may be repeated.",
 )
 @click.option(
     "--weights",
     "weights",
     multiple=True,
     metavar="[METHOD=]FILE",
-    help="Load the method's weights from this checkpoint, which must not come from this clip. Write METHOD=FILE if "
-    "there are several methods. Repeatable.",
+    help="Load the method's weights from this checkpoint, which must not have been trained on this clip. Write "
+    "METHOD=FILE if there are several methods. This option may be repeated.",
 )
-@options.output("Also write a CSV with a row for each method and clip to this file.", kind=options.FILE, metavar="FILE")
+@options.output("Also write this CSV file, with a row for each method and clip.", kind=options.FILE, metavar="FILE")
 @click.option(
     "--pairs",
     metavar="FILE",
     type=options.FILE,
-    help="Also write a CSV with a row for each single comparison of two frames to this file.",
+    help="Also write this CSV file, with a row for each comparison of two frames.",
 )
 @options.seed
 @options.device
@@ -57,13 +58,13 @@ def heldout(
 ) -> None:
     """Score methods on clips that have no ground truth.
 
-    CLIP_OR_DATASET is a video file, a folder of frames, or the folder of a dataset. Sharp frames that a method never
-    saw judge the blurry neighbours that it restored: each method restores the clip twice, each time without every
-    second one of the surely sharp frames.
+    CLIP_OR_DATASET is a video file, a folder of frames, or the folder of a dataset. Each method restores a clip
+    twice. Each time, every second one of the clearly sharp frames is withheld from the method, and then serves as a
+    reference for the blurry frames beside it, which the method restored.
 
-    The score is the PSNR in dB of a restored frame against a withheld sharp frame that is warped onto it, where the
-    warp can be trusted; the gain is the score minus the input's own. docs/held-out.md describes what this ranks well
-    and what it does not.
+    The score is the PSNR in dB of a restored frame against a withheld sharp frame that was warped onto it, over the
+    pixels where the warp can be trusted. The gain is the score minus the score of the blurry frame. docs/held-out.md
+    describes what this score ranks well and what it does not.
     """
     from hvdbench.methods.restoration import Budget
     from hvdbench.tables.dataframes import frame_csv
@@ -86,7 +87,7 @@ def heldout(
 
 
 def _methods(names: tuple[str, ...], weights: tuple[str, ...], budget: "Budget", trust: bool) -> "dict[str, Restore]":
-    """Open the methods, each with its weights, and return what restores a clip with each of them.
+    """Open the methods, each with its weights, and return the function by which each of them restores a clip.
 
     Raises:
         InputError: weights belong to none of the methods, or two methods have the same name.
@@ -109,7 +110,7 @@ def _files(names: tuple[str, ...], weights: tuple[str, ...]) -> dict[str, Path]:
     """Match the weight files to the methods.
 
     Raises:
-        InputError: a file belongs to none of the methods, or it is open to which.
+        InputError: a file belongs to none of the methods, or does not say to which one.
     """
     from hvdbench.errors import InputError
 

@@ -26,7 +26,7 @@ def protocols() -> None:
 def list_protocols(kind: str) -> None:
     """List the scoring protocols and where they come from.
 
-    For each it prints what it does otherwise than hvdbench-1.
+    For each protocol, the command prints how it differs from hvdbench-1.
     """
     from dataclasses import asdict
 
@@ -52,10 +52,13 @@ def list_protocols(kind: str) -> None:
 @click.option(
     "--truth",
     type=options.FOLDER,
-    help="Compare with the true frames in this folder, or in clip folders of the same names below it.",
+    help="Compare with the ground-truth frames in this folder, or in folders below it that have the names of the "
+    "clips.",
 )
-@options.data_folder("Compare with the dataset in this folder, in place of --truth.")
-@click.option("--split", metavar="NAME", help="Use this split of the dataset. By default every split that RESULTS has.")
+@options.data_folder("Compare with the ground truth of the dataset in this folder, instead of --truth.")
+@click.option(
+    "--split", metavar="NAME", help="Use this split of the dataset. The default is every split that RESULTS has."
+)
 @click.option(
     "--which",
     type=click.Choice(["mid", "centroid"]),
@@ -68,7 +71,8 @@ def list_protocols(kind: str) -> None:
     "names",
     multiple=True,
     metavar="NAME",
-    help="Score under this protocol only. Repeatable; the others are compared with the first. By default all.",
+    help="Score under this protocol only. This option may be repeated; the other protocols are compared with the "
+    "first. The default is all protocols.",
 )
 @click.option(
     "--format",
@@ -78,7 +82,7 @@ def list_protocols(kind: str) -> None:
     show_default=True,
     help="Write Markdown, or CSV with every digit.",
 )
-@options.output("Write to this file. By default standard output.", kind=options.FILE, metavar="FILE")
+@options.output("Write to this file. The default is standard output.", kind=options.FILE, metavar="FILE")
 @options.examples(
     "hvdbench protocols diff restored/ --truth sharp/",
     "hvdbench protocols diff theirs/ --data datasets/mine --protocol realblur-ecc",
@@ -95,9 +99,9 @@ def diff(
 ) -> None:
     """Score restored frames under several protocols.
 
-    RESULTS is a folder of restored frames, or of clip folders. They are compared with --truth, a folder, or --data, a
-    dataset. Protocols that register frames take seconds for each frame of 1280x720 px; choose others with --protocol if
-    that is too long.
+    RESULTS is a folder of restored frames, or of clip folders that hold them. The frames are compared with those in the
+    folder --truth or in the dataset --data. Protocols that first align each frame with the ground truth take seconds
+    for each frame of 1280x720 px; choose other protocols with --protocol if that is too slow.
     """
     from typing import cast
 

@@ -1,4 +1,4 @@
-"""The command that scores frames which lie there already."""
+"""The command that scores frames that were restored before."""
 
 from pathlib import Path
 
@@ -12,18 +12,20 @@ from hvdbench.cli.standings import tell
 @click.command()
 @click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=options.FOLDER)
 @options.data_folder(
-    "Compare with the dataset in this folder. By default the one that the run states, or else the one that eval takes."
+    "Compare with the dataset in this folder. The default is the dataset that the run states, or else "
+    "datasets/goproshake."
 )
 @click.option(
     "--board",
     metavar="NAME",
-    help="Enter the scores on this leaderboard. By default the one that the run was entered on, or else the dataset's.",
+    help="Enter the scores on this leaderboard. The default is the leaderboard that the run was entered on, or else "
+    "the dataset's own.",
 )
 @click.option(
     "--name",
     metavar="NAME",
-    help="Call the method by this name on the leaderboard, if there is one FOLDER. By default its name in the run, or "
-    "else the folder's.",
+    help="Use this name for the method on the leaderboard; it works for one FOLDER only. The default is the method's "
+    "name in the run, or else the folder's name.",
 )
 @options.metrics
 @options.boards
@@ -52,9 +54,10 @@ def score(
 ) -> None:
     """Score restored frames and enter them on a leaderboard.
 
-    FOLDER is a run of eval (RUNS/METHOD/DATASET), or a folder of frames that others restored, as SPLIT/CLIP/*.png or
-    CLIP/*.png. Nothing is restored. A run gets the scores that eval gave it, so that a leaderboard can be rebuilt from
-    its runs; without --metric and --strata it is scored by the metrics that it was entered with.
+    FOLDER is a run that 'hvdbench eval' made (RUNS/METHOD/DATASET), or a folder of frames that were restored in another
+    way and lie in SPLIT/CLIP/*.png or CLIP/*.png. Nothing is restored. A run gets the same scores as in eval, so that a
+    leaderboard can be rebuilt from its runs. Without --metric and --strata, a run is scored by the metrics that it was
+    entered with.
     """
     from hvdbench.methods.restoration import Budget
     from hvdbench.scoring.run_tables import Asked

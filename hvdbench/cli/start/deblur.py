@@ -19,21 +19,21 @@ from hvdbench.cli.progress import showing
 )
 @options.crop("Restore only this part of each frame, in px: left edge, top edge, width and height.")
 @click.option(
-    "--size", metavar="WxH", help="Reduce frames to this width and height in px, after --crop, before all else."
+    "--size", metavar="WxH", help="Reduce frames to this width and height in px. Only --crop is applied before this."
 )
 @click.option(
     "--minutes",
     metavar="MINUTES",
     type=click.FloatRange(min=0.1),
-    help="Fit for about this many minutes on one core. By default the method's recipe decides.",
+    help="Fit for about this many minutes on one core. The default is the number of steps in the method's recipe.",
 )
 @click.option(
     "--method",
     metavar="METHOD",
     default="selfhvd_rc_fusion",
     show_default=True,
-    help="Restore with this method: a recipe's name or file, a network (with --weights), their_pkg.net:Net, or a model "
-    "file, as 'hvdbench eval --help' lists them.",
+    help="Restore with this method: the name or file of a recipe, a network (with --weights), an import string such "
+    "as their_pkg.net:Net, or a model file; 'hvdbench eval --help' lists all forms.",
 )
 @click.option("--weights", metavar="FILE", type=options.FILE, help="Load the network's weights from this checkpoint.")
 @click.option(
@@ -41,7 +41,7 @@ from hvdbench.cli.progress import showing
     type=click.Choice(["8", "10"]),
     default="8",
     show_default=True,
-    help="Write this many bits per colour. With 10, which only networks can do, 10-bit sources keep their depth and "
+    help="Write this many bits per colour. Only a network can write 10; 10-bit sources then keep their depth, and "
     "HDR is not tone-mapped.",
 )
 @options.seed
@@ -76,14 +76,14 @@ def deblur(
     """Restore a blurry video or a folder of blurry frames.
 
     INPUT is a video file or a folder of frames. The default method needs no training: it is fitted to this clip alone
-    and borrows from the clip's own sharp frames. --method and --weights restore it with a network instead.
+    and borrows from the clip's own sharp frames. Use --method and --weights to restore it with a network instead.
 
     The restored frames keep the names of the input's frames. Beside the output OUT this command writes OUT.html, a page
     that shows before and after, and OUT.json, which records what was done. Nothing leaves this machine.
 
     A method that is fitted to the clip, or trained on it because no --weights are named, holds the whole clip in
-    memory. A network with weights restores frame by frame as it decodes, so that memory does not grow with the clip; a
-    run that will take long is announced first.
+    memory. A network with weights restores frames while the clip is decoded, so that memory does not grow with the
+    clip. If a run will take long, the command says so first.
     """
     from dataclasses import replace
 

@@ -10,7 +10,7 @@ from hvdbench.cli.progress import showing
 
 @click.command()
 @options.output(
-    "Write the datasets, runs, leaderboard and page below this folder.",
+    "Write the datasets, runs, leaderboard and page to this folder.",
     "out",
     default=Path("demo"),
     show_default=True,
@@ -24,7 +24,7 @@ def demo(out: Path, engine: str, seed: int) -> None:
     Four short clips are made from embedded photographs, shaken by a simulated hand and blurred. Their sharp frames are
     found, five methods restore them, and the results are scored. This takes minutes and needs no download.
 
-    It writes demo/index.html, a page with frames and numbers, and demo/leaderboards/demo.csv. The numbers show that
+    The output folder gets index.html, a page with frames and numbers, and leaderboards/demo.csv. The numbers show that
     every stage runs; they say nothing about real phones.
     """
     from hvdbench.workflows.demo import run_demo

@@ -8,10 +8,10 @@ from hvdbench.cli import options
 @click.command()
 @options.examples("hvdbench doctor")
 def doctor() -> None:
-    """Check the installation, and explain how to mend what is wrong.
+    """Check the installation, and explain how to fix what is wrong.
 
-    It prints one line for each thing that is installed, configured or missing. It writes nothing. The exit code is 1 if
-    there is a problem, and 0 if there are only notes.
+    The command prints one line for each thing that is installed, configured or missing. It writes no files. The exit
+    code is 1 if there is a problem, and 0 if there are only notes.
     """
     from hvdbench.workflows.doctor import examine
 

@@ -1,1 +1,1 @@
-"""Commands that train, and those about weights."""
+"""Commands that train methods and manage weights."""

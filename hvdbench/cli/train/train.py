@@ -12,14 +12,17 @@ from hvdbench.cli.progress import showing
 @click.command()
 @click.argument("recipe")
 @options.data_folder(
-    "Train on this dataset: its folder, or a file that 'hvdbench pack' wrote. By default datasets/goproshake; if "
-    "that does not exist, the dataset that 'hvdbench synth' makes.",
+    "Train on this dataset: its folder, or a file that 'hvdbench pack' wrote. The default is datasets/goproshake; if "
+    "that does not exist, a dataset is made as 'hvdbench synth' makes it.",
     kind=options.PATH,
 )
-@options.output("Write checkpoints and weights to this folder. By default RUNS/METHOD/DATASET.", "out")
+@options.output("Write checkpoints and weights to this folder. The default is RUNS/METHOD/DATASET.", "out")
 @options.runs
 @click.option(
-    "--steps", metavar="N", type=click.IntRange(min=1), help="Train for this many steps. By default the recipe's."
+    "--steps",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Train for this many steps. The default is the recipe's number.",
 )
 @click.option(
     "--max-minutes",
@@ -30,7 +33,7 @@ from hvdbench.cli.progress import showing
 @click.option(
     "--precision",
     type=click.Choice(["float32", "bfloat16", "float16"]),
-    help="Let the network compute in this number format. By default the recipe's.",
+    help="Compute the network in this number format. The default is the recipe's format.",
 )
 @options.seed
 @options.device
@@ -60,12 +63,12 @@ def train(
 ) -> None:
     """Train a method on the clips of a dataset.
 
-    RECIPE is the name or the file of a method recipe, such as selfhvd_basicvsrpp. The run's folder gets checkpoints,
-    log.jsonl, training.png and, at the end, weights.safetensors, whose path is printed. A run that was stopped or
-    killed continues when you run the same command again.
+    RECIPE is the name or the file of a method recipe, such as selfhvd_basicvsrpp. Checkpoints, log.jsonl and
+    training.png are written to the run's folder, and at the end weights.safetensors, whose path is printed. A run that
+    was stopped or killed continues when you run the same command again.
 
-    Without a dataset the embedded scenes stand in, and a tiny version of the network (RECIPE@tiny) is trained, with a
-    warning. To train on several GPUs, start the command with torchrun.
+    If embedded scenes or simulated paths have to replace a dataset, a tiny version of the network (RECIPE@tiny) is
+    trained, with a warning. To train on several GPUs, start the command with torchrun.
     """
     from hvdbench.methods.restoration import Budget
     from hvdbench.workflows.train import train as train_on

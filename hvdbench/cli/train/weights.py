@@ -1,4 +1,4 @@
-"""Commands about published weights; none of them uses the network."""
+"""Commands about published weights; none of them connects to the internet."""
 
 from pathlib import Path
 
@@ -11,17 +11,18 @@ from hvdbench.cli import options
 def weights() -> None:
     """List, add, check and identify published weights.
 
-    No command downloads anything: 'list' says where each file can be found, and 'add' puts a file that you downloaded
-    into its place, the folder that HVDBENCH_WEIGHTS names or ~/.cache/hvdbench/weights.
+    None of these commands downloads anything: 'list' says where each file can be found, and 'add' copies a file that
+    you downloaded to the weights folder. That is the folder that HVDBENCH_WEIGHTS or your configuration file names, or
+    else ~/.cache/hvdbench/weights.
     """
 
 
 @weights.command("list")
 @options.examples("hvdbench weights list")
 def list_() -> None:
-    """List the known weights, and whether they are there.
+    """List the known weights, and whether each is in the weights folder.
 
-    For each it prints the network, size, file, licence and web page.
+    For each file, the command prints the network, the size, the file's name, the licence and a web page.
     """
     from hvdbench.weights.checking import list_lines
 
@@ -32,11 +33,11 @@ def list_() -> None:
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @options.examples("hvdbench weights check", "hvdbench weights check selfhvd estrnn_gopro")
 def check(names: tuple[str, ...]) -> None:
-    """Check the weights that are in place.
+    """Check the files in the weights folder.
 
-    NAME is a name from 'hvdbench weights list'; without one, all known weights are checked: the digest where one is
-    published, and every key and shape of the network. Weights that are not there are only noted. The exit code is 1 if
-    a file is not what it should be.
+    NAME is a name from 'hvdbench weights list'; without a NAME, all known weights are checked. A check compares the
+    digest, if one is published, and every key and shape with those of the network. A missing file only gets a note. The
+    exit code is 1 if a file is not what it should be.
     """
     from hvdbench.weights.checking import check_weights
 
@@ -54,10 +55,10 @@ def check(names: tuple[str, ...]) -> None:
 @options.overwrite
 @options.examples("hvdbench weights add selfhvd ~/Downloads/pretrain.pth")
 def add(name: str, file: Path, overwrite: bool) -> None:
-    """Verify a downloaded file and copy it to its place.
+    """Verify a downloaded file and copy it to the weights folder.
 
-    NAME is a name from 'hvdbench weights list', and FILE the file as it was downloaded. A file that is not what NAME
-    says is refused, and nothing is written.
+    NAME is a name from 'hvdbench weights list', and FILE the file as it was downloaded. If FILE does not hold
+    the weights called NAME, it is refused and nothing is written.
     """
     from hvdbench.weights.checking import add_weights
 

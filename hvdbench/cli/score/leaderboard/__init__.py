@@ -11,5 +11,5 @@ COMMANDS = Section("Commands", __name__, ("show", "list", "compare", "borda", "e
 def leaderboard() -> None:
     """Show, compare, export and exchange leaderboards.
 
-    A leaderboard is a CSV file with one score in each row. 'hvdbench eval' and 'hvdbench score' write it.
+    A leaderboard is a CSV file with one score in each row. 'hvdbench eval' and 'hvdbench score' add rows to it.
     """

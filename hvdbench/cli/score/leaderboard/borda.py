@@ -15,8 +15,8 @@ from hvdbench.cli import options
 def borda(names: tuple[str, ...], subset: str, boards: Path) -> None:
     """Rank methods over several leaderboards.
 
-    Each BOARD is the name of a leaderboard or a CSV file. Methods are ordered by
-    Borda's points: on each dataset and split a method gets the share of the other methods that it beats.
+    Each BOARD is the name of a leaderboard or a CSV file. Methods are ordered by Borda's points: on each dataset and
+    split, the points of a method are the share of the other methods that it beats.
     """
     from hvdbench.boards.files import read_board
     from hvdbench.boards.ranking.order import headline, ranked

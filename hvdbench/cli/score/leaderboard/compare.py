@@ -14,14 +14,14 @@ from hvdbench.cli.parameters import Renamed
 @click.option(
     "--board",
     metavar="NAME|FILE",
-    help="Use this leaderboard, a name or a CSV file. By default the one that was written last.",
+    help="Use the leaderboard of this name or in this CSV file. The default is the leaderboard that was written last.",
 )
 @click.option(
     "--metric",
     "metrics",
     multiple=True,
     metavar="NAME",
-    help="Compare by this metric only. Repeatable. By default all metrics.",
+    help="Compare by this metric only. This option may be repeated. The default is all metrics.",
 )
 @click.option(
     "--by-clip",
@@ -29,7 +29,7 @@ from hvdbench.cli.parameters import Renamed
     cls=Renamed,
     old=("--clips",),
     is_flag=True,
-    help="Also print a row for each clip, by the first metric.",
+    help="Also print a row for each clip, with the scores by the first metric.",
 )
 @options.subset
 @options.boards
@@ -39,8 +39,8 @@ def compare(
 ) -> None:
     """Compare two methods of a leaderboard clip by clip.
 
-    A and B are the names of two methods on the leaderboard. It prints, for each metric, the mean difference with its 95
-    % interval, the p-value (corrected by Holm's method) and the number of clips that A wins.
+    A and B are the names of two methods on the leaderboard. For each metric, the command prints the mean
+    difference with its 95 % interval, the p-value (corrected by Holm's method) and the number of clips that A wins.
     """
     from hvdbench.boards.files import latest_board, read_board
     from hvdbench.boards.ranking.order import headline

@@ -21,7 +21,7 @@ from hvdbench.cli import options
 @options.boards
 @options.board_frames
 @options.output(
-    "Write to this file. By default standard output, except for html, which needs a file.",
+    "Write to this file. The default is standard output; html always needs a file.",
     kind=options.FILE,
     metavar="FILE",
 )
@@ -40,11 +40,11 @@ def export(
 ) -> None:
     """Export a leaderboard as a table or a web page.
 
-    BOARD is the name of a leaderboard or a CSV file; by default it is the one that was written last. Numbers that
-    papers report are listed beside ours.
+    BOARD is the name of a leaderboard or a CSV file; the default is the leaderboard that was written last. Numbers that
+    papers report are listed beside the measured ones.
 
-    The web page has tables, charts and, where --runs and --data hold them, the frames. It embeds one frame of each clip
-    and links to the others where they lie.
+    The web page has tables, charts and, if --runs and --data hold them, the frames. It embeds one frame of each clip
+    and links to the files of the others.
     """
     if kind == "html":
         _export_page(board, subset, boards, runs, data, output)

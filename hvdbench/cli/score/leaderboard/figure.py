@@ -22,19 +22,23 @@ from hvdbench.cli import options
 @click.option(
     "--truth",
     type=click.Choice(["centroid", "mid"]),
-    help="Use scores against this ground truth: the centroid or the middle of the exposure. By default the board's "
-    "first.",
+    help="Use scores against this ground truth: the centroid or the middle of the exposure. The default is the "
+    "leaderboard's own choice.",
 )
 @options.boards
 @options.board_frames
 @click.option(
-    "--clip", "clips", multiple=True, metavar="NAME", help="Show only this clip on a contact sheet. Repeatable."
+    "--clip",
+    "clips",
+    multiple=True,
+    metavar="NAME",
+    help="Show only this clip on a contact sheet. This option may be repeated.",
 )
 @click.option(
     "--frame",
     metavar="N",
     type=click.IntRange(0),
-    help="Show this frame, counted from 0, on a contact sheet. By default each clip's blurriest.",
+    help="Show this frame, counted from 0, on a contact sheet. The default is the blurriest frame of each clip.",
 )
 @click.option(
     "--zoom",
@@ -49,7 +53,8 @@ from hvdbench.cli import options
     "width_in",
     metavar="INCHES",
     type=click.FloatRange(1, 40),
-    help="Make the figure this wide, in inches. By default the width of one or two columns of a paper.",
+    help="Make the figure this wide, in inches. The default is the width of one or two columns of a paper, depending "
+    "on the figure.",
 )
 @options.output(
     "Write the figure to this file, which ends in .pdf, .png or .svg.",
@@ -64,7 +69,7 @@ from hvdbench.cli import options
 def figure(board: str | None, boards: Path, output: Path, kind: str, **asked: Any) -> None:
     """Draw a figure of a leaderboard for a paper.
 
-    BOARD is the name of a leaderboard or a CSV file; by default it is the one that was written last. The figures
+    BOARD is the name of a leaderboard or a CSV file; the default is the leaderboard that was written last. The figures
     'extent' and 'sheet' need the frames in --runs and --data.
     """
     from hvdbench.boards.files import latest_board, read_board

@@ -12,7 +12,8 @@ from hvdbench.cli import options
     "--all",
     "everything",
     is_flag=True,
-    help="Also list boards without scores of ours, recipes and papers' numbers, with their titles.",
+    help="Also list leaderboards that have a recipe or numbers from papers but no scores yet, and print what each "
+    "holds and its title.",
 )
 @options.boards
 @options.examples("hvdbench leaderboard list", "hvdbench leaderboard list --all")

@@ -1,4 +1,4 @@
-"""The command that lays result files over boards."""
+"""The command that adds result files to leaderboards."""
 
 from pathlib import Path
 
@@ -9,20 +9,21 @@ from hvdbench.cli import options
 
 @click.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=options.FILE)
-@options.data_folder("Check that the files are about the dataset in this folder.")
+@options.data_folder("Check that the results belong to the dataset in this folder.")
 @click.option(
     "--runs",
     type=options.FOLDER,
-    help="Check the digests of the restored frames in this folder, RUNS/METHOD/DATASET.",
+    help="Check that the restored frames in this folder, which lie in RUNS/METHOD/DATASET, have the digests in the "
+    "files.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace rows of the same method that came from another run.")
+@click.option("--overwrite", is_flag=True, help="Replace the rows of the same method that another run made.")
 @options.boards
 @options.examples("hvdbench leaderboard merge theirs.json --data datasets/goproshake")
 def merge(files: tuple[Path, ...], data: Path | None, runs: Path | None, overwrite: bool, boards: Path) -> None:
     """Add result files of others to your leaderboards.
 
-    Each FILE was written by 'hvdbench leaderboard submit'. Its rows go to the leaderboard that they belong to. A file
-    that was changed since is refused.
+    Each FILE was written by 'hvdbench leaderboard submit'. Its rows are added to the leaderboard that it names. A file
+    that was changed after it was written is refused.
     """
     from hvdbench.boards.merging import merge_submissions
 

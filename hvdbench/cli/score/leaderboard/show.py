@@ -9,12 +9,12 @@ from hvdbench.cli import options
 
 @click.command()
 @click.argument("board")
-@click.option("--metric", metavar="NAME", help="Rank by this metric. By default the board's own choice.")
+@click.option("--metric", metavar="NAME", help="Rank by this metric. The default is the leaderboard's own choice.")
 @click.option(
     "--truth",
     type=click.Choice(["centroid", "mid", "none"]),
-    help="Rank by scores against this ground truth: the centroid or the middle of the exposure, or none. By default "
-    "the board's first.",
+    help="Rank by scores against this ground truth: the centroid or the middle of the exposure, or none, for metrics "
+    "without a reference. The default is the leaderboard's own choice.",
 )
 @options.subset
 @options.boards
@@ -24,8 +24,8 @@ from hvdbench.cli import options
 def show(board: str, metric: str | None, truth: str | None, subset: str, boards: Path) -> None:
     """Rank the methods of a leaderboard.
 
-    BOARD is the name of a leaderboard or a CSV file. It prints ranks with 95 % intervals, marks ties and incomplete
-    methods, and lists the numbers of papers apart.
+    BOARD is the name of a leaderboard or a CSV file. The command prints ranks with 95 % intervals, marks ties and
+    incomplete methods, and lists the numbers that papers report separately.
     """
     from hvdbench.boards.files import read_beside
     from hvdbench.boards.ranking.order import headline, ranked

@@ -9,20 +9,21 @@ from hvdbench.cli import options
 
 @click.command()
 @click.argument("run", metavar="RUN", type=options.FOLDER)
-@options.data_folder("Take the dataset that the run was scored on from this folder.", required=True)
+@options.data_folder("Read the dataset that the run was scored on from this folder.", required=True)
 @click.option(
     "--board",
     metavar="NAME|FILE",
-    help="Take the scores from this leaderboard, a name or a CSV file. By default the one that was written last.",
+    help="Take the scores from the leaderboard of this name or in this CSV file. The default is the leaderboard that "
+    "was written last.",
 )
 @options.boards
-@options.output("Write the result file, JSON, here.", kind=options.FILE, metavar="FILE", required=True)
+@options.output("Write the result file to this path, as JSON.", kind=options.FILE, metavar="FILE", required=True)
 @options.examples("hvdbench leaderboard submit runs/mine/gopro --data datasets/gopro -o m.json")
 def submit(run: Path, data: Path, board: str | None, boards: Path, output: Path) -> None:
-    """Write a result file of a run, to send to others.
+    """Write the results of a run to a file that others can merge.
 
     RUN is the folder of a run, RUNS/METHOD/DATASET. The file holds the method's rows on the leaderboard, the scores of
-    all frames, and digests of frames and dataset. 'hvdbench leaderboard merge' reads it.
+    all frames, and the digests of the frames and of the dataset. 'hvdbench leaderboard merge' reads it.
     """
     from hvdbench.boards.files import latest_board
     from hvdbench.boards.settings import board_path
