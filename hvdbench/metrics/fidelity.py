@@ -1,6 +1,7 @@
-"""Closeness to the truth: PSNR, SSIM and PSNR after registration, on 8-bit RGB (protocol hvdbench-1).
+"""Measure how close a restored frame is to the ground truth: PSNR, SSIM and PSNR after registration, on 8-bit RGB.
 
-All take the restored frame first. ``docs/protocol.md`` has the definitions in words.
+These are the metrics of the protocol hvdbench-1. Each function takes the restored frame first. ``docs/protocol.md``
+defines the metrics in words.
 """
 
 import math
@@ -16,7 +17,7 @@ from hvdbench.metrics.ssim import mean_ssim
 from hvdbench.metrics.ssim_window import WINDOW_PX
 
 PSNR_CAP_DB = 80.0
-"""Far above the 58.9 dB that 8-bit rounding leaves to a computed frame, so that the cap touches copies alone."""
+"""The largest PSNR on a board, dB. Rounding to 8 bits limits a computed frame to 58.9 dB, so only copies reach it."""
 REGISTRATION_BORDER_PX = 8
 REGISTRATION_MINIMUM_PX = WINDOW_PX + 2 * REGISTRATION_BORDER_PX
 
@@ -25,59 +26,62 @@ _ECC_STEPS, _ECC_TOLERANCE, _ECC_BLUR_PX = 50, 1e-6, 5
 
 
 def psnr(restored: Frame, truth: Frame) -> float:
-    """Return the peak signal-to-noise ratio in dB: peak 255, one mean over all pixels and the three colours.
+    """Return the peak signal-to-noise ratio of a frame.
+
+    The peak is 255, and the squared error is averaged over all pixels and the three colours at once.
 
     Args:
         restored: uint8 RGB (H, W, 3).
-        truth: the same size.
+        truth: ground truth of the same size.
 
     Returns:
-        dB; infinity where the frames are equal (boards cap it: see
-        :data:`PSNR_CAP_DB`).
+        The ratio in dB; infinity if the frames are equal, which boards cap at :data:`PSNR_CAP_DB`.
 
     Raises:
-        InputError: not uint8 RGB, two sizes, or under 11 px a side.
+        InputError: if a frame is not uint8 RGB, the sizes differ, or a side is under 11 px.
     """
     check_pair(restored, truth)
-    squared_error = round(cv2.norm(restored, truth, cv2.NORM_L2SQR))  # OpenCV squares a root: an integer up to rounding
+    squared_error = round(cv2.norm(restored, truth, cv2.NORM_L2SQR))  # OpenCV squares a root, which is rounded
     return _decibel(squared_error, restored.size)
 
 
 def ssim(restored: Frame, truth: Frame) -> float:
-    """Return the structural similarity (Wang et al., TIP 2004), the mean over the three colours.
+    """Return the structural similarity of a frame (Wang et al., TIP 2004), the mean over the three colours.
 
-    An 11x11 Gaussian window of sigma 1.5 px, variances of the population, ``K1`` 0.01, ``K2`` 0.03, range 255, and only
-    the pixels whose window lies inside the frame (5 px are cut all round). Packages that say "Gaussian 11, 1.5" differ
-    by up to 0.004 through border and colour; this is scikit-image's value with ``gaussian_weights=True``,
-    ``use_sample_covariance=False``, within 1e-7. :mod:`hvdbench.metrics.ssim` says how it is computed.
+    The window is an 11x11 Gaussian of sigma 1.5 px, the variances are those of the population, ``K1`` is 0.01, ``K2``
+    is 0.03 and the range is 255. Only pixels whose window lies inside the frame count, so 5 px are cut on every side.
+    Packages that also state "Gaussian 11, 1.5" differ by up to 0.004, since they treat borders and colours in other
+    ways. The value is scikit-image's with ``gaussian_weights=True`` and ``use_sample_covariance=False``, within 1e-7.
+    :mod:`hvdbench.metrics.ssim` explains the computation.
 
     Args:
         restored: uint8 RGB (H, W, 3).
-        truth: the same size.
+        truth: ground truth of the same size.
 
     Raises:
-        InputError: not uint8 RGB, two sizes, or under 11 px a side.
+        InputError: if a frame is not uint8 RGB, the sizes differ, or a side is under 11 px.
     """
     check_pair(restored, truth)
     return mean_ssim(restored, truth)
 
 
 def psnr_registered(restored: Frame, truth: Frame) -> float:
-    """Return the PSNR after a global translation onto the truth, with 8 px cut all round.
+    """Return the PSNR of a frame that was translated onto the ground truth, with 8 px cut on every side.
 
-    The translation maximises the enhanced correlation coefficient of the grays (Evangelidis & Psarakis, TPAMI 2008;
-    OpenCV's ``findTransformECC``, at most 50 steps) and the warp is cubic, not rounded to 8 bit. Where the search does
-    not converge or wants to move by more than the 8 px, the frame stays where it is; the border is cut either way.
+    The translation maximises the enhanced correlation coefficient of the gray frames (Evangelidis & Psarakis, TPAMI
+    2008; OpenCV's ``findTransformECC``, at most 50 steps). The frame is moved by cubic interpolation and is not rounded
+    to 8 bits again. If the search does not converge, or finds a shift of more than 8 px, the frame is not moved; the
+    border is cut in any case.
 
     Args:
         restored: uint8 RGB (H, W, 3).
-        truth: the same size.
+        truth: ground truth of the same size.
 
     Returns:
-        dB; infinity where the frames are equal.
+        The ratio in dB; infinity if the frames are equal.
 
     Raises:
-        InputError: not uint8 RGB, two sizes, or under 27 px a side.
+        InputError: if a frame is not uint8 RGB, the sizes differ, or a side is under 27 px.
     """
     check_pair(restored, truth, REGISTRATION_MINIMUM_PX)
     inside = slice(REGISTRATION_BORDER_PX, -REGISTRATION_BORDER_PX)
@@ -87,23 +91,25 @@ def psnr_registered(restored: Frame, truth: Frame) -> float:
 
 
 def masked_psnr(restored: Frame | Image, reference: Frame | Image, mask: NDArray[np.bool_]) -> float:
-    """Return the PSNR in dB over the pixels of a mask: peak 255, one mean over them and the three colours.
+    """Return the PSNR over the pixels of a mask.
+
+    The peak is 255, and the squared error is averaged over these pixels and the three colours at once.
 
     Args:
         restored: (H, W, 3) in [0, 255].
-        reference: the same size.
+        reference: frame of the same size.
         mask: (H, W), True where a pixel counts.
 
     Returns:
-        dB, at most 80.
+        The ratio in dB, at most 80.
 
     Raises:
-        InputError: sizes that differ, or a mask without a pixel.
+        InputError: if the sizes differ or the mask is empty.
     """
     if restored.shape != reference.shape or mask.shape != restored.shape[:2] or not mask.any():
         raise InputError(
             f"a restored frame {restored.shape}, a reference {reference.shape} and a mask {mask.shape} with "
-            f"{int(mask.sum())} pixels cannot be compared: one size and at least one pixel are needed"
+            f"{int(mask.sum())} pixels cannot be compared: they must have one size, and the mask at least one pixel"
         )
     difference = restored[mask].astype(np.float64) - reference[mask]
     error = float(np.square(difference).mean())
@@ -111,14 +117,14 @@ def masked_psnr(restored: Frame | Image, reference: Frame | Image, mask: NDArray
 
 
 def check_pair(a: Frame, b: Frame, minimum_px: int = WINDOW_PX) -> None:
-    """Refuse what is no pair of equally sized uint8 RGB frames of at least ``minimum_px`` a side.
+    """Check that two frames are uint8 RGB, have the same size, and have at least ``minimum_px`` on each side.
 
     Raises:
-        InputError: with what was found and what was expected.
+        InputError: if they cannot be compared; the message states what was found and what was expected.
     """
     for frame in (a, b):
         if frame.ndim != 3 or frame.shape[-1] != 3 or frame.dtype != np.uint8:
-            raise InputError(f"a frame is uint8 RGB (H, W, 3), found {frame.dtype} {frame.shape}")
+            raise InputError(f"a frame must be uint8 RGB (H, W, 3), but this one is {frame.dtype} {frame.shape}")
     if a.shape != b.shape:
         raise InputError(f"the frames are {_size(a)} and {_size(b)}: only frames of one size can be compared")
     if min(a.shape[:2]) < minimum_px:
@@ -138,11 +144,11 @@ def translated(restored: Frame, truth: Frame) -> tuple[NDArray[np.float32], bool
 
     Args:
         restored: uint8 RGB (H, W, 3).
-        truth: the same size.
+        truth: ground truth of the same size.
 
     Returns:
-        float32 (H, W, 3) in [0, 255] up to the overshoot of a cubic, and whether a translation was found: without one
-        the frame is as it was.
+        The moved frame, float32 (H, W, 3) in [0, 255] but for the overshoot of cubic interpolation, and whether a
+        translation was found. If none was found, the frame is not moved.
     """
     still = restored.astype(np.float32)
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ECC_STEPS, _ECC_TOLERANCE)
@@ -151,7 +157,7 @@ def translated(restored: Frame, truth: Frame) -> tuple[NDArray[np.float32], bool
         _, found = cv2.findTransformECC(  # type: ignore[call-overload]
             to_gray(truth), to_gray(restored), start, cv2.MOTION_TRANSLATION, criteria, None, _ECC_BLUR_PX
         )
-    except cv2.error:  # OpenCV's word for "did not converge"
+    except cv2.error:  # OpenCV raises this if the search does not converge
         return still, False
     shift = found[:, 2]
     if not np.isfinite(shift).all() or np.abs(shift).max() > REGISTRATION_BORDER_PX:

@@ -1,4 +1,4 @@
-"""What a page shows of one clip, and which of its frames tell most."""
+"""Hold what a page shows of one clip, and choose the frames that the page embeds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,17 +14,19 @@ BLURRY, TRUTH = "blurry", "sharp"
 CLASS_NAMES = ("sharp", "mild", "blurry")
 TRUTH_NAMES: Mapping[str, str] = {"mid": "mid-exposure", "centroid": "exposure centroid"}
 CONTROLS: Mapping[str, str] = {"warp_average": "control, no learning"}
-"""Methods that a page marks as what every other method has to beat."""
+"""Methods that a page marks as controls, which every other method has to beat."""
 
 Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipView:
-    """One clip as a page shows it: T frames of H x W, M samples an exposure, S samples of the whole path.
+    """One clip as a page shows it.
+
+    It has T frames of H x W px, M samples of the path in each exposure, and S samples of the whole path.
 
     Raises:
-        InputError: no blurry frames, or a field whose length or size does not fit them.
+        InputError: if there are no blurry frames, or the length or size of a field does not fit them.
     """
 
     name: str
@@ -33,31 +35,31 @@ class ClipView:
     t_s: Floats
     """(T,) mid-exposure times."""
     frames: Mapping[str, Frames]
-    """``blurry``, then each method's restored frames, and ``sharp`` where there is a truth; uint8 (T, H, W, 3)."""
+    """The frames ``blurry``, those of each method, and ``sharp`` if there is a ground truth; uint8 (T, H, W, 3)."""
     truth: str | None = None
-    """Which truth ``sharp`` and ``psnr`` use: ``mid``, ``centroid`` or None."""
+    """The ground truth in ``sharp`` and ``psnr``: ``mid`` or ``centroid`` of the exposure, or None."""
     is_selected: NDArray[np.bool_]
-    """(T,) frames that the labeller took as sharp."""
+    """(T,) whether the labeller selected the frame as sharp."""
     oracle_class: NDArray[Any] | None = None
-    """(T,) 0 sharp, 1 mild, 2 blurry."""
+    """(T,) class by the oracle: 0 is sharp, 1 is mild, 2 is blurry."""
     sharpness: Floats
-    """(T,) variance of the Laplacian of the input."""
+    """(T,) variance of the Laplacian of the blurry frame."""
     threshold: float
     psnr: Mapping[str, Floats] = field(default_factory=dict)
-    """dB per frame, (T,), for ``blurry`` and each method; empty without a truth."""
+    """PSNR of each frame in dB, (T,), for ``blurry`` and each method; empty without a ground truth."""
     displacement_px: Floats | None = None
     """(T,) blur extent from the oracle."""
     exposure_residual_px: Floats | None = None
-    """(T, M, 2) path of the image centre inside each exposure, x and y, stabilised."""
+    """(T, M, 2) stabilised path of the image centre inside each exposure, x and y."""
     exposure_hand_px: Floats | None = None
-    """(T, M, 2) the same without a stabiliser."""
+    """(T, M, 2) the same path without the stabiliser."""
     path_t_s: Floats | None = None
     path_hand_deg: Floats | None = None
-    """(S, 3) about x, y, z."""
+    """(S, 3) rotation by the hand about x, y and z."""
     path_lens_deg: Floats | None = None
-    """(S, 2) compensating angle about x and y."""
+    """(S, 2) angle by which the lens compensates about x and y."""
     path_residual_deg: Floats | None = None
-    """(S, 3) about x, y, z."""
+    """(S, 3) rotation about x, y and z that the stabiliser leaves."""
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -67,7 +69,7 @@ class ClipView:
         expected = self.frames[BLURRY].shape
         for key, frames in self.frames.items():
             if frames.shape != expected:
-                what = f"frames of '{key}' are {frames.shape}, the blurry ones {expected}"
+                what = f"the frames of '{key}' are {frames.shape}, but the blurry frames are {expected}"
                 raise InputError(f"clip '{self.name}': {what}")
         per_frame: dict[str, NDArray[Any] | None] = {
             name: getattr(self, name) for name in ("t_s", "is_selected", "oracle_class", "sharpness", "displacement_px")
@@ -85,11 +87,11 @@ class ClipView:
 
     @property
     def keys(self) -> list[str]:
-        """List all pictures of a frame: blurry, methods, truth."""
+        """List the keys of all pictures of a frame: the blurry one, those of the methods, and the ground truth."""
         return [BLURRY, *self.methods, *([TRUTH] if TRUTH in self.frames else [])]
 
     def label(self, key: str) -> str:
-        """Return a picture's name for a reader: which truth it is, which method is the control."""
+        """Return the caption of a picture, which states the kind of ground truth or marks a control."""
         if key == BLURRY:
             return "blurry input"
         if key == TRUTH:
@@ -99,17 +101,18 @@ class ClipView:
 
 @dataclass(frozen=True)
 class TellingFrame:
-    """A frame that a page embeds, with the reason."""
+    """A frame that a page embeds, and the reason why it was chosen."""
 
     index: int
     why: str
 
 
 def telling_frames(clip: ClipView, count: int = 8) -> tuple[TellingFrame, ...]:
-    """Choose the frames that tell most, in order of time.
+    """Choose the most informative frames of a clip, in order of time.
 
-    Half are the blurriest that were not selected, two frames apart at least. Then the frame that a method harmed most,
-    one selected against the oracle, the sharpest selected one, and mild ones; what is left is filled evenly.
+    Half of them are the blurriest frames that were not selected as sharp, at least two frames apart. The others are the
+    frame that a method harmed most, a selected frame that the oracle calls blurry, the sharpest selected frame, and
+    frames with mild blur. Evenly spaced frames fill the places that are left.
     """
     total = len(clip.t_s)
     blurriest_first = _blurriest_first(clip)
@@ -140,7 +143,7 @@ def telling_frames(clip: ClipView, count: int = 8) -> tuple[TellingFrame, ...]:
         if all(abs(index - other) > 1 for other in picks):
             take(index, "mild blur")
     for index in np.linspace(0, total - 1, min(total, 2 * count)).round().astype(int):
-        take(int(index), "in between")
+        take(int(index), "evenly spaced")
     return tuple(TellingFrame(index, picks[index]) for index in sorted(picks))
 
 
@@ -171,15 +174,15 @@ def _mild(clip: ClipView, blurriest_first: list[int]) -> list[int]:
 
 
 def detail_centre(clip: ClipView, index: int, size_px: int) -> tuple[int, int]:
-    """Find where a magnifier of ``size_px`` shows most: the window (x, y of its centre) that blur changed most.
+    """Find the window of ``size_px`` that blur changed most, for a magnifier, and return its centre as x and y.
 
-    Against the truth, or the last method where there is none.
+    The blurry frame is compared with the ground truth, or with the last method's frame if there is none.
     """
     return most_changed(clip.frames[clip.keys[-1]][index], clip.frames[BLURRY][index], size_px)
 
 
 def most_changed(reference: Frame, frame: Frame, size_px: int) -> tuple[int, int]:
-    """Find the window of ``size_px`` (x, y of its centre) in which two frames (H, W, 3) differ most."""
+    """Find the window of ``size_px`` in which two frames (H, W, 3) differ most, and return its centre as x and y."""
     change = np.abs(reference.astype(np.float32).mean(axis=-1) - frame.astype(np.float32).mean(axis=-1)) + 1e-3
     height, width = change.shape
     window = min(size_px, height, width)

@@ -1,4 +1,4 @@
-"""GoPro's clips as they are downloaded: ``GOPRO_Large_all`` at 240 fps, or ``GOPRO_Large`` (Nah et al., CVPR 2017)."""
+"""Read the clips of ``GOPRO_Large_all`` (240 fps) or ``GOPRO_Large`` as they are downloaded (Nah et al., CVPR 2017)."""
 
 from pathlib import Path
 
@@ -16,16 +16,16 @@ _HOLDS = f"the folder of {WHOLE}, which holds train and test"
 
 
 class GoProSource:
-    """``<root>/{train,test}/<clip>/000001.png`` at 240 fps, the split kept; ``<root>/<clip>/*.png`` is test.
+    """The source ``gopro``: clips in ``<root>/{train,test}/<clip>/000001.png`` at 240 fps, which keep their split.
 
-    Of GOPRO_Large (``<clip>/{blur,blur_gamma,sharp}/*.png``) the sharp frames are taken: the middle ones of the 7 to 13
-    that a blurry frame averages, so their rate is 240 over that number, which is in the clip's name. They are no
-    high-speed frames, and the provenance says so. A folder that holds the data set's folder will do as well. Names,
-    rates and licences are those of the layouts ``gopro-all`` and ``gopro``: clips of other names are not taken for
-    GoPro's.
+    Clips in ``<root>/<clip>/*.png`` go to the split ``test``. Of GOPRO_Large (``<clip>/{blur,blur_gamma,sharp}/*.png``)
+    the sharp frames are read. Each is the middle one of the 7 to 13 frames that a blurry frame averages, so their rate
+    is 240 fps divided by that number, which is part of the clip's name. They are not high-speed frames, and the
+    provenance says so. The root may also be a folder that holds the data set's folder. Names, rates and licences come
+    from the layouts ``gopro-all`` and ``gopro``; a clip whose name does not fit them is refused.
 
     Raises:
-        InputError: no root is given, or it is no folder.
+        InputError: if no root is given, or it is not a folder.
     """
 
     def __init__(self, options: SourceOptions) -> None:
@@ -38,9 +38,9 @@ class GoProSource:
         """List the clips, ``train`` before ``test``.
 
         Raises:
-            InputError: no clip folders with frames, blurry frames or clips of other names among them, or several data
-                sets below the folder.
-            UnknownNameError: a clip is asked for that is not there.
+            InputError: if there are no clip folders with frames, if blurry frames or clips of other names are among
+                them, or if the folder holds several data sets.
+            UnknownNameError: if a clip is asked for that is not there.
         """
         found = _clips(self._root) or _clips_one_level_down(self._root)
         if not found:
@@ -54,8 +54,8 @@ class GoProSource:
         own = layout.fps_of(clip.name)
         if own is None or not layout.names_fit([clip.name]):
             raise InputError(
-                f"{self._root}: clip '{clip.name}' is not named as those of {layout.title} (GOPR0372_07_00), so it is "
-                "not taken for one: use --src folder, with its rate (--source-fps), for frames of your own"
+                f"{self._root}: clip '{clip.name}' is not named like the clips of {layout.title} (GOPR0372_07_00), so "
+                "it is not read as one: for frames of your own, use --src folder and state their rate with --source-fps"
             )
         fps = self._options.fps or own
         if pairs:
@@ -76,7 +76,7 @@ class GoProSource:
 
 
 def _clips(root: Path) -> list[Clip]:
-    """List the clips of a root that holds splits, that is one split, or that holds clips."""
+    """List the clips of a root, which holds splits, is itself one split, or holds clips."""
     found = [clip for split in SPLITS for clip in _clips_of_split(root / split, split)]
     return found or _clips_of_split(root, root.name if root.name in SPLITS else "test")
 
@@ -97,7 +97,7 @@ def _clips_one_level_down(root: Path) -> list[Clip]:
 
 
 def _source_of_pairs(clip: Clip, layout: Layout, fps: float, given_fps: float | None) -> str:
-    """Return what the provenance says of sharp frames that were averaged to blurry ones."""
+    """Return what the provenance says of the sharp frames of GOPRO_Large."""
     high_speed = layout.averaged.fps if layout.averaged else fps
     rate = f"about {high_speed:g}/{high_speed / fps:g} fps"
     source = f"{layout.title} {clip.split}/{clip.name}, sharp frames, {rate}: no high-speed source"
@@ -106,7 +106,7 @@ def _source_of_pairs(clip: Clip, layout: Layout, fps: float, given_fps: float | 
 
 def _nothing(root: Path) -> str:
     if len(frame_files(root)) >= 2:
-        return f"{root} holds frames and no clip folders: name the folder above it, or use the source 'folder'"
+        return f"{root} holds frames but no clip folders: name the folder above it, or use the source 'folder'"
     return (
         f"{root} holds no GoPro clips: expected {root.name}/train/<clip>/000001.png ({WHOLE} at 240 fps), "
         f"{root.name}/train/<clip>/sharp/000001.png (GOPRO_Large) or <clip> folders of frames"

@@ -1,4 +1,4 @@
-"""REDS at 120 fps as it is downloaded: ``train_orig`` and ``val_orig`` (Nah et al., NTIRE 2019)."""
+"""Read REDS at 120 fps as it is downloaded, ``train_orig`` and ``val_orig`` (Nah et al., NTIRE 2019)."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from hvdbench.sources.high_speed import VideoScene, open_video_scene
 from hvdbench.sources.layout import load_layout
 from hvdbench.sources.scene import SourceOptions
 
-VALIDATION = "val_"  # before the names of validation clips: both parts of REDS count from 000
+VALIDATION = "val_"  # begins the names of validation clips, since both parts of REDS count from 000
 _HOLDS = "the folder of REDS at 120 fps, which holds train/train_orig and val/val_orig"
 _PARTS = (("train_orig", "train", ""), ("val_orig", "test", VALIDATION))
 _FLAT = (("train", "train", ""), ("val", "test", VALIDATION))
@@ -18,15 +18,15 @@ _SLOW = ("train_sharp", "val_sharp", "train_blur", "val_blur", "test_blur")
 
 
 class RedsSource:
-    """``<root>/train/train_orig/<clip>/00000000.png`` and ``<root>/val/val_orig/…`` at 120 fps.
+    """The source ``reds``: clips in ``<root>/train/train_orig/<clip>/00000000.png`` and ``<root>/val/val_orig/…``.
 
-    The folders ``train_orig`` and ``val_orig`` may lie anywhere down to two levels below the root (zip by zip unpacked
-    too), or be the root; without them ``train/<clip>`` and ``val/<clip>`` are read. Validation clips are the split
-    ``test`` and are called ``val_<clip>``. Names, rate and licence are those of the layout ``reds-120fps``: clips that
-    are not called ``000`` and the like are not taken for REDS's.
+    The folders ``train_orig`` and ``val_orig`` may lie up to two levels below the root, as they do if each zip file was
+    unpacked in a folder of its own, or one of them may be the root. If there are none, ``train/<clip>`` and
+    ``val/<clip>`` are read. Validation clips form the split ``test`` and are called ``val_<clip>``. Names, rate and
+    licence come from the layout ``reds-120fps``; a clip whose name is not like ``000`` is refused.
 
     Raises:
-        InputError: no root is given, or it is no folder.
+        InputError: if no root is given, or it is not a folder.
     """
 
     def __init__(self, options: SourceOptions) -> None:
@@ -39,8 +39,8 @@ class RedsSource:
         """List the clips, ``train`` before ``test``.
 
         Raises:
-            InputError: no clip folders with frames, only those at 24 fps, or clips of other names.
-            UnknownNameError: a clip is asked for that is not there.
+            InputError: if there are no clip folders with frames, only clips at 24 fps, or clips of other names.
+            UnknownNameError: if a clip is asked for that is not there.
         """
         found = _clips(self._root)
         if not found:
@@ -53,8 +53,8 @@ class RedsSource:
         fps = layout.fps_of(clip.place.name)
         if fps is None or not layout.names_fit([clip.place.name]):
             raise InputError(
-                f"{self._root}: clip '{clip.place.name}' is not named as those of {layout.title} (000), so it is not "
-                "taken for one: use --src folder, with its rate (--source-fps), for frames of your own"
+                f"{self._root}: clip '{clip.place.name}' is not named like the clips of {layout.title} (000), so it is "
+                "not read as one: for frames of your own, use --src folder and state their rate with --source-fps"
             )
         return open_video_scene(
             FileFrames(clip.files),

@@ -7,12 +7,12 @@ from hvdbench.synth.exposure.shutter import Shutter
 from hvdbench.synth.exposure.view import View
 from hvdbench.synth.exposure.warp import Array, inverse, project
 
-_ROWS = 17  # the rows that are checked where rows have their own times
-_SAMPLES = 9  # the samples of each exposure's path when a whole clip is checked
+_ROWS = 17  # the rows that are checked if the shutter rolls, so that each row has its own times
+_SAMPLES = 9  # the samples of each exposure's path if a whole clip is checked
 
 
 def border_px(view: View, layer: Layer, shutter: Shutter, samples: int) -> float:
-    """Return how far past the first layer's texture the farthest place lies that an exposure sees.
+    """Return how far an exposure sees beyond the texture of the first layer.
 
     Args:
         view: the scene and the camera's motion.
@@ -21,8 +21,9 @@ def border_px(view: View, layer: Layer, shutter: Shutter, samples: int) -> float
         samples: the number of evenly spaced times of the path, both ends included.
 
     Returns:
-        The distance in px of the frame. If it is 0 or less, everything is inside, with that much to spare. At the very
-        border interpolation mirrors the outermost two pixels.
+        The distance of the farthest place beyond the texture, in px of the frame. If it is 0 or less, everything that
+        is seen lies inside, with that much to spare. At the very border, interpolation mirrors the two outermost
+        pixels.
     """
     return float(_beyond(view, layer, shutter, shutter.uniform_times(samples)).max())
 
@@ -30,7 +31,7 @@ def border_px(view: View, layer: Layer, shutter: Shutter, samples: int) -> float
 def border_by_frame_px(view: View, t_mid_s: Array, exposure_s: float, *, readout_s: float = 0.0) -> Array:
     """Compute :func:`border_px` for each frame of a clip without rendering any: (T,) px of the frame.
 
-    Only the camera matters; the scene's pictures are loaded once, for their size.
+    Only the motion of the camera matters; the scene's layers are loaded once, for their size.
 
     Args:
         view: the scene and the camera's motion.
@@ -47,8 +48,8 @@ def border_by_frame_px(view: View, t_mid_s: Array, exposure_s: float, *, readout
 def _beyond(view: View, layer: Layer, shutter: Shutter, times: Array) -> Array:
     """Return how far the frame's outline reaches past the texture at N times, (N,) px of the frame.
 
-    A homography maps the frame to a convex shape, so the frame's corners suffice; where rows have times of their own,
-    the ends of rows do.
+    A homography maps the frame to a convex shape, so it is enough to check the frame's corners, or, if each row has its
+    own times, the ends of the rows.
     """
     width, height = view.scene.size
     rows = np.linspace(0, height - 1, _ROWS if shutter.readout_s else 2)

@@ -1,4 +1,4 @@
-"""Collect what a film states of itself, and what a user must know of how that is read."""
+"""Collect what a video file states about itself, and the notes that its reader has for the user."""
 
 import re
 from dataclasses import dataclass
@@ -17,30 +17,30 @@ from hvdbench.video.metadata import CameraFacts, DolbyVision, camera_facts, dolb
 from hvdbench.video.tone import TONE_MAP
 from hvdbench.video.upright import Upright, upright_of
 
-_MOST_OBLONG = 4  # a pixel that is stated to be longer than this is taken as square
+_MOST_OBLONG = 4  # a stated aspect beyond this ratio cannot be true, so the pixel is taken as square
 _SQUARE = Fraction(1)
 _MATROSKA_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", re.ASCII)
-_IPT_MATRIX = "h273-15"  # Dolby's own colours, which only its metadata turns into pictures
+_IPT_MATRIX = "h273-15"  # Dolby's own colours, which cannot be shown without Dolby's metadata
 
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What is known of a film once its first frame is decoded.
+    """What is known of a video once its first frame is decoded.
 
     Attributes:
         stored_size: width and height as coded, px.
-        upright: the turn that frames are given.
+        upright: the turn that makes the frames upright.
         stated_aspect: width of a stored pixel over its height, as the file states it; 1 where it states none.
-        colour: as the first frame states it.
-        tone_map: what made it SDR; empty for SDR.
-        fps: average rate that the file states; None: it states none.
-        frames_stated: packets of the track by the file's index; 0: it does not say.
-        camera: what the container states of the camera.
-        dolby: the Dolby Vision configuration, None without.
+        colour: the colour that the first frame states.
+        tone_map: the tone mapping that turns HDR into SDR; empty for SDR.
+        fps: average frame rate that the file states, or None.
+        frames_stated: number of the track's packets by the file's index; 0 if the file does not state it.
+        camera: what the container states about the camera.
+        dolby: the Dolby Vision configuration, or None.
         codec: the decoder's name.
-        video_tracks: tracks of moving pictures.
-        track: the place of the one that is read among them, from 0.
-        has_audio: whether there is a sound track.
+        video_tracks: number of tracks of moving pictures.
+        track: position among them of the track that is read, from 0.
+        has_audio: whether the file has a sound track.
     """
 
     stored_size: Size
@@ -59,12 +59,12 @@ class VideoFacts:
 
     @property
     def pixel_aspect(self) -> Fraction:
-        """The stated aspect, or 1 where it is beyond belief; frames come with square pixels."""
+        """The stated aspect of a stored pixel, or 1 if it cannot be true; frames are read with square pixels."""
         return self.stated_aspect if Fraction(1, _MOST_OBLONG) <= self.stated_aspect <= _MOST_OBLONG else _SQUARE
 
     @property
     def square_size(self) -> Size | None:
-        """The stored picture's size with square pixels, where the shorter side of a pixel grows; None: it has them."""
+        """The size of the stored picture once the shorter side of its pixels has grown, or None if they are square."""
         (width, height), aspect = self.stored_size, self.pixel_aspect
         if aspect == _SQUARE:
             return None
@@ -78,16 +78,16 @@ class VideoFacts:
 
 
 def facts_of(path: Path, container: InputContainer, stream: VideoStream, frame: VideoFrame) -> VideoFacts:
-    """Collect what a film states.
+    """Collect what a video states about itself.
 
     Args:
-        path: the film.
-        container: it, opened.
+        path: the video file.
+        container: the opened file.
         stream: the track that is read.
-        frame: the track's first, decoded.
+        frame: the first decoded frame of the track.
 
     Raises:
-        VideoError: Dolby Vision without a base layer.
+        VideoError: if the video is Dolby Vision without a base layer.
     """
     colour, dolby, streams = colour_of(frame), dolby_vision(path), moving_streams(container)
     if (dolby and dolby.base == 0) or colour.matrix == _IPT_MATRIX:
@@ -114,12 +114,12 @@ def facts_of(path: Path, container: InputContainer, stream: VideoStream, frame: 
 
 
 def stated_rate(stream: VideoStream) -> Fraction | None:
-    """Return the average frames per second that a track states, None where it states none."""
+    """Return the average frame rate that a track states, or None."""
     return _positive(stream.average_rate) or _positive(stream.guessed_rate)
 
 
 def stated_duration_s(stream: VideoStream) -> float | None:
-    """Return how long a track is by its header, s, None where it does not say."""
+    """Return the duration in s that the header of a track states, or None."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     found = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
@@ -127,27 +127,31 @@ def stated_duration_s(stream: VideoStream) -> float | None:
 
 
 def notes_on(facts: VideoFacts) -> list[str]:
-    """Write what a user must know of a film's facts, each without the file's name and without a capital letter."""
+    """Write the notes on a video's facts for the user; none begins with the file's name or a capital letter."""
     notes = []
     if facts.video_tracks > 1:
         which = "the first" if facts.track == 0 else f"number {facts.track + 1}, which the file marks as its default,"
-        notes.append(f"has {facts.video_tracks} picture tracks, of which {which} was taken")
+        notes.append(f"has {facts.video_tracks} video tracks, of which {which} was read")
     if facts.pixel_aspect != facts.stated_aspect:
-        notes.append(f"pixels of {_ratio(facts.stated_aspect)} are stated, which cannot be, and were taken as square")
+        notes.append(
+            f"states a pixel aspect of {_ratio(facts.stated_aspect)}, which cannot be true; pixels were read as square"
+        )
     if facts.upright.askew:
-        notes.append("the file asks for a turn by no right angle, which was rounded to one")
+        notes.append(
+            "the file asks for a rotation by an angle that is not a multiple of 90 degrees, which was rounded to one"
+        )
     if facts.square_size:
         (width, height), (new_width, new_height) = facts.stored_size, facts.square_size
         notes.append(
             f"pixels of {_ratio(facts.pixel_aspect)} were made square: {width}x{height} became {new_width}x{new_height}"
         )
     if not facts.tone_map and facts.colour.primaries in {"bt2020", "p3-d65", "p3-dci"}:
-        notes.append(f"its primaries are {facts.colour.primaries} and were taken as BT.709's")
+        notes.append(f"its colour primaries are {facts.colour.primaries}, but were read as those of BT.709")
     return notes
 
 
 def tone_map_notes(facts: VideoFacts) -> list[str]:
-    """Write that a clip is HDR and was tone-mapped; nothing for SDR."""
+    """Write a note that a clip is HDR and was tone-mapped, or no note if it is SDR."""
     transfer = facts.colour.transfer.upper()
     return [f"the clip is HDR ({transfer}) and was tone-mapped to SDR ({facts.tone_map})"] if facts.tone_map else []
 

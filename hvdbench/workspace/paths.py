@@ -1,9 +1,9 @@
-"""Where things lie: the project's own read-only folders, the folders of sources and of weights, and what is trusted.
+"""Find the project's own read-only folders, the folders of sources and of weights, and those that are trusted.
 
-Nothing else in the package looks for them. Recipes and trajectories are packages below ``hvdbench`` in a wheel, and
-stand beside it in a checkout or an editable install; ``HVDBENCH_HOME`` comes before both. The folders of sources and of
-weights come from environment variables, else from the user's own file (``HVDBENCH_CONFIG``, else
-``~/.config/hvdbench/config.toml``)::
+No other module looks for them. Recipes and trajectories are packages below ``hvdbench`` in a wheel, and folders beside
+it in a checkout or an editable install; those in ``HVDBENCH_HOME`` come first. The folders of sources and of weights
+are named by environment variables, or else by the user's configuration file, which is the one that ``HVDBENCH_CONFIG``
+names, or else ``~/.config/hvdbench/config.toml``::
 
     weights = "/data/weights"
     trusted = ["/data/our-recipes"]
@@ -21,22 +21,22 @@ from pathlib import Path
 
 from hvdbench.errors import InputError
 
-ROOTED_SOURCES = ("folder", "gopro", "reds")  # of the catalogue; a test compares the two
+ROOTED_SOURCES = ("folder", "gopro", "reds")  # those of the catalogue; a test compares the two
 CONFIG_VARIABLE = "HVDBENCH_CONFIG"
-_FILES_TOO = frozenset({"folder"})  # whose root may be a file: one film
+_FILES_TOO = frozenset({"folder"})  # sources whose root may also be a file, one video
 _KEYS = ("roots", "trusted", "weights")
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
 class UserConfig:
-    """What the user's own file says.
+    """The contents of the user's configuration file.
 
     Attributes:
-        file: the file; None: there is none.
+        file: the path of the file, or None if there is none.
         roots: folders of sources.
         weights: the folder of downloaded weights.
-        trusted: folders whose recipes may name code that is run, those in folders below them too.
+        trusted: folders whose recipes may run code that they name, also from the folders below them.
     """
 
     file: Path | None = None
@@ -46,10 +46,10 @@ class UserConfig:
 
 
 def home() -> Path | None:
-    """Return the folder that ``HVDBENCH_HOME`` names, None where it is unset.
+    """Return the folder that ``HVDBENCH_HOME`` names, or None if it is unset.
 
     Raises:
-        InputError: the variable is set but names no folder.
+        InputError: if the variable is set but does not name a folder.
     """
     value = os.environ.get("HVDBENCH_HOME")
     if value and not Path(value).is_dir():
@@ -61,7 +61,7 @@ def home_folder(name: str) -> Path:
     """Find the folder ``name`` (``recipes`` or ``trajectories``) that this installation reads.
 
     Raises:
-        InputError: ``HVDBENCH_HOME`` is set but is no folder, or the installation lacks the folder.
+        InputError: if ``HVDBENCH_HOME`` is set but is not a folder, or the installation lacks the folder.
     """
     own = home()
     candidates = [own / name] if own else []
@@ -70,22 +70,22 @@ def home_folder(name: str) -> Path:
         if folder.is_dir():
             return folder
     raise InputError(
-        f"this installation has no folder '{name}' (looked at {', '.join(map(str, candidates))}): reinstall it"
+        f"this installation has no folder '{name}' (looked for {', '.join(map(str, candidates))}): reinstall it"
     )
 
 
 def configured_root(source: str) -> Path | None:
-    """Return the folder of a source: that of ``HVDBENCH_<SOURCE>_ROOT``, else of the user's file, else None.
+    """Return the folder of a source that ``HVDBENCH_<SOURCE>_ROOT`` or else the configuration file names, or None.
 
     Raises:
-        InputError: the variable or the file names no folder, or the file is not as it should be.
+        InputError: if the variable or the file names something else than a folder, or the file is not valid.
     """
     found = root_setting(source)
     return found[0] if found else None
 
 
 def root_setting(source: str) -> tuple[Path, str] | None:
-    """Return the folder of a source and what names it, e.g. ``HVDBENCH_GOPRO_ROOT``; None where nothing does.
+    """Return the folder of a source and the setting that names it, e.g. ``HVDBENCH_GOPRO_ROOT``, or None.
 
     Raises:
         InputError: as :func:`configured_root`.
@@ -111,15 +111,17 @@ def root_variable(source: str) -> str:
 
 
 def how_to_set_root(source: str) -> str:
-    """Return the words that explain where a source's folder may be named, beside ``--root``."""
+    """Return a phrase that explains where the user may name a source's folder, apart from ``--root``."""
     return f"{root_variable(source)}, or [roots] {source} in {config_path()}"
 
 
 def weights_folder() -> Path:
-    """Return the folder of downloaded weights: ``HVDBENCH_WEIGHTS``, else the user's file, else below ``~/.cache``.
+    """Return the folder of downloaded weights.
+
+    ``HVDBENCH_WEIGHTS`` names it, or else the configuration file; without either, it lies below ``~/.cache``.
 
     Raises:
-        InputError: the user's file is not as it should be.
+        InputError: if the configuration file is not valid.
     """
     value = os.environ.get("HVDBENCH_WEIGHTS")
     if value:
@@ -128,10 +130,10 @@ def weights_folder() -> Path:
 
 
 def is_trusted(file: Path) -> bool:
-    """Return whether a file may name code that is run, because the user answers for the folder that it lies in.
+    """Return whether a file may run code that it names, because it lies in a folder that the user trusts.
 
-    These are the folder of recipes of this installation or of ``HVDBENCH_HOME``, and the folders that the user's own
-    file lists as ``trusted``. A link counts where it leads to.
+    Trusted folders are the folder of recipes, ``HVDBENCH_HOME``, and the folders that the configuration file lists as
+    ``trusted``. A link is trusted if the file that it leads to is.
 
     Raises:
         InputError: as :func:`home_folder` and :func:`read_config`.
@@ -145,7 +147,10 @@ def is_trusted(file: Path) -> bool:
 
 
 def config_path() -> Path:
-    """Return the user's file, there or not: ``HVDBENCH_CONFIG``, else ``hvdbench/config.toml`` in the XDG folder."""
+    """Return the path of the configuration file, which need not exist.
+
+    ``HVDBENCH_CONFIG`` names it; otherwise it is ``hvdbench/config.toml`` in the XDG folder.
+    """
     value = os.environ.get(CONFIG_VARIABLE)
     if value:
         return Path(value)
@@ -154,14 +159,13 @@ def config_path() -> Path:
 
 
 def read_config() -> UserConfig:
-    """Read the user's file; without one nothing is configured.
+    """Read the user's configuration file; without one, nothing is configured.
 
-    Folders are taken relative to the file; ``~`` is the user's home. Whether they exist is looked at when they are
-    needed.
+    Folders are relative to the file; ``~`` is the user's home. A folder need not exist until it is needed.
 
     Raises:
-        InputError: the file that ``HVDBENCH_CONFIG`` names is not there, it is not TOML, has an unknown key, or a value
-            of another kind than its key wants.
+        InputError: if the file that ``HVDBENCH_CONFIG`` names does not exist, or if a file is not TOML, has an unknown
+            key, or has a value of the wrong kind.
     """
     path = config_path()
     if not path.is_file():
@@ -177,7 +181,9 @@ def read_config() -> UserConfig:
     _check_keys(f"{path}", table, _KEYS)
     roots = table.get("roots", {})
     if not isinstance(roots, dict):
-        raise InputError(f'{path}: roots is a table: write [roots], and below it e.g. gopro = "/data/GOPRO_Large_all"')
+        raise InputError(
+            f'{path}: roots must be a table: write [roots], and below it e.g. gopro = "/data/GOPRO_Large_all"'
+        )
     _check_keys(f"{path}: [roots]", (name for name in roots if ":" not in name), ROOTED_SOURCES)
     return UserConfig(
         file=path,

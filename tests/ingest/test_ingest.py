@@ -395,4 +395,4 @@ def test_a_film_whose_name_is_no_utf8_is_refused_alone(tmp_path):
 def test_the_default_track_is_taken_in_and_the_others_are_said(shared, tmp_path):
     result = take_in(shared / "cases/inputs/two_tracks_default_second/two.mkv", out=tmp_path / "out")
     assert only_capture(result.dataset)["stored_size"] == "160x128"
-    assert any("has 2 picture tracks, of which number 2" in warning for warning in result.warnings)
+    assert any("has 2 video tracks, of which number 2" in warning for warning in result.warnings)

@@ -305,7 +305,7 @@ def test_a_file_is_no_root_of_a_data_set(tmp_path: Path, source: type) -> None:
 def test_a_gopro_clip_folder_named_as_root_is_told_from_a_data_set(tmp_path: Path) -> None:
     write_frames(tmp_path / "GOPR1", 3)
     with pytest.raises(
-        InputError, match="holds frames and no clip folders: name the folder above it, or use the source"
+        InputError, match="holds frames but no clip folders: name the folder above it, or use the source"
     ):
         scenes(GoProSource, tmp_path / "GOPR1")
 
@@ -360,11 +360,11 @@ def test_a_folder_of_blurry_frames_is_refused_by_its_own_name(tmp_path: Path) ->
 @pytest.mark.parametrize(("source", "title"), [(GoProSource, "GOPRO_Large_all"), (RedsSource, "REDS at 120 fps")])
 def test_clips_of_other_names_are_not_taken_for_a_release(tmp_path: Path, source: type, title: str) -> None:
     write_frames(tmp_path / "train" / "harbour")
-    with pytest.raises(InputError, match=f"clip 'harbour' is not named as those of {title} .* use --src folder"):
+    with pytest.raises(InputError, match=f"clip 'harbour' is not named like the clips of {title} .* use --src folder"):
         scenes(source, tmp_path)
 
 
 def test_pairs_of_other_names_have_no_rate_to_be_read_at(tmp_path: Path) -> None:
     write_frames(tmp_path / "test" / "mine" / "sharp")
-    with pytest.raises(InputError, match=r"clip 'mine' is not named as those of GOPRO_Large \(GOPR0372_07_00\)"):
+    with pytest.raises(InputError, match=r"clip 'mine' is not named like the clips of GOPRO_Large \(GOPR0372_07_00\)"):
         scenes(GoProSource, tmp_path, fps=24.0)

@@ -89,8 +89,7 @@ def test_the_track_that_the_file_marks_as_its_default_is_read_and_said(tmp_path)
     video = read_video(path)
     assert video.frames.shape == (30, 64, 96, 3)
     assert (
-        video.warning
-        == "a.mkv: has 2 picture tracks, of which number 2, which the file marks as its default, was taken"
+        video.warning == "a.mkv: has 2 video tracks, of which number 2, which the file marks as its default, was read"
     )
     assert read_video(write(tmp_path / "b.mkv", plain(LEVELS), plain(LEVELS, 96, 64))).frames.shape[2] == 64
 

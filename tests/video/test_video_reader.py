@@ -103,7 +103,7 @@ def test_a_pixel_shape_that_cannot_be_is_not_believed(tmp_path):
     path = make_film(tmp_path / "a.mp4", pattern(1, 2), Film(aspect=Fraction(50, 1)))
     with VideoReader(path) as reader:
         assert next(iter(reader)).picture.shape == (64, 96, 3)
-    assert "taken as square" in reader.notes[0]
+    assert "read as square" in reader.notes[0]
 
 
 def test_the_first_of_two_tracks_is_read_and_a_cover_is_not_one(tmp_path):

@@ -1,8 +1,8 @@
 """Warp a sharp frame onto another frame, and find where the warp can be trusted (Eqs. 3 to 5).
 
-``docs/selfhvd.md`` explains our readings. Pictures are float (N, 3, H, W) in [0, 1], flows (N, 2, H, W), x first, in
-px, masks and confidences (N, 1, H, W) in [0, 1]. i is the frame that is restored, j its sharp frame; all results are on
-i's grid. The NumPy counterparts are in :mod:`hvdbench.flow`.
+``docs/selfhvd.md`` explains how we read and correct these equations. Pictures are float (N, 3, H, W) in [0, 1], flows
+are (N, 2, H, W) in px, x first, and masks and confidences are (N, 1, H, W) in [0, 1]. Frame i is restored, and frame j
+is its sharp frame; all results lie on the grid of frame i. :mod:`hvdbench.flow` has the NumPy counterparts.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from hvdbench.methods.selfhvd.flows import FlowModel, FlowPair
 from hvdbench.methods.selfhvd.settings import MaskSettings
 from hvdbench.networks.layers.blocks import warp_by_flow
 
-_BORDER_PX = 0.5  # up to half a pixel outside the centre of the outermost pixel still belongs to it
+_BORDER_PX = 0.5  # a pixel of the border reaches half a pixel beyond its centre
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class AlignedLabel(Label):
 
 
 def warp_sharp(sharp: Tensor, flow_ij: Tensor) -> Tensor:
-    """Return ``S_{j→i} = W(S_j, Φ_{i→j})`` (Eq. 3), bilinear; outside the frame its border is repeated."""
+    """Return ``S_{j→i} = W(S_j, Φ_{i→j})`` (Eq. 3), bilinear; the border is repeated outside the frame."""
     warped: Tensor = warp_by_flow(sharp, flow_ij, padding_mode="border")
     return warped
 
@@ -52,8 +52,9 @@ def warp_sharp(sharp: Tensor, flow_ij: Tensor) -> Tensor:
 def round_trip_px(flow_ij: Tensor, flow_ji: Tensor) -> Tensor:
     """Return ``‖W(W(G; Φ_{j→i}); Φ_{i→j}) − G‖₂`` of Eq. 5, (N, 1, H, W) px: the error of a round trip along the flows.
 
-    ``W(G; Φ)`` is ``G + Φ``, and a linear map is warped without error, so what is left of the double warp is
-    ``Φ_{i→j} + W(Φ_{j→i}; Φ_{i→j})``. The error is infinite where the match lies outside frame j and cannot be checked.
+    ``G`` holds the coordinates of the pixels. ``W(G; Φ)`` is ``G + Φ``, and a linear map is warped without error, so
+    the double warp minus ``G`` is ``Φ_{i→j} + W(Φ_{j→i}; Φ_{i→j})``. The error is infinite where the match lies outside
+    frame j and cannot be checked.
     """
     difference = flow_ij + warp_by_flow(flow_ji, flow_ij, padding_mode="border")
     error: Tensor = torch.linalg.vector_norm(difference, dim=1, keepdim=True)
@@ -61,12 +62,12 @@ def round_trip_px(flow_ij: Tensor, flow_ji: Tensor) -> Tensor:
 
 
 def occlusion_mask(flow_ij: Tensor, flow_ji: Tensor, scale: float) -> Tensor:
-    """Return ``M_occ = 1 − min(s·‖·‖₂, 1)``, Eq. 5 as it works: 1 where the flows agree, 0 outside the frame."""
+    """Return ``M_occ = 1 − min(s·‖·‖₂, 1)``, the corrected Eq. 5: 1 where the flows agree, 0 outside the frame."""
     return 1 - (scale * round_trip_px(flow_ij, flow_ji)).clamp(max=1)
 
 
 def uncertainty_mask(confidence_ij: Tensor, confidence_ji: Tensor, flow_ij: Tensor) -> Tensor:
-    """Return ``M_uncer = C_{i→j} ⊙ W(C_{j→i}, Φ_{i→j})``, Eq. 4 as it works: 1 where both flows are certain."""
+    """Return ``M_uncer = C_{i→j} ⊙ W(C_{j→i}, Φ_{i→j})``, the corrected Eq. 4: 1 where both flows are certain."""
     there: Tensor = warp_by_flow(confidence_ji, flow_ij, padding_mode="border")
     return confidence_ij * there * _lands_inside(flow_ij)
 
@@ -99,8 +100,8 @@ def align(
         reference: reference pictures R_i or B_i, (N, 3, H, W).
         sharp: sharp frames S_j, of the same shape.
         flows: model that estimates the flow.
-        settings: settings of which masks are on.
-        in_place: (N,) bool, which sharp frames are their reference's own and are not warped; None for none of them.
+        settings: settings that switch the masks on and off.
+        in_place: (N,) bool, True for a sharp frame that is its own reference and is not warped; None if there is none.
     """
     reference, sharp = reference.detach().clamp(0, 1), sharp.clamp(0, 1)
     pair = still_pair(sharp)

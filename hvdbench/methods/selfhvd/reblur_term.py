@@ -1,8 +1,9 @@
-"""Re-blur consistency in a training window; this term is ours, not the paper's.
+"""Compute the loss of re-blur consistency in a training window; this term is ours, not the paper's.
 
-An output that is blurred along the motion of its exposure must reproduce the blurry frame. Motion, exposure share and
-the test of whose blur the flow explains are those of :mod:`hvdbench.methods.blur.exposure_model`, but use only the
-window and only the blurry input, so that nothing here follows the output.
+An output frame that is blurred again, along the motion during its exposure, must reproduce the blurry frame. The
+motion, the exposure share and the test of which frames' blur the flow explains are those of
+:mod:`hvdbench.methods.blur.exposure_model`, but they are computed from the input frames of the window alone, so that
+none of them depends on the output.
 """
 
 from dataclasses import dataclass
@@ -29,11 +30,11 @@ _LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class WindowBlur:
-    """The blur of a window's frames.
+    """The blur of the frames in each training window.
 
     Attributes:
-        path: (N, T, 2, h, w) px moved while the shutter was open, x first.
-        explained: (N, T) bool, whether the path explains the frame's blur.
+        path: (N, T, 2, h, w), motion while the shutter was open, px, x first.
+        explained: (N, T) bool, whether the path explains the blur of the frame.
     """
 
     path: Tensor
@@ -42,11 +43,11 @@ class WindowBlur:
 
 @torch.no_grad()
 def fit_blur(blurry: Tensor, sharp: Tensor, is_selected: Tensor, flows: FlowModel, masks: MaskSettings) -> WindowBlur:
-    """Fit the blur of each window's frames that are not selected.
+    """Fit the blur of those frames in each window that are not selected as sharp.
 
     Args:
         blurry: blurry frames, (N, T, 3, h, w).
-        sharp: each frame's sharp frame, not aligned, of the same shape.
+        sharp: the sharp frame that labels each blurry frame, not aligned, of the same shape.
         is_selected: (N, T) bool; selected frames are not tested, and count as not explained.
         flows: model that estimates the flow between frames.
         masks: settings of the masks for aligning the sharp frames to the blurry ones.
@@ -68,7 +69,10 @@ def fit_blur(blurry: Tensor, sharp: Tensor, is_selected: Tensor, flows: FlowMode
 
 
 def reblur_term(restored: Tensor, blurry: Tensor, blur: WindowBlur) -> Tensor:
-    """Return ``‖K R − B‖₁`` over the frames whose blur is explained; all inputs are (N, T, ...)."""
+    """Return ``‖K R − B‖₁`` over the frames whose blur is explained; all inputs are (N, T, ...).
+
+    ``K`` blurs the restored frames ``R`` along their paths, and ``B`` are the blurry frames.
+    """
     path, explained = blur.path.flatten(0, 1), blur.explained.flatten()
     return reblur_loss(restored.flatten(0, 1), blurry.flatten(0, 1), path, 1.0, explained)
 
@@ -106,7 +110,10 @@ def _share(label: AlignedLabel, blurry: Tensor, motion: Tensor) -> float:
 
 
 def _gain(label: AlignedLabel, blurry: Tensor, motion: Tensor, share: float) -> NDArray[np.float64]:
-    """Measure for each frame whether a freer path than the flow's would explain its blur better."""
+    """Return for each frame the error of the best free path over that of the best path along the flow.
+
+    A ratio near 1 means that the flow explains the blur.
+    """
     luma = blurry.new_tensor(_LUMA).view(1, 3, 1, 1)
     sharp_gray, blurry_gray = (255 * (pictures * luma).sum(1).cpu().numpy() for pictures in (label.warped, blurry))
     masks, paths = label.mask[:, 0].cpu().numpy(), motion.permute(0, 2, 3, 1).cpu().numpy()

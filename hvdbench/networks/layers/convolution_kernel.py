@@ -1,7 +1,8 @@
-"""Compiled loops for the CPU: the samples of a deformable convolution, a run of pixels at a time.
+"""Sample the input of a deformable convolution with compiled loops for the CPU, one run of pixels at a time.
 
-Groups of channels come first and channels last, so that a place is found once and its four pixels are read as vectors.
-What lies outside the picture is zero. A call writes to its own run or group alone, so calls may go in parallel.
+In the arrays, groups of channels come first and channels last, so that a place to sample is computed once for its group
+and the four pixels around it are read as vectors. Values outside the picture are zero. Each call writes only to its own
+run or group, so calls may run in parallel.
 """
 
 from typing import Any
@@ -20,14 +21,17 @@ Integers = NDArray[np.int32]
 _TAPS_ALONG = 3
 _TAPS = _TAPS_ALONG**2
 _LANES = 8
-_INTRINSIC: Any = intrinsic  # how far Numba annotates itself changes from version to version
-# sums over channels may be reordered to fit vectors, in one way for a machine
+_INTRINSIC: Any = intrinsic  # annotated as Any, since the annotations of Numba change from version to version
+# sums over channels may be reordered to fit vectors, but always in the same way on one machine
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}}
 
 
 @_INTRINSIC
 def _mix_eight(typing, source, a, b, c, d, p, q, r, s, target, at):  # type: ignore[no-untyped-def]
-    """Mix four runs of eight floats into one at ``at``, in registers; Numba alone would test for overlaps each time."""
+    """Write the weighted sum of four runs of eight floats to ``target`` at ``at``, computed in registers.
+
+    Plain Numba code would check each time whether the arrays overlap.
+    """
     signature = types.void(source, a, b, c, d, p, q, r, s, target, at)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -57,17 +61,17 @@ def _mix_eight(typing, source, a, b, c, d, p, q, r, s, target, at):  # type: ign
 def _locate_run(
     offset: Floats, tap: int, height: int, width: int, first: int, index: Integers, along: Floats, sign: Floats
 ) -> None:
-    """Find the pixels around the places of a run, many at once; outside the picture all is zero.
+    """Find the four pixels around each place of a run, with their weights, which are zero outside the picture.
 
     Args:
-        offset: (2, h*w) of one group and tap.
-        tap: 0 to 8.
+        offset: (2, h*w), offsets (y, x) in px of one group and tap.
+        tap: the tap of the 3x3 kernel, 0 to 8.
         height: h.
         width: w.
-        first: pixel of the run.
-        index: result, (4, places): pixels above left, above right, below left and below right.
-        along: result, (4, places): shares of the rows above and below and of the columns left and right.
-        sign: result, (4, places): their slopes along y, y, x and x.
+        first: the first pixel of the run.
+        index: result, (4, places): the pixels above left, above right, below left and below right.
+        along: result, (4, places): weights of the row above, the row below, the column left and the column right.
+        sign: result, (4, places): the derivatives of these weights, the first two by y and the last two by x.
     """
     zero, one = np.float32(0.0), np.float32(1.0)
     beyond_y, beyond_x = np.float32(height), np.float32(width)
@@ -99,13 +103,13 @@ _locate_run = compiled(_locate_run, **_OPTIONS)
 
 
 def _gather(features: Floats, offset: Floats, mask: Floats, first: int, columns: Floats) -> None:
-    """Sample 3x3 neighbourhoods, each tap moved by its own offset, times its mask, for a run of pixels.
+    """Sample the 3x3 neighbourhoods of a run of pixels; each tap has its own offset and is multiplied by its mask.
 
     Args:
         features: (G, h*w, c).
         offset: (G, 9, 2, h, w), (y, x) in px.
         mask: (G, 9, h, w).
-        first: pixel of the run.
+        first: the first pixel of the run.
         columns: result, (places, 9, G, c).
     """
     groups, _, _, height, width = offset.shape
@@ -145,7 +149,7 @@ def _gather_backward(
     offset_gradient: Floats,
     mask_gradient: Floats,
 ) -> None:
-    """Compute the gradients of the inputs of :func:`gather` in one group; the features' gradient is added to."""
+    """Compute the gradients of the inputs of :func:`gather` in one group; that of the features is accumulated."""
     height, width = offset.shape[3:]
     count = gradient.shape[0]
     index = np.empty((4, count), np.int32)
