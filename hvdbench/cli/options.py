@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from hvdbench.cli.parameters import CropType, Renamed, SeedType
+from hvdbench.cli.parameters import CropType, Renamed, SeedType, TimeType
 
 if TYPE_CHECKING:
     from hvdbench.methods.inference.options import InferenceOptions
@@ -20,6 +20,7 @@ PATH = click.Path(path_type=Path)
 Crop = tuple[int, int, int, int]
 """Left edge, top edge, width and height, px."""
 SEED = SeedType()
+TIME = TimeType()
 
 
 def output(

@@ -49,6 +49,7 @@ class Scheme(ABC, Generic[SettingsT]):
         has_network: whether it runs a network with weights, which :meth:`open` returns, so that frames can go through
             it one after the other.
         takes_inference: whether precision, windows and tiles have something to set.
+        takes_16_bits: whether it restores uint16 frames, white at 65535, to uint16 frames.
         restores_anew: whether it can restore a clip again with some of its frames left out.
     """
 
@@ -57,6 +58,7 @@ class Scheme(ABC, Generic[SettingsT]):
     reads_truth: ClassVar[bool] = False
     has_network: ClassVar[bool] = False
     takes_inference: ClassVar[bool] = False
+    takes_16_bits: ClassVar[bool] = False
     restores_anew: ClassVar[bool] = True
 
     def __init__(self, settings: SettingsT) -> None:
@@ -67,7 +69,7 @@ class Scheme(ABC, Generic[SettingsT]):
         """Restore a clip; no truth is at hand here, nor its path.
 
         Args:
-            blurry: uint8 RGB (T, H, W, 3).
+            blurry: uint8 RGB (T, H, W, 3); uint16 too where the scheme takes 16 bits.
             labels: which of its frames are sharp.
             budget: seed, threads, device, and how a network is run.
         """

@@ -118,6 +118,20 @@ def block_error(restored: Frame, reference: Frame) -> NDArray[np.float64]:
     return np.asarray(sums / np.multiply.outer(*lengths), np.float64)
 
 
+def brightness_step(a: Frame, b: Frame, flow_ab: Flow) -> float:
+    """Return how much the brightness of a clip changes from one frame to the next, gray levels.
+
+    Ours: the mean over blocks of 32x32 px of the absolute difference between the mean gray of a and that of b warped
+    onto it (bilinear). Unlike :func:`flicker` it needs no other clip to compare with.
+
+    Args:
+        a, b: uint8 RGB (H, W, 3).
+        flow_ab: (H, W, 2), the motion of the clip.
+    """
+    warped = np.asarray(np.rint(warp(b, flow_ab, "linear")), np.uint8)
+    return float(np.abs(block_error(a, warped)).mean())
+
+
 @dataclass
 class _Moment:
     """What is kept of a frame until the next."""

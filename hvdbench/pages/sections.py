@@ -98,7 +98,7 @@ def _frame_data(clip: ClipView, clip_number: int, pick: TellingFrame, uris: dict
     known = clip.oracle_class is not None
     return {
         "index": index,
-        "t_s": round(float(clip.t_s[index]), 4),
+        "t_s": round(float(clip.t_s[index]), 4) if clip.has_times else None,
         "why": pick.why,
         "oracle": CLASS_NAMES[int(clip.oracle_class[index])] if known and clip.oracle_class is not None else None,
         "selected": bool(clip.is_selected[index]),

@@ -5,6 +5,7 @@ same frames as a whole clip.
 """
 
 import hashlib
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -41,13 +42,39 @@ _BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
+class Part:
+    """The part of an input that is read.
+
+    Attributes:
+        start: where it begins: seconds after the first frame of a video, the number of a frame of a folder, from 0.
+        end: where it has ended, in the same unit; None for the end of the input.
+    """
+
+    start: float = 0.0
+    end: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.start < 0 or (self.end is not None and self.end <= self.start):
+            raise InputError(f"a part from {self.start:g} to {self.end:g} is empty: its end must lie after its start")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the input."""
+        return self.start == 0 and self.end is None
+
+
+WHOLE = Part()
+
+
+@dataclass(frozen=True)
 class InputFrame:
     """One frame of an input.
 
     Attributes:
         picture: RGB (H, W, 3): uint8, or uint16 with white at 65535 where 10 bits were asked for.
-        name: a file name: its own in a folder (10 bits: with ``.png``), ``00000000.png`` … for a video.
-        time_s: presentation time; None for a folder, which states none.
+        name: a file name: its own in a folder (10 bits: with ``.png``), ``00000000.png`` … for a video, by its number
+            in the whole video.
+        time_s: seconds after the video's first frame; None for a folder, which states no times.
     """
 
     picture: Frame | Frame16
@@ -121,7 +148,12 @@ class InputClip:
 
 @contextmanager
 def open_input(
-    path: Path, *, crop: Crop | None = None, size: Size | None = None, bit_depth: BitDepth = 8
+    path: Path,
+    *,
+    crop: Crop | None = None,
+    size: Size | None = None,
+    bit_depth: BitDepth = 8,
+    part: Part = WHOLE,
 ) -> Iterator[InputFrames]:
     """Open a folder of frames (in the order of :func:`~hvdbench.frames.list_frames`) or a video file.
 
@@ -133,16 +165,17 @@ def open_input(
         crop: x, y, width, height in pixels of the upright picture.
         size: width and height to resize to (area averaging), after the crop.
         bit_depth: 8 or 10.
+        part: the part to read; what lies before it in a video is decoded, but neither converted nor kept.
 
     Raises:
         InputError: nothing there, no frames, two sizes, one that cannot be decoded, a crop that reaches outside the
             picture, or frames under 16 px a side; what comes later among the frames is raised there.
     """
     if path.is_dir():
-        yield _open_folder(path, crop, size, bit_depth)
+        yield _open_folder(path, crop, size, bit_depth, part)
     elif path.exists():
-        with VideoReader(path, crop=crop, size=size) as reader:
-            yield _open_video(reader, crop, size, bit_depth)
+        with VideoReader(path, crop=crop, size=size, start_s=part.start, end_s=part.end) as reader:
+            yield _open_video(reader, crop, size, bit_depth, part)
     else:
         raise InputError(f"{readable(path)} does not exist: name a folder of frames or a video file")
 
@@ -212,6 +245,19 @@ def parse_crop(text: str) -> Crop:
     return x, y, width, height
 
 
+def parse_time(text: str) -> float:
+    """Read a time as seconds (``12.5``), ``m:ss`` or ``h:mm:ss``, each with decimals of a second where needed.
+
+    Raises:
+        InputError: anything else.
+    """
+    found = re.fullmatch(r"(?:(?:(\d{1,4}):)?(\d{1,4}):)?(\d{1,9}(?:\.\d{1,9})?)", text.strip(), re.ASCII)
+    if not found:
+        raise InputError(f"time '{text}' is neither seconds nor m:ss, e.g. 12.5 or 1:05")
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return 3600 * hours + 60 * minutes + seconds
+
+
 def parse_size(text: str) -> Size:
     """Read ``WxH`` (pixels, both from 1).
 
@@ -224,8 +270,13 @@ def parse_size(text: str) -> Size:
     return int(found[1]), int(found[2])
 
 
-def _open_folder(folder: Path, crop: Crop | None, size: Size | None, bit_depth: BitDepth) -> InputFrames:
-    files = _frames_of(folder)
+def _open_folder(folder: Path, crop: Crop | None, size: Size | None, bit_depth: BitDepth, part: Part) -> InputFrames:
+    every = _frames_of(folder)
+    files = every[math.ceil(part.start) : None if part.end is None else math.ceil(part.end)]
+    if not files:
+        raise InputError(
+            f"{folder} has {len(every)} frames, so none from number {part.start:g} on: name an earlier start"
+        )
     names = [file.name if bit_depth == 8 else f"{file.stem}.png" for file in files]
     first = read_frame(files[0])
     if fault := cut_fault(first, crop, size):
@@ -244,7 +295,9 @@ def _open_folder(folder: Path, crop: Crop | None, size: Size | None, bit_depth: 
     return InputFrames(read(), "folder", folder, (width, height), tuple(names), len(files))
 
 
-def _open_video(reader: VideoReader, crop: Crop | None, size: Size | None, bit_depth: BitDepth) -> InputFrames:
+def _open_video(
+    reader: VideoReader, crop: Crop | None, size: Size | None, bit_depth: BitDepth, part: Part
+) -> InputFrames:
     facts = reader.facts
     width, height = size or (crop[2:] if crop else facts.upright_size)
     _check_side(reader.path, width, height)
@@ -254,13 +307,28 @@ def _open_video(reader: VideoReader, crop: Crop | None, size: Size | None, bit_d
         shots: Iterator[tuple[float | None, Frame | Frame16]] = (
             ((shot.time_s, shot.picture) for shot in reader) if bit_depth == 8 else reader.signals()
         )
+        index = None
         for index, (time_s, picture) in enumerate(shots):
-            yield InputFrame(picture, f"{index:08d}.png", time_s)
+            since_first = None if time_s is None else time_s - reader.first_s
+            yield InputFrame(picture, f"{reader.passed + index:08d}.png", since_first)
+        if index is None:
+            until = "its end" if part.end is None else f"{part.end:g} s"
+            raise InputError(f"{reader.path} has no frame from {part.start:g} s to {until}: name another part")
         said = [*(tone_map_notes(facts) if bit_depth == 8 else _signal_notes(facts)), *reader.notes]
         if said:
             notes.append(f"{reader.path.name}: {'; '.join(said)}")
 
-    return InputFrames(read(), "video", reader.path, (width, height), (), facts.frames_stated or None, facts, notes)
+    expected = _expected_frames(facts, part)
+    return InputFrames(read(), "video", reader.path, (width, height), (), expected, facts, notes)
+
+
+def _expected_frames(facts: VideoFacts, part: Part) -> int | None:
+    """Return how many frames of a part the file's index leads one to expect; None where it states none."""
+    if part.is_whole or not facts.frames_stated:
+        return facts.frames_stated or None
+    fps = facts.fps or USUAL_FPS
+    last = facts.frames_stated if part.end is None else min(facts.frames_stated, math.ceil(part.end * fps))
+    return max(1, last - math.ceil(part.start * fps))
 
 
 def _signal_notes(facts: VideoFacts) -> list[str]:

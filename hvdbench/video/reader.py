@@ -35,6 +35,7 @@ USUAL_FPS = Fraction(25)
 """Of a film that states no rate."""
 
 _ROUNDED = 2.5  # frames by which a stated duration may be longer than what was found, since containers round it
+_SAME_S = 1e-6  # a time that was asked for as a decimal may lie a rounding error away from the frame's own
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -68,9 +69,13 @@ class VideoReader:
         crop: x, y, width, height in pixels of the upright picture.
         size: width and height to resize to (area averaging), after the crop.
         linear: read linear light too, in the file's primaries, whole and cropped but not resized.
+        start_s: pass over the frames before this time, in seconds after the first frame, without converting them.
+        end_s: end before this time; None for the end of the file.
 
     Attributes:
         facts: known once the block is entered.
+        first_s: the time of the file's first frame, s.
+        passed: frames that were passed over because they lie before ``start_s``, counted so far.
         notes: what a user must know, without the file's name; complete when the frames have ended.
         outside_edit_list: stored frames that the file's edit list leaves out, counted so far.
 
@@ -82,10 +87,22 @@ class VideoReader:
     facts: VideoFacts
     notes: list[str]
     outside_edit_list: int
+    first_s: float
+    passed: int
 
-    def __init__(self, path: Path, *, crop: Crop | None = None, size: Size | None = None, linear: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        crop: Crop | None = None,
+        size: Size | None = None,
+        linear: bool = False,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+    ) -> None:
         self.path, self._crop, self._size, self._linear = path, crop, size, linear
-        self.notes, self.outside_edit_list = [], 0
+        self._start_s, self._end_s = start_s, end_s
+        self.notes, self.outside_edit_list, self.passed = [], 0, 0
         self._watch = FrameWatch()
         self._reformatter = VideoReformatter()
 
@@ -98,6 +115,7 @@ class VideoReader:
             first = next(self._decoding, None)
             if first is None:
                 raise VideoError(f"{self.path}: not one frame can be decoded; the file is damaged")
+            self.first_s = first.time_s
             self._frames = chain([first], self._decoding)
             self.facts = facts_of(self.path, self._container, stream, first.frame)
             if fault := size_fault(self.facts.upright_size, self._crop, self._size):
@@ -136,7 +154,13 @@ class VideoReader:
     def _each(self, convert: Callable[[TimedFrame], T]) -> Iterator[T]:
         for timed in self._frames:
             self._check_size(timed)
-            yield convert(timed)
+            since_first_s = timed.time_s - self.first_s
+            if since_first_s < self._start_s - _SAME_S:
+                self.passed += 1
+            elif self._end_s is not None and since_first_s >= self._end_s - _SAME_S:
+                return
+            else:
+                yield convert(timed)
 
     def _decode(self, container: InputContainer, stream: VideoStream) -> Generator[TimedFrame, None, None]:
         """Decode until the end or the first error, then note what went wrong on the way."""

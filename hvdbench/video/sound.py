@@ -33,6 +33,7 @@ class Sound:
         self.source = open_video(path)
         self.target: AudioStream | None = None
         self.warning: str | None = None
+        self._begin_s = 0.0
         self._packets = self._read()
         self._ahead = next(self._packets, None)
 
@@ -64,13 +65,23 @@ class Sound:
             return
         self.target = container.add_stream_from_template(stream)
 
+    def begin(self, time_s: float) -> None:
+        """Leave out what starts before this time, and count times from it."""
+        while self._ahead is not None and self._ahead[0] < time_s:
+            self._ahead = next(self._packets, None)
+        self._begin_s = time_s
+
     def mux_until(self, container: OutputContainer, time_s: float = math.inf, *, inclusive: bool = True) -> None:
         """Write the packets that start by this time, or before it."""
         while self.target is not None and self._ahead is not None:
             starts_s, packet = self._ahead
+            starts_s -= self._begin_s
             if starts_s > time_s or (starts_s == time_s and not inclusive):
                 return
             self._ahead = next(self._packets, None)
+            late = round(Fraction(self._begin_s) / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - late
+            packet.dts = None if packet.dts is None else packet.dts - late
             packet.stream = self.target
             container.mux(packet)
 

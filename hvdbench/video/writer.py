@@ -98,6 +98,7 @@ class VideoWriter:
         has_times: whether frames come with times; they are kept to 1/90000 s (Matroska: 1 ms).
         encoding: how pictures are stored.
         audio_from: a file with a sound track; one without leads to a silent clip.
+        audio_start_s: how long after the first frame of ``audio_from`` the first frame written here was taken.
 
     Attributes:
         warning: once the block has ended, why sound was left out; None where nothing is amiss.
@@ -115,6 +116,7 @@ class VideoWriter:
         has_times: bool = False,
         encoding: Encoding | None = None,
         audio_from: Path | None = None,
+        audio_start_s: float = 0.0,
     ) -> None:
         if path.suffix.lower() not in CONTAINERS:
             raise VideoError(f"{path}: no video format '{path.suffix}' to write (known: {', '.join(CONTAINERS)})")
@@ -125,6 +127,7 @@ class VideoWriter:
         self._has_times = has_times
         self._time_base = Fraction(1, _TICKS_HZ) if has_times else 1 / self._rate
         self._encoding, self._audio_from = encoding or Encoding(), audio_from
+        self._audio_start_s = audio_start_s
         self._reformatter = VideoReformatter()
         self._stream: VideoStream | None = None
         self._last_tick, self._first_s = -1, 0.0
@@ -136,6 +139,8 @@ class VideoWriter:
         with ExitStack() as stack, self._told():
             if self._sound:
                 stack.callback(self._sound.close)
+                if self._audio_start_s > 0:
+                    self._sound.begin(self._audio_start_s)
             temporary = stack.enter_context(atomic_path(self.path))
             options = _REPEATABLE if self.path.suffix.lower() == ".mkv" else {**_REPEATABLE, "movflags": "+faststart"}
             self._container: OutputContainer = stack.enter_context(av.open(f"file:{temporary}", "w", options=options))

@@ -20,6 +20,7 @@ from hvdbench.errors import HvdbenchError
 from hvdbench.weights.registry import weights_status
 from hvdbench.workspace import paths
 from hvdbench.workspace.engine import usable_cores
+from hvdbench.workspace.memory import free_memory
 
 State = Literal["ok", "note", "problem"]
 
@@ -219,18 +220,9 @@ def _weights() -> Iterator[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
-    free = _free_bytes()
+    free = free_memory()
     memory = "unknown" if free is None else f"{free / 2**30:.1f} GiB"
     yield Finding("machine", "ok", f"{usable_cores()} usable cores, free memory: {memory}")
-
-
-def _free_bytes() -> int | None:
-    """Return the memory that new work can use, in bytes; None where the system does not report it."""
-    try:
-        rows = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-        return int(rows["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return None
 
 
 def _licences() -> Iterator[Finding]:

@@ -108,7 +108,7 @@ def test_a_training_without_weights_is_a_fit_to_the_clip(source, out, method):
     assert (facts["facts"]["steps"], facts["facts"]["training"]["steps"]) == (6, 6)
     assert facts["facts"]["inference"]["precision"] == "float32"
     assert {"loss", "validation"} <= facts["facts"]["training"].keys()
-    assert result.lines[-2].startswith("other frames: sharpness")
+    assert any(line.startswith("other frames: sharpness") for line in result.lines)
     before = {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}
     assert deblur(source, out, method).lines == (f"{out}: already restored by the same command, left as it is",)
     assert before == {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}

@@ -280,7 +280,7 @@ def test_a_long_run_is_told_of_before_it_starts(tmp_path, out, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"method": "warp_average", "bit_depth": 10}, "--bit-depth 10 is for networks"),
+        ({"method": "selfhvd_estrnn@tiny", "bit_depth": 10}, "--bit-depth 10 is for networks"),
         ({"method": "warp_average", "inference": InferenceOptions("float16")}, "have nothing to set"),
         ({"method": "warp_average", "weights": Path("a.pth")}, "takes no weights"),
         ({"minutes": 1.0}, "--minutes has nothing to set"),

@@ -27,7 +27,7 @@ from hvdbench.methods.scheme import STEPS_PER_MINUTE, Scheme
 from hvdbench.recipe import Settings
 from hvdbench.workspace.engine import thread_map
 
-_STACK_BYTES = 1_500_000_000
+_STACK_BYTES = 1_200_000_000
 """The fit draws its crops from as many evenly spread frames as fit in this."""
 
 
@@ -54,6 +54,7 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
     """Stage 1 and 2 of SelfHVD on one clip."""
 
     Settings: ClassVar[type[Settings]] = SelfHvdClipSettings
+    takes_16_bits: ClassVar[bool] = True
 
     def __init__(self, settings: SelfHvdClipSettings) -> None:
         if settings.reblur_candidate and settings.fit.refresh_steps:
@@ -96,11 +97,10 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
         budget.progress(1, 1, "flow and exposure")
         confirmed = model.confirmed_sharp(labels.is_selected)
         passed = confirmed if self.settings.pass_through else np.zeros(len(blurry), bool)
-        todo = [int(i) for i in np.flatnonzero(~passed)]
-        restored = blurry.copy()
-        record: dict[str, object] = {}
+        todo = [int(i) for i in np.flatnonzero(~passed) if budget.keeps(int(i))]
+        restored, record = blurry, dict[str, object]()
         if todo:
-            record = self._restore_frames(restored, model, todo, labels, budget)
+            restored, record = self._restore_frames(model, todo, labels, budget)
         facts: dict[str, object] = {
             "exposure_share": model.tau,
             "explained_by_flow": np.flatnonzero(model.explained).tolist(),
@@ -109,13 +109,13 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
             "off": ["VGG losses (no weights)", "uncertainty mask (needs SEA-RAFT; the occlusion mask is on)"],
             "seconds": round(time.perf_counter() - started, 1),
         }
-        return Restoration(restored, facts | record)
+        return Restoration(restored.copy() if restored is blurry else restored, facts | record)
 
     def _restore_frames(
-        self, restored: Frames, model: ExposureModel, todo: list[int], labels: SharpLabels, budget: Budget
-    ) -> dict[str, object]:
-        """Fit, then restore the frames ``todo`` in place, one candidate stack at a time."""
-        learn_from = _evenly_spread(todo, restored[0].size)
+        self, model: ExposureModel, todo: list[int], labels: SharpLabels, budget: Budget
+    ) -> tuple[Frames, dict[str, object]]:
+        """Fit, then restore the frames ``todo``, one candidate stack at a time; the others stay as they are."""
+        learn_from = _evenly_spread(todo, model.aligner.frames[0].size)
         stack = self._stack(model, learn_from, labels, budget.workers)
         blur = None
         if self.settings.fit.reblur > 0 and model.explained[learn_from].any():
@@ -138,18 +138,21 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
 
         fit = FusionFit(stack, self.settings.fit, budget, blur, pairs=pairs, realign=realign)
         network = fit.run()
+        fit.release()
         del stack, pairs
+        restored = model.aligner.frames.copy()
 
         def one(i: int) -> Image:
-            picture = apply_fusion(network, self._stack(model, [i], labels, 1), budget.device)[0]
+            stack = self._stack(model, [i], labels, 1, is_rounded=model.aligner.frames.dtype == np.uint8)
+            picture = apply_fusion(network, stack, budget.device)[0]
             return corrected(picture, i, model, self.settings.correction_steps)
 
         for done, picture in enumerate(thread_map(one, todo, budget.workers)):
-            restored[todo[done]] = np.rint(picture)
+            restored[todo[done]] = model.aligner.stored(picture)
             budget.progress(done + 1, len(todo), "restore")
         chosen = fit.record.sharp_share
         moved = [decision.updates for decision in fit.record.anchor if decision.moved]
-        return {
+        return restored, {
             "loss": [round(value, 6) for value in fit.record.loss],
             "sharp_chosen_share": round(float(np.mean(chosen)), 4) if chosen else None,
             "stage2_discarded": fit.record.stage2_discarded,
@@ -157,10 +160,14 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
             "steps": self.settings.fit.stage1_steps + self.settings.fit.stage2_steps,
         }
 
-    def _stack(self, model: ExposureModel, index: list[int], labels: SharpLabels, workers: int) -> CandidateStack:
+    def _stack(
+        self, model: ExposureModel, index: list[int], labels: SharpLabels, workers: int, *, is_rounded: bool = True
+    ) -> CandidateStack:
         selected: NDArray[np.intp] = labels.selected
         extra = (lambda i: blend(model, i, selected)) if self.settings.reblur_candidate else None
-        return stack_candidates(model.aligner, index, labels.is_selected, blend=extra, workers=workers)
+        return stack_candidates(
+            model.aligner, index, labels.is_selected, blend=extra, workers=workers, is_rounded=is_rounded
+        )
 
 
 def realigned(
@@ -176,7 +183,8 @@ def realigned(
     What is warped stays the clip's own frames; the blend, which needs flow on the input, is not among the candidates.
     """
     seen = model.aligner.frames.copy()
-    seen[index] = np.rint(pictures)
+    for picture, i in zip(pictures, index, strict=True):
+        seen[i] = model.aligner.stored(picture)
     aligner = Aligner(model.aligner.frames, model.aligner.preset, model.aligner.scale, seen)
     return stack_candidates(aligner, index, is_sharp, workers=workers)
 

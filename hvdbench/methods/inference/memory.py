@@ -5,7 +5,6 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,8 @@ from hvdbench.frames import Frames
 from hvdbench.methods.inference.runner import Precision, Runner, running
 from hvdbench.methods.inference.tiling import smallest_tile
 from hvdbench.networks.spec import NetworkSpec, NetworkState, VideoNetwork, goes_on_from_a_state
+from hvdbench.workspace.memory import free_memory
+from hvdbench.workspace.memory import peak_memory as process_peak
 
 _PROBE_SIDE_PX = 128
 _PROBE_FRAMES = 2
@@ -33,8 +34,6 @@ _CARRIED_WINDOW = 8  # frames; with a state carried on, more at once are no bett
 _STREAM_WINDOW = 64  # frames at most, where nobody knows how many will come
 _LEAST_SLOPE = 0.5  # of the time a further frame takes, over the mean of all: what lies below is noise
 _BLEND_BYTES = 3 * 4  # a pixel and frame of what tiles are blended into
-_PROC_STATUS = Path("/proc/self/status")
-_PROC_MEMORY = Path("/proc/meminfo")
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ def memory_to_use(device: torch.device) -> int:
         free, _ = torch.cuda.mem_get_info(device)
         held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(_CUDA_SHARE * (free + held))
-    available = _proc_bytes(_PROC_MEMORY, "MemAvailable")
+    available = free_memory()
     return _CPU_CAP_BYTES if available is None else min(_CPU_CAP_BYTES, int(_CPU_SHARE * available))
 
 
@@ -159,7 +158,7 @@ def peak_memory(device: torch.device) -> int | None:
     """Return the peak in bytes: of tensors on a GPU since it was reset, else of the process since it began."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return _proc_bytes(_PROC_STATUS, "VmHWM")
+    return process_peak()
 
 
 def frames_wanted(spec: NetworkSpec, frame_count: int | None, *, carry_state: bool) -> tuple[int, int]:
@@ -211,13 +210,3 @@ def largest_tile(
 def blend_bytes(frame_count: int, size: tuple[int, int]) -> int:
     """Return the bytes of the picture that tiles are blended into."""
     return frame_count * size[0] * size[1] * _BLEND_BYTES
-
-
-def _proc_bytes(file: Path, field: str) -> int | None:
-    """Read a field in kB of a file under /proc; None where there is none."""
-    try:
-        lines = file.read_text().splitlines()
-    except OSError:
-        return None
-    found = [line.split()[1] for line in lines if line.startswith(f"{field}:")]
-    return 1024 * int(found[0]) if found else None

@@ -66,7 +66,8 @@ def _check_fits(method: Method, request: DeblurRequest, budget: Budget) -> None:
             f"method '{method.name}' works without a network of its own, so --precision, --window and --tile have "
             "nothing to set"
         )
-    if request.bit_depth != 8:
+    if request.bit_depth != 8 and not method.scheme.takes_16_bits:
         raise InputError(
-            f"method '{method.name}' works in 8 bits: --bit-depth {request.bit_depth} is for networks with weights"
+            f"method '{method.name}' works in 8 bits: --bit-depth {request.bit_depth} is for networks with weights and "
+            "for selfhvd_rc_fusion, reblur_blend and other methods that blend the clip's own frames"
         )

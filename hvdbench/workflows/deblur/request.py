@@ -6,7 +6,7 @@ from pathlib import Path
 from hvdbench.errors import InputError
 from hvdbench.frames import FRAME_SUFFIXES
 from hvdbench.video.crop import Crop, Size
-from hvdbench.video.input import BitDepth
+from hvdbench.video.input import WHOLE, BitDepth, Part
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv"})
 UNWRITTEN_SUFFIXES = frozenset({".avi", ".flv", ".gif", ".m4v", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
@@ -23,8 +23,8 @@ class DeblurRequest:
         size: width and height to reduce the frames to first.
         method: a recipe, a network, or a foreign model.
         weights: the weights of a network, or of a method that is trained over clips.
-        bit_depth: 8, or 10 for 10-bit video or 16-bit pictures, through a network only.
-        trust: whether a recipe's file may name code to run, wherever the file lies.
+        bit_depth: 8, or 10 for 10-bit video or 16-bit pictures.
+        part: the part of the source to restore.
     """
 
     source: Path
@@ -34,7 +34,7 @@ class DeblurRequest:
     method: str = "selfhvd_rc_fusion"
     weights: Path | None = None
     bit_depth: BitDepth = 8
-    trust: bool = False
+    part: Part = WHOLE
 
     @property
     def page(self) -> Path:
