@@ -281,10 +281,8 @@ def _page_facts(made: _Made, measured: Measured) -> dict[str, str]:
         "Median shift to input": f"{measured['shift_px_median']} px",
     }
     if measured["warping_error_before"] is not None:
-        facts["Warping error, input → restored"] = (
+        facts["Warping error, before → after"] = (
             f"{measured['warping_error_before']} → {measured['warping_error_after']}"
         )
-        facts["Brightness flicker, input → restored"] = (
-            f"{measured['flicker_before']} → {measured['flicker_after']} gray levels"
-        )
+        facts["Flicker in levels, before → after"] = f"{measured['flicker_before']} → {measured['flicker_after']}"
     return facts
