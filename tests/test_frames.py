@@ -107,7 +107,10 @@ def test_a_folder_without_pictures_says_what_was_looked_for(tmp_path):
 def test_two_sizes_in_a_clip_are_an_error_with_both(tmp_path, clip):
     frames.write_frame(tmp_path / "0.png", clip[0])
     frames.write_frame(tmp_path / "1.png", clip[1][:, :16])
-    with pytest.raises(InputError, match=r"1\.png is 16x11, and the frames before it are 17x11: all frames of a clip must have one size"):
+    with pytest.raises(
+        InputError,
+        match=r"1\.png is 16x11, and the frames before it are 17x11: all frames of a clip must have one size",
+    ):
         frames.read_clip(tmp_path)
 
 

@@ -137,7 +137,9 @@ def test_a_log_in_another_unit_or_sign_is_one_sentence(tmp_path: Path, values: d
 def test_degrees_of_a_still_hand_are_found_by_the_lens_that_follows_them(tmp_path: Path) -> None:
     # 1.5 deg/s read as rad/s is no impossible rate, but the lens moves by 1/57 of it.
     file = write(tmp_path / "log.csv", "t,gx,gy,lx,ly", gyro=DEG / 12, lens=1 / 12)
-    with pytest.raises(InputError, match=r"its lens follows 0\.017 of the turning, as happens where gx and gy are in degrees"):
+    with pytest.raises(
+        InputError, match=r"its lens follows 0\.017 of the turning, as happens where gx and gy are in degrees"
+    ):
         read_log(file)
 
 

@@ -142,7 +142,9 @@ def test_the_authors_goproshake_is_found_by_guesses_and_that_is_said(tmp_path, b
     adopted = take(root, "goproshake-official")
     assert (adopted.dataset.name, adopted.dataset.origin) == ("goproshake-official", "measured")
     assert adopted.dataset.clips()[0].truth("mid") is not None
-    note = f"the layout of goproshake-official is not known here, and {blur}/*.png and {sharp}/*.png is a guess that fits"
+    note = (
+        f"the layout of goproshake-official is not known here, and {blur}/*.png and {sharp}/*.png is a guess that fits"
+    )
     assert adopted.notes == (note,)
     assert adopted.dataset.manifest["provenance"]["notes"] == [note]
 
@@ -264,11 +266,23 @@ def lose_blur(root: Path) -> None:
     ("spoil", "said"),
     [
         (spoil_count, r"blur contains 3 frames, and .*sharp contains 2: a pair must have as many of each"),
-        (spoil_number, r"blur/000049.png would be paired with .*sharp/000050.png: paired frames must have the same number in their names"),
-        (spoil_size, r"blur/000047.png is 24x16, and .*sharp/000048.png is 26x16: a clip and its truth must have one size"),
+        (
+            spoil_number,
+            r"blur/000049.png would be paired with .*sharp/000050.png: paired frames must have the same number",
+        ),
+        (
+            spoil_size,
+            r"blur/000047.png is 24x16, and .*sharp/000048.png is 26x16: a clip and its truth must have one size",
+        ),
         (spoil_png, r"blur/000048.png is not a PNG, in spite of its name: the release is damaged"),
-        (lose_truth, r"GOPR0385_11_00/blur contains blurry frames, and \{split\}/\{clip\}/sharp/\*.png finds no sharp frames"),
-        (lose_blur, r"GOPR0384_11_00/sharp contains sharp frames, and \{split\}/\{clip\}/blur/\*.png finds no blurry frames"),
+        (
+            lose_truth,
+            r"GOPR0385_11_00/blur contains blurry frames, and \{split\}/\{clip\}/sharp/\*.png finds no sharp frames",
+        ),
+        (
+            lose_blur,
+            r"GOPR0384_11_00/sharp contains sharp frames, and \{split\}/\{clip\}/blur/\*.png finds no blurry frames",
+        ),
     ],
 )
 def test_a_damaged_release_is_refused_before_anything_is_written(tmp_path, spoil, said):

@@ -302,7 +302,9 @@ def test_a_release_of_films_keeps_its_splits(tmp_path):
     assert all("already" in row for row in again.rows)
     assert again.dataset.digest == found.dataset.digest
     (tmp_path / "empty").mkdir()
-    assert "contains neither videos nor folders of frames" in take_in(tmp_path / "empty", out=tmp_path / "x").failures[0]
+    assert (
+        "contains neither videos nor folders of frames" in take_in(tmp_path / "empty", out=tmp_path / "x").failures[0]
+    )
 
 
 def test_linear_light_of_16_bits_is_written_beside_the_frames(tmp_path):

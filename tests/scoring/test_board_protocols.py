@@ -171,9 +171,7 @@ def test_the_board_s_recipe_decides_where_nothing_is_named(tmp_path):
 
 def test_a_dataset_without_truth_is_scored_under_hvdbench_1_alone(here):
     data = make_scored(Path("datasets") / NAME, truth=False)
-    with pytest.raises(
-        InputError, match="protocol basicsr-rgb needs a truth, and the dataset 'scored' has none"
-    ):
+    with pytest.raises(InputError, match="protocol basicsr-rgb needs a truth, and the dataset 'scored' has none"):
         ran("blurry", data, protocol="basicsr-rgb")
     assert set(ran("blurry", data).rows["truth"]) == {"none"}
 

@@ -81,7 +81,7 @@ def test_a_flat_input_has_no_sharpness_ratio():
 def test_arrays_that_do_not_fit_are_named():
     with pytest.raises(InputError, match="those of the input are 3x32x40x3"):
         score_frames(RESTORED, BLURRY[:3], {}, SELECTED)
-    with pytest.raises(InputError, match="those of the mid truth 4x31x40x3"):
+    with pytest.raises(InputError, match="those of the mid truth are 4x31x40x3"):
         score_frames(RESTORED, BLURRY, {"mid": MID[:, 1:]}, SELECTED)
     with pytest.raises(InputError, match="the selection is bool"):
         score_frames(RESTORED, BLURRY, {}, SELECTED[:2])

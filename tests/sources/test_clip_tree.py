@@ -231,7 +231,9 @@ def test_a_frame_of_another_size_is_told_when_it_is_read(tmp_path: Path) -> None
     write_frames(tmp_path / "clip", 3)
     write_frames(tmp_path / "clip", 1, size=(98, 72), name="000003.png")
     (scene,) = scenes(FolderSource, tmp_path)
-    with pytest.raises(InputError, match=r"000003.png is 98x72, and the first frame is 96x72: all frames of a clip must have one size"):
+    with pytest.raises(
+        InputError, match=r"000003.png is 98x72, and the first frame is 96x72: all frames of a clip must have one size"
+    ):
         scene.layers(2.5 / 240)
 
 
@@ -338,7 +340,9 @@ def test_blurry_frames_are_never_taken_for_sharp_ones(tmp_path: Path, source: ty
     for split in ("train", "test"):
         for kind in (blurry, sharp):
             write_frames(tmp_path / split / kind)
-    with pytest.raises(InputError, match=rf"contains blurry frames \({blurry}\), which cannot be a sharp source") as caught:
+    with pytest.raises(
+        InputError, match=rf"contains blurry frames \({blurry}\), which cannot be a sharp source"
+    ) as caught:
         scenes(source, tmp_path)
     assert "'hvdbench dataset import'" in str(caught.value)
 

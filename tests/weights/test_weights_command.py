@@ -152,7 +152,9 @@ def test_numbers_that_are_not_finite_are_a_problem(folder, tmp_path, estrnn):
     state_dict = {key: value.clone() for key, value in estrnn.items()}
     state_dict["cell.F_B0.bias"][0] = torch.nan
     torch.save(state_dict, tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match=r"fits estrnn, but 1 tensors contain values that are not finite \(cell\.F_B0"):
+    with pytest.raises(
+        WeightsError, match=r"fits estrnn, but 1 tensors contain values that are not finite \(cell\.F_B0"
+    ):
         add_weights("estrnn_gopro", tmp_path / "w.pth")
     assert any(line.startswith("warning:") for line in identify_lines(tmp_path / "w.pth"))
 
