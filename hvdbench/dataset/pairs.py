@@ -40,11 +40,17 @@ def pair_clip(
     checked_key(f"{split}/{clip}", "the clip")
     names = [[path.stem for path in list_frames(folder)] for folder in (blurry, sharp)]
     if len(names[0]) != len(names[1]):
-        raise InputError(f"{blurry} holds {len(names[0])} frames, {sharp} {len(names[1])}: a pair has as many of each")
+        raise InputError(
+            f"{blurry} contains {len(names[0])} frames, and {sharp} contains {len(names[1])}: a pair must have as many "
+            "of each"
+        )
     pictures = {"blur": read_clip(blurry), TRUTH_FOLDERS["mid"]: read_clip(sharp)}
     found, expected = (frames.shape for frames in pictures.values())
     if found != expected:
-        raise InputError(f"{blurry} has frames of {_size(found)}, {sharp} of {_size(expected)}: a pair has one size")
+        raise InputError(
+            f"{blurry} has frames of {_size(found)}, and {sharp} has frames of {_size(expected)}: a pair must have one "
+            "size"
+        )
     writer = DatasetWriter(
         out,
         name=out.resolve().name,
@@ -53,7 +59,7 @@ def pair_clip(
         provenance={"pairs": "own files"},
     )
     if writer.has(split, clip) and not overwrite:
-        raise InputError(f"{out} has a clip '{split}/{clip}' already: --overwrite it or name another")
+        raise InputError(f"{out} already has a clip '{split}/{clip}': replace it with --overwrite, or name another")
     target = writer.clip_folder(split, clip)
     with atomic_folder(target.folder) as folder:
         for name, frames in pictures.items():

@@ -1,4 +1,4 @@
-"""A clip's part of a page: its pictures, charts and numbers, ready for the template."""
+"""Prepare a clip's part of a page: its pictures, charts and numbers, ready for the template."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Chart:
     drawings: tuple[Markup, ...]
     values: dict[str, Any]
     is_apart: bool = False
-    """Its points stand for themselves: no line joins them."""
+    """Whether its points are drawn without a line that joins them."""
 
 
 @dataclass(frozen=True)

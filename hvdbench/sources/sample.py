@@ -1,4 +1,4 @@
-"""Scenes made of the photographs inside scikit-image's wheel: nothing is downloaded."""
+"""Make scenes of the photographs inside scikit-image's wheel, so that nothing is downloaded."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -60,10 +60,10 @@ _PHOTOGRAPHS: Mapping[str, _Material] = {
 
 
 class SampleSource:
-    """Four scenes from scikit-image's photographs: two flat, one with depth, one with a moving thing.
+    """Four scenes from scikit-image's photographs: two flat, one with depth, one with a moving object.
 
     Raises:
-        UnknownNameError: a scene is asked for that is not among them.
+        UnknownNameError: if a requested scene is not among them.
     """
 
     def __init__(self, options: SourceOptions) -> None:
@@ -73,7 +73,7 @@ class SampleSource:
                 raise UnknownNameError(unknown("sample scene", name, _PHOTOGRAPHS))
 
     def scenes(self) -> list["SampleScene"]:
-        """List the scenes asked for, all of them by default."""
+        """List the requested scenes, all of them by default."""
         size = self._options.size or DEFAULT_SIZE
         return [SampleScene(name, size, self._options.focal_per_width) for name in self._options.names or _PHOTOGRAPHS]
 
@@ -110,7 +110,7 @@ class SampleScene:
         return None if self.kind == "moving_object" else np.array([0.5 * (start_s + end_s)])
 
     def own_flow(self, t_s: float) -> NDArray[np.float32] | None:
-        """Return None: the layers hold all motion."""
+        """Return None, since all motion is in the layers."""
         return None
 
     def layers(self, t_s: float) -> tuple[Layer, ...]:

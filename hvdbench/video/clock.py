@@ -20,10 +20,10 @@ class TimedFrame:
     """A decoded frame with its time.
 
     Attributes:
-        time_s: presentation time, s, on one clock for the whole film.
+        time_s: presentation time, s, on one clock for the whole video.
         index: its place in the order of decoding, from 0.
         frame: as decoded.
-        starts_anew: whether the film's clock started again with it.
+        starts_anew: whether the video's clock started again with it.
     """
 
     time_s: float

@@ -52,7 +52,7 @@ class Colour:
     Attributes:
         pixel_format: as stored, e.g. ``yuv420p10le``.
         bit_depth: of its first component.
-        transfer, primaries, matrix: names of H.273's code points; ``unstated`` where the file says nothing.
+        transfer, primaries, matrix: names of H.273's code points; ``unstated`` where the file does not state them.
         full_range: whether black is 0 and white the highest code.
     """
 
@@ -88,7 +88,7 @@ def _name(table: dict[int, str], code: int) -> str:
 def to_rgb(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int] | None = None) -> Frame:
     """Convert a decoded frame of any pixel format to 8-bit RGB (H, W, 3) by its matrix and range.
 
-    A frame that says nothing about its matrix is taken as BT.709 from 720 lines up and as BT.601 below, as players do.
+    A frame that does not state its matrix is taken as BT.709 from 720 lines up and as BT.601 below, as players do.
 
     Args:
         frame: as decoded.

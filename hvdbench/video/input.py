@@ -1,7 +1,7 @@
-"""Read what a user points at, a folder of frames or a video file, as one kind of clip.
+"""Read a folder of frames or a video file as one kind of clip.
 
-:func:`open_input` hands frames on one after the other, so that memory holds a handful; :func:`read_input` reads the
-same frames as a whole clip.
+:func:`open_input` yields frames one after the other, so that memory holds a handful; :func:`read_input` reads the same
+frames as a whole clip.
 """
 
 import hashlib
@@ -157,8 +157,8 @@ def open_input(
 ) -> Iterator[InputFrames]:
     """Open a folder of frames (in the order of :func:`~hvdbench.frames.list_frames`) or a video file.
 
-    In 8 bits HDR is tone-mapped. In 10 bits nothing goes through 8: frames are uint16, and HDR stays the signal that
-    the file holds.
+    In 8 bits HDR is tone-mapped. In 10 bits nothing is reduced to 8: frames are uint16, and HDR stays the signal that
+    is in the file.
 
     Args:
         path: the folder or the file.
@@ -168,8 +168,9 @@ def open_input(
         part: the part to read; what lies before it in a video is decoded, but neither converted nor kept.
 
     Raises:
-        InputError: nothing there, no frames, two sizes, one that cannot be decoded, a crop that reaches outside the
-            picture, or frames under 16 px a side; what comes later among the frames is raised there.
+        InputError: if nothing is there, there are no frames, two frames differ in size, a frame cannot be decoded, a
+            crop reaches outside the picture, or frames are under 16 px a side; errors of later frames are raised when
+            those are read.
     """
     if path.is_dir():
         yield _open_folder(path, crop, size, bit_depth, part)
@@ -218,7 +219,7 @@ def digest_input(path: Path) -> str:
         SHA-256, 64 hex digits.
 
     Raises:
-        InputError: nothing there, or no frames.
+        InputError: if nothing is there, or there are no frames.
     """
     total = hashlib.sha256()
     try:
@@ -236,7 +237,7 @@ def parse_crop(text: str) -> Crop:
     """Read ``x:y:w:h`` or ``x,y,w,h`` (pixels; the corner from 0, the size from 1).
 
     Raises:
-        InputError: anything else.
+        InputError: if the text is anything else.
     """
     found = re.fullmatch(r"(\d+)([:,])(\d+)\2([1-9]\d*)\2([1-9]\d*)", text.strip(), re.ASCII)
     if not found:
@@ -262,7 +263,7 @@ def parse_size(text: str) -> Size:
     """Read ``WxH`` (pixels, both from 1).
 
     Raises:
-        InputError: anything else.
+        InputError: if the text is anything else.
     """
     found = re.fullmatch(r"([1-9]\d*)[xX]([1-9]\d*)", text.strip(), re.ASCII)
     if not found:
@@ -289,7 +290,10 @@ def _open_folder(folder: Path, crop: Crop | None, size: Size | None, bit_depth: 
             picture: Frame | Frame16 = read_frame(file) if bit_depth == 8 else read_frame16(file)
             if picture.shape != first.shape:
                 found, expected = f"{picture.shape[1]}x{picture.shape[0]}", f"{first.shape[1]}x{first.shape[0]}"
-                raise InputError(f"{file} is {found}, the frames before it are {expected}: a clip has one size")
+                raise InputError(
+                    f"{file} is {found}, and the frames before it are {expected}: all frames of a clip must have one "
+                    "size"
+                )
             yield InputFrame(cast(Frame, cut(cast(Frame, picture), crop, size)), name)
 
     return InputFrames(read(), "folder", folder, (width, height), tuple(names), len(files))
@@ -342,16 +346,16 @@ def _signal_notes(facts: VideoFacts) -> list[str]:
 
 
 def _frames_of(folder: Path) -> list[Path]:
-    """List a folder's frames; where there are none, what is there instead is part of the error."""
+    """List a folder's frames; where there are none, the error states what is there instead."""
     files = list_frames(folder)
     if files:
         return files
     folders = list_folders(folder)
     if len(folders) == 1:
-        raise InputError(f"{folder} holds no frames but a folder: name that one")
+        raise InputError(f"{folder} contains no frames, only a folder: name that folder")
     if folders:
-        raise InputError(f"{folder} holds no frames but {len(folders)} folders: name one of them")
-    raise InputError(f"{folder} holds no frames (looked for {', '.join(sorted(FRAME_SUFFIXES))})")
+        raise InputError(f"{folder} contains no frames, only {len(folders)} folders: name one of them")
+    raise InputError(f"{folder} contains no frames (looked for {', '.join(sorted(FRAME_SUFFIXES))})")
 
 
 def _check_side(path: Path, width: int, height: int) -> None:

@@ -1,8 +1,8 @@
-"""Read a film: its frames in presentation order, with what the file states of them. The one door to films.
+"""Read a video: its frames in presentation order, with what the file states of them. The one door to videos.
 
 Reading honours what phones write into a file: rotation and mirroring, presentation times of a variable frame rate,
 edit lists, pixels that are not square, 10 bit, HDR, the colour matrix and the range. :class:`VideoReader` yields one
-frame at a time and :func:`read_video` the whole film; :mod:`hvdbench.video.input` reads films and folders alike.
+frame at a time and :func:`read_video` the whole video; :mod:`hvdbench.video.input` reads videos and folders alike.
 """
 
 import logging
@@ -32,7 +32,7 @@ from hvdbench.video.tone import to_linear16, tone_map
 from hvdbench.video.watch import FrameWatch
 
 USUAL_FPS = Fraction(25)
-"""Of a film that states no rate."""
+"""The frame rate of a video that does not state one."""
 
 _ROUNDED = 2.5  # frames by which a stated duration may be longer than what was found, since containers round it
 _SAME_S = 1e-6  # a time that was asked for as a decimal may lie a rounding error away from the frame's own
@@ -42,14 +42,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Shot:
-    """A frame of a film.
+    """A frame of a video.
 
     Attributes:
         time_s: presentation time, s; None where none is known.
-        picture: uint8 RGB (H, W, 3), upright, cropped and resized as asked.
-        linear: the same as linear light, uint16 (H, W, 3), where it was asked for.
+        picture: uint8 RGB (H, W, 3), upright, cropped and resized as requested.
+        linear: the same as linear light, uint16 (H, W, 3), if it was requested.
         exposure_s: exposure time, s, where it is stated.
-        starts_anew: whether the film's clock started again with it, as where two recordings were joined.
+        starts_anew: whether the video's clock started again with it, as where two recordings were joined.
     """
 
     time_s: float | None
@@ -60,15 +60,15 @@ class Shot:
 
 
 class VideoReader:
-    """Read a film's frames in presentation order, one at a time; a context manager that is iterated once.
+    """Read a video's frames in presentation order, one at a time; a context manager that is iterated once.
 
-    Memory holds a handful of frames, however long the film. A film that breaks part-way ends there, with a note.
+    Memory holds a handful of frames, however long the video. A video that breaks part-way ends there, with a note.
 
     Args:
         path: the video file.
         crop: x, y, width, height in pixels of the upright picture.
         size: width and height to resize to (area averaging), after the crop.
-        linear: read linear light too, in the file's primaries, whole and cropped but not resized.
+        linear: whether to read linear light too, in the file's primaries, cropped but not resized.
         start_s: pass over the frames before this time, in seconds after the first frame, without converting them.
         end_s: end before this time; None for the end of the file.
 
@@ -80,8 +80,8 @@ class VideoReader:
         outside_edit_list: stored frames that the file's edit list leaves out, counted so far.
 
     Raises:
-        VideoError: on entering: no such file, no video, no frame that decodes, a crop outside the picture, Dolby Vision
-            without a base layer; on iterating: the picture changes its size.
+        VideoError: on entering, if the file does not exist or is not a video, no frame can be decoded, the crop lies
+            outside the picture, or Dolby Vision has no base layer; on iterating, if the picture changes its size.
     """
 
     facts: VideoFacts
@@ -114,7 +114,7 @@ class VideoReader:
             self._decoding = self._decode(self._container, stream)
             first = next(self._decoding, None)
             if first is None:
-                raise VideoError(f"{self.path}: not one frame can be decoded; the file is damaged")
+                raise VideoError(f"{self.path}: no frame can be decoded, so the file is damaged")
             self.first_s = first.time_s
             self._frames = chain([first], self._decoding)
             self.facts = facts_of(self.path, self._container, stream, first.frame)
@@ -181,7 +181,9 @@ class VideoReader:
         yield from clock.rest()
         self.notes += self._watch.notes()
         if clock.untimed:
-            self.notes.append(f"{clock.untimed} of {clock.count} frames state no time and were spaced by the rate")
+            self.notes.append(
+                f"{clock.untimed} of {clock.count} frames do not state a time and were spaced by the frame rate"
+            )
         if clock.restarts:
             self.notes.append(
                 f"its clock starts again {clock.restarts} times, as in recordings joined end to end: what follows was "
@@ -228,26 +230,26 @@ class VideoReader:
         elif stated_s is not None and stream.frames == 0 and is_short:
             count = self._clock.count
             self.notes.append(
-                f"the file states {stated_s:.3g} s and ends after {covered_s:.3g} s, with {count} frames; went on with "
-                f"those {count}"
+                f"the file states {stated_s:.3g} s and ends after {covered_s:.3g} s, with {count} frames; those "
+                f"{count} were used"
             )
 
     def _note_break(self, what: str, stated: int) -> None:
         count = self._clock.count
         of = f" of {stated}" if stated >= count else ""
-        self.notes.append(f"{what} after {count}{of} frames; went on with those {count}")
+        self.notes.append(f"{what} after {count}{of} frames; those {count} were used")
 
 
 @dataclass(frozen=True)
 class Video:
-    """A whole film in memory.
+    """A whole video in memory.
 
     Attributes:
-        frames: uint8 RGB (T, H, W, 3), upright, cropped and resized as asked.
+        frames: uint8 RGB (T, H, W, 3), upright, cropped and resized as requested.
         t_s: presentation times (T,), float64, the first is 0; equal where the file repeats a time.
         fps: average rate that the file states, else the one its times give.
         facts: what else it states.
-        warning: what a user must know about these frames, None where nothing is amiss.
+        warning: what a user must know about these frames, None where there is nothing to know.
     """
 
     frames: Frames
@@ -260,7 +262,7 @@ class Video:
 def read_video(
     path: Path, *, crop: Crop | None = None, size: Size | None = None, max_frames: int | None = None
 ) -> Video:
-    """Read a film whole, as :class:`VideoReader` reads it frame by frame.
+    """Read a whole video, as :class:`VideoReader` reads it frame by frame.
 
     PQ and HLG clips are tone-mapped, which the warning says. A file that breaks part-way comes as the frames before the
     break and a warning.
@@ -288,7 +290,7 @@ def read_video(
 
 
 def rate_by_times(t_s: NDArray[np.float64]) -> Fraction:
-    """Return the average frames per second of times (T,), s; the usual rate where they tell none."""
+    """Return the average frames per second of times (T,), s; the usual rate where none follows from them."""
     return Fraction((len(t_s) - 1) / t_s[-1]).limit_denominator(1001) if t_s[-1] > 0 else USUAL_FPS
 
 

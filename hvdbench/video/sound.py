@@ -1,4 +1,4 @@
-"""Copy the sound track of one film into another, packet by packet, never encoded again."""
+"""Copy the sound track of one video into another, packet by packet, without encoding it again."""
 
 import io
 import math
@@ -25,7 +25,7 @@ class Sound:
         warning: why sound is missing, where it is.
 
     Raises:
-        VideoError: the file cannot be opened.
+        VideoError: if the file cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,7 +55,7 @@ class Sound:
             self.warning = f"{self.path.name}: the sound breaks off part-way and was copied up to there"
 
     def add_to(self, container: OutputContainer, path: Path) -> None:
-        """Add the track to a file that is being made; the warning says so where it does not fit in."""
+        """Add the track to a file that is being made; a warning states where it does not fit in."""
         if self._ahead is None:
             return
         stream = self.source.streams.audio[0]

@@ -87,7 +87,7 @@ def tone_map(transfer: str) -> ToneMap:
     """Make the tables for ``hlg`` or ``pq``.
 
     Raises:
-        InputError: another transfer.
+        InputError: if the transfer is another one.
     """
     root, signal = np.linspace(0, 1, _CODES), _signal()
     if transfer == "hlg":

@@ -1,4 +1,4 @@
-"""Watch for what changes within a film, so that no fact of its first frame can tell it."""
+"""Watch for changes within a video that the facts of its first frame cannot show."""
 
 from fractions import Fraction
 

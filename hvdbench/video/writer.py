@@ -104,8 +104,8 @@ class VideoWriter:
         warning: once the block has ended, why sound was left out; None where nothing is amiss.
 
     Raises:
-        VideoError: an unknown suffix, a rate that is not positive, an unreadable ``audio_from``, no frames, or what the
-            encoder or the disk refuses.
+        VideoError: if the suffix is unknown, the rate is not positive, ``audio_from`` cannot be read, there are no
+            frames, or the encoder or the disk refuses.
     """
 
     def __init__(
@@ -119,7 +119,9 @@ class VideoWriter:
         audio_start_s: float = 0.0,
     ) -> None:
         if path.suffix.lower() not in CONTAINERS:
-            raise VideoError(f"{path}: no video format '{path.suffix}' to write (known: {', '.join(CONTAINERS)})")
+            raise VideoError(
+                f"{path}: '{path.suffix}' is not a video format that can be written (known: {', '.join(CONTAINERS)})"
+            )
         if not 0 < fps < math.inf:
             raise VideoError(f"{path}: {fps} frames a second cannot be written: the rate must be positive")
         self.path, self.warning = path, None
@@ -191,7 +193,7 @@ class VideoWriter:
         options = {"crf": str(encoding.crf), **dict(encoding.options)}
         stream = self._container.add_stream(encoding.codec, rate=self._rate, options=options)
         if not isinstance(stream, VideoStream):
-            raise VideoError(f"{self.path}: {encoding.codec} is no encoder of pictures")
+            raise VideoError(f"{self.path}: {encoding.codec} is not an encoder of pictures")
         stream.width, stream.height = width, height
         stream.pix_fmt = f"yuv{'444' if width % 2 or height % 2 else '420'}p{'10le' if encoding.depth == 10 else ''}"
         context = stream.codec_context
@@ -211,7 +213,7 @@ class VideoWriter:
         """Convert RGB (H, W, 3) to the encoding's matrix and range, tagged so."""
         encoding = self._encoding
         if (encoding.depth == 10) != (frame.dtype == np.uint16):
-            raise ValueError(f"frames of {frame.dtype} do not go into {encoding.depth} bits")
+            raise ValueError(f"frames of {frame.dtype} do not fit into {encoding.depth} bits")
         height, width = frame.shape[:2]
         picture = self._reformatter.reformat(
             _to_frame(frame),
@@ -271,7 +273,9 @@ def write_video(
     """
     count = len(frames)
     if t_s is not None and (len(t_s) != count or not np.isfinite(t_s).all() or (np.diff(t_s) < 0).any()):
-        raise VideoError(f"{path}: {len(t_s)} times for {count} frames: one each, rising, is expected")
+        raise VideoError(
+            f"{path}: there are {len(t_s)} times for {count} frames: each frame needs one time, and times must rise"
+        )
     encoding = Encoding(crf=crf)
     with VideoWriter(path, fps=fps, has_times=t_s is not None, encoding=encoding, audio_from=audio_from) as writer:
         for index, frame in enumerate(frames):

@@ -63,7 +63,7 @@ def test_a_folder_of_frames_and_one_of_clip_folders_are_found(tmp_path):
 
 def test_what_cannot_be_labelled_is_answered(tmp_path, dataset):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="holds frames"):
+    with pytest.raises(InputError, match="contains frames"):
         find_clips(tmp_path / "empty")
     with pytest.raises(InputError, match="does not exist"):
         find_clips(tmp_path / "nothing")

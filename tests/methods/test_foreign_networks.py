@@ -277,7 +277,7 @@ def test_a_checkpoint_with_code_is_refused_before_spandrel_sees_it(tmp_path):
             return Path.touch, (tmp_path / "it_ran",)
 
     torch.save({"params": small_net().state_dict(), "beside": Evil()}, tmp_path / "evil.pth")
-    with pytest.raises(WeightsError, match="holds pickled code"):
+    with pytest.raises(WeightsError, match="contains pickled code"):
         open_method(f"spandrel:{tmp_path / 'evil.pth'}")
     assert not (tmp_path / "it_ran").exists()
 

@@ -94,7 +94,7 @@ def test_a_clip_in_memory_is_read_as_a_dataset_is():
     for asked in (("test/other", "blur", [0]), ("test/clip", "sharp", [0]), ("test/clip", "blur", [8])):
         with pytest.raises(InputError):
             reader.read(*asked)
-    with pytest.raises(InputError, match="has 7 frames and its labels are for 8"):
+    with pytest.raises(InputError, match="has 7 frames, and its labels are for 8 frames"):
         FramesReader(frames[:7], labels)
 
 

@@ -125,7 +125,7 @@ def test_a_metric_of_others_is_found_in_the_current_folder(module):
     frame = np.full((16, 16, 3), 7, np.uint8)
     assert open_measure(f"{module}:LEVEL").start()(frame, frame) == {"level": 7.0}
     assert re.fullmatch(r"level, source [0-9a-f]{16}", open_measure(f"{module}:LEVEL").identity)
-    assert problem_with(f"{module}:LEVEL", has_truth=False).endswith("compares with a truth, and the dataset has none")
+    assert problem_with(f"{module}:LEVEL", has_truth=False).endswith("needs a truth, and the dataset has none")
 
 
 def test_a_plain_function_is_a_metric_of_unknown_direction(module):

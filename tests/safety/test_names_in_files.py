@@ -84,10 +84,10 @@ def test_a_clips_key_that_could_lead_elsewhere_is_refused(dataset, key):
     ("changes", "said"),
     [
         ({"origin": None}, "origin is 'None', expected one of demo, simulated, measured"),
-        ({"clips": ["a"]}, "clips is no table"),
-        ({"clips": {"test/a": 3}}, "clips is no table"),
-        ({"recipe": 3}, "recipe is a int"),
-        ({"provenance": []}, "provenance is a list"),
+        ({"clips": ["a"]}, "clips is not a table"),
+        ({"clips": {"test/a": 3}}, "clips is not a table"),
+        ({"recipe": 3}, "recipe is of the wrong type, int"),
+        ({"provenance": []}, "provenance is of the wrong type, list"),
     ],
 )
 def test_a_manifest_with_a_field_of_another_kind_is_one_sentence(dataset, changes, said):
@@ -162,7 +162,7 @@ def test_a_row_of_a_board_with_such_a_name_is_refused_by_reader_and_writer(score
         write_board(path, rows.assign(**{column: name}))
     assert path.read_bytes() == whole
     rows.assign(**{column: name}).to_csv(path, index=False)
-    with pytest.raises(InputError, match=f"is no board: {column} '"):
+    with pytest.raises(InputError, match=f"is not a board: {column} '"):
         read_board(str(path))
 
 

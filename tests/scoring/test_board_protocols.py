@@ -146,7 +146,7 @@ def test_a_board_never_mixes_protocols(data):
         write_board(Path("leaderboards/demo.csv"), read_board("mine").assign(board="demo"))
     with pytest.raises(UnknownNameError, match="did you mean 'basicsr-rgb'"):
         ran("blurry", data, protocol="basicsr-rg")
-    with pytest.raises(InputError, match="'labels' takes protocol labels-1, which scores no frames"):
+    with pytest.raises(InputError, match="'labels' takes protocol labels-1, under which no frames are scored"):
         ran("blurry", data, board="labels")
 
 
@@ -171,9 +171,7 @@ def test_the_board_s_recipe_decides_where_nothing_is_named(tmp_path):
 
 def test_a_dataset_without_truth_is_scored_under_hvdbench_1_alone(here):
     data = make_scored(Path("datasets") / NAME, truth=False)
-    with pytest.raises(
-        InputError, match="protocol basicsr-rgb compares with a truth, and the dataset 'scored' has none"
-    ):
+    with pytest.raises(InputError, match="protocol basicsr-rgb needs a truth, and the dataset 'scored' has none"):
         ran("blurry", data, protocol="basicsr-rgb")
     assert set(ran("blurry", data).rows["truth"]) == {"none"}
 

@@ -197,7 +197,7 @@ def test_frames_that_were_changed_since_are_refused_until_they_are_made_again(da
     before = bytes_of("leaderboards")
     frame = Path("runs/blurry") / NAME / "test/one/00000002.png"
     write_frame(frame, 255 - read_frame(frame))
-    message = r"the frames in .*one are not those that were restored"
+    message = r"the frames in .*one were changed after they were restored"
     for attempt in (
         lambda: scored(f"runs/blurry/{NAME}"),
         lambda: ran("blurry", data),
@@ -292,7 +292,7 @@ def test_names_that_no_metric_has_and_those_of_every_board_are_refused(data):
 def test_a_metric_that_compares_with_a_truth_is_left_out_where_there_is_none(here, caplog):
     data = make_scored(Path("datasets") / NAME, truth=False)
     made = ran("blurry", data, strict=False, asked=Asked(("edge_spread", "flicker"), strata=True))
-    assert "metric 'edge_spread' compares with a truth, and the dataset has none" in caplog.text
+    assert "metric 'edge_spread' needs a truth, and the dataset has none" in caplog.text
     flicker = made.rows[made.rows["metric"] == "flicker"]
     assert set(flicker["truth"]) == {"none"}
     assert set(flicker["value"]) == {0.0}  # the input against itself
@@ -334,7 +334,7 @@ def test_metrics_and_strata_of_a_result_file_that_were_changed_are_refused(data,
 def test_kept_scores_that_are_gone_must_be_measured_before_they_are_handed_in(data):
     ran("blurry", data, asked=Asked(("flicker",)))
     (Path("runs/blurry") / NAME / "test/one/frame_scores.temporal.csv").unlink()
-    with pytest.raises(InputError, match=r"keeps no scores of 'flicker' .* measure them with --metric flicker"):
+    with pytest.raises(InputError, match=r"has no scores of 'flicker' .* measure them with --metric flicker"):
         submit(Path("runs/blurry") / NAME, data.folder, Path("leaderboards") / f"{NAME}.csv", Path("x.json"))
 
 

@@ -311,9 +311,9 @@ def test_wrong_inputs_get_one_sentence_and_nothing_is_written(tmp_path, out, mon
     write_clip(tmp_path / "clip", shaken(2))
     for name, words in {
         "missing": "does not exist",
-        "empty": "holds no frames",
+        "empty": "contains no frames",
         "one": "has 1 frame: at least 2 are needed",
-        "mixed": r"00000002.png is 80x64, the frames before it are 64x48",
+        "mixed": r"00000002.png is 80x64, and the frames before it are 64x48",
     }.items():
         assert words in refused(monkeypatch, capsys, tmp_path / name, "-o", out)
     for options, words in {
@@ -350,8 +350,8 @@ def test_a_hostile_file_without_a_clip_gets_one_sentence(shared, name, out, monk
 @pytest.mark.parametrize(
     ("name", "count", "size", "warning"),
     [
-        ("invalid_nalu_30pkts.mp4", 26, (96, 64), "decoding broke after 26 of 30 frames; went on with those 26"),
-        ("truncated_midstream.mp4", 28, (96, 54), "decoding broke after 28 of 50 frames; went on with those 28"),
+        ("invalid_nalu_30pkts.mp4", 26, (96, 64), "decoding broke after 26 of 30 frames; those 26 were used"),
+        ("truncated_midstream.mp4", 28, (96, 54), "decoding broke after 28 of 50 frames; those 28 were used"),
         ("odd_size_161x121_vp9.webm", 30, None, None),
         ("rot90_568x320_3f.mov", 3, (32, 56), None),
         ("rot180_568x320_3f.mov", 3, (57, 33), None),

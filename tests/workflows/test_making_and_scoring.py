@@ -184,7 +184,7 @@ def test_a_name_that_is_mistyped_is_an_error_not_a_fallback(request_):
 
 
 def test_a_named_folder_must_be_a_dataset():
-    with pytest.raises(DatasetError, match=r"somewhere is no dataset: it holds no dataset\.json"):
+    with pytest.raises(DatasetError, match=r"somewhere is not a dataset: it contains no dataset\.json"):
         find_dataset(Path("somewhere"))
 
 
