@@ -43,7 +43,7 @@ class Network:
         given = {**self.arguments_of(preset), **arguments}
         if isinstance(self.module, nn.Module):
             if given:
-                raise TypeError("it is a module that is made already, so it takes no arguments")
+                raise TypeError("it is a module that has already been built, so it takes no arguments")
             return copy.deepcopy(self.module)  # a training must not change what the next one starts from
         made: object = self.module(**given)
         if not isinstance(made, nn.Module):

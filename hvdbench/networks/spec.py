@@ -43,9 +43,9 @@ class NetworkSpec:
         if min(self.context_frames or 0, self.context_px or 0) < 0:
             raise ValueError(f"context_frames and context_px must be 0 or more, or None: {self}")
         if self.value_range[0] >= self.value_range[1]:
-            raise ValueError(f"value_range must rise: {self}")
+            raise ValueError(f"the first number of value_range must be below the second: {self}")
         if self.carries_state and self.min_frames > 1:
-            raise ValueError(f"a network that goes on from a state must take single frames, min_frames 1: {self}")
+            raise ValueError(f"a network that goes on from a state must take single frames (min_frames = 1): {self}")
 
 
 class VideoNetwork(Protocol):
@@ -112,7 +112,7 @@ def trainable_parameters(network: nn.Module) -> list[tuple[str, nn.Parameter]]:
     named = list(network.named_parameters())
     for part in frozen:
         if not any(_is_within(name, part) for name, _ in named):
-            raise ValueError(f"the spec of {type(network).__name__} calls '{part}' frozen, and there is no such part")
+            raise ValueError(f"the spec of {type(network).__name__} calls '{part}' frozen, which is no part of it")
     return [(name, parameter) for name, parameter in named if not any(_is_within(name, part) for part in frozen)]
 
 

@@ -114,7 +114,7 @@ def _read_layers(kind: str, name: str) -> list[Layer]:
     while "based_on" in layers[-1].table:
         here, base = layers[-1].path, layers[-1].table.pop("based_on")
         if not isinstance(base, str) or NamedPreset.parse(base).preset is not None:
-            raise RecipeError(f"{here.name}: 'based_on' is the name of a recipe or its file, found {base!r}")
+            raise RecipeError(f"{here.name}: 'based_on' must be the name or the file of a recipe, found {base!r}")
         try:
             below = _read_toml(kind, base)
         except UnknownNameError as error:

@@ -99,7 +99,7 @@ def _refusal(path: Path, named: _Named) -> TrustError:
     place = f"[{'.'.join(tables)}] {key}" if tables else key
     return TrustError(
         f"{path}: {place} = {named.value!r} would {named.would}, and this file is not trusted: if you know what it "
-        f"does, say --trust (trust=True in Python), or list its folder under 'trusted' in {config_path()}"
+        f"does, use --trust (trust=True in Python), or list its folder under 'trusted' in {config_path()}"
     )
 
 

@@ -120,7 +120,7 @@ def tell_before(jobs: Sequence[RunJob], budget: Budget) -> None:
         job, threads = jobs[0], 1 if workers > 1 else None
         plans = plan_clips(job.method, clips, job.budget.inference, device=job.budget.device, threads=threads)
     except (HvdbenchError, ValueError, RuntimeError) as error:
-        logger.debug("no estimate: %s", error)
+        logger.debug("there is no estimate: %s", error)
         return
     tell_if_long(budget.announce, job.method.name, plans, workers)
 
@@ -223,7 +223,7 @@ def _finished(place: RunClip, digest: str, clip_digest: str, overwrite: bool) ->
     if overwrite:
         return False
     raise DatasetError(
-        f"{place.folder} holds a run from other settings: --overwrite it or choose another --runs folder"
+        f"{place.folder} contains a run from other settings: use --overwrite or choose another --runs folder"
     )
 
 

@@ -75,7 +75,7 @@ def run_demo(out: Path, *, engine: Engine, seed: int = 0, progress: Progress = s
         try:
             runs[name], todo = plan_run(load_method(name), dataset, workspace=workspace, budget=budget)
         except DatasetError as error:
-            raise DatasetError(f"{out} holds a demo made from other settings: choose another --out") from error
+            raise DatasetError(f"{out} contains a demo made from other settings: choose another --out") from error
         jobs += todo
     # The long fits run first, so that no worker is left with a long one at the end.
     do_jobs(jobs[::-1], budget, what="fit, restore, score")

@@ -121,7 +121,8 @@ def _check_before(method: Method, dataset: Dataset, budget: Budget) -> None:
     """
     if not budget.inference.is_usual and not method.scheme.takes_inference:
         raise InputError(
-            f"method '{method.name}' runs no network: --precision, --window and --tile have nothing to set"
+            f"method '{method.name}' does not run a network, so it has no use for --precision, --window and --tile: "
+            "leave them out"
         )
     method.scheme.check_clips(
         {

@@ -111,7 +111,9 @@ def open_with_weights(
             raise InputError(
                 f"'{asked}' has weights in {', '.join(str(p.parent) for p in here)}: name one with --weights"
             )
-        missing = f"no trained weights for '{asked}' (--weights, or 'hvdbench train {asked}')"
+        missing = (
+            f"there are no trained weights for '{asked}' (name some with --weights, or run 'hvdbench train {asked}')"
+        )
         workspace.fallback.take(missing, f"'{asked}@tiny'")
         method = open_tiny(method, trust=workspace.trust)
     workers = budget.engine.workers

@@ -95,11 +95,11 @@ def check_replaceable(folder: Path) -> None:
         InputError: so it is; or a file is in the way.
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise InputError(f"{folder} is in the way of a folder: move it, or name another place")
+        raise InputError(f"{folder} is not a folder, but one is to be written there: move it, or name another place")
     if folder.is_dir() and not is_ours(folder):
         raise InputError(
-            f"{folder} holds {stranger_in(folder)} and nothing that says hvdbench made it, so it is not replaced: move "
-            "it, or name another place"
+            f"{folder} contains {stranger_in(folder)}, but nothing that shows that hvdbench made it, so it is not "
+            "replaced: move it, or name another place"
         )
 
 
@@ -175,7 +175,7 @@ def _put_in_place(temporary: Path, folder: Path) -> None:
             _remove(aside)
             return
         _remove(aside)  # the other process's folder is in its place
-    raise InputError(f"{folder} is written by another process again and again: end one of the two")
+    raise InputError(f"{folder} is written by another process again and again: stop one of the two")
 
 
 def _asides(parent: Path) -> list[tuple[Path, str]]:

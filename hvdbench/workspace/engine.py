@@ -91,7 +91,7 @@ def parse_engine(text: str) -> Engine:
     """
     name, _, count = text.partition(":")
     if name != "local" or (count and not (count.isdigit() and int(count) > 0)):
-        raise InputError(f"no engine '{text}': write local, or local:N with N worker processes")
+        raise InputError(f"there is no engine '{text}': write local, or local:N with N worker processes")
     return Engine(int(count) if count else usable_cores())
 
 

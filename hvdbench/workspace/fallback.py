@@ -34,5 +34,5 @@ class Fallback:
             StrictError: in strict mode.
         """
         if self.strict:
-            raise StrictError(f"{missing} (strict: without it, {instead} would stand in)")
-        logger.warning("%s: going on with %s", missing, instead)
+            raise StrictError(f"{missing} ({instead} would be used instead, which strict mode forbids)")
+        logger.warning("%s: hvdbench uses %s instead", missing, instead)

@@ -169,7 +169,7 @@ def _wait_for(path: Path, target: Path, content: str, times: LockTimes) -> int:
                 continue
             if now - started > times.tell_s and not has_told:
                 has_told = True
-                logger.warning("%s is in use by %s: waiting until it is done", target, _who(holder))
+                logger.warning("%s is in use by %s: hvdbench waits until that is done", target, _who(holder))
             if times.give_up_s is not None and now - started > times.give_up_s:
                 raise InputError(_given_up(target, path, times, _who(holder)))
         time.sleep(times.poll_s)
@@ -299,4 +299,4 @@ def _who(holder: dict[str, object]) -> str:
 
 
 def _given_up(target: Path, path: Path, times: LockTimes, who: str) -> str:
-    return f"{target} has been in use by {who} for over {times.give_up_s:g} s: end it, or remove {path} if it hangs"
+    return f"{target} has been in use by {who} for over {times.give_up_s:g} s: stop it, or remove {path} if it hangs"

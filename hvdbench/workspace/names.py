@@ -42,7 +42,7 @@ def name_fault(name: object, *, also: str = "") -> str | None:
         also: characters that are allowed although other systems refuse them in files.
     """
     if not isinstance(name, str):
-        return f"is no text but {type(name).__name__}"
+        return f"is not text but {type(name).__name__}"
     if not name:
         return "is empty"
     fault = next((found for sign in name if (found := _sign_fault(sign, also))), None)
@@ -93,7 +93,7 @@ def checked_key(key: object, what: str, *, where: Path | str = "", error: type[H
     parts = key.split("/") if isinstance(key, str) else []
     if len(parts) != 2:
         place = f"{where}: " if where else ""
-        raise error(f"{place}{what} {_shown(key)} is no clip's key: a key is exactly <split>/<clip>")
+        raise error(f"{place}{what} {_shown(key)} is not a clip's key: a key is exactly <split>/<clip>")
     for part in parts:
         fault = name_fault(part)
         if fault:
@@ -126,11 +126,11 @@ def fitted_name(name: str, most: int = LONGEST_BYTES) -> str:
 
 def _sign_fault(sign: str, also: str) -> str | None:
     if sign in _SEPARATORS:
-        return f"holds the separator {sign}"
+        return f"contains the separator {sign}"
     if unicodedata.category(sign) in _HIDDEN or sign in _TURNING:
-        return f"holds the control character U+{ord(sign):04X}"
+        return f"contains the control character U+{ord(sign):04X}"
     if sign in REFUSED_BY_OTHERS and sign not in also:
-        return f"holds {sign}, which other systems refuse in a file's name"
+        return f"contains {sign}, which other systems refuse in a file's name"
     return None
 
 

@@ -177,7 +177,9 @@ def read_config() -> UserConfig:
     _check_keys(f"{path}", table, _KEYS)
     roots = table.get("roots", {})
     if not isinstance(roots, dict):
-        raise InputError(f'{path}: roots is a table: write [roots], and below it e.g. gopro = "/data/GOPRO_Large_all"')
+        raise InputError(
+            f'{path}: roots must be a table: write [roots], and below it e.g. gopro = "/data/GOPRO_Large_all"'
+        )
     _check_keys(f"{path}: [roots]", (name for name in roots if ":" not in name), ROOTED_SOURCES)
     return UserConfig(
         file=path,

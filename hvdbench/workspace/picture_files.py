@@ -23,7 +23,7 @@ def fault_of_bytes(data: bytes) -> str | None:
         return _fault_of_jpeg(data)
     pages = page_count(data)
     if pages > 1:
-        return f"holds {pages} pages, and a frame is one: write each page to a file of its own"
+        return f"contains {pages} pages, but a frame is one: write each page to a file of its own"
     return None
 
 

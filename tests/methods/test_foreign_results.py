@@ -63,8 +63,8 @@ def test_results_that_do_not_match_the_clip_are_refused(tmp_path):
     (tmp_path / "results" / "damaged" / "00000003.png").write_bytes(b"junk")
     method = open_method(str(tmp_path / "results"))
     for name, words in {
-        "short": "short has 3 frames, the clip has 5: one is needed for each",
-        "small": "small has frames of 30x19 px, the clip's are 30x20 px: keep the size",
+        "short": "short has 3 frames, and the clip has 5: each frame of the clip needs one result",
+        "small": "small has frames of 30x19 px, but those of the clip are 30x20 px: results must keep the size",
         "damaged": r"00000003\.png is not a picture",
         "missing": "has no frames for the clip test/missing: put them in .*/<split>/<clip>/",
     }.items():
@@ -104,9 +104,9 @@ def test_the_digest_of_a_folder_follows_its_frames_and_not_its_place(tmp_path):
 
 
 def test_a_folder_without_frames_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"holds no frames, neither in it nor in <clip>/ nor in <split>/<clip>/"):
+    with pytest.raises(InputError, match=r"contains no frames: put them in <split>/<clip>/ or <clip>/ below it"):
         open_method(f"folder:{tmp_path}")
-    with pytest.raises(InputError, match="is not a folder of result frames"):
+    with pytest.raises(InputError, match="is not a folder: name the folder that contains the result frames"):
         open_method(f"folder:{tmp_path / 'missing'}")
 
 
@@ -138,15 +138,18 @@ def test_placeholders_reach_the_program(tmp_path, script):
     [
         ("import sys; print('first', file=sys.stderr); sys.exit('last words')", "exit code 1: last words$"),
         ("print('only said'); raise SystemExit(3)", "exit code 3: only said$"),
-        ("raise SystemExit(4)", "exit code 4: it said nothing$"),
+        ("raise SystemExit(4)", "exit code 4: it printed nothing$"),
         ("import os; os.kill(os.getpid(), 11)", "was ended by signal 11"),
-        ("pass", "has 0 frames, the clip has 5: one is needed for each$"),
-        ("import os, sys; os.mkdir(sys.argv[2] + '/deep')", "it holds the folder deep, and frames must lie beside it"),
+        ("pass", "has 0 frames, and the clip has 5: each frame of the clip needs one result$"),
+        (
+            "import os, sys; os.mkdir(sys.argv[2] + '/deep')",
+            "it contains the folder deep, but frames must not lie in a folder below",
+        ),
         (f"{SCRIPT}\n(made / 'out_0.png').unlink()", "has 4 frames, the clip has 5"),
         (f"{SCRIPT}\n(made / 'out_0.png').write_bytes(b'x')", r"out_0\.png is not a picture"),
         (
             f"{SCRIPT}\nimport cv2\nfor p in made.iterdir(): cv2.imwrite(str(p), cv2.imread(str(p))[::2, ::2])",
-            "has frames of 27x19 px, the clip's are 53x37 px",
+            "has frames of 27x19 px, but those of the clip are 53x37 px",
         ),
     ],
 )
@@ -198,7 +201,7 @@ def test_what_a_value_holds_is_not_filled_in_again():
         ("run {input}", r"has no \{output\}"),
         ("run '{input} {output}", "cannot be split into words: No closing quotation"),
         ("run {input} {output} {clip}", r"unknown \{clip\} \(known: \{input\}, \{output\}, \{device\}"),
-        ("run {input} {output} {weights}", r"has \{weights\} and none are given"),
+        ("run {input} {output} {weights}", r"contains \{weights\}, but no weights are given"),
         ("", r"has no \{input\}"),
     ],
 )

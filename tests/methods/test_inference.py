@@ -157,7 +157,7 @@ def test_windows_keep_each_frame_once_with_context_on_both_sides(frames, window,
 def test_a_window_without_a_centre_is_refused():
     with pytest.raises(ValueError, match="no centre"):
         restore_clip(Identity(NetworkSpec()), _clip(9, 8, 8), window=4, overlap=2)
-    with pytest.raises(ValueError, match="use a window over 4"):
+    with pytest.raises(ValueError, match="choose a window over 4"):
         restore_clip(NeighbourMean(), _clip(9, 8, 8), window=4)
     with pytest.raises(ValueError, match="too short for this network"):
         restore_clip(Identity(NetworkSpec(min_frames=5)), _clip(9, 8, 8), window=4)
@@ -280,9 +280,9 @@ def test_windows_overlap_where_the_state_is_left_or_an_overlap_is_given():
     assert make_plan(network.spec, window=8).describe() == (
         "windows of 8 frames, the state carried on, whole frames, float32 on cpu"
     )
-    with pytest.raises(ValueError, match="carries no state"):
+    with pytest.raises(ValueError, match="does not carry a state"):
         make_plan(NetworkSpec(), window=8, carry_state=True)
-    with pytest.raises(ValueError, match="windows do not overlap"):
+    with pytest.raises(ValueError, match="windows that carry a state do not overlap"):
         make_plan(network.spec, window=8, carry_state=True, overlap=1)
     with pytest.raises(ValueError, match="1 frame or more"):
         make_plan(network.spec, window=0)
@@ -360,10 +360,10 @@ def test_a_stream_leaves_gradients_on_between_frames_and_the_network_as_it_was_w
 def test_a_stream_whose_frames_change_size_or_type_is_refused():
     network = Identity(NetworkSpec())
     frames = [np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8)]
-    with pytest.raises(InputError, match="frame 1 is 9x8, those before it are 8x8"):
+    with pytest.raises(InputError, match="frame 1 is 9x8 px, but those before it are 8x8"):
         list(restore_stream(network, iter(frames), make_plan(network.spec)))
     frames = [np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8, 3), np.uint16)]
-    with pytest.raises(InputError, match="frame 1 is uint16, those before it are uint8"):
+    with pytest.raises(InputError, match="frame 1 is uint16, but those before it are uint8"):
         list(restore_stream(network, iter(frames), make_plan(network.spec)))
     with pytest.raises(ValueError, match="frames must be"):
         list(restore_stream(network, iter([np.zeros((8, 8), np.uint8)]), make_plan(network.spec)))
@@ -412,7 +412,7 @@ def test_where_an_operator_has_no_16_bit_form_one_warning_is_logged_and_float32_
     warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert warnings == [
         "NoHalf does not run in bfloat16 on cpu (\"deformable_im2col\" not implemented for 'BFloat16'): "
-        "going on in float32"
+        "so it runs in float32"
     ]
     assert network.seen.count(torch.bfloat16) == 1
 
@@ -445,7 +445,7 @@ def test_memory_that_does_not_suffice_is_said_in_a_sentence():
         def forward(self, clip):
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
-    with pytest.raises(FitError, match="does not hold 2 frames of 8x8 px"):
+    with pytest.raises(FitError, match="is too small for 2 frames of 8x8 px"):
         restore_clip(Large(NetworkSpec()), _clip(2, 8, 8), precision="bfloat16")
 
 

@@ -104,7 +104,7 @@ def test_a_run_that_was_moved_is_scored_on_the_dataset_that_is_named(data):
     ran("blurry", data)
     shutil.move("datasets", "elsewhere")
     shutil.move("runs", "kept")
-    with pytest.raises(DatasetError, match="lies below datasets: name it with --data"):
+    with pytest.raises(DatasetError, match="which is not below datasets: name it with --data"):
         scored(f"kept/blurry/{NAME}", boards=Path("rebuilt"))
     scored(f"kept/blurry/{NAME}", data=Path("elsewhere") / NAME, boards=Path("rebuilt"))
     assert bytes_of("rebuilt") == bytes_of("leaderboards")

@@ -136,7 +136,7 @@ def test_the_users_home_is_meant_by_a_tilde(tmp_path, monkeypatch):
         ("[roots]\ngorpo = 'x'", r"config.toml: \[roots\]: unknown key 'gorpo'; did you mean 'gopro'\?"),
         ("[roots]\ngopro = 3", r"config.toml: \[roots\] gopro must be a folder's path in quotes, found 3"),
         ("weights = ''", r"config.toml: weights must be a folder's path in quotes, found ''"),
-        ("roots = 'x'", r"config.toml: roots is a table: write \[roots\]"),
+        ("roots = 'x'", r"config.toml: roots must be a table: write \[roots\]"),
         ("weights =", r"config.toml is not TOML: "),
         (
             "[roots]\ngopro = 'gone'",

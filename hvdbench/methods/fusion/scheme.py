@@ -58,7 +58,7 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
     def __init__(self, settings: SelfHvdClipSettings) -> None:
         if settings.reblur_candidate and settings.fit.refresh_steps:
             raise RecipeError(
-                "the re-blur blend needs flow on the input: refresh_steps and reblur_candidate exclude one another"
+                "the re-blur blend needs flow on the input: set either refresh_steps or reblur_candidate, not both"
             )
         super().__init__(settings)
 

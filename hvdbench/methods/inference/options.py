@@ -1,4 +1,4 @@
-"""How a user wants a network to be run: precision, windows over time, and tiles of the picture."""
+"""Hold the user's choice of how a network is run: precision, windows over time, and tiles of the picture."""
 
 import re
 from dataclasses import asdict, dataclass
@@ -58,10 +58,10 @@ def choose_device(name: str) -> str:
     """Turn ``auto`` into ``cuda`` where there is a GPU, else into ``cpu``; return any other device as it is named.
 
     Raises:
-        InputError: the device is not there.
+        InputError: if the device cannot be used here.
     """
     if name == "cpu":
-        return name  # torch takes a second to import, and much of what runs on the CPU needs none
+        return name  # importing torch takes a second, and much that runs on the CPU does not need it
     import torch
 
     if name == "auto":

@@ -97,13 +97,15 @@ def load_checkpoint_folder(path: Path, digest: str) -> TrainingState:
         found, step, files, notes = (content[key] for key in ("digest", "step", "files", "notes"))
         known = content["format"] == FORMAT
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{path}/state.json is damaged: remove {path} to go on from the one before") from error
+        raise WeightsError(
+            f"{path}/state.json is damaged: remove {path} to go on from the checkpoint before"
+        ) from error
     if not known:
         raise WeightsError(f"{path} was written by another version of hvdbench: remove it, or train in another folder")
     if found != digest:
         raise DatasetError(
-            f"{path} belongs to other settings, data or another seed ({found}, not {digest}): "
-            "--overwrite it or train in another folder"
+            f"{path} was made from other settings, other data or another seed (its digest is {found}, not {digest}): "
+            "use --overwrite or train in another folder"
         )
     return TrainingState(step, digest, {name: read_tensors(path / f"{name}.safetensors") for name in files}, notes)
 
@@ -144,6 +146,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise WeightsError(
-            f"{path} is missing or damaged: remove {path.parent} to go on from the one before"
+            f"{path} is missing or damaged: remove {path.parent} to go on from the checkpoint before"
         ) from error
     return tensors

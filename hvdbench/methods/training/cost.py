@@ -57,7 +57,7 @@ def measure_step(
             # copied together, so that a network that the objective holds stays the one that is trained
             trial_network, trial = copy.deepcopy((network, objective))
         except (TypeError, RuntimeError, NotImplementedError) as error:
-            logger.info("no estimate: the objective cannot be copied (%s)", error)
+            logger.info("there is no estimate, since the objective cannot be copied (%s)", error)
             return None
         copies = _allocated(device) - before
         adam = torch.optim.Adam(trial_network.parameters())

@@ -92,7 +92,10 @@ def fit(
     """
     processes = processes or Processes(device)
     if len(windows) < settings.steps * settings.batch:
-        raise InputError(f"the run draws {settings.steps * settings.batch} windows and there are {len(windows)}")
+        raise InputError(
+            f"the run draws {settings.steps * settings.batch} windows, but there are only {len(windows)}: make as "
+            "many as steps times batch"
+        )
     door = network if isinstance(network, RgbNetwork) else RgbNetwork(network)
     door.precision = settings.precision
     cuda = [processes.device] if processes.device.type == "cuda" else []

@@ -81,7 +81,7 @@ def on_one_clip(method: Method) -> Method:
     """
     if method.scheme.reads_truth:
         raise InputError(
-            f"method '{method.reference}' learns from a truth, which this clip has not: name its weights with "
-            "--weights, or a method that fits to a clip without one"
+            f"method '{method.reference}' learns from a truth, and this clip has none: name its weights with "
+            "--weights, or choose a method that is fitted to a clip without a truth"
         )
     return replace(method, scheme=OneClip(method.trained_scheme))

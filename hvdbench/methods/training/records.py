@@ -141,5 +141,5 @@ def _tensorboard(folder: Path, step: int) -> Any:
 
             return SummaryWriter(str(folder), purge_step=step + 1 if step else None)
     except ImportError:
-        logger.info("tensorboard is not installed: the log is in log.jsonl alone")
+        logger.info("tensorboard is not installed, so the log is in log.jsonl alone")
         return None

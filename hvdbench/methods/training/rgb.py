@@ -84,7 +84,7 @@ class RgbNetwork(nn.Module):
 
     def _fall_back(self, reason: str, device: torch.device) -> None:
         logger.warning(
-            "%s does not train in %s on %s (%s): going on in float32",
+            "%s does not train in %s on %s, so it trains in float32 (%s)",
             type(self.inner).__name__,
             self.precision,
             device,

@@ -103,7 +103,7 @@ class Run:
             self.terms.load_state(notes["terms"])
             self.watch.load_state(notes["watch"])
             self._facts, self._warned = dict(notes["facts"]), list(notes["warned"])
-            logger.info("going on after step %d of %d", self.step, self.settings.steps)
+            logger.info("the training goes on after step %d of %d", self.step, self.settings.steps)
         if self.processes.is_main:
             self.records = Records(self.folder, self.step)
         self.processes.wait()
@@ -234,7 +234,9 @@ class Run:
         self._plot()
         good = self.latest()
         if good is None:
-            return FitError(f"at step {step} {words}, before a first checkpoint: lower learning_rate and train again")
+            return FitError(
+                f"at step {step} {words}, and there is no checkpoint yet: lower learning_rate and train again"
+            )
         self.network.inner.load_state_dict(read_tensors(good / "model.safetensors"))
         return FitError(
             f"at step {step} {words}: the last good weights are those of step {int(good.name)}, in {good}; "
@@ -258,7 +260,7 @@ class Run:
             self.network.eval()
             found = self.processes.tell(self._measured() if self.processes.is_main else None)
             if "fault" in found:
-                raise self._explosion(self.step, "the network gave values that are not finite")
+                raise self._explosion(self.step, "the network returned values that are not finite")
             decided = self.objective.at_validation(self.network, self.step, found) if "shift_px" in found else {}
             if self.processes.is_main and found:
                 self.records.write("validation", self.step, {**found, **decided, "seconds": round(self._elapsed(), 1)})

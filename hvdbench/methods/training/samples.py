@@ -174,17 +174,21 @@ class TrainingWindows(Dataset[dict[str, Any]]):
         frames = min(self.settings.clip_frames, shortest.frame_count)
         side = min(self.settings.crop_px, smallest.height, smallest.width)
         if frames < min(2, self.settings.clip_frames):
-            raise FitError(f"clip '{shortest.key}' has {frames} frame: a training window needs 2, leave the clip out")
+            raise FitError(
+                f"clip '{shortest.key}' has {frames} frame, but a training window needs 2: leave the clip out"
+            )
         if side < LEAST_SIDE_PX:
             size = f"{smallest.width}x{smallest.height}"
             raise FitError(
-                f"clip '{smallest.key}' is {size}: a crop needs {LEAST_SIDE_PX} px a side, leave the clip out"
+                f"clip '{smallest.key}' is {size}, but a crop needs {LEAST_SIDE_PX} px a side: leave the clip out"
             )
         if frames < self.settings.clip_frames:
             asked = self.settings.clip_frames
-            logger.warning("windows have %d frames, not %d: clip '%s' has no more", frames, asked, shortest.key)
+            logger.warning("windows have %d frames, not %d, since clip '%s' has no more", frames, asked, shortest.key)
         if side < self.settings.crop_px:
-            logger.warning("crops are %d px, not %d: clip '%s' is no larger", side, self.settings.crop_px, smallest.key)
+            logger.warning(
+                "crops are %d px, not %d, since clip '%s' is no larger", side, self.settings.crop_px, smallest.key
+            )
         return frames, side
 
     def _check_clips(self) -> None:
@@ -193,10 +197,14 @@ class TrainingWindows(Dataset[dict[str, Any]]):
         for clip in self._clips:
             if self._truth and self._truth not in clip.streams:
                 known = ", ".join(clip.streams)
-                raise FitError(f"clip '{clip.key}' has no truth '{self._truth}' (it has {known}): it cannot supervise")
+                raise FitError(
+                    f"clip '{clip.key}' has no truth '{self._truth}' (it has {known}) to learn from: leave the clip out"
+                )
             selected = self._selected[clip.key]
             if selected.shape != (clip.frame_count,):
-                raise FitError(f"clip '{clip.key}' has {clip.frame_count} frames, the selection {selected.shape}")
+                raise FitError(
+                    f"clip '{clip.key}' has {clip.frame_count} frames, but its selection has {selected.shape}"
+                )
             if self._with_sharp and not selected.any():
                 raise FitError(f"clip '{clip.key}' has no selected frame to learn from: leave it out or label it again")
 

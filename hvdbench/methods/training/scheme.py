@@ -117,7 +117,7 @@ def only_splits(reader: ClipReader, splits: Sequence[str]) -> ClipReader:
     if not clips:
         there = sorted({clip.key.partition("/")[0] for clip in reader.clips})
         raise DatasetError(
-            f"'{reader.name}' has no clip of split {' or '.join(splits)} (it has {', '.join(there)}): "
+            f"'{reader.name}' has no clip of the split {' or '.join(splits)} (it has {', '.join(there)}): "
             "change 'splits' in the recipe"
         )
     return _SomeClips(reader, clips)
@@ -129,7 +129,7 @@ def _warn_of_unclear_clips(reader: ClipReader) -> None:
         listed = ", ".join(f"'{key}' ({ratio:.2f} times)" for key, ratio in sorted(found.items())[:_LISTED])
         more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
         logger.warning(
-            "%d of %d clips have no clearly sharper frame, so the sharpest of each segment stand in as labels: %s%s",
+            "%d of %d clips have no clearly sharper frame, so the sharpest of each segment serve as labels: %s%s",
             len(found),
             len(reader.clips),
             listed,

@@ -76,7 +76,7 @@ class EngineSettings(Settings):
     @model_validator(mode="after")
     def _fits(self) -> "EngineSettings":
         if self.batch % self.accumulate:
-            raise ValueError(f"batch {self.batch} does not divide into {self.accumulate} parts")
+            raise ValueError(f"a batch of {self.batch} does not divide into {self.accumulate} equal parts")
         if self.final_learning_rate > self.learning_rate:
             raise ValueError("final_learning_rate is above learning_rate")
         return self

@@ -87,7 +87,9 @@ def read_gains(path: Path = GAINS_FILE) -> dict[str, Gains]:
         read: Mapping[str, Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["methods"]
         return {method: Gains.model_validate({**values, "method": method}) for method, values in read.items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} holds no learned gains ({error}): 'python -m benchmarks.gains' writes it") from error
+        raise InputError(
+            f"{path} contains no learned gains ({error}): 'python -m benchmarks.gains' writes it"
+        ) from error
 
 
 def transformed(rows: Rows) -> Rows:

@@ -169,7 +169,7 @@ def _digest(request: DeblurRequest, method: Method, budget: Budget) -> str:
 def _done(job: DeblurJob, stream: InputFrames, run: _Run) -> Done:
     """Gather what page, manifest and terminal show; the frames are few and no larger than a screen."""
     if run.report is None:
-        raise FitError(f"{job.request.source}: no frame came out of the network")
+        raise FitError(f"the network returned no frame of {job.request.source}")
     samples, (width, height) = run.samples, stream.size
     measured = measure_change(samples.blurry, samples.restored)
     line = _speed(run, run.report)

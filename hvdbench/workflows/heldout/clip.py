@@ -100,7 +100,7 @@ def open_clip(frames: Frames, name: str, workers: int = 1) -> HeldOutClip:
     height, width = frames.shape[1:3]
     if min(height, width) < SMALLEST_SIDE_PX:
         raise InputError(
-            f"{name} has frames of {width}x{height} px: a held-out score needs at least {SMALLEST_SIDE_PX} px a side"
+            f"{name} has frames of {width}x{height} px, and a held-out score needs at least {SMALLEST_SIDE_PX} a side"
         )
     labels = label_paper(frames)
     model = fit_exposure_model(Aligner(frames), labels.is_selected, workers)

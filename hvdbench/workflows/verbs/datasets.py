@@ -75,7 +75,7 @@ def training_windows(
     from hvdbench.methods.training.samples import LEAST_SIDE_PX, TrainingWindows, WindowSettings
 
     if truth is not None and truth not in get_args(Truth):
-        raise InputError(f"no truth '{truth}' (known: {', '.join(get_args(Truth))})")
+        raise InputError(f"there is no truth '{truth}' (known: {', '.join(get_args(Truth))})")
     settings = WindowSettings(
         clip_frames=whole_number(frames, "frames", 1), crop_px=whole_number(crop_px, "crop_px", LEAST_SIDE_PX)
     )
