@@ -60,8 +60,8 @@ def open_method(
     """Open a method: anything that restores clips.
 
     The reference is tried in this order: a form that is written out (``onnx:FILE`` …), a recipe, an import string, an
-    existing folder, an existing file, a network of the catalogue. The method is checked at once, so that a mistake shows
-    before a long run.
+    existing folder, an existing file, a network of the catalogue. The method is checked at once, so that a mistake
+    shows before a long run.
 
     Args:
         reference: one of :data:`FORMS`, or the path of a folder of result frames, or of a ``.ts``, ``.pt``

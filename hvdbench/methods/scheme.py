@@ -74,7 +74,7 @@ class Scheme(ABC, Generic[SettingsT]):
 
     @property
     def identity(self) -> dict[str, object]:
-        """Everything that changes the frames, as JSON values: all settings, and files by their content, not their path."""
+        """Everything that changes the frames, as JSON values: all settings, and the content of files."""
         return self.settings.model_dump(mode="json")
 
     @property
@@ -97,7 +97,7 @@ class Scheme(ABC, Generic[SettingsT]):
         """
 
     def check_clips(self, frame_names: Mapping[str, Sequence[str]], protocol: Protocol = DEFAULT) -> None:
-        """Check that the scheme can restore a dataset's clips, before anything is restored. This base class checks nothing.
+        """Check that the scheme can restore a dataset's clips, before anything is restored; the base class does not.
 
         Args:
             frame_names: names of each clip's frames, without suffix and in order, by its key ``<split>/<clip>``.

@@ -115,7 +115,7 @@ def _check_presence(name: str, kind: type[AnyScheme], own: Mapping[str, object])
 
 
 def _check_kind(name: str, hook: str, found: object, expected: object) -> None:
-    """Refuse a method in place of an attribute, an attribute in place of a method, and a method with other arguments."""
+    """Refuse a method in place of an attribute, an attribute in place of a method, and methods with other arguments."""
     if not isinstance(expected, FunctionType):
         if isinstance(found, FunctionType):
             raise InputError(f"scheme '{name}' has '{hook}' as a method, and a property or an attribute is expected")
@@ -178,7 +178,7 @@ def _derived(kind: Hashable) -> type[AnyScheme]:
 
 
 def _restored(kind: type, values: Mapping[str, object]) -> AnyScheme:
-    """Make a pickled scheme again; pickle itself cannot, because the derived class has no name that it could look up."""
+    """Make a pickled scheme again; pickle alone cannot, because the derived class has no name that it can look up."""
     derived = _derived(kind)
     scheme = derived.__new__(derived)
     vars(scheme).update(values)

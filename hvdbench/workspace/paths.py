@@ -1,8 +1,8 @@
-"""Where things lie: the project's own read-only folders, the folders of sources and of weights, and what is trusted.
+"""Find the project's own read-only folders, the folders of sources and of weights, and what is trusted.
 
 Nothing else in the package looks for them. Recipes and trajectories are packages below ``hvdbench`` in a wheel, and
-stand beside it in a checkout or an editable install; ``HVDBENCH_HOME`` comes before both. The folders of sources and of
-weights come from environment variables, else from the user's own file (``HVDBENCH_CONFIG``, else
+lie beside it in a checkout or an editable install; ``HVDBENCH_HOME`` takes precedence over both. The folders of sources
+and of weights come from environment variables, else from the user's own file (``HVDBENCH_CONFIG``, else
 ``~/.config/hvdbench/config.toml``)::
 
     weights = "/data/weights"
@@ -21,22 +21,22 @@ from pathlib import Path
 
 from hvdbench.errors import InputError
 
-ROOTED_SOURCES = ("folder", "gopro", "reds")  # of the catalogue; a test compares the two
+ROOTED_SOURCES = ("folder", "gopro", "reds")  # a test compares them with the catalogue
 CONFIG_VARIABLE = "HVDBENCH_CONFIG"
-_FILES_TOO = frozenset({"folder"})  # whose root may be a file: one film
+_FILES_TOO = frozenset({"folder"})  # the root may also be a file, a single video
 _KEYS = ("roots", "trusted", "weights")
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
 class UserConfig:
-    """What the user's own file says.
+    """The content of the user's own file.
 
     Attributes:
-        file: the file; None: there is none.
-        roots: folders of sources.
-        weights: the folder of downloaded weights.
-        trusted: folders whose recipes may name code that is run, those in folders below them too.
+        file: path of the file; None if there is none.
+        roots: folders of sources, by the source's name.
+        weights: folder of downloaded weights.
+        trusted: folders whose recipes, at any depth, may name code that is run.
     """
 
     file: Path | None = None
@@ -46,10 +46,10 @@ class UserConfig:
 
 
 def home() -> Path | None:
-    """Return the folder that ``HVDBENCH_HOME`` names, None where it is unset.
+    """Return the folder that ``HVDBENCH_HOME`` names, or None if it is unset.
 
     Raises:
-        InputError: the variable is set but names no folder.
+        InputError: if the variable is set but does not name a folder.
     """
     value = os.environ.get("HVDBENCH_HOME")
     if value and not Path(value).is_dir():
@@ -61,7 +61,7 @@ def home_folder(name: str) -> Path:
     """Find the folder ``name`` (``recipes`` or ``trajectories``) that this installation reads.
 
     Raises:
-        InputError: ``HVDBENCH_HOME`` is set but is no folder, or the installation lacks the folder.
+        InputError: if ``HVDBENCH_HOME`` is set but does not name a folder, or the installation lacks the folder.
     """
     own = home()
     candidates = [own / name] if own else []
@@ -75,20 +75,20 @@ def home_folder(name: str) -> Path:
 
 
 def configured_root(source: str) -> Path | None:
-    """Return the folder of a source: that of ``HVDBENCH_<SOURCE>_ROOT``, else of the user's file, else None.
+    """Return the folder of a source from ``HVDBENCH_<SOURCE>_ROOT``, else from the user's file, else None.
 
     Raises:
-        InputError: the variable or the file names no folder, or the file is not as it should be.
+        InputError: if the variable or the file does not name a folder, or the file is not valid.
     """
     found = root_setting(source)
     return found[0] if found else None
 
 
 def root_setting(source: str) -> tuple[Path, str] | None:
-    """Return the folder of a source and what names it, e.g. ``HVDBENCH_GOPRO_ROOT``; None where nothing does.
+    """Return the folder of a source and what names it, e.g. ``HVDBENCH_GOPRO_ROOT``; None if nothing does.
 
     Raises:
-        InputError: as :func:`configured_root`.
+        InputError: under the conditions of :func:`configured_root`.
     """
     variable = root_variable(source)
     value = os.environ.get(variable)
@@ -106,12 +106,12 @@ def root_setting(source: str) -> tuple[Path, str] | None:
 
 
 def root_variable(source: str) -> str:
-    """Return the environment variable that holds the root folder of a source, e.g. ``HVDBENCH_GOPRO_ROOT``."""
+    """Return the environment variable that names the root folder of a source, e.g. ``HVDBENCH_GOPRO_ROOT``."""
     return f"HVDBENCH_{source.upper()}_ROOT"
 
 
 def how_to_set_root(source: str) -> str:
-    """Return the words that explain where a source's folder may be named, beside ``--root``."""
+    """Return the words that explain where a source's folder may be named, apart from ``--root``."""
     return f"{root_variable(source)}, or [roots] {source} in {config_path()}"
 
 
@@ -119,7 +119,7 @@ def weights_folder() -> Path:
     """Return the folder of downloaded weights: ``HVDBENCH_WEIGHTS``, else the user's file, else below ``~/.cache``.
 
     Raises:
-        InputError: the user's file is not as it should be.
+        InputError: if the user's file is not valid.
     """
     value = os.environ.get("HVDBENCH_WEIGHTS")
     if value:
@@ -128,13 +128,13 @@ def weights_folder() -> Path:
 
 
 def is_trusted(file: Path) -> bool:
-    """Return whether a file may name code that is run, because the user answers for the folder that it lies in.
+    """Return whether a file may name code that is run, because the user trusts the folder that it lies in.
 
-    These are the folder of recipes of this installation or of ``HVDBENCH_HOME``, and the folders that the user's own
-    file lists as ``trusted``. A link counts where it leads to.
+    Trusted are the folder of recipes of this installation or of ``HVDBENCH_HOME``, and the folders that the user's own
+    file lists as ``trusted``. For a link, the place that it leads to counts.
 
     Raises:
-        InputError: as :func:`home_folder` and :func:`read_config`.
+        InputError: under the conditions of :func:`home_folder` and :func:`read_config`.
     """
     place = file.resolve()
     own = home()
@@ -145,7 +145,7 @@ def is_trusted(file: Path) -> bool:
 
 
 def config_path() -> Path:
-    """Return the user's file, there or not: ``HVDBENCH_CONFIG``, else ``hvdbench/config.toml`` in the XDG folder."""
+    """Return the path of the user's file: ``HVDBENCH_CONFIG``, else ``hvdbench/config.toml`` in the XDG folder."""
     value = os.environ.get(CONFIG_VARIABLE)
     if value:
         return Path(value)
@@ -154,14 +154,13 @@ def config_path() -> Path:
 
 
 def read_config() -> UserConfig:
-    """Read the user's file; without one nothing is configured.
+    """Read the user's file; if there is none, nothing is configured.
 
-    Folders are taken relative to the file; ``~`` is the user's home. Whether they exist is looked at when they are
-    needed.
+    Folders are relative to the file; ``~`` is the user's home. Whether they exist is checked when they are needed.
 
     Raises:
-        InputError: the file that ``HVDBENCH_CONFIG`` names is not there, it is not TOML, has an unknown key, or a value
-            of another kind than its key wants.
+        InputError: if the file that ``HVDBENCH_CONFIG`` names does not exist, or the file is not TOML, has an unknown
+            key, or a value of the wrong kind.
     """
     path = config_path()
     if not path.is_file():

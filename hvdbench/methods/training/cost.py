@@ -48,7 +48,6 @@ def measure_step(
 
     Returns:
         The cost; None if the objective cannot be copied.
-        The cost; None where the objective cannot be copied.
     """
     device = next(network.parameters()).device
     with _peak(device) as peak:

@@ -1,4 +1,4 @@
-"""Guards: what ends a run before it spoils its weights, and what a run warns of."""
+"""Guard a run: end it before it spoils its weights, and warn of what its validations show."""
 
 import math
 import signal

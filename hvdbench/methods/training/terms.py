@@ -1,4 +1,4 @@
-"""The terms of the latest steps: kept on the device until somebody looks, then guarded and added up for the log."""
+"""Keep the terms of the latest steps on the device until they are needed, then check and average them for the log."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,12 +14,12 @@ from hvdbench.methods.training.settings import EngineSettings
 
 
 class Terms:
-    """Numbers of steps, of all processes.
+    """The terms of the latest steps, over all processes.
 
     Args:
-        settings: of the loop: what counts as an explosion.
-        processes: whose mean is taken.
-        skips_infinite: a gradient that is not finite is no fault, since the scaler of float16 leaves such steps out.
+        settings: settings of the loop, which define an explosion.
+        processes: processes over which the mean is taken.
+        skips_infinite: whether a gradient that is not finite is allowed, since the scaler of float16 skips such steps.
     """
 
     def __init__(self, settings: EngineSettings, processes: Processes, *, skips_infinite: bool) -> None:
@@ -29,7 +29,7 @@ class Terms:
 
     @property
     def is_calm(self) -> bool:
-        """Whether the latest loss was not too large: a time to write a checkpoint."""
+        """Whether the latest loss was not too large, so that a checkpoint may be written."""
         return self.guard.is_calm
 
     def add(self, terms: dict[str, Tensor]) -> None:
@@ -37,7 +37,7 @@ class Terms:
         self._waiting.append(terms)
 
     def look(self, step: int) -> tuple[int, str] | None:
-        """Fetch what was added, up to step ``step``; give the first step with a fault, and word it."""
+        """Fetch what was added up to step ``step``; return the first step with a fault and its description, or None."""
         first = step - len(self._waiting)
         names = [sorted(terms) for terms in self._waiting]
         flat = [terms[name] for terms, own in zip(self._waiting, names, strict=True) for name in own]
@@ -58,10 +58,10 @@ class Terms:
         return self._means.take()
 
     def state(self) -> dict[str, Any]:
-        """Return what a resumed run needs, as JSON values."""
+        """Return the state that a resumed run needs, as JSON values."""
         return {"guard": self.guard.state(), "means": self._means.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take up what :meth:`state` gave."""
+        """Restore the state that :meth:`state` returned."""
         self.guard.load_state(state["guard"])
         self._means.load_state(state["means"])

@@ -1,4 +1,4 @@
-"""A leaderboard as a table."""
+"""Rank the methods of a leaderboard in a table."""
 
 import logging
 

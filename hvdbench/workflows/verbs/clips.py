@@ -1,4 +1,4 @@
-"""Opening a clip and restoring it."""
+"""Open a clip and restore it."""
 
 from dataclasses import replace
 from pathlib import Path

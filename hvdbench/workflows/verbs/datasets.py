@@ -1,4 +1,4 @@
-"""Making, opening and labelling datasets, and handing their windows to PyTorch."""
+"""Make, open and label datasets, and hand their windows to PyTorch."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, get_args
@@ -108,11 +108,11 @@ def synth(
         overrides: values in place of the recipe's, nested tables as dictionaries.
         workers: worker processes; the result does not depend on them.
         overwrite: replace a dataset made from other values.
-        strict: raise an error where an embedded default would stand in.
+        strict: raise an error where an embedded default would be used.
         trust: let a recipe file name code to run.
 
     Returns:
-        The dataset. What an embedded default stood in for is stamped ``demo``.
+        The dataset, which is stamped ``demo`` if an embedded default was used.
 
     Raises:
         InputError: if a folder that was named is missing or laid out otherwise.
