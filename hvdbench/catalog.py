@@ -1,4 +1,4 @@
-"""Open every named part of hvdbench: the catalogue holds one import string per part.
+"""Open every named part of hvdbench: the catalogue contains one import string per part.
 
 Listing names imports nothing. An import string (``their_package.module:Thing``) works wherever a name does, also for a
 module in the current folder, so that other packages can add parts without being registered here. Methods, datasets and
@@ -184,8 +184,8 @@ def resolve(kind: str, name: str) -> Any:
 
     Raises:
         UnknownNameError: if the catalogue has no such name, or the import string leads nowhere.
-        InputError: if a module from outside hvdbench fails as it is imported, or what it holds is not a part of this
-            kind.
+        InputError: if a module from outside hvdbench fails as it is imported, or the imported object is not a part of
+            this kind.
     """
     known = _KINDS[kind]
     if name in known.parts:  # ours: a failure here is a missing dependency or a bug, not a mistyped name

@@ -180,7 +180,7 @@ class ESTRNN(nn.Module):
         """Restore a clip (N, T, 3, H, W), BGR in [-0.5, 0.5]; the result has the same shape and is not clamped.
 
         Raises:
-            ValueError: the shape is another, or H or W is no multiple of 4.
+            ValueError: if the clip has another shape, or H or W is not a multiple of 4.
         """
         return self.forward_from(clip, None, is_end=True)[0]
 
@@ -197,7 +197,7 @@ class ESTRNN(nn.Module):
             the last frames, up to ``past_frames + future_frames`` of (N, 5F, H/4, W/4).
 
         Raises:
-            ValueError: the shape is another, or H or W is no multiple of 4.
+            ValueError: if the clip has another shape, or H or W is not a multiple of 4.
         """
         self._check(clip)
         frames = list(clip.unbind(1))

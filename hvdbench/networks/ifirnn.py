@@ -89,7 +89,7 @@ class IFIRNN(nn.Module):
         """Restore a clip (N, T, 3, H, W), BGR in [-0.5, 0.5]; the result has the same shape and is not clamped.
 
         Raises:
-            ValueError: the shape is another, or H or W is no multiple of 4.
+            ValueError: if the clip has another shape, or H or W is not a multiple of 4.
         """
         return self.forward_from(clip, None, is_end=True)[0]
 
@@ -105,7 +105,7 @@ class IFIRNN(nn.Module):
             The results (N, T, 3, H, W) and the next state.
 
         Raises:
-            ValueError: the shape is another, or H or W is no multiple of 4.
+            ValueError: if the clip has another shape, or H or W is not a multiple of 4.
         """
         if clip.dim() != 5 or clip.shape[2] != 3 or clip.shape[-1] % _SCALE or clip.shape[-2] % _SCALE:
             raise ValueError(

@@ -1,6 +1,6 @@
 """Keep runs on disk: the frames that a method restored of each clip of a dataset, and what they came from.
 
-``runs/<method>/<dataset>/<split>/<clip>/`` holds one PNG per frame and ``run.json``. A finished clip with the same
+``runs/<method>/<dataset>/<split>/<clip>/`` contains one PNG per frame and ``run.json``. A finished clip with the same
 digest is not made again; one with another digest is refused, unless overwriting is requested.
 """
 

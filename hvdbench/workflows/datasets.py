@@ -70,7 +70,7 @@ def synth(
 
     Raises:
         InputError: if a folder that the user named is missing or has another layout.
-        DatasetError: if the folder holds another dataset.
+        DatasetError: if the folder contains another dataset.
         StrictError: if something is not configured, in strict mode.
     """
     given = {"source": request.source, "trajectories": request.trajectories}

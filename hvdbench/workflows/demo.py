@@ -63,7 +63,7 @@ def run_demo(out: Path, *, engine: Engine, seed: int = 0, progress: Progress = s
         progress: function called with (done, total, what).
 
     Raises:
-        DatasetError: if ``out`` holds a demo made from other settings.
+        DatasetError: if ``out`` contains a demo made from other settings.
     """
     request = SynthRequest(recipe="demo", out=out / "datasets" / "demo")
     dataset = synth(request, fallback=Fallback(), engine=engine, progress=progress)

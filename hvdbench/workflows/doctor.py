@@ -186,7 +186,7 @@ def _sources() -> Iterator[Finding]:
             yield Finding("sources", "ok", f"{named_by}: {root}")
         else:
             variable = paths.root_variable(source)
-            yield Finding("sources", "note", f"{variable} is unset: {without}; set it to the folder that holds them")
+            yield Finding("sources", "note", f"{variable} is unset: {without}; set it to the folder that contains them")
 
 
 def _trajectories() -> Iterator[Finding]:

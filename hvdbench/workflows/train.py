@@ -76,7 +76,7 @@ def open_with_weights(
     """Open a method with the weights that it needs to restore: none, those named, those trained, or a tiny fit's.
 
     Weights from the method's own training on this dataset come first, then those from its only other training. A
-    foreign model holds its weights itself.
+    foreign model contains its weights itself.
 
     Args:
         method: a reference that :func:`hvdbench.methods.opening.open_method` takes, or a method that it returned.

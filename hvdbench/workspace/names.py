@@ -16,10 +16,10 @@ LONGEST_BYTES = 100
 """Most bytes of a name in UTF-8. File systems allow 255, and leftovers and locks add about 60 to a file's name."""
 
 DRIVE = ":"
-"""Signs that no name of a folder may contain. Windows reads ``C:x`` and ``a:b`` as places of their own."""
+"""A sign that no name of a folder may contain, because Windows reads ``C:x`` and ``a:b`` as places of their own."""
 
 REFUSED_BY_OTHERS = DRIVE + '*?"<>|'
-"""Signs that Windows refuses in a file's name; a board's rows may name methods with them."""
+"""Signs that Windows refuses in the name of a file; a board's rows may name methods with them."""
 
 _SEPARATORS = "/\\"
 _HIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, halves of a surrogate pair, line and paragraph ends

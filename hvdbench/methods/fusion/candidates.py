@@ -21,7 +21,7 @@ class CandidateStack:
 
     Attributes:
         index: (N,) frame of the clip that each row belongs to.
-        colours: (N, C, H, W, 3) uint8 RGB, warped; a slot without a frame holds the blurry frame.
+        colours: (N, C, H, W, 3) uint8 RGB, warped; a slot without a frame contains the blurry frame.
         masks: (N, C, H, W) uint8, 255 where the warp can be trusted, 0 everywhere in a slot without a frame.
         is_sharp: (N, C) bool, whether the slot's frame is a selected one.
     """

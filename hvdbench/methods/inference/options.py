@@ -17,8 +17,8 @@ class InferenceOptions:
 
     Attributes:
         precision: number format to compute in.
-        window: most frames at once; None for the whole clip, ``auto`` for what memory holds.
-        tile: largest side, or height and width, in px; None for the whole frame, ``auto`` for what memory holds.
+        window: most frames at once; None for the whole clip, ``auto`` for what fits into memory.
+        tile: largest side, or height and width, in px; None for the whole frame, ``auto`` for what fits into memory.
     """
 
     precision: PrecisionName = "float32"
@@ -40,9 +40,9 @@ class Extents:
     """The way a network is run over a clip: what was asked for, completed by what its method sets.
 
     Attributes:
-        window: most frames at once; None for the whole clip, ``auto`` for what memory holds.
+        window: most frames at once; None for the whole clip, ``auto`` for what fits into memory.
         overlap: frames of context at each inner end of a window; None for what the network declares, else a quarter.
-        tile: largest side, or height and width, in px; None for the whole frame, ``auto`` for what memory holds.
+        tile: largest side, or height and width, in px; None for the whole frame, ``auto`` for what fits into memory.
         context_px: px of context at each inner side of a tile; None for what the network declares, else 32.
         precision: number format to compute in.
     """

@@ -84,10 +84,10 @@ def plan_inference(
         size: height and width of the frames.
         frame_count: T; None if it is not known, as with a stream.
         device: device to run on.
-        window: most frames at once; None for the whole clip, ``auto`` for what memory holds.
+        window: most frames at once; None for the whole clip, ``auto`` for what fits into memory.
         overlap: frames of context at each inner end of a window; None for the network's own, or for a quarter of the
             window if that is the whole clip.
-        tile: largest side, or height and width, at once; None for the whole frame, ``auto`` for what memory holds.
+        tile: largest side, or height and width, at once; None for the whole frame, ``auto`` for what fits into memory.
         context_px: px of context at each inner side of a tile; None for the network's own, or for 32 if that is the
             whole picture.
         precision: number format to compute in.

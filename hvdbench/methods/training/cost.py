@@ -53,7 +53,7 @@ def measure_step(
     with _peak(device) as peak:
         before = _allocated(device)
         try:
-            # copied together, so that a network that the objective holds stays the one that is trained
+            # copied together, so that a network inside the objective stays the one that is trained
             trial_network, trial = copy.deepcopy((network, objective))
         except (TypeError, RuntimeError, NotImplementedError) as error:
             logger.info("there is no estimate, since the objective cannot be copied (%s)", error)

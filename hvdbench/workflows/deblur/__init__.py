@@ -26,7 +26,7 @@ def deblur_clip(
             and tiles that fit into memory. Its listener is told before a long run starts.
 
     Raises:
-        InputError: if the input is not a clip, the output holds something else, or the method has no use for an option.
+        InputError: if the input is not a clip, the output contains other files, or the method has no use for an option.
         UnknownNameError: if there is no such method.
         WeightsError: if weights are missing, damaged, or made for another network.
     """

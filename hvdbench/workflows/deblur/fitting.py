@@ -23,7 +23,7 @@ def fit_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrit
     """Restore a clip by a method that works on the clip alone.
 
     Raises:
-        InputError: if the input is not a clip, or the output holds something else.
+        InputError: if the input is not a clip, or the output contains something else.
     """
     clip = read_input(request.source, crop=request.crop, size=request.size)
     check_output(request, has_rate=clip.fps is not None)

@@ -57,7 +57,7 @@ class DeblurJob:
             names: the names of the frames; None means that they are numbered, as many as the manifest counts.
 
         Raises:
-            InputError: if the output exists and came from something else, or holds files that no run writes.
+            InputError: if the output exists and came from something else, or contains files that no run writes.
         """
         output, path = self.request.output, self.request.manifest
         recover(output)

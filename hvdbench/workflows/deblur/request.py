@@ -70,11 +70,11 @@ def check_output(request: DeblurRequest, *, has_rate: bool) -> None:
     """Refuse an output that cannot be written.
 
     Args:
-        request: the request, which holds input and output.
+        request: the request, which contains input and output.
         has_rate: whether the input has a frame rate.
 
     Raises:
-        InputError: if the output is the input or holds it, lies below a file, or is of a kind that is not written.
+        InputError: if the output is the input or contains it, lies below a file, or is of a kind that is not written.
     """
     suffix = request.output.suffix.lower()
     output, source = request.output.resolve(), request.source.resolve()

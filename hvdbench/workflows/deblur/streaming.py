@@ -1,6 +1,6 @@
 """Restore a clip of any length through a network, which decodes, restores and encodes as it goes.
 
-Memory holds a window of frames and a few more for the page, however long the clip is.
+Only a window of frames and a few more for the page are in memory, however long the clip is.
 """
 
 import time
@@ -38,7 +38,7 @@ def stream_clip(request: DeblurRequest, method: Method, *, budget: Budget, overw
     """Restore a clip through a method's network; a longer clip takes more time but not more memory.
 
     Raises:
-        InputError: if the input is not a clip, the output holds something else, or windows or tiles do not suit the
+        InputError: if the input is not a clip, the output contains something else, or windows or tiles do not suit the
             network.
         WeightsError: if weights are missing, damaged, or made for another network.
         FitError: if the network fails, or the memory does not suffice.

@@ -91,7 +91,7 @@ def open_clip(frames: Frames, name: str, workers: int = 1) -> HeldOutClip:
         workers: number of threads; the result does not depend on it.
 
     Returns:
-        The clip; its plan holds only pairs in which at least :data:`FEWEST_SHARE` of the pixels can be trusted.
+        The clip; its plan contains only pairs in which at least :data:`FEWEST_SHARE` of the pixels can be trusted.
 
     Raises:
         InputError: if frames are under 48 px a side, if too few are surely sharp, or if too few of these fit their

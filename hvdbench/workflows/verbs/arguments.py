@@ -45,14 +45,14 @@ def dataset_of(value: Dataset | PathLike) -> Dataset:
     """Return a dataset that is open already, or open the one that lies in a folder.
 
     Raises:
-        DatasetError: if the folder holds no dataset.
+        DatasetError: if the folder contains no dataset.
         InputError: if it is neither a dataset nor a path.
     """
     return value if isinstance(value, Dataset) else Dataset.open(path_of(value, "the dataset"))
 
 
 def checked_frames(frames: NDArray[np.uint8], what: str) -> Frames:
-    """Return an array that holds frames.
+    """Return an array of frames.
 
     Args:
         frames: uint8 RGB (T, H, W, 3).

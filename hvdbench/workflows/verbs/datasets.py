@@ -26,7 +26,7 @@ def load_dataset(folder: PathLike) -> Dataset:
         ``truth("mid")``. :func:`training_windows` makes a ``torch.utils.data.Dataset`` of it.
 
     Raises:
-        DatasetError: if the folder holds no dataset, or a damaged one.
+        DatasetError: if the folder contains no dataset, or a damaged one.
 
     Example:
         >>> import hvdbench
@@ -61,7 +61,7 @@ def training_windows(
         ``nearest`` (T,) and, where it was asked for, ``truth`` (T, 3, h, w).
 
     Raises:
-        DatasetError: if the folder holds no dataset, or the pack is damaged.
+        DatasetError: if the folder contains no dataset, or the pack is damaged.
         InputError: if a number is out of range, or there is no such truth.
         FitError: if a clip is too small or short, lacks the truth, or has no frame selected as sharp.
 
@@ -116,7 +116,7 @@ def synth(
 
     Raises:
         InputError: if a folder that was named is missing or laid out otherwise.
-        DatasetError: if the folder holds another dataset.
+        DatasetError: if the folder contains another dataset.
 
     Example:
         >>> import hvdbench
@@ -152,7 +152,7 @@ def label(dataset: Dataset | PathLike, *, labeller: str = DEFAULT_LABELLER) -> p
 
     Raises:
         UnknownNameError: if there is no such labeller.
-        DatasetError: if the folder holds no dataset, or may not be written to.
+        DatasetError: if the folder contains no dataset, or may not be written to.
 
     Example:
         >>> import hvdbench
