@@ -164,7 +164,7 @@ def test_arguments_reach_the_class(tmp_path):
         opened("Net", tmp_path / "six.pth")
     with pytest.raises(InputError, match=r"cannot be made with wide = 6: TypeError"):
         opened("Net", tmp_path / "six.pth", network_arguments={"wide": 6})
-    with pytest.raises(InputError, match="made already"):
+    with pytest.raises(InputError, match="already been built"):
         opened("made", network_arguments={"width": 6})
     with pytest.raises(InputError, match=r"it made an object of the type str, not a torch\.nn\.Module"):
         opened("wrong")
@@ -207,8 +207,8 @@ def test_a_file_that_is_no_torchscript_is_refused(tmp_path):
     (tmp_path / "cut.ts").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "empty.ts").write_bytes(b"")
     for name, words in {
-        "junk": "is no TorchScript",
-        "state": "is no TorchScript",
+        "junk": "is not a TorchScript file",
+        "state": "is not a TorchScript file",
         "cut": "cut.ts is damaged",
         "empty": "it is empty",
         "missing": "missing.ts is missing",
@@ -263,7 +263,7 @@ def test_a_checkpoint_that_spandrel_cannot_use_is_refused(tmp_path):
     torch.save(small_net().state_dict(), tmp_path / "unknown.pth")
     with pytest.raises(WeightsError, match=rf"belongs to no network that spandrel {spandrel.__version__} knows"):
         open_method(f"spandrel:{tmp_path / 'unknown.pth'}")
-    with pytest.raises(WeightsError, match=r"not\.pth is missing"):
+    with pytest.raises(WeightsError, match=r"not\.pth does not exist"):
         open_method(f"spandrel:{tmp_path / 'not.pth'}")
     from spandrel.architectures.Compact import Compact
 

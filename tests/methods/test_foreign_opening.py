@@ -73,7 +73,7 @@ def test_a_network_without_weights_is_refused(reference):
 
 
 def test_a_network_that_restores_no_clips_is_refused(tmp_path):
-    with pytest.raises(InputError, match="'spynet' restores no clips"):
+    with pytest.raises(InputError, match="'spynet' does not restore clips"):
         open_method("spynet", settings={"own_weights": True})
 
 

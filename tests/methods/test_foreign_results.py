@@ -81,7 +81,7 @@ def test_a_dataset_is_compared_with_the_folder_before_anything_is_read(tmp_path)
     check({"test/a": three, "test/b": three})
     with pytest.raises(InputError, match=r"has no frames for 2 of 3 clips \(test/c, test/d\)"):
         check({"test/a": three, "test/c": three, "test/d": three})
-    with pytest.raises(InputError, match=r"holds the frames of one clip and would serve 2 \(test/a, train/a\)"):
+    with pytest.raises(InputError, match=r"contains the frames of one clip, but 2 clips \(test/a, train/a\)"):
         check({"test/a": three, "train/a": three})
     with pytest.raises(InputError, match="a has 3 frames, the clip has 4"):
         check({"test/a": four})
@@ -145,7 +145,7 @@ def test_placeholders_reach_the_program(tmp_path, script):
             "import os, sys; os.mkdir(sys.argv[2] + '/deep')",
             "it contains the folder deep, but frames must not lie in a folder below",
         ),
-        (f"{SCRIPT}\n(made / 'out_0.png').unlink()", "has 4 frames, the clip has 5"),
+        (f"{SCRIPT}\n(made / 'out_0.png').unlink()", "has 4 frames, and the clip has 5"),
         (f"{SCRIPT}\n(made / 'out_0.png').write_bytes(b'x')", r"out_0\.png is not a picture"),
         (
             f"{SCRIPT}\nimport cv2\nfor p in made.iterdir(): cv2.imwrite(str(p), cv2.imread(str(p))[::2, ::2])",
@@ -197,12 +197,12 @@ def test_what_a_value_holds_is_not_filled_in_again():
 @pytest.mark.parametrize(
     ("template", "words"),
     [
-        ("run {output}", r"has no \{input\}"),
-        ("run {input}", r"has no \{output\}"),
+        ("run {output}", r"lacks \{input\}"),
+        ("run {input}", r"lacks \{output\}"),
         ("run '{input} {output}", "cannot be split into words: No closing quotation"),
         ("run {input} {output} {clip}", r"unknown \{clip\} \(known: \{input\}, \{output\}, \{device\}"),
         ("run {input} {output} {weights}", r"contains \{weights\}, but no weights are given"),
-        ("", r"has no \{input\}"),
+        ("", r"lacks \{input\}"),
     ],
 )
 def test_a_template_that_cannot_be_used_is_answered(template, words):
@@ -213,7 +213,7 @@ def test_a_template_that_cannot_be_used_is_answered(template, words):
 def test_a_program_that_is_not_there_and_weights_without_a_place_are_answered(tmp_path):
     with pytest.raises(InputError, match="'no-such-program' cannot be started: No such file"):
         restore(open_method("command:no-such-program {input} {output}"), made_clip(1))
-    with pytest.raises(InputError, match=r"has no \{weights\}, so that w\.pth would not reach it"):
+    with pytest.raises(InputError, match=r"does not contain \{weights\}, so w\.pth would not reach it"):
         open_method("command:run {input} {output}", weights=Path("w.pth"))
     with pytest.raises(InputError, match=r"the weights w\.pth are missing"):
         open_method("command:run {input} {output} {weights}", weights=Path("w.pth"))

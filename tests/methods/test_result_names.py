@@ -59,7 +59,7 @@ def test_names_that_are_no_numbers_are_paired_by_name():
         ),
         ([*NAMES, "00000006"], r"1 not named like a frame of the clip, the first is 00000006"),
         (["0", "1", "2", "4", "5", "6"], "numbered with a gap, from 2 to 4"),
-        (["1", "2", "3"], "has 3 frames, the clip has 6"),
+        (["1", "2", "3"], "has 3 frames, and the clip has 6"),
         (["a", "b", "c", "d", "e", "f"], "do not show which frame each one is"),
         ([f"{i}_{i % 2}" for i in range(6)], "do not show which frame each one is"),
         ([f"{n}_{k}" for n in NAMES[:3] for k in ("input", "gt")], r"2 kinds of names \(#_gt, #_input"),
@@ -84,7 +84,7 @@ def test_inputs_and_truths_beside_results_are_left_out_and_never_fill_a_gap():
 
 def test_a_frame_twice_is_refused():
     files = [Path(f"{name}{suffix}") for name in NAMES for suffix in (".jpg", ".png")]
-    with pytest.raises(InputError, match="holds the frame 00000000 twice"):
+    with pytest.raises(InputError, match="contains the frame 00000000 twice"):
         match_names(files, NAMES, whose="theirs/one")
 
 

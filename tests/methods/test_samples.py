@@ -148,8 +148,8 @@ def test_crops_and_windows_shrink_to_what_every_clip_has(reader: ClipReader, cap
     with caplog.at_level(logging.WARNING, "hvdbench"):
         windows = TrainingWindows(reader, WindowSettings(), 0, 4)
     assert windows[0]["blurry"].shape == (5, 3, 48, 48)
-    assert "windows have 5 frames, not 10: clip 'train/small' has no more" in caplog.text
-    assert "crops are 48 px, not 256: clip 'train/small' is no larger" in caplog.text
+    assert "windows have 5 frames, not 10, since clip 'train/small' has no more" in caplog.text
+    assert "crops are 48 px, not 256, since clip 'train/small' is no larger" in caplog.text
 
 
 class Made:
