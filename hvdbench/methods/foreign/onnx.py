@@ -187,7 +187,11 @@ def _choose(path: Path, outputs: list[Any], wanted: int | str | None) -> str:
     for number, output in enumerate(outputs):
         if wanted in (output.name, number, number - len(outputs)):
             return str(output.name)
-    ask = "name one with the setting output" if wanted is None else f"none of them is {wanted!r}"
+    ask = (
+        "name one with the setting output"
+        if wanted is None
+        else f"none of them is {wanted!r}, so correct the setting output"
+    )
     raise InputError(f"{path} has {len(outputs)} outputs ({_names(outputs)}): {ask}")
 
 
