@@ -110,7 +110,7 @@ class NamedPreset:
 
     Attributes:
         name: the name of a network or recipe, or the path of a recipe's file.
-        preset: the preset, or None where the name stands alone.
+        preset: the preset, or None if the name has none.
     """
 
     name: str

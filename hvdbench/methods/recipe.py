@@ -25,7 +25,7 @@ class MethodSettings(Settings):
     title: str
     """One line for tables and pages."""
     scheme: Annotated[str, Part("scheme")]
-    """Name of ``hvdbench.catalog.SCHEMES``, or import string."""
+    """Scheme of the method: a name of ``hvdbench.catalog.SCHEMES``, or an import string."""
     note: str = ""
     """Facts that a reader of a table must know: what is off, and what is not the paper's."""
     needs: str = ""

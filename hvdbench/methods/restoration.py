@@ -27,7 +27,7 @@ class Budget:
         steps: optimiser steps of a training in place of the recipe's.
         announce: function called with a line before long work starts; None for no announcement.
         frame_names: names of the clip's frames, without suffix and in order; empty if they have none.
-        protocol: protocol that the frames will be scored under; results of others may lack frames that it does not
+        protocol: protocol that the frames will be scored under; foreign results may lack frames that it does not
             count.
     """
 

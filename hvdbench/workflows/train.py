@@ -51,7 +51,7 @@ def train(
     workspace, budget = workspace or Workspace(), budget or Budget()
     method = load_method(name, trust=workspace.trust)
     if not method.is_trained:
-        raise InputError(f"method '{name}' is fitted to each clip and needs no training: use 'hvdbench eval' or 'deblur'")
+        raise InputError(f"method '{name}' is fitted to each clip, not trained: use 'hvdbench eval' or 'deblur'")
     if data is None or not data.is_file():
         dataset = find_dataset(data, workspace=workspace, budget=budget)
         if dataset.origin == "demo" and data is None and method.preset is None:

@@ -1,4 +1,4 @@
-"""Name the process that made a file, in the file's name or in a lock, and find out whether that process still runs.
+"""Record in a file's name or in a lock which process made it, and find out whether that process still runs.
 
 The number of a process alone is not enough: containers give every run the same small numbers, and on a shared file
 system the process may run on another machine, which cannot be asked.

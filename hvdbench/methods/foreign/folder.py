@@ -187,7 +187,7 @@ def check_depth(blurry: Frames, whose: str) -> None:
         InputError: if the clip has more than 8 bits.
     """
     if blurry.dtype.name != "uint8":
-        raise InputError(f"{whose} gives 8-bit frames, and the clip is {blurry.dtype}: give it an 8-bit clip")
+        raise InputError(f"{whose} returns 8-bit frames, but the clip is {blurry.dtype}: use an 8-bit clip")
 
 
 def _check_count(place: Path, found: int, expected: int, whose: str) -> None:

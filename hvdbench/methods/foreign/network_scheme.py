@@ -33,8 +33,8 @@ class NetworkSettings(Settings):
     """Settings of which network is used, with which weights, and how it is run."""
 
     network: Annotated[str, Part("network")]
-    """Name of the catalogue (``estrnn``, ``estrnn@tiny``), import string (``their_pkg.net:Net``), or file:
-    ``torchscript:FILE``, ``onnx:FILE``, ``spandrel:FILE``."""
+    """Network to run: a name of the catalogue (``estrnn``, ``estrnn@tiny``), an import string (``their_pkg.net:Net``),
+    or a file: ``torchscript:FILE``, ``onnx:FILE``, ``spandrel:FILE``."""
     network_arguments: dict[str, object] = {}
     """Arguments of the class or function that a name or an import string stands for."""
     weights: str | None = None

@@ -142,7 +142,7 @@ def _sharpness(axes: Any, checks: Lines) -> None:
     if psnr[0]:
         other = axes.twinx()
         other.plot(*psnr, color=_COLOURS[1], marker="s", markersize=4, linewidth=1.2)
-        other.set_ylabel("PSNR, dB (no decision hangs on it)", color=_COLOURS[1])
+        other.set_ylabel("PSNR, dB (no decision depends on it)", color=_COLOURS[1])
 
 
 def _nothing(axes: Any) -> None:

@@ -112,6 +112,6 @@ def open_clip(frames: Frames, name: str, workers: int = 1) -> HeldOutClip:
     if withheld < FEWEST_WITHHELD:
         raise InputError(
             f"{name} has {withheld} sharp frames that fit a blurry neighbour on {FEWEST_SHARE:.0%} of the picture; a "
-            f"held-out score needs {FEWEST_WITHHELD}: give a clip with less motion between frames"
+            f"held-out score needs {FEWEST_WITHHELD}: choose a clip with less motion between frames"
         )
     return replace(clip, plan=replace(plan, pairs=pairs))
