@@ -178,7 +178,7 @@ def test_clips_of_more_than_eight_bits_are_refused(tmp_path, script):
     write_clip(tmp_path / "results", made_clip(2))
     deep = made_clip(2).astype(np.uint16)
     for method in (command(script), open_method(str(tmp_path / "results"))):
-        with pytest.raises(InputError, match="gives 8-bit frames, and the clip is uint16"):
+        with pytest.raises(InputError, match="returns 8-bit frames, but the clip is uint16"):
             method.scheme.restore(deep, label_paper(made_clip(2)), Budget())
 
 
