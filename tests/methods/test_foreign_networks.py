@@ -211,7 +211,7 @@ def test_a_file_that_is_no_torchscript_is_refused(tmp_path):
         "state": "is not a TorchScript file",
         "cut": "cut.ts is damaged",
         "empty": "it is empty",
-        "missing": "missing.ts is missing",
+        "missing": "missing.ts does not exist",
     }.items():
         with pytest.raises(WeightsError, match=words):
             open_method(str(tmp_path / f"{name}.ts"))
