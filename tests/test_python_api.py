@@ -247,7 +247,7 @@ def mistakes() -> dict[str, tuple[Callable[[], object], str]]:
         ),
         "other size": (lambda: hvdbench.score(clip[:, :32], first()), "the restored frames are 4x32x96x3"),
         "other count": (lambda: hvdbench.score(clip[:3], clip), "3 frames were restored, the truth has more"),
-        "no results": (lambda: hvdbench.score("nowhere", f"datasets/{NAME}"), "nowhere is not a folder of result"),
+        "no results": (lambda: hvdbench.score("nowhere", f"datasets/{NAME}"), "nowhere is not a folder: name"),
         "no protocol": (lambda: hvdbench.score(clip, first(), protocol="basicsr"), "no protocol named 'basicsr'"),
         "no board": (lambda: hvdbench.leaderboard("nothing"), "no board named 'nothing'"),
         "no boards": (lambda: hvdbench.leaderboard(boards="nowhere"), "nowhere holds no board"),

@@ -119,7 +119,7 @@ def test_wrong_usage_is_code_2(run, arguments, words):
     [
         (["synth", "--recipe", "goproshaek"], "no dataset recipe named 'goproshaek'; did you mean 'goproshake'?"),
         (["synth", "--traj", "handheld"], "no trajectory set named 'handheld'"),
-        (["synth", "--src", "gopro", "--root", "nowhere"], "nowhere is not there"),
+        (["synth", "--src", "gopro", "--root", "nowhere"], "nowhere does not exist"),
         (["synth", "--engine", "slurm"], "no engine 'slurm'"),
         (["synth", "--traj", "handheld_simulated", "--strict"], "HVDBENCH_GOPRO_ROOT"),
         (["label", "nowhere"], "nowhere does not exist: name a dataset"),

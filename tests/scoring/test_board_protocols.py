@@ -263,7 +263,7 @@ def test_a_result_folder_may_lack_what_the_protocol_does_not_count(data, beside)
 def test_frames_lacking_elsewhere_are_refused_under_estrnn_2020_too(data):
     results_of_estrnn(data, Path("theirs"), beside=False)
     (Path("theirs/test/one/00000001.png")).unlink()
-    with pytest.raises(InputError, match=r"1 missing, first 00000001"):
+    with pytest.raises(InputError, match=r"1 missing, the first is 00000001"):
         ran("folder:theirs", data, protocol="estrnn-2020")
 
 

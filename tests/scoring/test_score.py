@@ -243,7 +243,7 @@ def test_a_run_that_lacks_a_clip_or_has_one_too_many_is_refused(data):
     ran("blurry", data)
     shutil.copytree("runs/blurry", "runs/short")
     shutil.rmtree(f"runs/short/{NAME}/test/two")
-    with pytest.raises(InputError, match=r"lacks 1 of the 2 clips of 'scored', first test/two"):
+    with pytest.raises(InputError, match=r"lacks 1 of the 2 clips of 'scored', such as test/two"):
         scored(f"runs/short/{NAME}")
     writer = DatasetWriter(Path("fewer"), name=NAME, origin="simulated", recipe={}, provenance={})
     shutil.copytree(data.folder / "test" / "one", "fewer/test/one")
