@@ -34,5 +34,5 @@ class Fallback:
             StrictError: if the mode is strict.
         """
         if self.strict:
-            raise StrictError(f"{missing} ({instead} would be used instead, which strict mode forbids)")
+            raise StrictError(f"{missing}: in strict mode hvdbench does not fall back on {instead}")
         logger.warning("%s: hvdbench uses %s instead", missing, instead)

@@ -127,7 +127,7 @@ def test_wrong_usage_is_code_2(run, arguments, words):
         (["train", "selfhvd_basicvsrp"], "did you mean 'selfhvd_basicvsrpp'?"),
         (["train", "selfhvd_fusion"], "is fitted to each clip"),
         (["eval", "--method", "blurry", "--data", "nowhere"], "nowhere is no dataset"),
-        (["eval", "--method", "blurry", "--strict"], "strict: without it"),
+        (["eval", "--method", "blurry", "--strict"], "in strict mode"),
         (["deblur", "nowhere.mp4", "-o", "out"], "nowhere.mp4 does not exist"),
         (["leaderboard", "export"], "leaderboards holds no board"),
         (["leaderboard", "export", "nothing"], "no board named 'nothing'"),

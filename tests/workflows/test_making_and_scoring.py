@@ -154,7 +154,7 @@ def test_the_demo_recipe_asks_for_what_is_embedded_and_warns_of_nothing(caplog):
 
 @pytest.mark.parametrize("request_", [SynthRequest(), SynthRequest(trajectories="handheld_simulated")])
 def test_nothing_stands_in_in_strict_mode(request_):
-    with pytest.raises(StrictError, match=r"would be used instead, which strict mode forbids"):
+    with pytest.raises(StrictError, match=r"in strict mode hvdbench does not fall back on"):
         synth(request_, fallback=STRICT, engine=ONE)
     assert not Path("datasets").exists()
 
