@@ -137,7 +137,7 @@ def test_one_folder_of_frames_does_not_serve_two_clips(here):
     for clip in dataset.clips():
         (Path("results") / clip.name).mkdir(parents=True)
     write_clip(Path("results"), dataset.clips()[0].blurry())
-    with pytest.raises(InputError, match="holds the frames of one clip and would serve 2"):
+    with pytest.raises(InputError, match="contains the frames of one clip, but 2 clips"):
         hvdbench.score("results", dataset)
 
 

@@ -1,8 +1,8 @@
 """Read recipes: TOML files that people write, checked by a pydantic model, with a digest of their values.
 
 A recipe's name is its file's stem. ``name@tiny`` applies the file's ``[tiny]`` table over its values: the same recipe
-at a size that a laptop runs in minutes. A file that begins with ``based_on = "other"`` holds only its differences from
-that other recipe.
+at a size that a laptop runs in minutes. A file that begins with ``based_on = "other"`` contains only its differences
+from that other recipe.
 
 A file that names code to run must be trusted: see :mod:`hvdbench.recipe.trust`.
 """
@@ -78,7 +78,7 @@ def load_recipe(
 
     Raises:
         UnknownNameError: if there is no such recipe.
-        RecipeError: if the file is not TOML, has an unknown key, or holds a value out of range.
+        RecipeError: if the file is not TOML, has an unknown key, or contains a value out of range.
         TrustError: if the file names code to run and is not trusted.
     """
     asked = NamedPreset.parse(name) if not Path(name).is_file() else NamedPreset(name)
@@ -114,7 +114,7 @@ def _read_layers(kind: str, name: str) -> list[Layer]:
     while "based_on" in layers[-1].table:
         here, base = layers[-1].path, layers[-1].table.pop("based_on")
         if not isinstance(base, str) or NamedPreset.parse(base).preset is not None:
-            raise RecipeError(f"{here.name}: 'based_on' is the name of a recipe or its file, found {base!r}")
+            raise RecipeError(f"{here.name}: 'based_on' must be the name or the file of a recipe, found {base!r}")
         try:
             below = _read_toml(kind, base)
         except UnknownNameError as error:

@@ -72,7 +72,7 @@ def known_weights(name: str) -> KnownWeights:
     for known in KNOWN:
         if known.name == name:
             return known
-    raise UnknownNameError(catalog.unknown("weights", name, [known.name for known in KNOWN]))
+    raise UnknownNameError(catalog.unknown("set of weights", name, [known.name for known in KNOWN]))
 
 
 def check_sha256(path: Path, expected: str) -> str:

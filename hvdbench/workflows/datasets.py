@@ -70,7 +70,7 @@ def synth(
 
     Raises:
         InputError: if a folder that the user named is missing or has another layout.
-        DatasetError: if the folder holds another dataset.
+        DatasetError: if the folder contains another dataset.
         StrictError: if something is not configured, in strict mode.
     """
     given = {"source": request.source, "trajectories": request.trajectories}
@@ -79,7 +79,7 @@ def synth(
     settings, root = recipe.values, request.root
     resolve("source", settings.source)  # a mistyped name must be an error before any default is used
     if root is not None and not root.exists():
-        raise InputError(f"{root} is not there: --root names the folder of the source's frames, or a film")
+        raise InputError(f"{root} does not exist: name the folder of the source's frames, or a video, with --root")
     if settings.source not in ROOTLESS:
         root = root or configured_root(settings.source)
     paths = load_sets(settings.trajectories)

@@ -220,7 +220,7 @@ def test_scores_of_a_metric_of_others_that_are_gone_must_be_asked_for_by_its_imp
 def test_a_bare_folder_is_never_scored_on_the_demo(data):
     results = write_results(Path("theirs"), data)
     for asked in (Asked(), Asked(("piqe",))):
-        with pytest.raises(InputError, match=r"holds frames without a run\.json.*name it with --data"):
+        with pytest.raises(InputError, match=r"contains frames but no run\.json.*name it with --data"):
             score_folder(results, asked=asked)
     assert sorted(path.name for path in Path("datasets").iterdir()) == [NAME]
     assert not Path("leaderboards").exists()

@@ -119,7 +119,7 @@ def test_wrong_usage_is_code_2(run, arguments, words):
     [
         (["synth", "--recipe", "goproshaek"], "no dataset recipe named 'goproshaek'; did you mean 'goproshake'?"),
         (["synth", "--traj", "handheld"], "no trajectory set named 'handheld'"),
-        (["synth", "--src", "gopro", "--root", "nowhere"], "nowhere is not there"),
+        (["synth", "--src", "gopro", "--root", "nowhere"], "nowhere does not exist"),
         (["synth", "--engine", "slurm"], "no engine 'slurm'"),
         (["synth", "--traj", "handheld_simulated", "--strict"], "HVDBENCH_GOPRO_ROOT"),
         (["label", "nowhere"], "nowhere does not exist: name a dataset"),
@@ -127,7 +127,7 @@ def test_wrong_usage_is_code_2(run, arguments, words):
         (["train", "selfhvd_basicvsrp"], "did you mean 'selfhvd_basicvsrpp'?"),
         (["train", "selfhvd_fusion"], "is fitted to each clip"),
         (["eval", "--method", "blurry", "--data", "nowhere"], "nowhere is not a dataset"),
-        (["eval", "--method", "blurry", "--strict"], "strict: without it"),
+        (["eval", "--method", "blurry", "--strict"], "in strict mode"),
         (["deblur", "nowhere.mp4", "-o", "out"], "nowhere.mp4 does not exist"),
         (["leaderboard", "export"], "leaderboards contains no board"),
         (["leaderboard", "export", "nothing"], "no board named 'nothing'"),

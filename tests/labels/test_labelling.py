@@ -134,7 +134,7 @@ def test_labels_are_checked_against_people(tmp_path, dataset):
 
 def test_without_a_truth_there_is_nothing_to_check(tmp_path):
     write_clip(tmp_path / "clip", make_shake(frames=4).blurry)
-    with pytest.raises(InputError, match="has no oracle: give labels made by hand"):
+    with pytest.raises(InputError, match="has no oracle: name labels made by hand"):
         check_labels(tmp_path / "clip")
 
 

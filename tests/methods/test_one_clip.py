@@ -127,7 +127,7 @@ def test_named_weights_come_before_a_fit(source, out, method, tmp_path):
     deblur(source, out, method, weights=tmp_path / "weights.safetensors")
     assert manifest(out)["weights_sha256"]
     assert "selected" not in manifest(out)  # frame by frame, no fit
-    with pytest.raises(InputError, match="--minutes has nothing to set"):
+    with pytest.raises(InputError, match="has no steps that --minutes could set"):
         deblur(source, tmp_path / "other", method, weights=tmp_path / "weights.safetensors", minutes=1.0)
 
 
@@ -142,7 +142,7 @@ def test_the_network_is_run_as_asked(source, out, method, tmp_path):
 
 def test_a_method_that_learns_from_a_truth_is_refused(source, out, tmp_path):
     (tmp_path / "truth.toml").write_text(SUPERVISED)
-    with pytest.raises(InputError, match=r"learns from a truth, which this clip has not: name its weights"):
+    with pytest.raises(InputError, match=r"learns from a truth, and this clip has none: name its weights"):
         deblur(source, out, str(tmp_path / "truth.toml"))
     assert not out.parent.exists()
 

@@ -144,7 +144,7 @@ def test_what_is_no_metric_is_refused_in_a_sentence(module, tmp_path):
         f"{module}:NUMBER": "is neither a metric nor a function",
         f"{module}:PSNR": "is called 'psnr', which is a metric of hvdbench or pyiqa",
         "made_facts_failing:x": "cannot be imported: RuntimeError: no luck",
-        "made_facts_leaving:x": "cannot be imported: its module calls sys.exit as it is imported",
+        "made_facts_leaving:x": "cannot be imported: its module calls sys.exit while it is imported",
     }.items():
         with pytest.raises(InputError, match=words):
             find_metric(name)

@@ -104,7 +104,7 @@ def test_a_run_that_was_moved_is_scored_on_the_dataset_that_is_named(data):
     ran("blurry", data)
     shutil.move("datasets", "elsewhere")
     shutil.move("runs", "kept")
-    with pytest.raises(DatasetError, match="lies below datasets: name it with --data"):
+    with pytest.raises(DatasetError, match="which is not below datasets: name it with --data"):
         scored(f"kept/blurry/{NAME}", boards=Path("rebuilt"))
     scored(f"kept/blurry/{NAME}", data=Path("elsewhere") / NAME, boards=Path("rebuilt"))
     assert bytes_of("rebuilt") == bytes_of("leaderboards")
@@ -243,7 +243,7 @@ def test_a_run_that_lacks_a_clip_or_has_one_too_many_is_refused(data):
     ran("blurry", data)
     shutil.copytree("runs/blurry", "runs/short")
     shutil.rmtree(f"runs/short/{NAME}/test/two")
-    with pytest.raises(InputError, match=r"lacks 1 of the 2 clips of 'scored', first test/two"):
+    with pytest.raises(InputError, match=r"lacks 1 of the 2 clips of 'scored', such as test/two"):
         scored(f"runs/short/{NAME}")
     writer = DatasetWriter(Path("fewer"), name=NAME, origin="simulated", recipe={}, provenance={})
     shutil.copytree(data.folder / "test" / "one", "fewer/test/one")

@@ -347,7 +347,7 @@ def test_the_status_tells_which_weights_are_there(tmp_path, monkeypatch):
 def test_known_weights_are_found_by_name():
     assert known_weights("selfhvd").network == "basicvsrpp"
     with pytest.raises(
-        UnknownNameError, match=r"no weights named 'vgg'; did you mean 'vgg19'\? \(known: basicvsrpp_gopro"
+        UnknownNameError, match=r"no set of weights named 'vgg'; did you mean 'vgg19'\? \(known: basicvsrpp_gopro"
     ):
         known_weights("vgg")
 

@@ -187,7 +187,9 @@ def test_an_unknown_name_is_answered_with_the_nearest(folder, download):
     for arguments in (("check", "selfhdv"), ("add", "selfhdv", download)):
         result = _run(*arguments)
         assert isinstance(result.exception, UnknownNameError)
-        assert str(result.exception).startswith("no weights named 'selfhdv'; did you mean 'selfhvd'? (known: ")
+        assert str(result.exception).startswith(
+            "there is no set of weights named 'selfhdv'; did you mean 'selfhvd'? (known: "
+        )
 
 
 def test_a_download_that_is_not_there_is_named(folder, tmp_path):

@@ -55,7 +55,7 @@ def test_of_a_method_of_ones_own_nothing_was_learned_but_its_time_is_told(clip, 
     (tmp_path / "mine.toml").write_text(FIT)
     found = estimate_clip(DeblurRequest(clip, Path(), method=str(tmp_path / "mine.toml")))
     assert found.expected is None
-    assert any("nothing was learned of 'mine'" in line for line in found.lines)
+    assert any("nothing was learned about 'mine'" in line for line in found.lines)
     assert any(line.startswith("time: about") for line in found.lines)
 
 

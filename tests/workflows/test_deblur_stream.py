@@ -281,9 +281,9 @@ def test_a_long_run_is_told_of_before_it_starts(tmp_path, out, monkeypatch):
     ("options", "words"),
     [
         ({"method": "selfhvd_estrnn@tiny", "bit_depth": 10}, "--bit-depth 10 is for networks"),
-        ({"method": "warp_average", "inference": InferenceOptions("float16")}, "have nothing to set"),
+        ({"method": "warp_average", "inference": InferenceOptions("float16")}, "has no use for --precision"),
         ({"method": "warp_average", "weights": Path("a.pth")}, "takes no weights"),
-        ({"minutes": 1.0}, "--minutes has nothing to set"),
+        ({"minutes": 1.0}, "has no steps that --minutes could set"),
         ({"method": "made_networks:NeighbourMean", "inference": InferenceOptions(window=2)}, "window"),
         ({"method": "made_networks:NeighbourMean", "inference": InferenceOptions(tile=4)}, "tile"),
     ],

@@ -121,5 +121,5 @@ def test_the_gains_that_ship_say_what_they_were_learned_from():
 
 def test_a_file_without_gains_is_one_sentence(tmp_path):
     (tmp_path / "gains.json").write_text(json.dumps({"methods": {"x": {"centre": [1]}}}))
-    with pytest.raises(InputError, match="holds no learned gains"):
+    with pytest.raises(InputError, match="contains no learned gains"):
         read_gains(tmp_path / "gains.json")

@@ -145,9 +145,8 @@ class FusionFit:
         """Return whether an output is over twice as sharp, or over twice as far from the input, as every candidate.
 
         A network that learns from its own output alone can run away: Eq. 8 prefers the sharper picture, so noise that
-            the
-        network makes is never taken back, and a drift that teacher and pupil share costs nothing. The output ends as
-        noise or flat.
+        the network makes is never taken back, and a drift that teacher and pupil share costs nothing. The output ends
+        as noise or flat.
         """
         rows = self._watched()
         outputs, candidates = self._outputs(rows), self.stack.colours[rows]

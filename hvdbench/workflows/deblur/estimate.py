@@ -181,7 +181,7 @@ def _signs_lines(signs: ClipSigns | None) -> list[str]:
 def _gain_lines(method: Method, expected: Expected | None) -> list[str]:
     if expected is None:
         known = ", ".join(sorted(read_gains()))
-        return [f"gain: nothing was learned of '{method.name}' (learned: {known})"]
+        return [f"gain: nothing was learned about '{method.name}', only about {known}"]
     learned = expected.learned
     lines = [
         f"gain of {method.name}: {expected.gain_db:+.1f} dB to expect, {expected.low_db:+.1f} to "

@@ -54,7 +54,7 @@ class DeblurJob:
         """Return whether the same command finished before; output of a stopped run of it may be written over.
 
         Raises:
-            InputError: if the output exists and came from something else, or holds files that no run writes.
+            InputError: if the output exists and came from something else, or contains files that no run writes.
         """
         output, path = self.request.output, self.request.manifest
         recover(output)
@@ -64,15 +64,17 @@ class DeblurJob:
             return found.get("state") == "done" and whole and self.request.page.is_file() and not self.overwrite
         taken = next((p for p in (output, path) if p.is_file() or (p.is_dir() and any(p.iterdir()))), None)
         if taken is not None and not self.overwrite and not (taken == path and found.get("state") == "running"):
-            raise InputError(f"{taken} is there and came from something else: choose another output, or --overwrite it")
+            raise InputError(
+                f"{taken} already exists and came from something else: choose another output, or use --overwrite"
+            )
         if not self.request.is_video:
             check_replaceable(output)
         if path.is_file() and not is_restoration(path):
-            raise InputError(f"{path} is no manifest of hvdbench's, and is not replaced: choose another output")
+            raise InputError(f"{path} is not a manifest of hvdbench's, so it is not replaced: choose another output")
         strange = next((p for p in _entries(output) if p.is_dir() or p.suffix.lower() not in FRAME_SUFFIXES), None)
         if strange is not None:
             raise InputError(
-                f"{output} holds {strange.name}, which is no frame, and is not replaced: choose another output"
+                f"{output} contains {strange.name}, which is not a frame, so it is not replaced: choose another output"
             )
         return False
 

@@ -70,16 +70,16 @@ def check_output(request: DeblurRequest, *, has_rate: bool) -> None:
     """Refuse an output that cannot be written.
 
     Args:
-        request: the request, which holds input and output.
+        request: the request, which contains input and output.
         has_rate: whether the input has a frame rate.
 
     Raises:
-        InputError: if the output is the input or holds it, lies below a file, or is of a kind that is not written.
+        InputError: if the output is the input or contains it, lies below a file, or is of a kind that is not written.
     """
     suffix = request.output.suffix.lower()
     output, source = request.output.resolve(), request.source.resolve()
     if output == source or output in source.parents:
-        what = "is the input itself" if output == source else "holds the input"
+        what = "is the input itself" if output == source else "contains the input"
         raise InputError(f"{request.output} {what}: name another output")
     blocked = next((folder for folder in output.parents if folder.exists() and not folder.is_dir()), None)
     if blocked is not None:
@@ -91,4 +91,4 @@ def check_output(request: DeblurRequest, *, has_rate: bool) -> None:
             f"{request.output} is one file: name a folder, or a video ({', '.join(sorted(VIDEO_SUFFIXES))})"
         )
     if suffix in VIDEO_SUFFIXES and not has_rate:
-        raise InputError(f"{request.source} is a folder and tells no frame rate: name a folder for the output")
+        raise InputError(f"{request.source} is a folder, which has no frame rate: name a folder as the output too")

@@ -1,6 +1,6 @@
 """Restore a clip of any length through a network, which decodes, restores and encodes as it goes.
 
-Memory holds a window of frames and a few more for the page, however long the clip is.
+Only a window of frames and a few more for the page are in memory, however long the clip is.
 """
 
 import time
@@ -37,7 +37,7 @@ def stream_clip(request: DeblurRequest, method: Method, *, budget: Budget, overw
     """Restore a clip through a method's network; a longer clip takes more time but not more memory.
 
     Raises:
-        InputError: if the input is not a clip, the output holds something else, or windows or tiles do not suit the
+        InputError: if the input is not a clip, the output contains something else, or windows or tiles do not suit the
             network.
         WeightsError: if weights are missing, damaged, or made for another network.
         FitError: if the network fails, or the memory does not suffice.
@@ -147,7 +147,7 @@ def _digest(request: DeblurRequest, method: Method, budget: Budget) -> str:
 def _done(job: DeblurJob, stream: InputFrames, run: _Run) -> Done:
     """Gather what page, manifest and terminal show; the frames are few and no larger than a screen."""
     if run.report is None:
-        raise FitError(f"{job.request.source}: no frame came out of the network")
+        raise FitError(f"the network returned no frame of {job.request.source}")
     samples, (width, height) = run.samples, run.size
     change = Change()
     for pair in zip(samples.blurry, samples.restored, strict=True):
