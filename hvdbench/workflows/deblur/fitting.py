@@ -44,12 +44,12 @@ def fit_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrit
         reach = reach_of(request.crop, request.size, stream.size)
     with open_input(request.source, crop=request.crop, size=request.size, part=request.part) as stream:
         check_output(request, has_rate=stream.fps is not None)
+        windows = window_size(read_size(reach, stream.size), request.source)
+        if budget.announce is not None:  # before the input is hashed, which takes a while for a large file
+            budget.announce(windows.describe(request.source.name, method.name, stream.size, stream.frame_count))
         job = DeblurJob(request, method, whole, _digest(request, method, whole), overwrite)
         if job.is_done():
             return job.already_done()
-        windows = window_size(read_size(reach, stream.size), request.source)
-        if budget.announce is not None:
-            budget.announce(windows.describe(request.source.name, method.name, stream.size, stream.frame_count))
         with job.claimed():
             labelled = label_stream(stream, budget.progress)
             return job.finish(_restore(job, labelled, reach, windows))
