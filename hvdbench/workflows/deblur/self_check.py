@@ -98,7 +98,7 @@ class Steadiness:
 
 
 def steadiness_lines(measured: Measured) -> list[str]:
-    """Say in a sentence how steady a clip is before and after; nothing where it is not known."""
+    """Describe in a sentence how steady a clip is before and after; nothing where it is not known."""
     if measured.get("warping_error_before") is None:
         return []
     return [

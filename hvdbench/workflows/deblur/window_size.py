@@ -47,7 +47,7 @@ class WindowSize:
     peak_bytes: int
 
     def describe(self, name: str, method: str, size: tuple[int, int], frame_count: int | None) -> str:
-        """Say in a sentence what is going to be done."""
+        """Describe in a sentence what is going to be done."""
         many = "" if frame_count is None else f"{frame_count} "
         clip = f"{name}: {many}frames of {size[0]}x{size[1]}"
         memory = f"up to about {self.peak_bytes / 2**30:.1f} GiB of memory"
