@@ -29,7 +29,7 @@ from hvdbench.frames import (
     read_frame16,
     readable,
 )
-from hvdbench.video.colour import Colour
+from hvdbench.video.colour.stated import Colour
 from hvdbench.video.crop import Crop, Size, cut, cut_fault
 from hvdbench.video.facts import VideoFacts, tone_map_notes
 from hvdbench.video.reader import USUAL_FPS, VideoReader, rate_by_times, stack
@@ -121,7 +121,12 @@ class InputClip:
 
 @contextmanager
 def open_input(
-    path: Path, *, crop: Crop | None = None, size: Size | None = None, bit_depth: BitDepth = 8
+    path: Path,
+    *,
+    crop: Crop | None = None,
+    size: Size | None = None,
+    bit_depth: BitDepth = 8,
+    deinterlace: bool = False,
 ) -> Iterator[InputFrames]:
     """Open a folder of frames (in the order of :func:`~hvdbench.frames.list_frames`) or a video file.
 
@@ -133,6 +138,7 @@ def open_input(
         crop: x, y, width, height in pixels of the upright picture.
         size: width and height to resize to (area averaging), after the crop.
         bit_depth: 8 or 10.
+        deinterlace: make whole pictures of a video's interlaced frames.
 
     Raises:
         InputError: nothing there, no frames, two sizes, one that cannot be decoded, a crop that reaches outside the
@@ -141,19 +147,22 @@ def open_input(
     if path.is_dir():
         yield _open_folder(path, crop, size, bit_depth)
     elif path.exists():
-        with VideoReader(path, crop=crop, size=size) as reader:
+        with VideoReader(path, crop=crop, size=size, deinterlace=deinterlace) as reader:
             yield _open_video(reader, crop, size, bit_depth)
     else:
         raise InputError(f"{readable(path)} does not exist: name a folder of frames or a video file")
 
 
-def read_input(path: Path, *, crop: Crop | None = None, size: Size | None = None) -> InputClip:
+def read_input(
+    path: Path, *, crop: Crop | None = None, size: Size | None = None, deinterlace: bool = False
+) -> InputClip:
     """Read a folder of frames or a video file whole, as :func:`open_input` opens it in 8 bits.
 
     Args:
         path: the folder or the file.
         crop: x, y, width, height in pixels of the upright picture.
         size: width and height to resize to (area averaging), after the crop.
+        deinterlace: make whole pictures of a video's interlaced frames.
 
     Raises:
         InputError: as :func:`open_input`, or there are fewer than 2 frames.
@@ -161,7 +170,7 @@ def read_input(path: Path, *, crop: Crop | None = None, size: Size | None = None
     pictures: list[Frame] = []
     names: list[str] = []
     times_s: list[float | None] = []
-    with open_input(path, crop=crop, size=size) as opened:
+    with open_input(path, crop=crop, size=size, deinterlace=deinterlace) as opened:
         for frame in opened.frames:
             pictures.append(cast(Frame, frame.picture))
             names.append(frame.name)
@@ -264,6 +273,8 @@ def _open_video(reader: VideoReader, crop: Crop | None, size: Size | None, bit_d
 
 
 def _signal_notes(facts: VideoFacts) -> list[str]:
+    if facts.colour.is_linear:
+        return ["the clip is linear light and stays so, which is not what networks were trained on"]
     if not facts.colour.is_hdr:
         return []
     dolby = ", and Dolby Vision's own metadata are left out" if facts.dolby else ""

@@ -56,6 +56,7 @@ logger = logging.getLogger(__name__)
     help="Put all captures into this split; then --test-share has no effect.",
 )
 @options.crop("Keep only this part of the upright picture, in px: left edge, top edge, width and height.")
+@options.deinterlace
 @click.option("--linear16", is_flag=True, help="Also write 16-bit linear light, to linear/ beside the frames in blur/.")
 @click.option(
     "--fps",
@@ -80,6 +81,7 @@ def ingest(
     test_share: float,
     split: str | None,
     crop: options.Crop | None,
+    deinterlace: bool,
     linear16: bool,
     fps: float | None,
     overwrite: bool,
@@ -106,6 +108,7 @@ def ingest(
         test_share=test_share,
         split=split,
         crop=crop,
+        deinterlace=deinterlace,
         linear16=linear16,
         fps=fps,
         overwrite=overwrite,

@@ -21,6 +21,7 @@ from hvdbench.cli.progress import showing
 @click.option(
     "--size", metavar="WxH", help="Reduce frames to this width and height in px, after --crop, before all else."
 )
+@options.deinterlace
 @click.option(
     "--minutes",
     metavar="MINUTES",
@@ -61,6 +62,7 @@ def deblur(
     estimate: bool,
     crop: options.Crop | None,
     size: str | None,
+    deinterlace: bool,
     minutes: float | None,
     method: str,
     weights: Path | None,
@@ -103,6 +105,7 @@ def deblur(
         size=parse_size(size) if size else None,
         method=method,
         weights=weights,
+        deinterlace=deinterlace,
         bit_depth=10 if bit_depth == "10" else 8,
     )
     budget = Budget(

@@ -69,7 +69,7 @@ def estimate_clip(
             f"'{method.name}': networks say before a long run how long it is going to take"
         )
     method = method.for_minutes(budget.minutes)
-    clip = read_input(request.source, crop=request.crop, size=request.size)
+    clip = read_input(request.source, crop=request.crop, size=request.size, deinterlace=request.deinterlace)
     labels = label_paper(clip.frames)
     signs = signs_of(clip.frames, labels, usable_cores())
     learned = read_gains().get(method.name)

@@ -25,7 +25,7 @@ def fit_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrit
     Raises:
         InputError: if the input is not a clip, or the output holds something else.
     """
-    clip = read_input(request.source, crop=request.crop, size=request.size)
+    clip = read_input(request.source, crop=request.crop, size=request.size, deinterlace=request.deinterlace)
     check_output(request, has_rate=clip.fps is not None)
     whole = replace(budget, workers=usable_cores(), inference=inference_of(budget))
     job = DeblurJob(request, method, whole, _digest(request, clip, method, whole), overwrite)

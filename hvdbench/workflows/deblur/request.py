@@ -23,6 +23,7 @@ class DeblurRequest:
         size: width and height to reduce the frames to first.
         method: a recipe, a network, or a foreign model.
         weights: the weights of a network, or of a method that is trained over clips.
+        deinterlace: whether interlaced frames of a video are made whole first.
         bit_depth: 8, or 10 for 10-bit video or 16-bit pictures, through a network only.
         trust: whether a recipe's file may name code to run, wherever the file lies.
     """
@@ -33,6 +34,7 @@ class DeblurRequest:
     size: Size | None = None
     method: str = "selfhvd_rc_fusion"
     weights: Path | None = None
+    deinterlace: bool = False
     bit_depth: BitDepth = 8
     trust: bool = False
 

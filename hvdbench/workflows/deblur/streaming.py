@@ -44,7 +44,13 @@ def stream_clip(request: DeblurRequest, method: Method, *, budget: Budget, overw
         FitError: if the network fails, or the memory does not suffice.
     """
     asked = replace(budget, inference=inference_of(budget))
-    with open_input(request.source, crop=request.crop, size=request.size, bit_depth=request.bit_depth) as stream:
+    with open_input(
+        request.source,
+        crop=request.crop,
+        size=request.size,
+        bit_depth=request.bit_depth,
+        deinterlace=request.deinterlace,
+    ) as stream:
         check_output(request, has_rate=stream.fps is not None)
         job = DeblurJob(request, method, asked, _digest(request, method, asked), overwrite)
         if job.is_done(stream.names or None):
@@ -163,6 +169,7 @@ def _sink(request: DeblurRequest, stream: InputFrames, notes: list[str]) -> Iter
 
 def _digest(request: DeblurRequest, method: Method, budget: Budget) -> str:
     what = [request.crop, request.size, request.bit_depth, request.output.suffix, budget.inference.values()]
+    what += ["deinterlaced"] if request.deinterlace else []
     return digest_of(["stream", method.digest, file_sha256(method.weights), digest_input(request.source), what])
 
 
