@@ -61,6 +61,15 @@ def crop(help_text: str) -> Callable[[F], F]:
     return click.option("--crop", type=CropType(), help=help_text)
 
 
+def deinterlace(command: F) -> F:
+    """Add ``--deinterlace``."""
+    return click.option(
+        "--deinterlace",
+        is_flag=True,
+        help="Make whole pictures of the interlaced frames of a film, one for each; other frames stay as they are.",
+    )(command)
+
+
 def seed(command: F) -> F:
     """Add ``--seed``."""
     return click.option(

@@ -15,10 +15,10 @@ from hvdbench.frames import check_utf8, is_wanted_folder, list_frames, read_fram
 from hvdbench.ingest.device import as_word
 from hvdbench.ingest.exif import read_exif
 from hvdbench.sources.release import SPLITS
+from hvdbench.video.colour.tone import linear_meaning, to_linear16
 from hvdbench.video.container import FILM_SUFFIXES
 from hvdbench.video.metadata import CameraFacts
 from hvdbench.video.reader import Shot, VideoReader
-from hvdbench.video.tone import linear_meaning, to_linear16
 
 _CHUNK_BYTES = 1 << 20
 _SLOWED = 1.5
@@ -47,10 +47,12 @@ class ReadOptions:
     Attributes:
         linear: read 16-bit linear light too.
         fps: of folders of frames, which state no times.
+        deinterlace: make whole pictures of a film's interlaced frames.
     """
 
     linear: bool = False
     fps: float | None = None
+    deinterlace: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ class _Film(AbstractContextManager["_Film"]):
     """Read a video's frames."""
 
     def __init__(self, capture: Capture, options: ReadOptions) -> None:
-        self._reader = VideoReader(capture.path, linear=options.linear)
+        self._reader = VideoReader(capture.path, linear=options.linear, deinterlace=options.deinterlace)
         self._options = options
 
     def __enter__(self) -> "_Film":
@@ -191,6 +193,7 @@ class _Film(AbstractContextManager["_Film"]):
             "transfer": facts.colour.transfer,
             "primaries": facts.colour.primaries,
             "matrix": facts.colour.matrix,
+            "matrix_read": facts.colour.matrix_read,
             "range": "full" if facts.colour.full_range else "limited",
             "tone_map": facts.tone_map or "none",
             "outside_edit_list": self._reader.outside_edit_list,

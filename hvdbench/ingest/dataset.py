@@ -13,9 +13,9 @@ from hvdbench.ingest.device import DeviceMap, check_device, choose_device, read_
 from hvdbench.ingest.scenes import with_cuts
 from hvdbench.recipe import digest_of
 from hvdbench.store import MANIFEST, ClipFolder, Dataset, DatasetWriter
+from hvdbench.video.colour.tone import TONE_MAP
 from hvdbench.video.crop import Crop
 from hvdbench.video.input import FEWEST_FRAMES
-from hvdbench.video.tone import TONE_MAP
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.names import LONGEST_BYTES, checked_name, fitted_name
 from hvdbench.workspace.progress import Progress, silent
@@ -39,6 +39,7 @@ class IngestRequest:
         test_share: share of captures that go to ``test``, chosen by their names.
         split: the split of all captures; None: by ``test_share``, or by the release's folder in which they lie.
         crop: x, y, width, height in pixels of the upright picture.
+        deinterlace: whether to make whole pictures of interlaced frames.
         linear16: whether to write 16-bit linear light beside the frames.
         fps: the frame rate of folders of frames.
         overwrite: whether to replace a dataset that was made with other settings.
@@ -55,6 +56,7 @@ class IngestRequest:
     test_share: float = 0.2
     split: str | None = None
     crop: Crop | None = None
+    deinterlace: bool = False
     linear16: bool = False
     fps: float | None = None
     overwrite: bool = False
@@ -153,7 +155,8 @@ class _Book:
 
     def recipe(self) -> dict[str, Any]:
         request = self.request
-        return {
+        whole = {"deinterlace": True} if request.deinterlace else {}
+        return whole | {
             "kind": "phone captures",
             "clip_frames": request.clip_frames,
             "clip_seconds": request.clip_seconds,
@@ -237,7 +240,7 @@ class _Intake:
         if capture.files and request.clip_seconds is not None and request.fps is None:
             raise InputError(f"{capture.path} does not state times: give --fps, or the length of clips in frames")
         sha256 = capture.sha256()
-        with capture.open(ReadOptions(request.linear16, request.fps)) as reader:
+        with capture.open(ReadOptions(request.linear16, request.fps, request.deinterlace)) as reader:
             device, device_note = choose_device(reader.camera, self.devices.device(capture.path), request.device)
             self.key = fitted_name(f"{device}_{capture.name}", _LONGEST_KEY_BYTES)
             done = self.book.check(capture, self.key, sha256, self.split)

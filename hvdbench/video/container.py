@@ -64,5 +64,7 @@ def moving_stream(container: InputContainer, path: Path) -> VideoStream:
         raise VideoError(
             f"{path} has no video stream ({len(container.streams.audio)} of sound were found): name a video file"
         )
+    if any(stream.codec_context is None for stream in streams):
+        raise VideoError(f"{path} contains pictures of a codec that PyAV cannot decode: store them in H.264 first")
     shown = [stream for stream in streams if int(stream.disposition) & int(Disposition.default)]
     return shown[0] if shown else streams[0]

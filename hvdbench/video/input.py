@@ -30,7 +30,7 @@ from hvdbench.frames import (
     read_frame16,
     readable,
 )
-from hvdbench.video.colour import Colour
+from hvdbench.video.colour.stated import Colour
 from hvdbench.video.crop import Crop, Size, cut, cut_fault
 from hvdbench.video.facts import VideoFacts, tone_map_notes
 from hvdbench.video.reader import USUAL_FPS, VideoReader, rate_by_times, stack
@@ -154,6 +154,7 @@ def open_input(
     size: Size | None = None,
     bit_depth: BitDepth = 8,
     part: Part = WHOLE,
+    deinterlace: bool = False,
 ) -> Iterator[InputFrames]:
     """Open a folder of frames (in the order of :func:`~hvdbench.frames.list_frames`) or a video file.
 
@@ -166,6 +167,7 @@ def open_input(
         size: width and height to resize to (area averaging), after the crop.
         bit_depth: 8 or 10.
         part: the part to read; what lies before it in a video is decoded, but neither converted nor kept.
+        deinterlace: make whole pictures of a video's interlaced frames.
 
     Raises:
         InputError: if nothing is there, there are no frames, two frames differ in size, a frame cannot be decoded, a
@@ -175,19 +177,24 @@ def open_input(
     if path.is_dir():
         yield _open_folder(path, crop, size, bit_depth, part)
     elif path.exists():
-        with VideoReader(path, crop=crop, size=size, start_s=part.start, end_s=part.end) as reader:
+        with VideoReader(
+            path, crop=crop, size=size, start_s=part.start, end_s=part.end, deinterlace=deinterlace
+        ) as reader:
             yield _open_video(reader, crop, size, bit_depth, part)
     else:
         raise InputError(f"{readable(path)} does not exist: name a folder of frames or a video file")
 
 
-def read_input(path: Path, *, crop: Crop | None = None, size: Size | None = None) -> InputClip:
+def read_input(
+    path: Path, *, crop: Crop | None = None, size: Size | None = None, deinterlace: bool = False
+) -> InputClip:
     """Read a folder of frames or a video file whole, as :func:`open_input` opens it in 8 bits.
 
     Args:
         path: the folder or the file.
         crop: x, y, width, height in pixels of the upright picture.
         size: width and height to resize to (area averaging), after the crop.
+        deinterlace: make whole pictures of a video's interlaced frames.
 
     Raises:
         InputError: as :func:`open_input`, or there are fewer than 2 frames.
@@ -195,7 +202,7 @@ def read_input(path: Path, *, crop: Crop | None = None, size: Size | None = None
     pictures: list[Frame] = []
     names: list[str] = []
     times_s: list[float | None] = []
-    with open_input(path, crop=crop, size=size) as opened:
+    with open_input(path, crop=crop, size=size, deinterlace=deinterlace) as opened:
         for frame in opened.frames:
             pictures.append(cast(Frame, frame.picture))
             names.append(frame.name)
@@ -336,6 +343,8 @@ def _expected_frames(facts: VideoFacts, part: Part) -> int | None:
 
 
 def _signal_notes(facts: VideoFacts) -> list[str]:
+    if facts.colour.is_linear:
+        return ["the clip is linear light and stays so, which is not what networks were trained on"]
     if not facts.colour.is_hdr:
         return []
     dolby = ", and Dolby Vision's own metadata are left out" if facts.dolby else ""

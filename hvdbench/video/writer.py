@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import VideoError
 from hvdbench.frames import Frame, Frame16, Frames
-from hvdbench.video.colour import SCALER, Colour, for_scaler, scaler_matrix, tags_of
+from hvdbench.video.colour.pixels import SCALER, for_scaler, scaler_matrix
+from hvdbench.video.colour.stated import MATRICES, Colour, tags_of
 from hvdbench.video.container import FILE_ERRORS
 from hvdbench.video.sound import CONTAINERS, Sound
 from hvdbench.workspace.atomic import atomic_path
@@ -67,21 +68,21 @@ def ten_bit_encoding(colour: Colour | None) -> Encoding:
     """Keep the colours of a source in 10 bits, in HEVC where PyAV has an encoder for it, else in H.264.
 
     Args:
-        colour: what the source states: its transfer, primaries, matrix and range are stated again, and what it leaves
-            open stays open. None stands for BT.709 of limited range; a source in RGB gets BT.709's matrix.
+        colour: what the source states: its transfer, primaries and range are stated again, and primaries and transfer
+            that it leaves open stay open. The matrix is the one by which it was read, where the scaler knows it, else
+            that of its primaries. None stands for BT.709 of limited range.
     """
     codec, options = ("libx265", _X265) if "libx265" in av.codecs_available else ("libx264", _X264)
     encoding = Encoding(codec, tuple(options.items()), crf=_DEEP_CRF, depth=10)
     if colour is None:
         return encoding
     primaries, transfer, matrix = tags_of(colour)
-    is_rgb = colour.matrix == "rgb"
     return dataclasses.replace(
         encoding,
         primaries=primaries,
         transfer=transfer,
-        matrix=_BT709 if is_rgb else matrix,
-        full_range=colour.full_range and not is_rgb,
+        matrix=matrix,
+        full_range=colour.full_range and colour.matrix != "rgb",
     )
 
 
@@ -214,12 +215,11 @@ class VideoWriter:
         encoding = self._encoding
         if (encoding.depth == 10) != (frame.dtype == np.uint16):
             raise ValueError(f"frames of {frame.dtype} do not fit into {encoding.depth} bits")
-        height, width = frame.shape[:2]
         picture = self._reformatter.reformat(
             _to_frame(frame),
             format=pixel_format,
             src_color_range=int(ColorRange.JPEG),
-            dst_colorspace=scaler_matrix(encoding.matrix, width, height),
+            dst_colorspace=scaler_matrix(MATRICES[encoding.matrix]),
             dst_color_range=int(ColorRange.JPEG if encoding.full_range else ColorRange.MPEG),
             interpolation=SCALER,
         )

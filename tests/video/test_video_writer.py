@@ -12,7 +12,8 @@ from av.video.reformatter import VideoReformatter
 from made_video import made_clip, make_sound
 
 from hvdbench.errors import VideoError
-from hvdbench.video.colour import Colour, for_scaler, to_rgb16
+from hvdbench.video.colour.pixels import for_scaler, to_rgb16
+from hvdbench.video.colour.stated import Colour
 from hvdbench.video.reader import VideoReader, read_video
 from hvdbench.video.writer import Encoding, VideoWriter, ten_bit_encoding, write_video
 

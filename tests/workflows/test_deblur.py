@@ -369,8 +369,8 @@ def test_a_hostile_file_is_restored_as_far_as_it_decodes(shared, name, count, si
     assert len(frames) == count
     assert frames.shape[2:0:-1] == (size or {"odd": (161, 121), "uno": (50, 50)}[name[:3]])
     if warning:
-        assert f"note: {name}: {warning}" in result.lines
-        assert f"{name}: {warning}" in manifest(out)["warnings"]
+        assert any(line.startswith(f"note: {name}: {warning}") for line in result.lines)
+        assert any(line.startswith(f"{name}: {warning}") for line in manifest(out)["warnings"])
     else:
         assert not any("decoding" in line for line in result.lines)
 

@@ -40,6 +40,7 @@ from hvdbench.cli.progress import showing
     is_flag=True,
     help="Restore one second only, or 25 frames of a folder: from --start on, or else from the middle of the clip.",
 )
+@options.deinterlace
 @click.option(
     "--minutes",
     metavar="MINUTES",
@@ -85,6 +86,7 @@ def deblur(
     start: float | None,
     end: float | None,
     preview: bool,
+    deinterlace: bool,
     minutes: float | None,
     method: str,
     weights: Path | None,
@@ -132,6 +134,7 @@ def deblur(
         size=parse_size(size) if size else None,
         method=method,
         weights=weights,
+        deinterlace=deinterlace,
         bit_depth=10 if bit_depth == "10" else 8,
         part=Part(start or 0.0, end),
     )

@@ -17,7 +17,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame
 from hvdbench.synth.development.codec import CodecSettings
-from hvdbench.video.colour import SCALER
+from hvdbench.video.colour.pixels import SCALER
 
 _BT709 = 1  # the same number as matrix, primaries and transfer (ITU-T H.273)
 _ENCODERS: dict[str, str] = {"h264": "libx264", "hevc": "libx265"}

@@ -85,7 +85,9 @@ def estimate_clip(
 
     with open_input(request.source) as stream:
         reach = reach_of(request.crop, request.size, stream.size)
-    with open_input(request.source, crop=request.crop, size=request.size, part=request.part) as stream:
+    with open_input(
+        request.source, crop=request.crop, size=request.size, part=request.part, deinterlace=request.deinterlace
+    ) as stream:
         windows = window_size(read_size(reach, stream.size), request.source)
         if budget.announce is not None:
             budget.announce(f"--estimate reads all frames of {request.source.name} once, a few at a time")

@@ -42,7 +42,9 @@ def fit_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrit
     whole = replace(budget, inference=inference_of(budget))
     with open_input(request.source) as stream:
         reach = reach_of(request.crop, request.size, stream.size)
-    with open_input(request.source, crop=request.crop, size=request.size, part=request.part) as stream:
+    with open_input(
+        request.source, crop=request.crop, size=request.size, part=request.part, deinterlace=request.deinterlace
+    ) as stream:
         check_output(request, has_rate=stream.fps is not None)
         windows = window_size(read_size(reach, stream.size), request.source)
         if budget.announce is not None:  # before the input is hashed, which takes a while for a large file
@@ -138,7 +140,12 @@ def _restore(job: DeblurJob, labelled: LabelledInput, reach: Reach, windows: Win
     """Restore a clip window by window, and write its frames or the video as they come."""
     request, notes = job.request, list[str]()
     with open_input(
-        request.source, crop=reach.crop, size=reach.size, bit_depth=request.bit_depth, part=request.part
+        request.source,
+        crop=reach.crop,
+        size=reach.size,
+        bit_depth=request.bit_depth,
+        part=request.part,
+        deinterlace=request.deinterlace,
     ) as stream:
         made = _Made(stream, _frames_to_show(labelled))
         with open_sink(request, stream, notes, first_s=labelled.first_s) as sink:
@@ -257,8 +264,7 @@ def _done(job: DeblurJob, labelled: LabelledInput, made: _Made, warnings: list[s
 def _digest(request: DeblurRequest, method: Method, budget: Budget) -> str:
     """Hash the command and its input; how a network is run is included where there is a network."""
     how = [budget.inference.values()] if method.scheme.takes_inference else []
-    what = [request.crop, request.size, request.bit_depth, request.output.suffix, vars(request.part)]
-    return digest_of(["fit", method.digest, digest_input(request.source), what, budget.seed, *how])
+    return digest_of(["fit", method.digest, digest_input(request.source), request.choices, budget.seed, *how])
 
 
 def _lines(measured: Measured) -> list[str]:

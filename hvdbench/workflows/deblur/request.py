@@ -23,6 +23,7 @@ class DeblurRequest:
         size: width and height to reduce the frames to first.
         method: a recipe, a network, or a foreign model.
         weights: the weights of a network, or of a method that is trained over clips.
+        deinterlace: whether interlaced frames of a video are made whole first.
         bit_depth: 8, or 10 for 10-bit video or 16-bit pictures.
         part: the part of the source to restore.
     """
@@ -33,6 +34,7 @@ class DeblurRequest:
     size: Size | None = None
     method: str = "selfhvd_rc_fusion"
     weights: Path | None = None
+    deinterlace: bool = False
     bit_depth: BitDepth = 8
     part: Part = WHOLE
 
@@ -45,6 +47,11 @@ class DeblurRequest:
     def manifest(self) -> Path:
         """The path of the manifest, the notes on what was done."""
         return self._beside(".json")
+
+    @property
+    def choices(self) -> list[object]:
+        """What was chosen of the input and for the output, for a digest."""
+        return [self.crop, self.size, self.bit_depth, self.output.suffix, vars(self.part), self.deinterlace]
 
     @property
     def is_video(self) -> bool:

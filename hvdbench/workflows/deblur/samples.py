@@ -5,9 +5,10 @@ from numpy.typing import NDArray
 
 from hvdbench.frames import Frame, Frame16, Frames
 from hvdbench.metrics.sharpness import gray_sharpness
-from hvdbench.video.colour import Colour
+from hvdbench.video.colour.pixels import to_8_bits
+from hvdbench.video.colour.stated import Colour
+from hvdbench.video.colour.tone import to_sdr
 from hvdbench.video.crop import cut
-from hvdbench.video.tone import tone_map
 
 MOST_SAMPLES = 12
 LONGEST_SIDE_PX = 1280
@@ -17,7 +18,7 @@ class FrameSamples:
     """Keeps every n-th frame, reduced to the size of a screen; n doubles whenever there are too many.
 
     Args:
-        colour: the colour properties that the source states; 16-bit HDR frames are tone-mapped for display.
+        colour: the colour properties that the source states; 16-bit frames are made SDR for display.
     """
 
     def __init__(self, colour: Colour | None) -> None:
@@ -82,6 +83,4 @@ def screen_picture(picture: Frame | Frame16, colour: Colour | None) -> Frame:
     if picture.dtype == np.uint8:
         return cut(picture.astype(np.uint8, copy=False), None, size)
     deep = cut(picture.astype(np.uint16, copy=False), None, size)
-    if colour is not None and colour.is_hdr:
-        return tone_map(colour.transfer).apply(deep)
-    return np.asarray((deep.astype(np.uint32) + 128) // 257, np.uint8)
+    return to_8_bits(deep) if colour is None else to_sdr(deep, colour)

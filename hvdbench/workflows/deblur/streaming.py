@@ -46,7 +46,12 @@ def stream_clip(request: DeblurRequest, method: Method, *, budget: Budget, overw
     with open_input(request.source) as stream:
         reach = reach_of(request.crop, request.size, stream.size)
     with open_input(
-        request.source, crop=reach.crop, size=reach.size, bit_depth=request.bit_depth, part=request.part
+        request.source,
+        crop=reach.crop,
+        size=reach.size,
+        bit_depth=request.bit_depth,
+        part=request.part,
+        deinterlace=request.deinterlace,
     ) as stream:
         check_output(request, has_rate=stream.fps is not None)
         job = DeblurJob(request, method, asked, _digest(request, method, asked), overwrite)
@@ -140,7 +145,7 @@ def _in_one_sentence(restored: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]
 
 def _digest(request: DeblurRequest, method: Method, budget: Budget) -> str:
     how = budget.inference.values()
-    what = [request.crop, request.size, request.bit_depth, request.output.suffix, vars(request.part), how]
+    what = [*request.choices, how]
     return digest_of(["stream", method.digest, file_sha256(method.weights), digest_input(request.source), what])
 
 
