@@ -148,6 +148,17 @@ def overwrite(command: F) -> F:
     )(command)
 
 
+def orientation(command: F) -> F:
+    """Add ``--orientation``."""
+    return click.option(
+        "--orientation",
+        metavar="AXES",
+        default="",
+        help="Map the axes of a gyroscope's log to the device's x, y and z, such as yXZ; a small letter reverses an "
+        "axis.",
+    )(command)
+
+
 def trust(command: F) -> F:
     """Add ``--trust``."""
     return click.option(

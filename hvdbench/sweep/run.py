@@ -57,6 +57,7 @@ def sweep(
     *,
     seconds: float = 120.0,
     log: Path | None = None,
+    orientation: str = "",
     seed: int = 0,
     through: Through | None = None,
     engine: Engine | None = None,
@@ -70,6 +71,7 @@ def sweep(
         folder: made when absent; files of the same names are replaced.
         seconds: of every hand.
         log: its turning stands in for the simulated hands; not together with ``through``.
+        orientation: of the log, as in :func:`hvdbench.camera.stabiliser.log.read_log`.
         seed: of the hands, the gyro's noise, clips and fits.
         through: what restores; None: nothing.
         engine: runs the clips; None: one after the other.
@@ -85,7 +87,7 @@ def sweep(
     """
     if through is not None and log is not None:
         raise InputError(f"{log} cannot be carried through '{through.method}': a log has one lens, clips need them all")
-    done = run_sweep(stabilisers, folder, seconds=seconds, log=log, seed=seed)
+    done = run_sweep(stabilisers, folder, seconds=seconds, log=log, orientation=orientation, seed=seed)
     restored: list[RestoredRow] = []
     if through is not None:
         restored = restore_under(

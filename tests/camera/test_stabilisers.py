@@ -337,7 +337,12 @@ def test_a_stabiliser_is_named_by_kind_or_controller(text: str, expected: dict[s
 def test_a_stabiliser_is_named_by_a_log(tmp_path: Path) -> None:
     write_log(tmp_path / "phone.csv")
     name = str(tmp_path / "phone.csv")
-    assert stabiliser_table(name) == {"kind": "lens_shift", "controller": None, "log": name}
+    assert stabiliser_table(name) == {
+        "kind": "lens_shift",
+        "controller": None,
+        "log": name,
+        "log_orientation": "",
+    }
 
 
 @pytest.mark.parametrize(
@@ -414,10 +419,10 @@ def test_a_log_moves_camera_and_lens_together(tmp_path: Path) -> None:
     [
         ("", "no column t, gx, gy, lx, ly"),
         ("t,gx,gy,lx\n0,1,1,1\n", "no column ly"),
-        ("t,gx,gy,lx,ly\n0,1,1,1\n", "row 2: expected 5 numbers"),
-        ("t,gx,gy,lx,ly\n0,1,1,1,up\n", "row 2: expected 5 numbers"),
-        ("t,gx,gy,lx,ly\n0,1,1,1,nan\n", "expected finite numbers"),
-        ("t,gx,gy,lx,ly\n0,1,1,1,1\n", "holds 1 rows"),
+        ("t,gx,gy,lx,ly\n0,1,1,1\n", "line 2 is not made of numbers in 5 columns"),
+        ("t,gx,gy,lx,ly\n0,1,1,1,up\n", "line 2 is not made of numbers in 5 columns"),
+        ("t,gx,gy,lx,ly\n0,1,1,1,nan\n", "line 2 holds a number that is not finite"),
+        ("t,gx,gy,lx,ly\n0,1,1,1,1\n", "holds 1 row"),
         ("t,gx,gy,lx,ly\n" + "".join(f"{t},0,0,0,0\n" for t in (0, 1, 2, 2, 3, 4, 5, 6, 7)), "must rise"),
         ("t,gx,gy,lx,ly\n" + "".join(f"{t},0,0,0,0\n" for t in (0, 1, 2, 3, 4, 5, 6, 16, 17)), "without gaps"),
     ],

@@ -158,6 +158,7 @@ COLMAP = TrajectoryFormat(
     title="COLMAP text model",
     row=_LAYOUT,
     times="names of pictures",
+    direction="world-to-camera",
     reader=read_colmap,
     looks_like=looks_like_colmap,
     file_name=IMAGES_FILE,

@@ -133,6 +133,7 @@ EUROC = TrajectoryFormat(
     title="EuRoC ground truth",
     row=_ROW,
     times="nanoseconds",
+    direction="body-to-world (with the camera's sensor.yaml beside it, camera-to-world)",
     reader=read_euroc,
     looks_like=looks_like_euroc,
     endings=(".csv", ".txt"),

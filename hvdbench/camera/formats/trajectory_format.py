@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -68,6 +68,7 @@ class TrajectoryFormat:
         title: what people call it, e.g. ``TUM RGB-D path``.
         row: the columns of a row by name.
         times: the unit of the file's own times, or where times come from.
+        direction: which way its poses go, for those who read what was assumed.
         reader: called as ``reader(file, fps=…)`` with every keyword of :data:`OPTIONS` that it declares, it returns the
             path, camera-to-world with OpenCV axes. An ``fps`` without a default is one that the format needs.
         looks_like: takes the first lines of a file and returns how much it looks like one of this format.
@@ -89,6 +90,7 @@ class TrajectoryFormat:
     reader: Callable[..., Trajectory]
     looks_like: Callable[[Sequence[str]], Likeness] = never_guessed
     has_positions: bool = True
+    direction: str = "camera-to-world"
     origin: Origin = "measured"
     file_name: str = ""
     endings: tuple[str, ...] = ENDINGS
@@ -140,7 +142,9 @@ class TrajectoryFormat:
         if not force:
             self._refuse_another(file)
         given = {"fps": fps, "orientation": orientation, "force": force}
-        return self.reader(file, **{key: value for key, value in given.items() if key in self._keywords()})
+        found = self.reader(file, **{key: value for key, value in given.items() if key in self._keywords()})
+        shown = found.read_as or f"{self.row}, {self.direction}; times: {self.times}"
+        return replace(found, read_as=f"{self.title}: {shown}")
 
     def _refuse_another(self, file: Path) -> None:
         """Refuse a file that cannot be of this format and looks like another one."""

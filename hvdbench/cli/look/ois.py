@@ -43,6 +43,7 @@ def ois() -> None:
     help="Use the recorded motion in this CSV in place of simulated hands; its columns are t (s), gx, gy (rad/s) and "
     "lx, ly (rad).",
 )
+@options.orientation
 @click.option(
     "--seconds",
     metavar="SECONDS",
@@ -87,6 +88,7 @@ def sweep(
     strokes: tuple[float, ...],
     controllers: tuple[str, ...],
     log: Path | None,
+    orientation: str,
     seconds: float,
     method: str | None,
     data_recipe: str,
@@ -102,18 +104,24 @@ def sweep(
     For each stabiliser it writes, as CSV, PNG and one page, how much it suppresses motion, what share of frames it
     leaves sharp, and how long sharp and blurry runs are. By default all kinds are compared.
     """
+    from hvdbench.camera.stabiliser.log import read_log
     from hvdbench.sweep.figures import choose_stabilisers
     from hvdbench.sweep.run import Through
     from hvdbench.sweep.run import sweep as run
     from hvdbench.workspace.engine import parse_engine
     from hvdbench.workspace.fallback import Fallback
 
+    if orientation and log is None:
+        raise click.UsageError("--orientation turns the axes of a log: name one with --log, or leave it out.")
+    if log is not None:
+        click.echo(f"{log} was read as: {read_log(log, orientation).read_as}")
     with showing() as progress:
         done, restored = run(
-            choose_stabilisers(kinds, strokes, controllers, log),
+            choose_stabilisers(kinds, strokes, controllers, log, orientation),
             out,
             seconds=seconds,
             log=log,
+            orientation=orientation,
             seed=seed,
             through=Through(method, data_recipe, frames, trust=trust) if method else None,
             engine=parse_engine(engine),

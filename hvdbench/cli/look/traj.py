@@ -18,9 +18,6 @@ _RATE = click.FloatRange(min=0, min_open=True)
 _fps = click.option(
     "--fps", metavar="HZ", type=_RATE, help="Take files that state no times to have this many rows per second."
 )
-_orientation = click.option(
-    "--orientation", metavar="AXES", default="", help="Map a gyroscope's axes to the device's x, y and z, such as yXZ."
-)
 _force = click.option("--force", is_flag=True, help="Read a file even if it looks like another format.")
 
 
@@ -71,7 +68,7 @@ def traj() -> None:
     type=options.FOLDER,
     help="Add the set to this folder of sets. By default that of HVDBENCH_HOME, or else that of the checkout.",
 )
-@_orientation
+@options.orientation
 @_force
 @options.examples(
     "hvdbench traj import walk.txt --format tum --name walks --licence mine \\\n      --source 'phone, held still'"
@@ -158,7 +155,7 @@ def list_() -> None:
 @click.argument("target", metavar="SET|SET/PATH|FILE")
 @_format
 @_fps
-@_orientation
+@options.orientation
 @_force
 @options.examples("hvdbench traj show handheld_simulated", "hvdbench traj show groundtruth.txt --format tum")
 def show(target: str, format_name: str | None, fps: float | None, orientation: str, force: bool) -> None:
@@ -179,7 +176,7 @@ def show(target: str, format_name: str | None, fps: float | None, orientation: s
 @options.output("Write the picture to this file, which ends in .png.", kind=options.FILE, metavar="FILE", required=True)
 @_format
 @_fps
-@_orientation
+@options.orientation
 @_force
 @options.examples("hvdbench traj plot handheld_simulated -o paths.png")
 def plot(target: str, output: Path, format_name: str | None, fps: float | None, orientation: str, force: bool) -> None:
