@@ -9,10 +9,21 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from hvdbench.camera.formats.rows import UNITS_S, Array, invert, need_fps, numbers_of, read_lines, seconds, to_wxyz
+from hvdbench.camera.formats.rows import (
+    UNITS_S,
+    Array,
+    invert,
+    need_fps,
+    numbers_of,
+    read_lines,
+    seconds,
+    table_text,
+    to_wxyz,
+)
 from hvdbench.camera.formats.trajectory_format import UNLIKE, Likeness, TrajectoryFormat, certain
 from hvdbench.camera.trajectory import NORM_TOLERANCE, Trajectory
 from hvdbench.errors import TrajectoryError
+from hvdbench.workspace.atomic import atomic_write_text
 
 IMAGES_FILE, CAMERAS_FILE = "images.txt", "cameras.txt"
 _DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
@@ -153,6 +164,16 @@ def _read_focal(file: Path) -> float | None:
         raise TrajectoryError(f"{file}: expected CAMERA_ID MODEL WIDTH HEIGHT and a focal length: {error}") from error
 
 
+def write_colmap(folder: Path, path: Trajectory) -> list[Path]:
+    """Write a path as COLMAP's ``images.txt``; a picture's name is its time in seconds, and there are no points."""
+    rotation_cw, position_c = invert(path.rotation, np.array(path.position_w))
+    rows = table_text(np.column_stack([to_wxyz(rotation_cw), position_c])).splitlines()
+    times = (path.t_s - path.t_s[0]).tolist()
+    text = "".join(f"{n} {row} 1 {t:.9f}.png\n\n" for n, (row, t) in enumerate(zip(rows, times, strict=True), 1))
+    atomic_write_text(folder / IMAGES_FILE, f"# {_LAYOUT}\n" + text)
+    return [folder / IMAGES_FILE]
+
+
 COLMAP = TrajectoryFormat(
     name="colmap",
     title="COLMAP text model",
@@ -164,4 +185,5 @@ COLMAP = TrajectoryFormat(
     file_name=IMAGES_FILE,
     endings=(".txt",),
     companions=_beside,
+    writer=write_colmap,
 )

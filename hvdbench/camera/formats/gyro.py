@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import RotationSpline
 
-from hvdbench.camera.formats.rows import Array, first_row, numbers_of, read_lines, seconds
+from hvdbench.camera.breaks import resample, stretches
+from hvdbench.camera.formats.rows import Array, first_row, numbers_of, read_lines, seconds, table_text
 from hvdbench.camera.formats.sensor_log import (
     DEVICE_AXES,
     RATES,
@@ -24,6 +26,7 @@ from hvdbench.camera.formats.sensor_log import (
 from hvdbench.camera.formats.trajectory_format import POSSIBLE, UNLIKE, Likeness, TrajectoryFormat, certain
 from hvdbench.camera.trajectory import Trajectory
 from hvdbench.errors import TrajectoryError
+from hvdbench.workspace.atomic import atomic_write_text
 
 DEVICE_TO_OPENCV = np.array([1.0, -1.0, -1.0])
 """Signs that turn rates about a device's axes (x right, y up, z out of the front) into OpenCV's for its back camera."""
@@ -34,6 +37,8 @@ _GCSV_COLUMNS = re.compile(r"(t|time)\s*,\s*gx\s*,\s*gy\s*,\s*gz\b")
 # What Gyroflow takes where a head says nothing (AdrianEddy/telemetry-parser, src/gyroflow/gcsv.rs).
 _GCSV_DEFAULTS = {"tscale": "0.001", "gscale": "1.0", "orientation": "xzY"}
 _LAYOUT = "t,gx,gy,gz"
+_WRITTEN_HZ = 1000.0
+_WRITTEN_HEAD = {"version": "1.3", "id": "hvdbench", "orientation": "XYZ", "tscale": "1", "gscale": "1"}
 _DEVICE_FROM_TOP_LEFT_FRONT = "yXZ"  # right is the opposite of left
 
 
@@ -162,6 +167,28 @@ def _scale(fields: Mapping[str, str], key: str, path: Path) -> float:
         raise TrajectoryError(f"{path}: {key} is {text!r}, not a number") from error
 
 
+def write_gcsv(file: Path, path: Trajectory) -> list[Path]:
+    """Write the turning rates of a path as Gyroflow's gcsv: 1000 rows a second or as many as the path has.
+
+    Its letters are ``XYZ``, so the columns are the rates about the picture's top, its left and out of the front. Each
+    stretch between gaps is interpolated by itself. Positions and the first orientation are not in such a file.
+
+    Args:
+        file: the gcsv file.
+        path: any path.
+
+    Returns:
+        The file.
+    """
+    rate_hz = max(_WRITTEN_HZ, 1.0 / float(np.median(np.diff(path.t_s))))
+    even = resample(path, rate_hz)
+    omega = np.concatenate([RotationSpline(part.t_s, part.rotation)(part.t_s, 1) for part in stretches(even)])
+    rows = np.column_stack([even.t_s - even.t_s[0], -omega[:, 1], -omega[:, 0], -omega[:, 2]])
+    head = "".join(f"{key},{value}\n" for key, value in _WRITTEN_HEAD.items())
+    atomic_write_text(file, table_text(rows, separator=",", head=f"{_GCSV[0]}\n{head}t,gx,gy,gz\n"))
+    return [file]
+
+
 def looks_like_gyro(head: Sequence[str]) -> Likeness:
     """Return whether the first line is gcsv's or names turning rates, or rows hold 4, 7 or 10 numbers: t, g, a, m."""
     if not head:
@@ -184,4 +211,5 @@ GYRO = TrajectoryFormat(
     looks_like=looks_like_gyro,
     has_positions=False,
     endings=(".csv", ".gcsv", ".txt", ".tsv"),
+    writer=write_gcsv,
 )

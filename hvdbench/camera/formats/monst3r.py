@@ -74,7 +74,9 @@ def write_monst3r(
     """
     number = (path.t_s - path.t_s[0]) * fps
     if np.abs(number - np.rint(number)).max() > _EVEN_ROWS * max(1.0, float(number[-1])):
-        raise TrajectoryError(f"{path.name}: its rows are not 1/{fps:g} s apart, and MonST3R's layout holds no times")
+        raise TrajectoryError(
+            f"{path.name}: its rows are not 1/{fps:g} s apart, and MonST3R's layout holds no times: resample it"
+        )
     values = np.column_stack([path.position_w, path.quaternion_wxyz])
     lines = [
         f"{index} " + " ".join(f"{value:.9f}" for value in row)
@@ -86,6 +88,12 @@ def write_monst3r(
     focal = f"{path.focal_per_width * width_px:.6f}"
     line = f"{focal} 0.000000 {0.5 * width_px:.6f} 0.000000 {focal} {0.5 * height_px:.6f} 0.000000 0.000000 1.000000\n"
     atomic_write_text(folder / INTRINSICS_FILE, line * len(lines))
+
+
+def _export(folder: Path, path: Trajectory) -> list[Path]:
+    """Write a path whose rows are even, as many a second as its median spacing says."""
+    write_monst3r(folder, path, fps=1.0 / float(np.median(np.diff(path.t_s))))
+    return [folder / PATH_FILE]
 
 
 def looks_like_monst3r(head: Sequence[str]) -> Likeness:
@@ -131,5 +139,5 @@ MONST3R = TrajectoryFormat(
     file_name=PATH_FILE,
     endings=(".txt",),
     companions=_beside,
-    writer=write_monst3r,
+    writer=_export,
 )

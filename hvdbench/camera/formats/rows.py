@@ -75,6 +75,12 @@ def read_rows(file: Path, *, columns: Sequence[int], layout: str, separator: str
     return np.array(rows, np.float64)
 
 
+def table_text(rows: Array, *, separator: str = " ", head: str = "") -> str:
+    """Return rows (N, C) as text: nine decimals, which hold a nanosecond and a ten-thousandth of an arc second."""
+    body = "".join(separator.join(f"{value:.9f}" for value in row) + "\n" for row in rows.tolist())
+    return head + body
+
+
 def first_row(head: Sequence[str], separator: str | None = None) -> list[float]:
     """Return the numbers of the first row of a file's first lines; none where a word of it is no number."""
     rows = [line for line in head if not line.startswith("#")]

@@ -77,7 +77,8 @@ class TrajectoryFormat:
         file_name: the name of the path's file where a path is a folder; empty where a path is any file of the endings.
         endings: the endings of path files in a folder.
         companions: lists the files beside a path's file that the reader looks into, those that exist.
-        writer: writes a path in the format where hvdbench can.
+        writer: called as ``writer(target, path)`` with a file, or a folder where ``file_name`` is one, it writes a path
+            in the format and returns its files, the path's first; None where hvdbench does not write the format.
 
     Raises:
         TypeError: the reader takes no ``fps``, or a keyword that nobody gives it.
@@ -95,7 +96,7 @@ class TrajectoryFormat:
     file_name: str = ""
     endings: tuple[str, ...] = ENDINGS
     companions: Callable[[Path], Iterable[Path]] = nothing_beside
-    writer: Callable[..., None] | None = None
+    writer: Callable[[Path, Trajectory], list[Path]] | None = None
 
     def __post_init__(self) -> None:
         if not {"fps"} <= self._keywords() <= OPTIONS:

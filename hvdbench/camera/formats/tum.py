@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hvdbench.camera.formats.rows import Array, eight_columns, read_rows, seconds
+from hvdbench.camera.formats.rows import Array, eight_columns, read_rows, seconds, table_text
 from hvdbench.camera.formats.trajectory_format import POSSIBLE, UNLIKE, Likeness, TrajectoryFormat, certain
 from hvdbench.camera.trajectory import Trajectory
+from hvdbench.workspace.atomic import atomic_write_text
 
 _ROW = "t tx ty tz qx qy qz qw"
 _FIRST_ROWS = 3
@@ -73,6 +74,13 @@ def begins_as_monst3r(rows: Array) -> bool:
     return whole and bool((np.abs(rows[:_FIRST_ROWS, 4]) > 0.99).all())
 
 
+def write_tum(file: Path, path: Trajectory) -> list[Path]:
+    """Write a path as a TUM file, its columns named in a comment; the file comes back."""
+    rows = np.column_stack([path.t_s, path.position_w, path.quaternion_wxyz[:, [1, 2, 3, 0]]])
+    atomic_write_text(file, table_text(rows, head="# timestamp tx ty tz qx qy qz qw\n"))
+    return [file]
+
+
 TUM = TrajectoryFormat(
     name="tum",
     title="TUM RGB-D path",
@@ -81,4 +89,5 @@ TUM = TrajectoryFormat(
     reader=read_tum,
     looks_like=looks_like_tum,
     endings=(".txt", ".csv", ".tum"),
+    writer=write_tum,
 )
