@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hvdbench import catalog
 from hvdbench.cli.parameters import CropType, Renamed, SeedType
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ PATH = click.Path(path_type=Path)
 Crop = tuple[int, int, int, int]
 """Left edge, top edge, width and height, px."""
 SEED = SeedType()
+RATE = click.FloatRange(min=0, min_open=True)
 
 
 def output(
@@ -146,6 +148,26 @@ def overwrite(command: F) -> F:
     return click.option(
         "--overwrite", is_flag=True, help="Replace existing results that came from other settings or inputs."
     )(command)
+
+
+def path_format(command: F) -> F:
+    """Add ``--format``, the format of a camera path that is not in a set."""
+    known = ", ".join(catalog.names("trajectory format"))
+    return click.option(
+        "--format", "format_name", metavar="NAME", help=f"Read a file of this format: {known}, or an import string."
+    )(command)
+
+
+def path_fps(command: F) -> F:
+    """Add ``--fps``, the rate of a camera path whose file holds no times."""
+    return click.option(
+        "--fps", metavar="HZ", type=RATE, help="Take files that state no times to have this many rows per second."
+    )(command)
+
+
+def force(command: F) -> F:
+    """Add ``--force``, for a camera path."""
+    return click.option("--force", is_flag=True, help="Read a file even if it looks like another format.")(command)
 
 
 def orientation(command: F) -> F:
