@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Literal, cast
 
@@ -147,13 +148,16 @@ def open_input(
         raise InputError(f"{readable(path)} does not exist: name a folder of frames or a video file")
 
 
-def read_input(path: Path, *, crop: Crop | None = None, size: Size | None = None) -> InputClip:
+def read_input(
+    path: Path, *, crop: Crop | None = None, size: Size | None = None, most_frames: int | None = None
+) -> InputClip:
     """Read a folder of frames or a video file whole, as :func:`open_input` opens it in 8 bits.
 
     Args:
         path: the folder or the file.
         crop: x, y, width, height in pixels of the upright picture.
         size: width and height to resize to (area averaging), after the crop.
+        most_frames: stop after so many.
 
     Raises:
         InputError: as :func:`open_input`, or there are fewer than 2 frames.
@@ -162,7 +166,7 @@ def read_input(path: Path, *, crop: Crop | None = None, size: Size | None = None
     names: list[str] = []
     times_s: list[float | None] = []
     with open_input(path, crop=crop, size=size) as opened:
-        for frame in opened.frames:
+        for frame in islice(opened.frames, most_frames):
             pictures.append(cast(Frame, frame.picture))
             names.append(frame.name)
             times_s.append(frame.time_s)

@@ -148,6 +148,7 @@ def measure_clip(
     focal_per_width: float | None = None,
     crop: Crop | None = None,
     seed: int = 0,
+    most_frames: int | None = None,
 ) -> MeasuredClip:
     """Measure the camera's rotation over a video file or a folder of frames.
 
@@ -160,6 +161,7 @@ def measure_clip(
         focal_per_width: focal length over the width of the (cropped) picture; None: 0.751 of its longer side.
         crop: x, y, width, height in pixels of the upright picture. Its middle is taken for the lens's.
         seed: of all chance.
+        most_frames: how many frames to look at, from the first on; None: all.
 
     Raises:
         InputError: the clip cannot be read, or a number makes no sense.
@@ -175,11 +177,13 @@ def measure_clip(
     if source.is_dir() and fps is None:
         raise TrajectoryError(f"{source} is a folder of frames, which have no times: say how many a second (--fps)")
     size, small = _sizes(source, crop)
-    clip = read_input(source, crop=crop, size=small)
+    clip = read_input(source, crop=crop, size=small, most_frames=most_frames)
     frames, t_s, dropped = _timed(clip, fps)
     estimate = estimate_rotation(frames, t_s, focal_per_width=focal_per_width, seed=seed, name=source.name)
     path, rate_hz, resampled = _even(estimate.path, rows_hz)
     notes = [*clip.warnings, *dropped, *resampled]
+    if most_frames is not None and len(clip.frames) == most_frames:
+        notes.append(f"only its first {most_frames} frames were looked at")
     if small is not None:
         notes.append(f"measured at {frames.shape[2]}x{frames.shape[1]} px")
     digest = None if source.is_dir() else hashlib.sha256(source.read_bytes()).hexdigest()

@@ -48,18 +48,32 @@ from hvdbench.cli import options
     help="Add the set to this folder of sets. By default that of HVDBENCH_HOME, or else that of the checkout.",
 )
 @options.orientation
+@click.option(
+    "--video",
+    metavar="CLIP",
+    type=options.PATH,
+    help="Find this film on the clock of the one log that is imported, from how both say that the camera turned.",
+)
+@click.option(
+    "--video-fps",
+    metavar="HZ",
+    type=options.RATE,
+    help="Take the film to have been filmed at this many frames per second. A folder of frames needs it.",
+)
 @options.force
 @options.examples(
-    "hvdbench traj import walk.txt --format tum --name walks --licence mine \\\n      --source 'phone, held still'"
+    "hvdbench traj import walk.txt --format tum --name walks --licence mine \\\n      --source 'phone, held still'",
+    "hvdbench traj import log.csv --format gyro --video clip.mp4 --name mine \\\n      --licence mine --source phone",
 )
 def import_(inputs: tuple[Path, ...], into: Path | None, **values: object) -> None:
     """Copy camera paths into a set of their own.
 
     Each PATH is a file, or a folder of files, in the format that --format states. Every path is read and reported on
-    before anything is written. The set is copied with its licence and source.
+    before anything is written. The set is copied with its licence and source. With --video, the film's offset and drift
+    on the log's clock are printed, and written beside the log as clock.json and clock.png.
     """
     from hvdbench.camera.importing import ImportRequest, import_set
 
     added = import_set(ImportRequest(inputs=inputs, **values), into=into)  # type: ignore[arg-type]
-    click.echo("\n".join(line for quality in added.qualities for line in quality.lines()))
+    click.echo("\n".join(added.lines()))
     click.echo(f"{added.folder}: {len(added.qualities)} path(s), for --traj {values['name']}")
