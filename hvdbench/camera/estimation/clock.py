@@ -132,12 +132,13 @@ def fit_clock(film: Trajectory, pairs: Sequence[PairQuality], log: Trajectory) -
     other, own = float(tables[turned].max()), float(scores[best])
     if other >= LEAST_AGREEMENT and _left(other) < MOST_LEFT * _left(own):
         raise OtherAxesError(turned, other, own)
-    fit = _refine(spans, rates, steps, float(lag_s[best]), frame_s)
-    if not LEAST_SCALE < fit.scale < MOST_SCALE and own >= LEAST_AGREEMENT:
+    scale = _scale(spans, rates, steps, float(lag_s[best]))
+    if not LEAST_SCALE < scale < MOST_SCALE and own >= LEAST_AGREEMENT:
         raise TrajectoryError(
-            f"{log.name}: the film's turns are {fit.scale:.2g} of the log's, though both go the same way: its rates "
-            "are in another unit than they were read in (degrees per second are 57 times as many as rad/s)"
+            f"{log.name}: the film's turns are {scale:.2g} of the log's, though both go the same way: its rates are in "
+            "another unit than they were read in (degrees per second are 57 times as many as rad/s)"
         )
+    fit = _refine(spans, rates, steps, float(lag_s[best]), frame_s)
     middle, film_rad_s, log_rad_s = _compared(spans, rates, steps, fit)
     agreement = _agreement(film_rad_s, log_rad_s)
     drift = None if fit.drift_error_ppm is None else fit.drift_ppm
@@ -287,6 +288,14 @@ class _Fit:
     drift_error_ppm: float | None = None
 
 
+def _scale(spans: Array, rates: Array, log: _LogRates, offset_s: float) -> float:
+    """Return the slope of the film's rates on the log's at an offset, all axes together."""
+    mapped = spans + offset_s
+    inside = log.covered(mapped)
+    turned = log.mean(mapped)[inside]
+    return float((rates[inside] * turned).sum()) / max(float((turned**2).sum()), 1e-30)
+
+
 def _mapped(spans: Array, fit: _Fit) -> Array:
     return np.asarray(fit.offset_s + (1.0 + 1e-6 * fit.drift_ppm) * spans)
 
@@ -337,7 +346,7 @@ def _solve(spans: Array, rates: Array, log: _LogRates, start: _Fit, frame_s: flo
         whole[free] = x
         return residual(whole)
 
-    found = least_squares(some, first[free], loss="soft_l1", f_scale=2.0 * spread, x_scale="jac")
+    found = least_squares(some, first[free], loss="soft_l1", f_scale=2.0 * spread, x_scale="jac", max_nfev=60)
     whole = first.copy()
     whole[free] = found.x
     return fit_of(whole)
