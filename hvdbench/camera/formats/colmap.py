@@ -127,7 +127,8 @@ def _times(names: Sequence[str], file: Path, fps: float | None) -> Array:
 def _since_first(stamps: Sequence[Fraction], unit: str, file: Path, fps: float | None) -> Array:
     """Convert stamps to seconds since the first; fractions keep what a float64 loses of 19 digits."""
     _refuse_twice(stamps, file)
-    values = np.array([float(stamp - min(stamps)) for stamp in stamps], np.float64)
+    first = min(stamps)
+    values = np.array([float(stamp - first) for stamp in stamps], np.float64)
     seconds(np.sort(values), unit=unit, file=file, fps=fps)  # refuses what cannot be a clip's times
     return np.asarray(values * UNITS_S[unit])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hvdbench.camera.formats.monst3r_maps import read_scene_depth, sampled_maps
-from hvdbench.camera.formats.rows import eight_columns, read_rows
+from hvdbench.camera.formats.rows import eight_columns, is_row_spacing, read_rows
 from hvdbench.camera.formats.trajectory_format import POSSIBLE, UNLIKE, Likeness, TrajectoryFormat, certain
 from hvdbench.camera.formats.tum import begins_as_monst3r, looks_like_tum
 from hvdbench.camera.trajectory import Trajectory
@@ -41,9 +41,15 @@ def read_monst3r(path: Path, *, fps: float) -> Trajectory:
 
     Raises:
         TrajectoryError: no such file, under two rows, a row that is not 8 numbers, a quaternion whose norm is off 1 by
-            more than 1e-3, or intrinsics or maps that are not as many as the rows.
+            more than 1e-3, rows too far apart for a path, or intrinsics or maps that are not as many as the rows.
     """
     rows = read_rows(path, columns=(8,), layout=_LAYOUT)
+    apart = float(np.median(np.diff(rows[:, 0])))
+    if apart > 0 and not is_row_spacing(apart / fps):
+        raise TrajectoryError(
+            f"{path}: its rows are numbered {apart:g} apart, so at {fps:g} a second they would be {apart / fps:.3g} s "
+            "apart: the first column counts no frames, or the rate is another"
+        )
     return Trajectory(
         t_s=rows[:, 0] / fps,
         quaternion_wxyz=rows[:, 4:8],

@@ -15,8 +15,8 @@ LEAST_RATE_HZ, MOST_RATE_HZ = 20.0, 2e4
 FASTEST_MEDIAN_RAD_S = 2.0
 """Above it a log is taken for degrees per second. The shakiest hand of :mod:`hvdbench.camera.hand`, 40 deg/s rms, has a
 median under 1 rad/s; the stillest one has over 2 where its degrees are read as radians."""
-FULL_SCALE_RAD_S = 35.0
-"""What phones' gyroscopes can measure at all: 2000 deg/s."""
+FASTEST_STATED_RAD_S = 10.0
+"""The same where rad/s are stated: 573 deg/s all the time is no hand, and extreme shaking of a phone stays under 2."""
 DEVICE_AXES = "of the device's x (right), y (up) and z (out of the front)"
 TIME, RATES = "t", ("gx", "gy", "gz")
 TIME_UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
@@ -288,7 +288,7 @@ def check_rates(rates_rad_s: Array, file: Path, *, stated: bool, hint: str) -> N
 
     Raises:
         TrajectoryError: where no unit is stated, lengths around 9.8 as those of gravity, or a median over 2 rad/s; a
-            median over 35 rad/s in any case.
+            median over 10 rad/s in any case.
     """
     length = np.linalg.norm(rates_rad_s, axis=1)
     median = float(np.median(length))
@@ -297,7 +297,7 @@ def check_rates(rates_rad_s: Array, file: Path, *, stated: bool, hint: str) -> N
             f"{file}: its rows have a median length of {median:.3g}, as gravity has in m/s²: they are an "
             "accelerometer's values: name the gyroscope's log"
         )
-    if median > (FULL_SCALE_RAD_S if stated else FASTEST_MEDIAN_RAD_S):
+    if median > (FASTEST_STATED_RAD_S if stated else FASTEST_MEDIAN_RAD_S):
         raise TrajectoryError(f"{file}: a median rate of {median:.3g} looks like degrees per second, not rad/s: {hint}")
 
 
