@@ -99,3 +99,14 @@ def test_another_layout_is_refused(tmp_path: Path, text: str, sentence: str) -> 
     file.write_text(text, encoding="utf-8")
     with pytest.raises(TrajectoryError, match=sentence):
         GYRO.read(file)
+
+
+def test_a_gcsv_file_without_gscale_is_in_rad_s_and_its_short_lines_are_passed_over(tmp_path: Path) -> None:
+    rows = "".join(f"{10 * row},0,0.5,0\n" for row in range(30))
+    text = GCSV.replace("gscale,0.5\n", "").format(axes="XYZ") + rows + "300,0,0\n301\n"
+    (tmp_path / "log.gcsv").write_text(text, encoding="utf-8")
+    path = GYRO.read(tmp_path / "log.gcsv")
+    assert len(path.t_s) == 30
+    assert "; gscale 1.0 (not stated); 2 line(s) of under four numbers passed over, as Gyroflow does" in path.read_as
+    steps = (path.rotation[:-1].inv() * path.rotation[1:]).as_rotvec() / np.diff(path.t_s)[:, None]
+    np.testing.assert_allclose(steps, np.tile([-0.5, 0, 0], (29, 1)), atol=1e-9)  # the left is the opposite of x

@@ -274,6 +274,8 @@ def test_px_in_the_header_are_refused(tmp_path: Path) -> None:
     [
         ("ois_log_ms/ms.csv", read_log, "milliseconds"),
         ("ois_log_units/gyro_deg.csv", read_log, "degrees per second"),
+        ("ois_log_units/lens_px.csv", read_log, "are no radians: .* divide px by the focal length"),
+        ("ois_log_units/lens_sign.csv", read_log, "its lens adds to what the hand does"),
         ("ois_log_units/bom.csv", read_log, ""),
         ("gcsv_lenient_head/g_quat.gcsv", read_as_gyro, ""),
         ("gcsv_lenient_head/g_spaces.gcsv", read_as_gyro, ""),
@@ -333,3 +335,26 @@ def test_euroc_columns_are_taken_as_the_header_names_them(tmp_path: Path, head: 
     np.testing.assert_allclose(path.rotation_wc[0] @ [1, 0, 0], [0, 1, 0], atol=1e-12)
     np.testing.assert_allclose(path.position_w[0], [1, 2, 3])
     np.testing.assert_allclose(path.t_s, [0, 0.005, 0.01], atol=1e-6)
+
+
+def test_a_recording_that_was_cut_off_in_a_line_loses_that_line_and_says_so(tmp_path: Path) -> None:
+    file = write(tmp_path / "log.csv", "", lens=None)
+    file.write_text(file.read_text(encoding="utf-8") + "6.000,0.1", encoding="utf-8")
+    path = GYRO.read(file)
+    assert len(path.t_s) == ROWS
+    assert "; the last line is cut off and was left out; orientation" in path.read_as
+    file.write_text("0.1,0.2\n" + file.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(TrajectoryError, match="no header and rows of 2 numbers"):
+        GYRO.read(file)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_numbers_with_decimal_commas_or_in_quotes_are_read(tmp_path: Path, separator: str) -> None:
+    plain = write(tmp_path / "plain.csv", "t,gx,gy,gz", lens=None)
+    rows = [line.split(",") for line in plain.read_text(encoding="utf-8").splitlines()]
+    commas = "\n".join(separator.join(row).replace(".", ",") for row in rows)
+    (tmp_path / "commas.csv").write_text(commas, encoding="utf-8")
+    np.testing.assert_allclose(read_turns(tmp_path / "commas.csv"), read_turns(plain))
+    quoted = "\n".join(separator.join(f'"{word}"' for word in row) for row in rows)
+    (tmp_path / "quoted.csv").write_text(quoted, encoding="utf-8")
+    np.testing.assert_allclose(read_turns(tmp_path / "quoted.csv"), read_turns(plain))

@@ -121,7 +121,8 @@ def _read_csv(lines: Sequence[str], path: Path, force: bool) -> tuple[Array, Arr
 def _read_gcsv(lines: Sequence[str], path: Path, force: bool) -> tuple[Array, Array, str, str]:
     """Read times (N,) s, rates (N, 3) rad/s, how they were read and the letters of the axes, as Gyroflow would."""
     fields, skip = _read_head(lines, path)
-    rows = [(number, line) for number, line in enumerate(lines[skip:], start=skip + 1) if line.strip()]
+    all_rows = [(number, line) for number, line in enumerate(lines[skip:], start=skip + 1) if line.strip()]
+    rows = [(number, line) for number, line in all_rows if line.count(",") >= 3]
     values = _numbers([line.split(",") for _, line in rows], range(4), [number for number, _ in rows], path)
     stamps = values[:, 0] * _scale(fields, "tscale", path)
     t_s, how = log_seconds(stamps, Column(0), path, remedy="correct tscale in its head")
@@ -132,6 +133,8 @@ def _read_gcsv(lines: Sequence[str], path: Path, force: bool) -> tuple[Array, Ar
     for key in lacking:
         _LOG.warning("%s states no %s: read as %s, as Gyroflow does", path, key, _GCSV_DEFAULTS[key])
     assumed = "".join(f"; {key} {_GCSV_DEFAULTS[key]} (not stated)" for key in lacking)
+    if len(rows) < len(all_rows):
+        assumed += f"; {len(all_rows) - len(rows)} line(s) of under four numbers passed over, as Gyroflow does"
     letters = fields.get("orientation") or _GCSV_DEFAULTS["orientation"]
     return t_s, rates, f"{how}; rates in rad/s{assumed}", letters
 

@@ -72,12 +72,12 @@ class LogTable:
     Args:
         columns: by what they hold: ``t``, ``gx``, ``gy``, ``gz``, ``lx``, ``ly``.
         values: (N,) of each, as the file holds them.
-        named: whether a header named them.
+        cut_off: whether the last line was left out, as of a recording that was cut off in the middle of it.
     """
 
     columns: Mapping[str, Column]
     values: Mapping[str, Array]
-    named: bool
+    cut_off: bool
 
     def radians(self, names: Sequence[str]) -> Array:
         """Return columns (N, C) in radians, or as they are where no unit is stated."""
@@ -92,7 +92,8 @@ class LogTable:
         first = self.columns[RATES[0]]
         unit = {"deg_s": "deg/s", "deg": "deg/s"}.get(first.unit, "rad/s")
         places = "/".join(str(self.columns[name].place + 1) for name in RATES if name in self.columns)
-        return f"rates in {unit}{'' if first.unit else ' (no unit is stated)'}, columns {places}"
+        cut_off = "; the last line is cut off and was left out" if self.cut_off else ""
+        return f"rates in {unit}{'' if first.unit else ' (no unit is stated)'}, columns {places}{cut_off}"
 
 
 def named_columns(header: Sequence[str]) -> Mapping[str, Column]:
@@ -137,9 +138,13 @@ def _name_and_unit(word: str) -> tuple[str, str]:
 
 
 def split_words(lines: Sequence[str]) -> list[list[str]]:
-    """Split the lines of a table by the separator of the first: a comma, a semicolon, a tab or white space."""
-    separator = next((one for one in (",", ";", "\t") if lines and one in lines[0]), None)
-    return [[word.strip() for word in line.strip().split(separator)] for line in lines]
+    """Split the lines of a table by the separator of the first: a semicolon, a tab, a comma or white space.
+
+    Between semicolons and tabs a comma is a decimal point, as spreadsheets of half of the world write it. Quotes go.
+    """
+    separator = next((one for one in (";", "\t", ",") if lines and one in lines[0]), None)
+    point = "." if separator in (";", "\t") else ","
+    return [[word.strip().strip("\"'").replace(",", point) for word in line.strip().split(separator)] for line in lines]
 
 
 def header_of(lines: Sequence[str]) -> list[str]:
@@ -155,8 +160,9 @@ def header_of(lines: Sequence[str]) -> list[str]:
 def read_log_table(lines: Sequence[str], file: Path, *, names: Sequence[str], optional: Sequence[str] = ()) -> LogTable:
     """Read a log's columns, as its header names them or, without one, as the numbers show.
 
-    Without a header the one column that rises evenly holds the times, and the three after it, or the first three where
-    it is the last, are the rates about x, y and z: Android's apps write either.
+    A last line with fewer numbers than the one before is left out. Without a header the one column that rises evenly
+    holds the times, and the three after it, or the first three where it is the last, are the rates about x, y and z:
+    Android's apps write either.
 
     Args:
         lines: the file's.
@@ -173,6 +179,9 @@ def read_log_table(lines: Sequence[str], file: Path, *, names: Sequence[str], op
     if words and not _is_row(words[0]):
         header = header or words[0]
         numbered, words = numbered[1:], words[1:]
+    cut_off = len(words) > 2 and len(words[-1]) < len(words[-2])
+    if cut_off:
+        numbered, words = numbered[:-1], words[:-1]
     wanted = ",".join(names)
     columns = named_columns(header) if header or len(words) < 2 else _columns_by_numbers(words, file)
     missing = [name for name in names if name not in columns]
@@ -187,7 +196,7 @@ def read_log_table(lines: Sequence[str], file: Path, *, names: Sequence[str], op
     table = np.array([_numbers(row, places, n, file) for row, (n, _) in zip(words, numbered, strict=True)])
     if len(table) < 2:
         raise TrajectoryError(f"{file} holds {len(table)} row(s): a log needs at least two ({wanted})")
-    return LogTable(chosen, dict(zip(chosen, table.T, strict=True)), bool(header))
+    return LogTable(chosen, dict(zip(chosen, table.T, strict=True)), cut_off)
 
 
 def _is_row(words: Sequence[str]) -> bool:

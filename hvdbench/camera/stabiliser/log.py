@@ -103,7 +103,8 @@ def read_log(path: Path, orientation: str = "") -> GyroLensLog:
 
 def _read(path: Path, orientation: str) -> GyroLensLog:
     table = read_log_table(read_lines(path), path, names=LOG_COLUMNS, optional=(ROLL_COLUMN,))
-    _check_times(table.values[TIME], path)
+    if len(table.values[TIME]) < FEWEST_ROWS:
+        raise InputError(f"{path} holds {len(table.values[TIME])} rows of values: expected {FEWEST_ROWS} or more")
     if any(column.unit == "px" for column in table.columns.values()):
         raise InputError(f"{path}: lens shifts in px are no angles: divide them by the focal length in px, for rad")
     t_s, how = log_seconds(table.values[TIME], table.columns[TIME], path)
@@ -111,6 +112,7 @@ def _read(path: Path, orientation: str) -> GyroLensLog:
     hint = "name the columns gx_deg_s and gy_deg_s, or gx_rad_s and gy_rad_s where they are right"
     check_rates(gyro, path, stated=table.stated(GYRO_COLUMNS), hint=hint)
     _check_lens(t_s, gyro, lens, path, stated=table.stated((*GYRO_COLUMNS, *LENS_COLUMNS)))
+    _check_times(table.values[TIME], path)
     roll = table.radians([ROLL_COLUMN]) if ROLL_COLUMN in table.columns else np.zeros((len(t_s), 1))
     if orientation[2:].upper() != "Z":
         raise InputError(
@@ -125,9 +127,7 @@ def _read(path: Path, orientation: str) -> GyroLensLog:
 
 
 def _check_times(stamps: Array, path: Path) -> None:
-    """Refuse a log of few rows, or whose times fall back or have gaps."""
-    if len(stamps) < FEWEST_ROWS:
-        raise InputError(f"{path} holds {len(stamps)} rows of values: expected {FEWEST_ROWS} or more")
+    """Refuse a log whose times fall back or have gaps."""
     spacing = np.diff(stamps)
     if spacing.min() <= 0 or spacing.max() > WIDEST_GAP * np.median(spacing):
         worst = int(np.argmin(spacing) if spacing.min() <= 0 else np.argmax(spacing))
@@ -138,8 +138,11 @@ def _check_times(stamps: Array, path: Path) -> None:
 
 
 def _speeds(t_s: Array, gyro_rad_s: Array, lens_rad: Array) -> tuple[Array, Array]:
-    """Return the lens's speed and the hand's rate between rows, (N - 1, 2) rad/s each."""
-    return np.diff(lens_rad, axis=0) / np.diff(t_s)[:, None], 0.5 * (gyro_rad_s[1:] + gyro_rad_s[:-1])
+    """Return the lens's speed and the hand's rate between rows whose times rise without a gap, (M, 2) rad/s each."""
+    spacing = np.diff(t_s)
+    even = (spacing > 0) & (spacing <= WIDEST_GAP * np.median(spacing))
+    speed = np.diff(lens_rad, axis=0)[even] / spacing[even, None]
+    return speed, 0.5 * (gyro_rad_s[1:] + gyro_rad_s[:-1])[even]
 
 
 def _slope(t_s: Array, gyro_rad_s: Array, lens_rad: Array) -> float:

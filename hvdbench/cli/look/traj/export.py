@@ -35,7 +35,7 @@ from hvdbench.cli import options
 @options.force
 @options.overwrite
 @options.examples(
-    "hvdbench traj export handheld_simulated/shaky_1 --format tum -o shaky.txt",
+    "hvdbench traj export handheld_simulated/00 --format tum -o shake.txt",
     "hvdbench traj export walk.txt --from tum --format monst3r --resample 30 \\\n      -o walk",
 )
 def export(
