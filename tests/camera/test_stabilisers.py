@@ -442,3 +442,24 @@ def test_a_log_may_bring_roll(tmp_path: Path) -> None:
 def test_a_missing_log_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.csv cannot be read"):
         read_log(tmp_path / "none.csv")
+
+
+def test_a_recipe_without_a_log_keeps_its_digest_and_one_with_its_side_says_so(tmp_path: Path) -> None:
+    assert "log_orientation" not in OisSettings().model_dump(mode="json")
+    turned = OisSettings(log="phone.csv", log_orientation="yXZ")
+    assert turned.model_dump(mode="json")["log_orientation"] == "yXZ"
+    assert OisSettings.model_validate(turned.model_dump(mode="json")) == turned
+
+
+def test_the_axes_of_a_log_reach_the_motion_that_is_simulated_with_it(tmp_path: Path) -> None:
+    write_log(tmp_path / "phone.csv")
+    name = str(tmp_path / "phone.csv")
+    upright, turned = (read_log(Path(name), letters) for letters in ("", "yXZ"))
+    np.testing.assert_allclose(turned.omega_rad_s[:, :2], -upright.omega_rad_s[:, 1::-1] * [-1, 1], atol=1e-12)
+    table = stabiliser_table(name, "yXZ")
+    assert (table["log"], table["log_orientation"]) == (name, "yXZ")
+    omega = np.zeros((4000, 2))
+    lens = simulate_ois(omega, 1000.0, OisSettings(log=name, log_orientation="yXZ"))
+    np.testing.assert_allclose(lens, turned.motion(np.arange(4000) / 1000.0)[1])
+    with pytest.raises(InputError, match="'eis' is no log and has no orientation"):
+        stabiliser_table("eis", "yXZ")
