@@ -106,14 +106,7 @@ def import_set(request: ImportRequest, *, into: Path | None = None) -> ImportedS
     if twice:
         raise TrajectoryError(f"two paths would be named '{request.name}/{twice[0]}': rename one, or import them apart")
     entry, qualities = _read_all(request, form, files, labels)
-    clock = None
-    if request.video is not None:
-        if len(files) != 1:
-            raise TrajectoryError(f"{request.video} is one film for {len(files)} paths: import its log alone")
-        read = partial(form.read, files[0], fps=request.fps, force=request.force)
-        clock = find_clock(
-            read, request.video, fps=request.video_fps, orientation=request.orientation, force=request.force
-        )
+    clock = _find_clock(request, form, files)
     folder = root / request.name
     with locked(root):
         _refuse_existing(request.name, root)  # another process may have added it since
@@ -173,6 +166,18 @@ def _read_all(
         "force": request.force,
     }
     return check(f"set '{request.name}'", values, TrajectorySet), qualities
+
+
+def _find_clock(request: ImportRequest, form: TrajectoryFormat, files: Sequence[Path]) -> FilmClock | None:
+    """Find the film that is asked for on the clock of the one log; None where none is."""
+    if request.video is None:
+        if request.video_fps is not None:
+            raise TrajectoryError(f"{request.video_fps:g} frames a second are those of a film: name it (--video)")
+        return None
+    if len(files) != 1:
+        raise TrajectoryError(f"{request.video} is one film for {len(files)} paths: import its log alone")
+    read = partial(form.read, files[0], fps=request.fps, force=request.force)
+    return find_clock(read, request.video, fps=request.video_fps, orientation=request.orientation, force=request.force)
 
 
 def _stored_name(file: Path, form: TrajectoryFormat) -> str:

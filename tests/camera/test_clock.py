@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from hvdbench.camera.estimation import film_clock
-from hvdbench.camera.estimation.clock import ClockFit, OtherAxesError, fit_clock, letters_of, turns_of_axes
+from hvdbench.camera.estimation.clock import ClockFit, OtherAxesError, fit_clock
 from hvdbench.camera.estimation.estimate import PairQuality
 from hvdbench.camera.estimation.film_clock import find_clock
+from hvdbench.camera.estimation.lags import letters_of, turns_of_axes
 from hvdbench.camera.estimation.measure import MeasuredClip, measure_clip
 from hvdbench.camera.formats.gyro import GYRO, integrate_rates
 from hvdbench.camera.importing import ImportRequest, import_set
@@ -182,6 +183,8 @@ def test_an_import_with_a_film_keeps_what_was_found_beside_the_log(
     assert any(line.startswith("  clocks: the first frame of frames is at 3.31") for line in added.lines())
     (path,) = load_sets("mine")
     assert path.duration_s == pytest.approx(12.0, abs=0.01)
+    with pytest.raises(TrajectoryError, match="30 frames a second are those of a film: name it"):
+        import_set(ImportRequest((log,), "two", "gyro", "mine", "phone", video_fps=FPS))
     other = write_log(tmp_path / "other.csv", shaking(2))
     with pytest.raises(TrajectoryError, match="is one film for 2 paths"):
         import_set(ImportRequest((log, other), "two", "gyro", "mine", "phone", video=film, video_fps=FPS))

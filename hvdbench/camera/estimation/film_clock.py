@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hvdbench.camera.estimation.clock import ClockFit, OtherAxesError, fit_clock, letters_of, turns_of_axes
+from hvdbench.camera.estimation.clock import ClockFit, OtherAxesError, fit_clock
 from hvdbench.camera.estimation.clock_plot import draw_clock
+from hvdbench.camera.estimation.lags import letters_of, turns_of_axes
 from hvdbench.camera.estimation.measure import MeasuredClip, measure_clip
 from hvdbench.camera.formats.gyro import DEVICE_TO_OPENCV
 from hvdbench.camera.trajectory import Trajectory
@@ -74,7 +75,8 @@ def find_clock(
     if not fit.sure:
         why = (
             f"their turning agrees to {fit.agreement:.2f}, at another lag to {fit.next_agreement:.2f}: they are of "
-            "different recordings, or the film is too short, too still or shaken too evenly"
+            "different recordings, the film was taken at another rate, or it is too short, too still or shaken too "
+            "evenly"
         )
         if not force:
             raise TrajectoryError(f"{film} shows no sure place on the clock of {log.name}: {why} (--force goes on)")
