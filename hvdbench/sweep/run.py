@@ -57,6 +57,7 @@ def sweep(
     *,
     seconds: float = 120.0,
     log: Path | None = None,
+    orientation: str = "",
     seed: int = 0,
     through: Through | None = None,
     engine: Engine | None = None,
@@ -69,7 +70,8 @@ def sweep(
         stabilisers: by name.
         folder: made when absent; files of the same names are replaced.
         seconds: of every hand.
-        log: a log whose turning replaces the simulated hands; not together with ``through``.
+        log: its turning stands in for the simulated hands; not together with ``through``.
+        orientation: of the log, as in :func:`hvdbench.camera.stabiliser.log.read_log`.
         seed: of the hands, the gyro's noise, clips and fits.
         through: how frames are restored; None: they are not.
         engine: runs the clips; None: one after the other.
@@ -84,11 +86,8 @@ def sweep(
         HvdbenchError: as :func:`restore_under`.
     """
     if through is not None and log is not None:
-        raise InputError(
-            f"{log} cannot be carried through '{through.method}': a log has one lens, and clips need that of each "
-            "stabiliser"
-        )
-    done = run_sweep(stabilisers, folder, seconds=seconds, log=log, seed=seed)
+        raise InputError(f"{log} cannot be carried through '{through.method}': a log has one lens, clips need them all")
+    done = run_sweep(stabilisers, folder, seconds=seconds, log=log, orientation=orientation, seed=seed)
     restored: list[RestoredRow] = []
     if through is not None:
         restored = restore_under(

@@ -44,6 +44,7 @@ def ois() -> None:
     help="Use the motion that this CSV file records instead of simulated hands. Its columns are the time t (s), the "
     "angular rates gx and gy (rad/s), and the lens angles lx and ly (rad).",
 )
+@options.orientation
 @click.option(
     "--seconds",
     metavar="SECONDS",
@@ -88,6 +89,7 @@ def sweep(
     strokes: tuple[float, ...],
     controllers: tuple[str, ...],
     log: Path | None,
+    orientation: str,
     seconds: float,
     method: str | None,
     data_recipe: str,
@@ -104,18 +106,24 @@ def sweep(
     sharp, and how long runs of sharp and of blurry frames are. Without --kind, --stroke and --controller, a standard
     set of all kinds is compared.
     """
+    from hvdbench.camera.stabiliser.log import read_log
     from hvdbench.sweep.figures import choose_stabilisers
     from hvdbench.sweep.run import Through
     from hvdbench.sweep.run import sweep as run
     from hvdbench.workspace.engine import parse_engine
     from hvdbench.workspace.fallback import Fallback
 
+    if orientation and log is None:
+        raise click.UsageError("--orientation turns the axes of a log: name one with --log, or leave it out.")
+    if log is not None:
+        click.echo(f"{log} was read as: {read_log(log, orientation).read_as}")
     with showing() as progress:
         done, restored = run(
-            choose_stabilisers(kinds, strokes, controllers, log),
+            choose_stabilisers(kinds, strokes, controllers, log, orientation),
             out,
             seconds=seconds,
             log=log,
+            orientation=orientation,
             seed=seed,
             through=Through(method, data_recipe, frames, trust=trust) if method else None,
             engine=parse_engine(engine),
