@@ -56,7 +56,8 @@ from hvdbench.cli import options
     "--video",
     metavar="CLIP",
     type=options.PATH,
-    help="Find this video on the clock of the one log that is imported, by comparing how both say that the camera rotated.",
+    help="Find this video on the clock of the one log that is imported, by comparing how both say that the camera "
+    "rotated.",
 )
 @click.option(
     "--video-fps",
