@@ -36,6 +36,11 @@ class Matched:
         return [index for index, file in enumerate(self.files) if file is None]
 
 
+def names_no_result(stem: str) -> bool:
+    """Return whether a word in a file's name says that it holds an input or a truth."""
+    return not NOT_RESULTS.isdisjoint(_WORD.findall(stem.lower()))
+
+
 def match_names(
     files: Sequence[Path], names: Sequence[str], *, whose: str, may_lack: frozenset[int] = frozenset()
 ) -> Matched:
@@ -87,7 +92,7 @@ def _results_among(stems: Sequence[str], names: Sequence[str], whose: str) -> tu
     kinds: dict[str, list[int]] = {}
     for index, stem in enumerate(stems):
         kinds.setdefault(_kind(stem), []).append(index)
-    results = [kind for kind in kinds if not NOT_RESULTS & set(_WORD.findall(kind.lower()))]
+    results = [kind for kind in kinds if not names_no_result(kind)]
     if len(kinds) > 1 and len(results) == 1:
         return kinds[results[0]], tuple(sorted(set(kinds) - set(results)))
     if len(kinds) > 1 and (len(results) < len(kinds) or (len(kinds) <= _LISTED and not set(stems) & set(names))):
@@ -152,10 +157,23 @@ def _own_numbering(stems: Sequence[str], whose: str) -> list[int]:
 def _other_names(found: Sequence[str], names: Sequence[str], whose: str, left_out: Sequence[str]) -> str:
     missing = [name for name in names if name not in set(found)]
     surplus = [name for name in found if name not in set(names)]
-    parts = [f"{len(missing)} missing, first {missing[0]}"] if missing else []
-    parts += [f"{len(surplus)} that no frame of the clip is called, first {surplus[0]}"] if surplus else []
+    parts = [f"{len(missing)} missing: {_some(missing)}"] if missing else []
+    parts += [f"{len(surplus)} that no frame of the clip is called: {_some(surplus)}"] if surplus else []
     parts += [f"files called {', '.join(left_out)} are no results and were left out"] if left_out else []
+    parts += [f"each number is {shift:+d} off the clip's"] if (shift := _shift(found, names)) else []
     return (
         f"{whose} has {len(found)} frames, the clip has {len(names)}: one is needed for each, under its name "
         f"({'; '.join(parts)})"
     )
+
+
+def _shift(found: Sequence[str], names: Sequence[str]) -> int:
+    """Return by how much all numbers differ from the clip's; 0 where they do not, or differ in another way."""
+    if len(found) != len(names) or not all(name.isdecimal() for name in (*found, *names)):
+        return 0
+    shifts = {int(one) - int(name) for one, name in zip(sorted(found), sorted(names), strict=True)}
+    return shifts.pop() if len(shifts) == 1 else 0
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (" ..." if len(names) > _LISTED else "")

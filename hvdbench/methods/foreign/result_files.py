@@ -1,0 +1,136 @@
+"""Where the results of each clip lie in what somebody handed over: folders, prefixed files, or films."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hvdbench.errors import InputError
+from hvdbench.frames import FRAME_SUFFIXES, list_folders, list_frames
+from hvdbench.methods.foreign.frame_names import names_no_result
+from hvdbench.video.container import FILM_SUFFIXES
+
+LAYOUTS = "in <split>/<clip>/ or <clip>/, as <clip>_<frame>.png, or as <clip>.mp4"
+"""Where results are looked for, for sentences."""
+
+_DEPTHS = ("*", "*/*", "*/*/*", "*/*/*/*")
+
+
+@dataclass(frozen=True)
+class ResultFiles:
+    """The results of one clip.
+
+    Attributes:
+        place: the folder or the film that holds them, for sentences.
+        pictures: one file for each frame; none of a film.
+    """
+
+    place: Path
+    pictures: tuple[Path, ...] = ()
+
+    @property
+    def is_film(self) -> bool:
+        """Whether the frames are those of a film."""
+        return not self.pictures
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that are read."""
+        return self.pictures or (self.place,)
+
+
+def all_results(folder: Path) -> list[Path]:
+    """List every picture and every film of a folder of results, at most four levels deep; a film itself is one."""
+    if folder.is_file():
+        return [folder] if _is_film(folder) else []
+    kinds = FRAME_SUFFIXES | FILM_SUFFIXES
+    found = (path for depth in _DEPTHS for path in folder.glob(depth))
+    return sorted(path for path in found if path.suffix.lower() in kinds and path.is_file())
+
+
+def find_results(folder: Path, key: str | None) -> ResultFiles | None:
+    """Find the results of a clip; None where there are none.
+
+    The first that holds any is taken: the folder ``<split>/<clip>``, the folder ``<clip>``, a film of that name,
+    pictures in the folder itself whose names begin with the clip's, and all that lies in the folder itself. In a folder
+    of a clip, each picture may lie in a folder of its own, which is called as the picture's name begins; BasicSR's
+    images do.
+
+    Args:
+        folder: of all results, or a film.
+        key: ``<split>/<clip>``; None: of no dataset, whose frames lie in the folder itself.
+
+    Raises:
+        InputError: several films could be the clip's.
+    """
+    if folder.is_file():
+        return ResultFiles(folder) if _is_film(folder) else None
+    if key is None:
+        return _in_folder(folder)
+    split, _, clip = key.rpartition("/")
+    for place in (folder / key, folder / clip):
+        found = _in_folder(place) or _film(place, _films_called(place.parent, clip))
+        if found is not None:
+            return found
+    pictures = _pictures(folder)
+    begins = _beginning(split, clip)
+    own = tuple(path for path in pictures if begins.match(path.stem))
+    return ResultFiles(folder, own) if own else _in_folder(folder)
+
+
+def unclaimed(folder: Path, claimed: Iterable[ResultFiles]) -> list[Path]:
+    """List the pictures and films right in a folder of results that belong to none of the clips."""
+    taken = {path for found in claimed for path in found.files}
+    return [path for path in all_results(folder) if path.parent == folder and path not in taken]
+
+
+def _in_folder(place: Path) -> ResultFiles | None:
+    """Find pictures in a folder, or else the one film that may be a result."""
+    if not place.is_dir():
+        return None
+    pictures = _pictures(place)
+    if pictures:
+        return ResultFiles(place, tuple(pictures))
+    return _film(place, [path for path in place.iterdir() if _is_film(path)])
+
+
+def _pictures(place: Path) -> list[Path]:
+    """List a folder's pictures, or else those that lie in a folder for each frame."""
+    own = list_frames(place)
+    if own:
+        return own
+    return [path for frame in list_folders(place) for path in list_frames(frame) if _begins(path.stem, frame.name)]
+
+
+def _begins(text: str, name: str) -> bool:
+    return text == name or (text.startswith(name) and not text[len(name)].isalnum())
+
+
+def _beginning(split: str, clip: str) -> re.Pattern[str]:
+    """Return what the name of a clip's picture begins with where the pictures of several clips share a folder."""
+    return re.compile(rf"(?:{re.escape(split)}[\W_]+)?{re.escape(clip)}[\W_]+(?=.)")
+
+
+def _films_called(parent: Path, clip: str) -> list[Path]:
+    """List the films that are called as a clip is, or else those whose names begin so."""
+    films = [path for path in parent.iterdir() if _is_film(path)] if parent.is_dir() else []
+    return [path for path in films if path.stem == clip] or [path for path in films if _begins(path.stem, clip)]
+
+
+def _film(place: Path, films: Sequence[Path]) -> ResultFiles | None:
+    """Choose the one film that may be a result.
+
+    Raises:
+        InputError: several may be.
+    """
+    left = sorted(path for path in films if not names_no_result(path.stem)) if len(films) > 1 else list(films)
+    if len(left) > 1:
+        raise InputError(
+            f"{left[0].parent} has {len(left)} films for one clip ({left[0].name}, {left[1].name}): leave the one with "
+            f"the results of {place.name}"
+        )
+    return ResultFiles(left[0]) if left else None
+
+
+def _is_film(path: Path) -> bool:
+    return path.suffix.lower() in FILM_SUFFIXES and not path.name.startswith(".") and path.is_file()
