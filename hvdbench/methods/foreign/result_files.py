@@ -78,6 +78,28 @@ def find_results(folder: Path, key: str | None) -> ResultFiles | None:
     return ResultFiles(folder, own) if own else _in_folder(folder)
 
 
+def list_results(folder: Path) -> dict[str, ResultFiles]:
+    """List the clips of a folder that belongs to no dataset, by their place in it.
+
+    Pictures in the folder itself are one clip; otherwise each folder with pictures, at most two levels deep, and each
+    film is one. A film alone is one clip, too.
+
+    Raises:
+        InputError: as :func:`hvdbench.frames.list_frames`.
+    """
+    if folder.is_file() or (folder.is_dir() and _pictures(folder)):
+        found = find_results(folder, None)
+        return {} if found is None else {folder.resolve().stem: found}
+    clips: dict[str, ResultFiles] = {}
+    for place in [folder, *(inner for outer in list_folders(folder) for inner in (outer, *list_folders(outer)))]:
+        pictures = _pictures(place)
+        if pictures and not any(place.is_relative_to(folder / name) for name in clips):
+            clips[place.relative_to(folder).as_posix()] = ResultFiles(place, tuple(pictures))
+        films = sorted(path for path in place.iterdir() if _is_film(path))
+        clips |= {path.relative_to(folder).with_suffix("").as_posix(): ResultFiles(path) for path in films}
+    return clips
+
+
 def unclaimed(folder: Path, claimed: Iterable[ResultFiles]) -> list[Path]:
     """List the pictures and films right in a folder of results that belong to none of the clips."""
     taken = {path for found in claimed for path in found.files}
