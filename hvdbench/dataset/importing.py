@@ -135,14 +135,17 @@ def _open_layout(request: AdoptRequest) -> tuple[str, Layout]:
 def _not_of_the_layout(request: AdoptRequest, layout: Layout, release: Release) -> str | None:
     """Return a note that says why the clips are not the layout's release, or None where they are.
 
-    A layout of unknown patterns is completed by the patterns in the request, so they prove nothing.
+    A layout of unknown patterns is completed by the patterns in the request, so they prove nothing. Names that are
+    plain numbers prove nothing either, since anybody's clips may be called so.
     """
-    clips = [clip.name for clip in release.blurry.values()]
-    if layout.is_guess or (layout.clip_names and layout.names_fit(clips)):
+    if layout.is_guess:
         return None
+    clips = [clip.name for clip in release.blurry.values()]
     unknown_facts = "so its release, licence and rate are not known here"
-    if layout.clip_names:
+    if layout.clip_names and not layout.names_fit(clips):
         return f"clip '{layout.stranger(clips)}' is not named as those of {layout.title}, {unknown_facts}"
+    if layout.clip_names and not all(name.isdecimal() for name in clips):
+        return None
     given = [text for text in (request.blur, request.sharp) if text and not is_word(text)]
     return f"found by patterns that are not those of {layout.title}, {unknown_facts}" if given else None
 

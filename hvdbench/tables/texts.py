@@ -14,7 +14,7 @@ _HARMFUL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udf
 
 _MARKUP = re.compile(
     r"[\\|`$]|<(?=[A-Za-z/!?])|\*(?=\S)|(?<![^\W_])_(?=\S)|\](?=\()|&(?=#?\w+;)|~(?=~)"
-    r"|:(?=//)|(?<=www)\.|(?<=\w)@(?=\w)|(?<!\w)[@#](?=\w)|:(?=[\w+-]+:)",
+    r"|:(?=//)|(?<=www)\.|(?<=\w)@(?=\w)|(?<![\w&])[@#](?=\w)|:(?=[\w+-]+:)",
     re.IGNORECASE,
 )
 """What Markdown, or GitHub's, could take as code, HTML, emphasis, mathematics, a link, an address, somebody's name, the

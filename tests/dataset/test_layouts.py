@@ -13,7 +13,7 @@ from hvdbench.sources.layout import Layout, layout_names, load_layout
 from hvdbench.sources.release import find_clips, find_release
 
 # A clip name of each layout that says how its clips are named.
-NAMED = {"gopro": "GOPR0372_07_00", "gopro-all": "GOPR0372_07_00", "reds-120fps": "000"}
+NAMED = {"gopro": "GOPR0372_07_00", "gopro-all": "GOPR0372_07_00", "reds": "000", "reds-120fps": "000"}
 
 
 def write_pictures(folder: Path, count: int = 3) -> Path:

@@ -37,7 +37,7 @@ def shown_subsets(found: Iterable[str]) -> list[str]:
 
 
 def caption(board: pd.DataFrame, subset: str, truths: Sequence[str], clip: str = OVER_CLIPS) -> str:
-    """Write what the numbers of one table are about: frames, clips, dataset, protocol and truth.
+    """Write what the numbers of one table are about: frames, clips, dataset, protocol and truth; empty for papers' alone.
 
     Args:
         board: all rows of a board.
@@ -48,13 +48,16 @@ def caption(board: pd.DataFrame, subset: str, truths: Sequence[str], clip: str =
     ours = board[board["origin"] != "published"]
     rows = ours[ours["subset"] == subset]
     rows = rows if clip == OVER_CLIPS else rows[rows["clip"] == clip]
+    if rows.empty:
+        return ""
     among, of = (len(one.loc[one["clip"] != OVER_CLIPS, [*BLOCK, "clip"]].drop_duplicates()) for one in (rows, ours))
-    clips = f"clip {clip}" if clip != OVER_CLIPS else f"{among}{f' of {of}' if among < of else ''} clips"
+    clips = f"{among}{f' of {of}' if among < of else ''} clip{'s' if max(among, of) > 1 else ''} of " if among else ""
+    clips = clips if clip == OVER_CLIPS else f"clip {clip} of "
     sets = [f"{name}, split {split}" for name, _, split in rows[list(BLOCK)].drop_duplicates().itertuples(index=False)]
     against = [truth for truth in truths if truth != "none" and truth in set(rows["truth"])]
     protocols = ", ".join(sorted(set(rows["protocol"])))
-    compared = f"truth {' and '.join(against)}" if against else "no truth"
-    return f"{subset_words(subset)}; {clips} of {' and of '.join(sets)}; protocol {protocols}; {compared}"
+    compared = f"truth{'s' if len(against) > 1 else ''} {' and '.join(against)}" if against else "no truth"
+    return f"{subset_words(subset)}; {clips}{' and of '.join(sets)}; protocol {protocols}; {compared}"
 
 
 def stamp_lines(board: pd.DataFrame) -> list[str]:

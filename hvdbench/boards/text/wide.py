@@ -98,7 +98,8 @@ def board_table(
     columns += [Column(n, n, "words") for n in ("ties", "incomplete") if any(row.cells[n].text for row in found)]
     columns += [each for one in shown for each in (one, *_half(one, found))]
     notes = [] if stands is None else note_lines(stands.order, stands.metric)
-    above = (caption(board, subset, truths, clip), *stamp_lines(rows))
+    about = caption(board, subset, truths, clip)
+    above = (*([about] if about else []), *stamp_lines(rows))
     return Table(tuple(columns), tuple(placed(found, shown)), above, tuple(notes))
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from hvdbench.errors import InputError
-from hvdbench.frames import Frames, list_frames, read_frames
+from hvdbench.frames import Frame, Frames, list_frames, read_frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.foreign.frame_names import Matched, match_names
 from hvdbench.methods.foreign.result_files import LAYOUTS, ResultFiles, all_results, find_results, unclaimed
@@ -130,6 +130,8 @@ class FolderScheme(Scheme[FolderSettings]):
         else:
             matched = _match(place, budget.frame_names, budget.protocol)
             frames = read_frames([place.pictures[index] for index in matched.files if index is not None], place.place)
+        if _is_gray(frames[0]) and not _is_gray(blurry[0]):
+            logger.warning("%s holds gray frames and the clip is in colour: they are scored as they are", whose)
         frames = _checked(frames, blurry, whose, matched.absent)
         facts |= {"absent": matched.absent} if matched.absent else {}
         facts |= {"left_out": list(matched.left_out)} if matched.left_out else {}
@@ -229,6 +231,10 @@ def _check_count(place: Path, found: int, expected: int, whose: str) -> None:
         beside = [path.name for path in place.iterdir() if path.is_dir()] if not found else []
         hint = f"; it holds the folder {beside[0]}, and frames must lie beside it" if beside else ""
         raise InputError(f"{whose} has {found} frames, the clip has {expected}: one is needed for each{hint}")
+
+
+def _is_gray(frame: Frame) -> bool:
+    return bool((frame == frame[..., :1]).all())
 
 
 def _some(names: list[str]) -> str:
