@@ -69,7 +69,15 @@ _MATHS = {
     **{"←": r"\leftarrow", "→": r"\rightarrow", "↑": r"\uparrow", "↓": r"\downarrow"},
     **{sign: f"^{digit}" for digit, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
     **{sign: f"_{digit}" for digit, sign in enumerate("₀₁₂₃₄₅₆₇₈₉")},
-    **{"µ": r"\mu", "ϵ": r"\epsilon", "ϑ": r"\vartheta", "ϕ": r"\varphi", "ϱ": r"\varrho", "ς": r"\varsigma", "ϖ": r"\varpi"},
+    **{
+        "µ": r"\mu",
+        "ϵ": r"\epsilon",
+        "ϑ": r"\vartheta",
+        "ϕ": r"\varphi",
+        "ϱ": r"\varrho",
+        "ς": r"\varsigma",
+        "ϖ": r"\varpi",
+    },
 }
 _ACCENTS = {
     **{"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u", "\u0307": "."},

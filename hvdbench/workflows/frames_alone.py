@@ -121,7 +121,9 @@ def alone_table(scores: pd.DataFrame) -> Table:
         notes += [note for note in dict.fromkeys(few_clips(one) for one in over.values()) if note]
     kinds: list[tuple[str, Kind]] = [("clip", "words"), ("frames", "count")]
     kinds += [(shown[metric].title("none"), "number") for metric in metrics]
-    above = f"all frames of {len(scores)} clip{'s' if len(scores) > 1 else ''}, compared with nothing; no board is written"
+    above = (
+        f"all frames of {len(scores)} clip{'s' if len(scores) > 1 else ''}, compared with nothing; no board is written"
+    )
     return table_of(kinds, rows, above=[above], below=notes)
 
 

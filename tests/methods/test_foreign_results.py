@@ -9,10 +9,10 @@ import pytest
 from made_model import made_clip, restore
 
 from hvdbench.errors import InputError
-from hvdbench.frames import write_clip, write_frame
+from hvdbench.frames import list_frames, write_clip, write_frame
 from hvdbench.labels.sharpness import label_paper
 from hvdbench.methods.foreign.command import fill, split_command
-from hvdbench.methods.foreign.result_files import find_results
+from hvdbench.methods.foreign.result_files import ResultFiles, find_results
 from hvdbench.methods.opening import open_method
 from hvdbench.methods.restoration import Budget
 from hvdbench.metrics.protocols.known import find_protocol
@@ -52,7 +52,7 @@ def test_a_clip_s_own_split_comes_first(tmp_path):
         write_clip(tmp_path / place, made_clip(2, seed=number))
     for key, place in (("test/a", "test/a"), ("train/a", "train/a"), ("other/a", "a")):
         found = find_results(tmp_path, key)
-        assert found is not None and found.place == tmp_path / place
+        assert found == ResultFiles(tmp_path / place, tuple(list_frames(tmp_path / place)))
     assert find_results(tmp_path, "other/b") is None
     assert find_results(tmp_path, None) is None
 
@@ -106,7 +106,10 @@ def test_the_digest_of_a_folder_follows_its_frames_and_not_its_place(tmp_path):
 
 
 def test_a_folder_without_frames_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"holds no frames: put them in <split>/<clip>/ or <clip>/, as <clip>_<frame>.png, or as <clip>.mp4"):
+    with pytest.raises(
+        InputError,
+        match=r"holds no frames: put them in <split>/<clip>/ or <clip>/, as <clip>_<frame>.png, or as <clip>.mp4",
+    ):
         open_method(f"folder:{tmp_path}")
     with pytest.raises(InputError, match="is not a folder of result frames"):
         open_method(f"folder:{tmp_path / 'missing'}")
@@ -240,7 +243,7 @@ def test_pictures_that_begin_with_their_clip_s_name_may_share_a_folder(tmp_path,
     assert "overview.png belong to no clip and were left out" in caplog.text
     for key, clip in clips.items():
         np.testing.assert_array_equal(restore(method, clip, clip=key, frame_names=names), clip)
-    with pytest.raises(InputError, match="has no frames for|would serve"):
+    with pytest.raises(InputError, match=r"has no frames for|would serve"):
         method.scheme.check_clips(dict.fromkeys([*clips, "test/c"], names))
 
 
@@ -283,7 +286,7 @@ def test_two_films_of_a_clip_are_refused_unless_one_is_its_input(tmp_path):
     for name in ("a_ours", "a_input"):
         write_video(tmp_path / f"{name}.mkv", clip, fps=25)
     found = find_results(tmp_path, "test/a")
-    assert found is not None and found.place.name == "a_ours.mkv"
+    assert found == ResultFiles(tmp_path / "a_ours.mkv")
     write_video(tmp_path / "a_theirs.mkv", clip, fps=25)
     with pytest.raises(InputError, match=r"has 2 films for one clip \(a_ours.mkv, a_theirs.mkv\)"):
         find_results(tmp_path, "test/a")

@@ -45,7 +45,10 @@ def test_names_that_are_no_numbers_are_paired_by_name():
     ("stems", "words"),
     [
         ([*NAMES[:3], *NAMES[4:], "comparison"], r"1 missing: 00000003; 1 that no frame .*: comparison"),
-        ([f"{index:08d}" for index in range(1, 7)], r"1 missing: 00000000; 1 that no frame .*: 00000006; each number is \+1 off"),
+        (
+            [f"{index:08d}" for index in range(1, 7)],
+            r"1 missing: 00000000; 1 that no frame .*: 00000006; each number is \+1 off",
+        ),
         ([f"out_{index:08d}" for index in range(1, 7)], r"1 missing: 00000000"),
         (
             NAMES[:3],

@@ -37,7 +37,9 @@ def shown_subsets(found: Iterable[str]) -> list[str]:
 
 
 def caption(board: pd.DataFrame, subset: str, truths: Sequence[str], clip: str = OVER_CLIPS) -> str:
-    """Write what the numbers of one table are about: frames, clips, dataset, protocol and truth; empty for papers' alone.
+    """Write what the numbers of one table are about: frames, clips, dataset, protocol and truth.
+
+    It is empty where only papers have numbers.
 
     Args:
         board: all rows of a board.

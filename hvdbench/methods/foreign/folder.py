@@ -47,9 +47,7 @@ class FolderScheme(Scheme[FolderSettings]):
     @cached_property
     def identity(self) -> dict[str, object]:
         """What moves a number: every frame or film by its place in the folder and what it holds."""
-        frames = {
-            path.relative_to(self.folder).as_posix(): file_sha256(path) for path in all_results(self.folder)
-        }
+        frames = {path.relative_to(self.folder).as_posix(): file_sha256(path) for path in all_results(self.folder)}
         return {"frames": digest_of(frames)}
 
     @property
