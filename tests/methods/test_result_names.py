@@ -52,7 +52,7 @@ def test_names_that_are_no_numbers_are_paired_by_name():
         ([f"out_{index:08d}" for index in range(1, 7)], r"1 missing: 00000000"),
         (
             NAMES[:3],
-            r"has 3 frames, the clip has 6: one is needed for each, under its name \(3 missing: 00000003, 00000004, 00000005",
+            r"has 3 frames, the clip has 6: one is needed for each, under its name \(3 missing: 00000003, 00000004",
         ),
         ([*NAMES, "00000006"], r"1 that no frame of the clip is called: 00000006"),
         (["0", "1", "2", "4", "5", "6"], "numbered with a gap, from 2 to 4"),

@@ -12,7 +12,7 @@ from hvdbench.errors import InputError
 from hvdbench.frames import Frame, Frames, list_frames, read_frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.foreign.frame_names import Matched, match_names
-from hvdbench.methods.foreign.result_files import LAYOUTS, ResultFiles, all_results, find_results, unclaimed
+from hvdbench.methods.foreign.result_files import LAYOUTS, ResultFiles, all_results, find_all, find_results, unclaimed
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
 from hvdbench.metrics.protocols.definition import Protocol
@@ -76,7 +76,7 @@ class FolderScheme(Scheme[FolderSettings]):
         Raises:
             InputError: clips have no results or other frames, or one file would serve two clips.
         """
-        places = {key: find_results(self.folder, key) for key in frame_names}
+        places = find_all(self.folder, frame_names)
         missing = [key for key, place in places.items() if place is None]
         if missing:
             raise InputError(

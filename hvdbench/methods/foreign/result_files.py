@@ -78,6 +78,17 @@ def find_results(folder: Path, key: str | None) -> ResultFiles | None:
     return ResultFiles(folder, own) if own else _in_folder(folder)
 
 
+def find_all(folder: Path, keys: Iterable[str]) -> dict[str, ResultFiles | None]:
+    """Find the results of every clip of a dataset, as :func:`find_results` does.
+
+    Where pictures of several clips share the folder, a clip whose name none of them begins with has no results.
+    """
+    found = {key: find_results(folder, key) for key in keys}
+    whole = find_results(folder, None)
+    is_shared = any(place is not None and place.place == folder and place != whole for place in found.values())
+    return {key: None if is_shared and place == whole else place for key, place in found.items()}
+
+
 def list_results(folder: Path) -> dict[str, ResultFiles]:
     """List the clips of a folder that belongs to no dataset, by their place in it.
 
