@@ -205,12 +205,13 @@ def _check_pair(blur: ReleaseClip, truth: ReleaseClip | None) -> None:
         )
     for ours, theirs in zip(blur.files, truth.files if truth else (), strict=False):
         if _number(ours) != _number(theirs):
-            raise InputError(f"{ours} would be paired with {theirs}: paired frames carry one number")
+            raise InputError(f"{ours} would be paired with {theirs}: paired frames carry one number, or one name")
 
 
-def _number(file: Path) -> int | None:
+def _number(file: Path) -> int | str:
+    """Return the last number in a file's name; the name where it has none."""
     found = re.findall(r"\d+", file.stem)
-    return int(found[-1]) if found else None
+    return int(found[-1]) if found else file.stem
 
 
 def _size_px(file: Path) -> tuple[int, int]:

@@ -164,10 +164,12 @@ def _read(reference: str) -> _Found:
     if separator and _IMPORT.fullmatch(NamedPreset.parse(reference).name):
         return _imported(reference)
     path = Path(reference)
-    if path.is_dir() or path.suffix.lower() in FILM_SUFFIXES:
+    if path.is_dir():
         return _folder(path)
-    if path.suffix in _SUFFIXES:
+    if path.suffix in _SUFFIXES:  # .ts is TorchScript here; folder:FILE takes one that is a film
         return _file(_SUFFIXES[path.suffix], path)
+    if path.suffix.lower() in FILM_SUFFIXES:
+        return _folder(path)
     if path.is_file():
         return _unnamed_form(path)
     if NamedPreset.parse(reference).name in NETWORKS:

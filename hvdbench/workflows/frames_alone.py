@@ -12,16 +12,16 @@ from hvdbench.boards.ranking.order import few_clips
 from hvdbench.boards.text.columns import Column, column
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, to_gray
-from hvdbench.methods.foreign.frame_names import names_no_result
-from hvdbench.methods.foreign.result_files import ResultFiles, list_results
 from hvdbench.methods.restoration import Budget
 from hvdbench.metrics.opening import find_metric, measurable, open_measure, usual_names
 from hvdbench.metrics.sharpness import sharpness
 from hvdbench.scoring.frame_files import FrameFiles
+from hvdbench.scoring.result_files import ResultFiles, list_results
 from hvdbench.statistics.intervals import clip_interval
 from hvdbench.tables.table import Cell, Kind, Table, cell, interval, table_of
 from hvdbench.video.input import open_input
 from hvdbench.workspace.fallback import Fallback
+from hvdbench.workspace.frame_names import names_no_result
 
 SHARPNESS = "sharpness"
 OVER_CLIPS = "mean over clips"
@@ -50,7 +50,7 @@ def measure_alone(folder: Path, names: Sequence[str], *, fallback: Fallback, bud
 
     Args:
         folder: frames of one clip or of several, in a layout of
-            :func:`hvdbench.methods.foreign.result_files.list_results`, or a film.
+            :func:`hvdbench.scoring.result_files.list_results`, or a film.
         names: metrics that compare a frame with nothing.
         fallback: whether the other metrics may do where one cannot be measured.
         budget: the device of pyiqa's networks, and progress.

@@ -12,10 +12,10 @@ from hvdbench.errors import InputError
 from hvdbench.frames import list_frames, write_clip, write_frame
 from hvdbench.labels.sharpness import label_paper
 from hvdbench.methods.foreign.command import fill, split_command
-from hvdbench.methods.foreign.result_files import ResultFiles, find_results
 from hvdbench.methods.opening import open_method
 from hvdbench.methods.restoration import Budget
 from hvdbench.metrics.protocols.known import find_protocol
+from hvdbench.scoring.result_files import ResultFiles, find_results
 from hvdbench.video.writer import write_video
 
 SCRIPT = """

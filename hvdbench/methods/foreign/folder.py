@@ -11,26 +11,24 @@ import numpy as np
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, Frames, list_frames, read_frames
 from hvdbench.labels.sharpness import SharpLabels
-from hvdbench.methods.foreign.frame_names import Matched, match_names
-from hvdbench.methods.foreign.result_files import LAYOUTS, ResultFiles, all_results, find_all, find_results, unclaimed
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
 from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.metrics.protocols.known import DEFAULT, PROTOCOLS
 from hvdbench.recipe import Settings, digest_of
+from hvdbench.scoring.result_files import LAYOUTS, ResultFiles, all_results, find_all, find_results, unclaimed
 from hvdbench.video.input import read_input
+from hvdbench.workspace.frame_names import Matched, match_names, shortened
 from hvdbench.workspace.manifest import file_sha256
 
 logger = logging.getLogger(__name__)
-
-_LISTED = 4
 
 
 class FolderSettings(Settings):
     """Where the results lie."""
 
     folder: str
-    """Results in a layout of :func:`hvdbench.methods.foreign.result_files.find_results`, or the film of one clip."""
+    """Results in a layout of :func:`hvdbench.scoring.result_files.find_results`, or the film of one clip."""
 
 
 class FolderScheme(Scheme[FolderSettings]):
@@ -76,31 +74,14 @@ class FolderScheme(Scheme[FolderSettings]):
         Raises:
             InputError: clips have no results or other frames, or one file would serve two clips.
         """
-        places = find_all(self.folder, frame_names)
-        missing = [key for key, place in places.items() if place is None]
-        if missing:
-            raise InputError(
-                f"{self.folder} has no frames for {len(missing)} of {len(places)} clips ({_some(missing)}): put them "
-                f"{LAYOUTS}"
-            )
-        found = {key: place for key, place in places.items() if place is not None}
-        clips_of: dict[Path, list[str]] = {}
-        for key, place in found.items():
-            for file in place.files:
-                clips_of.setdefault(file, []).append(key)
-        for keys in clips_of.values():
-            if len(keys) > 1:
-                raise InputError(
-                    f"{found[keys[0]].place} holds the frames of one clip and would serve {len(keys)} ({_some(keys)}): "
-                    f"put them {LAYOUTS}"
-                )
+        found = find_all(self.folder, frame_names)
         for key, place in found.items():
             if not place.is_film:
                 _match(place, frame_names[key], protocol)
         strays = unclaimed(self.folder, found.values())
         if strays:
             logger.warning(
-                "%s: %s belong to no clip and were left out", self.folder, _some([path.name for path in strays])
+                "%s: %s belong to no clip and were left out", self.folder, shortened([path.name for path in strays])
             )
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
@@ -233,8 +214,3 @@ def _check_count(place: Path, found: int, expected: int, whose: str) -> None:
 
 def _is_gray(frame: Frame) -> bool:
     return bool((frame == frame[..., :1]).all())
-
-
-def _some(names: list[str]) -> str:
-    more = " …" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more

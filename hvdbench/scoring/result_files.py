@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hvdbench.errors import InputError
 from hvdbench.frames import FRAME_SUFFIXES, list_folders, list_frames
-from hvdbench.methods.foreign.frame_names import names_no_result
 from hvdbench.video.container import FILM_SUFFIXES
+from hvdbench.workspace.frame_names import names_no_result, shortened
 
 LAYOUTS = "in <split>/<clip>/ or <clip>/, as <clip>_<frame>.png, or as <clip>.mp4"
 """Where results are looked for, for sentences."""
@@ -78,15 +78,34 @@ def find_results(folder: Path, key: str | None) -> ResultFiles | None:
     return ResultFiles(folder, own) if own else _in_folder(folder)
 
 
-def find_all(folder: Path, keys: Iterable[str]) -> dict[str, ResultFiles | None]:
+def find_all(folder: Path, keys: Iterable[str]) -> dict[str, ResultFiles]:
     """Find the results of every clip of a dataset, as :func:`find_results` does.
 
-    Where pictures of several clips share the folder, a clip whose name none of them begins with has no results.
+    Raises:
+        InputError: a clip has none, or one file would serve two clips. Where pictures of several clips share the
+            folder, a clip whose name none of them begins with has none.
     """
     found = {key: find_results(folder, key) for key in keys}
     whole = find_results(folder, None)
     is_shared = any(place is not None and place.place == folder and place != whole for place in found.values())
-    return {key: None if is_shared and place == whole else place for key, place in found.items()}
+    places = {key: place for key, place in found.items() if place is not None and not (is_shared and place == whole)}
+    missing = [key for key in found if key not in places]
+    if missing:
+        raise InputError(
+            f"{folder} has no frames for {len(missing)} of {len(found)} clips ({shortened(missing)}): put them "
+            f"{LAYOUTS}"
+        )
+    clips_of: dict[Path, list[str]] = {}
+    for key, place in places.items():
+        for file in place.files:
+            clips_of.setdefault(file, []).append(key)
+    twice = next((keys for keys in clips_of.values() if len(keys) > 1), None)
+    if twice is not None:
+        raise InputError(
+            f"{places[twice[0]].place} holds the frames of one clip and would serve {len(twice)} ({shortened(twice)}): "
+            f"put them {LAYOUTS}"
+        )
+    return places
 
 
 def list_results(folder: Path) -> dict[str, ResultFiles]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hvdbench.errors import InputError
-from hvdbench.methods.foreign.frame_names import match_names
+from hvdbench.workspace.frame_names import match_names
 
 NAMES = [f"{index:08d}" for index in range(6)]
 LACKING = frozenset({0, 1, 4, 5})
@@ -39,6 +39,13 @@ def test_names_that_are_no_numbers_are_paired_by_name():
     assert match(names[::-1], names).files == (2, 1, 0)
     assert match([f"{name}_deblurred" for name in names], names).files == (0, 1, 2)
     assert match(["dawn", "noon"], ["noon", "dawn"]).files == (1, 0)
+
+
+def test_other_words_beside_the_clip_s_own_numbers_are_paired_by_number():
+    names = ["000_blur", "003_blur", "010_blur"]
+    assert match(["010_sharp", "000_sharp", "003_sharp"], names).files == (1, 2, 0)
+    with pytest.raises(InputError, match="numbered with a gap"):
+        match(["000_sharp", "004_sharp", "010_sharp"], names)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def match_names(
     """Find the file of each frame of a clip.
 
     Files that carry the frames' own names, perhaps with the same words before or behind, are paired by name. Files of
-    another numbering are taken in its order, which must run without a gap. Files whose names hold ``input``, ``gt`` or
+    another numbering are taken in its order, which must run without a gap or have the clip's own numbers. Files whose names hold ``input``, ``gt`` or
     the like beside others that do not are left out.
 
     Args:
@@ -76,7 +76,7 @@ def match_names(
             return Matched(tuple(place.get(name) for name in names), left_out)
     if own is not None:
         raise InputError(_other_names(own, names, whose, left_out))
-    order = _own_numbering(stems, whose)
+    order = _own_numbering(stems, names, whose)
     expected_counts = (len(names), len(wanted))
     if len(stems) not in expected_counts:
         raise InputError(f"{whose} has {len(stems)} frames, the clip has {len(names)}: one is needed for each")
@@ -127,23 +127,21 @@ def _own_names(stems: Sequence[str], names: Sequence[str]) -> list[str] | None:
     return None
 
 
-def _own_numbering(stems: Sequence[str], whose: str) -> list[int]:
-    """Order files by the one number in their names that changes, which must run without a gap.
+def _own_numbering(stems: Sequence[str], names: Sequence[str], whose: str) -> list[int]:
+    """Order files by the one number in their names that changes: the clip's own numbers, or others without a gap.
 
     Raises:
         InputError: there is no such number, or it has a gap.
     """
-    numbers = [[int(run) for run in _RUN.findall(stem)] for stem in stems]
-    places = range(len(numbers[0])) if numbers and len({len(found) for found in numbers}) == 1 else range(0)
-    changing = [place for place in places if len({found[place] for found in numbers}) > 1]
-    if len(stems) == 1 and not changing:
-        return [0]
-    if len(changing) != 1 or len({_kind(stem) for stem in stems}) > 1:
+    counted = _numbers(stems)
+    if counted is None:
         raise InputError(
             f"the names of the files in {whose} leave open which frame each is (first {stems[0]}): call them as the "
             "clip's frames are called, or number them without a gap"
         )
-    counted = [found[changing[0]] for found in numbers]
+    wanted = _numbers(names)
+    if wanted is not None and sorted(wanted) == sorted(counted):
+        return [counted.index(number) for number in wanted]
     order = sorted(range(len(counted)), key=lambda index: counted[index])
     for one, other in itertools.pairwise(order):
         if counted[other] != counted[one] + 1:
@@ -154,11 +152,22 @@ def _own_numbering(stems: Sequence[str], whose: str) -> list[int]:
     return order
 
 
+def _numbers(stems: Sequence[str]) -> list[int] | None:
+    """Return the one number in names of one kind that changes, 0 of a lone name; None where there is none such."""
+    numbers = [[int(run) for run in _RUN.findall(stem)] for stem in stems]
+    if len({_kind(stem) for stem in stems}) != 1:
+        return None
+    changing = [column for column in zip(*numbers, strict=True) if len(set(column)) > 1]
+    if len(stems) == 1:
+        return [0]
+    return list(changing[0]) if len(changing) == 1 and len(set(changing[0])) == len(stems) else None
+
+
 def _other_names(found: Sequence[str], names: Sequence[str], whose: str, left_out: Sequence[str]) -> str:
     missing = [name for name in names if name not in set(found)]
     surplus = [name for name in found if name not in set(names)]
-    parts = [f"{len(missing)} missing: {_some(missing)}"] if missing else []
-    parts += [f"{len(surplus)} that no frame of the clip is called: {_some(surplus)}"] if surplus else []
+    parts = [f"{len(missing)} missing: {shortened(missing)}"] if missing else []
+    parts += [f"{len(surplus)} that no frame of the clip is called: {shortened(surplus)}"] if surplus else []
     parts += [f"files called {', '.join(left_out)} are no results and were left out"] if left_out else []
     parts += [f"each number is {shift:+d} off the clip's"] if (shift := _shift(found, names)) else []
     return (
@@ -175,5 +184,6 @@ def _shift(found: Sequence[str], names: Sequence[str]) -> int:
     return shifts.pop() if len(shifts) == 1 else 0
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_LISTED]) + (" ..." if len(names) > _LISTED else "")
+def shortened(names: Sequence[str]) -> str:
+    """Return the first few of several names, for a sentence."""
+    return ", ".join(names[:_LISTED]) + (" …" if len(names) > _LISTED else "")
