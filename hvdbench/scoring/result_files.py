@@ -75,7 +75,10 @@ def find_results(folder: Path, key: str | None) -> ResultFiles | None:
     pictures = _pictures(folder)
     begins = _beginning(split, clip)
     own = tuple(path for path in pictures if begins.match(path.stem))
-    return ResultFiles(folder, own) if own else _in_folder(folder)
+    if pictures:
+        return ResultFiles(folder, own or tuple(pictures))
+    films = [path for path in folder.iterdir() if _is_film(path)]
+    return ResultFiles(films[0]) if len(films) == 1 else None
 
 
 def find_all(folder: Path, keys: Iterable[str]) -> dict[str, ResultFiles]:
@@ -86,7 +89,7 @@ def find_all(folder: Path, keys: Iterable[str]) -> dict[str, ResultFiles]:
             folder, a clip whose name none of them begins with has none.
     """
     found = {key: find_results(folder, key) for key in keys}
-    whole = find_results(folder, None)
+    whole = ResultFiles(folder, tuple(_pictures(folder))) if folder.is_dir() else None
     is_shared = any(place is not None and place.place == folder and place != whole for place in found.values())
     places = {key: place for key, place in found.items() if place is not None and not (is_shared and place == whole)}
     missing = [key for key in found if key not in places]

@@ -47,8 +47,8 @@ def match_names(
     """Find the file of each frame of a clip.
 
     Files that carry the frames' own names, perhaps with the same words before or behind, are paired by name. Files of
-    another numbering are taken in its order, which must run without a gap or have the clip's own numbers. Files whose names hold ``input``, ``gt`` or
-    the like beside others that do not are left out.
+    another numbering are taken in its order, which must run without a gap or have the clip's own numbers. Files whose
+    names hold ``input``, ``gt`` or the like beside others that do not are left out.
 
     Args:
         files: pictures, in natural order.

@@ -299,3 +299,18 @@ def test_a_protocol_that_does_not_count_the_missing_frames_is_named(tmp_path):
     with pytest.raises(InputError, match=r"4 missing: .*; --protocol estrnn-2020 does not count the frames"):
         check({"test/a": names})
     check({"test/a": names}, find_protocol("estrnn-2020"))
+
+
+def test_films_of_several_clips_lie_beside_each_other(tmp_path):
+    frames = np.stack([np.full((48, 64, 3), level, np.uint8) for level in (40, 90, 140)])
+    keys = ("test/a", "test/b", "train/c")
+    for number, name in enumerate("abc"):
+        write_video(tmp_path / f"{name}.mkv", frames + 20 * number, fps=25)
+    names = tuple(f"{index:08d}" for index in range(3))
+    method = open_method(str(tmp_path))
+    method.scheme.check_clips(dict.fromkeys(keys, names))
+    for number, key in enumerate(keys):
+        found = restore(method, frames, clip=key, frame_names=names)
+        np.testing.assert_allclose(found, frames + 20 * number, atol=3)
+    with pytest.raises(InputError, match=r"has no frames for 1 of 4 clips \(test/d\)"):
+        method.scheme.check_clips(dict.fromkeys([*keys, "test/d"], names))
