@@ -74,7 +74,7 @@ def score(
     if name is not None and len(folders) > 1:
         raise click.UsageError(f"--name belongs to one method, but {len(folders)} folders are to be scored.")
     workspace = Workspace.from_environment(runs=runs, boards=boards, overwrite=overwrite, strict=strict)
-    has_no_dataset = not (data or board or protocol or strata or any(map(is_run, folders)))
+    has_no_dataset = not (data or board or protocol or name or strata or any(map(is_run, folders)))
     if has_no_dataset and needs_no_truth(metric_names):
         for folder in folders:
             with showing() as progress:
