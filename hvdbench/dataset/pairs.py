@@ -1,15 +1,14 @@
 """Add a user's own paired clips, with blurry and sharp frames from anywhere, to a dataset that every command takes."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from hvdbench.errors import InputError
-from hvdbench.frames import Frames, list_frames, read_clip, write_clip
+from hvdbench.frames import list_frames, read_frames, write_clip
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
 from hvdbench.workspace.atomic import atomic_folder
+from hvdbench.workspace.frame_names import Matched, match_names
 from hvdbench.workspace.names import checked_key, checked_name
 
 
@@ -25,7 +24,8 @@ def pair_clip(
 
     Args:
         blurry: the folder of input frames.
-        sharp: the folder of truth frames, of equal number and size, paired in natural order of their names.
+        sharp: the folder of truth frames, of equal number and size, paired by name
+            (:func:`hvdbench.workspace.frame_names.match_names`).
         out: the dataset's folder.
         clip: the clip's name.
         source: where the frames come from, for the manifest.
@@ -33,18 +33,18 @@ def pair_clip(
         overwrite: whether to replace a clip of that name.
 
     Raises:
-        InputError: if frames are missing, sizes or counts differ, the clip already exists, or a name could be a path.
+        InputError: if frames are missing, sizes or counts differ, names leave open which frames belong together, the
+            clip already exists, or a name could be a path.
         DatasetError: if ``out`` is another kind of dataset.
     """
     checked_name(clip, "the clip")
     checked_key(f"{split}/{clip}", "the clip")
-    names = [[path.stem for path in list_frames(folder)] for folder in (blurry, sharp)]
-    if len(names[0]) != len(names[1]):
-        raise InputError(
-            f"{blurry} contains {len(names[0])} frames, and {sharp} contains {len(names[1])}: a pair must have as many "
-            "of each"
-        )
-    pictures = {"blur": read_clip(blurry), TRUTH_FOLDERS["mid"]: read_clip(sharp)}
+    inputs, truths = list_frames(blurry), list_frames(sharp)
+    if len(inputs) != len(truths):
+        raise InputError(f"{blurry} holds {len(inputs)} frames, {sharp} {len(truths)}: a pair has as many of each")
+    matched = match_names(truths, [path.stem for path in inputs], whose=str(sharp)) if inputs else Matched(())
+    paired = [truths[index] for index in matched.files if index is not None]
+    pictures = {"blur": read_frames(inputs, blurry), TRUTH_FOLDERS["mid"]: read_frames(paired, sharp)}
     found, expected = (frames.shape for frames in pictures.values())
     if found != expected:
         raise InputError(
@@ -65,18 +65,15 @@ def pair_clip(
         for name, frames in pictures.items():
             write_clip(folder / name, frames)
         written = ClipFolder(folder)
-        written.edit_tracks(_tracks(pictures["blur"], source))
+        written.edit_tracks(lambda tracks: _write_facts(tracks, source))
         digest = written.digest()
     writer.finish(target, digest)
     return writer.dataset()
 
 
-def _tracks(frames: Frames, source: str) -> Callable[[h5py.File], None]:
-    def write(tracks: h5py.File) -> None:
-        tracks.attrs.update({"origin": "measured", "source": source, "trajectory": "", "scene_kind": "video"})
-        tracks.create_dataset("t_s", data=np.arange(len(frames), dtype=np.float64))
-
-    return write
+def _write_facts(tracks: h5py.File, source: str) -> None:
+    """Write what is known of the clip; folders of frames state no times."""
+    tracks.attrs.update({"origin": "measured", "source": source, "trajectory": "", "scene_kind": "video"})
 
 
 def _size(shape: tuple[int, ...]) -> str:
