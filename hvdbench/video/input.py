@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
 from hvdbench.frames import (
-    FRAME_SUFFIXES,
     Frame,
     Frame16,
     Frames,
     list_folders,
     list_frames,
+    no_frames,
     read_frame,
     read_frame16,
     readable,
@@ -283,7 +283,7 @@ def _frames_of(folder: Path) -> list[Path]:
         raise InputError(f"{folder} holds no frames but a folder: name that one")
     if folders:
         raise InputError(f"{folder} holds no frames but {len(folders)} folders: name one of them")
-    raise InputError(f"{folder} holds no frames (looked for {', '.join(sorted(FRAME_SUFFIXES))})")
+    raise InputError(no_frames(folder))
 
 
 def _check_side(path: Path, width: int, height: int) -> None:
