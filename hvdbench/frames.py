@@ -90,6 +90,12 @@ def is_wanted_folder(path: Path) -> bool:
     return path.is_dir() and not path.name.startswith(".") and path.name.lower() not in _RUBBISH_FOLDERS
 
 
+def is_picture(path: Path) -> bool:
+    """Return whether a file is a picture by its suffix, of a kind that is read here or not, and is not hidden."""
+    known = path.suffix.lower() in FRAME_SUFFIXES | _UNREAD_SUFFIXES
+    return known and not path.name.startswith(".") and not path.is_dir()
+
+
 def no_frames(folder: Path) -> str:
     """Return the sentence for a folder in which no frame was found; it counts the pictures that are not read."""
     unread = [kind for path in folder.iterdir() if (kind := path.suffix.lower()) in _UNREAD_SUFFIXES]

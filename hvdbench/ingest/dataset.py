@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from hvdbench.errors import DatasetError, HvdbenchError, InputError
-from hvdbench.ingest.capture import Capture, Reader, ReadOptions, captures_of
+from hvdbench.ingest.capture import Capture, Reader, ReadOptions
 from hvdbench.ingest.clips import ClipPlan, ClipSeries, check_plan
 from hvdbench.ingest.device import DeviceMap, check_device, choose_device, read_device_map
+from hvdbench.ingest.finding import find_captures
 from hvdbench.ingest.scenes import with_cuts
 from hvdbench.recipe import digest_of
 from hvdbench.store import MANIFEST, ClipFolder, Dataset, DatasetWriter
@@ -17,7 +18,7 @@ from hvdbench.video.crop import Crop
 from hvdbench.video.input import FEWEST_FRAMES
 from hvdbench.video.tone import TONE_MAP
 from hvdbench.workspace.locks import locked
-from hvdbench.workspace.names import LONGEST_BYTES, checked_name, fitted_name
+from hvdbench.workspace.names import LONGEST_BYTES, checked_name, fitted_name, with_digits
 from hvdbench.workspace.progress import Progress, silent
 
 SPLITS = ("train", "test")
@@ -68,13 +69,23 @@ class Ingested:
         dataset: None where nothing was taken in.
         rows: a line for every capture that was.
         warnings: a line for every capture of which a user must know something.
+        left_out: a sentence for what was found and is no capture, such as photos beside films.
         failures: a sentence for every capture or path that failed.
     """
 
     dataset: Dataset | None
     rows: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+
+
+class _NoClipError(InputError):
+    """A capture's frames make no clip."""
+
+
+class _NameTakenError(HvdbenchError):
+    """Another process has entered another capture under the name in the meantime."""
 
 
 def ingest(request: IngestRequest, *, progress: Progress = silent) -> Ingested:
@@ -87,20 +98,23 @@ def ingest(request: IngestRequest, *, progress: Progress = silent) -> Ingested:
         DatasetError: ``out`` holds another dataset, or one made with other settings.
     """
     devices = _check(request)
-    captures, failures = captures_of(request.paths)
+    found = find_captures(request.paths)
     book = _Book(request)
-    rows, warnings = [], []
-    for capture in captures:
+    rows, warnings, left_out, failures = [], [], list(found.left_out), list(found.failures)
+    for capture in found.captures:
         try:
             row, warning = _Intake(capture, request, devices, book).run(progress)
         except DatasetError:
             raise
         except HvdbenchError as error:
-            failures.append(str(error))
+            is_photos = isinstance(error, _NoClipError) and capture.files and capture.below
+            (left_out if is_photos else failures).append(str(error))
         else:
             rows.append(row)
             warnings += [warning] if warning else []
-    return Ingested(book.dataset(), tuple(rows), tuple(warnings), tuple(failures))
+    if not rows and not failures:  # a command that does nothing of what it was asked for has failed
+        left_out, failures = [], left_out
+    return Ingested(book.dataset(), tuple(rows), tuple(warnings), tuple(left_out), tuple(failures))
 
 
 def split_of(name: str, test_share: float) -> str:
@@ -167,15 +181,12 @@ class _Book:
         """Write the manifest with an entry of this capture, beside those that other processes wrote since.
 
         Raises:
-            InputError: another capture has got the name in the meantime.
+            _NameTakenError: another capture has got the name in the meantime.
         """
         with locked(self.request.out / MANIFEST):
             self._read()
-            other = self.captures.get(key, entry)
-            if other["sha256"] != entry["sha256"]:
-                raise InputError(
-                    f"{entry['file']} would be called '{key}', as another capture of the dataset: rename it"
-                )
+            if self.key_for(key, entry["sha256"]) != key:
+                raise _NameTakenError(f"{entry['file']} would be called '{key}', as another capture: ingest it again")
             self.captures[key] = entry
             return self.save()
 
@@ -194,18 +205,24 @@ class _Book:
     def dataset(self) -> Dataset | None:
         return self.writer.dataset() if self.writer and self.captures else None
 
+    def key_for(self, name: str, sha256: str) -> str:
+        """Return the key of a capture: its name, with 8 digits of its hash where another capture has the name.
+
+        Names that differ in the case of letters count as one, since some file systems take them for one.
+        """
+        taken = {key.casefold(): entry["sha256"] for key, entry in self.captures.items()}
+        return name if taken.get(name.casefold(), sha256) == sha256 else with_digits(name, sha256, _LONGEST_KEY_BYTES)
+
     def check(self, capture: Capture, key: str, sha256: str, split: str) -> dict[str, Any] | None:
         """Return the manifest entry of a capture that was taken in completely, or None where something is left to do.
 
         Raises:
-            InputError: another capture has the name, the same one another name, or it is in the other split.
+            InputError: the same capture has another name, or it is in the other split.
         """
         for other, entry in self.captures.items():
             if other != key and entry["sha256"] == sha256:
                 raise InputError(f"{capture.path} is the same capture as '{other}', which the dataset holds already")
         entry = self.captures.get(key, {})
-        if entry and entry["sha256"] != sha256:
-            raise InputError(f"{capture.path} would be called '{key}', as another capture of the dataset: rename it")
         if entry and entry["split"] != split:
             raise InputError(
                 f"{capture.path} is in '{entry['split']}' already and would go to '{split}': a capture has one split"
@@ -219,6 +236,13 @@ def _is_entry(entry: object) -> bool:
     return isinstance(entry, dict) and {"sha256", "split", "complete", "clips"} <= set(entry)
 
 
+def _no_clip(capture: Capture, frames: int) -> str:
+    if frames < FEWEST_FRAMES:
+        return f"{capture.path} has {frames} frame: at least {FEWEST_FRAMES} are needed"
+    ending = ": they are photos" if capture.files else ", so there is a cut at each"
+    return f"{capture.path} has {frames} frames, of which no two follow each other as those of a clip do{ending}"
+
+
 class _Intake:
     """One capture on its way in; the dataset is touched when its first clip is begun."""
 
@@ -229,17 +253,23 @@ class _Intake:
         self.entry: dict[str, Any] = {}
 
     def run(self, progress: Progress) -> tuple[str, str]:
-        """Take it in; give its row and its warning."""
+        """Take it in; return its row and its warning."""
+        try:
+            return self._take_in(progress)
+        except _NameTakenError:  # before anything of it was written; the next key is free
+            return self._take_in(progress)
+
+    def _take_in(self, progress: Progress) -> tuple[str, str]:
         request, capture = self.request, self.capture
         if capture.files and request.clip_seconds is not None and request.fps is None:
             raise InputError(f"{capture.path} states no times: give --fps, or clips in frames")
         sha256 = capture.sha256()
         with capture.open(ReadOptions(request.linear16, request.fps)) as reader:
             device, device_note = choose_device(reader.camera, self.devices.device(capture.path), request.device)
-            self.key = fitted_name(f"{device}_{capture.name}", _LONGEST_KEY_BYTES)
+            self.key = self.book.key_for(fitted_name(f"{device}_{capture.name}", _LONGEST_KEY_BYTES), sha256)
             done = self.book.check(capture, self.key, sha256, self.split)
             if done:
-                return f"{capture.path.name}: in '{self.split}' already, {len(done['clips'])} clips", ""
+                return f"{capture.label}: in '{self.split}' already, {len(done['clips'])} clips", ""
             self.entry = self._entry(reader, device, sha256)
             plan = ClipPlan(self.split, self.key, request.clip_frames, request.clip_seconds, request.crop)
             notes = [device_note] if device_note else []
@@ -253,7 +283,7 @@ class _Intake:
                 "complete": True,
             }
         self.book.enter(self.key, self.entry)
-        return self._row(series), f"{capture.path.name}: {'; '.join(notes)}" if notes else ""
+        return self._row(series), f"{capture.label}: {'; '.join(notes)}" if notes else ""
 
     def _write(self, reader: Reader, series: ClipSeries, progress: Progress, notes: list[str]) -> None:
         """Write all clips; note where reading failed after two frames or more."""
@@ -262,21 +292,21 @@ class _Intake:
             for seen in with_cuts(reader.shots(), detect=self.request.cut_scenes):
                 series.add(seen)
                 if series.frames < total:
-                    progress(series.frames, total, f"ingest {path.name}")
+                    progress(series.frames, total, f"ingest {self.capture.label}")
         except InputError as error:
             reason = str(error).removeprefix(f"{path}: ")
             if series.frames < FEWEST_FRAMES:
                 raise InputError(f"{path}: {reason}") from error
             notes.append(f"stopped after {series.frames} frames: {reason}")
-        progress(max(series.frames, 1), max(series.frames, 1), f"ingest {path.name}")
+        progress(max(series.frames, 1), max(series.frames, 1), f"ingest {self.capture.label}")
         series.end()
         if not series.names:
-            raise InputError(f"{path} has {series.frames} frame: at least {FEWEST_FRAMES} are needed")
+            raise _NoClipError(_no_clip(self.capture, series.frames))
 
     def _entry(self, reader: Reader, device: str, sha256: str) -> dict[str, Any]:
         camera = reader.camera
         kept = {
-            "file": self.capture.path.name or self.capture.path.resolve().name,
+            "file": self.capture.label,
             "sha256": sha256,
             "device": device,
             "make": camera.make,

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from hvdbench.errors import InputError
-from hvdbench.sources.blurry_folders import refuse_blurry
+from hvdbench.sources.blurry_folders import is_truth_of_pairs, refuse_blurry
 from hvdbench.sources.clip_tree import FEWEST_FRAMES, SPLITS, Clip, choose, clips_below, frame_files, require_root
 from hvdbench.sources.frame_sequence import FileFrames, FrameSequence, find_depth_files
 from hvdbench.sources.high_speed import VideoScene, open_video_scene
@@ -48,13 +48,13 @@ class FolderSource:
                 f"{self._root} holds neither frames nor clip folders with two frames or more, nor films "
                 f"({', '.join(sorted(FILM_SUFFIXES))})"
             )
-        refuse_blurry(self._options, found)
+        refuse_blurry(self._options, found, of_release=False)
         return [self._scene(clip) for clip in choose(found, self._options, "clip")]
 
     def _scene(self, clip: Clip) -> VideoScene:
         frames: FrameSequence
         if clip.files:
-            frames, fps = FileFrames(clip.files, find_depth_files(clip.files)), self._options.fps or FPS
+            frames, fps = FileFrames(clip.files, find_depth_files(clip.files)), _rate_of_frames(clip, self._options.fps)
             source = f"folder of frames '{clip.name}' at {fps:g} fps"
             if frames.depth_files:
                 source += ", with a depth map each"
@@ -73,12 +73,31 @@ class FolderSource:
         )
 
 
+def _rate_of_frames(clip: Clip, given_fps: float | None) -> float:
+    """Return the rate that is given, else the usual one of high-speed frames, which is said.
+
+    Raises:
+        InputError: none is given for the sharp frames of pairs, whose blurry ones average several of another rate.
+    """
+    if given_fps is None and is_truth_of_pairs(clip.place):
+        raise InputError(f"{clip.place} holds the sharp frames of pairs and states no rate: give it with --source-fps")
+    if given_fps is None:
+        _LOG.warning("%s states no rate and is taken at %g fps: give it with --source-fps", clip.place, FPS)
+    return given_fps or FPS
+
+
 def _clips(root: Path) -> list[Clip]:
     if root.is_file():
         return [Clip(root.stem, "test", root)]
     files = frame_files(root)
     if len(files) >= FEWEST_FRAMES:
-        return [Clip(root.name, "test", root, files)]
+        film = next((file for file in sorted(root.iterdir()) if _is_film(file)), None)
+        if film:
+            raise InputError(
+                f"{root} holds {len(files)} pictures beside the film {film.name}, and may be a camera's photos: name "
+                "the film as --root, or the frames in a folder of their own"
+            )
+        return [Clip(root.resolve().name, "test", root, files)]
     found = [clip for split in SPLITS for clip in _clips_of_folder(root / split, split)]
     return found + _clips_of_folder(root, "test")
 

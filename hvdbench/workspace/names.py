@@ -6,6 +6,7 @@ why the rule is what it is.
 """
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -108,6 +109,40 @@ def checked_keys(
     """Refuse the first key that is none; see :func:`checked_key`."""
     for key in keys:
         checked_key(key, what, where=where, error=error)
+
+
+def slug(text: str) -> str:
+    """Return a text in letters, digits, ``.``, ``_`` and ``-`` of ASCII, without accents; nothing may be left of it."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", _plain(text)).strip("-._")
+
+
+def stored_name(text: str, most: int = LONGEST_BYTES) -> str:
+    """Return the name under which something that a user named in any way is stored.
+
+    It is the text's slug; where letters or digits are lost, nothing is left or it is cut, 8 hex digits of the hash of
+    the text follow, so that ``测试`` and ``视频`` stay apart.
+
+    Args:
+        text: a file's name without its suffix, or a folder's.
+        most: bytes of the name.
+    """
+    kept = slug(text)
+    lost = not kept or any(sign.isalnum() and not sign.isascii() for sign in _plain(text))
+    if not lost and len(kept) <= most:
+        return kept
+    whole = unicodedata.normalize("NFC", text).encode("utf-8", "surrogateescape")
+    head = (kept or "unnamed")[: most - _DIGITS - 1].rstrip(" .-_")
+    return f"{head}-{hashlib.sha256(whole).hexdigest()[:_DIGITS]}"
+
+
+def with_digits(name: str, digest: str, most: int = LONGEST_BYTES) -> str:
+    """Return a name with the first 8 hex digits of a digest, for a thing whose own name is taken by another."""
+    return f"{fitted_name(name, most - _DIGITS - 1)}-{digest[:_DIGITS]}"
+
+
+def _plain(text: str) -> str:
+    """Return a text without accents, and with plain letters in place of wide ones."""
+    return "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
 
 
 def fitted_name(name: str, most: int = LONGEST_BYTES) -> str:

@@ -350,6 +350,93 @@ def test_one_clip_of_gopros_pairs_is_no_data_set_of_three_clips(tmp_path: Path, 
         scenes(source, clip)
 
 
+@pytest.mark.parametrize("source", [GoProSource, FolderSource])
+@pytest.mark.parametrize(
+    ("blurry", "sharp"),
+    [
+        ("blur", "sharp"),
+        ("blurry", "gt"),
+        ("input", "GT"),
+        ("input", "target"),
+        ("input_crops", "target_crops"),
+        ("blur_crops", "sharp_crops"),
+        ("lq", "gt"),
+        ("LQ", "HQ"),
+        ("source", "target"),
+        ("train_blur", "train_sharp"),
+        ("test_blur_gamma", "test_sharp"),
+    ],
+)
+def test_clips_below_a_folder_of_blurry_frames_are_refused_at_every_root(
+    tmp_path: Path, source: type, blurry: str, sharp: str
+) -> None:
+    for kind in (blurry, sharp):
+        for clip in ("GOPR0372_07_00", "GOPR0384_11_00"):
+            write_frames(tmp_path / "set" / kind / clip)
+            write_frames(tmp_path / "by_split" / kind / "train" / clip)
+    roots = (tmp_path / "set" / blurry, tmp_path / "by_split" / blurry, tmp_path / "by_split" / blurry / "train")
+    for root in roots:
+        with pytest.raises(InputError, match=rf"holds blurry frames \({blurry}\), which are no sharp source"):
+            scenes(source, root)
+    if source is FolderSource:
+        with pytest.raises(InputError, match=rf"holds blurry frames \({blurry}\)"):
+            scenes(source, tmp_path / "set" / blurry / "GOPR0372_07_00")
+
+
+@pytest.mark.parametrize("sharp", ["sharp", "gt", "target", "train_sharp"])
+@pytest.mark.parametrize("below", ["", "train"])
+def test_the_sharp_half_of_gopros_pairs_keeps_the_rate_and_licence_of_pairs(
+    tmp_path: Path, sharp: str, below: str
+) -> None:
+    blurry = {"train_sharp": "train_blur", "sharp": "blur"}.get(sharp, "input")
+    for kind in (sharp, blurry):
+        write_frames(tmp_path / kind / below / "GOPR0372_07_00")
+    (scene,) = scenes(GoProSource, tmp_path / sharp / below)
+    assert scene.fps == pytest.approx(240 / 7)
+    assert scene.licence == "CC BY 4.0 (GOPRO_Large)"
+    assert "no high-speed source" in scene.provenance
+
+
+@pytest.mark.parametrize("letters", [("A", "B"), ("trainA", "trainB"), ("fold_A", "fold_B")])
+def test_of_a_and_b_nobody_knows_which_is_blurry(tmp_path: Path, letters: tuple[str, str]) -> None:
+    for letter in letters:
+        write_frames(tmp_path / letter / "GOPR0372_07_00")
+    for letter in letters:
+        with pytest.raises(InputError, match=f"holds {letter}, one of A and B: perhaps blurry, which are no sharp"):
+            scenes(GoProSource, tmp_path / letter)
+        assert len(scenes(FolderSource, tmp_path / letter, fps=30.0)) == 1  # its owner says so
+    for letter in letters:
+        write_frames(tmp_path / "flat" / letter)
+    with pytest.raises(InputError, match="one of A and B: perhaps blurry"):
+        scenes(FolderSource, tmp_path / "flat", fps=30.0)
+
+
+def test_clips_that_are_called_a_and_b_are_clips_where_they_hold_other_frames(tmp_path: Path) -> None:
+    write_frames(tmp_path / "a", 3)
+    write_frames(tmp_path / "b", 4)
+    assert [scene.name for scene in scenes(FolderSource, tmp_path)] == ["a", "b"]
+
+
+def test_sharp_frames_of_pairs_get_no_rate_that_nobody_gave(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for kind in ("blur", "sharp"):
+        write_frames(tmp_path / "train" / kind)
+    with pytest.raises(InputError, match=r"holds the sharp frames of pairs and states no rate: give it with --source"):
+        scenes(FolderSource, tmp_path / "train" / "sharp")
+    assert told(scenes(FolderSource, tmp_path / "train" / "sharp", fps=34.0)) == [("test", "sharp", 34.0)]
+    write_frames(tmp_path / "own")
+    with caplog.at_level(logging.WARNING, "hvdbench"):
+        scenes(FolderSource, tmp_path / "own")
+    assert caplog.messages == [f"{tmp_path / 'own'} states no rate and is taken at 240 fps: give it with --source-fps"]
+
+
+def test_photos_beside_a_film_are_no_sharp_source(tmp_path: Path) -> None:
+    write_frames(tmp_path)
+    write_film(tmp_path / "walk.mp4", fps=50)
+    with pytest.raises(InputError, match=r"holds 2 pictures beside the film walk\.mp4, and may be a camera's photos"):
+        scenes(FolderSource, tmp_path)
+    assert told(scenes(FolderSource, tmp_path / "walk.mp4")) == [("test", "walk", 50.0)]
+
+
 def test_a_folder_of_blurry_frames_is_refused_by_its_own_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds blurry frames \(blur_gamma\)"):
         scenes(FolderSource, write_frames(tmp_path / "a" / "blur_gamma"))

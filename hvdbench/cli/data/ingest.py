@@ -89,7 +89,8 @@ def ingest(
     FILES are films, folders of frames, or folders of either. Frames are written upright, with their own times; HDR is
     tone-mapped to SDR. All clips of a capture go to the same split, which depends on the capture's name alone.
 
-    A file that cannot be read is reported in one sentence, the others are taken in, and the exit code is 1.
+    Photos, previews and thumbnails beside films are left out, which is said at the end. A film or folder that cannot be
+    read is reported in one sentence, the others are taken in, and the exit code is 1.
     """
     from hvdbench.ingest.dataset import IngestRequest
     from hvdbench.ingest.dataset import ingest as take_in
@@ -118,7 +119,12 @@ def ingest(
     if found.dataset:
         dataset = found.dataset
         click.echo(f"{dataset.folder}: {len(dataset.clips())} clips, {dataset.origin}, digest {dataset.digest}")
+    for sentence in found.left_out:
+        click.echo(f"Left out: {sentence}", err=True)
     for failure in found.failures:
         click.echo(f"Error: {failure}", err=True)
+    if found.rows and found.failures:
+        done, all_of_them = len(found.rows), len(found.rows) + len(found.failures)
+        click.echo(f"Error: {all_of_them - done} of {all_of_them} captures were not taken in", err=True)
     if found.failures:
         sys.exit(1)
