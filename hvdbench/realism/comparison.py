@@ -140,7 +140,7 @@ def _real(request: RealityRequest, index: int, notes: list[str], progress: Progr
     if sum((other.stem if other.is_file() else other.resolve().name) == name for other in request.against) > 1:
         name = f"{name} {index + 1}"
     if fps is None:
-        notes.append(f"{name} is a folder and tells no frame rate, so its spectrum is left out: give --fps")
+        notes.append(f"{name} is a folder and states no frame rate, so its spectrum is left out: give --fps")
     elif request.fps is None and fps < SLOWEST_CAMERA_FPS:
         notes.append(f"{name} plays at {fps:.4g} fps: where that is not the true rate, give it with --fps")
     notes += [f"{name}: {warning}" for warning in clip.warnings]

@@ -78,7 +78,8 @@ def deblur(
     INPUT is a video file or a folder of frames. The default method needs no training: it is fitted to this clip alone
     and borrows from the clip's own sharp frames. --method and --weights restore it with a network instead.
 
-    The restored frames keep the names of the input's frames. Beside the output OUT this command writes OUT.html, a page
+    The restored frames keep the names of the input's frames; those of JPEG frames end in .png, because JPEG would lose
+    something again. Beside the output OUT this command writes OUT.html, a page
     that shows before and after, and OUT.json, which records what was done. Nothing leaves this machine.
 
     A method that is fitted to the clip, or trained on it because no --weights are named, holds the whole clip in

@@ -1,6 +1,6 @@
 """Frames that somebody restored already, by whatever means: a plain folder of results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -43,13 +43,14 @@ class FolderScheme(Scheme[FolderSettings]):
     @cached_property
     def identity(self) -> dict[str, object]:
         """What moves a number: every frame by its place in the folder and what it holds."""
-        files = [path for layout in _LAYOUTS for path in self.folder.glob(layout)]
-        frames = {
-            path.relative_to(self.folder).as_posix(): file_sha256(path)
-            for path in sorted(files)
-            if path.suffix.lower() in FRAME_SUFFIXES and path.is_file()
-        }
+        frames = {path.relative_to(self.folder).as_posix(): file_sha256(path) for path in sorted(self._frames())}
         return {"frames": digest_of(frames)}
+
+    def _frames(self) -> Iterator[Path]:
+        for layout in _LAYOUTS:
+            for path in self.folder.glob(layout):
+                if path.suffix.lower() in FRAME_SUFFIXES and not path.name.startswith(".") and path.is_file():
+                    yield path
 
     @property
     def made_from(self) -> str:
@@ -64,7 +65,7 @@ class FolderScheme(Scheme[FolderSettings]):
         """
         if not self.folder.is_dir():
             raise InputError(f"{self.folder} is not a folder of result frames")
-        if not any(path.suffix.lower() in FRAME_SUFFIXES for layout in _LAYOUTS for path in self.folder.glob(layout)):
+        if not any(self._frames()):
             raise InputError(f"{self.folder} holds no frames, neither in it nor in <clip>/ nor in <split>/<clip>/")
 
     def check_clips(self, frame_names: Mapping[str, Sequence[str]], protocol: Protocol = DEFAULT) -> None:

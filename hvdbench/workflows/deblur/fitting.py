@@ -13,7 +13,13 @@ from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.recipe import digest_of
 from hvdbench.video.input import InputClip, read_input
 from hvdbench.workflows.deblur.job import DeblurJob, Done, Shown, inference_of
-from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult, check_output
+from hvdbench.workflows.deblur.request import (
+    DeblurRequest,
+    DeblurResult,
+    check_output,
+    format_notes,
+    written_names,
+)
 from hvdbench.workflows.deblur.self_check import advice, measure
 from hvdbench.workspace.atomic import atomic_folder
 from hvdbench.workspace.engine import usable_cores
@@ -29,7 +35,7 @@ def fit_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrit
     check_output(request, has_rate=clip.fps is not None)
     whole = replace(budget, workers=usable_cores(), inference=inference_of(budget))
     job = DeblurJob(request, method, whole, _digest(request, clip, method, whole), overwrite)
-    if job.is_done(clip.names):
+    if job.is_done(written_names(clip.names)):
         return job.already_done()
     with job.claimed():
         return job.finish(_restore(job, clip))
@@ -78,8 +84,8 @@ def _write(request: DeblurRequest, clip: InputClip, frames: Frames) -> list[str]
     """Write the frames or the video, whole or not at all, and return what the user should know about it."""
     if not request.is_video:
         with atomic_folder(request.output) as folder:
-            write_clip(folder, frames, clip.names)
-        return []
+            write_clip(folder, frames, written_names(clip.names))
+        return format_notes(request, clip.names)
     from hvdbench.video.writer import write_video
 
     note = write_video(request.output, frames, fps=clip.fps or Fraction(30), t_s=clip.t_s, audio_from=request.source)
@@ -98,7 +104,7 @@ def _lines(measured: dict[str, float | int | None]) -> list[str]:
 
 def _manifest(clip: InputClip, labels: SharpLabels, budget: Budget) -> dict[str, object]:
     return {
-        "frames": list(clip.names),
+        "frames": written_names(clip.names),
         "selected": labels.selected.tolist(),
         "threshold": labels.threshold,
         "seed": budget.seed,

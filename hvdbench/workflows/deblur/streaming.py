@@ -26,7 +26,13 @@ from hvdbench.recipe import digest_of
 from hvdbench.video.input import InputFrame, InputFrames, digest_input, open_input
 from hvdbench.video.writer import Encoding, VideoWriter, ten_bit_encoding
 from hvdbench.workflows.deblur.job import DeblurJob, Done, Shown, inference_of
-from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult, check_output
+from hvdbench.workflows.deblur.request import (
+    DeblurRequest,
+    DeblurResult,
+    check_output,
+    format_notes,
+    written_names,
+)
 from hvdbench.workflows.deblur.samples import FrameSamples
 from hvdbench.workflows.deblur.self_check import measure_change
 from hvdbench.workspace.atomic import atomic_folder
@@ -47,7 +53,7 @@ def stream_clip(request: DeblurRequest, method: Method, *, budget: Budget, overw
     with open_input(request.source, crop=request.crop, size=request.size, bit_depth=request.bit_depth) as stream:
         check_output(request, has_rate=stream.fps is not None)
         job = DeblurJob(request, method, asked, _digest(request, method, asked), overwrite)
-        if job.is_done(stream.names or None):
+        if job.is_done(written_names(stream.names) or None):
             return job.already_done()
         network = method.open()
         width, height = stream.size
@@ -133,7 +139,7 @@ class _Folder:
         self._folder = folder
 
     def add(self, frame: InputFrame, restored: NDArray[Any]) -> None:
-        write_frame(self._folder / frame.name, cast(Frame, restored))
+        write_frame(self._folder / written_names([frame.name])[0], cast(Frame, restored))
 
 
 class _Video:
@@ -184,7 +190,7 @@ def _done(job: DeblurJob, stream: InputFrames, run: _Run) -> Done:
             "frames_per_s_with_reading_and_writing": round(run.frame_count / run.seconds, 3),
         },
         measured=measured | {"frames_measured": samples.indices},
-        warnings=[*stream.notes, *run.notes],
+        warnings=[*stream.notes, *run.notes, *format_notes(job.request, stream.names)],
         lines=[line],
         page_facts={
             "Numbers of the frames shown": ", ".join(map(str, samples.indices)),
