@@ -11,6 +11,7 @@ from hvdbench.sources.high_speed import VideoScene, open_video_scene
 from hvdbench.sources.movie import open_movie
 from hvdbench.sources.scene import SourceOptions
 from hvdbench.video.container import FILM_SUFFIXES
+from hvdbench.workspace.names import kept_name
 
 FPS = 240.0  # of pictures, where nobody says
 RATE_TOLERANCE = 0.005  # 29.97 is 30
@@ -23,7 +24,8 @@ class FolderSource:
 
     Clips below ``<root>/train`` and ``<root>/test`` keep that split; all others are ``test``. Films are read as
     ``deblur`` reads them. The rate is the one that is given; else a film's own, and 240 fps for pictures. Slow motion
-    is often stored at 30 fps: a given rate wins over the film's, with a warning. Pictures with a depth map each
+    is often stored at 30 fps: a given rate wins over the film's, with a warning. A clip whose name cannot be one here
+    gets a slug with digits of its hash, and the provenance keeps its own name. Pictures with a depth map each
     (``depth/<stem>.npy``, or ``<stem>.npy`` beside them as MonST3R writes) bring depth.
 
     Raises:
@@ -64,7 +66,7 @@ class FolderSource:
         return open_video_scene(
             frames,
             self._options,
-            name=clip.name,
+            name=kept_name(clip.name),
             split=clip.split,
             fps=fps,
             licence="the owner's",

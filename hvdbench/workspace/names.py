@@ -128,21 +128,16 @@ def stored_name(text: str, most: int = LONGEST_BYTES) -> str:
     """
     kept = slug(text)
     lost = not kept or any(sign.isalnum() and not sign.isascii() for sign in _plain(text))
-    if not lost and len(kept) <= most:
-        return kept
-    whole = unicodedata.normalize("NFC", text).encode("utf-8", "surrogateescape")
-    head = (kept or "unnamed")[: most - _DIGITS - 1].rstrip(" .-_")
-    return f"{head}-{hashlib.sha256(whole).hexdigest()[:_DIGITS]}"
+    return with_digits(kept, _digest(text), most) if lost or len(kept) > most else kept
 
 
-def with_digits(name: str, digest: str, most: int = LONGEST_BYTES) -> str:
-    """Return a name with the first 8 hex digits of a digest, for a thing whose own name is taken by another."""
-    return f"{fitted_name(name, most - _DIGITS - 1)}-{digest[:_DIGITS]}"
+def kept_name(text: str) -> str:
+    """Return a name as it is where it can be one, else its slug and 8 hex digits of its hash.
 
-
-def _plain(text: str) -> str:
-    """Return a text without accents, and with plain letters in place of wide ones."""
-    return "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
+    Args:
+        text: the name of somebody's clip.
+    """
+    return text if name_fault(text) is None else with_digits(slug(text), _digest(text))
 
 
 def fitted_name(name: str, most: int = LONGEST_BYTES) -> str:
@@ -152,11 +147,29 @@ def fitted_name(name: str, most: int = LONGEST_BYTES) -> str:
         name: one that is right but perhaps too long.
         most: bytes in UTF-8.
     """
-    encoded = name.encode()
-    if len(encoded) <= most:
-        return name
-    head = encoded[: most - _DIGITS - 1].decode("utf-8", "ignore").rstrip(" .-_")
-    return f"{head}-{hashlib.sha256(encoded).hexdigest()[:_DIGITS]}"
+    return name if len(name.encode()) <= most else with_digits(name, hashlib.sha256(name.encode()).hexdigest(), most)
+
+
+def with_digits(name: str, digest: str, most: int = LONGEST_BYTES) -> str:
+    """Return a name, cut where it is too long, with the first 8 hex digits of a digest after it.
+
+    Args:
+        name: perhaps empty.
+        digest: in hex.
+        most: bytes of the whole in UTF-8.
+    """
+    head = name.encode()[: most - _DIGITS - 1].decode("utf-8", "ignore").rstrip(" .-_")
+    return f"{head or 'unnamed'}-{digest[:_DIGITS]}"
+
+
+def _digest(text: str) -> str:
+    """Hash a text, in whichever way Unicode spells it."""
+    return hashlib.sha256(unicodedata.normalize("NFC", text).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _plain(text: str) -> str:
+    """Return a text without accents, and with plain letters in place of wide ones."""
+    return "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
 
 
 def _sign_fault(sign: str, also: str) -> str | None:

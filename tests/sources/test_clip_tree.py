@@ -437,6 +437,18 @@ def test_photos_beside_a_film_are_no_sharp_source(tmp_path: Path) -> None:
     assert told(scenes(FolderSource, tmp_path / "walk.mp4")) == [("test", "walk", 50.0)]
 
 
+def test_clips_of_ones_own_may_have_any_name_and_the_provenance_keeps_it(tmp_path: Path) -> None:
+    write_frames(tmp_path / "12:30")
+    write_film(tmp_path / "z.mp4", fps=50).rename(tmp_path / "what?.mp4")
+    write_frames(tmp_path / "视频")
+    first, second, third = scenes(FolderSource, tmp_path)
+    assert first.name.startswith("12-30-")
+    assert first.provenance.startswith("folder of frames '12:30' at")
+    assert second.name.startswith("what-")
+    assert third.name == "视频"
+    assert [scene.name for scene in scenes(FolderSource, tmp_path, "12:30")] == [first.name]
+
+
 def test_a_folder_of_blurry_frames_is_refused_by_its_own_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds blurry frames \(blur_gamma\)"):
         scenes(FolderSource, write_frames(tmp_path / "a" / "blur_gamma"))
