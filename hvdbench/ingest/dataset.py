@@ -296,7 +296,7 @@ class _Intake:
         except InputError as error:
             reason = str(error).removeprefix(f"{path}: ")
             if series.frames < FEWEST_FRAMES:
-                raise InputError(f"{path}: {reason}") from error
+                raise InputError(reason if reason.startswith(str(path)) else f"{path}: {reason}") from error
             notes.append(f"stopped after {series.frames} frames: {reason}")
         progress(max(series.frames, 1), max(series.frames, 1), f"ingest {self.capture.label}")
         series.end()

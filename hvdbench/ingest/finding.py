@@ -8,12 +8,11 @@ from pathlib import Path
 from hvdbench.errors import InputError
 from hvdbench.frames import is_picture, is_wanted_folder, list_frames, readable
 from hvdbench.ingest.capture import Capture
-from hvdbench.ingest.companions import companion_of_film
 from hvdbench.sources.blurry_folders import is_truth_of_pairs
 from hvdbench.sources.release import SPLITS
+from hvdbench.video.companions import companion_of_film
 from hvdbench.video.container import FILM_SUFFIXES
 
-_LISTED = 3
 # Of films that are read where they are named; several of them hold two fisheye pictures or a raw mosaic.
 _RARE_FILMS = frozenset(
     {".mxf", ".vob", ".mod", ".tod", ".dv", ".m2v", ".divx", ".f4v", ".rm", ".rmvb", ".ogm", ".insv", ".360", ".braw"}

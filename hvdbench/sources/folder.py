@@ -10,7 +10,7 @@ from hvdbench.sources.frame_sequence import FileFrames, FrameSequence, find_dept
 from hvdbench.sources.high_speed import VideoScene, open_video_scene
 from hvdbench.sources.movie import open_movie
 from hvdbench.sources.scene import SourceOptions
-from hvdbench.video.container import FILM_SUFFIXES
+from hvdbench.video.container import FILM_SUFFIXES, films_in
 from hvdbench.workspace.names import kept_name
 
 FPS = 240.0  # of pictures, where nobody says
@@ -93,11 +93,10 @@ def _clips(root: Path) -> list[Clip]:
         return [Clip(root.stem, "test", root)]
     files = frame_files(root)
     if len(files) >= FEWEST_FRAMES:
-        film = next((file for file in sorted(root.iterdir()) if _is_film(file)), None)
-        if film:
+        if films := films_in(root):
             raise InputError(
-                f"{root} holds {len(files)} pictures beside the film {film.name}, and may be a camera's photos: name "
-                "the film as --root, or the frames in a folder of their own"
+                f"{root} holds {len(files)} pictures beside the film {films[0].name}, which may be a camera's photos: "
+                "name the film as --root, or the frames in a folder of their own"
             )
         return [Clip(root.resolve().name, "test", root, files)]
     found = [clip for split in SPLITS for clip in _clips_of_folder(root / split, split)]
@@ -107,12 +106,8 @@ def _clips(root: Path) -> list[Clip]:
 def _clips_of_folder(folder: Path, split: str) -> list[Clip]:
     if not folder.is_dir():
         return []
-    films = [Clip(file.stem, split, file) for file in sorted(folder.iterdir()) if _is_film(file)]
+    films = [Clip(file.stem, split, file) for file in films_in(folder)]
     return sorted([*clips_below(folder, split), *films], key=lambda clip: (clip.name, clip.place))
-
-
-def _is_film(file: Path) -> bool:
-    return file.suffix.lower() in FILM_SUFFIXES and not file.name.startswith(".") and file.is_file()
 
 
 def _rate_of_film(name: str, stated_fps: float, given_fps: float | None) -> tuple[float, str]:

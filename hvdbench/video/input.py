@@ -30,7 +30,7 @@ from hvdbench.frames import (
     readable,
 )
 from hvdbench.video.colour import Colour
-from hvdbench.video.container import FILM_SUFFIXES
+from hvdbench.video.container import note_on_films
 from hvdbench.video.crop import Crop, Size, cut, cut_fault
 from hvdbench.video.facts import VideoFacts, tone_map_notes
 from hvdbench.video.reader import USUAL_FPS, VideoReader, rate_by_times, stack
@@ -242,16 +242,8 @@ def _open_folder(folder: Path, crop: Crop | None, size: Size | None, bit_depth: 
                 raise InputError(f"{file} is {found}, the frames before it are {expected}: a clip has one size")
             yield InputFrame(cast(Frame, cut(cast(Frame, picture), crop, size)), name)
 
-    return InputFrames(
-        read(), "folder", folder, (width, height), tuple(names), len(files), notes=_notes_of_folder(folder)
-    )
-
-
-def _notes_of_folder(folder: Path) -> list[str]:
-    films = [path.name for path in folder.iterdir() if path.suffix.lower() in FILM_SUFFIXES and path.name[0] != "."]
-    if not films:
-        return []
-    return [f"{folder.name} holds {min(films)} beside its pictures, which alone were read: name a film to have it read"]
+    notes = [note] if (note := note_on_films(folder)) else []
+    return InputFrames(read(), "folder", folder, (width, height), tuple(names), len(files), notes=notes)
 
 
 def _open_video(reader: VideoReader, crop: Crop | None, size: Size | None, bit_depth: BitDepth) -> InputFrames:

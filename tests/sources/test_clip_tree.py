@@ -160,8 +160,8 @@ def test_a_folder_of_clip_folders_and_films_is_as_many_clips(tmp_path: Path) -> 
     write_frames(tmp_path / "b")
     write_frames(tmp_path / "one_frame", 1)
     write_film(tmp_path / "a.mp4", fps=50)
-    (tmp_path / "notes.txt").touch()
-    (tmp_path / ".hidden.mp4").touch()
+    for name in ("notes.txt", ".hidden.mp4", "a_Proxy.mp4", "GL010001.LRV"):
+        (tmp_path / name).touch()
     found = scenes(FolderSource, tmp_path)
     assert told(found) == [("test", "a", 50.0), ("test", "b", 240.0)]
     assert found[0].provenance.startswith("film 'a.mp4' at 50 fps")
@@ -432,7 +432,7 @@ def test_sharp_frames_of_pairs_get_no_rate_that_nobody_gave(tmp_path: Path, capl
 def test_photos_beside_a_film_are_no_sharp_source(tmp_path: Path) -> None:
     write_frames(tmp_path)
     write_film(tmp_path / "walk.mp4", fps=50)
-    with pytest.raises(InputError, match=r"holds 2 pictures beside the film walk\.mp4, and may be a camera's photos"):
+    with pytest.raises(InputError, match=r"holds 2 pictures beside the film walk\.mp4, which may be a camera's photos"):
         scenes(FolderSource, tmp_path)
     assert told(scenes(FolderSource, tmp_path / "walk.mp4")) == [("test", "walk", 50.0)]
 
