@@ -6,7 +6,8 @@ Everywhere frames are uint8 RGB ``(T, H, W, 3)``, with pixel centres at integers
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import Path
@@ -192,10 +193,11 @@ def _decoded(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
         raise InputError(f"{readable(path)} cannot be read: {error.strerror}") from error
     if fault := fault_of_bytes(data):
         raise InputError(f"{readable(path)} {fault}")
-    try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data else None
-    except cv2.error:  # e.g. more pixels than OpenCV accepts
-        bgr = None
+    with _own_words():
+        try:
+            bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data else None
+        except cv2.error:  # e.g. more pixels than OpenCV accepts
+            bgr = None
     if bgr is None:
         raise InputError(f"{readable(path)} is not a picture that can be decoded ({len(data)} bytes)")
     if fault := fault_of_hole(data, bgr):
@@ -204,6 +206,18 @@ def _decoded(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
         raise InputError(f"{readable(path)} holds {bgr.dtype}: pictures of 8 or 16 bits are expected")
     rgb = np.ascontiguousarray(bgr[..., ::-1])
     return np.asarray(rgb, np.uint8) if rgb.dtype == np.uint8 else np.asarray(rgb, np.uint16)
+
+
+@contextmanager
+def _own_words() -> Iterator[None]:
+    """Keep OpenCV's log of a damaged picture from the terminal, since a sentence of ours follows."""
+    log = cv2.utils.logging
+    level = log.getLogLevel()
+    log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        log.setLogLevel(level)
 
 
 def write_frame(path: Path, frame: Frame) -> None:

@@ -190,6 +190,15 @@ def test_a_picture_that_is_cut_off_is_refused_not_filled_with_gray(tmp_path, cli
     capfd.readouterr()  # the decoder's own complaint
 
 
+def test_of_a_damaged_tiff_the_decoders_log_does_not_reach_the_terminal(tmp_path, capfd):
+    cv2.imwrite(str(tmp_path / "0.tif"), np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8))
+    whole = (tmp_path / "0.tif").read_bytes()
+    (tmp_path / "0.tif").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="is not a picture that can be decoded"):
+        frames.read_frame(tmp_path / "0.tif")
+    assert capfd.readouterr().err == ""
+
+
 def test_a_missing_picture_is_named(tmp_path):
     with pytest.raises(InputError, match=r"0\.png cannot be read: No such file"):
         frames.read_frame(tmp_path / "0.png")

@@ -2,27 +2,25 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hvdbench.errors import DatasetError, HvdbenchError, InputError
+from hvdbench.ingest.book import LONGEST_KEY_BYTES, Book, NameTakenError
 from hvdbench.ingest.capture import Capture, Reader, ReadOptions
 from hvdbench.ingest.clips import ClipPlan, ClipSeries, check_plan
 from hvdbench.ingest.device import DeviceMap, check_device, choose_device, read_device_map
 from hvdbench.ingest.finding import find_captures
 from hvdbench.ingest.scenes import with_cuts
-from hvdbench.recipe import digest_of
-from hvdbench.store import MANIFEST, ClipFolder, Dataset, DatasetWriter
+from hvdbench.store import ClipFolder, Dataset, DatasetWriter
 from hvdbench.video.crop import Crop
 from hvdbench.video.input import FEWEST_FRAMES
 from hvdbench.video.tone import TONE_MAP
-from hvdbench.workspace.locks import locked
-from hvdbench.workspace.names import LONGEST_BYTES, checked_name, fitted_name, with_digits
+from hvdbench.workspace.names import checked_name, fitted_name
 from hvdbench.workspace.progress import Progress, silent
 
 SPLITS = ("train", "test")
-_LONGEST_KEY_BYTES = LONGEST_BYTES - len("_000000")  # a clip's number follows, which has at least three digits
 
 
 @dataclass(frozen=True)
@@ -84,10 +82,6 @@ class _NoClipError(InputError):
     """A capture's frames make no clip."""
 
 
-class _NameTakenError(HvdbenchError):
-    """Another process has entered another capture under the name in the meantime."""
-
-
 def ingest(request: IngestRequest, *, progress: Progress = silent) -> Ingested:
     """Take captures in, one after another; one that fails leaves the others as they are.
 
@@ -99,7 +93,7 @@ def ingest(request: IngestRequest, *, progress: Progress = silent) -> Ingested:
     """
     devices = _check(request)
     found = find_captures(request.paths)
-    book = _Book(request)
+    book = Book(request.out, _recipe(request), request.overwrite)
     rows, warnings, left_out, failures = [], [], list(found.left_out), list(found.failures)
     for capture in found.captures:
         try:
@@ -141,99 +135,16 @@ def _check(request: IngestRequest) -> DeviceMap:
     return read_device_map(request.device_map) if request.device_map else DeviceMap()
 
 
-@dataclass
-class _Book:
-    """The dataset while it is written, and what its manifest tells of each capture."""
-
-    request: IngestRequest
-    captures: dict[str, dict[str, Any]] = field(default_factory=dict)
-    writer: DatasetWriter | None = None
-
-    def __post_init__(self) -> None:
-        if (self.request.out / MANIFEST).is_file() and (self._read() or not self.request.overwrite):
-            self.save()  # which says so where it is another dataset
-
-    def _read(self) -> bool:
-        """Read the captures that the manifest has now; return whether it is one of the same settings."""
-        path = self.request.out / MANIFEST
-        old = Dataset.open(self.request.out).manifest if path.is_file() else {}
-        if old.get("recipe_digest") != digest_of(self.recipe()):
-            return False
-        captures = old.get("provenance", {}).get("captures", {})
-        if not isinstance(captures, dict) or not all(_is_entry(entry) for entry in captures.values()):
-            raise DatasetError(f"{path}: provenance.captures is damaged: the dataset must be made again")
-        self.captures = dict(captures)
-        return True
-
-    def recipe(self) -> dict[str, Any]:
-        request = self.request
-        return {
-            "kind": "phone captures",
-            "clip_frames": request.clip_frames,
-            "clip_seconds": request.clip_seconds,
-            "cut_scenes": request.cut_scenes,
-            "crop": list(request.crop) if request.crop else None,
-            "tone_map": TONE_MAP,
-            "linear16": request.linear16,
-        }
-
-    def enter(self, key: str, entry: dict[str, Any]) -> DatasetWriter:
-        """Write the manifest with an entry of this capture, beside those that other processes wrote since.
-
-        Raises:
-            _NameTakenError: another capture has got the name in the meantime.
-        """
-        with locked(self.request.out / MANIFEST):
-            self._read()
-            if self.key_for(key, entry["sha256"]) != key:
-                raise _NameTakenError(f"{entry['file']} would be called '{key}', as another capture: ingest it again")
-            self.captures[key] = entry
-            return self.save()
-
-    def save(self) -> DatasetWriter:
-        """Write the manifest with what is known of the captures; finished clips stay in it."""
-        self.writer = DatasetWriter(
-            self.request.out,
-            name=self.request.out.resolve().name,
-            origin="measured",
-            recipe=self.recipe(),
-            provenance={"captures": self.captures},
-            overwrite=self.request.overwrite,
-        )
-        return self.writer
-
-    def dataset(self) -> Dataset | None:
-        return self.writer.dataset() if self.writer and self.captures else None
-
-    def key_for(self, name: str, sha256: str) -> str:
-        """Return the key of a capture: its name, with 8 digits of its hash where another capture has the name.
-
-        Names that differ in the case of letters count as one, since some file systems take them for one.
-        """
-        taken = {key.casefold(): entry["sha256"] for key, entry in self.captures.items()}
-        return name if taken.get(name.casefold(), sha256) == sha256 else with_digits(name, sha256, _LONGEST_KEY_BYTES)
-
-    def check(self, capture: Capture, key: str, sha256: str, split: str) -> dict[str, Any] | None:
-        """Return the manifest entry of a capture that was taken in completely, or None where something is left to do.
-
-        Raises:
-            InputError: the same capture has another name, or it is in the other split.
-        """
-        for other, entry in self.captures.items():
-            if other != key and entry["sha256"] == sha256:
-                raise InputError(f"{capture.path} is the same capture as '{other}', which the dataset holds already")
-        entry = self.captures.get(key, {})
-        if entry and entry["split"] != split:
-            raise InputError(
-                f"{capture.path} is in '{entry['split']}' already and would go to '{split}': a capture has one split"
-            )
-        if not entry or not entry["complete"] or self.writer is None:
-            return None
-        return entry if all(self.writer.has(split, clip) for clip in entry["clips"]) else None
-
-
-def _is_entry(entry: object) -> bool:
-    return isinstance(entry, dict) and {"sha256", "split", "complete", "clips"} <= set(entry)
+def _recipe(request: IngestRequest) -> dict[str, Any]:
+    return {
+        "kind": "phone captures",
+        "clip_frames": request.clip_frames,
+        "clip_seconds": request.clip_seconds,
+        "cut_scenes": request.cut_scenes,
+        "crop": list(request.crop) if request.crop else None,
+        "tone_map": TONE_MAP,
+        "linear16": request.linear16,
+    }
 
 
 def _no_clip(capture: Capture, frames: int) -> str:
@@ -246,7 +157,7 @@ def _no_clip(capture: Capture, frames: int) -> str:
 class _Intake:
     """One capture on its way in; the dataset is touched when its first clip is begun."""
 
-    def __init__(self, capture: Capture, request: IngestRequest, devices: DeviceMap, book: _Book) -> None:
+    def __init__(self, capture: Capture, request: IngestRequest, devices: DeviceMap, book: Book) -> None:
         self.capture, self.request, self.devices, self.book = capture, request, devices, book
         self.split = request.split or capture.split or split_of(capture.name, request.test_share)
         self.key = ""
@@ -256,7 +167,7 @@ class _Intake:
         """Take it in; return its row and its warning."""
         try:
             return self._take_in(progress)
-        except _NameTakenError:  # before anything of it was written; the next key is free
+        except NameTakenError:  # before anything of it was written; the next key is free
             return self._take_in(progress)
 
     def _take_in(self, progress: Progress) -> tuple[str, str]:
@@ -266,8 +177,8 @@ class _Intake:
         sha256 = capture.sha256()
         with capture.open(ReadOptions(request.linear16, request.fps)) as reader:
             device, device_note = choose_device(reader.camera, self.devices.device(capture.path), request.device)
-            self.key = self.book.key_for(fitted_name(f"{device}_{capture.name}", _LONGEST_KEY_BYTES), sha256)
-            done = self.book.check(capture, self.key, sha256, self.split)
+            self.key = self.book.key_for(fitted_name(f"{device}_{capture.name}", LONGEST_KEY_BYTES), sha256)
+            done = self.book.check(capture.path, self.key, sha256, self.split)
             if done:
                 return f"{capture.label}: in '{self.split}' already, {len(done['clips'])} clips", ""
             self.entry = self._entry(reader, device, sha256)

@@ -125,6 +125,6 @@ def ingest(
         click.echo(f"Error: {failure}", err=True)
     if found.rows and found.failures:
         done, all_of_them = len(found.rows), len(found.rows) + len(found.failures)
-        click.echo(f"Error: {all_of_them - done} of {all_of_them} captures were not taken in", err=True)
+        click.echo(f"{all_of_them - done} of {all_of_them} captures were not taken in", err=True)
     if found.failures:
         sys.exit(1)
