@@ -13,6 +13,7 @@ from hvdbench.sources.release import SPLITS
 from hvdbench.video.companions import companion_of_film
 from hvdbench.video.container import FILM_SUFFIXES
 
+_PICTURE = "a picture and no film: name the folder of a clip's frames"
 # Of films that are read where they are named; several of them hold two fisheye pictures or a raw mosaic.
 _RARE_FILMS = frozenset(
     {".mxf", ".vob", ".mod", ".tod", ".dv", ".m2v", ".divx", ".f4v", ".rm", ".rmvb", ".ogm", ".insv", ".360", ".braw"}
@@ -45,28 +46,27 @@ def find_captures(paths: Sequence[Path]) -> Found:
     """
     found = Found()
     known: set[Path] = set()
+    no_captures: dict[str, list[Path]] = {}
     for path in paths:
+        if not path.is_dir() and (kind := companion_of_film(path) or (_PICTURE if is_picture(path) else "")):
+            no_captures.setdefault(kind, []).append(path)
+            continue
         before = len(found.captures), len(found.left_out)
-        for capture in _in_path(path, found):
+        for capture in _below(path, "", path, found) if path.is_dir() else [Capture(path)]:
             place = capture.path.resolve()
             if place not in known:
                 found.captures.append(capture)
             known.add(place)
         if path.is_dir() and before == (len(found.captures), len(found.left_out)) and path.resolve() not in known:
             found.failures.append(f"{readable(path)} holds no films and no frames")
+    found.left_out += [_no_capture(kind, files) for kind, files in no_captures.items()]
     found.captures = _told_apart(found.captures)
     return found
 
 
-def _in_path(path: Path, found: Found) -> Iterator[Capture]:
-    if path.is_dir():
-        yield from _below(path, "", path, found)
-    elif companion := companion_of_film(path):
-        found.left_out.append(f"{readable(path)} is {companion}")
-    elif is_picture(path):
-        found.left_out.append(f"{readable(path)} is a picture and no film: name the folder of a clip's frames")
-    else:
-        yield Capture(path)
+def _no_capture(kind: str, files: Sequence[Path]) -> str:
+    first = readable(files[0])
+    return f"{first} is {kind}" if len(files) == 1 else f"{first} and {len(files) - 1} more files: each is {kind}"
 
 
 def _below(folder: Path, split: str, root: Path, found: Found) -> Iterator[Capture]:

@@ -43,7 +43,8 @@ def refuse_blurry(options: SourceOptions, clips: Iterable[Clip], *, of_release: 
         root = options.root or clip.place
         inside = list(_inside(clip.place, root))
         blurry = [folder for folder in inside if _is_blurry(folder)]
-        blurry += [folder for folder in _above(root) if _word(folder) in _BLURRY | _INPUT and _beside(folder) & _TRUTH]
+        above = inside[-1].parent  # a project may be called "blur", so more must speak against what lies in it
+        blurry += [above] if _word(above) in _BLURRY | _INPUT and _beside(above) & _TRUTH else []
         lettered = [folder for folder in inside if _is_one_of_two(folder) and (of_release or folder != inside[-1])]
         if blurry or lettered:
             what = (
@@ -57,8 +58,8 @@ def refuse_blurry(options: SourceOptions, clips: Iterable[Clip], *, of_release: 
 
 def is_sharp_half(place: Path, root: Path) -> bool:
     """Return whether a clip's folder, or one above it, is named as the sharp half of pairs is."""
-    named = any(_word(folder) in _TRUTH for folder in _inside(place, root))
-    return named or any(is_truth_of_pairs(folder) for folder in _above(root))
+    inside = list(_inside(place, root))
+    return any(_word(folder) in _TRUTH for folder in inside) or is_truth_of_pairs(inside[-1].parent)
 
 
 def is_truth_of_pairs(folder: Path) -> bool:
@@ -80,18 +81,12 @@ def _is_one_of_two(folder: Path) -> bool:
 
 
 def _inside(place: Path, root: Path) -> Iterator[Path]:
-    """Yield a clip's folder and those above it up to the root."""
+    """Yield a clip's folder and those above it up to the root; where the root is a mere split, up to what it is of."""
     folder, last = place.resolve(), root.resolve()
     yield folder
     while folder != last and last in folder.parents:
         folder = folder.parent
         yield folder
-
-
-def _above(root: Path) -> Iterator[Path]:
-    """Yield the folder that the root lies in, and those above as far as they are mere splits."""
-    folder = root.resolve().parent
-    yield folder
     while folder.name.lower() in SPLITS:
         folder = folder.parent
         yield folder

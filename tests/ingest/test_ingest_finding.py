@@ -15,6 +15,7 @@ from hvdbench.frames import write_clip
 from hvdbench.ingest import dataset
 from hvdbench.ingest.dataset import Ingested, IngestRequest, ingest
 from hvdbench.ingest.finding import find_captures
+from hvdbench.video.companions import PREVIEW
 
 FILM = pattern(1, 2, 32, 32)
 
@@ -124,6 +125,19 @@ def test_photos_beside_films_are_left_out_and_told(tmp_path):
     assert "1 clips" in result.stdout
     assert "Left out: " in result.stderr
     assert "Camera: 3 photos beside films; frames of a clip belong in a folder of their own" in result.stderr
+
+
+def test_what_a_pattern_of_the_shell_names_is_told_in_one_line_a_kind(tmp_path):
+    names = ("IMG_1.jpg", "IMG_2.HEIC", "IMG_3.jpg", "GL010001.LRV", "GL010002.LRV")
+    for name in names:
+        (tmp_path / name).touch()
+    found = take_in(*(tmp_path / name for name in names), film(tmp_path / "GX010001.MP4"), out=tmp_path / "ds")
+    assert (len(found.rows), found.failures) == (1, ())
+    pictures, previews = found.left_out
+    assert pictures.endswith(
+        "IMG_1.jpg and 2 more files: each is a picture and no film: name the folder of a clip's frames"
+    )
+    assert previews.endswith("GL010001.LRV and 1 more files: each is " + PREVIEW)
 
 
 def test_photos_in_a_folder_of_their_own_are_no_clip(tmp_path):

@@ -383,6 +383,19 @@ def test_clips_below_a_folder_of_blurry_frames_are_refused_at_every_root(
             scenes(source, tmp_path / "set" / blurry / "GOPR0372_07_00")
 
 
+@pytest.mark.parametrize(
+    ("source", "clip"), [(GoProSource, "GOPR0372_07_00"), (RedsSource, "000"), (FolderSource, "a")]
+)
+def test_a_split_of_a_folder_of_blurry_frames_is_refused_without_the_sharp_one(
+    tmp_path: Path, source: type, clip: str
+) -> None:
+    write_frames(tmp_path / "blur" / "train" / clip)
+    with pytest.raises(InputError, match=r"holds blurry frames \(blur\)"):
+        scenes(source, tmp_path / "blur" / "train")
+    write_frames(tmp_path / "deblurring" / "blur" / "own" / clip)  # a project's name says nothing of its frames
+    assert len(scenes(FolderSource, tmp_path / "deblurring" / "blur" / "own", fps=60.0)) == 1
+
+
 @pytest.mark.parametrize("sharp", ["sharp", "gt", "target", "train_sharp"])
 @pytest.mark.parametrize("below", ["", "train"])
 def test_the_sharp_half_of_gopros_pairs_keeps_the_rate_and_licence_of_pairs(
