@@ -48,17 +48,17 @@ def find_captures(paths: Sequence[Path]) -> Found:
     known: set[Path] = set()
     no_captures: dict[str, list[Path]] = {}
     for path in paths:
-        if not path.is_dir() and (kind := companion_of_film(path) or (_PICTURE if is_picture(path) else "")):
+        if path.is_file() and (kind := companion_of_film(path) or (_PICTURE if is_picture(path) else "")):
             no_captures.setdefault(kind, []).append(path)
             continue
-        before = len(found.captures), len(found.left_out)
-        for capture in _below(path, "", path, found) if path.is_dir() else [Capture(path)]:
-            place = capture.path.resolve()
-            if place not in known:
-                found.captures.append(capture)
-            known.add(place)
-        if path.is_dir() and before == (len(found.captures), len(found.left_out)) and path.resolve() not in known:
+        told = len(found.left_out)
+        captures = list(_below(path, "", path, found)) if path.is_dir() else [Capture(path)]
+        if not captures and told == len(found.left_out):
             found.failures.append(f"{readable(path)} holds no films and no frames")
+        for capture in captures:
+            if (place := capture.path.resolve()) not in known:
+                found.captures.append(capture)
+                known.add(place)
     found.left_out += [_no_capture(kind, files) for kind, files in no_captures.items()]
     found.captures = _told_apart(found.captures)
     return found

@@ -9,9 +9,11 @@ DaVinci Resolve and Final Cut, and the iPhone's ``IMG_E0001`` for an edited ``IM
 import re
 from pathlib import Path
 
+_SMALL_FILMS = r"(mp4|mov|mxf|mts|avi|mkv|m4v|insv|lrv|lrf)"
 _PREVIEW = re.compile(
-    r".+\.(lrv|lrf)|gl\d{6}\.(mp4|mov)|lrv_\d{8}_\d{6}_.+|c\d{4}s\d{2}\.mp4|.+[-_. ]proxy\.\w+", re.IGNORECASE
+    rf".+\.(lrv|lrf)|gl\d{{6}}\.mp4|(lrv_\d{{8}}_\d{{6}}_.+|c\d{{4}}s\d\d|.+[-_. ]proxy)\.{_SMALL_FILMS}", re.IGNORECASE
 )
+_FILM = re.compile(rf".+\.{_SMALL_FILMS}", re.IGNORECASE)
 _PREVIEW_FOLDERS = frozenset({"proxy", "proxies", "proxy media"})
 _EDITED = re.compile(r"(img_)e(\d{4}\.\w+)", re.IGNORECASE)
 _THUMBNAIL_SUFFIX, _THUMBNAIL_FOLDER = ".thm", "thmbnl"
@@ -25,7 +27,8 @@ def companion_of_film(path: Path) -> str:
     """Return what a file is where it belongs to a film and is no capture of its own, else an empty text."""
     if path.suffix.lower() == _THUMBNAIL_SUFFIX or path.parent.name.lower() == _THUMBNAIL_FOLDER:
         return THUMBNAIL
-    if _PREVIEW.fullmatch(path.name) or path.resolve().parent.name.lower() in _PREVIEW_FOLDERS:
+    is_in_their_folder = path.resolve().parent.name.lower() in _PREVIEW_FOLDERS
+    if _PREVIEW.fullmatch(path.name) or (is_in_their_folder and _FILM.fullmatch(path.name)):
         return PREVIEW
     edited = _EDITED.fullmatch(path.name)
     return EDITED if edited and path.with_name(edited[1] + edited[2]).exists() else ""

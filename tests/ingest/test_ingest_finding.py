@@ -199,6 +199,23 @@ def test_what_belongs_to_a_film_is_left_out_and_told(tmp_path, companion, whose)
     assert f"is {whose}" in named.left_out[0]
 
 
+def test_other_files_of_such_names_are_no_previews(tmp_path):
+    for name in ("list_proxy.txt", "Proxies/readme.txt", "Proxies/notes.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert left_in(tmp_path) == ([], [])
+
+
+def test_a_film_that_is_named_beside_its_folder_is_one_capture(tmp_path):
+    path = film(tmp_path / "in/a.mp4")
+    (tmp_path / "in/link.mp4").symlink_to(path)
+    found = find_captures([path, tmp_path / "in", tmp_path])
+    assert ([capture.path for capture in found.captures], found.failures) == ([path], [])
+    missing = take_in(tmp_path / "GL010001.LRV", tmp_path / "none.png", out=tmp_path / "ds")
+    assert all("does not exist" in failure for failure in missing.failures)
+    assert len(missing.failures) == 2
+
+
 def test_an_edited_film_without_the_film_it_is_of_is_a_capture(tmp_path):
     (tmp_path / "IMG_E0001.MOV").touch()
     assert left_in(tmp_path) == (["IMG_E0001.MOV"], [])
