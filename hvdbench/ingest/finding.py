@@ -1,5 +1,6 @@
 """Find captures in what a user names, and say what was left out and why."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -45,7 +46,7 @@ def find_captures(paths: Sequence[Path]) -> Found:
     that it does not take the others with it.
     """
     found = Found()
-    known: set[Path] = set()
+    known: set[str] = set()
     no_captures: dict[str, list[Path]] = {}
     for path in paths:
         if path.is_file() and (kind := companion_of_film(path) or (_PICTURE if is_picture(path) else "")):
@@ -56,7 +57,7 @@ def find_captures(paths: Sequence[Path]) -> Found:
         if not captures and told == len(found.left_out):
             found.failures.append(f"{readable(path)} holds no films and no frames")
         for capture in captures:
-            if (place := capture.path.resolve()) not in known:
+            if (place := os.path.realpath(capture.path)) not in known:  # pathlib refuses a link to itself
                 found.captures.append(capture)
                 known.add(place)
     found.left_out += [_no_capture(kind, files) for kind, files in no_captures.items()]
@@ -133,7 +134,7 @@ def _told_apart(captures: Sequence[Capture]) -> list[Capture]:
     """Call captures by their path below the folder that was named where several have one name."""
     counts = Counter(capture.label for capture in captures)
     return [
-        replace(capture, label_given=capture.below or f"{capture.path.resolve().parent.name}/{capture.label}")
+        replace(capture, label_given=capture.below or f"{capture.path.parent.resolve().name}/{capture.label}")
         if counts[capture.label] > 1
         else capture
         for capture in captures

@@ -27,7 +27,7 @@ def companion_of_film(path: Path) -> str:
     """Return what a file is where it belongs to a film and is no capture of its own, else an empty text."""
     if path.suffix.lower() == _THUMBNAIL_SUFFIX or path.parent.name.lower() == _THUMBNAIL_FOLDER:
         return THUMBNAIL
-    is_in_their_folder = path.resolve().parent.name.lower() in _PREVIEW_FOLDERS
+    is_in_their_folder = path.parent.resolve().name.lower() in _PREVIEW_FOLDERS
     if _PREVIEW.fullmatch(path.name) or (is_in_their_folder and _FILM.fullmatch(path.name)):
         return PREVIEW
     edited = _EDITED.fullmatch(path.name)

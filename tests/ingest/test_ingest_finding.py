@@ -229,6 +229,7 @@ def test_what_is_no_capture_is_left_out_with_a_word_and_what_a_system_hides_with
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)  # a loop
+    (tmp_path / "itself").symlink_to("itself")
     (tmp_path / "own").mkdir()
     (tmp_path / "own/dataset.json").touch()
     captures, left_out = left_in(tmp_path)
@@ -248,6 +249,7 @@ def test_bad_captures_are_listed_at_the_end_and_nothing_of_them_is_left(tmp_path
     (tmp_path / "in/empty.mp4").touch()
     (tmp_path / "in/cut.mp4").write_bytes(film(tmp_path / "whole.mp4").read_bytes()[:200])
     (tmp_path / "in/lost.mp4").symlink_to("nothing.mp4")
+    (tmp_path / "in/loop.mp4").symlink_to("loop.mp4")
     write_clip(tmp_path / "in/frames", FILM)
     (tmp_path / "in/frames/00000001.png").write_bytes(b"no picture")
     result = CliRunner().invoke(command, [str(tmp_path / "in"), "-o", str(tmp_path / "ds"), "--split", "train"])
@@ -257,11 +259,12 @@ def test_bad_captures_are_listed_at_the_end_and_nothing_of_them_is_left(tmp_path
         ("empty.mp4", "is empty (0 bytes)"),
         ("cut.mp4", "it is damaged or of another kind"),
         ("lost.mp4", "is a link to a file that is not there"),
+        ("loop.mp4", "is a link to a file that is not there"),
         ("frames", "is not a picture that can be decoded"),
     ):
         assert any(name in line and words in line for line in errors)
-    assert len(errors) == 4
-    assert result.stderr.splitlines()[-1] == "4 of 5 captures were not taken in"
+    assert len(errors) == 5
+    assert result.stderr.splitlines()[-1] == "5 of 6 captures were not taken in"
     manifest = json.loads((tmp_path / "ds/dataset.json").read_text())
     assert list(manifest["clips"]) == ["train/unknown-device_good_000"]
     assert [path.name for path in (tmp_path / "ds/train").iterdir()] == ["unknown-device_good_000"]
