@@ -20,7 +20,7 @@ _INPUT = frozenset({"input", "inputs", "inp", "lq", "lr", "source", "degraded"})
 _TRUTH = frozenset(
     {"sharp", "sharps", "gt", "gts", "target", "targets", "tar", "groundtruth", "ground_truth", "hq", "hr", "clean"}
 )
-_LETTERS = {"a": "b", "b": "a"}  # of pix2pix, whose users put the blurry frames into either
+_LETTER = re.compile(r"(train|val|valid|test|fold)?[_ -]?[AB]")  # of pix2pix; the blurry frames lie in either
 _BEFORE = re.compile(r"^(train|val|valid|test|fold)[_ -]?")
 _AFTER = re.compile(r"[_ -]?(crops?|images?|imgs?|frames?|train|val|valid|test|gamma|comp|bicubic|jpeg|noise)$")
 
@@ -76,8 +76,8 @@ def _is_blurry(folder: Path) -> bool:
 
 def _is_one_of_two(folder: Path) -> bool:
     """Return whether a folder is called ``A`` or ``B``, and the other one with the same names in it lies beside it."""
-    partner, others = _LETTERS.get(_word(folder)), _others(folder)
-    return len(others) == 1 and _word(others[0]) == partner and _names(others[0]) == _names(folder)
+    pair = [folder, *_others(folder)]
+    return len(pair) == 2 and all(_LETTER.fullmatch(one.name) for one in pair) and _names(pair[0]) == _names(pair[1])
 
 
 def _inside(place: Path, root: Path) -> Iterator[Path]:

@@ -424,10 +424,12 @@ def test_of_a_and_b_nobody_knows_which_is_blurry(tmp_path: Path, letters: tuple[
         scenes(FolderSource, tmp_path / "flat", fps=30.0)
 
 
-def test_clips_that_are_called_a_and_b_are_clips_where_they_hold_other_frames(tmp_path: Path) -> None:
-    write_frames(tmp_path / "a", 3)
-    write_frames(tmp_path / "b", 4)
-    assert [scene.name for scene in scenes(FolderSource, tmp_path)] == ["a", "b"]
+def test_clips_that_are_called_a_and_b_are_clips_where_they_are_no_pair(tmp_path: Path) -> None:
+    for count, letter in ((3, "A"), (4, "B")):
+        write_frames(tmp_path / "other_frames" / letter, count)
+        write_frames(tmp_path / "small_letters" / f"train_{letter.lower()}")
+    assert [scene.name for scene in scenes(FolderSource, tmp_path / "other_frames")] == ["A", "B"]
+    assert [scene.name for scene in scenes(FolderSource, tmp_path / "small_letters")] == ["train_a", "train_b"]
 
 
 def test_sharp_frames_of_pairs_get_no_rate_that_nobody_gave(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
