@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pickle
+import re
 import socket
 import subprocess
 import sys
@@ -260,4 +261,4 @@ def test_damaged_files_get_one_sentence(folder, tmp_path, download):
         path.write_bytes(content)
         result = _run("identify", path)
         assert isinstance(result.exception, WeightsError), content[:20]
-        assert "is damaged or no weight file" in str(result.exception)
+        assert re.search("is damaged or no weight file|is no weight file", str(result.exception))
