@@ -12,7 +12,7 @@ from hvdbench.errors import InputError, WeightsError
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.building import ready_network
-from hvdbench.methods.foreign.adapting import SpecSettings, Takes, as_video_network
+from hvdbench.methods.foreign.adapting import NetworkInput, as_video_network
 from hvdbench.methods.foreign.onnx import fixed_frame_count, open_onnx, weight_files
 from hvdbench.methods.foreign.single_image import FRAMES_AT_ONCE, FrameByFrame
 from hvdbench.methods.foreign.spandrel import open_spandrel
@@ -29,7 +29,7 @@ from hvdbench.weights.finding import find_weights
 from hvdbench.workspace.manifest import file_sha256
 
 
-class NetworkSettings(Settings):
+class NetworkSettings(NetworkInput):
     """Which network, with which weights, and how it is run."""
 
     network: Annotated[str, Part("network")]
@@ -41,13 +41,6 @@ class NetworkSettings(Settings):
     """A checkpoint: its path, the name of known weights, or a file in the folder of weights."""
     own_weights: bool = False
     """Whether what an import string names has its weights already."""
-    takes: Takes = "auto"
-    """``one``: single pictures (N, 3, H, W); ``clip``: clips (N, T, 3, H, W); ``auto``: what it declares, else what
-    works on a tiny input."""
-    output: int | str | None = None
-    """Which part of a tuple, list or dict that the network returns is the restored one."""
-    spec: SpecSettings = SpecSettings()
-    """What it takes, where it does not say so."""
     window: PositiveInt | Literal["auto"] | None = None
     """Most frames at once; none: the whole clip."""
     overlap: NonNegativeInt | None = None
@@ -166,7 +159,7 @@ def _open(settings_json: str, files_json: str) -> VideoNetwork:
     if form is None or path_or_none is None:
         weights = None if settings.weights is None else find_weights(settings.weights)
         network = ready_network(settings.network, settings.network_arguments, weights, own_weights=settings.own_weights)
-        return as_video_network(network, settings.spec, takes=settings.takes, output=settings.output)
+        return as_video_network(network, settings)
     path = path_or_none
     if settings.weights or settings.network_arguments:
         raise InputError(f"{path} holds its weights and takes no arguments: leave out weights and network_arguments")
@@ -174,7 +167,7 @@ def _open(settings_json: str, files_json: str) -> VideoNetwork:
         return open_onnx(path, settings.spec, settings.output)
     if form == "spandrel":
         return open_spandrel(path, settings.spec)
-    return as_video_network(Scripted(path), settings.spec, takes=settings.takes, output=settings.output)
+    return as_video_network(Scripted(path), settings)
 
 
 def _form(network: str) -> str | None:

@@ -88,12 +88,14 @@ def fit(
     Raises:
         DatasetError: the folder holds checkpoints of another recipe, data, seed or settings.
         FitError: the loss exploded; the last good weights are kept.
-        InputError: too few windows, or a batch that does not divide.
+        InputError: too few windows, a batch that does not divide, or a network without parameters to train.
     """
     processes = processes or Processes(device)
     if len(windows) < settings.steps * settings.batch:
         raise InputError(f"the run draws {settings.steps * settings.batch} windows and there are {len(windows)}")
     door = network if isinstance(network, RgbNetwork) else RgbNetwork(network)
+    if not any(parameter.requires_grad for parameter in door.parameters()):
+        raise InputError(f"{type(door.inner).__name__} has no parameters to train")
     door.precision = settings.precision
     cuda = [processes.device] if processes.device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda), heeding_signals() as wish:

@@ -31,7 +31,6 @@ from hvdbench.workflows.deblur.samples import FrameSamples
 from hvdbench.workflows.deblur.self_check import measure_change
 from hvdbench.workspace.atomic import atomic_folder
 from hvdbench.workspace.manifest import file_sha256
-from hvdbench.workspace.progress import Progress
 
 
 def stream_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrite: bool) -> DeblurResult:
@@ -61,7 +60,7 @@ def stream_clip(request: DeblurRequest, method: Method, *, budget: Budget, overw
         )
         tell_if_long(budget.announce, request.source.name, [plan])
         with job.claimed():
-            run = _run(request, stream, network, plan, budget.progress)
+            run = _run(request, stream, network, plan, budget)
             return job.finish(_done(job, stream, run))
 
 
@@ -86,7 +85,7 @@ class _Sink(Protocol):
 
 
 def _run(
-    request: DeblurRequest, stream: InputFrames, network: VideoNetwork, plan: InferencePlan, progress: Progress
+    request: DeblurRequest, stream: InputFrames, network: VideoNetwork, plan: InferencePlan, budget: Budget
 ) -> _Run:
     """Pass all frames through the network and write them as they come; output is whole or not there."""
     samples, reports = FrameSamples(stream.colour), list[InferenceReport]()
@@ -101,15 +100,15 @@ def _run(
             yield frame.picture
 
     with _sink(request, stream, notes) as sink:
-        restored = restore_stream(network, read(), plan, report=reports.append)
+        restored = restore_stream(network, read(), plan, seed=budget.seed, report=reports.append)
         for index, picture in enumerate(_in_one_sentence(restored)):
             frame = waiting.popleft()
             samples.give(index, picture, frame.time_s)
             sink.add(frame, picture)
-            progress(index + 1, max(stream.frame_count or 0, index + 2), "restore")
+            budget.progress(index + 1, max(stream.frame_count or 0, index + 2), "restore")
     report = reports[-1] if reports else None
     run = _Run(report, samples, time.perf_counter() - started, notes)
-    progress(run.frame_count, run.frame_count, "restore")
+    budget.progress(run.frame_count, run.frame_count, "restore")
     return run
 
 
