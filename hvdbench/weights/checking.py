@@ -63,7 +63,8 @@ def list_lines() -> list[str]:
         mark = "there  " if present else "missing"
         lines.append(f"{mark}  {known.name:{width}}  {known.network:{networks}}  {size:>9}  {known.file_name}")
         lines.append(f"         {known.licence}; {known.page}")
-        lines.append(f"         {known.note}")
+        colours = f"; colours in the order {known.channel_order.upper()}" if known.channel_order else ""
+        lines.append(f"         {known.note}{colours}")
     others = _other_files({path for _, path, _ in status})
     if others:
         lines.append(f"also there: {', '.join(others)}; 'hvdbench weights identify FILE' says what a file is")
@@ -141,6 +142,7 @@ def identify_lines(file: Path) -> list[str]:
         lines.append("no network of the catalogue shares a key with it")
     if not strict:
         lines.append(f"its keys begin with {', '.join(list(state_dict)[:_SHOWN_KEYS])}")
+    lines += [f"colours:   {text}" for text in [_colours({fit.network for fit in strict})] if text]
     published = [known.name for known in KNOWN if known.sha256 and digest.startswith(known.sha256)]
     fitting = {fit.network for fit in strict}
     candidates = published or [known.name for known in KNOWN if known.network in fitting and not known.sha256]
@@ -150,6 +152,15 @@ def identify_lines(file: Path) -> list[str]:
             f"known as:  {' or '.join(candidates)} ({sure}); 'hvdbench weights add NAME FILE' puts it in place"
         )
     return lines
+
+
+def _colours(fitting: set[str]) -> str | None:
+    """Describe in which order a network is fed its colours; the numbers in a file do not show it."""
+    orders = {known.network: known.channel_order for known in KNOWN if known.channel_order}
+    told = [f"{name} is fed {order.upper()}" for name, order in orders.items() if name in fitting]
+    if not told:
+        return None
+    return f"{', '.join(told)}, as its published weights are; no number in a file shows it, so check copies of others"
 
 
 def _other_files(known: set[Path]) -> list[str]:

@@ -587,3 +587,16 @@ def test_listing_weights_imports_no_torch():
     read = "from hvdbench.weights.registry import weights_status; weights_status()"
     code = f"import sys; {read}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_registry_states_the_order_of_colours_that_each_network_is_fed():
+    stated = {known.name: (known.network, known.channel_order) for known in KNOWN if known.channel_order}
+    restoring = {
+        name: catalog.resolve("network", name).spec
+        for name in catalog.names("network")
+        if catalog.resolve("network", name).restores_clips
+    }
+    assert {name for name, _ in stated.values()} == {known.network for known in KNOWN if known.network in restoring}
+    assert {order for _, order in stated.values()} == {"rgb", "bgr"}
+    for network, order in stated.values():
+        assert restoring[network].channel_order == order

@@ -262,3 +262,10 @@ def test_damaged_files_get_one_sentence(folder, tmp_path, download):
         result = _run("identify", path)
         assert isinstance(result.exception, WeightsError), content[:20]
         assert re.search("is damaged or no weight file|is no weight file", str(result.exception))
+
+
+def test_the_order_of_colours_is_told_and_not_guessed_from_the_numbers(folder, download):
+    row = next(number for number, line in enumerate(list_lines()) if line.split()[1:2] == ["estrnn_gopro"])
+    assert list_lines()[row + 2].endswith("colours in the order BGR")
+    (told,) = [line for line in identify_lines(download) if line.startswith("colours:")]
+    assert "estrnn is fed BGR, as its published weights are; no number in a file shows it" in told

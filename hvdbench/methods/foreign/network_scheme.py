@@ -111,7 +111,11 @@ class NetworkScheme(Scheme[NetworkSettings]):
         network, name = self.open(), self.settings.network
         extents = self.extents(network, budget.inference)
         restoration = restore_with(network, blurry, budget, extents=extents, whose=f"network '{name}': ")
-        facts: dict[str, object] = {"files_sha256": self.files, "frame_by_frame": isinstance(network, FrameByFrame)}
+        facts: dict[str, object] = {
+            "files_sha256": self.files,
+            "frame_by_frame": isinstance(network, FrameByFrame),
+            "channel_order": network.spec.channel_order,
+        }
         return Restoration(restoration.frames, facts | restoration.facts)
 
     def extents(self, network: VideoNetwork, asked: InferenceOptions, *, is_stream: bool = False) -> Extents:
