@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from hvdbench import catalog
 from hvdbench.errors import WeightsError
 from hvdbench.weights.checkpoints import SUFFIXES, Checkpoint, check_whole, read_checkpoint
 from hvdbench.weights.fitting import (
     Fit,
     find_fits,
+    guess_network,
     looks_like,
     misfit,
     network_shapes,
@@ -142,7 +144,6 @@ def identify_lines(file: Path) -> list[str]:
         lines.append("no network of the catalogue shares a key with it")
     if not strict:
         lines.append(f"its keys begin with {', '.join(list(state_dict)[:_SHOWN_KEYS])}")
-    lines += [f"colours:   {text}" for text in [_colours({fit.network for fit in strict})] if text]
     published = [known.name for known in KNOWN if known.sha256 and digest.startswith(known.sha256)]
     fitting = {fit.network for fit in strict}
     candidates = published or [known.name for known in KNOWN if known.network in fitting and not known.sha256]
@@ -151,7 +152,8 @@ def identify_lines(file: Path) -> list[str]:
         lines.append(
             f"known as:  {' or '.join(candidates)} ({sure}); 'hvdbench weights add NAME FILE' puts it in place"
         )
-    return lines
+    colours = _colours(fitting)
+    return [*lines, f"colours:   {colours}"] if colours else lines
 
 
 def _colours(fitting: set[str]) -> str | None:
@@ -211,9 +213,11 @@ def _what_it_fits(state_dict: "dict[str, Tensor]") -> str:
 
 
 def _fits(state_dict: "dict[str, Tensor]") -> list[Fit]:
-    """Compare with the networks of the catalogue, and with those of known weights besides."""
+    """Compare with the networks of the catalogue, the presets of the likeliest one, and those of known weights."""
     others = {known.network: known.module for known in KNOWN if known.module and known.module != known.network}
-    return find_fits(shapes_of(state_dict), others)
+    guess = guess_network(state_dict)
+    presets = catalog.resolve("network", guess).presets if guess else ()
+    return find_fits(shapes_of(state_dict), others | {f"{guess}@{name}": f"{guess}@{name}" for name in presets})
 
 
 def _container(checkpoint: Checkpoint) -> str:

@@ -205,7 +205,7 @@ def test_a_file_is_identified_with_its_container_and_network(folder, download):
         "estrnn: fits, every key and shape (176)",
     ]
     assert lines[4].startswith("known as:  estrnn_gopro or estrnn_bsd_1ms8ms or ")
-    assert len(lines) == 5
+    assert len(lines) == 6
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "model.bin"])
@@ -269,3 +269,8 @@ def test_the_order_of_colours_is_told_and_not_guessed_from_the_numbers(folder, d
     assert list_lines()[row + 2].endswith("colours in the order BGR")
     (told,) = [line for line in identify_lines(download) if line.startswith("colours:")]
     assert "estrnn is fed BGR, as its published weights are; no number in a file shows it" in told
+
+
+def test_weights_of_a_preset_are_told_by_its_name(tmp_path):
+    torch.save(catalog.resolve("network", "estrnn").build("tiny").state_dict(), tmp_path / "w.pth")
+    assert "estrnn@tiny: fits, every key and shape (64)" in identify_lines(tmp_path / "w.pth")
