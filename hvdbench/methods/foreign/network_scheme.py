@@ -168,7 +168,7 @@ def _open(settings_json: str, files_json: str) -> VideoNetwork:
     if settings.weights or settings.network_arguments:
         raise InputError(f"{path} holds its weights and takes no arguments: leave out weights and network_arguments")
     if form == "onnx":
-        return open_onnx(path, settings.spec, settings.output)
+        return open_onnx(path, settings)
     if form == "spandrel":
         return open_spandrel(path, settings.spec)
     return as_video_network(Scripted(path), settings)
