@@ -162,7 +162,8 @@ def _sink(request: DeblurRequest, stream: InputFrames, notes: list[str]) -> Iter
 
 def _digest(request: DeblurRequest, method: Method, budget: Budget) -> str:
     what = [request.crop, request.size, request.bit_depth, request.output.suffix, budget.inference.values()]
-    return digest_of(["stream", method.digest, file_sha256(method.weights), digest_input(request.source), what])
+    seed = [budget.seed] if budget.seed else []  # without it a digest is that of earlier outputs, which knew no seed
+    return digest_of(["stream", method.digest, file_sha256(method.weights), digest_input(request.source), what, *seed])
 
 
 def _done(job: DeblurJob, stream: InputFrames, run: _Run) -> Done:
