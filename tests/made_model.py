@@ -3,6 +3,7 @@
 import warnings
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -12,6 +13,10 @@ from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
 
 SOURCE = """
+import random
+import sys
+
+import numpy as np
 import torch
 from torch import nn
 
@@ -78,6 +83,113 @@ class Whole(nn.Module):
         return (255 * x).to(torch.uint8)
 
 
+class Middle(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([0.0, -0.1, 1.0, 0.1, 0.0]))
+
+    def forward(self, clip):
+        if clip.shape[1:3] != (5, 3):
+            raise ValueError("five frames of three colours are needed")
+        return (clip * self.weight[:, None, None, None]).sum(dim=1)
+
+
+class MiddleKept(Middle):
+    def forward(self, clip):
+        return super().forward(clip)[:, None]
+
+
+class MiddleOfStack(Middle):
+    def forward(self, pictures):
+        return super().forward(pictures.unflatten(1, (5, 3)))
+
+
+class MiddleOfVolume(Middle):
+    def forward(self, volume):
+        return super().forward(volume.transpose(1, 2))
+
+
+class AnyMiddle(nn.Module):
+    def forward(self, clip):
+        n, t, c, h, w = clip.shape
+        if c != 3:
+            raise ValueError("three colours are needed")
+        return clip.mean(dim=1)
+
+
+class Volume(nn.Conv3d):
+    def __init__(self):
+        super().__init__(3, 3, 3, padding=1)
+
+
+class Alike(Net):
+    def forward(self, x):
+        return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2]) if x.ndim == 5 else super().forward(x)
+
+
+class Noisy(nn.Module):
+    def forward(self, x):
+        return x + 0.05 * torch.randn_like(x)
+
+
+class NoisyByNumpy(nn.Module):
+    def forward(self, x):
+        return x + 0.05 * torch.from_numpy(np.random.standard_normal(tuple(x.shape))).float()
+
+
+class NoisyByPython(nn.Module):
+    def forward(self, x):
+        return x * random.uniform(0.5, 1)
+
+
+class InPlace(nn.Module):
+    def forward(self, x):
+        return x.mul_(0.5)
+
+
+class NotFinite(nn.Module):
+    def forward(self, x):
+        y = x.clone()
+        y[..., :4] = float("nan")
+        return y
+
+
+class Leaves(nn.Module):
+    def forward(self, x):
+        sys.exit(0)
+
+
+class LeavesDeclared(Leaves):
+    spec = NetworkSpec()
+
+
+class PairDeclared(nn.Module):
+    spec = NetworkSpec()
+
+    def forward(self, x):
+        return x, x
+
+
+class Levels(nn.Module):
+    def forward(self, x):
+        return 255 * x
+
+
+class Signed(nn.Module):
+    def forward(self, x):
+        return 2 * x - 1
+
+
+class Correction(nn.Module):
+    def forward(self, x):
+        return 0.01 * (x - x.mean())
+
+
+class Overdone(nn.Module):
+    def forward(self, x):
+        return 3 * (x - 0.5) + 0.5
+
+
 def ready():
     torch.manual_seed(0)
     return Net()
@@ -125,6 +237,11 @@ def save_scripted(net: nn.Module, path: Path, *, freeze: bool = False, shape: tu
         traced = torch.jit.trace(net, torch.zeros(shape))
         (torch.jit.freeze(traced) if freeze else traced).save(path)
     return path
+
+
+def smooth_clip(frames: int = 5, height: int = 37, width: int = 53, seed: int = 0) -> np.ndarray:
+    """Blurred noise, uint8 RGB."""
+    return np.stack([cv2.GaussianBlur(frame, (0, 0), 2) for frame in made_clip(frames, height, width, seed)])
 
 
 def made_clip(frames: int = 5, height: int = 37, width: int = 53, seed: int = 0) -> np.ndarray:

@@ -15,6 +15,13 @@ class Identity(nn.Module):
         return clip.clone()
 
 
+class Noisy(Identity):
+    """Adds noise to the frames."""
+
+    def forward(self, clip: Tensor) -> Tensor:
+        return clip + 0.05 * torch.randn_like(clip)
+
+
 class NeighbourMean(nn.Module):
     """Averages each frame with those beside it; the ends repeat."""
 

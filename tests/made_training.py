@@ -69,6 +69,50 @@ class OneConvolution(nn.Module):
         return (frames + self.last(self.drop(torch.relu(self.first(frames))))).view_as(clip)
 
 
+class OneFrame(nn.Module):
+    """Restores single pictures, and says nothing of itself."""
+
+    def __init__(self, frames: int = 1) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3 * frames, 4, 3, padding=1)
+        self.last = nn.Conv2d(4, 3, 3, padding=1)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return pictures[:, -3:] + self.last(torch.relu(self.first(pictures)))
+
+
+class ThreeFrames(OneFrame):
+    """Restores every frame of a clip from itself and its neighbours, the ends repeated."""
+
+    def __init__(self) -> None:
+        super().__init__(3)
+
+    def forward(self, clip: torch.Tensor) -> torch.Tensor:
+        before, after = torch.cat((clip[:, :1], clip[:, :-1]), 1), torch.cat((clip[:, 1:], clip[:, -1:]), 1)
+        return super().forward(torch.cat((before, after, clip), 2).flatten(0, 1)).unflatten(0, clip.shape[:2])
+
+
+class MiddleFrame(OneFrame):
+    """Restores the middle frame of three."""
+
+    def __init__(self) -> None:
+        super().__init__(3)
+
+    def forward(self, clip: torch.Tensor) -> torch.Tensor:
+        return super().forward(clip.roll(1, 1).flatten(1, 2))
+
+
+class Volume(nn.Module):
+    """Restores clips whose colours come before time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.only = nn.Conv3d(3, 3, 3, padding=1)
+
+    def forward(self, volume: torch.Tensor) -> torch.Tensor:
+        return volume + self.only(volume)
+
+
 class MadeObjective(Objective):
     """L1 to the truth and to a slow copy of the weights, which is state; the terms that the log knows by name."""
 

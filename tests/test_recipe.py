@@ -1,11 +1,13 @@
 import json
 from hashlib import sha256
+from typing import Annotated
 
 import pytest
 from pydantic import Field, PositiveFloat, ValidationError
 
 from hvdbench.errors import RecipeError, UnknownNameError
 from hvdbench.recipe import Settings, check, digest_of, load_recipe, recipe_names
+from hvdbench.recipe.trust import Part
 
 LENS_KEYS = "(known: natural_frequency_hz, stroke_deg)"
 
@@ -155,3 +157,35 @@ def test_a_base_that_is_missing_circular_or_no_name_is_answered(home):
         (home / "run.toml").write_text(text)
         with pytest.raises(RecipeError, match=words):
             load_recipe("datasets", "run", Shoot)
+
+
+class Played(Settings):
+    network: Annotated[str, Part("network")]
+    steps: int = 0
+
+
+def test_a_part_that_a_recipe_names_itself_is_not_replaced_by_a_tiny_one_that_it_inherits(home):
+    texts = {
+        "base": 'network = "estrnn"\nsteps = 100\n[tiny]\nnetwork = "estrnn@tiny"\nsteps = 3\n',
+        "mine": 'based_on = "base"\nnetwork = "rvrt"\n',
+        "longer": 'based_on = "mine"\nsteps = 500\n',
+        "smaller": 'based_on = "mine"\n[tiny]\nnetwork = "rvrt@tiny"\n',
+        "again": 'based_on = "smaller"\nnetwork = "ifirnn"\n',
+    }
+    for name, text in texts.items():
+        (home / f"{name}.toml").write_text(text)
+    tiny = {name: load_recipe("datasets", f"{name}@tiny", Played).values for name in texts}
+    assert {name: values.network for name, values in tiny.items()} == {
+        "base": "estrnn@tiny",
+        "mine": "rvrt",
+        "longer": "rvrt",
+        "smaller": "rvrt@tiny",
+        "again": "ifirnn",
+    }
+    assert {values.steps for values in tiny.values()} == {3}  # sizes are inherited, names are not
+
+
+def test_a_tiny_that_is_no_table_is_one_sentence(home):
+    (home / "walk.toml").write_text("fps = 30\ntiny = 3\n")
+    with pytest.raises(RecipeError, match=r"walk\.toml: 'tiny' is a table of values, found 3"):
+        load_recipe("datasets", "walk@tiny", Shoot)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hvdbench.catalog import FILE_FORMS, NETWORKS, NamedPreset, import_thing
-from hvdbench.errors import InputError, UnknownNameError
+from hvdbench.errors import InputError, UnknownNameError, WeightsError
 from hvdbench.methods.foreign.command import split_command
 from hvdbench.methods.recipe import Method, MethodSettings, build_method, load_method
 from hvdbench.methods.scheme_check import AnyScheme, looks_like_scheme, scheme_class
@@ -33,7 +33,6 @@ FORMS = (
 """The forms that ``--method`` takes, for help texts and messages."""
 
 _SUFFIXES = {".ts": "torchscript", ".torchscript": "torchscript", ".onnx": "onnx"}
-_CHECKPOINTS = (".pth", ".pt", ".tar", ".ckpt", ".safetensors")
 _IMPORT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
 _SCRIPTS = (".py", ".sh", ".exe")
@@ -167,8 +166,8 @@ def _read(reference: str) -> _Found:
     path = Path(reference)
     if path.is_dir():
         return _folder(path)
-    if path.suffix in _SUFFIXES:  # .ts is TorchScript here; folder:FILE takes one that is a film
-        return _file(_SUFFIXES[path.suffix], path)
+    if path.suffix.lower() in _SUFFIXES:  # .ts is TorchScript here; folder:FILE takes one that is a video
+        return _file(_SUFFIXES[path.suffix.lower()], path)
     if path.suffix.lower() in FILM_SUFFIXES:
         return _folder(path)
     if path.is_file():
@@ -202,19 +201,20 @@ def _unnamed_form(path: Path) -> _Found:
     Raises:
         InputError: if it is a checkpoint, which does not state its network, or not a file of a model.
     """
-    if path.suffix in _CHECKPOINTS:
-        from hvdbench.methods.foreign.torchscript import is_torchscript
-        from hvdbench.weights.checkpoints import read_checkpoint
-        from hvdbench.weights.fitting import guess_network
+    from hvdbench.methods.foreign.torchscript import is_torchscript
+    from hvdbench.weights.checkpoints import read_checkpoint
+    from hvdbench.weights.fitting import guess_network
 
-        if is_torchscript(path):
-            return _file("torchscript", path)
+    if is_torchscript(path):
+        return _file("torchscript", path)
+    try:
         guess = guess_network(read_checkpoint(path).state_dict) or "NETWORK"
-        raise InputError(
-            f"{path} is a checkpoint, which contains weights but no network: use --method {guess} --weights {path}, or "
-            f"--method spandrel:{path}"
-        )
-    raise InputError(f"{path} is not a model: {_forms()}")
+    except WeightsError as error:
+        raise InputError(f"{path} is not a model: {_forms()} ({error})") from error
+    raise InputError(
+        f"{path} is a checkpoint, which contains weights but no network: use --method {guess} --weights {path}, or "
+        f"--method spandrel:{path}"
+    )
 
 
 def _renamed(method: Method, name: str) -> Method:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from hvdbench.catalog import NamedPreset
-from hvdbench.errors import InputError, WeightsError
+from hvdbench.errors import FitError, InputError, WeightsError
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.restoration import Budget, Restoration
@@ -110,7 +110,12 @@ class Method:
             HvdbenchError: under the conditions of the scheme's ``restore``.
         """
         self._check_weights()
-        return self.scheme.restore(blurry, labels, budget)
+        try:
+            return self.scheme.restore(blurry, labels, budget)
+        except SystemExit as error:  # the scheme may be others'
+            raise FitError(
+                f"method '{self.name}' calls sys.exit as it restores: let it raise an error instead"
+            ) from error
 
     def open(self) -> "VideoNetwork":
         """Build the method's network and load its weights.

@@ -9,7 +9,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
 from hvdbench.errors import InputError, WeightsError
 from hvdbench.frames import Frames
@@ -205,6 +205,21 @@ class TrainedScheme(Scheme[SettingsT]):
         """Build the network with the weights that a training starts from; in this base class, random ones."""
         return self.build(seed)
 
+    def as_video(self, network: "nn.Module") -> "VideoNetwork":
+        """Return the network as one for clips, which training and restoring call; its weights stay its own.
+
+        Here it is what the module declares in its ``spec``, else what works on a tiny input.
+
+        Args:
+            network: what :meth:`build` or :meth:`start` returned.
+
+        Raises:
+            InputError: it takes neither pictures nor clips.
+        """
+        from hvdbench.methods.foreign.adapting import as_video_network
+
+        return as_video_network(network)
+
     @abstractmethod
     def objective(self, seed: int = 0) -> "Objective":
         """Make the objective of the training."""
@@ -234,7 +249,7 @@ class TrainedScheme(Scheme[SettingsT]):
         Raises:
             WeightsError: if no weights were given, or they are missing, damaged, or of another network.
         """
-        return cast("VideoNetwork", self._loaded())
+        return self.as_video(self._loaded())
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Restore a clip with the weights.

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hvdbench.catalog import NamedPreset, unknown
 from hvdbench.errors import RecipeError, UnknownNameError
-from hvdbench.recipe.trust import TINY_TABLE, Layer, check_trust
+from hvdbench.recipe.trust import TINY_TABLE, Layer, check_trust, part_keys
 from hvdbench.workspace.paths import home_folder
 
 
@@ -91,10 +91,13 @@ def load_recipe(
             raise UnknownNameError(f"recipe '{bare}' has no preset '{asked.preset}' (known: {TINY_TABLE})")
         if variants is None:
             raise RecipeError(f"{bare}.toml has no [tiny] table, so there is no '{name}'")
-        table = _merge(table, variants)
-    values = _merge(table, overrides or {})
+        if not isinstance(variants, Mapping):
+            raise RecipeError(f"{bare}.toml: 'tiny' is a table of values, found {variants!r}")
+    values = _merge(_merge(table, variants or {}) if asked.is_tiny else table, overrides or {})
     if not trust:
         check_trust(layers, model, values)
+    if asked.is_tiny:
+        values = _merge(_merge(table, _variants(layers, model, values)), overrides or {})
     return Recipe(name=str(NamedPreset(bare, asked.preset)), values=check(f"{bare}.toml", values, model))
 
 
@@ -132,6 +135,29 @@ def _laid_over(layers: Sequence[Layer]) -> dict[str, Any]:
     for layer in reversed(layers):
         table = _merge(table, layer.table)
     return table
+
+
+def _variants(layers: Sequence[Layer], model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay the ``[tiny]`` tables of a recipe over one another, from the deepest base on.
+
+    A part that a file names itself is not replaced by the tiny one of a recipe below it, because a network of
+    somebody's own would then be another one under the same name.
+    """
+    variants: dict[str, Any] = {}
+    for layer in reversed(layers):
+        for keys in part_keys(model, layer.table, values):
+            variants = _without(variants, keys)
+        variants = _merge(variants, layer.table.get(TINY_TABLE, {}))
+    return variants
+
+
+def _without(table: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    key, *rest = keys
+    if key not in table:
+        return dict(table)
+    if rest and isinstance(table[key], Mapping):
+        return {**table, key: _without(table[key], tuple(rest))}
+    return {other: value for other, value in table.items() if other != key}
 
 
 def _read_toml(kind: str, name: str) -> Layer:

@@ -96,6 +96,19 @@ def check_trust(layers: Sequence[Layer], model: type[BaseModel], values: Mapping
             )  # a program's command line tells the user most
 
 
+def part_keys(model: type[BaseModel], table: Mapping[str, Any], values: Mapping[str, Any]) -> set[tuple[str, ...]]:
+    """Return the keys under which a recipe's file names parts, its ``[tiny]`` table left out.
+
+    It imports the scheme, so the file must be trusted by then.
+
+    Args:
+        model: of the whole recipe.
+        table: the file, as it is written.
+        values: all files laid over one another.
+    """
+    return {named.keys for named in _walk_table(model, table, (), _inner_models(model, values))}
+
+
 def _refusal(path: Path, named: _Named) -> TrustError:
     *tables, key = named.keys
     place = f"[{'.'.join(tables)}] {key}" if tables else key

@@ -6,9 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from hvdbench import catalog
 from hvdbench.errors import WeightsError
 from hvdbench.weights.checkpoints import SUFFIXES, Checkpoint, check_whole, read_checkpoint
-from hvdbench.weights.fitting import Fit, find_fits, looks_like, misfit, network_shapes, shapes_of
+from hvdbench.weights.fitting import (
+    Fit,
+    find_fits,
+    guess_network,
+    looks_like,
+    misfit,
+    network_shapes,
+    not_finite,
+    pick,
+    shapes_of,
+)
 from hvdbench.weights.registry import KNOWN, KnownWeights, check_sha256, known_weights, weights_status
 from hvdbench.workspace.atomic import atomic_path
 from hvdbench.workspace.manifest import file_sha256
@@ -19,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _OTHER_KINDS = (".safetensors", ".mat")
+_HEAD_BYTES = 16
 _SHOWN_FITS = 3
 _SHOWN_KEYS = 3
 
@@ -53,7 +65,8 @@ def list_lines() -> list[str]:
         mark = "there  " if present else "missing"
         lines.append(f"{mark}  {known.name:{width}}  {known.network:{networks}}  {size:>9}  {known.file_name}")
         lines.append(f"         {known.licence}; {known.page}")
-        lines.append(f"         {known.note}")
+        colours = f"; colours in the order {known.channel_order.upper()}" if known.channel_order else ""
+        lines.append(f"         {known.note}{colours}")
     others = _other_files({path for _, path, _ in status})
     if others:
         lines.append(f"also there: {', '.join(others)}; 'hvdbench weights identify FILE' says what a file is")
@@ -90,11 +103,9 @@ def add_weights(name: str, file: Path, *, overwrite: bool = False) -> str:
     known = known_weights(name)
     target = weights_folder() / known.file_name
     if not file.is_file():
-        raise WeightsError(f"{file} is not a file: name the file that you downloaded from {known.page}")
-    if _kind(file) != _kind(target):
-        raise WeightsError(
-            f"{file} is not a {target.suffix} file, and {name} is published as one: download it from {known.page}"
-        )
+        raise WeightsError(f"{file} is no file: name the file that you downloaded from {known.page}")
+    if _kind(file) != target.suffix and (_kind(file) or target.suffix in _OTHER_KINDS):
+        raise WeightsError(f"{file} is no {target.suffix} file, as {name} is published: download it from {known.page}")
     verified, digest = _verify(known, file)
     if target.exists() and target.samefile(file):
         return f"{target} is in its place; {verified}"
@@ -123,7 +134,7 @@ def identify_lines(file: Path) -> list[str]:
         f"container: {_container(checkpoint)}",
         f"tensors:   {_tensors(state_dict)}",
     ]
-    lines += [f"warning:   {text}" for text in [_not_finite(state_dict)] if text]
+    lines += [f"warning:   {text}" for text in [not_finite(state_dict)] if text]
     fits = _fits(state_dict)
     strict = [fit for fit in fits if fit.is_strict]
     whole = [fit for fit in fits if fit.is_whole and not fit.is_strict]
@@ -141,7 +152,17 @@ def identify_lines(file: Path) -> list[str]:
         lines.append(
             f"known as:  {' or '.join(candidates)} ({sure}); 'hvdbench weights add NAME FILE' puts it in place"
         )
-    return lines
+    colours = _colours(fitting)
+    return [*lines, f"colours:   {colours}"] if colours else lines
+
+
+def _colours(fitting: set[str]) -> str | None:
+    """Describe in which order a network is fed its colours; the numbers in a file do not show it."""
+    orders = {known.network: known.channel_order for known in KNOWN if known.channel_order}
+    told = [f"{name} is fed {order.upper()}" for name, order in orders.items() if name in fitting]
+    if not told:
+        return None
+    return f"{', '.join(told)}, as its published weights are; no number in a file shows it, so check copies of others"
 
 
 def _other_files(known: set[Path]) -> list[str]:
@@ -175,13 +196,13 @@ def _verify(known: KnownWeights, path: Path) -> tuple[str, str]:
     if known.module is None:
         return f"not compared with a network: only pyiqa reads it; {told}", digest
     state_dict = read_checkpoint(path).state_dict
-    own, given = network_shapes(known.module), shapes_of(state_dict)
-    wrong = misfit(own, given)
+    own = network_shapes(known.module)
+    wrong = misfit(own, shapes_of(pick(own, state_dict, path)))
     if wrong:
         raise WeightsError(f"{path} does not fit {known.network}: {wrong}; {_what_it_fits(state_dict)}")
-    not_finite = _not_finite(state_dict)
-    if not_finite:
-        raise WeightsError(f"{path} fits {known.network}, but {not_finite}: download it again")
+    bad = not_finite(state_dict)
+    if bad:
+        raise WeightsError(f"{path} fits {known.network}, but {bad}: download it again")
     return f"fits {known.network} in every key and shape ({len(own)}); {told}", digest
 
 
@@ -192,21 +213,11 @@ def _what_it_fits(state_dict: "dict[str, Tensor]") -> str:
 
 
 def _fits(state_dict: "dict[str, Tensor]") -> list[Fit]:
-    """Compare with the networks of the catalogue, and also with those of known weights."""
+    """Compare with the networks of the catalogue, the presets of the likeliest one, and those of known weights."""
     others = {known.network: known.module for known in KNOWN if known.module and known.module != known.network}
-    return find_fits(shapes_of(state_dict), others)
-
-
-def _not_finite(state_dict: "dict[str, Tensor]") -> str | None:
-    import torch
-
-    dense = {
-        key: value.float() if value.element_size() == 1 else value  # few functions take 8-bit floats
-        for key, value in state_dict.items()
-        if value.is_floating_point() and value.layout == torch.strided and value.device.type == "cpu"
-    }
-    keys = [key for key, value in dense.items() if not torch.isfinite(value).all().item()]
-    return f"{len(keys)} tensors contain values that are not finite ({keys[0]} ...)" if keys else None
+    guess = guess_network(state_dict)
+    presets = catalog.resolve("network", guess).presets if guess else ()
+    return find_fits(shapes_of(state_dict), others | {f"{guess}@{name}": f"{guess}@{name}" for name in presets})
 
 
 def _container(checkpoint: Checkpoint) -> str:
@@ -220,8 +231,12 @@ def _tensors(state_dict: "dict[str, Tensor]") -> str:
 
 
 def _kind(path: Path) -> str:
-    """Return what reads a file, by its suffix; files of torch.save have many."""
-    return path.suffix if path.suffix in _OTHER_KINDS else "torch"
+    """Return the ending under which such a file is published, by its first bytes; files of torch.save have many."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if head.startswith(b"MATLAB"):
+        return ".mat"
+    return ".safetensors" if head[8:9] == b"{" else ""
 
 
 def _size(path: Path) -> str:

@@ -1,10 +1,13 @@
 """Find which network a state dict belongs to, by its keys and by the shapes of the networks of the catalogue."""
 
+import inspect
+import logging
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hvdbench import catalog
 from hvdbench.errors import WeightsError
@@ -12,8 +15,14 @@ from hvdbench.errors import WeightsError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
 Shapes = Mapping[str, tuple[int, ...]]
 _LISTED_KEYS = 5
+_MOSTLY = 0.5
+_MODULE = "module"
+_BATCH_COUNTER = "num_batches_tracked"
+_AVERAGED = re.compile(r"(^|[._])ema([._]|$)")
 
 
 @dataclass(frozen=True)
@@ -79,19 +88,20 @@ def shapes_of(state_dict: "Mapping[str, Tensor]") -> Shapes:
 
 @cache
 def network_shapes(name: str) -> Shapes:
-    """Return the keys and shapes of a network at its default size, without memory for its values.
+    """Return the keys and shapes of a network, without memory for its values.
 
     Args:
-        name: of the catalogue, or an import string.
+        name: of the catalogue, or an import string; a preset may follow it (``estrnn@tiny``).
 
     Raises:
         UnknownNameError: if there is no such network.
     """
     import torch
 
-    network = catalog.resolve("network", name)
+    asked = catalog.NamedPreset.parse(name)
+    network = catalog.resolve("network", asked.name)
     with torch.device("meta"):
-        return shapes_of(network.build().state_dict())
+        return shapes_of(network.build(asked.preset).state_dict())
 
 
 def compare(name: str, own: Shapes, given: Shapes) -> Fit:
@@ -131,8 +141,11 @@ def find_fits(given: Shapes, others: Mapping[str, str] | None = None) -> list[Fi
 
 
 def misfit(own: Shapes, given: Shapes) -> str | None:
-    """Describe which keys of a network are missing, left over, or of another shape; None where all fits."""
-    missing = [key for key in own if key not in given]
+    """Describe which keys of a network are missing, left over, or of another shape; None where all fits.
+
+    A counter of batches may be missing, because no result depends on it in evaluation.
+    """
+    missing = [key for key in own if key not in given and not key.endswith(_BATCH_COUNTER)]
     unexpected = [key for key in given if key not in own]
     reshaped = [
         f"{key} {given[key]} instead of {shape}" for key, shape in own.items() if key in given and given[key] != shape
@@ -155,14 +168,24 @@ def guess_network(keys: Iterable[str]) -> str | None:
     return None
 
 
-def looks_like(keys: Iterable[str]) -> str:
-    """Describe whose keys these seem to be."""
-    guess = guess_network(keys)
-    return f"its keys look like those of {guess or 'no known network'}"
+def looks_like(state_dict: "Mapping[str, Tensor]") -> str:
+    """Describe whose weights these seem to be: a network of the catalogue at one of its sizes, or by keys alone."""
+    given = shapes_of(state_dict)
+    guess = guess_network(given)
+    if guess is None:
+        near = next((fit for fit in find_fits(given) if fit.named > _MOSTLY * len(given)), None)
+        return f"its keys look like those of {near.network if near else 'no known network'}"
+    for size in (guess, *(f"{guess}@{preset}" for preset in catalog.resolve("network", guess).presets)):
+        if network_shapes(size) == given:
+            return f"it fits {size}"
+    return f"its keys look like those of {guess}"
 
 
 def load_into(network: "nn.Module", state_dict: "Mapping[str, Tensor]", source: Path) -> None:
-    """Load every parameter and buffer of a network; nothing may be missing or left over.
+    """Load every parameter and buffer of a network; nothing may be missing or of another shape.
+
+    Where the keys stand under a prefix (``net.``, ``generator.``), the one under which all of them fit is taken off,
+    and what else the file holds is left out with a warning. Counters of batches may be missing, as before torch 0.4.1.
 
     Args:
         network: changed in place, and only if all fits.
@@ -170,9 +193,116 @@ def load_into(network: "nn.Module", state_dict: "Mapping[str, Tensor]", source: 
         source: the file it came from, for the message.
 
     Raises:
-        WeightsError: if names or shapes differ.
+        WeightsError: names or shapes differ, numbers are of another kind or not finite, or the network is there twice.
     """
-    wrong = misfit(shapes_of(network.state_dict()), shapes_of(state_dict))
+    own = network.state_dict()
+    fitting = pick(shapes_of(own), state_dict, source)
+    wrong = misfit(shapes_of(own), shapes_of(fitting)) or _other_kind(own, fitting)
     if wrong:
-        raise WeightsError(f"{source} does not fit {type(network).__name__}: {wrong}; {looks_like(state_dict)}")
-    network.load_state_dict(dict(state_dict), strict=True)
+        told = f"{source} does not fit {type(network).__name__}: {wrong}; {looks_like(state_dict)}"
+        raise WeightsError(f"{told}{_size_hint(network, shapes_of(fitting))}")
+    bad = not_finite({name: fitting[name] for name, _ in network.named_parameters() if name in fitting})
+    if bad:
+        raise WeightsError(
+            f"{source} fits {type(network).__name__}, but {bad}: it is damaged, or its training diverged"
+        )
+    network.load_state_dict({**own, **fitting}, strict=True)
+
+
+def pick(own: Shapes, state_dict: "Mapping[str, Tensor]", source: Path) -> "dict[str, Tensor]":
+    """Return the part of a state dict that a network fits, under the network's own keys; all of it where none does.
+
+    Args:
+        own: keys and shapes of the network.
+        state_dict: of a file.
+        source: the file, for messages.
+
+    Raises:
+        WeightsError: the network stands in it under several prefixes.
+    """
+    candidates = [dict(state_dict)]
+    if not any(_MODULE in key.split(".") for key in own):  # where a part of a network was trained in parallel
+        bare = {
+            ".".join(part for part in key.split(".") if part != _MODULE): value for key, value in state_dict.items()
+        }
+        candidates.append(bare)
+    for candidate in candidates:
+        given = shapes_of(candidate)
+        whole = [prefix for prefix in _prefixes(own, given) if misfit(own, _under(prefix, given)) is None]
+        found = [prefix for prefix in whole if not _AVERAGED.search(prefix)] or whole
+        if "" in found:  # beside it nothing is left over
+            return candidate
+        if len(found) > 1:
+            listed = " and ".join(f"'{prefix}'" for prefix in found)
+            raise WeightsError(f"{source} holds the network under {listed}: save the one that is meant alone")
+        if found:
+            outside = [key for key in candidate if not key.startswith(found[0])]
+            if outside:
+                logger.warning(
+                    "%s: the keys under '%s' are taken, and those of %d other tensors left out",
+                    source,
+                    found[0],
+                    len(outside),
+                )
+            return _under(found[0], candidate)
+    return candidates[0]
+
+
+def not_finite(state_dict: "Mapping[str, Tensor]") -> str | None:
+    """Describe which tensors hold values that are not finite; None where there are none."""
+    import torch
+
+    dense = {
+        key: value.float() if value.element_size() == 1 else value  # few functions take 8-bit floats
+        for key, value in state_dict.items()
+        if value.is_floating_point() and _has_numbers(value)
+    }
+    keys = [key for key, value in dense.items() if not torch.isfinite(value).all().item()]
+    return f"{len(keys)} tensors hold values that are not finite ({keys[0]} ...)" if keys else None
+
+
+def _prefixes(own: Shapes, given: Shapes) -> list[str]:
+    """List the prefixes under which the longest key of a network stands."""
+    longest = max((key for key in own if not key.endswith(_BATCH_COUNTER)), key=len, default="")
+    return sorted({key.removesuffix(longest) for key in given if key == longest or key.endswith(f".{longest}")})
+
+
+def _under(prefix: str, given: "Mapping[str, T]") -> "dict[str, T]":
+    return {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
+
+
+def _other_kind(own: "Mapping[str, Tensor]", given: "Mapping[str, Tensor]") -> str | None:
+    """Describe numbers that cannot be copied or would lose their meaning: whole numbers into floats, and so on."""
+    wrong = [
+        f"{key} {_kind(given[key])} instead of {_kind(value)}"
+        for key, value in own.items()
+        if key in given
+        and (given[key].is_floating_point() != value.is_floating_point() or not _has_numbers(given[key]))
+    ]
+    more = ", ..." if len(wrong) > _LISTED_KEYS else ""
+    return f"{len(wrong)} of another kind of numbers ({', '.join(wrong[:_LISTED_KEYS])}{more})" if wrong else None
+
+
+def _has_numbers(value: "Tensor") -> bool:
+    """Return whether a tensor holds a number for each of its places."""
+    import torch
+
+    return value.layout == torch.strided and not value.is_meta
+
+
+def _kind(value: "Tensor") -> str:
+    import torch
+
+    if value.is_meta:
+        return "without its numbers"
+    return str(value.dtype if value.layout == torch.strided else value.layout).removeprefix("torch.")
+
+
+def _size_hint(network: "nn.Module", given: Shapes) -> str:
+    """Return advice where the weights are those of the same network at another size; else nothing."""
+    own = shapes_of(network.state_dict())
+    common = own.keys() & given.keys()
+    if 2 * len(common) <= len(own) or all(own[key] == given[key] for key in common):
+        return ""
+    arguments = ", ".join(list(inspect.signature(type(network).__init__).parameters)[1:])
+    return f"; it is of another size: set network_arguments ({arguments})" if arguments else "; it is of another size"

@@ -27,6 +27,8 @@ class KnownWeights:
     note: str
     module: str | None
     """What makes the network, ``package.module:Thing`` or a name of the catalogue; None: pyiqa alone makes it."""
+    channel_order: str | None
+    """``rgb`` or ``bgr``, the order of the colours at input and output; None where the network restores no clips."""
 
     @property
     def how_to_get(self) -> str:
@@ -48,6 +50,7 @@ def _read(path: Path) -> tuple[KnownWeights, ...]:
             licence=table["licence"],
             sha256=table.get("sha256"),
             note=table["note"],
+            channel_order=table.get("channel_order"),
             module=table.get("module", table["network"] if table["network"] in catalog.NETWORKS else None),
         )
         for name, table in tables.items()

@@ -8,7 +8,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from hvdbench.errors import InputError
+from hvdbench.errors import InputError, RecipeError, WeightsError
 from hvdbench.methods.opening import open_method, open_tiny
 from hvdbench.methods.recipe import Method, load_method
 from hvdbench.methods.restoration import Budget
@@ -16,6 +16,9 @@ from hvdbench.store import Dataset
 from hvdbench.workflows.datasets import find_dataset
 from hvdbench.workspace.manifest import file_sha256
 from hvdbench.workspace.workspace import Workspace
+
+_OF_NETWORK = ("network", "network_arguments", "takes", "frames", "output", "spec")
+"""Settings of a training that say which network it is and how it is fed."""
 
 
 def train(
@@ -106,6 +109,7 @@ def open_with_weights(
         trained = sorted(workspace.runs.glob(f"{method.recipe.name}/*/weights.safetensors"))
         here = [path for path in trained if path.parent.name == dataset.name] or trained
         if len(here) == 1:
+            _check_same_network(method, here[0])
             return method.with_weights(here[0])
         if here:
             raise InputError(
@@ -114,11 +118,35 @@ def open_with_weights(
         missing = (
             f"there are no trained weights for '{asked}' (name some with --weights, or run 'hvdbench train {asked}')"
         )
+        try:
+            tiny = open_tiny(method, trust=workspace.trust)
+        except RecipeError as error:
+            raise WeightsError(f"{missing}, and no tiny size can be used instead: {error}") from error
         workspace.fallback.take(missing, f"'{asked}@tiny'")
-        method = open_tiny(method, trust=workspace.trust)
+        method = tiny
     workers = budget.engine.workers
     path = train_method(method, dataset, workspace=workspace, budget=replace(budget, workers=workers))
     return method.with_weights(path)
+
+
+def _check_same_network(method: Method, weights: Path) -> None:
+    """Refuse weights of a training of the same name whose network was another one, or was fed in another way.
+
+    Raises:
+        WeightsError: ``train.json`` beside the weights says so.
+    """
+    try:
+        trained = json.loads((weights.parent / "train.json").read_text(encoding="utf-8"))["recipe"]["settings"]
+        before = {key: trained.get(key) for key in _OF_NETWORK}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return  # nobody knows what they were trained as; whether they fit shows when they are loaded
+    settings = method.recipe.values.model_dump(mode="json")["settings"]
+    changed = [f"{key} = {before[key]!r}" for key in _OF_NETWORK if before[key] != settings.get(key)]
+    if changed:
+        raise WeightsError(
+            f"{weights} was trained with {', '.join(changed)}, which '{method.reference}' no longer says: train it "
+            "again (--overwrite), or name weights with --weights"
+        )
 
 
 def made_from(dataset: Dataset, weights: Path | None) -> str:

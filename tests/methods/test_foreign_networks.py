@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made_model import directly, made_clip, restore, save_scripted, small_net, write_module
+from made_model import directly, made_clip, restore, save_scripted, small_net, smooth_clip, write_module
 from torch import nn
 
-from hvdbench.errors import FitError, InputError, WeightsError
-from hvdbench.methods.foreign.adapting import SpecSettings, as_video_network
+from hvdbench.errors import FitError, InputError, RecipeError, WeightsError
+from hvdbench.methods.foreign.adapting import NetworkInput, SpecSettings, as_video_network
 from hvdbench.methods.foreign.calling import WholeClips
 from hvdbench.methods.foreign.single_image import FrameByFrame
 from hvdbench.methods.inference.options import InferenceOptions
@@ -80,7 +80,8 @@ def test_colours_and_range_reach_the_model_as_set():
             seen.append(x)
             return x
 
-    network = as_video_network(Spy(), SpecSettings(channel_order="bgr", value_range=(0, 255)), takes="one")
+    spec = SpecSettings(channel_order="bgr", value_range=(0, 255))
+    network = as_video_network(Spy(), NetworkInput(takes="one", spec=spec))
     frame = np.zeros((1, 2, 2, 3), np.uint8)
     frame[..., 0] = 200
     np.testing.assert_array_equal(restore_clip(network, frame), frame)
@@ -100,12 +101,145 @@ def test_a_size_multiple_is_padded_to(weights):
 def test_a_network_that_leaves_out_frames_is_refused_with_the_numbers():
     with pytest.raises(FitError, match="the network returns 5 frames for a clip of 9"):
         restore(opened("Shortened", takes="clip"), made_clip(9, 16, 16))
-    with pytest.raises(InputError, match=r"neither on single pictures nor on clips.* 1 frames for a clip of 5"):
-        opened("Shortened")
+
+
+def test_a_network_that_leaves_out_two_frames_at_each_end_restores_the_middle_one_of_five():
+    clip = made_clip(9, 16, 16)
+    np.testing.assert_array_equal(restore(opened("Shortened"), clip), clip)
+
+
+def middles(clip: np.ndarray) -> np.ndarray:
+    """Return what the made network Middle makes of a clip: its ends are repeated."""
+    padded = np.concatenate([clip[:1], clip, clip[-1:]]).astype(np.float32) / 255
+    near = padded[1:-1] - 0.1 * padded[:-2] + 0.1 * padded[2:]
+    return np.floor(near.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("name", "takes"),
+    [("Middle", "clip"), ("MiddleKept", "clip"), ("MiddleOfStack", "stack"), ("MiddleOfVolume", "volume")],
+)
+@pytest.mark.parametrize("is_said", [False, True])
+def test_a_network_that_restores_the_middle_frame_restores_every_frame_in_its_turn(name, takes, is_said):
+    settings = {"takes": takes, "frames": 5} if is_said else {}
+    clip = made_clip(7, 20, 24)
+    method = opened(name, own_weights=True, **settings)
+    np.testing.assert_array_equal(restore(method, clip), middles(clip))
+    assert method.scheme.open().spec.context_frames == 2
+    windows = restore(method, clip, inference=InferenceOptions(window=6))
+    np.testing.assert_array_equal(windows, middles(clip))
+
+
+def test_colours_before_time_are_found_out_and_can_be_said():
+    clip = made_clip(4, 20, 24)
+    torch.manual_seed(0)
+    conv = nn.Conv3d(3, 3, 3, padding=1)
+    given = torch.from_numpy(clip).permute(3, 0, 1, 2)[None].float() / 255
+    with torch.no_grad():
+        restored = torch.floor(conv(given).clamp(0, 1) * 255 + 0.5)[0].permute(1, 2, 3, 0)
+    torch.manual_seed(0)
+    network = as_video_network(nn.Conv3d(3, 3, 3, padding=1))
+    np.testing.assert_array_equal(restore_clip(network, clip), restored.numpy())
+    assert isinstance(network, WholeClips)
+    assert network.layout == "volume"
+    np.testing.assert_array_equal(restore_clip(as_video_network(conv, NetworkInput(takes="volume")), clip), restored)
+
+
+def test_what_a_trial_cannot_show_of_a_window_is_asked_for():
+    with pytest.raises(
+        InputError, match=r"all of these work: takes = 'clip', frames = 5; takes = 'clip', frames = 3; takes = 'vol"
+    ):
+        opened("AnyMiddle")
+    clip = made_clip(4, 8, 8)
+    restored = restore(opened("AnyMiddle", frames=3, takes="clip"), clip)
+    mean = np.stack([clip[[max(0, i - 1), i, min(3, i + 1)]].mean(axis=0) for i in range(4)])
+    assert np.abs(restored - mean).max() <= 1
+    with pytest.raises(FitError, match="where that is the middle frame, set frames"):
+        restore(opened("AnyMiddle", takes="clip"), clip)
+    with pytest.raises(RecipeError, match="a window of 4 frames has no middle one"):
+        opened("AnyMiddle", frames=4)
+    with pytest.raises(InputError, match="takes = 'stack' needs frames"):
+        opened("AnyMiddle", takes="stack")
+    with pytest.raises(InputError, match="takes = 'one' and frames = 3 exclude one another"):
+        opened("AnyMiddle", takes="one", frames=3)
+
+
+@pytest.mark.parametrize("name", ["Noisy", "NoisyByNumpy", "NoisyByPython"])
+@pytest.mark.parametrize("settings", [{"takes": "one"}, {"takes": "clip"}])
+def test_what_a_network_draws_hangs_on_the_seed_alone(name, settings):
+    clip = smooth_clip(3)
+    method = opened(name, **settings)
+    once = restore(method, clip, seed=1)
+    np.random.default_rng().random()
+    torch.rand(3)
+    np.testing.assert_array_equal(restore(method, clip, seed=1), once)
+    assert (restore(method, clip, seed=2) != once).any()
+
+
+def test_a_trial_leaves_every_generator_as_it_was():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    opened("Noisy", takes="auto")
+    restore(opened("NoisyByNumpy", takes="one"), smooth_clip(2))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_network_that_changes_its_input_is_found_out_like_any_other():
+    clip = smooth_clip(3)
+    network = opened("InPlace").scheme.open()
+    assert isinstance(network, FrameByFrame)
+    np.testing.assert_array_equal(restore(opened("InPlace"), clip), np.floor(clip / 2 + 0.5))
+
+
+def test_a_network_that_takes_both_and_differs_in_the_last_bits_runs_frame_by_frame(weights):
+    assert isinstance(opened("Alike", weights).scheme.open(), FrameByFrame)
+
+
+def test_values_that_are_not_finite_are_refused_before_and_while_it_runs():
+    with pytest.raises(InputError, match=r"gives values that are not finite on noise in \[0, 1\]"):
+        opened("NotFinite")
+    with pytest.raises(FitError, match="values that are not finite"):
+        restore(opened("NotFinite", takes="one"), made_clip(1))
+
+
+@pytest.mark.parametrize(("name", "settings"), [("Leaves", {"takes": "one"}), ("LeavesDeclared", {})])
+def test_a_network_that_calls_sys_exit_ends_in_one_sentence(name, settings):
+    with pytest.raises(FitError, match=r"the network fails on \(.*\): it calls sys\.exit"):
+        restore(opened(name, **settings), made_clip(1))
+
+
+def test_one_reason_for_every_layout_is_the_reason():
+    with pytest.raises(InputError, match=r"the model works on nothing that it is given: it calls sys\.exit"):
+        opened("Leaves")
+    with pytest.raises(InputError, match=r"the model works on nothing that it is given: KeyError: 'nothing works'"):
+        opened("Broken")
+
+
+def test_a_network_that_declares_its_spec_is_checked_like_one_that_does_not():
+    with pytest.raises(FitError, match=r"gives a tuple with .*: name the restored part by the setting output"):
+        restore(opened("PairDeclared"), made_clip(1))
+
+
+@pytest.mark.parametrize(("name", "found"), [("Levels", r"\[0, 255\]"), ("Signed", r"\[-1, 1\]")])
+def test_results_of_another_range_are_refused_and_not_clamped(name, found):
+    words = rf"{name} returns values in {found} where \[0, 1\] is expected: set spec\.value_range"
+    with pytest.raises(FitError, match=words):
+        restore(opened(name), smooth_clip(2))
+
+
+def test_results_that_can_hardly_be_restored_frames_are_warned_of(caplog):
+    restore(opened("Correction"), smooth_clip(2))
+    assert "1.0 % of the contrast of the blurry ones: does it return a correction alone?" in caplog.text
+    caplog.clear()
+    restore(opened("Overdone"), made_clip(2))
+    assert "% of its values lie outside [0, 1] and are clamped" in caplog.text
+    caplog.clear()
+    restore(opened("Invert"), smooth_clip(2))
+    assert not caplog.text
 
 
 def test_a_network_that_enlarges_is_refused():
-    network = as_video_network(nn.Upsample(scale_factor=2), SpecSettings(), takes="one")
+    network = as_video_network(nn.Upsample(scale_factor=2), NetworkInput(takes="one"))
     with pytest.raises(FitError, match="turns 16x12 px into 32x24 px"):
         restore_clip(network, made_clip(1, 12, 16))
 

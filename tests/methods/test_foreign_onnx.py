@@ -10,6 +10,7 @@ from made_model import directly, made_clip, restore, small_net
 from torch import nn
 
 from hvdbench.errors import FitError, InputError, WeightsError
+from hvdbench.methods.foreign.adapting import NetworkInput
 from hvdbench.methods.foreign.onnx import OnnxModel, weight_files
 from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.methods.opening import open_method
@@ -78,7 +79,7 @@ def test_a_file_of_a_fixed_size_runs_over_any_size_in_tiles(tmp_path, fixed, siz
 
 
 def test_only_the_fixed_size_reaches_the_file(tmp_path, monkeypatch):
-    model = OnnxModel(save_identity(tmp_path / "id.onnx", (1, 3, 64, 64)))
+    model = OnnxModel(save_identity(tmp_path / "id.onnx", (1, 3, 64, 64)), NetworkInput())
     seen = []
     run = model._run
     monkeypatch.setattr(model, "_run", lambda pictures: seen.append(tuple(pictures.shape)) or run(pictures))
@@ -101,7 +102,7 @@ def test_a_file_for_clips_sees_them_whole_and_one_of_fixed_length_in_windows(tmp
     mean = np.floor(clip.astype(np.float64).mean(axis=0) + 0.5)
     free = restore(open_method(str(save_clip_mean(tmp_path / "free.onnx", (1, "t", 3, "h", "w")))), clip)
     assert np.abs(free - mean).max() <= 1
-    fixed = open_method(str(save_clip_mean(tmp_path / "three.onnx", (1, 3, 3, "h", "w"))))
+    fixed = open_method(str(save_clip_mean(tmp_path / "three.onnx", (1, 3, 3, "h", "w"))), settings={"takes": "clip"})
     windows = restore(fixed, clip)
     assert windows.shape == clip.shape
     assert np.abs(windows[0] - clip[:3].astype(float).mean(axis=0)).max() <= 1
@@ -140,11 +141,11 @@ def test_asking_for_sixteen_bits_warns_once_and_goes_on(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("shape", "kind", "words"),
     [
-        ((1, "h", "w", 3), "FLOAT", r"is \(1, h, w, 3\), and \(1, 3, H, W\) or \(1, T, 3, H, W\) is needed"),
-        ((4, 3, "h", "w"), "FLOAT", r"the input of .* is \(4, 3, h, w\)"),
-        ((1, 1, "h", "w"), "FLOAT", r"the input of .* is \(1, 1, h, w\)"),
-        (("h", "w"), "FLOAT", r"the input of .* is \(h, w\)"),
-        ((1, 3, "h", "w"), "UINT8", r"is tensor\(uint8\), and float32 or float16"),
+        ((1, "h", "w", 3), "FLOAT", r"its input is \(1, h, w, 3\); \(1, 3, H, W\), \(1, T, 3, H, W\), .* is needed"),
+        ((4, 3, "h", "w"), "FLOAT", r"its input is \(4, 3, h, w\)"),
+        ((1, 1, "h", "w"), "FLOAT", r"its input is \(1, 1, h, w\)"),
+        (("h", "w"), "FLOAT", r"its input is \(h, w\)"),
+        ((1, 3, "h", "w"), "UINT8", r"its input is tensor\(uint8\); float32 or float16"),
     ],
 )
 def test_an_input_that_is_no_picture_is_refused(tmp_path, shape, kind, words):
@@ -224,3 +225,46 @@ def test_a_missing_onnx_runtime_is_said_with_what_installs_it(tmp_path, monkeypa
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(InputError, match=r"ONNX Runtime is not installed: run pip install hvdbench\[onnx\]"):
         open_method(str(path))
+
+
+def save_middle(path: Path, shape, *, axis: int) -> Path:
+    """Save what returns the middle one of three frames that follow one another along an axis."""
+    index = onnx.numpy_helper.from_array(np.array(1, np.int64), "middle")
+    nodes = [onnx.helper.make_node("Gather", ["x", "middle"], ["y"], axis=axis)]
+    outputs = [value("y", [side for place, side in enumerate(shape) if place != axis])]
+    return save_graph(path, nodes, [value("x", shape)], outputs, [index])
+
+
+def save_middle_of_stack(path: Path) -> Path:
+    numbers = {"begin": [3], "end": [6], "axis": [1]}
+    held = [onnx.numpy_helper.from_array(np.array(value, np.int64), name) for name, value in numbers.items()]
+    nodes = [onnx.helper.make_node("Slice", ["x", *numbers], ["y"])]
+    return save_graph(path, nodes, [value("x", (1, 9, "h", "w"))], [value("y", (1, 3, "h", "w"))], held)
+
+
+def test_a_file_that_returns_the_middle_frame_restores_every_frame_in_its_turn(tmp_path):
+    clip = made_clip(4, 16, 20)
+    free = save_middle(tmp_path / "free.onnx", (1, "t", 3, "h", "w"), axis=1)
+    methods = [
+        open_method(str(free), settings={"frames": 3}),
+        open_method(str(save_middle(tmp_path / "volume.onnx", (1, 3, "t", "h", "w"), axis=2)), settings={"frames": 3}),
+        open_method(str(save_middle_of_stack(tmp_path / "stack.onnx"))),
+    ]
+    for method in methods:
+        np.testing.assert_array_equal(restore(method, clip), clip)
+        assert method.scheme.open().spec.context_frames == 1
+    with pytest.raises(InputError, match="takes any number of frames and returns one of them: set frames to an odd"):
+        open_method(str(free))
+
+
+def test_a_file_with_colours_before_time_takes_clips_and_one_that_may_be_either_is_asked_for(tmp_path):
+    clip = made_clip(3, 16, 20)
+    method = open_method(str(save_identity(tmp_path / "volume.onnx", (1, 3, "t", "h", "w"))))
+    np.testing.assert_array_equal(restore(method, clip), clip)
+    assert method.scheme.open().layout == "volume"
+    either = str(save_identity(tmp_path / "either.onnx", (1, 3, 3, "h", "w")))
+    with pytest.raises(InputError, match=r"frames before colours or behind them: set takes = 'clip' or 'volume'"):
+        open_method(either)
+    np.testing.assert_array_equal(restore(open_method(either, settings={"takes": "clip"}), clip), clip)
+    with pytest.raises(InputError, match="what takes = 'one' says is needed"):
+        open_method(either, settings={"takes": "one"})

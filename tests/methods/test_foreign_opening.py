@@ -12,8 +12,10 @@ from made_model import directly, made_clip, restore, save_scripted, small_net, w
 
 from hvdbench.errors import InputError, RecipeError, UnknownNameError, WeightsError
 from hvdbench.frames import write_clip
+from hvdbench.labels.sharpness import label_paper
 from hvdbench.methods.opening import open_method
 from hvdbench.methods.recipe import load_method
+from hvdbench.methods.restoration import Budget
 from hvdbench.networks.estrnn import ESTRNN
 from hvdbench.recipe import recipe_names
 
@@ -55,6 +57,17 @@ def test_a_network_of_the_catalogue_takes_its_weights_and_their_name(here, tiny_
     assert method.made_from == "weights tiny.pth, trained elsewhere"
     clip = made_clip(3, 24, 32)
     assert restore(method, clip).shape == clip.shape
+
+
+def test_the_order_of_colours_can_be_said_of_a_copy_and_is_noted(here, tiny_weights):
+    clip = made_clip(3, 24, 32)
+    published = open_method("estrnn@tiny", weights=tiny_weights)
+    copy = open_method("estrnn@tiny", weights=tiny_weights, settings={"spec": {"channel_order": "rgb"}})
+    flipped = restore(published, np.ascontiguousarray(clip[..., ::-1]))[..., ::-1]
+    np.testing.assert_array_equal(restore(copy, clip), flipped)
+    assert (restore(copy, clip) != restore(published, clip)).any()
+    noted = [method.restore(clip, label_paper(clip), Budget()).facts["channel_order"] for method in (published, copy)]
+    assert noted == ["bgr", "rgb"]
 
 
 def test_weights_may_go_by_the_name_under_which_they_are_known(here, monkeypatch):

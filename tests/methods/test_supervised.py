@@ -6,7 +6,9 @@ import torch
 from made_training import MadeReader
 from torch import nn
 
-from hvdbench.errors import DatasetError, FitError, RecipeError
+from hvdbench.errors import DatasetError, FitError, InputError, RecipeError
+from hvdbench.labels.sharpness import label_paper
+from hvdbench.methods.opening import open_method
 from hvdbench.methods.restoration import Budget
 from hvdbench.methods.supervised import Supervised, SupervisedObjective, SupervisedSettings, charbonnier_loss
 from hvdbench.methods.training.checkpoints import write_tensors
@@ -63,6 +65,36 @@ def test_a_training_learns_the_truth_that_it_is_told(truth, factor):
     restored = supervised.restore_with(network, blurry, Budget()).frames
     assert restored.shape == blurry.shape
     assert restored.mean() / blurry.mean() == pytest.approx(factor, abs=0.08)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("OneFrame", {}), ("ThreeFrames", {}), ("MiddleFrame", {"takes": "clip", "frames": 3}), ("Volume", {})],
+)
+def test_a_plain_module_of_any_layout_is_trained_and_restores_with_its_own_keys(name, said, tmp_path):
+    supervised = scheme(network=f"made_training:{name}", engine=ENGINE | {"steps": 150}, **said)
+    network, result = train_scheme(supervised, MadeReader(), None, Budget(seed=0))
+    assert result.is_finished
+    assert not any(key.startswith("inner") for key in network.state_dict())
+    write_tensors(tmp_path / "w.safetensors", network.state_dict())
+    blurry = MadeReader().read("train/0", "blur", range(6))
+    restored = supervised.restore_with(network, blurry, Budget()).frames
+    assert restored.mean() / blurry.mean() == pytest.approx(0.5, abs=0.08)
+    foreign = open_method(f"made_training:{name}", weights=tmp_path / "w.safetensors", settings=said)
+    np.testing.assert_array_equal(foreign.restore(blurry, label_paper(blurry), Budget()).frames, restored)
+    again = supervised.with_weights(tmp_path / "w.safetensors")
+    np.testing.assert_array_equal(again.restore(blurry, label_paper(blurry), Budget()).frames, restored)
+
+
+def test_a_network_without_parameters_has_nothing_to_train():
+    with pytest.raises(InputError, match="Identity has no parameters to train"):
+        train_scheme(scheme(network="torch.nn:Identity", takes="one"), MadeReader(), None, Budget())
+
+
+def test_what_a_network_takes_counts_in_the_digest_only_where_it_is_said():
+    assert not {"takes", "frames", "output", "spec"} & scheme().identity.keys()
+    assert scheme(takes="one").identity["takes"] == "one"
 
 
 def test_a_folder_holds_what_going_on_and_a_warm_start_need(tmp_path):

@@ -1,10 +1,20 @@
 import argparse
+import bz2
+import collections
+import datetime
+import decimal
 import gzip
 import hashlib
+import io
 import json
+import lzma
+import os
 import pathlib
+import pickle
 import subprocess
 import sys
+import tarfile
+import tempfile
 import zipfile
 
 import numpy as np
@@ -46,6 +56,13 @@ CONTAINERS = {
     },
     "counted by thop": {"state_dict": {**STATE, "conv.total_ops": torch.zeros(1), "total_params": torch.zeros(1)}},
     "nested": {"model": {"state_dict": STATE}},
+    "compiled inside": {"state_dict": {"conv._orig_mod.weight": STATE["conv.weight"], "conv.bias": STATE["conv.bias"]}},
+    "sharded": _prefixed("_fsdp_wrapped_module."),
+    "under a name of one's own": {"my_best": STATE, "epoch": 4, "optim": {"state": {0: {"step": torch.zeros(1)}}}},
+    "settings under a usual name": {"params": {"width": 4}, "weights": STATE},
+    "in a tuple": (STATE, 5),
+    "beside numbers": {**STATE, "epoch": 4},
+    "arrays of NumPy": {"state_dict": {key: value.numpy() for key, value in STATE.items()}},
     "mmedit": {"meta": {"iter": 5}, "state_dict": {**_prefixed("generator."), "step_counter": torch.zeros(1)}},
     "mmedit with ema": {
         "state_dict": {
@@ -113,15 +130,133 @@ def test_what_a_file_is_its_bytes_say_and_not_its_name(tmp_path, name):
     assert load_checkpoint(tmp_path / name).keys() == STATE.keys()
 
 
-def test_an_intact_file_inside_another_container_is_not_called_damaged(tmp_path):
+BESIDE = {
+    "a path": pathlib.Path("runs/1"),
+    "a path of Windows": pathlib.PureWindowsPath("c:/runs"),
+    "options": argparse.Namespace(out=pathlib.Path("runs"), steps=[1]),
+    "an array": np.arange(4.0),
+    "an array of records": np.zeros(2, dtype=[("a", "f4")]),
+    "a number of NumPy's": np.uint8(1),
+    "a word of NumPy's": np.str_("a"),
+    "a log": collections.defaultdict(list, {"loss": [0.5]}),
+    "a queue": collections.deque([1]),
+    "an ordered dict": collections.OrderedDict(a=1),
+    "a time": datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+    "a duration": datetime.timedelta(seconds=3),
+    "a decimal": decimal.Decimal("1.5"),
+    "sets and ranges": ({1}, frozenset({2}), range(3), slice(1, 2)),
+    "states of generators": (np.random.RandomState(0), np.random.default_rng(0), torch.get_rng_state()),
+}
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("beside", BESIDE.values(), ids=BESIDE.keys())
+def test_plain_data_beside_the_weights_are_read_as_what_they_are(tmp_path, beside, zipped):
+    torch.save({"state_dict": STATE, "x": beside}, tmp_path / "w.pth", _use_new_zipfile_serialization=zipped)
+    torch.testing.assert_close(load_checkpoint(tmp_path / "w.pth"), STATE)
+
+
+def test_arrays_of_numpy_in_any_order_become_the_same_tensors(tmp_path):
+    across = np.arange(6, dtype=">f4").reshape(2, 3)
+    arrays = {"across": across, "down": np.asfortranarray(across), "whole": np.array(7), "words": np.array(["a"])}
+    torch.save(arrays, tmp_path / "w.pth")
+    read = load_checkpoint(tmp_path / "w.pth")
+    assert read.keys() == {"across", "down", "whole"}
+    assert read["across"].tolist() == read["down"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert read["whole"].item() == 7
+
+
+def _pack(folder: pathlib.Path, *, suffix: str = ".pth") -> dict[str, bytes]:
+    """Pack one weight file in every way that people do."""
+    torch.save(STATE, folder / f"w{suffix}")
+    content = (folder / f"w{suffix}").read_bytes()
+    zipped, tarred = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("README.md", "how to use it")
+        archive.writestr("__MACOSX/model/._w.pth", b"\0\5\x16\7")
+        archive.writestr("model/w.pth", content)
+    with tarfile.open(fileobj=tarred, mode="w") as archive:
+        entry = tarfile.TarInfo("model/w.pth")
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    return {
+        "unpacked with gzip": gzip.compress(content),
+        "unpacked with bzip2": bz2.compress(content),
+        "unpacked with xz": lzma.compress(content),
+        "taken out of a ZIP archive as 'model/w.pth'": zipped.getvalue(),
+        "taken out of a tar archive as 'model/w.pth'": tarred.getvalue(),
+        "unpacked with gzip; taken out of a tar archive as 'model/w.pth'": gzip.compress(tarred.getvalue()),
+    }
+
+
+@pytest.mark.parametrize("name", ["packed.pth", "packed.zip"])
+def test_a_weight_file_inside_another_file_is_taken_out_and_told(tmp_path, name):
+    for words, content in _pack(tmp_path).items():
+        (tmp_path / name).write_bytes(content)
+        read = read_checkpoint(tmp_path / name)
+        torch.testing.assert_close(read.state_dict, STATE)
+        assert "; ".join(read.steps) == words
+    assert not list(pathlib.Path(tempfile.gettempdir()).glob("hvdbench-weights-*"))
+
+
+def test_an_archive_without_one_weight_file_says_what_it_holds(tmp_path):
+    path = tmp_path / "packed.zip"
     torch.save(STATE, tmp_path / "w.pth")
-    (tmp_path / "packed.pth").write_bytes(gzip.compress((tmp_path / "w.pth").read_bytes()))
-    with pytest.raises(WeightsError, match=r"packed\.pth is packed with gzip: unpack it"):
-        load_checkpoint(tmp_path / "packed.pth")
-    with zipfile.ZipFile(tmp_path / "outer.pth", "w") as archive:
-        archive.write(tmp_path / "w.pth", "model/w.pth")
-    with pytest.raises(WeightsError, match=r"outer\.pth is a ZIP archive of model/w\.pth: unpack it"):
-        load_checkpoint(tmp_path / "outer.pth")
+    for names, words in (
+        (["a.pth", "b.pth"], r"a ZIP archive of 2 weight files \(a\.pth, b\.pth\): unpack it, and name one"),
+        ([], r"a ZIP archive of README\.md, and none of its files looks like weights"),
+    ):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("README.md", "nothing")
+            for name in names:
+                archive.write(tmp_path / "w.pth", name)
+        with pytest.raises(WeightsError, match=words):
+            load_checkpoint(path)
+
+
+def test_what_is_packed_and_cut_off_or_swells_is_refused(tmp_path):
+    torch.save(STATE, tmp_path / "w.pth")
+    packed = gzip.compress((tmp_path / "w.pth").read_bytes())
+    deep = packed
+    for _ in range(4):
+        deep = gzip.compress(deep)
+    for content, words in (
+        (packed[:-20], "is packed and damaged: download it again"),
+        (gzip.compress(bytes(100 << 20)), "grows over 20 times its size"),
+        (deep, "packed more than 3 times over"),
+    ):
+        (tmp_path / "packed.gz").write_bytes(content)
+        with pytest.raises(WeightsError, match=words):
+            load_checkpoint(tmp_path / "packed.gz")
+
+
+def test_a_few_bytes_that_claim_many_numbers_are_refused(tmp_path):
+    torch.save({"w": torch.zeros(1).expand(10**9)}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match="claims 4000000000 bytes of numbers"):
+        load_checkpoint(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\x89HDF\r\n\x1a\n" + bytes(50), "but an HDF5 file, as Keras writes it"),
+        (b'{"weight_map": {}}', "but a text, as the index beside several weight files is"),
+        (pickle.dumps({"a": 1}), "but a plain pickle, which torch.save did not write"),
+        (bytes(2000), "is damaged or no weight file"),
+    ],
+)
+def test_another_kind_of_file_is_called_what_it_is(tmp_path, content, words):
+    (tmp_path / "w.pth").write_bytes(content)
+    with pytest.raises(WeightsError, match=words):
+        load_checkpoint(tmp_path / "w.pth")
+
+
+def test_another_protocol_of_pickle_is_not_called_damage(tmp_path):
+    torch.save(STATE, tmp_path / "w.pth", pickle_protocol=4)
+    with pytest.raises(WeightsError, match="is written in another pickle protocol"):
+        load_checkpoint(tmp_path / "w.pth")
+    torch.save(STATE, tmp_path / "w.pth", pickle_protocol=3)
+    torch.testing.assert_close(load_checkpoint(tmp_path / "w.pth"), STATE)
 
 
 def test_every_way_of_damage_gives_one_sentence(tmp_path):
@@ -141,7 +276,7 @@ def test_every_way_of_damage_gives_one_sentence(tmp_path):
     ):
         path = tmp_path / f"damaged{suffix}"
         path.write_bytes(content)
-        with pytest.raises(WeightsError, match=r"is damaged or not a weight file|does not contain a state dict"):
+        with pytest.raises(WeightsError, match=r"is damaged or no weight file|holds no state dict|a plain pickle"):
             load_checkpoint(path)
 
 
@@ -221,9 +356,33 @@ class _Touches:
 def test_pickled_code_is_refused_and_not_run(tmp_path, zipped):
     path = tmp_path / "weights.pth"
     torch.save({"state_dict": STATE, "x": _Touches(tmp_path / "ran")}, path, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(WeightsError, match="contains pickled code"):
+    with pytest.raises(WeightsError, match=r"holds pickled code beside its tensors, which would run getattr"):
         load_checkpoint(path)
     assert not (tmp_path / "ran").exists()
+
+
+class _Calls:
+    def __init__(self, function, *arguments):
+        self.made_of = function, arguments
+
+    def __reduce__(self):
+        return self.made_of
+
+
+@pytest.mark.parametrize(
+    ("held", "named"),
+    [
+        (_Calls(os.system, "exit 1"), "posix.system"),
+        (_Calls(eval, "1"), "eval"),
+        (_Calls(getattr, [], "append"), "getattr"),
+        (_Calls(collections.defaultdict, os.getcwd), "posix.getcwd"),  # plain data that would call it
+        ({"a path": pathlib.Path("a"), "then": _Calls(os.getcwd)}, "posix.getcwd"),
+    ],
+)
+def test_code_is_refused_by_its_name_among_plain_data_too(tmp_path, held, named):
+    torch.save({"state_dict": STATE, "x": held}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=rf"which would run {named}; it is never run"):
+        load_checkpoint(tmp_path / "w.pth")
 
 
 def test_a_pickled_module_is_refused(tmp_path):
@@ -250,7 +409,7 @@ def test_what_does_not_fit_is_listed_and_the_network_stays_as_it_was():
     assert message.startswith("theirs.pth does not fit FusionNetwork: 8 missing (first.weight, first.bias, ")
     assert "62 unexpected (mean, std, " in message
     assert "..." in message
-    assert message.endswith("its keys look like those of spynet")
+    assert message.endswith("it fits spynet")
     torch.testing.assert_close(network.state_dict(), before, atol=0, rtol=0)
 
 
@@ -269,6 +428,78 @@ def test_a_checkpoint_that_fits_is_loaded(tmp_path):
     torch.save({"state_dict": _prefixed("generator.", source.state_dict())}, tmp_path / "w.pth")
     load_into(target, load_checkpoint(tmp_path / "w.pth"), tmp_path / "w.pth")
     torch.testing.assert_close(target.state_dict(), source.state_dict(), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["net.", "network.", "net_g.", "generator.model.", "model._orig_mod.", "anything.x."]
+)
+def test_a_prefix_of_anybodys_is_taken_off_where_the_network_fits_whole(tmp_path, prefix):
+    source, target = FusionNetwork(channels=8), FusionNetwork(channels=8)
+    torch.save({"state_dict": _prefixed(prefix, source.state_dict())}, tmp_path / "w.pth")
+    load_into(target, load_checkpoint(tmp_path / "w.pth"), tmp_path / "w.pth")
+    torch.testing.assert_close(target.state_dict(), source.state_dict(), atol=0, rtol=0)
+
+
+def test_what_stands_beside_the_network_is_left_out_with_a_warning(tmp_path, caplog):
+    source, target = FusionNetwork(channels=8), FusionNetwork(channels=8)
+    others = {"discriminator": {"weight": torch.zeros(2)}, "epoch": 3}
+    torch.save({"generator_weights": source.state_dict(), **others}, tmp_path / "w.pth")
+    load_into(target, load_checkpoint(tmp_path / "w.pth"), tmp_path / "w.pth")
+    torch.testing.assert_close(target.state_dict(), source.state_dict(), atol=0, rtol=0)
+    assert "the keys under 'generator_weights.' are taken, and those of 1 other tensors left out" in caplog.text
+
+
+def test_plain_weights_come_before_averaged_ones_and_two_alike_are_asked_for(tmp_path):
+    plain, other, target = (FusionNetwork(channels=8) for _ in range(3))
+    path = tmp_path / "w.pth"
+    torch.save({"net": plain.state_dict(), "net_ema": other.state_dict()}, path)
+    load_into(target, load_checkpoint(path), path)
+    torch.testing.assert_close(target.state_dict(), plain.state_dict(), atol=0, rtol=0)
+    torch.save({"first": plain.state_dict(), "second": other.state_dict()}, path)
+    with pytest.raises(WeightsError, match=r"holds the network under 'first\.' and 'second\.': save the one"):
+        load_into(target, load_checkpoint(path), path)
+
+
+def test_a_part_that_was_trained_in_parallel_and_missing_counters_are_no_hindrance(tmp_path):
+    def made() -> nn.Module:
+        return nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), nn.Conv2d(4, 3, 3))
+
+    source, target = made(), made()
+    state = {key: value for key, value in source.state_dict().items() if not key.endswith("num_batches_tracked")}
+    torch.save({key.replace("0.", "0.module.", 1): value for key, value in state.items()}, tmp_path / "w.pth")
+    load_into(target, load_checkpoint(tmp_path / "w.pth"), tmp_path / "w.pth")
+    torch.testing.assert_close(target.state_dict(), source.state_dict(), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda value: value.to(torch.int8), "of another kind of numbers .*int8 instead of float32"),
+        (lambda value: value.to_sparse(), "of another kind of numbers .*sparse_coo instead of float32"),
+        (lambda value: value.to("meta"), "of another kind of numbers .*without its numbers instead of float32"),
+        (lambda value: value * float("nan"), r"fits Conv2d, but 1 tensors hold values that are not finite \(weight"),
+    ],
+)
+def test_numbers_that_would_lose_their_meaning_are_refused(change, words):
+    network = nn.Conv2d(3, 4, 3)
+    state = network.state_dict()
+    with pytest.raises(WeightsError, match=words):
+        load_into(network, {**state, "weight": change(state["weight"])}, pathlib.Path("w.pth"))
+
+
+def test_weights_of_another_size_say_so_and_which_size_they_fit():
+    from hvdbench.networks.estrnn import ESTRNN
+
+    path = pathlib.Path("w.pth")
+    with pytest.raises(
+        WeightsError, match=r"does not fit ESTRNN: .*; it fits estrnn@tiny; it is of another size: set "
+    ):
+        load_into(ESTRNN(n_features=8, n_blocks=1), ESTRNN(n_features=4, n_blocks=1).state_dict(), path)
+    with pytest.raises(WeightsError, match=r"network_arguments \(n_features, n_blocks, past_frames, future_frames\)"):
+        load_into(ESTRNN(n_features=4, n_blocks=1), ESTRNN(n_features=8, n_blocks=1).state_dict(), path)
+    short = dict(list(ESTRNN(n_features=4, n_blocks=1).state_dict().items())[1:])
+    with pytest.raises(WeightsError, match=r"1 missing \(cell\.F_B0\.weight\); its keys look like those of estrnn"):
+        load_into(ESTRNN(n_features=4, n_blocks=1), short, path)
 
 
 PUBLISHED = {
@@ -356,3 +587,16 @@ def test_listing_weights_imports_no_torch():
     read = "from hvdbench.weights.registry import weights_status; weights_status()"
     code = f"import sys; {read}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_registry_states_the_order_of_colours_that_each_network_is_fed():
+    stated = {known.name: (known.network, known.channel_order) for known in KNOWN if known.channel_order}
+    restoring = {
+        name: catalog.resolve("network", name).spec
+        for name in catalog.names("network")
+        if catalog.resolve("network", name).restores_clips
+    }
+    assert {name for name, _ in stated.values()} == {known.network for known in KNOWN if known.network in restoring}
+    assert {order for _, order in stated.values()} == {"rgb", "bgr"}
+    for network, order in stated.values():
+        assert restoring[network].channel_order == order

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pickle
+import re
 import socket
 import subprocess
 import sys
@@ -208,7 +209,7 @@ def test_a_file_is_identified_with_its_container_and_network(folder, download):
         "estrnn: fits, every key and shape (176)",
     ]
     assert lines[4].startswith("known as:  estrnn_gopro or estrnn_bsd_1ms8ms or ")
-    assert len(lines) == 5
+    assert len(lines) == 6
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "model.bin"])
@@ -264,4 +265,16 @@ def test_damaged_files_get_one_sentence(folder, tmp_path, download):
         path.write_bytes(content)
         result = _run("identify", path)
         assert isinstance(result.exception, WeightsError), content[:20]
-        assert "is damaged or not a weight file" in str(result.exception)
+        assert re.search("is damaged or no weight file|is no weight file", str(result.exception))
+
+
+def test_the_order_of_colours_is_told_and_not_guessed_from_the_numbers(folder, download):
+    row = next(number for number, line in enumerate(list_lines()) if line.split()[1:2] == ["estrnn_gopro"])
+    assert list_lines()[row + 2].endswith("colours in the order BGR")
+    (told,) = [line for line in identify_lines(download) if line.startswith("colours:")]
+    assert "estrnn is fed BGR, as its published weights are; no number in a file shows it" in told
+
+
+def test_weights_of_a_preset_are_told_by_its_name(tmp_path):
+    torch.save(catalog.resolve("network", "estrnn").build("tiny").state_dict(), tmp_path / "w.pth")
+    assert "estrnn@tiny: fits, every key and shape (64)" in identify_lines(tmp_path / "w.pth")

@@ -225,6 +225,18 @@ def test_the_same_command_again_leaves_everything_and_another_is_refused(tmp_pat
     assert manifest(out)["facts"]["inference"]["precision"] == "bfloat16"
 
 
+def test_what_a_network_draws_hangs_on_the_seed_of_the_command(tmp_path, out):
+    write_clip(tmp_path / "clip", made_clip(4))
+    results = []
+    for number, seed in enumerate((1, 1, 2)):
+        deblur(tmp_path / "clip", out.with_name(f"r{number}"), "made_networks:Noisy", seed=seed)
+        results.append(read_clip(out.with_name(f"r{number}")))
+    np.testing.assert_array_equal(results[0], results[1])
+    assert (results[0] != results[2]).any()
+    with pytest.raises(InputError, match="came from something else"):
+        deblur(tmp_path / "clip", out.with_name("r0"), "made_networks:Noisy", seed=2)
+
+
 @pytest.mark.parametrize("suffix", ["", ".mp4"])
 def test_a_stopped_run_leaves_no_half_output_and_starts_again(tmp_path, out, suffix):
     write_video(tmp_path / "clip.mp4", made_clip(), fps=25)

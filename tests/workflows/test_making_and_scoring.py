@@ -249,6 +249,40 @@ def test_weights_of_its_own_training_are_found(shaken, caplog):
     assert warnings_of(caplog) == []
 
 
+@pytest.fixture
+def own_recipe(at_home, monkeypatch) -> str:
+    """A recipe with a network of one's own, which inherits the rest; both lie in the current folder."""
+    (at_home / "nets_of_mine.py").write_text("from made_training import OneFrame, ThreeFrames\n")
+    monkeypatch.setattr("sys.path", [*sys.path])
+    text = 'based_on = "supervised_estrnn"\n[settings]\nnetwork = "nets_of_mine:OneFrame"\nsplits = []\n'
+    (at_home / "mine.toml").write_text(text)
+    return "mine.toml"
+
+
+def test_a_network_of_ones_own_stays_in_the_tiny_fit_of_its_recipe(shaken, own_recipe):
+    result = evaluate(own_recipe, shaken, workspace=Workspace(trust=True))
+    assert result.method == "mine@tiny"
+    trained = json.loads(Path("runs/mine@tiny/goproshake-hvdbench-1/train.json").read_text())
+    assert trained["recipe"]["settings"]["network"] == "nets_of_mine:OneFrame"
+
+
+def test_weights_of_another_network_under_the_same_name_are_not_taken(shaken, own_recipe):
+    trusting = Workspace(trust=True)
+    path = train(own_recipe, shaken.folder, workspace=trusting)
+    text = Path(own_recipe).read_text()
+    Path(own_recipe).write_text(text.replace("[settings]", '[settings]\ntakes = "one"'))
+    with pytest.raises(WeightsError, match=rf"{path} was trained with takes = None, which 'mine\.toml' no longer says"):
+        evaluate(own_recipe, shaken, workspace=trusting)
+    Path(own_recipe).write_text(text)
+    assert evaluate(own_recipe, shaken, workspace=trusting).method == "mine"
+
+
+def test_a_recipe_without_a_tiny_size_asks_for_a_training(demo, own_recipe):
+    Path(own_recipe).write_text('title = "a"\nscheme = "supervised"\n[settings]\nnetwork = "nets_of_mine:OneFrame"\n')
+    with pytest.raises(WeightsError, match=r"no trained weights for 'mine\.toml' .*, and no tiny size stands in"):
+        evaluate(own_recipe, demo, workspace=Workspace(trust=True))
+
+
 def test_weights_of_several_other_trainings_must_be_named(demo):
     for name in ("one", "two"):
         folder = Path("runs/selfhvd_basicvsrpp") / name

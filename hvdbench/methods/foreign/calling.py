@@ -1,30 +1,42 @@
 """Call a foreign network, check what it returns, and turn what goes wrong into one sentence."""
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from hvdbench.errors import FitError, HvdbenchError
-from hvdbench.networks.spec import NetworkSpec
+from hvdbench.networks.spec import NetworkSpec, NetworkState
 
+Layout = Literal["clip", "volume", "stack"]
 _LONGEST_REASON = 300
 
 
 class WholeClips(nn.Module):
-    """A network for clips whose results are checked.
+    """A network for clips that is called in the layout that it takes, and whose results are checked.
 
     Args:
-        inner: network that takes (N, T, 3, H, W) and returns the same shape.
-        spec: description of the clips that the network takes.
-        output: part of the returned tuple, list or dict that is the restored clip; None if it returns a tensor.
+        inner: takes clips and returns the same shape.
+        spec: of the clips it takes.
+        output: which part of a tuple, list or dict that it returns is the restored one; None: it returns a tensor.
+        layout: ``clip``: (N, T, 3, H, W); ``volume``: (N, 3, T, H, W).
     """
 
-    def __init__(self, inner: Callable[[Tensor], object], spec: NetworkSpec, output: int | str | None = None) -> None:
+    def __init__(
+        self,
+        inner: Callable[[Tensor], object],
+        spec: NetworkSpec,
+        output: int | str | None = None,
+        layout: Layout = "clip",
+    ) -> None:
         super().__init__()
         self.inner = inner
         self.spec = spec
         self.output = output
+        self.layout = layout
 
     def forward(self, clip: Tensor) -> Tensor:
         """Restore (N, T, 3, H, W) to the same shape.
@@ -32,31 +44,129 @@ class WholeClips(nn.Module):
         Raises:
             FitError: if the network fails or returns another shape.
         """
-        return call(self.inner, clip, self.output)
+        restored = call(self.inner, lay_out(clip, self.layout), self.output)
+        return restored.transpose(1, 2) if self.layout == "volume" else restored
+
+    def forward_from(self, clip: Tensor, state: NetworkState | None, *, is_end: bool) -> tuple[Tensor, NetworkState]:
+        """Go on from a state, as :class:`hvdbench.networks.spec.StatefulNetwork`; asked for where the spec says so.
+
+        Raises:
+            FitError: the network fails.
+        """
+        with in_one_sentence(clip):
+            given: tuple[Tensor, NetworkState] = self.inner.forward_from(clip, state, is_end=is_end)  # type: ignore[attr-defined]
+        return given
+
+
+class CentreFrames(nn.Module):
+    """A network for clips that restores the middle frame of a window alone, called once for every frame.
+
+    Beyond the ends of a clip its first and last frame are repeated.
+
+    Args:
+        inner: takes windows in the layout and returns (N, 3, H, W).
+        spec: of the windows it takes.
+        frames: number of frames in a window, odd.
+        output: as of :class:`WholeClips`.
+        layout: ``clip``: (N, T, 3, H, W); ``volume``: (N, 3, T, H, W); ``stack``: (N, 3T, H, W), frame after frame.
+    """
+
+    def __init__(
+        self,
+        inner: Callable[[Tensor], object],
+        spec: NetworkSpec,
+        frames: int,
+        output: int | str | None = None,
+        layout: Layout = "clip",
+    ) -> None:
+        super().__init__()
+        self.inner = inner
+        self.spec = dataclasses.replace(spec, context_frames=frames // 2, min_frames=1, carries_state=False)
+        self.frames = frames
+        self.output = output
+        self.layout = layout
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Restore (N, T, 3, H, W) to the same shape.
+
+        Raises:
+            FitError: the network fails, or returns another shape.
+        """
+        reach, count = self.frames // 2, clip.shape[1]
+        restored = []
+        for middle in range(count):
+            near = torch.arange(middle - reach, middle + reach + 1, device=clip.device).clamp(0, count - 1)
+            restored.append(self._middle(clip[:, near]))
+        return torch.stack(restored, dim=1)
+
+    def _middle(self, window: Tensor) -> Tensor:
+        result = answer(self.inner, lay_out(window, self.layout), self.output)
+        wanted = window[:, 0].shape
+        if result.ndim == 5 and 1 in result.shape[1:3]:  # some keep the axis of time
+            result = result.squeeze(2 if result.shape[2] == 1 else 1)
+        if result.shape != wanted:
+            raise FitError(
+                f"the network turns {_shape(window)} into {_shape(result)}: {_shape(wanted)} is expected, the middle "
+                "frame alone"
+            )
+        return result
+
+
+def lay_out(clip: Tensor, layout: Layout) -> Tensor:
+    """Return clips (N, T, 3, H, W) in another layout."""
+    if layout == "volume":
+        return clip.transpose(1, 2)
+    return clip.flatten(1, 2) if layout == "stack" else clip
 
 
 def call(network: Callable[[Tensor], object], pictures: Tensor, output: int | str | None) -> Tensor:
-    """Call a network on (N, 3, H, W) or (N, T, 3, H, W) and return its result, a tensor of the same shape.
+    """Call a network on pictures or clips and take what it should give: a tensor of that shape.
 
     Raises:
         FitError: if it fails, or returns another shape or no tensor.
     """
-    try:
-        given = network(pictures)
-    except (torch.cuda.OutOfMemoryError, HvdbenchError):
-        raise
-    except Exception as error:  # foreign code can fail in any way
-        raise FitError(f"the network fails on {_shape(pictures)}: {reason(error)}") from error
-    result = _pick(given, output)
+    result = answer(network, pictures, output)
     if result.shape != pictures.shape:
         raise FitError(_another_shape(pictures, result))
+    return result
+
+
+def answer(network: Callable[[Tensor], object], pictures: Tensor, output: int | str | None) -> Tensor:
+    """Call a network and take the tensor of floats that it gives, of whatever shape.
+
+    Raises:
+        FitError: it fails, ends the program, or returns something else.
+    """
+    with in_one_sentence(pictures):
+        given = network(pictures)
+    result = _pick(given, output)
     if not result.is_floating_point():
         raise FitError(f"the network returns {str(result.dtype).removeprefix('torch.')}, and floats are expected")
     return result
 
 
+@contextmanager
+def in_one_sentence(pictures: Tensor) -> Iterator[None]:
+    """Turn whatever goes wrong in a network of others into an error of one sentence.
+
+    Raises:
+        FitError: it fails, or calls ``sys.exit``.
+    """
+    try:
+        yield
+    except (torch.cuda.OutOfMemoryError, HvdbenchError):
+        raise
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # the code is others': it may fail in any way, and may even end the program
+        raise FitError(f"the network fails on {_shape(pictures)}: {reason(error)}") from error
+
+
 def reason(error: BaseException) -> str:
-    """Describe the error of foreign code in one line: its type and the first line of its message."""
+    """Return an error of others in one line: its type and the first line of its message."""
+    if isinstance(error, SystemExit):
+        return "it calls sys.exit"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = next((line for line in reversed(lines) if line.startswith("RuntimeError:")), lines[0] if lines else "")
     told = told if len(told) <= _LONGEST_REASON else f"{told[:_LONGEST_REASON]} …"
@@ -95,8 +205,8 @@ def _part(value: object) -> str:
     return _shape(value) if isinstance(value, Tensor) else type(value).__name__
 
 
-def _shape(tensor: Tensor) -> str:
-    return f"({', '.join(map(str, tensor.shape))})"
+def _shape(tensor: Tensor | torch.Size) -> str:
+    return f"({', '.join(map(str, tensor.shape if isinstance(tensor, Tensor) else tensor))})"
 
 
 def _another_shape(pictures: Tensor, result: Tensor) -> str:
@@ -105,6 +215,11 @@ def _another_shape(pictures: Tensor, result: Tensor) -> str:
         return (
             f"the network returns {result.shape[1]} frames for a clip of {pictures.shape[1]}: every frame must be "
             "restored, so let it repeat frames at the ends of the clip"
+        )
+    if result.ndim == 4 and pictures.ndim == 5 and result.shape[0] == pictures.shape[0]:
+        return (
+            f"the network turns {_shape(pictures)} into {_shape(result)}: where that is the middle frame, set frames "
+            "to the number that it takes at once"
         )
     if result.ndim == pictures.ndim and result.shape[:-2] == pictures.shape[:-2]:
         (height, width), (high, wide) = pictures.shape[-2:], result.shape[-2:]

@@ -12,7 +12,7 @@ from hvdbench.errors import InputError, WeightsError
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.building import ready_network
-from hvdbench.methods.foreign.adapting import SpecSettings, Takes, as_video_network
+from hvdbench.methods.foreign.adapting import NetworkInput, as_video_network
 from hvdbench.methods.foreign.onnx import fixed_frame_count, open_onnx, weight_files
 from hvdbench.methods.foreign.single_image import FRAMES_AT_ONCE, FrameByFrame
 from hvdbench.methods.foreign.spandrel import open_spandrel
@@ -29,8 +29,8 @@ from hvdbench.weights.finding import find_weights
 from hvdbench.workspace.manifest import file_sha256
 
 
-class NetworkSettings(Settings):
-    """Settings of which network is used, with which weights, and how it is run."""
+class NetworkSettings(NetworkInput):
+    """Which network, with which weights, and how it is run."""
 
     network: Annotated[str, Part("network")]
     """Network to run: a name of the catalogue (``estrnn``, ``estrnn@tiny``), an import string (``their_pkg.net:Net``),
@@ -40,14 +40,7 @@ class NetworkSettings(Settings):
     weights: str | None = None
     """Checkpoint: a path, the name of known weights, or a file in the folder of weights."""
     own_weights: bool = False
-    """Whether the network that an import string names has its weights already."""
-    takes: Takes = "auto"
-    """Input of the network: ``one`` for single pictures (N, 3, H, W), ``clip`` for clips (N, T, 3, H, W); ``auto`` for
-    what the network declares, else what works on a tiny input."""
-    output: int | str | None = None
-    """Key or number of the restored part, if the network returns a tuple, list or dict."""
-    spec: SpecSettings = SpecSettings()
-    """Description of the input, for what the network does not declare itself."""
+    """Whether what an import string names has its weights already."""
     window: PositiveInt | Literal["auto"] | None = None
     """Most frames at once; without it, the whole clip."""
     overlap: NonNegativeInt | None = None
@@ -118,7 +111,11 @@ class NetworkScheme(Scheme[NetworkSettings]):
         network, name = self.open(), self.settings.network
         extents = self.extents(network, budget.inference)
         restoration = restore_with(network, blurry, budget, extents=extents, whose=f"network '{name}': ")
-        facts: dict[str, object] = {"files_sha256": self.files, "frame_by_frame": isinstance(network, FrameByFrame)}
+        facts: dict[str, object] = {
+            "files_sha256": self.files,
+            "frame_by_frame": isinstance(network, FrameByFrame),
+            "channel_order": network.spec.channel_order,
+        }
         return Restoration(restoration.frames, facts | restoration.facts)
 
     def extents(self, network: VideoNetwork, asked: InferenceOptions, *, is_stream: bool = False) -> Extents:
@@ -168,17 +165,17 @@ def _open(settings_json: str, files_json: str) -> VideoNetwork:
     if form is None or path_or_none is None:
         weights = None if settings.weights is None else find_weights(settings.weights)
         network = ready_network(settings.network, settings.network_arguments, weights, own_weights=settings.own_weights)
-        return as_video_network(network, settings.spec, takes=settings.takes, output=settings.output)
+        return as_video_network(network, settings)
     path = path_or_none
     if settings.weights or settings.network_arguments:
         raise InputError(
             f"{path} contains its own weights and takes no arguments: leave out weights and network_arguments"
         )
     if form == "onnx":
-        return open_onnx(path, settings.spec, settings.output)
+        return open_onnx(path, settings)
     if form == "spandrel":
         return open_spandrel(path, settings.spec)
-    return as_video_network(Scripted(path), settings.spec, takes=settings.takes, output=settings.output)
+    return as_video_network(Scripted(path), settings)
 
 
 def _form(network: str) -> str | None:

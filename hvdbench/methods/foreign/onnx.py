@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvdbench.errors import FitError, InputError, WeightsError
-from hvdbench.methods.foreign.adapting import SpecSettings
-from hvdbench.methods.foreign.calling import WholeClips, reason
+from hvdbench.methods.foreign.adapting import NetworkInput, Takes
+from hvdbench.methods.foreign.calling import CentreFrames, Layout, WholeClips, reason
 from hvdbench.methods.foreign.single_image import FrameByFrame
 from hvdbench.methods.inference.tiling import FEATHER_PX, GLOBAL_CONTEXT_PX, Tile, blend_tiles, plan_tiles
 from hvdbench.networks.spec import NetworkSpec, VideoNetwork
@@ -26,21 +26,26 @@ _ERRORS_ONLY = 3
 
 
 class OnnxModel(nn.Module):
-    """An ONNX file as a module with one input, pictures (1, 3, H, W) or clips (1, T, 3, H, W).
+    """An ONNX file as a module: one input, pictures or clips in a layout of :class:`NetworkInput`.
 
     If the file fixes height and width, larger pictures are cut into tiles of that size, which are blended, and smaller
     ones are mirrored at their edges.
 
     Args:
-        path: path of the file.
-        output: number or name of the output; needed if there are several.
+        path: of the file.
+        settings: of the output, where there are several, and of the layout, where the file leaves it open.
+
+    Attributes:
+        takes: the layout of the input.
+        frame_count: frames that it takes at once, where it takes no other number; else None.
+        gives_middle: whether it returns the middle frame alone.
 
     Raises:
         InputError: if ONNX Runtime is not installed, or the model takes another input.
         WeightsError: if the file, or one that it names for its weights, is missing or damaged.
     """
 
-    def __init__(self, path: Path, output: int | str | None = None) -> None:
+    def __init__(self, path: Path, settings: NetworkInput) -> None:
         super().__init__()
         self.path = path
         self._sessions: dict[str, Any] = {}
@@ -51,21 +56,23 @@ class OnnxModel(nn.Module):
                 f"{path} has {len(found)} inputs ({_names(found)}): a model with one input, the pictures, is needed"
             )
         self.input, self.shape = found[0].name, tuple(found[0].shape)
-        self.rank = len(self.shape)
-        _check_input(path, found[0])
+        self.takes = _layout(path, found[0], settings.takes)
         self.dtype = _DTYPES[found[0].type]
-        self.frame_count = _fixed(self.shape[1]) if self.rank == 5 else None
+        self.frame_count = _frame_count(self.shape, self.takes)
         self.size = (_fixed(self.shape[-2]), _fixed(self.shape[-1]))
-        self.output = _choose(path, session.get_outputs(), output)
+        chosen = _choose(path, session.get_outputs(), settings.output)
+        self.output = str(chosen.name)
+        self.gives_middle = self.takes == "stack" or (self.takes != "one" and len(chosen.shape) == 4)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Run the model on (1, 3, H, W) or (1, T, 3, H, W), whichever it takes; float32, on the device of the input.
+        """Run the model on pictures or clips in the layout that it takes; float32, on the device of the input.
 
         Raises:
             FitError: if the model fails, or takes another number of frames.
         """
-        if self.frame_count not in (None, pictures.shape[1]):
-            raise FitError(f"{self.path} takes {self.frame_count} frames at once, not {pictures.shape[1]}")
+        given = _frame_count(tuple(pictures.shape), self.takes)
+        if self.frame_count not in (None, given):
+            raise FitError(f"{self.path} takes {self.frame_count} frames at once, not {given}")
         height, width = pictures.shape[-2:]
         size = (self.size[0] or height, self.size[1] or width)
         if size == (height, width):
@@ -102,27 +109,34 @@ class OnnxModel(nn.Module):
         return self._sessions[key]
 
 
-def open_onnx(path: Path, settings: SpecSettings, output: int | str | None = None) -> VideoNetwork:
-    """Open an ONNX file; a model with an input of rank 4 runs frame by frame, one of rank 5 over clips.
+def open_onnx(path: Path, settings: NetworkInput | None = None) -> VideoNetwork:
+    """Open an ONNX file: for single pictures, for clips, or for windows whose middle frame it returns.
 
     Args:
-        path: path of the file.
-        settings: values that replace those of the usual spec, RGB in [0, 1] of any size.
-        output: number or name of the output; needed if there are several.
+        path: of the file.
+        settings: laid over what the file says, and over the usual spec: RGB in [0, 1] of any size.
 
     Raises:
         InputError, WeightsError: under the conditions of :class:`OnnxModel`.
     """
-    model = OnnxModel(path, output)
-    spec = settings.over(NetworkSpec(reduced_precision=False))  # the file fixes what it computes in
-    if model.rank == 4:
+    settings = settings or NetworkInput()
+    model = OnnxModel(path, settings)
+    spec = settings.spec.over(NetworkSpec(reduced_precision=False))  # it computes in what the file says
+    if model.takes == "one":
         return FrameByFrame(model, dataclasses.replace(spec, context_frames=0))
-    return WholeClips(model, dataclasses.replace(spec, min_frames=model.frame_count or spec.min_frames))
+    if not model.gives_middle:
+        least = model.frame_count or spec.min_frames
+        return WholeClips(model, dataclasses.replace(spec, min_frames=least), layout=model.takes)
+    frames = model.frame_count or settings.frames
+    if frames is None or frames % 2 == 0:
+        found = "any number of" if frames is None else str(frames)
+        raise InputError(f"{path} takes {found} frames and returns one of them: set frames to an odd number")
+    return CentreFrames(model, spec, frames, layout=model.takes)
 
 
 def fixed_frame_count(network: object) -> int | None:
-    """Return the only number of frames that a network takes at once, or None if it takes any."""
-    inner = getattr(network, "inner", None)
+    """Return the number of frames that a network takes at once, where it takes no other; else None."""
+    inner = network.inner if isinstance(network, WholeClips) else None
     return inner.frame_count if isinstance(inner, OnnxModel) else None
 
 
@@ -167,31 +181,59 @@ def _providers(onnxruntime: Any, device: torch.device) -> list[Any]:
     return ["CPUExecutionProvider"]
 
 
-def _check_input(path: Path, given: Any) -> None:
+def _layout(path: Path, given: Any, takes: Takes) -> Literal["one"] | Layout:
+    """Return the layout of a model's input: what is set, else what its shape shows.
+
+    Raises:
+        InputError: it is none of them, or has other numbers than floats.
+    """
     shape = tuple(given.shape)
-    layout = "(1, 3, H, W) or (1, T, 3, H, W)"
+    layouts = "(1, 3, H, W), (1, T, 3, H, W), (1, 3, T, H, W) or (1, 3T, H, W)"
     if given.type not in _DTYPES:
-        raise InputError(f"the input of {path} is {given.type}, and float32 or float16 {layout} is needed")
-    if (
-        len(shape) not in (4, 5)
-        or (shape[-1] == 3 and shape[-3] != 3)
-        or _fixed(shape[0]) not in (None, 1)
-        or _fixed(shape[-3]) not in (None, 3)
-    ):
-        raise InputError(f"the input of {path} is ({', '.join(map(str, shape))}), and {layout} is needed")
+        raise InputError(f"{path}: its input is {given.type}; float32 or float16 {layouts} is needed")
+    is_last = shape[-1] == 3 and (len(shape) < 3 or shape[-3] != 3)  # colours in the last place, as arrays have them
+    fits = [] if is_last or len(shape) not in (4, 5) or _fixed(shape[0]) not in (None, 1) else _fitting(shape)
+    wanted = [name for name in fits if takes in ("auto", name)]
+    if len(wanted) == 1:
+        return wanted[0]
+    found = ", ".join(map(str, shape))
+    if wanted:
+        raise InputError(
+            f"{path}: its input is ({found}), frames before colours or behind them: set takes = 'clip' or 'volume'"
+        )
+    raise InputError(
+        f"{path}: its input is ({found}); {layouts if takes == 'auto' else f'what takes = {takes!r} says'} is needed"
+    )
 
 
-def _choose(path: Path, outputs: list[Any], wanted: int | str | None) -> str:
+def _fitting(shape: tuple[object, ...]) -> "list[Literal['one'] | Layout]":
+    """List the layouts that a shape may be; a place with three fixed comes before one that is open."""
+    first, second = _fixed(shape[1]), _fixed(shape[2])
+    if len(shape) == 4:
+        if first in (None, 3):
+            return ["one"]
+        return ["stack"] if first % 3 == 0 else []
+    if 3 in (first, second):
+        both: list[tuple[Layout, int | None]] = [("clip", second), ("volume", first)]
+        return [layout for layout, colours in both if colours == 3]
+    return ["clip"] if second is None else []
+
+
+def _frame_count(shape: tuple[object, ...], takes: str) -> int | None:
+    """Return how many frames a shape in a layout holds; None where it leaves that open, or is of single pictures."""
+    if takes == "stack":
+        channels = _fixed(shape[1])
+        return None if channels is None else channels // 3
+    return None if takes == "one" else _fixed(shape[2 if takes == "volume" else 1])
+
+
+def _choose(path: Path, outputs: list[Any], wanted: int | str | None) -> Any:
     if wanted is None and len(outputs) == 1:
-        return str(outputs[0].name)
+        return outputs[0]
     for number, output in enumerate(outputs):
         if wanted in (output.name, number, number - len(outputs)):
-            return str(output.name)
-    ask = (
-        "name one with the setting output"
-        if wanted is None
-        else f"none of them is {wanted!r}, so correct the setting output"
-    )
+            return output
+    ask = "name one by the setting output" if wanted is None else f"none is {wanted!r}"
     raise InputError(f"{path} has {len(outputs)} outputs ({_names(outputs)}): {ask}")
 
 

@@ -118,7 +118,7 @@ def restore_with(
     Args:
         network: network with its weights.
         blurry: uint8 RGB (T, H, W, 3).
-        budget: device and progress.
+        budget: seed, device and progress.
         extents: windows, tiles and precision; None for those that the budget asks for.
         whose: beginning of an error's sentence, such as ``network 'estrnn': ``.
 
@@ -135,6 +135,7 @@ def restore_with(
             blurry,
             device=budget.device,
             **vars(run),
+            seed=budget.seed,
             progress=lambda done, total: budget.progress(done, total, "restore"),
             report=reports.append,
         )

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from hvdbench.methods.inference import memory
 from hvdbench.methods.inference.plan import Auto, InferencePlan, make_plan, padded_size, plan_inference, tiles_of
-from hvdbench.methods.inference.runner import Precision, Runner, from_network, running
+from hvdbench.methods.inference.runner import Precision, Runner, check_range, from_network, running
+from hvdbench.methods.inference.seeding import seeded
 from hvdbench.methods.inference.tiling import Tile, blend_tiles
 from hvdbench.methods.inference.windows import Level, Window, is_clip, stream_parts, stream_windows
 from hvdbench.networks.spec import NetworkSpec, NetworkState, VideoNetwork
@@ -56,6 +57,8 @@ def restore_clip(
     context_px: int | None = None,
     precision: Precision = "float32",
     carry_state: bool | None = None,
+    seed: int = 0,
+    looks_at_range: bool = True,
     progress: Callable[[int, int], None] | None = None,
     report: Callable[[InferenceReport], None] | None = None,
 ) -> NDArray[Level]:
@@ -84,6 +87,8 @@ def restore_clip(
             warning is logged and float32 is used.
         carry_state: whether each window continues from the state of the window before; None to do so if the network
             can and no overlap is given.
+        seed: seed of whatever the network draws.
+        looks_at_range: whether results outside the range of the spec are refused (:func:`check_range`).
         progress: function called with the number of frames done and T after each window.
         report: function called at the end with the plan, the speed and the peak memory.
 
@@ -93,7 +98,8 @@ def restore_clip(
     Raises:
         ValueError: if the frames have another shape or type, the window or tile is too small, or the state cannot be
             carried.
-        FitError: if the network returned a value that is not finite, or the memory does not suffice.
+        FitError: if the network returned a value that is not finite or of another range, or the memory does not
+            suffice.
     """
     if not is_clip(frames):
         raise ValueError(f"frames must be a non-empty (T, H, W, 3) uint8 or uint16, not {frames.shape} {frames.dtype}")
@@ -124,7 +130,7 @@ def restore_clip(
         )
     restored = np.empty_like(frames)
     done = 0
-    with closing(_restore_windows(network, frames, plan, report)) as parts:
+    with closing(_restore_windows(network, frames, plan, report, seed, looks_at_range=looks_at_range)) as parts:
         for part in parts:
             restored[done : done + len(part)] = part
             done += len(part)
@@ -138,6 +144,7 @@ def restore_stream(
     frames: Iterable[NDArray[Level]],
     plan: InferencePlan,
     *,
+    seed: int = 0,
     report: Callable[[InferenceReport], None] | None = None,
 ) -> Iterator[NDArray[Level]]:
     """Restore frames as they arrive, one window after the other; memory does not grow with their number.
@@ -149,6 +156,7 @@ def restore_stream(
         network: network with its weights.
         frames: frames (H, W, 3), uint8 or uint16 RGB, of one size and type.
         plan: plan from :func:`plan_inference` or :func:`make_plan`; with a window of None the whole clip is in memory.
+        seed: seed of whatever the network draws.
         report: function called at the end with the report.
 
     Yields:
@@ -159,7 +167,7 @@ def restore_stream(
         ValueError: if a frame is not (H, W, 3) uint8 or uint16, or the window or tile is too small.
         FitError: if the network returned a value that is not finite, or the memory does not suffice.
     """
-    with closing(_restore_windows(network, frames, plan, report)) as parts:
+    with closing(_restore_windows(network, frames, plan, report, seed)) as parts:
         for part in parts:
             yield from part
 
@@ -169,6 +177,9 @@ def _restore_windows(
     frames: Iterable[NDArray[Level]],
     plan: InferencePlan,
     report: Callable[[InferenceReport], None] | None,
+    seed: int,
+    *,
+    looks_at_range: bool = True,
 ) -> Generator[NDArray[Level], None, None]:
     """Restore window by window, and yield the frames that each window adds."""
     device = torch.device(plan.device)
@@ -177,11 +188,12 @@ def _restore_windows(
         torch.cuda.reset_peak_memory_stats(device)
     seconds, done, read = 0.0, 0, 0
     with running(network, device):
-        cutter = _Cutter(Runner(network, device, plan.precision), plan)
+        cutter = _Cutter(Runner(network, device, plan.precision), plan, looks_at_range and not plan.carry_state)
         windows = stream_windows(frames, plan.window, plan.overlap)
         for window in stream_parts(frames, plan.window) if plan.carry_state else windows:
             started = time.perf_counter()
-            restored = cutter.restore(window)
+            with seeded(seed, device, window.first):
+                restored = cutter.restore(window)
             seconds += time.perf_counter() - started
             read = window.last
             done += len(restored)
@@ -197,10 +209,11 @@ def _restore_windows(
 class _Cutter:
     """A restorer of one window after the other in tiles, which keeps the state of each tile if the state is carried."""
 
-    def __init__(self, runner: Runner, plan: InferencePlan) -> None:
+    def __init__(self, runner: Runner, plan: InferencePlan, looks_at_range: bool) -> None:
         self._runner = runner
         self._plan = plan
         self._states: dict[tuple[int, int], NetworkState] = {}  # by the corner of the tile
+        self._looks_at_range = looks_at_range  # once; with a state results belong to other frames than the window's
 
     @property
     def precision(self) -> Precision:
@@ -225,6 +238,9 @@ class _Cutter:
         tiles = tiles_of((height, width), self._plan.tile, spec, self._plan.context_px)
         whole = blend_tiles(tiles, restore, height, width)
         whole = whole[..., : window.frames.shape[1], : window.frames.shape[2]]
+        if self._looks_at_range:
+            check_range(window.frames[kept], whole, spec, self._runner.name)
+            self._looks_at_range = False
         return from_network(whole, spec, window.frames.dtype.type)
 
 

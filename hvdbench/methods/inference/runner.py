@@ -17,6 +17,15 @@ from hvdbench.networks.spec import NetworkSpec, NetworkState, VideoNetwork, goes
 logger = logging.getLogger(__name__)
 Precision = Literal["float32", "bfloat16", "float16"]
 Result = TypeVar("Result")
+_USUAL_RANGES = ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0), (-0.5, 0.5), (0.0, 1 / 255))
+_LOOKED_AT = 4096  # pixels of a frame
+_FLAT = 0.02  # of the range: a picture of less contrast shows no slope
+_EXPLAINED = 0.9  # correlation from which results count as rising with the input
+_NEAR_SLOPE = 0.2
+_NEAR_OFFSET = 0.1
+_BEYOND = 0.1  # of the range
+_MOST_OUTSIDE = 0.25
+_FLAT_SHARE = 0.1
 _DTYPES: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -36,6 +45,11 @@ class Runner:
         self._is_proven = False
         if precision != "float32" and not network.spec.reduced_precision:
             self._fall_back("it declares that it loses accuracy there")
+
+    @property
+    def name(self) -> str:
+        """What the network is called: its class, without the wrapper that lets it take clips."""
+        return type(getattr(self.network, "inner", self.network)).__name__
 
     def run(self, frames: NDArray[Level]) -> Tensor:
         """Restore (T, H, W, 3) uint8 or uint16 RGB, of a size that the network takes.
@@ -74,7 +88,7 @@ class Runner:
         """
         network = self.network
         if not goes_on_from_a_state(network):
-            raise ValueError(f"{type(network).__name__} does not carry a state from one window to the next")
+            raise ValueError(f"{self.name} does not carry a state from one window to the next")
         restored, state = self._run(frames, lambda clip: network.forward_from(clip, state, is_end=is_end))
         if restored.shape[-2:] != frames.shape[1:3]:
             raise ValueError(
@@ -115,9 +129,8 @@ class Runner:
         return result
 
     def _fall_back(self, reason: str) -> None:
-        name = type(self.network).__name__
         logger.warning(
-            "%s does not run in %s on %s, so it runs in float32 (%s)", name, self.precision, self.device, reason
+            "%s does not run in %s on %s, so it runs in float32 (%s)", self.name, self.precision, self.device, reason
         )
         self.precision = "float32"
 
@@ -155,6 +168,50 @@ def from_network(clip: Tensor, spec: NetworkSpec, dtype: type[Level]) -> NDArray
     levels = levels.mul_(np.iinfo(dtype).max).add_(0.5).floor_()
     levels = levels.to(torch.uint8 if dtype == np.uint8 else torch.int32)
     return levels[0].permute(0, 2, 3, 1).cpu().numpy().astype(dtype, order="C")  # (T, H, W, 3)
+
+
+def check_range(frames: NDArray[Level], clip: Tensor, spec: NetworkSpec, name: str) -> None:
+    """Refuse results of another range than the spec says, and warn of those that can hardly be restored frames.
+
+    A restored frame is nearly the blurry one. So a result that rises with the input at the slope and offset of another
+    usual range is in that range.
+
+    Args:
+        frames: (T, H, W, 3) uint8 or uint16 that were given.
+        clip: (1, T, 3, H, W) that came back, in the order and range of the network.
+        spec: of the network.
+        name: of the network, for messages.
+
+    Raises:
+        FitError: the values lie in another range.
+    """
+    low, high = spec.value_range
+    step = max(1, frames.shape[1] * frames.shape[2] // _LOOKED_AT)
+    given = (frames.mean(axis=-1) / np.iinfo(frames.dtype).max).reshape(len(frames), -1)[:, ::step]
+    values = clip[0].float().flatten(2)[..., ::step].cpu().numpy()  # (T, 3, n)
+    result = (values.mean(axis=1) - low) / (high - low)
+    if not np.isfinite(result).all() or given.std() < _FLAT:
+        return
+    offset, slope = np.polynomial.polynomial.polyfit(given.ravel(), result.ravel(), 1)
+    explained = abs(slope) * given.std() / max(float(result.std()), np.finfo(float).tiny)
+    for black, white in _USUAL_RANGES:
+        expected, at_black = (white - black) / (high - low), (black - low) / (high - low)
+        is_near = abs(slope / expected - 1) < _NEAR_SLOPE and abs(offset - at_black) < _NEAR_OFFSET * max(1, expected)
+        if (black, white) != (low, high) and explained > _EXPLAINED and is_near:
+            raise FitError(
+                f"{name} returns values in [{black:g}, {white:g}] where [{low:g}, {high:g}] is expected: set "
+                "spec.value_range where it takes that range too, else let it return the range that it takes"
+            )
+    outside = float(((values < low - _BEYOND * (high - low)) | (values > high + _BEYOND * (high - low))).mean())
+    if outside > _MOST_OUTSIDE:
+        logger.warning("%s: %.0f %% of its values lie outside [%g, %g] and are clamped", name, 100 * outside, low, high)
+    elif result.std() < _FLAT_SHARE * given.std():
+        share = 100 * float(result.std() / given.std())
+        logger.warning(
+            "%s: its frames have %.1f %% of the contrast of the blurry ones: does it return a correction alone?",
+            name,
+            share,
+        )
 
 
 @contextmanager

@@ -86,9 +86,9 @@ def fit(
         processes: processes of the run; None to make them here.
 
     Raises:
-        DatasetError: if the folder contains checkpoints of another recipe, data, seed or settings.
-        FitError: if the loss exploded; the last good weights are kept.
-        InputError: if there are too few windows, or the batch cannot be divided evenly.
+        DatasetError: the folder holds checkpoints of another recipe, data, seed or settings.
+        FitError: the loss exploded; the last good weights are kept.
+        InputError: too few windows, a batch that does not divide, or a network without parameters to train.
     """
     processes = processes or Processes(device)
     if len(windows) < settings.steps * settings.batch:
@@ -97,6 +97,8 @@ def fit(
             "many as steps times batch"
         )
     door = network if isinstance(network, RgbNetwork) else RgbNetwork(network)
+    if not any(parameter.requires_grad for parameter in door.parameters()):
+        raise InputError(f"{type(door.inner).__name__} has no parameters to train")
     door.precision = settings.precision
     cuda = [processes.device] if processes.device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda), heeding_signals() as wish:

@@ -1,23 +1,23 @@
 """Share what all trainings of a video network need: the network, its start, its windows and loop, its restorations."""
 
-from typing import Annotated, Self, TypeVar, cast
+from typing import Annotated, Self, TypeVar
 
 from torch import nn
 
 from hvdbench.frames import Frames
 from hvdbench.methods.building import build_network, load_start
+from hvdbench.methods.foreign.adapting import NetworkInput, as_video_network
 from hvdbench.methods.inference.network_restoration import restore_with
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import TrainedScheme
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.networks.spec import VideoNetwork
-from hvdbench.recipe import Settings
 from hvdbench.recipe.trust import Part
 
 
-class NetworkTrainingSettings(Settings):
-    """Settings of which network is trained, from which weights, on which windows, and how."""
+class NetworkTrainingSettings(NetworkInput):
+    """Which network is trained, from what it starts, on which windows, and how."""
 
     network: Annotated[str, Part("network")]
     """Video network of the catalogue, or import string."""
@@ -78,9 +78,17 @@ class NetworkTraining(TrainedScheme[TrainingT]):
         load_start(network, self.settings.start_from or None, self.settings.start_parts)
         return network
 
+    def as_video(self, network: nn.Module) -> VideoNetwork:
+        """Return the network as one for clips, by the settings, what it declares, or what works on a tiny input.
+
+        Raises:
+            InputError: it takes neither pictures nor clips.
+        """
+        return as_video_network(network, self.settings)
+
     def restore_with(self, network: nn.Module, blurry: Frames, budget: Budget) -> Restoration:
         """Restore a clip with trained weights, (T, H, W, 3) uint8 RGB."""
-        return restore_with(cast(VideoNetwork, network), blurry, budget)
+        return restore_with(self.as_video(network), blurry, budget)
 
     def with_steps(self, steps: int) -> Self:
         """Return the same training with this number of steps."""

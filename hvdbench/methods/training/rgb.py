@@ -1,6 +1,7 @@
 """Wrap networks for training, so that each takes and returns RGB in [0, 1] of any size."""
 
 import logging
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +9,7 @@ from torch.nn import functional
 
 from hvdbench.methods.inference.plan import padded_size
 from hvdbench.methods.inference.runner import Precision
-from hvdbench.networks.spec import NetworkSpec
+from hvdbench.networks.spec import NetworkSpec, VideoNetwork
 
 logger = logging.getLogger(__name__)
 _DTYPES: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -21,14 +22,27 @@ class RgbNetwork(nn.Module):
     ``state_dict`` and ``load_state_dict`` are those of this wrapper; files contain ``inner.state_dict()``.
 
     Attributes:
-        inner: network; without a ``spec`` it takes RGB in [0, 1] of any size.
+        inner: the network whose weights are trained.
         precision: number format that the network computes in; it becomes ``float32``, with one warning, if the network
             does not run in it.
     """
 
-    def __init__(self, inner: nn.Module, precision: Precision = "float32") -> None:
+    def __init__(
+        self, inner: nn.Module, precision: Precision = "float32", *, video: VideoNetwork | None = None
+    ) -> None:
+        """Put a network behind the door.
+
+        Args:
+            inner: the network.
+            precision: what to compute in.
+            video: the same network as one for clips, where it is none itself
+                (:func:`hvdbench.methods.foreign.adapting.as_video_network`); None: it takes clips, and where it has no
+                ``spec``, RGB in [0, 1] of any size.
+        """
         super().__init__()
         self.inner = inner
+        # in a tuple, because as a module of this one it would name every weight a second time
+        self._video: tuple[Callable[[Tensor], Tensor]] = (video or inner,)
         self.precision: Precision = precision
         self._is_proven = False
 
@@ -44,7 +58,7 @@ class RgbNetwork(nn.Module):
 
     @property
     def _inner_spec(self) -> NetworkSpec:
-        found = getattr(self.inner, "spec", None)
+        found = getattr(self._video[0], "spec", None)
         return found if isinstance(found, NetworkSpec) else NetworkSpec()
 
     def forward(self, clip: Tensor) -> Tensor:
@@ -63,14 +77,14 @@ class RgbNetwork(nn.Module):
     def _run(self, clip: Tensor) -> Tensor:
         """Run the inner network; if its first run in 16 bits fails but the same in float32 does not, use float32."""
         if self.precision == "float32":
-            result: Tensor = self.inner(clip)
+            result = self._video[0](clip)
             return result.float()
         if not self._inner_spec.reduced_precision:
             self._fall_back("it declares that it loses accuracy there", clip.device)
             return self._run(clip)
         try:
             with torch.autocast(clip.device.type, _DTYPES[self.precision]):
-                result = self.inner(clip)
+                result = self._video[0](clip)
             self._is_proven = True
             return result.float()
         except torch.cuda.OutOfMemoryError:
@@ -79,7 +93,7 @@ class RgbNetwork(nn.Module):
             if self._is_proven:
                 raise
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        result = self.inner(clip)
+        result = self._video[0](clip)
         self._fall_back(reason, clip.device)
         return result.float()
 

@@ -84,7 +84,7 @@ def train_scheme(
     )
     network = scheme.start(budget.seed)
     result = fit(
-        RgbNetwork(network),
+        RgbNetwork(network, video=scheme.as_video(network)),
         objective,
         windows,
         engine,

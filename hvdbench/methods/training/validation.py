@@ -103,7 +103,7 @@ def measure(network: nn.Module, clips: Sequence[ValidationClip], device: torch.d
     numbers: dict[str, list[float]] = {"sharp": [], "sharp_before": [], "change": [], "spread": [], "spread_before": []}
     fidelity: list[float] = []
     for clip in clips:
-        restored = restore_clip(network, clip.blurry, device=device)  # type: ignore[arg-type]
+        restored = restore_clip(network, clip.blurry, device=device, looks_at_range=False)  # type: ignore[arg-type]
         for i, (after, before) in enumerate(zip(restored, clip.blurry, strict=True)):
             shifts.append(shift_px(after, before))
             numbers["sharp"].append(gray_sharpness(after))

@@ -30,7 +30,6 @@ from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult, check
 from hvdbench.workflows.deblur.samples import FrameSamples, screen_picture
 from hvdbench.workflows.deblur.self_check import Change, Steadiness, reduced, steadiness_lines
 from hvdbench.workspace.manifest import file_sha256
-from hvdbench.workspace.progress import Progress
 
 
 def stream_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrite: bool) -> DeblurResult:
@@ -69,7 +68,7 @@ def stream_clip(request: DeblurRequest, method: Method, *, budget: Budget, overw
         )
         tell_if_long(budget.announce, request.source.name, [plan])
         with job.claimed():
-            run = _run(request, stream, reach, network, plan, budget.progress)
+            run = _run(request, stream, reach, network, plan, budget)
             return job.finish(_done(job, stream, run))
 
 
@@ -96,7 +95,7 @@ def _run(
     reach: Reach,
     network: VideoNetwork,
     plan: InferencePlan,
-    progress: Progress,
+    budget: Budget,
 ) -> _Run:
     """Pass all frames through the network and write them as they come; output is whole or not there."""
     samples, reports = FrameSamples(stream.colour), list[InferenceReport]()
@@ -114,7 +113,7 @@ def _run(
 
     first = next(stream.frames, None)
     with open_sink(request, stream, notes, first_s=(first and first.time_s) or 0.0) as sink:
-        restored = restore_stream(network, read(), plan, report=reports.append)
+        restored = restore_stream(network, read(), plan, seed=budget.seed, report=reports.append)
         for index, picture in enumerate(_in_one_sentence(restored)):
             frame, small = waiting.popleft()
             kept = np.ascontiguousarray(reach.cut(picture))
@@ -123,10 +122,10 @@ def _run(
             names.append(frame.name)
             size = kept.shape[1], kept.shape[0]
             sink.add(frame, kept)
-            progress(index + 1, max(stream.frame_count or 0, index + 2), "restore")
+            budget.progress(index + 1, max(stream.frame_count or 0, index + 2), "restore")
     report = reports[-1] if reports else None
     run = _Run(report, samples, time.perf_counter() - started, steadiness, names, size, notes)
-    progress(run.frame_count, run.frame_count, "restore")
+    budget.progress(run.frame_count, run.frame_count, "restore")
     return run
 
 
@@ -144,9 +143,9 @@ def _in_one_sentence(restored: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]
 
 
 def _digest(request: DeblurRequest, method: Method, budget: Budget) -> str:
-    how = budget.inference.values()
-    what = [*request.choices, how]
-    return digest_of(["stream", method.digest, file_sha256(method.weights), digest_input(request.source), what])
+    what = [*request.choices, budget.inference.values()]
+    seed = [budget.seed] if budget.seed else []  # seed 0 and no seed have one digest, since most networks draw nothing
+    return digest_of(["stream", method.digest, file_sha256(method.weights), digest_input(request.source), what, *seed])
 
 
 def _done(job: DeblurJob, stream: InputFrames, run: _Run) -> Done:
