@@ -2,7 +2,8 @@
 
 A recipe's name is its file's stem. ``name@tiny`` applies the file's ``[tiny]`` table over its values: the same recipe
 at a size that a laptop runs in minutes. A file that begins with ``based_on = "other"`` holds only its differences from
-that other recipe.
+that other recipe, which may be ``other@tiny``, or a file whose path is relative to this one. All is inherited but
+``name``, the name that a dataset states for boards.
 
 A file that names code to run must be trusted: see :mod:`hvdbench.recipe.trust`.
 """
@@ -81,21 +82,14 @@ def load_recipe(
         RecipeError: if the file is not TOML, has an unknown key, or holds a value out of range.
         TrustError: if the file names code to run and is not trusted.
     """
-    asked = NamedPreset.parse(name) if not Path(name).is_file() else NamedPreset(name)
-    layers = _read_layers(kind, asked.name)
-    bare = layers[0].path.stem
-    table = _laid_over(layers)
-    variants = table.pop(TINY_TABLE, None)
-    if asked.preset is not None:
-        if not asked.is_tiny:
-            raise UnknownNameError(f"recipe '{bare}' has no preset '{asked.preset}' (known: {TINY_TABLE})")
-        if variants is None:
-            raise RecipeError(f"{bare}.toml has no [tiny] table, so there is no '{name}'")
-        table = _merge(table, variants)
-    values = _merge(table, overrides or {})
+    layers = _read_layers(kind, name)
+    values = _merge(_laid_over(layers), overrides or {})
+    values.pop(TINY_TABLE, None)
     if not trust:
         check_trust(layers, model, values)
-    return Recipe(name=str(NamedPreset(bare, asked.preset)), values=check(f"{bare}.toml", values, model))
+    bare = layers[0].path.stem
+    named = NamedPreset(bare, TINY_TABLE if layers[0].is_tiny else None)
+    return Recipe(name=str(named), values=check(f"{bare}.toml", values, model))
 
 
 def read_recipe_table(kind: str, name: str) -> tuple[dict[str, Any], str]:
@@ -113,33 +107,62 @@ def _read_layers(kind: str, name: str) -> list[Layer]:
     layers = [_read_toml(kind, name)]
     while "based_on" in layers[-1].table:
         here, base = layers[-1].path, layers[-1].table.pop("based_on")
-        if not isinstance(base, str) or NamedPreset.parse(base).preset is not None:
+        if not isinstance(base, str):
             raise RecipeError(f"{here.name}: 'based_on' is the name of a recipe or its file, found {base!r}")
         try:
-            below = _read_toml(kind, base)
+            below = _read_toml(kind, base, beside=here.parent)
         except UnknownNameError as error:
             raise RecipeError(f"{here.name}: 'based_on': {error}") from error
-        chain = [layer.path for layer in layers]
-        if below.path in chain:
-            around = " → ".join(path.stem for path in (*chain[chain.index(below.path) :], below.path))
-            raise RecipeError(f"{here.name}: 'based_on' leads back to itself ({around})")
+        chain = [layer.path.resolve() for layer in layers]
+        if below.path.resolve() in chain:
+            around = (*chain[chain.index(below.path.resolve()) :], below.path)
+            raise RecipeError(
+                f"{here.name}: 'based_on' leads back to itself ({' → '.join(path.stem for path in around)})"
+            )
+        below.table.pop("name", None)  # a dataset's name on boards is its own: two datasets never share one
         layers.append(below)
     return layers
 
 
 def _laid_over(layers: Sequence[Layer]) -> dict[str, Any]:
+    """Lay a recipe's files over one another; where one is taken at its tiny size, its ``[tiny]`` table is used up."""
     table: dict[str, Any] = {}
     for layer in reversed(layers):
         table = _merge(table, layer.table)
+        if layer.is_tiny:
+            variants = table.pop(TINY_TABLE, None)
+            if not isinstance(variants, Mapping):
+                stem = layer.path.stem
+                raise RecipeError(f"{layer.path.name} has no [tiny] table, so there is no '{stem}@{TINY_TABLE}'")
+            table = _merge(table, variants)
     return table
 
 
-def _read_toml(kind: str, name: str) -> Layer:
-    path = Path(name) if name.endswith(".toml") else home_folder("recipes") / kind / f"{name}.toml"
+def _read_toml(kind: str, name: str, *, beside: Path | None = None) -> Layer:
+    """Read a recipe's file.
+
+    Args:
+        kind: ``datasets``, ``methods`` or ``boards``.
+        name: the recipe's name, or the path of a ``.toml`` file; either may end in ``@tiny``.
+        beside: the folder of the file that names it: paths are relative to this folder, and a name that no recipe of
+            this installation has may be that of a file here.
+    """
+    folder = beside or Path()
+    asked = NamedPreset.parse(name) if not (folder / name).is_file() else NamedPreset(name)
+    if asked.name.endswith(".toml"):
+        path = folder / Path(asked.name).expanduser()
+    else:
+        path = home_folder("recipes") / kind / f"{asked.name}.toml"
+        if beside is not None and not path.is_file():
+            neighbour = beside / f"{asked.name}.toml"
+            path = neighbour if neighbour.is_file() else path
     if not path.is_file():
-        raise UnknownNameError(unknown(kind.rstrip("s") + " recipe", name, recipe_names(kind)))
+        where = f"; there is no file {path}" if asked.name.endswith(".toml") else ""
+        raise UnknownNameError(unknown(kind.rstrip("s") + " recipe", asked.name, recipe_names(kind)) + where)
+    if asked.preset is not None and not asked.is_tiny:
+        raise UnknownNameError(f"recipe '{path.stem}' has no preset '{asked.preset}' (known: {TINY_TABLE})")
     try:
-        return Layer(path, tomllib.loads(path.read_text(encoding="utf-8")))
+        return Layer(path, tomllib.loads(path.read_text(encoding="utf-8")), is_tiny=asked.is_tiny)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not TOML: {error}") from error
 
