@@ -12,6 +12,7 @@ from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.recipe import check
 from hvdbench.sweep.measure import (
     DEFAULT_SET,
+    Camera,
     compare_stabilisers,
     default_hands,
     draw_hands,
@@ -103,6 +104,7 @@ def run_sweep(
     seconds: float = 120.0,
     log: Path | None = None,
     seed: int = 0,
+    camera: Camera | None = None,
 ) -> Sweep:
     """Measure stabilisers and write ``suppression.csv``, ``sharp_share.csv`` and a PNG beside each.
 
@@ -112,6 +114,7 @@ def run_sweep(
         seconds: of every hand, in clips of 12 s.
         log: its turning stands in for the simulated hands.
         seed: of the hands and the gyro's noise.
+        camera: what the motion is seen with; None: the usual one.
 
     Raises:
         InputError: a log or controller that cannot be used.
@@ -121,7 +124,7 @@ def run_sweep(
     else:
         clips = max(1, int(np.ceil(seconds / CLIP_S)))
         hands = draw_hands(default_hands(), clips=clips, duration_s=min(seconds, CLIP_S), rate_hz=RATE_HZ, seed=seed)
-    sharp = compare_stabilisers(stabilisers, hands, rate_hz=RATE_HZ, seed=seed)
+    sharp = compare_stabilisers(stabilisers, hands, camera=camera, rate_hz=RATE_HZ, seed=seed)
     suppression = [
         row
         for name, settings in stabilisers.items()

@@ -15,6 +15,7 @@ from hvdbench.errors import InputError
 from hvdbench.recipe import load_recipe
 from hvdbench.store import ClipFolder, Dataset
 from hvdbench.sweep.figures import Sweep, as_png, draw_restored, run_sweep
+from hvdbench.sweep.measure import Camera
 from hvdbench.sweep.page import sweep_page
 from hvdbench.sweep.rows import RestoredRow, write_csv
 from hvdbench.synth.goproshake import open_scenes, synthesise
@@ -58,6 +59,7 @@ def sweep(
     seconds: float = 120.0,
     log: Path | None = None,
     seed: int = 0,
+    camera: Camera | None = None,
     through: Through | None = None,
     engine: Engine | None = None,
     fallback: Fallback | None = None,
@@ -71,6 +73,8 @@ def sweep(
         seconds: of every hand.
         log: its turning stands in for the simulated hands; not together with ``through``.
         seed: of the hands, the gyro's noise, clips and fits.
+        camera: what the motion is seen with; None: the usual one. The clips of ``through`` have the size and focal
+            length of their own recipe.
         through: what restores; None: nothing.
         engine: runs the clips; None: one after the other.
         fallback: whether a tiny fit may stand in for missing weights.
@@ -85,7 +89,7 @@ def sweep(
     """
     if through is not None and log is not None:
         raise InputError(f"{log} cannot be carried through '{through.method}': a log has one lens, clips need them all")
-    done = run_sweep(stabilisers, folder, seconds=seconds, log=log, seed=seed)
+    done = run_sweep(stabilisers, folder, seconds=seconds, log=log, seed=seed, camera=camera)
     restored: list[RestoredRow] = []
     if through is not None:
         restored = restore_under(
@@ -108,6 +112,7 @@ def sweep(
         method="" if through is None else through.method,
         data_recipe="" if through is None else through.data_recipe,
         hands="" if log is None else log.name,
+        camera=camera or Camera(),
         seed=seed,
     )
     return done, restored

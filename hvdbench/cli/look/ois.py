@@ -45,6 +45,12 @@ def ois() -> None:
     "angular rates gx and gy (rad/s), and the lens angles lx and ly (rad).",
 )
 @click.option(
+    "--recipe",
+    metavar="NAME|FILE",
+    help="Look through the camera of this dataset recipe: its size, focal length, frame rate, exposure and readout. "
+    "The default is a 26 mm lens on frames 1920 px wide, at 30 frames per second, exposed for 0.7 of the frame time.",
+)
+@click.option(
     "--seconds",
     metavar="SECONDS",
     type=click.FloatRange(min=1),
@@ -81,6 +87,7 @@ def ois() -> None:
 @options.examples(
     "hvdbench ois sweep -o sweep",
     "hvdbench ois sweep --kind lens_shift --stroke 0.5 --stroke 1 -o sweep",
+    "hvdbench ois sweep --recipe phone.toml -o sweep",
     "hvdbench ois sweep --through warp_average -o sweep",
 )
 def sweep(
@@ -88,6 +95,7 @@ def sweep(
     strokes: tuple[float, ...],
     controllers: tuple[str, ...],
     log: Path | None,
+    recipe: str | None,
     seconds: float,
     method: str | None,
     data_recipe: str,
@@ -104,12 +112,18 @@ def sweep(
     sharp, and how long runs of sharp and of blurry frames are. Without --kind, --stroke and --controller, a standard
     set of all kinds is compared.
     """
+    from hvdbench.recipe import load_recipe
     from hvdbench.sweep.figures import choose_stabilisers
+    from hvdbench.sweep.measure import Camera, camera_of
     from hvdbench.sweep.run import Through
     from hvdbench.sweep.run import sweep as run
+    from hvdbench.synth.settings import DatasetSettings
     from hvdbench.workspace.engine import parse_engine
     from hvdbench.workspace.fallback import Fallback
 
+    camera = Camera()
+    if recipe is not None:
+        camera = camera_of(load_recipe("datasets", recipe, DatasetSettings, trust=trust).values)
     with showing() as progress:
         done, restored = run(
             choose_stabilisers(kinds, strokes, controllers, log),
@@ -117,11 +131,13 @@ def sweep(
             seconds=seconds,
             log=log,
             seed=seed,
+            camera=camera,
             through=Through(method, data_recipe, frames, trust=trust) if method else None,
             engine=parse_engine(engine),
             fallback=Fallback.from_environment(strict),
             progress=progress,
         )
+    click.echo(f"camera: {camera}")
     first = done.sharp[0].hand
     for row in done.sharp:
         if row.hand == first:
