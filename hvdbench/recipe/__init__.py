@@ -25,9 +25,9 @@ from hvdbench.workspace.paths import home_folder
 
 
 class Settings(BaseModel):
-    """The root of all settings models: frozen, and an unknown key is an error."""
+    """The root of all settings models: frozen, and an unknown key or a number that is not finite is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 S = TypeVar("S", bound=Settings)
@@ -178,13 +178,21 @@ def check(where: str, table: Mapping[str, Any], model: type[S]) -> S:
     except ValidationError as error:
         fault = error.errors()[0]
         *parents, key = [str(part) for part in fault["loc"]] or ["?"]
+        entry = ""
+        if fault["loc"] and isinstance(fault["loc"][-1], int):  # a value of a list: its key is the list's
+            entry = f", entry {fault['loc'][-1] + 1}"
+            *parents, key = parents
         place = f"{where}: [{'.'.join(parents)}]" if parents else where
         if fault["type"] == "extra_forbidden":
             known = ", ".join(sorted(_model_at(model, parents).model_fields))
             raise RecipeError(f"{place}: unknown key '{key}' (known: {known})") from error
         if fault["type"] == "missing":
             raise RecipeError(f"{place}: key '{key}' is missing") from error
-        raise RecipeError(f"{place}: '{key}': {fault['msg']} (found {fault['input']!r})") from error
+        message = fault["msg"].removeprefix("Value error, ")
+        if isinstance(fault["input"], Mapping):  # a rule over several keys, which says itself what was found
+            inside = ".".join(map(str, fault["loc"]))
+            raise RecipeError(f"{where}: [{inside}]: {message}" if inside else f"{where}: {message}") from error
+        raise RecipeError(f"{place}: '{key}'{entry}: {message} (found {fault['input']!r})") from error
 
 
 def _model_at(model: type[BaseModel], parents: list[str]) -> type[BaseModel]:

@@ -36,20 +36,22 @@ class EngineSettings(Settings):
     accumulate: int = Field(1, ge=1)
     """Parts in which a process computes its share of a batch, one after another, to save memory."""
     learning_rate: float = Field(1e-4, gt=0)
+    """Adam's learning rate after the warm-up."""
     final_learning_rate: float = Field(1e-7, ge=0)
-    """Where the cosine ends."""
+    """Learning rate at which the cosine ends."""
     schedule: Literal["cosine", "constant"] = "cosine"
-    """Over steps, never over time: a run that is stopped and goes on has the same rates."""
+    """Course of the learning rate over steps, never over time, so that a run that is stopped and continues has the
+    same rates."""
     warm_up_steps: int = Field(0, ge=0)
     """Steps over which the rate rises linearly to the schedule's."""
     betas: tuple[float, float] = (0.9, 0.999)
-    """Adam's."""
+    """Decay rates of Adam's two moments."""
     clip_gradient: float | None = Field(1.0, gt=0)
-    """Largest norm of the whole gradient; None leaves it."""
+    """Largest norm of the whole gradient; a longer one is shortened to it."""
     precision: Precision = "float32"
-    """What the network computes in; losses are float32."""
+    """Number format that the network computes in; losses are float32."""
     ema_decay: float | None = Field(None, gt=0, lt=1)
-    """Decay of an average of the weights, a step; it is what is measured and kept in the end. None: no average."""
+    """Decay per step of an average of the weights, which is measured and kept in the end; left out: no average."""
     rates: dict[str, float] = {}
     """Factors on the learning rate, by the beginning of parameter names: ``{"spynet" = 0.25}``."""
     frozen_steps: dict[str, int] = {}
@@ -63,8 +65,8 @@ class EngineSettings(Settings):
     keep: int = Field(2, ge=1)
     """Checkpoints kept, the latest."""
     workers: int | None = Field(None, ge=0)
-    """Processes that load samples; 0 loads them between steps. None: 0 on a CPU, on a GPU one less than there are
-    cores, 8 at most. It changes no result."""
+    """Processes that load samples; 0 loads them between steps. It changes no result. Left out: 0 on a CPU, and on a GPU
+    one less than there are cores, 8 at most."""
     explosion_factor: float = Field(10.0, gt=1)
     """A loss this many times its running median counts as too large."""
     explosion_steps: int = Field(5, ge=1)
@@ -72,6 +74,7 @@ class EngineSettings(Settings):
     drift_limit_px: float = Field(0.3, gt=0)
     """Shift of output to input that a validation warns of."""
     validation: ValidationSettings = ValidationSettings()
+    """What is measured on the way."""
 
     @model_validator(mode="after")
     def _fits(self) -> "EngineSettings":
