@@ -18,6 +18,7 @@ from typing import Literal
 import h5py
 import numpy as np
 
+from hvdbench.dataset.pairs import check_numbers
 from hvdbench.errors import InputError
 from hvdbench.frames import read_frame, write_frame
 from hvdbench.sources.layout import UNKNOWN, Layout, load_layout
@@ -200,14 +201,7 @@ def _check_pair(blur: ReleaseClip, truth: ReleaseClip | None) -> None:
         raise InputError(
             f"{one_file} is {one[0]}x{one[1]}, {other_file} {other[0]}x{other[1]}: a clip and its truth have one size"
         )
-    for ours, theirs in zip(blur.files, truth.files if truth else (), strict=False):
-        if _number(ours) != _number(theirs):
-            raise InputError(f"{ours} would be paired with {theirs}: paired frames carry one number")
-
-
-def _number(file: Path) -> int | None:
-    found = re.findall(r"\d+", file.stem)
-    return int(found[-1]) if found else None
+    check_numbers(blur.files, truth.files if truth else ())
 
 
 def _size_px(file: Path) -> tuple[int, int]:

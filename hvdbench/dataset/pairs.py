@@ -1,6 +1,7 @@
 """Add a user's own paired clips, with blurry and sharp frames from anywhere, to a dataset that every command takes."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import h5py
@@ -14,7 +15,15 @@ from hvdbench.workspace.names import checked_key, checked_name
 
 
 def pair_clip(
-    blurry: Path, sharp: Path, out: Path, *, clip: str, source: str = "", split: str = "test", overwrite: bool = False
+    blurry: Path,
+    sharp: Path,
+    out: Path,
+    *,
+    clip: str,
+    source: str = "",
+    split: str = "test",
+    fps: float | None = None,
+    overwrite: bool = False,
 ) -> Dataset:
     """Add a pair of frame folders to a dataset as one clip with truth at mid-exposure.
 
@@ -29,18 +38,22 @@ def pair_clip(
         out: the dataset's folder.
         clip: the clip's name.
         source: where the frames come from, for the manifest.
-        split: the clip's split.
+        split: the clip's split; supervised training reads ``train`` alone.
+        fps: frames per second; None: unknown, and then frames get no times.
         overwrite: whether to replace a clip of that name.
 
     Raises:
-        InputError: if frames are missing, sizes or counts differ, the clip already exists, or a name could be a path.
+        InputError: if frames are missing, sizes or counts differ, the numbers in the frames' names say that they are
+            paired otherwise, the clip already exists, or a name could be a path.
         DatasetError: if ``out`` is another kind of dataset.
     """
     checked_name(clip, "the clip")
     checked_key(f"{split}/{clip}", "the clip")
-    names = [[path.stem for path in list_frames(folder)] for folder in (blurry, sharp)]
-    if len(names[0]) != len(names[1]):
-        raise InputError(f"{blurry} holds {len(names[0])} frames, {sharp} {len(names[1])}: a pair has as many of each")
+    ours, theirs = list_frames(blurry), list_frames(sharp)
+    if len(ours) != len(theirs):
+        raise InputError(f"{blurry} holds {len(ours)} frames, {sharp} {len(theirs)}: a pair has as many of each")
+    if {number_of(file) for file in ours} & {number_of(file) for file in theirs}:  # else each camera counts by itself
+        check_numbers(ours, theirs)
     pictures = {"blur": read_clip(blurry), TRUTH_FOLDERS["mid"]: read_clip(sharp)}
     found, expected = (frames.shape for frames in pictures.values())
     if found != expected:
@@ -59,16 +72,34 @@ def pair_clip(
         for name, frames in pictures.items():
             write_clip(folder / name, frames)
         written = ClipFolder(folder)
-        written.edit_tracks(_tracks(pictures["blur"], source))
+        written.edit_tracks(_tracks(pictures["blur"], source, fps))
         digest = written.digest()
     writer.finish(target, digest)
     return writer.dataset()
 
 
-def _tracks(frames: Frames, source: str) -> Callable[[h5py.File], None]:
+def check_numbers(blurry: Sequence[Path], sharp: Sequence[Path]) -> None:
+    """Refuse frames that would be paired with a frame of another number.
+
+    Raises:
+        InputError: for the first such pair.
+    """
+    for ours, theirs in zip(blurry, sharp, strict=False):
+        if number_of(ours) != number_of(theirs):
+            raise InputError(f"{ours} would be paired with {theirs}: paired frames carry one number")
+
+
+def number_of(file: Path) -> int | None:
+    """Return the last number in a frame's name; None where it has none."""
+    found = re.findall(r"\d+", file.stem)
+    return int(found[-1]) if found else None
+
+
+def _tracks(frames: Frames, source: str, fps: float | None) -> Callable[[h5py.File], None]:
     def write(tracks: h5py.File) -> None:
         tracks.attrs.update({"origin": "measured", "source": source, "trajectory": "", "scene_kind": "video"})
-        tracks.create_dataset("t_s", data=np.arange(len(frames), dtype=np.float64))
+        if fps is not None:
+            tracks.create_dataset("t_s", data=np.arange(len(frames), dtype=np.float64) / fps)
 
     return write
 
