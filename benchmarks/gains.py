@@ -23,7 +23,7 @@ from benchmarks.selfhvd_tiny.clips import SPECS, Clip, make_clip
 from benchmarks.selfhvd_tiny.machine import machine
 from benchmarks.validity.clips import EXACT, planted_clip
 from hvdbench.errors import InputError
-from hvdbench.workflows.deblur.clip_signs import SIGNS, ClipSigns, signs_of
+from hvdbench.workflows.deblur.clip_signs import SIGNS, ClipSigns, signs_of, small_gray
 from hvdbench.workflows.deblur.expected_gain import LEVEL, Gains, Rows, predict, transformed
 from hvdbench.workspace.atomic import atomic_write_text
 
@@ -91,7 +91,7 @@ def small(folder: Path, data: Path) -> Iterator[Measured]:
 
 
 def _measured(clip: Clip, scene: str, gains: dict[str, float]) -> Iterator[Measured]:
-    signs = signs_of(clip.blurry, clip.labels)
+    signs = signs_of([small_gray(frame) for frame in clip.blurry], clip.labels)
     if signs is not None:
         yield Measured(clip.name, scene, signs, gains)
 

@@ -1,4 +1,4 @@
-"""Open every named part of hvdbench: the catalogue holds one import string per part.
+"""Open every named part of hvdbench: the catalogue contains one import string per part.
 
 Listing names imports nothing. An import string (``their_package.module:Thing``) works wherever a name does, also for a
 module in the current folder, so that other packages can add parts without being registered here. Methods, datasets and
@@ -110,7 +110,7 @@ class NamedPreset:
 
     Attributes:
         name: the name of a network or recipe, or the path of a recipe's file.
-        preset: the preset, or None where the name stands alone.
+        preset: the preset, or None if the name has none.
     """
 
     name: str
@@ -184,8 +184,8 @@ def resolve(kind: str, name: str) -> Any:
 
     Raises:
         UnknownNameError: if the catalogue has no such name, or the import string leads nowhere.
-        InputError: if a module from outside hvdbench fails as it is imported, or what it holds is not a part of this
-            kind.
+        InputError: if a module from outside hvdbench fails as it is imported, or the imported object is not a part of
+            this kind.
     """
     known = _KINDS[kind]
     if name in known.parts:  # ours: a failure here is a missing dependency or a bug, not a mistyped name
@@ -213,7 +213,9 @@ def import_thing(what: str, name: str) -> object:
         InputError: if the module fails as it is imported.
     """
     if not _IMPORT_STRING.fullmatch(name):
-        raise UnknownNameError(f"{what} '{name}' cannot be imported: an import string is package.module:Thing")
+        raise UnknownNameError(
+            f"{what} '{name}' cannot be imported: an import string has the form package.module:Thing"
+        )
     module_name, _, attribute = name.partition(":")
     try:
         module = _import_module(module_name)
@@ -245,7 +247,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
-    return f"no {kind} named '{name}'{hint} (known: {', '.join(known)})"
+    return f"there is no {kind} named '{name}'{hint} (known: {', '.join(known)})"
 
 
 def _import_module(name: str) -> ModuleType:
@@ -298,7 +300,7 @@ def _is_missing(error: ModuleNotFoundError, name: str) -> bool:
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, SystemExit):
-        return "its module calls sys.exit as it is imported"
+        return "its module calls sys.exit while it is imported"
     first = (str(error).strip().splitlines() or [""])[0][:_LONGEST_REASON]
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 

@@ -35,7 +35,7 @@ def list_frames(folder: Path, names: str = "*") -> list[Path]:
     """List a folder's picture files in the order a person counts: ``2.png`` before ``10.png``, ``0.1`` after ``0.05``.
 
     Hidden files are left out, because macOS puts a ``._`` companion beside each file that it copies to a foreign disk:
-    the companion has a picture's suffix but is no picture.
+    the companion has a picture's suffix but is not a picture.
 
     Args:
         folder: the folder to look in; folders below it are not searched.
@@ -79,13 +79,13 @@ def readable(path: Path) -> str:
 
 
 def check_utf8(path: Path) -> None:
-    """Refuse a path that is not UTF-8, since manifests, pages and films store names as text.
+    """Refuse a path that is not UTF-8, since manifests, pages and videos store names as text.
 
     Raises:
         InputError: if the path is not UTF-8.
     """
     if readable(path) != str(path):
-        raise InputError(f"{readable(path)} has a name that is no UTF-8, which nothing here can store: rename it")
+        raise InputError(f"{readable(path)} has a name that is not UTF-8 and cannot be stored: rename it")
 
 
 def _check_names(folder: Path, files: Sequence[Path]) -> None:
@@ -96,7 +96,8 @@ def _check_names(folder: Path, files: Sequence[Path]) -> None:
         if other is not path:
             first, second = sorted([other.name, path.name])
             raise InputError(
-                f"{folder} holds {first} and {second}, which would be one frame twice: keep the frames of one suffix"
+                f"{folder} contains {first} and {second}, which would be the same frame twice: keep the frames of one "
+                "suffix"
             )
 
 
@@ -120,7 +121,7 @@ def _by_value(path: Path) -> tuple[object, ...]:
 
 
 def _by_numbers(name: str) -> tuple[tuple[int, int, str], ...]:
-    parts = re.split(r"(\d+)", name)  # digits stand at odd places; "²" is a digit to str.isdigit and no number to int
+    parts = re.split(r"(\d+)", name)  # digits are at odd places; "²" is a digit to str.isdigit and no number to int
     return tuple((0, int(part), "") if index % 2 else (1, 0, part) for index, part in enumerate(parts) if part)
 
 
@@ -130,7 +131,7 @@ def read_frame(path: Path) -> Frame:
     16-bit values are rounded to 8 bits, gray is repeated, and alpha is dropped.
 
     Raises:
-        InputError: if the file is missing, empty, truncated or not a picture, has several pages, or holds floats.
+        InputError: if the file is missing, empty, truncated or not a picture, has several pages, or contains floats.
     """
     picture = _decoded(path)
     if picture.dtype == np.uint16:
@@ -165,7 +166,7 @@ def _decoded(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
     if bgr is None:
         raise InputError(f"{readable(path)} is not a picture that can be decoded ({len(data)} bytes)")
     if bgr.dtype not in (np.uint8, np.uint16):
-        raise InputError(f"{readable(path)} holds {bgr.dtype}: pictures of 8 or 16 bits are expected")
+        raise InputError(f"{readable(path)} is a picture of {bgr.dtype}: pictures of 8 or 16 bits are expected")
     rgb = np.ascontiguousarray(bgr[..., ::-1])
     return np.asarray(rgb, np.uint8) if rgb.dtype == np.uint8 else np.asarray(rgb, np.uint16)
 
@@ -179,7 +180,10 @@ def write_frame(path: Path, frame: Frame) -> None:
         InputError: if there is no encoder for the suffix.
     """
     if path.suffix.lower() not in FRAME_SUFFIXES:
-        raise InputError(f"{path}: no picture format '{path.suffix}' (known: {', '.join(sorted(FRAME_SUFFIXES))})")
+        raise InputError(
+            f"{path}: '{path.suffix}' is not a picture format that can be written (known: "
+            f"{', '.join(sorted(FRAME_SUFFIXES))})"
+        )
     quality = [cv2.IMWRITE_JPEG_QUALITY, 98] if path.suffix.lower() in {".jpg", ".jpeg"} else []
     _, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(frame[..., ::-1]), quality)
     atomic_write_bytes(path, encoded.tobytes(), force=False)  # the clip is flushed to the disk as a whole
@@ -189,7 +193,7 @@ def read_clip(folder: Path) -> Frames:
     """Read a folder of equally sized pictures as uint8 RGB (T, H, W, 3), in the order of :func:`list_frames`.
 
     Raises:
-        InputError: under the conditions of :func:`list_frames` and :func:`read_frame`, and if the folder holds no
+        InputError: under the conditions of :func:`list_frames` and :func:`read_frame`, and if the folder contains no
             picture or pictures of different sizes.
     """
     return read_frames(list_frames(folder), folder)
@@ -202,13 +206,15 @@ def read_frames(files: Sequence[Path], folder: Path) -> Frames:
         InputError: if no file is listed, if one cannot be decoded, or if two differ in size.
     """
     if not files:
-        raise InputError(f"{folder} holds no frames (looked for {', '.join(sorted(FRAME_SUFFIXES))})")
+        raise InputError(f"{folder} contains no frames (looked for {', '.join(sorted(FRAME_SUFFIXES))})")
     frames: list[Frame] = []
     for path in files:
         frame = read_frame(path)
         if frames and frame.shape != frames[0].shape:
             found, expected = _size(frame), _size(frames[0])
-            raise InputError(f"{path} is {found}, the frames before it are {expected}: a clip has one size")
+            raise InputError(
+                f"{path} is {found}, and the frames before it are {expected}: all frames of a clip must have one size"
+            )
         frames.append(frame)
     return np.stack(frames)
 

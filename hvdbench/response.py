@@ -157,8 +157,8 @@ def open_response(spec: str) -> Response:
 
     Raises:
         RecipeError: if there is no such name, or a gamma is out of range.
-        InputError: if the file cannot be read, lacks a column, is too short, or holds values that are not numbers or do
-            not rise.
+        InputError: if the file cannot be read, lacks a column, is too short, or contains values that are not numbers or
+            do not rise.
     """
     if spec.lower().endswith(".csv"):
         return _read_response(Path(spec))
@@ -185,7 +185,9 @@ def gamma_response(gamma: float) -> Response:
         RecipeError: if the gamma is not from 0.1 to 10.
     """
     if not _LEAST_GAMMA <= gamma <= _GREATEST_GAMMA:
-        raise RecipeError(f"a gamma of {gamma:g} is no camera's: name one from {_LEAST_GAMMA:g} to {_GREATEST_GAMMA:g}")
+        raise RecipeError(
+            f"a gamma of {gamma:g} is not that of a camera: name one from {_LEAST_GAMMA:g} to {_GREATEST_GAMMA:g}"
+        )
     return Response(f"gamma{float(gamma):g}", _Gamma(float(gamma)))
 
 
@@ -198,9 +200,9 @@ def _read_response(path: Path) -> Response:
     head = [name.strip().lower() for name in rows[0]] if rows else []
     if "value" not in head or "light" not in head:
         found = ",".join(head)[:50]
-        raise InputError(f"{path}: its first line is '{found}', expected the columns value,light of a camera response")
+        raise InputError(f"{path}: its first line is '{found}', expected value,light, the columns of a camera response")
     if len(rows) < 3:
-        raise InputError(f"{path}: a camera response of {len(rows) - 1} rows is too short, expected 2 or more")
+        raise InputError(f"{path}: a camera response of {len(rows) - 1} rows is too short: give 2 or more")
     columns = (head.index("value"), head.index("light"))
     try:
         table = np.array([[float(row[column]) for column in columns] for row in rows[1:]])
@@ -260,7 +262,10 @@ def _index_of(boundaries: NDArray[np.float32], name: str) -> _Index:
         if len(np.unique(inside >> shift)) == len(inside):
             break
     else:
-        raise InputError(f"{name}: two levels of the camera response lie within 1/{1 << _MOST_BITS} of their light")
+        raise InputError(
+            f"{name}: two levels of the camera response lie within 1/{1 << _MOST_BITS} of their light: make the "
+            "response rise more between them"
+        )
     lowest = np.arange((_ONE >> shift) + 1, dtype=np.int32) << shift
     keys = np.searchsorted(bits, lowest, side="right").astype(np.uint32) << np.uint32(16)
     # Adding the dropped bits carries into the level exactly where they reach the boundary.

@@ -130,7 +130,9 @@ class Dataset:
         """
         path = folder / MANIFEST
         if not path.is_file():
-            raise DatasetError(f"{folder} is no dataset: it holds no dataset.json (make one with 'hvdbench synth')")
+            raise DatasetError(
+                f"{folder} is not a dataset: it contains no dataset.json (make one with 'hvdbench synth')"
+            )
         return cls(folder, _read_manifest(path))
 
     @property
@@ -155,7 +157,7 @@ class Dataset:
             recover(clip.folder)
         if not found:
             where = f" in split '{split}'" if split else ""
-            raise DatasetError(f"{self.folder} holds no finished clip{where}: run 'hvdbench synth' again")
+            raise DatasetError(f"{self.folder} contains no finished clip{where}: run 'hvdbench synth' again")
         return found
 
     def verify(self) -> list[str]:
@@ -178,24 +180,26 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:  # also numbers of 5000 digits, and 10 000 brackets
-        raise DatasetError(f"{path} is not JSON ({error}): the dataset must be made again") from error
+        raise DatasetError(f"{path} is not JSON ({error}): make the dataset again") from error
     if not isinstance(manifest, dict) or "clips" not in manifest:
-        raise DatasetError(f"{path} is no dataset's manifest: the dataset must be made again")
+        raise DatasetError(f"{path} is not the manifest of a dataset: make the dataset again")
     if manifest.get("schema") != SCHEMA:
-        raise DatasetError(f"{path} has schema {manifest.get('schema')}, this version reads {SCHEMA}")
+        raise DatasetError(f"{path} has schema {manifest.get('schema')}, and this version reads {SCHEMA}")
     checked_name(manifest.get("name"), "name", where=path, error=DatasetError)
     if manifest.get("origin") not in ORIGINS:
         raise DatasetError(
-            f"{path}: origin is {str(manifest.get('origin'))[:40]!r}, expected one of {', '.join(ORIGINS)}: the "
-            "dataset must be made again"
+            f"{path}: origin is {str(manifest.get('origin'))[:40]!r}, expected one of {', '.join(ORIGINS)}: make the "
+            "dataset again"
         )
     clips = manifest["clips"]
     if not isinstance(clips, dict) or not all(isinstance(digest, str) for digest in clips.values()):
-        raise DatasetError(f"{path}: clips is no table of keys and digests: the dataset must be made again")
+        raise DatasetError(f"{path}: clips is not a table of keys and digests: make the dataset again")
     checked_keys(clips, "clips", where=path, error=DatasetError)
     for name, kind in (("recipe_digest", str), ("recipe", dict), ("provenance", dict)):
         if not isinstance(manifest.get(name, kind()), kind):
-            raise DatasetError(f"{path}: {name} is a {type(manifest[name]).__name__}: the dataset must be made again")
+            raise DatasetError(
+                f"{path}: {name} is of the wrong type, {type(manifest[name]).__name__}: make the dataset again"
+            )
     return manifest
 
 
@@ -203,7 +207,7 @@ def _digest_or_fault(clip: ClipFolder) -> str:
     try:
         return clip.digest()
     except (OSError, RuntimeError, KeyError, InputError) as error:  # a damaged tracks.h5, a link to a lost frame
-        return f"no digest: {error}"
+        return f"there is no digest: {error}"
 
 
 class DatasetWriter:
@@ -223,8 +227,8 @@ class DatasetWriter:
 
     Raises:
         InputError: if a name could be a path.
-        DatasetError: if the folder holds another dataset and ``overwrite`` is off, or if it is not empty and holds no
-            dataset.
+        DatasetError: if the folder contains another dataset and ``overwrite`` is off, or if it is not empty and
+            contains no dataset.
     """
 
     def __init__(
@@ -264,12 +268,12 @@ class DatasetWriter:
                 recover(self.folder / key)
             if old.get("recipe_digest") != digest and not overwrite:
                 raise DatasetError(
-                    f"{self.folder} holds a dataset made from other values (digest {old.get('recipe_digest')}, asked "
-                    f"for {digest}): choose another --out, or --overwrite it"
+                    f"{self.folder} contains a dataset made from other values (digest {old.get('recipe_digest')}, "
+                    f"asked for {digest}): choose another --out, or --overwrite it"
                 )
             return old
         if any(not is_partial(path) for path in self.folder.iterdir()):
-            raise DatasetError(f"{self.folder} is not empty and holds no dataset.json: choose another --out")
+            raise DatasetError(f"{self.folder} is not empty and contains no dataset.json: choose another --out")
         return {}
 
     def _clear(self, old: Mapping[str, Any]) -> None:
@@ -306,7 +310,10 @@ class DatasetWriter:
             if self._state() != self._written:
                 found = _read_manifest(self.folder / MANIFEST)
                 if found.get("recipe_digest") != self._manifest["recipe_digest"]:
-                    raise DatasetError(f"{self.folder} was replaced by another dataset while this one was written")
+                    raise DatasetError(
+                        f"{self.folder} was replaced by another dataset while this one was written: write to another "
+                        "folder"
+                    )
                 self._manifest = found
             clips = self._manifest["clips"] | {f"{clip.split}/{clip.name}": digest}
             self._manifest["clips"] = dict(sorted(clips.items()))

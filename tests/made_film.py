@@ -91,6 +91,7 @@ def _track(container, frames, film: Film):
         stream.width, stream.height, stream.pix_fmt = first.shape[1], first.shape[0], "yuv444p"
     context = stream.codec_context
     context.time_base = Fraction(1, TICKS_HZ)
+    context.colorspace, context.color_range = 6, 1
     if film.aspect:
         context.sample_aspect_ratio = film.aspect
     if film.transfer:

@@ -90,7 +90,7 @@ def test_the_current_folder_is_looked_at_only_for_what_was_found_there(here):
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("import sys\nsys.exit(0)\n", "its module calls sys.exit as it is imported"),
+        ("import sys\nsys.exit(0)\n", "its module calls sys.exit while it is imported"),
         ("1 / 0\n", "ZeroDivisionError: division by zero"),
         ("def net(:\n", "SyntaxError"),
         ("import not_installed_anywhere\n", "ModuleNotFoundError: No module named 'not_installed_anywhere'"),
@@ -112,7 +112,7 @@ def test_the_command_line_says_so_where_a_module_calls_exit(here):
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
     done = subprocess.run([sys.executable, "-c", code], cwd=here, env=environment, capture_output=True, text=True)
-    assert (done.returncode, "calls sys.exit as it is imported" in done.stderr) == (1, True), done.stderr
+    assert (done.returncode, "calls sys.exit while it is imported" in done.stderr) == (1, True), done.stderr
 
 
 def test_names_are_sorted():
@@ -123,11 +123,11 @@ def test_a_typo_gets_the_nearest_name_and_all_known_ones():
     with pytest.raises(UnknownNameError) as caught:
         catalog.resolve("network", "basicvsrp")
     known = ", ".join(sorted(catalog.NETWORKS))
-    assert str(caught.value) == f"no network named 'basicvsrp'; did you mean 'basicvsrpp'? (known: {known})"
+    assert str(caught.value) == f"there is no network named 'basicvsrp'; did you mean 'basicvsrpp'? (known: {known})"
 
 
 def test_a_name_far_from_all_gets_no_guess():
-    assert catalog.unknown("metric", "zzzz", ["ssim", "psnr"]) == "no metric named 'zzzz' (known: psnr, ssim)"
+    assert catalog.unknown("metric", "zzzz", ["ssim", "psnr"]) == "there is no metric named 'zzzz' (known: psnr, ssim)"
 
 
 @pytest.mark.parametrize(
@@ -197,5 +197,5 @@ def test_a_network_of_others_may_be_a_class_a_function_a_module_or_have_presets(
     ready = catalog.resolve("network", "their_nets:ready")
     nn.init.zeros_(ready.build().weight)  # a training of a copy leaves the module as it was
     assert ready.build().weight.any()
-    with pytest.raises(TypeError, match="made already, so it takes no arguments"):
+    with pytest.raises(TypeError, match="already been built, so it takes no arguments"):
         ready.build(width=3)

@@ -69,7 +69,7 @@ def test_what_macos_and_windows_leave_beside_frames_is_no_frame(tmp_path):
 
 
 def test_a_frame_that_lies_there_twice_is_refused_unless_one_kind_is_asked_for(tmp_path):
-    with pytest.raises(InputError, match=r"holds 0\.jpg and 0\.png, which would be one frame twice"):
+    with pytest.raises(InputError, match=r"contains 0\.jpg and 0\.png, which would be the same frame twice"):
         listed(tmp_path, ["0.png", "0.jpg", "1.png", "1.jpg"])
     assert [path.name for path in frames.list_frames(tmp_path, "*.png")] == ["0.png", "1.png"]
 
@@ -88,7 +88,7 @@ def test_a_name_that_is_no_utf8_is_refused_in_words_that_can_be_printed(tmp_path
         (tmp_path / os.fsdecode(b"a\xb2\xe2.png")).touch()
     except OSError:
         pytest.skip("this file system takes UTF-8 names alone")
-    with pytest.raises(InputError, match=r"a\\xb2\\xe2\.png has a name that is no UTF-8") as caught:
+    with pytest.raises(InputError, match=r"a\\xb2\\xe2\.png has a name that is not UTF-8") as caught:
         frames.list_frames(tmp_path)
     assert str(caught.value).encode("utf-8")
 
@@ -100,14 +100,17 @@ def test_a_missing_folder_is_named(tmp_path):
 
 def test_a_folder_without_pictures_says_what_was_looked_for(tmp_path):
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(InputError, match=r"holds no frames \(looked for \.bmp, "):
+    with pytest.raises(InputError, match=r"contains no frames \(looked for \.bmp, "):
         frames.read_clip(tmp_path)
 
 
 def test_two_sizes_in_a_clip_are_an_error_with_both(tmp_path, clip):
     frames.write_frame(tmp_path / "0.png", clip[0])
     frames.write_frame(tmp_path / "1.png", clip[1][:, :16])
-    with pytest.raises(InputError, match=r"1\.png is 16x11, the frames before it are 17x11: a clip has one size"):
+    with pytest.raises(
+        InputError,
+        match=r"1\.png is 16x11, and the frames before it are 17x11: all frames of a clip must have one size",
+    ):
         frames.read_clip(tmp_path)
 
 
@@ -144,7 +147,7 @@ def test_sixteen_bits_are_rounded_to_eight_and_gray_is_repeated(tmp_path, suffix
 
 def test_a_picture_of_floats_is_refused(tmp_path):
     cv2.imwrite(str(tmp_path / "a.tiff"), np.zeros((20, 20, 3), np.float32))
-    with pytest.raises(InputError, match=r"a\.tiff holds float32: pictures of 8 or 16 bits"):
+    with pytest.raises(InputError, match=r"a\.tiff is a picture of float32: pictures of 8 or 16 bits"):
         frames.read_frame(tmp_path / "a.tiff")
 
 
@@ -154,7 +157,7 @@ def test_alpha_is_dropped(tmp_path):
 
 
 def test_an_unknown_suffix_is_refused_before_anything_is_written(tmp_path, clip):
-    with pytest.raises(InputError, match=r"no picture format '\.gif' \(known: \.bmp, "):
+    with pytest.raises(InputError, match=r"'\.gif' is not a picture format that can be written \(known: \.bmp, "):
         frames.write_frame(tmp_path / "0.gif", clip[0])
     assert not list(tmp_path.iterdir())
 

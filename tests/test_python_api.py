@@ -137,7 +137,7 @@ def test_one_folder_of_frames_does_not_serve_two_clips(here):
     for clip in dataset.clips():
         (Path("results") / clip.name).mkdir(parents=True)
     write_clip(Path("results"), dataset.clips()[0].blurry())
-    with pytest.raises(InputError, match="holds the frames of one clip and would serve 2"):
+    with pytest.raises(InputError, match="contains the frames of one clip, but 2 clips"):
         hvdbench.score("results", dataset)
 
 
@@ -145,7 +145,7 @@ def test_frames_that_were_changed_since_they_were_restored_are_refused(here):
     hvdbench.evaluate("blurry", f"datasets/{NAME}")
     frame = Path("runs") / "blurry" / NAME / "test" / "one" / "00000000.png"
     write_frame(frame, np.zeros_like(read_frame(frame)))
-    with pytest.raises(InputError, match="are not those that were restored"):
+    with pytest.raises(InputError, match="were changed after they were restored"):
         hvdbench.score(f"runs/blurry/{NAME}", f"datasets/{NAME}")
 
 
@@ -201,7 +201,7 @@ def test_a_metric_of_unknown_direction_is_not_ranked_and_the_log_says_so(here, c
     table = hvdbench.leaderboard(path, metric="someones_score")
     assert len(rows) > 0
     assert table["rank"].isna().all()
-    assert "nobody says whether higher or lower values of someones_score are better" in caplog.text
+    assert "it is not stated whether higher or lower values of someones_score are better" in caplog.text
 
 
 def test_windows_are_loaded_by_pytorch_from_a_dataset(here):
@@ -233,7 +233,7 @@ def mistakes() -> dict[str, tuple[Callable[[], object], str]]:
         "no clip": (lambda: hvdbench.open_clip("nowhere"), "nowhere does not exist"),
         "crop of three": (lambda: hvdbench.open_clip("frames", crop=(1, 2, 3)), "name 4 whole numbers of pixels"),
         "crop as text": (lambda: hvdbench.open_clip("frames", crop="1:2:3:4"), "name 4 whole numbers of pixels"),
-        "no dataset": (lambda: hvdbench.load_dataset("frames"), "frames is no dataset"),
+        "no dataset": (lambda: hvdbench.load_dataset("frames"), "frames is not a dataset"),
         "float frames": (lambda: hvdbench.deblur(clip / 255.0), "an array of float64"),
         "gray frames": (lambda: hvdbench.deblur(clip[..., 0]), r"of shape \(4, 64, 96\)"),
         "small frames": (lambda: hvdbench.deblur(small), "at least 2 frames of 16 pixels a side"),
@@ -246,11 +246,11 @@ def mistakes() -> dict[str, tuple[Callable[[], object], str]]:
             "score them against a dataset's clip",
         ),
         "other size": (lambda: hvdbench.score(clip[:, :32], first()), "the restored frames are 4x32x96x3"),
-        "other count": (lambda: hvdbench.score(clip[:3], clip), "3 frames were restored, the truth has more"),
+        "other count": (lambda: hvdbench.score(clip[:3], clip), "3 frames were restored, and the truth has more"),
         "no results": (lambda: hvdbench.score("nowhere", f"datasets/{NAME}"), "nowhere is not a folder of result"),
         "no protocol": (lambda: hvdbench.score(clip, first(), protocol="basicsr"), "no protocol named 'basicsr'"),
         "no board": (lambda: hvdbench.leaderboard("nothing"), "no board named 'nothing'"),
-        "no boards": (lambda: hvdbench.leaderboard(boards="nowhere"), "nowhere holds no board"),
+        "no boards": (lambda: hvdbench.leaderboard(boards="nowhere"), "nowhere contains no board"),
         "no truth": (lambda: hvdbench.training_windows(f"datasets/{NAME}", truth="best"), "no truth 'best'"),
         "no frames": (lambda: hvdbench.training_windows(f"datasets/{NAME}", frames=0), "name a whole number from 1"),
         "no workers": (lambda: hvdbench.synth("demo@tiny", workers=0), "workers is 0: name a whole number from 1"),

@@ -147,14 +147,14 @@ def test_a_base_may_have_a_base_and_may_be_a_file(home, tmp_path):
 
 def test_a_base_that_is_missing_circular_or_no_name_is_answered(home):
     for text, words in {
-        'based_on = "wlk"\n': r"run\.toml: 'based_on': no dataset recipe named 'wlk'; did you mean 'walk'\?",
+        'based_on = "wlk"\n': r"run\.toml: 'based_on': there is no dataset recipe named 'wlk'; did you mean 'walk'\?",
         'based_on = "run"\n': r"run\.toml: 'based_on' leads back to itself \(run → run\)",
         'based_on = "run@tiny"\n': r"run\.toml: 'based_on' leads back to itself \(run → run\)",
         'based_on = "./run.toml"\n': r"run\.toml: 'based_on' leads back to itself \(run → run\)",
         'based_on = "still@tiny"\n': r"still\.toml has no \[tiny\] table, so there is no 'still@tiny'",
         'based_on = "walk@huge"\n': r"run\.toml: 'based_on': recipe 'walk' has no preset 'huge' \(known: tiny\)",
-        'based_on = "./wlk.toml"\n': r"run\.toml: 'based_on': no dataset recipe .*; there is no file .*/wlk\.toml",
-        "based_on = 3\n": r"run\.toml: 'based_on' is the name of a recipe or its file, found 3",
+        'based_on = "./wlk.toml"\n': r"run\.toml: 'based_on': .*; there is no file .*/wlk\.toml",
+        "based_on = 3\n": r"run\.toml: 'based_on' must be the name or the file of a recipe, found 3",
     }.items():
         (home / "run.toml").write_text(text)
         with pytest.raises(RecipeError, match=words):

@@ -155,7 +155,7 @@ def test_a_curve_that_jumps_between_two_levels_keeps_them_apart(tmp_path: Path) 
         ("srbg", "no camera response named 'srbg'; did you mean 'srgb'"),
         ("gamma", "did you mean 'gamma2.2'.*path of a .csv"),
         ("gamma-2", "no camera response named"),
-        ("gamma50", "a gamma of 50 is no camera's: name one from 0.1 to 10"),
+        ("gamma50", "a gamma of 50 is not that of a camera: name one from 0.1 to 10"),
         ("", "no camera response named ''"),
     ],
 )
@@ -172,7 +172,7 @@ def test_a_gamma_that_is_no_number_is_answered() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "its first line is '', expected the columns value,light"),
+        ("", "its first line is '', expected value,light"),
         ("value;light\n0;0\n255;1\n", "its first line is 'value;light'"),
         ("value,light\n255,1\n", "of 1 rows is too short"),
         ("value,light\n0,0\nhalf,0.2\n255,1\n", "is not two numbers .*'half'"),

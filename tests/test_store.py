@@ -135,7 +135,7 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(folder):
     folder.mkdir()
     (folder / "thesis.tex").write_text("years of work")
     for overwrite in (False, True):
-        with pytest.raises(DatasetError, match=r"is not empty and holds no dataset\.json"):
+        with pytest.raises(DatasetError, match=r"is not empty and contains no dataset\.json"):
             open_writer(folder, overwrite=overwrite)
     assert (folder / "thesis.tex").exists()
 
@@ -222,8 +222,8 @@ def test_a_clip_without_tracks_has_no_fields_and_can_get_some(tmp_path):
     [
         (b"{", r"dataset\.json is not JSON"),
         (b"\xff\xfe\x00", r"dataset\.json is not JSON"),
-        (b"[]", r"dataset\.json is no dataset's manifest"),
-        (b'{"clips": {}, "schema": 2}', r"dataset\.json has schema 2, this version reads 1"),
+        (b"[]", r"dataset\.json is not the manifest of a dataset"),
+        (b'{"clips": {}, "schema": 2}', r"dataset\.json has schema 2, and this version reads 1"),
     ],
 )
 def test_a_manifest_that_cannot_be_read_says_why(folder, content, sentence):
@@ -235,11 +235,11 @@ def test_a_manifest_that_cannot_be_read_says_why(folder, content, sentence):
 
 def test_a_folder_without_a_manifest_says_how_to_make_one(folder):
     folder.mkdir()
-    with pytest.raises(DatasetError, match=r"holds no dataset\.json \(make one with 'hvdbench synth'\)"):
+    with pytest.raises(DatasetError, match=r"contains no dataset\.json \(make one with 'hvdbench synth'\)"):
         Dataset.open(folder)
 
 
 def test_a_split_without_clips_is_named(folder):
     add_clip(open_writer(folder), "a")
-    with pytest.raises(DatasetError, match="holds no finished clip in split 'test'"):
+    with pytest.raises(DatasetError, match="contains no finished clip in split 'test'"):
         Dataset.open(folder).clips("test")

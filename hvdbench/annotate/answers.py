@@ -1,7 +1,7 @@
-"""The CSV of answers: a row a frame and annotator, on disk as soon as it is given.
+"""Keep the CSV of answers, one row per frame and annotator, on disk as soon as an answer is given.
 
 :func:`hvdbench.labels.annotations.read_annotations` reads the same file to check labellers by. Rows of other annotators
-in it are kept as they are and shown to nobody.
+in it are kept as they are and are not shown.
 """
 
 import csv
@@ -26,15 +26,15 @@ LONGEST_S = 86_400.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What one annotator says of one frame.
+    """The answer of one annotator about one frame.
 
     Attributes:
         clip: its name in the dataset.
         frame: counted from 0.
         label: ``sharp``, ``blurry`` or ``unsure``.
-        annotator: who says so.
-        confidence: 1 to 3; None where the file does not say.
-        seconds: for how long the question was on screen; None where the file does not say.
+        annotator: the name of the person who answered.
+        confidence: 1 to 3; None where the file does not state it.
+        seconds: for how long the question was on screen; None where the file does not state it.
     """
 
     clip: str
@@ -46,13 +46,13 @@ class Answer:
 
     def __post_init__(self) -> None:
         if self.label not in WORDS:
-            raise InputError(f"label '{self.label}' is none of {', '.join(WORDS)}")
+            raise InputError(f"label '{self.label}' is not one of {', '.join(WORDS)}")
         if self.frame < 0:
-            raise InputError(f"frame {self.frame} is no whole number from 0 up")
+            raise InputError(f"frame {self.frame} is not a whole number of 0 or more")
         if self.confidence is not None and self.confidence not in CONFIDENCES:
-            raise InputError(f"confidence {self.confidence} is none of 1, 2, 3")
+            raise InputError(f"confidence {self.confidence} is not one of 1, 2 and 3")
         if self.seconds is not None and not 0 <= self.seconds <= LONGEST_S:
-            raise InputError(f"{self.seconds} seconds is no time from 0 to {LONGEST_S:.0f}")
+            raise InputError(f"{self.seconds} seconds is not a time from 0 to {LONGEST_S:.0f}")
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -69,7 +69,7 @@ class AnswerFile:
         path: the CSV; made with the first answer.
 
     Raises:
-        InputError: a file that is no CSV of answers, with the line that is damaged.
+        InputError: if the file is not a CSV of answers; the error names the damaged line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -114,14 +114,14 @@ class AnswerFile:
                     yield _answer(columns, row)
         except (csv.Error, InputError) as error:
             raise InputError(
-                f"{self.path}, line {max(rows.line_num, 1)}: {error}; mend the file, or name another with --labels"
+                f"{self.path}, line {max(rows.line_num, 1)}: {error}; correct the file, or name another with --labels"
             ) from error
 
     def _columns(self, row: list[str]) -> list[str]:
         columns = [name.strip() for name in row]
         missing, strange = [name for name in NEEDED if name not in columns], set(columns) - set(COLUMNS)
         if missing or strange or len(set(columns)) != len(columns):
-            raise InputError(f"columns are {','.join(columns)[:80]}, expected {','.join(COLUMNS)}")
+            raise InputError(f"its columns are {','.join(columns)[:80]}, expected {','.join(COLUMNS)}")
         return columns
 
 
@@ -138,15 +138,15 @@ def answers_csv(answers: Sequence[Answer]) -> str:
 
 def _answer(columns: list[str], row: list[str]) -> Answer:
     if len(row) != len(columns):
-        raise InputError(f"{len(row)} values, expected {len(columns)}")
+        raise InputError(f"the row has {len(row)} values, expected {len(columns)}")
     values = {name: value.strip() for name, value in zip(columns, row, strict=True)}
     if values["annotator"]:
         checked_name(values["annotator"], "annotator")
     frame, confidence, seconds = values["frame"], values.get("confidence", ""), values.get("seconds", "")
     if not (frame.isascii() and frame.isdigit()):
-        raise InputError(f"frame '{frame}' is no whole number from 0 up")
+        raise InputError(f"frame '{frame}' is not a whole number of 0 or more")
     if confidence and not (confidence.isascii() and confidence.isdigit()):
-        raise InputError(f"confidence '{confidence}' is none of 1, 2, 3")
+        raise InputError(f"confidence '{confidence}' is not one of 1, 2 and 3")
     return Answer(
         values["clip"],
         int(frame),
@@ -163,5 +163,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InputError(f"'{text}' is no number of seconds")
+        raise InputError(f"'{text}' is not a number of seconds")
     return value

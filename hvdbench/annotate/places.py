@@ -1,4 +1,4 @@
-"""Textured places followed through a clip, so that the same thing is compared from frame to frame.
+"""Follow textured places through a clip, so that the same thing is compared from frame to frame.
 
 Flow is DIS between neighbouring frames at a width of 640 px at most, kept at a quarter of that. It only decides which
 part of a frame is shown; pixels are never resampled.
@@ -141,10 +141,10 @@ def clip_flow(files: Sequence[Path], *, progress: Callable[[int], None] = lambda
 
     Args:
         files: its frames, one at a time in memory.
-        progress: told how many frames are done; what it raises ends the work.
+        progress: function called with the number of frames done; an exception from it ends the work.
 
     Raises:
-        InputError: a file that is no picture, or two sizes.
+        InputError: if a file is not a picture, or two frames differ in size.
     """
     forward: list[Flow] = []
     backward: list[Flow] = []
@@ -155,7 +155,10 @@ def clip_flow(files: Sequence[Path], *, progress: Callable[[int], None] = lambda
         frame = read_frame(path)
         height, width = frame.shape[:2]
         if size is not None and size != (width, height):
-            raise InputError(f"{path} is {width}x{height}, the frames before it are {size[0]}x{size[1]}")
+            raise InputError(
+                f"{path} is {width}x{height}, and the frames before it are {size[0]}x{size[1]}: all frames of a clip "
+                "must have one size"
+            )
         size = (width, height)
         scale = min(1.0, _WORK_PX / max(size))
         gray = np.asarray(cv2.resize(to_gray(frame), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
@@ -166,7 +169,7 @@ def clip_flow(files: Sequence[Path], *, progress: Callable[[int], None] = lambda
         before = gray
         progress(done + 1)
     if size is None:
-        raise InputError("no frames to follow")
+        raise InputError("there are no frames to follow")
     cells = (*texture[0].shape, 2)
     ahead, back = (np.array(flows, np.float16).reshape(-1, *cells) for flows in (forward, backward))
     return ClipFlow(size, ahead, back, np.array(texture, np.float16))

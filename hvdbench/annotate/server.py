@@ -1,8 +1,8 @@
-"""The page's server: the standard library's, bound to this machine alone.
+"""Serve the page with the standard library's server, bound to this machine only.
 
-Whoever opens the page needs the token in its address, and the browser must have been told this machine's own name
-(a page elsewhere cannot reach it by pointing a name of its own at 127.0.0.1). Only the page, the frames that are asked
-of and their clips' other frames are served; nothing in an address is ever taken for a path.
+Whoever opens the page needs the token in its address, and the browser must ask for this machine's own name (a page
+elsewhere cannot reach it by pointing a name of its own at 127.0.0.1). Only the page, the frames that it asks about and
+the other frames of their clips are served; nothing in an address is ever taken for a path.
 """
 
 import hmac
@@ -89,7 +89,7 @@ class Follower:
         return work.result()[0].follow(frame, x, y)
 
     def stop(self) -> None:
-        """End the work that is under way."""
+        """Stop the work in progress."""
         self._stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
@@ -107,11 +107,11 @@ class AnnotateServer(ThreadingHTTPServer):
     """Serves one session's page at :attr:`url`.
 
     Args:
-        session: what is asked.
+        session: the frames to ask about, and the answers.
         port: 0 takes a free one.
 
     Raises:
-        InputError: the port is taken or not allowed.
+        InputError: if the port is taken or not allowed.
     """
 
     daemon_threads = True
@@ -129,13 +129,13 @@ class AnnotateServer(ThreadingHTTPServer):
         self.url = f"http://{ADDRESS}:{self.server_port}/{self.token}/"
 
     def server_bind(self) -> None:
-        """Bind, without the look-up of a name that the base class does (it may wait for a name server)."""
+        """Bind without the name look-up of the base class, which may wait for a name server."""
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = ADDRESS, int(self.server_address[1])
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Pass over a connection that broke, the page asks again; word anything else in full."""
+        """Ignore a broken connection, since the page asks again; report anything else in full."""
         error = sys.exception()
         if not isinstance(error, ConnectionError | TimeoutError):
             logger.error("a request failed", exc_info=error)
@@ -155,18 +155,20 @@ class _Handler(BaseHTTPRequestHandler):
         self._guarded(self._get)
 
     def do_POST(self) -> None:
-        """Take an answer, or one back."""
+        """Keep an answer, or take the last one back."""
         self._guarded(self._post)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Keep requests, whose addresses hold the token, out of the terminal."""
+        """Keep requests out of the terminal, since their addresses contain the token."""
 
     def _guarded(self, serve: Callable[[str], None]) -> None:
         if self.headers.get("Host", "").lower() not in self.server.hosts:
             return self._refuse(HTTPStatus.FORBIDDEN, f"open the page as http://{ADDRESS}:{self.server.server_port}")
         token, _, name = self.path.partition("?")[0].lstrip("/").partition("/")
         if not hmac.compare_digest(token.encode("utf-8", "replace"), self.server.token.encode()):
-            return self._refuse(HTTPStatus.NOT_FOUND, "no such page: open the whole address that was printed")
+            return self._refuse(
+                HTTPStatus.NOT_FOUND, "this page does not exist: open the whole address that was printed"
+            )
         try:
             return serve(name)
         except HvdbenchError as error:
@@ -193,21 +195,21 @@ class _Handler(BaseHTTPRequestHandler):
             clip, frame, x, y = (int(part) for part in found.groups())
             self._json({"track": follower.follow(clip, frame, x, y)})
         else:
-            self._refuse(HTTPStatus.NOT_FOUND, "no such page")
+            self._refuse(HTTPStatus.NOT_FOUND, "this page does not exist")
 
     def _post(self, name: str) -> None:
         if name not in ("answer", "undo"):
-            return self._refuse(HTTPStatus.NOT_FOUND, "no such page")
+            return self._refuse(HTTPStatus.NOT_FOUND, "this page does not exist")
         origin = self.headers.get("Origin")
         if origin is not None and origin.removeprefix("http://").lower() not in self.server.hosts:
-            return self._refuse(HTTPStatus.FORBIDDEN, "answers are taken from this server's own page alone")
+            return self._refuse(HTTPStatus.FORBIDDEN, "answers are accepted from this server's own page only")
         if self.headers.get_content_type() != "application/json":
-            return self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "answers are JSON")
+            return self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "an answer must be JSON")
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()):
-            return self._refuse(HTTPStatus.LENGTH_REQUIRED, "an answer says how long it is")
+            return self._refuse(HTTPStatus.LENGTH_REQUIRED, "an answer must state its length")
         if len(length) > 9 or int(length) > POST_BYTES:
-            return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"an answer has {POST_BYTES} bytes at most")
+            return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"an answer must have {POST_BYTES} bytes at most")
         body = self.rfile.read(int(length))
         try:
             if name == "answer":
@@ -217,7 +219,9 @@ class _Handler(BaseHTTPRequestHandler):
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             if isinstance(error, HvdbenchError):
                 raise
-            return self._refuse(HTTPStatus.BAD_REQUEST, "an answer is clip, frame, label, confidence and seconds")
+            return self._refuse(
+                HTTPStatus.BAD_REQUEST, "an answer must consist of clip, frame, label, confidence and seconds"
+            )
         return self._json(self.server.session.state())
 
     def _answer(self, said: dict[str, Any]) -> None:
@@ -234,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
         return clip < len(clips) and frame < len(clips[clip].files)
 
     def _frame(self, path: Path) -> None:
-        """Send a file as it is; what browsers do not read goes as PNG, losslessly."""
+        """Send a file unchanged; formats that browsers do not read are sent as PNG, losslessly."""
         kind = _AS_IT_IS.get(path.suffix.lower())
         if kind is None:
             kind = "image/png"
@@ -263,15 +267,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def serve(session: Session, *, port: int = 0, ready: Callable[[str], None] = lambda url: None) -> None:
-    """Serve the page until Ctrl-C; every answer is on disk before the page goes on.
+    """Serve the page until Ctrl-C; every answer is on disk before the page shows the next frame.
 
     Args:
-        session: what is asked.
+        session: the frames to ask about, and the answers.
         port: 0 takes a free one.
-        ready: told the page's address, token and all, once it can be opened.
+        ready: function called with the page's address, including the token, once it can be opened.
 
     Raises:
-        InputError: the port is taken or not allowed.
+        InputError: if the port is taken or not allowed.
     """
     with AnnotateServer(session, port=port) as server:
         try:

@@ -1,4 +1,4 @@
-"""What one annotator is asked, in which order, and what is answered so far."""
+"""Decide what one annotator is asked and in which order, and keep the answers given so far."""
 
 import getpass
 import hashlib
@@ -23,7 +23,7 @@ from hvdbench.labels.clips import LabelSource, find_clips
 Order = Literal["clip", "random"]
 Question = tuple[int, int]  # position of the clip in Session.clips, frame
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
-_AHEAD = 3  # questions that the page is told of, so that it can fetch their frames
+_AHEAD = 3  # questions sent ahead to the page, so that it can fetch their frames
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class AnnotateRequest:
         path: a dataset, a folder of clip folders, or one folder of frames.
         annotator: letters, digits, '.', '-' and '_'; empty: the name that the user is logged in by.
         clips: names of clips, with or without their split; empty: all.
-        sample: so many frames, drawn from all by ``seed`` alone, so that all annotators get the same; None: all.
+        sample: the number of frames to draw; the draw depends only on ``seed``, so all annotators get the same; None:
+            all frames.
         seed: of the sample, and with the annotator's name of the order.
         order: frames of a clip in their order (``clip``) or shuffled (``random``); clips are always shuffled.
         labels: the CSV; None: ``<path>/annotations/<annotator>.csv``.
@@ -67,7 +68,7 @@ class Session:
         file: where answers are kept.
 
     Raises:
-        InputError: a CSV of answers that is damaged.
+        InputError: if the CSV of answers is damaged.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Session:
         self._own = self._read()
 
     def state(self) -> dict[str, Any]:
-        """Return what the page shows as JSON: progress and the next question, but no names and nobody else's labels."""
+        """Return what the page shows as JSON: progress and the next question, without names and others' labels."""
         with self._lock:
             done = self._done()
             left = [question for question in self.questions if question not in done]
@@ -103,21 +104,22 @@ class Session:
         """Keep an answer: it is on disk when this returns.
 
         Raises:
-            InputError: a frame that is not asked of, a word or number that is none, or a CSV that cannot be changed.
+            InputError: if the page does not ask about the frame, the word or the number is not known, or the CSV cannot
+                be changed.
         """
         with self._lock:
             if (clip, frame) not in self._asked.values():
-                raise InputError(f"frame {frame} of clip {clip + 1} is not among the frames that are asked of")
+                raise InputError(f"frame {frame} of clip {clip + 1} is not among the frames that this page asks about")
             if confidence not in CONFIDENCES:
-                raise InputError(f"confidence {confidence} is none of 1, 2, 3")
+                raise InputError(f"confidence {confidence} is not one of 1, 2 and 3")
             self._change(Answer(self.clips[clip].name, frame, label, self.annotator, confidence, seconds), keep=True)
             self._again = None
 
     def undo(self) -> Question | None:
-        """Take the last answer back and ask that frame again; None where there is no answer.
+        """Take the last answer back and ask about that frame again; None where there is no answer.
 
         Raises:
-            InputError: a CSV that cannot be changed.
+            InputError: if the CSV cannot be changed.
         """
         with self._lock:
             done = self._done()
@@ -158,17 +160,18 @@ def open_session(request: AnnotateRequest) -> Session:
     """Find the frames, draw sample and order, and take up the answers given so far.
 
     Raises:
-        InputError: no frames, a name that cannot be an annotator's, a damaged CSV, or one that cannot be written.
-        UnknownNameError: no such clip.
-        DatasetError: a dataset that cannot be read.
+        InputError: if there are no frames, the name cannot be an annotator's, or the CSV is damaged or cannot be
+            written.
+        UnknownNameError: if there is no such clip.
+        DatasetError: if the dataset cannot be read.
     """
     annotator = annotator_name(request.annotator)
     if not request.path.is_dir():
-        raise InputError(f"{request.path} is no folder: name a dataset, a folder of frames, or a folder of those")
+        raise InputError(f"{request.path} is not a folder: name a dataset, a folder of frames, or a folder of those")
     clips = [AskedClip(source.name, tuple(list_frames(source.path))) for source in _chosen(request)]
     empty = next((clip for clip in clips if not clip.files), None)
     if empty:
-        raise InputError(f"{request.path}: clip '{empty.name}' holds no frames: make the dataset again")
+        raise InputError(f"{request.path}: clip '{empty.name}' contains no frames: make the dataset again")
     path = request.labels or request.path / "annotations" / f"{annotator}.csv"
     _check_writable(path)
     clips, questions = _ordered(clips, _drawn(clips, request), request, annotator)
@@ -179,7 +182,7 @@ def annotator_name(name: str) -> str:
     """Check an annotator's name, or take the one that the user is logged in by.
 
     Raises:
-        InputError: another sign than letters, digits, '.', '-' and '_', or over 40 of them.
+        InputError: if the name has a sign other than letters, digits, '.', '-' and '_', or more than 40 signs.
     """
     if not name:
         try:
@@ -190,7 +193,8 @@ def annotator_name(name: str) -> str:
             raise InputError(f"the login name '{name}' cannot name an annotator: name one with --annotator")
     if not _NAME.fullmatch(name):
         raise InputError(
-            f"'{name}' cannot name an annotator: use up to 40 letters, digits, '.', '-' and '_', no sign first"
+            f"'{name}' cannot name an annotator: use up to 40 letters, digits, '.', '-' and '_', and begin with a "
+            "letter or digit"
         )
     return name
 
@@ -211,7 +215,7 @@ def _chosen(request: AnnotateRequest) -> list[LabelSource]:
 
 
 def _drawn(clips: Sequence[AskedClip], request: AnnotateRequest) -> list[Question]:
-    """Draw the frames that are asked of: the same for all annotators."""
+    """Draw the frames to ask about, which are the same for all annotators."""
     every = [(clip, frame) for clip, one in enumerate(clips) for frame in range(len(one.files))]
     if request.sample is None or request.sample >= len(every):
         return every
@@ -222,7 +226,7 @@ def _drawn(clips: Sequence[AskedClip], request: AnnotateRequest) -> list[Questio
 def _ordered(
     clips: Sequence[AskedClip], drawn: Sequence[Question], request: AnnotateRequest, annotator: str
 ) -> tuple[list[AskedClip], list[Question]]:
-    """Shuffle clips, and frames within each where that is asked for, by seed and annotator."""
+    """Shuffle clips, and frames within each clip if requested, by seed and annotator."""
     own = int.from_bytes(hashlib.sha256(annotator.encode()).digest()[:8], "big")
     chance = np.random.default_rng([request.seed, own])
     asked = sorted({clip for clip, _ in drawn})

@@ -1,4 +1,4 @@
-"""Entering a run on a board, and the note beside its frames that says as what it was entered."""
+"""Enter a run on a board, and keep a note beside its frames of how it was entered."""
 
 import json
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ ENTRY_FILE = "entered.json"
 
 @dataclass(frozen=True)
 class Entry:
-    """How a run stands on a board: what cannot be read off its frames alone.
+    """How a run was entered on a board, as far as its frames alone do not show it.
 
     Attributes:
         method: its name there.
@@ -48,7 +48,7 @@ def read_entry(folder: Path) -> Entry | None:
     """Read how a run was entered; None where it never was.
 
     Raises:
-        InputError: the note is damaged, or a name in it could be a path.
+        InputError: if the note is damaged, or a name in it could be a path.
     """
     path = folder / ENTRY_FILE
     if not path.is_file():

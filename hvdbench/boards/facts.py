@@ -1,4 +1,4 @@
-"""The facts of every metric that a board may hold, by its name: direction, title, unit, decimals.
+"""Look up the facts of every metric that a board may have, by its name: direction, title, unit, decimals.
 
 Ours and pyiqa's come with the metrics, those of labels with what scores labels, those that only papers print with the
 published rows. A metric of others brings its own: they lie beside the board (``<board>.metrics.json``) and are
@@ -28,7 +28,7 @@ def metric_facts(name: str) -> Facts | None:
 
 
 def direction(name: str) -> Better | None:
-    """Look up which values of a metric are better; None where nobody knows, and then it is not ranked."""
+    """Look up which values of a metric are better; None where that is not known, and then it is not ranked."""
     facts = metric_facts(name)
     return None if facts is None else facts.better
 
@@ -49,7 +49,7 @@ def ordered_facts() -> list[Facts]:
 
 
 def remember_facts(facts: Iterable[Facts]) -> None:
-    """Remember the facts of metrics of others, so that boards which hold them can be ranked and shown."""
+    """Remember the facts of metrics of others, so that boards with such metrics can be ranked and shown."""
     _OF_OTHERS.update({one.name: one for one in facts})
 
 
@@ -62,7 +62,7 @@ def read_facts(board: Path) -> list[Facts]:
     """Read the facts beside a board's CSV; none where it has no metric of others.
 
     Raises:
-        InputError: the file is damaged.
+        InputError: if the file is damaged.
     """
     path = facts_path(board)
     if not path.is_file():
@@ -70,9 +70,9 @@ def read_facts(board: Path) -> list[Facts]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no JSON that can be read: remove it and score again") from error
+        raise InputError(f"{path} cannot be read as JSON: remove it and score again") from error
     if not isinstance(found, list):
-        raise InputError(f"{path} holds no list of facts: remove it and score again")
+        raise InputError(f"{path} does not contain a list of facts: remove it and score again")
     return [facts_from_data(one, str(path)) for one in found]
 
 
@@ -81,7 +81,7 @@ def write_facts(board: Path, metrics: Iterable[str]) -> None:
 
     Args:
         board: the CSV.
-        metrics: all that stand on it.
+        metrics: all metrics that are on it.
     """
     found = [facts_as_data(_OF_OTHERS[name]) for name in sorted(set(metrics) & set(_OF_OTHERS))]
     path = facts_path(board)

@@ -1,4 +1,4 @@
-"""Boards on disk: a CSV with every digit, and its Markdown beside it."""
+"""Read and write boards on disk: a CSV with every digit, and its Markdown beside it."""
 
 from pathlib import Path
 
@@ -28,12 +28,12 @@ def write_board(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
         The rows as they were written.
 
     Raises:
-        InputError: not a CSV path, no rows, other columns, two boards or protocols (published rows stand under their
-            own), a key twice, a value that is not a number, an origin or truth that is not known, or a name that could
-            be a path.
+        InputError: if the path is not that of a CSV, there are no rows, columns differ, there are two boards or
+            protocols (published rows have their own protocols), a key occurs twice, a value is not a number, an origin
+            or truth is not known, or a name could be a path.
     """
     if path.suffix != ".csv":
-        raise InputError(f"{path}: a board is written as .csv, its Markdown beside it")
+        raise InputError(f"{path} cannot be a board: a board is a .csv file, and its Markdown is written beside it")
     board = typed_rows(rows)
     check_names(board)
     check_rows(board)
@@ -54,14 +54,14 @@ def read_board(name_or_path: str | Path, root: Path = Path("leaderboards")) -> p
     """Read a board by its name below ``root``, or by the path of its CSV.
 
     Raises:
-        UnknownNameError: no board of that name.
-        InputError: no such file, not a CSV, not a board, or a name that could be a path.
+        UnknownNameError: if there is no board of that name.
+        InputError: if the file does not exist, is not a CSV or not a board, or a name could be a path.
     """
     text = str(name_or_path)
     path = Path(text) if text.endswith(".csv") else board_path(root, text)
     if not path.is_file():
         if text.endswith(".csv"):
-            raise InputError(f"{path} is missing: name a board's CSV")
+            raise InputError(f"{path} does not exist: name a board's CSV")
         raise UnknownNameError(unknown("board", text, board_names(root)))
     remember_facts(read_facts(path))
     return read_rows(path)
@@ -87,7 +87,7 @@ def read_beside(name_or_path: str | Path, root: Path = Path("leaderboards")) -> 
 
 
 def board_names(root: Path = Path("leaderboards")) -> list[str]:
-    """List the boards that lie in a folder, by name."""
+    """List the boards in a folder, by name."""
     return sorted(path.stem for path in root.glob("*.csv") if not path.name.startswith("."))
 
 
@@ -95,11 +95,11 @@ def latest_board(root: Path = Path("leaderboards")) -> Path:
     """Return the CSV of the board that was written last.
 
     Raises:
-        InputError: the folder holds no board.
+        InputError: if the folder contains no board.
     """
     found = [path for path in root.glob("*.csv") if not path.name.startswith(".")]
     if not found:
-        raise InputError(f"{root} holds no board: run 'hvdbench eval' first")
+        raise InputError(f"{root} contains no board: run 'hvdbench eval' first")
     return max(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
@@ -107,5 +107,6 @@ def _check_protocol(board: pd.DataFrame, settings: BoardSettings) -> None:
     found = set(board.loc[board["origin"] != "published", "protocol"]) - {settings.protocol}
     if found:
         raise InputError(
-            f"board '{board['board'].iloc[0]}' takes protocol {settings.protocol}, found {', '.join(sorted(found))}"
+            f"board '{board['board'].iloc[0]}' takes protocol {settings.protocol}, and its rows are of "
+            f"{', '.join(sorted(found))}"
         )

@@ -1,4 +1,4 @@
-"""Others' result files laid over boards, each checked first."""
+"""Merge result files of others into boards, after checking each."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -38,9 +38,9 @@ def merge_submissions(
         The boards written, by name. The same files again change no byte.
 
     Raises:
-        InputError: a file that was changed, another dataset or protocol than the board's, frames that are not those
-            scored, a method that the board has from another run, or a name that could be a path.
-        DatasetError: ``data`` cannot be read.
+        InputError: if the file was changed, its dataset or protocol is not the board's, its frames are not those that
+            were scored, the board has the method from another run, or a name could be a path.
+        DatasetError: if ``data`` cannot be read.
     """
     submissions = []
     for path in files:
@@ -78,8 +78,8 @@ def _check_dataset(found: Submission, data: Path) -> None:
     digest = Dataset.open(data).digest
     if digest != found.dataset_digest:
         raise InputError(
-            f"{found.path} was scored on a dataset '{found.dataset}' of digest {found.dataset_digest}, {data} has "
-            f"{digest}: the two are other data"
+            f"{found.path} was scored on a dataset '{found.dataset}' of digest {found.dataset_digest}, and {data} has "
+            f"digest {digest}: name the dataset that it was scored on"
         )
 
 
@@ -87,9 +87,9 @@ def _check_frames(found: Submission, runs: Path) -> None:
     for key, expected in found.frames_sha256.items():
         folder = runs / found.method / found.dataset / key
         if not folder.is_dir():
-            raise InputError(f"{folder} is missing: {found.path} has scores of it")
+            raise InputError(f"{folder} is missing, and {found.path} has scores of its frames")
         if frames_sha256(folder) != expected:
-            raise InputError(f"the frames in {folder} are not those that {found.path} has the scores of")
+            raise InputError(f"the frames in {folder} differ from those that {found.path} has scores of")
 
 
 def _check_against(found: Submission, board: pd.DataFrame, place: Path, overwrite: bool) -> None:
@@ -98,8 +98,8 @@ def _check_against(found: Submission, board: pd.DataFrame, place: Path, overwrit
     others = sorted(set(ours["dataset_digest"]) - {found.dataset_digest})
     if others:
         raise InputError(
-            f"{found.path} was scored on a dataset '{found.dataset}' of digest {found.dataset_digest}, {place} has "
-            f"{others[0]}: rows of two versions of a dataset cannot stand on one board"
+            f"{found.path} was scored on a dataset '{found.dataset}' of digest {found.dataset_digest}, and {place} has "
+            f"rows of digest {others[0]}: rows of two versions of a dataset cannot be on one board"
         )
     keys = set(ours.loc[ours["run_digest"] != found.rows["run_digest"].iloc[0], list(KEY)].itertuples(index=False))
     if not overwrite and keys & set(found.rows[list(KEY)].itertuples(index=False)):

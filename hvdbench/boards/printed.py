@@ -1,4 +1,4 @@
-"""The facts of metrics that papers print and hvdbench does not measure."""
+"""List the facts of metrics that papers print and hvdbench does not measure."""
 
 from hvdbench.metrics.metric import Facts
 

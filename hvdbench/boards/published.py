@@ -1,4 +1,4 @@
-"""Numbers that papers print: ``leaderboards/published/*.csv``, rows of the origin ``published``."""
+"""Read the numbers that papers print: ``leaderboards/published/*.csv``, rows of the origin ``published``."""
 
 from pathlib import Path
 
@@ -14,17 +14,17 @@ FOLDER = "leaderboards/published"
 def published(board: str | None = None, folder: Path | None = None) -> pd.DataFrame:
     """Return the rows that papers print, with source and table, under the official datasets' names.
 
-    They were scored by their authors' own code: they stand beside measured rows and are never ranked with them.
+    They were scored by their authors' own code, so they are shown beside measured rows and never ranked with them.
 
     Args:
-        board: the board that they stand on; None: all.
+        board: the board that they belong to; None: all boards.
         folder: of the CSVs; None: this installation's own, or nothing where it has none.
 
     Returns:
         Rows with :data:`hvdbench.boards.rows.COLUMNS`, perhaps none; ``source`` names paper and table.
 
     Raises:
-        InputError: a file that is no board, or a row of another origin.
+        InputError: if a file is not a board, or a row has another origin.
     """
     found = pd.concat(
         [typed_rows(pd.DataFrame(columns=list(COLUMNS))), *map(_read, _files(folder, board))], ignore_index=True
@@ -52,5 +52,5 @@ def _read(path: Path) -> pd.DataFrame:
     """Read one paper's rows, of several boards."""
     rows = read_rows(path, one_board=False)
     if set(rows["origin"]) != {"published"}:
-        raise InputError(f"{path} holds rows that are not published ones: they belong on a board of their own")
+        raise InputError(f"{path} contains rows that are not published ones: they belong on a board of their own")
     return rows

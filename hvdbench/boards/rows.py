@@ -1,4 +1,4 @@
-"""A board's rows: their columns, types and order, and what makes rows one board."""
+"""Define a board's rows: their columns, types and order, and the conditions under which rows make one board."""
 
 import math
 import operator
@@ -48,7 +48,7 @@ _VALUES_IN_COLUMNS: dict[str, tuple[str, ...]] = {"origin": ORIGINS, "truth": ("
 
 @dataclass(frozen=True)
 class Stamp:
-    """What produced a run's rows: the columns that its scores do not tell."""
+    """What produced a run's rows: the columns that do not follow from its scores."""
 
     board: str
     dataset: str
@@ -65,7 +65,7 @@ def board_rows(summary: pd.DataFrame, stamp: Stamp) -> pd.DataFrame:
     """Turn the rows of :func:`hvdbench.scoring.summary.summarise` into rows of a board.
 
     Raises:
-        InputError: a column is missing.
+        InputError: if a column is missing.
     """
     missing = [name for name in SUMMARY_COLUMNS if name not in summary.columns]
     if missing:
@@ -76,14 +76,14 @@ def board_rows(summary: pd.DataFrame, stamp: Stamp) -> pd.DataFrame:
 
 
 def run_rows(scores: RunScores, stamp: Stamp) -> pd.DataFrame:
-    """Make all rows of a run, in a board's order: what every board has, and what was asked for beside it.
+    """Make all rows of a run, in a board's order: the metrics of every board, and those requested in addition.
 
     Args:
         scores: of the run.
-        stamp: what produced it; rows of a metric that hangs on further libraries name their versions too.
+        stamp: what produced it; rows of a metric that depends on further libraries name their versions too.
 
     Raises:
-        InputError: the stamp names another protocol than the scores, or no frame of any clip counts under it.
+        InputError: if the stamp names another protocol than the scores, or no frame of any clip counts under it.
     """
     if stamp.protocol != scores.protocol.name:
         raise InputError(
@@ -97,7 +97,7 @@ def run_rows(scores: RunScores, stamp: Stamp) -> pd.DataFrame:
     ]
     if not parts:
         raise InputError(
-            f"no frame of any clip counts under protocol {stamp.protocol}, which leaves out the first "
+            f"no frame of any clip is scored under protocol {stamp.protocol}, which leaves out the first "
             f"{scores.protocol.skip_first} and the last {scores.protocol.skip_last}: score longer clips"
         )
     return sorted_rows(pd.concat(parts, ignore_index=True))
@@ -107,7 +107,7 @@ def merge_rows(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """Lay new rows over old ones; a row with the same :data:`KEY` is replaced.
 
     Raises:
-        InputError: the two together are no board: see :func:`write_board`.
+        InputError: if the two together are not a board; see :func:`write_board`.
     """
     both = [typed_rows(rows) for rows in (old, new) if len(rows)]
     if not both:
@@ -125,18 +125,18 @@ def read_rows(path: Path, *, one_board: bool = True) -> pd.DataFrame:
         one_board: refuse rows of several boards.
 
     Raises:
-        InputError: not a CSV, or not a board.
+        InputError: if the file is not a CSV, or not a board.
     """
     try:
         raw = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (ValueError, OSError) as error:
-        raise InputError(f"{path} is no CSV that can be read: {error}") from error
+        raise InputError(f"{path} cannot be read as a CSV: {error}") from error
     try:
         board = typed_rows(with_formulas(raw))
         check_names(board)
         check_rows(board, one_board=one_board)
     except InputError as error:
-        raise InputError(f"{path} is no board: {error}") from error
+        raise InputError(f"{path} is not a board: {error}") from error
     return board
 
 
@@ -160,7 +160,7 @@ def typed_rows(rows: pd.DataFrame) -> pd.DataFrame:
             else:
                 typed[name] = pd.Series([_whole(cell) for cell in column], dtype="Int64")
         except (ValueError, TypeError, OverflowError) as error:
-            raise InputError(f"column '{name}' holds what is no number: {error}") from error
+            raise InputError(f"column '{name}' contains a value that is not a number: {error}") from error
     return pd.DataFrame(typed, columns=list(COLUMNS))
 
 
@@ -170,7 +170,7 @@ def _number(cell: object) -> float:
 
 
 def _whole(cell: object) -> int | None:
-    """Read a whole number without a way through floats, which hold none above 2^53 exactly."""
+    """Read a whole number without converting it to a float, which is not exact above 2^53."""
     if cell is None or cell is pd.NA or cell == "" or (isinstance(cell, float) and math.isnan(cell)):
         return None
     try:
@@ -185,11 +185,11 @@ def _whole(cell: object) -> int | None:
 def check_rows(board: pd.DataFrame, *, one_board: bool = True) -> None:
     """Refuse rows that do not make one board."""
     if board.empty:
-        raise InputError("a board has at least one row, found none")
+        raise InputError("a board needs at least one row, and there is none")
     for name, known in _VALUES_IN_COLUMNS.items():
         strange = sorted(set(board[name]) - set(known))
         if strange:
-            raise InputError(f"no {name} '{strange[0]}' (known: {', '.join(known)})")
+            raise InputError(f"{name} '{strange[0]}' is not known (known: {', '.join(known)})")
     ours = board[board["origin"] != "published"]
     for name, among in (("board", board), ("protocol", ours)) if one_board else ():
         found = sorted(set(among[name]))
@@ -201,18 +201,16 @@ def check_rows(board: pd.DataFrame, *, one_board: bool = True) -> None:
     if not board["value"].map(math.isfinite).all():
         row = board[~board["value"].map(math.isfinite)].iloc[0]
         raise InputError(
-            f"{row['metric']} of '{row['method']}', clip {row['clip']}, is no finite number: leave the row out"
+            f"{row['metric']} of '{row['method']}', clip {row['clip']}, is not a finite number: leave the row out"
         )
     twice = board[board.duplicated(list(KEY))]
     if len(twice):
         row = twice.iloc[0]
-        raise InputError(
-            f"{row['metric']} of '{row['method']}', clip {row['clip']}, {row['subset']}, stands on it twice"
-        )
+        raise InputError(f"{row['metric']} of '{row['method']}', clip {row['clip']}, {row['subset']}, is on it twice")
 
 
 def check_names(board: pd.DataFrame) -> None:
-    """Refuse names that could be paths; papers' methods have no folder here, so theirs may hold a colon."""
+    """Refuse names that could be paths; papers' methods have no folder here, so their names may contain a colon."""
     is_published = board["origin"] == "published"
     for rows, also in (
         (board[is_published], REFUSED_BY_OTHERS),

@@ -1,4 +1,4 @@
-"""What a board compares: its recipe, or what its rows tell."""
+"""Find what a board compares: by its recipe, or by its rows."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,9 +43,9 @@ def board_settings(name: str) -> Recipe[BoardSettings]:
 
 
 def settings_of(board: pd.DataFrame) -> BoardSettings:
-    """Find the recipe of a board's name; without one, what its rows hold.
+    """Find the recipe of a board's name; without one, derive the settings from its rows.
 
-    A board called ``<name>-<protocol>`` is shown as the recipe ``<name>`` says, under that protocol.
+    A board called ``<name>-<protocol>`` is shown by the recipe ``<name>``, under that protocol.
     """
     name = str(board["board"].iloc[0])
     ours = board[board["origin"] != "published"]
@@ -82,7 +82,7 @@ class Place:
 
 
 def choose_place(usual: str, boards: Path, *, board: str | None = None, protocol: str | None = None) -> Place:
-    """Choose the board and the protocol of new rows, before anything long begins.
+    """Choose the board and the protocol of new rows, before any long computation begins.
 
     A board that is named decides about the protocol where none is named; a protocol that is named decides about the
     board: the usual one where that is under it, else ``<usual>-<protocol>``.
@@ -90,12 +90,12 @@ def choose_place(usual: str, boards: Path, *, board: str | None = None, protocol
     Args:
         usual: the dataset's board.
         boards: the folder of boards.
-        board: the name that was asked for; None: none was.
-        protocol: likewise.
+        board: the requested name; None: no board was requested.
+        protocol: the requested protocol; None: no protocol was requested.
 
     Raises:
-        UnknownNameError: no such protocol.
-        InputError: the board takes another protocol than the one that was asked for, or one that scores no frames.
+        UnknownNameError: if there is no such protocol.
+        InputError: if the board takes another protocol than the requested one, or one under which no frames are scored.
     """
     asked = None if protocol is None else find_protocol(protocol)
     if board is None:
@@ -110,7 +110,9 @@ def choose_place(usual: str, boards: Path, *, board: str | None = None, protocol
             "so name another board"
         )
     if asked is None and taken is not None and taken not in {known.name for known in PROTOCOLS}:
-        raise InputError(f"board '{board}' takes protocol {taken}, which scores no frames: name another board")
+        raise InputError(
+            f"board '{board}' takes protocol {taken}, under which no frames are scored: name another board"
+        )
     return Place(board, asked or find_protocol(taken or DEFAULT.name))
 
 
@@ -127,9 +129,9 @@ def _protocol_of(board: str, boards: Path) -> str | None:
 
 
 def board_path(boards: Path, name: str) -> Path:
-    """Return where a board's CSV lies.
+    """Return the path of a board's CSV.
 
     Raises:
-        InputError: the name could be a path.
+        InputError: if the name could be a path.
     """
     return boards / f"{checked_name(name, 'the board')}.csv"

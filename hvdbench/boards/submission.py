@@ -1,9 +1,9 @@
-"""Result files: what one lab scored, in a form that another can check and lay over its own boards.
+"""Write and read result files: the scores of one lab, in a form that another can check and merge into its own boards.
 
 A result file is JSON: the board's rows of one run, the scores per frame that they follow from (those of metrics and
 strata that were asked for among them), and the digests of dataset, run and frames. Whoever merges it computes the rows
 again, so that a row cannot be changed alone; the file's own digest finds damage, not fraud: whoever doubts the frame
-scores asks for the frames, whose hashes the file holds.
+scores asks for the frames, whose hashes the file contains.
 """
 
 import hashlib
@@ -77,37 +77,35 @@ def submit(run: Path, data: Path, board: Path, out: Path, *, labeller: str = DEF
     Args:
         run: ``runs/<method>/<dataset>``, frames and ``run.json`` of every clip.
         data: the dataset that it was scored on.
-        board: the CSV that holds the run's rows.
+        board: the CSV that contains the run's rows.
         out: the file to write.
-        labeller: whose labels say which frames were selected.
+        labeller: the labeller whose labels decide which frames were selected.
 
     Raises:
-        InputError: no run, rows that are not on the board, or frames, dataset or labels that are not those which were
-            scored.
-        DatasetError: the dataset cannot be read.
+        InputError: if there is no run, its rows are not on the board, or frames, dataset or labels are not those that
+            were scored.
+        DatasetError: if the dataset cannot be read.
     """
     dataset = Dataset.open(data)
     faults = dataset.verify()
     if faults:
-        raise InputError(f"{faults[0]}: rows scored on it would be no results on '{dataset.name}'")
+        raise InputError(f"{faults[0]}: rows that are scored on it would not be results on '{dataset.name}'")
     manifests = _manifests(run)
     digest = digest_of({key: str(found.get("run_digest")) for key, found in manifests.items()})
     standing = read_board(str(board))
     rows = sorted_rows(standing[standing["run_digest"] == digest])
     if rows.empty:
-        raise InputError(
-            f"{board} holds no rows of the run in {run} (digest {digest}): score it first ('hvdbench eval')"
-        )
+        raise InputError(f"{board} has no rows of the run in {run} (digest {digest}): score it first ('hvdbench eval')")
     if set(rows["dataset_digest"]) != {dataset.digest}:
         raise InputError(
-            f"{board} has the run in {run} on a dataset of digest {rows['dataset_digest'].iloc[0]}, {data} has "
-            f"{dataset.digest}: name the dataset that it was scored on"
+            f"{board} has the run in {run} on a dataset of digest {rows['dataset_digest'].iloc[0]}, and {data} has "
+            f"digest {dataset.digest}: name the dataset that it was scored on"
         )
     stamp = _stamp_of(rows)
     scores = _scores_of_run(run, dataset, labeller, rows, find_protocol(stamp.protocol))
     if not run_rows(scores, stamp).equals(rows):
         raise InputError(
-            f"the frames in {run} do not give the rows on {board}: frames, labels or rows were changed since; score "
+            f"the frames in {run} do not give the rows on {board}, so frames, labels or rows were changed since: score "
             "the run again"
         )
     keys = [f"{clip.split}/{clip.name}" for clip in dataset.clips()]
@@ -138,7 +136,9 @@ def _manifests(run: Path) -> dict[str, dict[str, Any]]:
         except (ValueError, TypeError) as error:
             raise InputError(f"{path} is damaged: restore the clip again") from error
     if not found:
-        raise InputError(f"{run} holds no run: name runs/<method>/<dataset>, whose clips have a run.json each")
+        raise InputError(
+            f"{run} does not contain a run: name a folder runs/<method>/<dataset>, in which each clip has a run.json"
+        )
     return found
 
 
@@ -156,7 +156,7 @@ def _scores_of_run(run: Path, dataset: Dataset, labeller: str, rows: pd.DataFram
         place = RunClip(run / clip.split / clip.name, clip)
         if not place.folder.is_dir():
             raise InputError(
-                f"{run} lacks the clip {clip.split}/{clip.name} of '{dataset.name}': a result has them all"
+                f"{run} lacks the clip {clip.split}/{clip.name} of '{dataset.name}': a result must have all clips"
             )
         place.check_frames()
         table = score_clip(place, labels_of(clip, labeller), protocol)
@@ -174,7 +174,7 @@ def read_submission(path: Path) -> Submission:
     """Read a result file and compute its rows again from its frame scores.
 
     Raises:
-        InputError: no result file, one that was changed, rows that do not follow from the frame scores, or a name that
+        InputError: if the file is not a result file or was changed, rows do not follow from the frame scores, or a name
             could be a path.
     """
     try:
@@ -187,9 +187,9 @@ def read_submission(path: Path) -> Submission:
         frames, clips = dict(body["frames_sha256"]), dict(body["clip_sha256"])
         method = str(body["method"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, UnknownNameError) as error:
-        raise InputError(f"{path} is no result file ('hvdbench leaderboard submit' writes one): {error}") from error
+        raise InputError(f"{path} is not a result file ('hvdbench leaderboard submit' writes one): {error}") from error
     if not known:
-        raise InputError(f"{path} has schema {body['schema']}, this version reads {SCHEMA}")
+        raise InputError(f"{path} has schema {body['schema']}, and this version reads {SCHEMA}")
     if digest != _digest(body):
         raise InputError(f"{path} was changed after it was written: its digest is not that of its content")
     for field, name in (("stamp.board", stamp.board), ("stamp.dataset", stamp.dataset), ("method", method)):
@@ -261,7 +261,7 @@ def _number(cell: str) -> float:
 
 
 def _stamp_of(rows: pd.DataFrame) -> Stamp:
-    """Read what produced a run off its rows; rows of metrics that were asked for may name more versions than it."""
+    """Read from its rows what produced a run; rows of additional metrics may name more versions than it."""
     usual = rows[(rows["metric"] == "sharpness") & (rows["subset"] == "all")]
     row = (usual if len(usual) else rows).iloc[0]
     return Stamp(**{name: _plain(row[name]) for name in _STAMP})

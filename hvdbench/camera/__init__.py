@@ -1,1 +1,1 @@
-"""Camera motion: paths from files, a model of the hand, and the stabiliser."""
+"""Simulate camera motion: paths from files, a model of the hand, and the stabiliser."""

@@ -1,4 +1,4 @@
-"""Where a camera path breaks: gaps between rows, jumps, and the seams of an estimator's windows."""
+"""Find where a camera path breaks: gaps between rows, jumps, and the seams of an estimator's windows."""
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -53,7 +53,7 @@ def split_at_gaps(path: Trajectory) -> list[Trajectory]:
         ``<path>+2`` …
 
     Raises:
-        TrajectoryError: nothing is long enough.
+        TrajectoryError: if no stretch is long enough.
     """
     gaps = find_gaps(path)
     edges = [0, *(gap.after_row for gap in gaps), len(path.t_s)]

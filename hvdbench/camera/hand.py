@@ -1,4 +1,4 @@
-"""The motion of a hand that holds a phone: four kinds of shake as random-phase spectra.
+"""Simulate the motion of a hand that holds a phone: four kinds of shake as random-phase spectra.
 
 Angular rate per axis is drift + walk + arm + tremor, each a stationary process with a spectrum of its own; the
 spectra and sizes were set by hand to real gyro logs and to the motion seen in three phone clips

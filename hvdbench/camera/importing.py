@@ -1,4 +1,4 @@
-"""Adding a set of camera paths: the files copied below ``trajectories/``, and a table in its ``index.toml``."""
+"""Add a set of camera paths: copy its files below ``trajectories/``, and enter a table in ``index.toml``."""
 
 import json
 import re
@@ -26,21 +26,21 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """A set to add, and whose it is.
+    """A set of camera paths to add, and where it comes from.
 
     Args:
         inputs: files, or folders of files; for MonST3R and COLMAP their output folders, or a folder of them.
         name: of the set.
         format_name: a trajectory format of the catalogue, or an import string.
-        licence: whose the paths are and what may be done with them.
+        licence: who owns the paths and what may be done with them.
         source: what they were measured on or estimated from.
-        fps: rows per second, where the files hold no times.
-        note: anything else.
+        fps: rows per second, where the files have no times.
+        note: a further remark.
         origin: None: what the format says, ``monst3r`` for MonST3R's and ``measured`` for others.
         metric: whether positions are in metres; None: what the format says.
         scene_depth: median distance of what the camera saw, in the positions' unit; None: what depth maps say, if any.
         orientation: of a gyroscope.
-        force: read files that look like another format.
+        force: whether to read files that look like another format.
     """
 
     inputs: tuple[Path, ...]
@@ -68,21 +68,21 @@ class ImportedSet:
 def import_set(request: ImportRequest, *, into: Path | None = None) -> ImportedSet:
     """Read every path, copy the files (each path in a folder of its own) and enter the set in ``index.toml``.
 
-    Nothing is written unless all can be read and used; a set that is there is never replaced. A folder without sets
-    begins as a copy of the one in use, so that the shipped set stays at hand.
+    Nothing is written unless all can be read and used; an existing set is never replaced. A folder without sets begins
+    as a copy of the one in use, so that the shipped set remains available.
 
     Args:
         request: what to add.
         into: the folder ``trajectories``; None: that of ``HVDBENCH_HOME``, else of the checkout.
 
     Raises:
-        TrajectoryError: a path cannot be read or used, two paths have one name, the set is there already, or there is
+        TrajectoryError: if a path cannot be read or used, two paths have one name, the set already exists, or there is
             no folder of the user's own to add to.
     """
     if not _NAME.fullmatch(request.name) or request.name == MONST3R:
         raise TrajectoryError(
-            f"'{request.name}' cannot name a set: use letters, digits, '-' and '_', and not '{MONST3R}', which means "
-            "all of MonST3R's"
+            f"'{request.name}' cannot name a set: use letters, digits, '-' and '_', and not '{MONST3R}', which stands "
+            "for all sets of MonST3R"
         )
     checked_name(request.name, "the set", error=TrajectoryError)
     root = _root(into)
@@ -92,7 +92,9 @@ def import_set(request: ImportRequest, *, into: Path | None = None) -> ImportedS
     labels = [checked_name(form.label_of(file), "the path", where=file, error=TrajectoryError) for file in files]
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:
-        raise TrajectoryError(f"two paths would be named '{request.name}/{twice[0]}': rename one, or import them apart")
+        raise TrajectoryError(
+            f"two paths would be named '{request.name}/{twice[0]}': rename one, or import them separately"
+        )
     entry, qualities = _read_all(request, form, files, labels)
     folder = root / request.name
     with locked(root):
@@ -110,18 +112,18 @@ def import_set(request: ImportRequest, *, into: Path | None = None) -> ImportedS
 
 
 def find_files(inputs: Sequence[Path], form: TrajectoryFormat) -> list[Path]:
-    """List the path files that inputs mean: files as they are, and in folders what the format finds there.
+    """List the path files that inputs name: files as they are, and in folders what the format finds there.
 
     Raises:
-        TrajectoryError: an input that is not there, or a folder without such files.
+        TrajectoryError: if an input does not exist, or a folder contains no such files.
     """
     files: list[Path] = []
     for path in inputs:
         if not path.exists():
-            raise TrajectoryError(f"{path} is not there")
+            raise TrajectoryError(f"{path} does not exist: name a file or a folder")
         found = form.files_in(path.resolve()) if path.is_dir() else [path.absolute()]
         if not found:
-            raise TrajectoryError(f"{path} holds no file of format '{form.name}'")
+            raise TrajectoryError(f"{path} contains no file of format '{form.name}'")
         files += found
     return files
 
@@ -166,21 +168,21 @@ def _root(into: Path | None) -> Path:
         return own.resolve() / "trajectories"
     if (current.parent / "__init__.py").is_file():
         raise TrajectoryError(
-            f"the sets in {current} belong to the installation and go when it is updated: make a folder of your own, "
-            "name it in HVDBENCH_HOME, and import again"
+            f"the sets in {current} belong to the installation and are lost when it is updated: make a folder of your "
+            "own, name it in HVDBENCH_HOME, and import again"
         )
     return current
 
 
 def _refuse_existing(name: str, root: Path) -> None:
     if (root / INDEX_FILE).is_file() and name in read_index(root):
-        raise TrajectoryError(f"{root / INDEX_FILE} has a set '{name}' already: choose another name")
+        raise TrajectoryError(f"{root / INDEX_FILE} already has a set '{name}': choose another name")
     if (root / name).exists():
         raise TrajectoryError(
-            f"{root / name} is there already, but no set in {INDEX_FILE}: move it, or choose another name"
+            f"{root / name} exists already and is not a set in {INDEX_FILE}: move it, or choose another name"
         )
     if root.is_dir() and not (root / INDEX_FILE).is_file() and any(root.iterdir()):
-        raise TrajectoryError(f"{root} holds no {INDEX_FILE} but other things: name a new or empty folder")
+        raise TrajectoryError(f"{root} contains other things and no {INDEX_FILE}: name a new or empty folder")
 
 
 def _prepare(root: Path) -> None:
@@ -206,7 +208,7 @@ def _copy(file: Path, folder: Path, form: TrajectoryFormat) -> None:
 
 
 def _enter(name: str, entry: TrajectorySet, index: Path) -> None:
-    """Add a table at the end of ``index.toml``; what stands there, comments too, stays as it is."""
+    """Add a table at the end of ``index.toml``; its content, comments included, stays as it is."""
     values = entry.model_dump(mode="json", exclude_defaults=True) | {"format": entry.format}
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
     text = index.read_text(encoding="utf-8").rstrip("\n") + "\n\n" + "\n".join([f"[{name}]", *lines]) + "\n"

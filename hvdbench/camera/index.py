@@ -1,4 +1,4 @@
-"""The sets of camera paths that are at hand: ``trajectories/index.toml``.
+"""Read the sets of camera paths that are available: ``trajectories/index.toml``.
 
 A set is a table ``[name]`` with the keys of :class:`TrajectorySet`; its paths are those that ``paths`` lists, else the
 files (or folders) one level below ``folder`` that the format's reader takes.
@@ -25,7 +25,7 @@ MONST3R = "monst3r"
 
 
 class TrajectorySet(Settings):
-    """Where a set of camera paths lies, and whose it is."""
+    """Where a set of camera paths lies, and where it comes from."""
 
     origin: Origin
     """``simulated``, ``measured``, or ``monst3r`` for paths that MonST3R estimated."""
@@ -63,8 +63,8 @@ def read_index(root: Path | None = None) -> Mapping[str, TrajectorySet]:
         root: the folder ``trajectories``; None: this installation's.
 
     Raises:
-        TrajectoryError: no ``index.toml``, or it is not TOML.
-        RecipeError: a set with an unknown, missing or wrong key.
+        TrajectoryError: if there is no ``index.toml``, or it is not TOML.
+        RecipeError: if a set has an unknown, missing or wrong key.
     """
     path = (root or home_folder("trajectories")) / "index.toml"
     try:
@@ -73,7 +73,7 @@ def read_index(root: Path | None = None) -> Mapping[str, TrajectorySet]:
         raise TrajectoryError(f"{path} cannot be read as TOML: {error}") from error
     loose = sorted(name for name, table in tables.items() if not isinstance(table, dict))
     if loose:
-        raise TrajectoryError(f"{path}: '{loose[0]}' stands outside a set: every key belongs below a [set-name]")
+        raise TrajectoryError(f"{path}: '{loose[0]}' is outside a set: put every key below a [set-name]")
     return {name: check(f"{path.name}: [{name}]", table, TrajectorySet) for name, table in tables.items()}
 
 
@@ -86,11 +86,11 @@ def load_sets(name: str, *, root: Path | None = None) -> list[Trajectory]:
 
     Returns:
         The paths sorted by set and file, each named ``<set>/<file>``, one with gaps split there, one that its set
-        extends named ``… (back and forth)``; empty where no MonST3R set is there.
+        extends named ``… (back and forth)``; empty where there is no MonST3R set.
 
     Raises:
-        UnknownNameError: no set has the name.
-        TrajectoryError: a set's folder is missing or empty, or one of its paths cannot be read or has gaps and no
+        UnknownNameError: if no set has the name.
+        TrajectoryError: if a set's folder is missing or empty, or one of its paths cannot be read or has gaps and no
             stretch long enough between them.
     """
     root = root or home_folder("trajectories")
@@ -125,15 +125,15 @@ def read_path(
     """Read one path.
 
     Args:
-        file: the path's file, or the folder that the format keeps it in.
+        file: the path's file, or the folder in which the format keeps it.
         format_name: a trajectory format of the catalogue, or an import string.
-        fps: rows per second, where the file holds no times.
+        fps: rows per second, where the file has no times.
         orientation: of a gyroscope.
-        force: read a file although it looks like another format.
+        force: whether to read a file although it looks like another format.
 
     Raises:
-        UnknownNameError: no such format.
-        TrajectoryError: the file cannot be read, the format needs ``fps``, or it has no such option.
+        UnknownNameError: if there is no such format.
+        TrajectoryError: if the file cannot be read, the format needs ``fps``, or it has no such option.
     """
     return open_format(format_name).read(file, fps=fps, orientation=orientation, force=force)
 
@@ -142,7 +142,7 @@ def path_files(name: str, entry: TrajectorySet, root: Path) -> list[Path]:
     """List the files of a set.
 
     Raises:
-        TrajectoryError: the set lists none and its folder holds none.
+        TrajectoryError: if the set lists no path and its folder contains none.
     """
     folder = root / entry.folder
     if entry.paths:
@@ -153,7 +153,7 @@ def path_files(name: str, entry: TrajectorySet, root: Path) -> list[Path]:
     files = sorted(folder.glob(f"*/{PATH_FILE}")) or open_format(entry.format).files_in(folder)
     if not files:
         raise TrajectoryError(
-            f"trajectory set '{name}' names {folder}, which holds no file of format '{entry.format}' and no "
+            f"trajectory set '{name}' names {folder}, which contains no file of format '{entry.format}' and no "
             f"<path>/{PATH_FILE}"
         )
     return files
@@ -179,11 +179,11 @@ def read_target(
     """Read what a person names: a set, one path of a set (``SET/PATH``), or a file.
 
     Returns:
-        Lines that say whose the paths are (none for a file), and the paths, each whole.
+        Lines that state where the paths come from (none for a file), and the paths, each whole.
 
     Raises:
-        UnknownNameError: neither a set nor a file.
-        TrajectoryError: no such path in the set, a file without its format, or one that cannot be read.
+        UnknownNameError: if the name is neither that of a set nor of a file.
+        TrajectoryError: if the set has no such path, or a file comes without its format or cannot be read.
     """
     name, _, label = target.partition("/")
     index = read_index()
@@ -191,7 +191,7 @@ def read_target(
         paths = [path for path in read_sets(name) if not label or path.name == target]
         if not paths:
             raise TrajectoryError(
-                f"no path '{target}' (known: {', '.join(path.name for path in read_sets(name)) or 'none'})"
+                f"there is no path '{target}' (known: {', '.join(path.name for path in read_sets(name)) or 'none'})"
             )
         entry = index.get(name)
         return ([] if entry is None else [f"{name}: {entry.origin}; {entry.source}; licence: {entry.licence}"]), paths
@@ -200,5 +200,5 @@ def read_target(
         raise UnknownNameError(unknown("trajectory set or file", target, index))
     if format_name is None:
         hint = describe_guess(read_lines(file) if file.is_file() else [])
-        raise TrajectoryError(f"{file}: say its format with --format ({hint})")
+        raise TrajectoryError(f"{file}: state its format with --format ({hint})")
     return [], [read_path(file, format_name=format_name, fps=fps, orientation=orientation, force=force)]

@@ -1,4 +1,4 @@
-"""What reaches the sensor: a camera path and a hand, stabilised, as small motion about a slow reference view."""
+"""Compute the motion at the sensor: a camera path and a hand, stabilised, about a slow reference view."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -154,10 +154,10 @@ def simulate_motion(
 ) -> CameraPath:
     """Shake a camera and stabilise it.
 
-    The hand is ``gain · lowpass(path) + what the path lacks of the preset``, or what a log of the stabiliser's holds;
-    the stabiliser follows its turns about x and y. Then the slow part of what the lens leaves, below ``reference_hz``,
-    is taken out (the virtual camera that follows it is the reference view), so a clip stays within the scene's margin
-    while shake and blur remain.
+    The hand is ``gain · lowpass(path) + what the path lacks of the preset``, or the recorded turning of a stabiliser's
+    log; the stabiliser follows its turns about x and y. Then the slow part of what the lens leaves, below
+    ``reference_hz``, is taken out (the virtual camera that follows it is the reference view), so a clip stays within
+    the scene's margin while shake and blur remain.
 
     Args:
         duration_s: of the clip; 3 s of run-in before it and 1 s after it are simulated and dropped.
@@ -176,7 +176,7 @@ def simulate_motion(
         fps: frames a second, for a stabiliser that turns them as a whole.
 
     Raises:
-        TrajectoryError: the path is too short or has gaps.
+        TrajectoryError: if the path is too short or has gaps.
     """
     samples = int(np.ceil((BURN_IN_S + duration_s + TAIL_S) * rate_hz)) + 1
     time = np.arange(samples) / rate_hz
@@ -237,7 +237,7 @@ def _about_slow_view(
     """Express a motion relative to the slow part of what the lens leaves of it.
 
     The slow view is the low-passed orientation, turned back by the low-passed lens angle: with a lens that follows
-    everything it stands still in the world.
+    everything, it does not move in the world.
     """
     quaternion = rotation.as_quat()
     signs = np.where(np.einsum("ij,ij->i", quaternion[1:], quaternion[:-1]) < 0, -1.0, 1.0)

@@ -1,4 +1,4 @@
-"""A picture of camera paths: turned angles, positions, and the spectrum of the turning rates."""
+"""Draw camera paths: turned angles, positions, and the spectrum of the turning rates."""
 
 import io
 from collections.abc import Sequence
@@ -31,10 +31,12 @@ def draw_paths(paths: Sequence[Trajectory]) -> bytes:
         A PNG.
 
     Raises:
-        TrajectoryError: no path, or more than fit on a page.
+        TrajectoryError: if there is no path, or there are more than fit on a page.
     """
     if not 0 < len(paths) <= MOST_PATHS:
-        raise TrajectoryError(f"{len(paths)} paths to draw, expected 1 to {MOST_PATHS}: name one of them, as SET/PATH")
+        raise TrajectoryError(
+            f"there are {len(paths)} paths to draw, expected 1 to {MOST_PATHS}: name one of them, as SET/PATH"
+        )
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(14.0, 3.4 * len(paths)), dpi=100, facecolor="white", layout="constrained")

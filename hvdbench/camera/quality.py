@@ -1,4 +1,4 @@
-"""What a camera path is fit for: its rate, gaps, jumps, seams of an estimator's windows, and how much it moves."""
+"""Assess a camera path: its rate, gaps, jumps, seams of an estimator's windows, and how much it moves."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -31,7 +31,7 @@ _LISTED = 6
 
 @dataclass(frozen=True)
 class PathQuality:
-    """A report on a path. Rows count from 1; a gap or jump lies after the row that it names."""
+    """A report on a path. Rows count from 1; a gap or jump is after the row that it names."""
 
     name: str
     rows: int
@@ -179,7 +179,7 @@ def rate_spectrum(path: Trajectory) -> tuple[Array, Array]:
     values = np.degrees(np.stack([np.interp(even, middle, column) for column in omega.T], axis=1))
     rate_hz = (len(even) - 1) / float(even[-1] - even[0])
     segment = min(len(omega), int(_SEGMENT_S * rate_hz))
-    if segment < _FEWEST_SAMPLES:  # rows seconds apart: 8 s hold no spectrum
+    if segment < _FEWEST_SAMPLES:  # rows seconds apart: 8 s are too few rows for a spectrum
         return np.empty(0), np.empty((0, 3))
     frequency, power = welch(values, rate_hz, nperseg=segment, detrend=False, axis=0)
     return np.asarray(frequency), np.asarray(power)

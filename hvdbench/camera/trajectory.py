@@ -1,4 +1,4 @@
-"""A camera path in time: poses, and the motion that a body-fixed sensor would feel along it."""
+"""Represent a camera path in time: poses, and the motion that a body-fixed sensor would feel along it."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -54,9 +54,12 @@ class Trajectory:
         rows = len(t_s) if t_s.ndim == 1 else 0
         if rows < 2 or quaternion.shape != (rows, 4) or position.shape != (rows, 3):
             found = f"times {t_s.shape}, quaternions {quaternion.shape}, positions {position.shape}"
-            raise TrajectoryError(f"{self.name}: a path needs two rows or more of one length, found {found}")
+            raise TrajectoryError(
+                f"{self.name}: a path needs at least two rows, and as many times as quaternions and positions, found "
+                f"{found}"
+            )
         if not all(np.isfinite(values).all() for values in (t_s, quaternion, position)):
-            raise TrajectoryError(f"{self.name}: a row holds a number that is not finite: remove the row")
+            raise TrajectoryError(f"{self.name}: a row contains a number that is not finite: remove the row")
         late = np.flatnonzero(np.diff(t_s) <= 0)
         if late.size:
             raise TrajectoryError(f"{self.name}: the time does not rise from row {late[0] + 1} to row {late[0] + 2}")
@@ -64,8 +67,8 @@ class Trajectory:
         worst = int(np.argmax(np.abs(norm - 1.0)))
         if abs(norm[worst] - 1.0) > NORM_TOLERANCE:
             raise TrajectoryError(
-                f"{self.name}: the quaternion of row {worst + 1} has norm {norm[worst]:.4f}, a rotation's is 1: check "
-                "the order of the columns"
+                f"{self.name}: the quaternion of row {worst + 1} has norm {norm[worst]:.4f}, and a rotation's is 1: "
+                "check the order of the columns"
             )
         for field, values in zip(
             ("t_s", "quaternion_wxyz", "position_w"),
@@ -98,13 +101,13 @@ class Trajectory:
         spacing = np.diff(self.t_s)
         if self.duration_s < SHORTEST_S or len(self.t_s) < 8:
             raise TrajectoryError(
-                f"{self.name}: {len(self.t_s)} rows over {self.duration_s:.2f} s are too short to use: give at least "
-                f"8 rows over {SHORTEST_S:g} s"
+                f"{self.name}: {len(self.t_s)} rows over {self.duration_s:.2f} s are too short: give at least 8 rows "
+                f"over {SHORTEST_S:g} s"
             )
         widest = int(np.argmax(spacing))
         if spacing[widest] > WIDEST_GAP * np.median(spacing):
             raise TrajectoryError(
-                f"{self.name}: a gap of {spacing[widest]:.3f} s after row {widest + 1}, where rows are "
+                f"{self.name}: there is a gap of {spacing[widest]:.3f} s after row {widest + 1}, where rows are "
                 f"{np.median(spacing):.3f} s apart: split the path there"
             )
 
@@ -121,12 +124,13 @@ class Trajectory:
         """Return the path at even times from its first row on, interpolated as :meth:`pose_at` does.
 
         Raises:
-            TrajectoryError: a rate at which fewer than two rows fit.
+            TrajectoryError: if fewer than two rows fit at the rate.
         """
         count = int(np.floor(self.duration_s * rate_hz + 1e-6)) + 1
         if not rate_hz > 0 or count < 2:
             raise TrajectoryError(
-                f"{self.name}: {self.duration_s:.3f} s at {rate_hz:g} rows a second hold fewer than two: ask for more"
+                f"{self.name}: {self.duration_s:.3f} s at {rate_hz:g} rows a second are fewer than two rows: ask for "
+                "more"
             )
         t_s = self.t_s[0] + np.arange(count) / rate_hz
         rotation, position = self.pose_at(t_s)
@@ -136,8 +140,8 @@ class Trajectory:
         """Return a path of at least ``duration_s`` that runs this one forwards and backwards by turns.
 
         It turns round at the calmest row (slowest turning) among the first and among the last fifth of the rows, and
-        what lies beyond is left out, so that no kink is made where the hand was moving fast. A path that is long
-        enough comes back as it is. Played backwards, a hand's motion keeps its rates and its spectrum.
+        the rows beyond are left out, so that no kink is made where the hand was moving fast. A path that is long enough
+        is returned unchanged. Played backwards, a hand's motion keeps its rates and its spectrum.
 
         Raises:
             TrajectoryError: as :meth:`check_regular`.
@@ -200,7 +204,7 @@ def _wxyz(rotation: Rotation) -> Array:
 
 
 def align_signs(quaternion: Array) -> Array:
-    """Flip quaternions (N, 4) so that neighbours lie on one half of the sphere; the rotations stay the same."""
+    """Flip quaternions (N, 4) so that neighbours are on one half of the sphere; the rotations stay the same."""
     dots = np.einsum("ij,ij->i", quaternion[1:], quaternion[:-1])
     signs = np.cumprod(np.concatenate([[1.0], np.where(dots < 0, -1.0, 1.0)]))
     return np.asarray(quaternion * signs[:, None])

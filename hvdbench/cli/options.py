@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from hvdbench.cli.parameters import CropType, Renamed, SeedType
+from hvdbench.cli.parameters import CropType, Renamed, SeedType, TimeType
 
 if TYPE_CHECKING:
     from hvdbench.methods.inference.options import InferenceOptions
@@ -20,6 +20,7 @@ PATH = click.Path(path_type=Path)
 Crop = tuple[int, int, int, int]
 """Left edge, top edge, width and height, px."""
 SEED = SeedType()
+TIME = TimeType()
 
 
 def output(
@@ -58,6 +59,15 @@ def examples(*commands: str) -> Callable[[F], F]:
 def crop(help_text: str) -> Callable[[F], F]:
     """Return the decorator that adds ``--crop x:y:w:h``; the command's function gets four integers or None."""
     return click.option("--crop", type=CropType(), help=help_text)
+
+
+def deinterlace(command: F) -> F:
+    """Add ``--deinterlace``."""
+    return click.option(
+        "--deinterlace",
+        is_flag=True,
+        help="Make whole pictures of the interlaced frames of a film, one for each; other frames stay as they are.",
+    )(command)
 
 
 def seed(command: F) -> F:

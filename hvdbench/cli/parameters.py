@@ -9,8 +9,9 @@ if TYPE_CHECKING:
 
     Crops = click.ParamType[Crop]
     Seeds = click.ParamType[int]
+    Times = click.ParamType[float]
 else:
-    Crops = Seeds = click.ParamType  # only from click 8.4 on can this class be subscripted at run time
+    Crops = Seeds = Times = click.ParamType  # only from click 8.4 on can this class be subscripted at run time
 
 
 _SEEDS = click.IntRange(0, 2**63 - 1)
@@ -52,6 +53,24 @@ class CropType(Crops):
         from hvdbench.video.input import parse_crop
 
         return parse_crop(value)
+
+
+class TimeType(Times):
+    """Reads a time as seconds, ``m:ss`` or ``h:mm:ss``; for a folder of frames it is a frame number."""
+
+    name = "time"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read a time.
+
+        Raises:
+            InputError: the text is no time.
+        """
+        if not isinstance(value, str):
+            return value
+        from hvdbench.video.input import parse_time
+
+        return parse_time(value)
 
 
 class SeedType(Seeds):

@@ -90,13 +90,13 @@ class CheckedReader:
     def _check(self, key: str, stream: str, frames: Sequence[int], box: Box | None) -> tuple[NDArray[np.intp], Box]:
         clip = self._facts.get(key)
         if clip is None:
-            raise InputError(f"'{self.name}' has no clip '{key}' (it has {len(self._facts)})")
+            raise InputError(f"'{self.name}' has no clip '{key}' among its {len(self._facts)} clips")
         if stream not in clip.streams:
             raise InputError(f"clip '{key}' has no stream '{stream}' (known: {', '.join(clip.streams)})")
         wanted = np.asarray(frames, np.intp).reshape(-1)
         if not wanted.size or wanted.min() < 0 or wanted.max() >= clip.frame_count:
             found = f"{wanted.min()} to {wanted.max()}" if wanted.size else "none"
-            raise InputError(f"clip '{key}' has frames 0 to {clip.frame_count - 1}, asked for {found}")
+            raise InputError(f"clip '{key}' has frames 0 to {clip.frame_count - 1}, and frames {found} were asked for")
         box = box or Box(0, 0, clip.height, clip.width)
         inside = 0 <= box.top <= clip.height - box.height and 0 <= box.left <= clip.width - box.width
         if not inside or min(box.height, box.width) < 1:

@@ -35,7 +35,7 @@ def open_reader(path: Path) -> ClipReader:
     if path.is_dir():
         return FolderReader(path)
     if not path.is_file():
-        raise InputError(f"{path} is not there: name a dataset's folder, or a file made by 'hvdbench pack'")
+        raise InputError(f"{path} does not exist: name a dataset's folder, or a file made by 'hvdbench pack'")
     return PackReader(path)
 
 
@@ -72,7 +72,8 @@ class FolderReader(CheckedReader):
             if picture.shape[:2] != (facts.height, facts.width):
                 size, expected = f"{picture.shape[1]}x{picture.shape[0]}", f"{facts.width}x{facts.height}"
                 raise DatasetError(
-                    f"{files[frame]} is {size}, the clip's first frame is {expected}: a clip has one size"
+                    f"{files[frame]} is {size}, and the clip's first frame is {expected}: all frames of a clip must "
+                    "have one size"
                 )
             found[wanted == frame] = picture[rows, columns]
         return found
@@ -90,10 +91,13 @@ def stream_files(clip: ClipFolder) -> dict[str, list[Path]]:
     files = {stream: list_frames(clip.folder / stream) for stream in STREAMS if (clip.folder / stream).is_dir()}
     count = len(files.get("blur", ()))
     if not count:
-        raise DatasetError(f"{clip.folder / 'blur'} holds no frames: the dataset must be made again")
+        raise DatasetError(f"{clip.folder / 'blur'} contains no frames: make the dataset again")
     for stream, paths in files.items():
         if len(paths) != count:
-            raise DatasetError(f"{clip.folder / stream} holds {len(paths)} frames, {clip.folder / 'blur'} {count}")
+            raise DatasetError(
+                f"{clip.folder / stream} contains {len(paths)} frames, and {clip.folder / 'blur'} contains {count}: "
+                "make the dataset again"
+            )
     return files
 
 
@@ -110,7 +114,7 @@ def look_at(clip: ClipFolder) -> tuple[ClipFacts, dict[str, list[Path]]]:
     if len(labels.is_selected) != len(files["blur"]):
         found, count = len(labels.is_selected), len(files["blur"])
         raise DatasetError(
-            f"{clip.tracks_path} has labels for {found} frames, the clip has {count}: run 'hvdbench label'"
+            f"{clip.tracks_path} has labels for {found} frames, and the clip has {count}: run 'hvdbench label'"
         )
     height, width, _ = read_frame(first).shape
     key = f"{clip.split}/{clip.name}"

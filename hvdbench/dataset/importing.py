@@ -40,7 +40,7 @@ class AdoptRequest:
 
     Attributes:
         root: the folder of the release.
-        layout: a layout's name, or the path of a ``.toml`` file that holds one.
+        layout: a layout's name, or the path of a ``.toml`` file with one.
         out: the dataset's folder.
         name: the dataset's name; if empty, the layout's, with the folder of blurry frames where ``blur`` names another,
             or the release's folder where its clips are not the layout's.
@@ -79,7 +79,7 @@ def adopt(request: AdoptRequest, *, progress: Progress = silent) -> Adopted:
         RecipeError: if the layout's file is not valid.
         InputError: if the layout has no blurry frames, there are no clips, clips lack their truth, counts, numbers or
             sizes differ, the name is taken, or ``out`` lies within the release.
-        DatasetError: if ``out`` holds another dataset.
+        DatasetError: if ``out`` contains another dataset.
     """
     layout_name, layout = _open_layout(request)
     release = find_release(request.root, layout, blur=request.blur, sharp=request.sharp)
@@ -90,7 +90,9 @@ def adopt(request: AdoptRequest, *, progress: Progress = silent) -> Adopted:
     _check_name(name)
     out, root = request.out.resolve(), request.root.resolve()
     if out.is_relative_to(root) or root.is_relative_to(out):
-        raise InputError(f"{request.out} and the release {request.root} lie in one another: choose another --out")
+        raise InputError(
+            f"one of {request.out} and the release {request.root} is inside the other: choose another --out"
+        )
     pairs = _pairs(request, release)
     notes = (*_notes(request, layout_name, layout, release, pairs), *([reason] if reason else []))
     writer = DatasetWriter(
@@ -126,7 +128,8 @@ def _open_layout(request: AdoptRequest) -> tuple[str, Layout]:
     layout_name, layout = load_layout(request.layout)
     if not layout.is_blurry:
         raise InputError(
-            f"layout '{layout_name}' holds no blurry frames, so it makes no dataset: it is footage for 'hvdbench synth'"
+            f"layout '{layout_name}' has no blurry frames, so no dataset can be made of it: use its frames as footage "
+            "for 'hvdbench synth'"
         )
     if request.name:
         _check_name(request.name)
@@ -145,7 +148,7 @@ def _not_of_the_layout(request: AdoptRequest, layout: Layout, release: Release) 
     if layout.clip_names:
         return f"clip '{layout.stranger(clips)}' is not named as those of {layout.title}, {unknown_facts}"
     given = [text for text in (request.blur, request.sharp) if text and not is_word(text)]
-    return f"found by patterns that are not those of {layout.title}, {unknown_facts}" if given else None
+    return f"it was found by patterns that are not those of {layout.title}, {unknown_facts}" if given else None
 
 
 _NOTHING_KNOWN = {"licence": UNKNOWN, "fps": None, "averaged": None, "source": "", "citation": ""}
@@ -161,7 +164,7 @@ def _check_name(name: str) -> None:
     if not is_word(name):
         raise InputError(f"'{name}' cannot name a dataset: use letters, digits, '.', '-' and '_'")
     if _RESERVED.fullmatch(name):
-        raise InputError(f"'{name}' is the name of a dataset that hvdbench makes: name the release otherwise")
+        raise InputError(f"'{name}' is the name of a dataset that hvdbench makes: give the release another name")
 
 
 def _pairs(request: AdoptRequest, release: Release) -> list[_Pair]:
@@ -171,11 +174,12 @@ def _pairs(request: AdoptRequest, release: Release) -> list[_Pair]:
         InputError: if a clip lacks its other half, or counts, numbers or sizes differ.
     """
     if request.sharp and not release.truth:
-        raise InputError(f"{release.root} holds no sharp clips: looked for {release.sharp or request.sharp}")
+        raise InputError(f"{release.root} contains no sharp clips: looked for {release.sharp or request.sharp}")
     alone = sorted(set(release.truth) - set(release.blurry))
     if alone:
         raise InputError(
-            f"{release.truth[alone[0]].folder} holds sharp frames, and {release.blur} no blurry ones of it"
+            f"{release.truth[alone[0]].folder} contains sharp frames, and {release.blur} finds no blurry frames of "
+            "that clip"
         )
     with_truth = {clip.their_split for clip in release.truth.values()}
     pairs = []
@@ -183,7 +187,9 @@ def _pairs(request: AdoptRequest, release: Release) -> list[_Pair]:
         checked_key(key, "the clip", where=blur.folder)
         truth = release.truth.get(key)
         if truth is None and blur.their_split in with_truth:
-            raise InputError(f"{blur.folder} holds blurry frames, and {release.sharp} no sharp ones of that clip")
+            raise InputError(
+                f"{blur.folder} contains blurry frames, and {release.sharp} finds no sharp frames of that clip"
+            )
         pairs.append((blur, truth))
         _check_pair(blur, truth)
     return pairs
@@ -191,15 +197,16 @@ def _pairs(request: AdoptRequest, release: Release) -> list[_Pair]:
 
 def _check_pair(blur: ReleaseClip, truth: ReleaseClip | None) -> None:
     if truth and len(truth.files) != len(blur.files):
-        found = f"{blur.folder} holds {len(blur.files)} frames, {truth.folder} {len(truth.files)}"
-        raise InputError(f"{found}: a pair has as many of each")
+        found = f"{blur.folder} contains {len(blur.files)} frames, and {truth.folder} contains {len(truth.files)}"
+        raise InputError(f"{found}: a pair must have as many of each")
     sizes: dict[tuple[int, int], Path] = {}
     for file in (*blur.files, *(truth.files if truth else ())):
         sizes.setdefault(_size_px(file), file)
     if len(sizes) > 1:
         (one, one_file), (other, other_file) = list(sizes.items())[:2]
         raise InputError(
-            f"{one_file} is {one[0]}x{one[1]}, {other_file} {other[0]}x{other[1]}: a clip and its truth have one size"
+            f"{one_file} is {one[0]}x{one[1]}, and {other_file} is {other[0]}x{other[1]}: a clip and its truth must "
+            "have one size"
         )
     check_numbers(blur.files, truth.files if truth else ())
 
@@ -214,7 +221,7 @@ def _size_px(file: Path) -> tuple[int, int]:
 
 
 def _is_rgb_png(file: Path) -> bool:
-    """Return whether a file is what a dataset holds, an 8-bit RGB PNG."""
+    """Return whether a file is an 8-bit RGB PNG, the format of a dataset."""
     return file.suffix.lower() == ".png" and _png_head(file)[24:] == _PNG_RGB8
 
 
@@ -225,7 +232,7 @@ def _png_head(file: Path) -> bytes:
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}") from error
     if len(head) < _PNG_HEAD or not head.startswith(_PNG_START):
-        raise InputError(f"{file} is no PNG, whatever its name says: the release is damaged")
+        raise InputError(f"{file} is not a PNG, in spite of its name: the release is damaged, so download it again")
     return head
 
 
@@ -252,7 +259,7 @@ def _place(file: Path, target: Path, transfer: str) -> None:
         try:
             target.symlink_to(file.resolve())
         except OSError as error:
-            raise InputError(f"{target.parent} takes no links ({error.strerror}): import with --copy") from error
+            raise InputError(f"{target.parent} does not allow links ({error.strerror}): import with --copy") from error
 
 
 def _tracks(clip: ReleaseClip, release: str, layout: Layout) -> Callable[[h5py.File], None]:
@@ -273,17 +280,17 @@ def _notes(
     """Yield the notes that a user must know, without folders of this machine, since the manifest keeps them."""
     patterns = release.blur + (f" and {release.sharp}" if release.sharp else "")
     if layout.is_guess and not request.blur:
-        yield f"how {layout_name} is laid out is not known here: {patterns} is a guess that fits"
+        yield f"the layout of {layout_name} is not known here, and {patterns} is a guess that fits"
     else:
-        yield f"read as {patterns}"
+        yield f"it was read as {patterns}"
     if release.root != request.root:
-        yield f"found in {release.root.name}"
+        yield f"it was found in {release.root.name}"
     without = sorted({blur.their_split for blur, truth in pairs if truth is None})
     if without:
-        yield f"no truth for {', '.join(without)}"
+        yield f"there is no truth for {', '.join(without)}"
     decoded = sum(not _is_rgb_png(file) for pair in pairs for clip in pair if clip for file in clip.files)
     if decoded:
-        yield f"{decoded} frames are no 8-bit RGB PNG: decoded, and written as such"
+        yield f"{decoded} frames are not 8-bit RGB PNGs, so they were decoded and written as such"
 
 
 def _original_names(pair: _Pair, truth: str) -> dict[str, str | list[str]]:

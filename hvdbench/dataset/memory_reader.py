@@ -26,7 +26,7 @@ class FramesReader(CheckedReader):
     def __init__(self, frames: Frames, labels: SharpLabels, key: str = "test/clip") -> None:
         count, height, width, _ = frames.shape
         if len(labels.is_selected) != count:
-            raise InputError(f"the clip has {count} frames and its labels are for {len(labels.is_selected)}")
+            raise InputError(f"the clip has {count} frames, and its labels are for {len(labels.is_selected)} frames")
         self._frames = frames
         facts = ClipFacts(key, count, height, width, ("blur",), labels.is_selected, labels.sharpness)
         super().__init__([facts], name=key.rpartition("/")[2], origin="measured", digest=frames_digest(frames))

@@ -70,15 +70,15 @@ def open_pack(path: Path) -> h5py.File:
     try:
         file = h5py.File(path, "r", rdcc_nbytes=0, locking=False)
     except OSError as error:
-        found = "is truncated" if "truncated" in str(error) else "is no HDF5 file, or a damaged one"
+        found = "is truncated" if "truncated" in str(error) else "is not an HDF5 file, or is damaged"
         raise DatasetError(f"{path} {found}: a pack was expected; {_REMAKE}") from error
     if file.attrs.get("format") != FORMAT:
         file.close()
-        raise DatasetError(f"{path} is HDF5, but no pack: name a file made by 'hvdbench pack'")
+        raise DatasetError(f"{path} is an HDF5 file, but not a pack: name a file made by 'hvdbench pack'")
     schema = file.attrs.get("schema")
     if schema != SCHEMA:
         file.close()
-        raise DatasetError(f"{path} is a pack of schema {schema}, this version reads {SCHEMA}: {_REMAKE}")
+        raise DatasetError(f"{path} is a pack of schema {schema}, and this version reads {SCHEMA}: {_REMAKE}")
     return file
 
 
@@ -164,10 +164,10 @@ class PackReader(CheckedReader):
         for name in streams:
             stored = group[name]
             if stored.shape != shape or stored.dtype != np.uint8 or stored.ndim != 4 or len(selected) != shape[0]:
-                raise ValueError(f"{key}/{name} is {stored.dtype} {stored.shape}")
+                raise ValueError(f"{key}/{name} is {stored.dtype} {stored.shape} and does not fit the clip")
             offset = stored.id.get_offset()  # None: stored in chunks
             if offset is not None and offset + stored.nbytes > self._path.stat().st_size:
-                raise ValueError(f"{key}/{name} ends after the file")
+                raise ValueError(f"{key}/{name} ends after the end of the file")
             self._offsets[key, name] = offset
         frame_count, height, width = shape[:3]
         sharpness = np.asarray(group["sharpness"][()], np.float64)

@@ -131,7 +131,7 @@ def _choose(streams: Sequence[str] | None, clips: Sequence[ClipFacts]) -> list[s
     present = {stream for clip in clips for stream in clip.streams}
     for stream in streams or ():
         if stream not in STREAMS:
-            raise InputError(f"no stream named '{stream}' (known: {', '.join(STREAMS)})")
+            raise InputError(f"there is no stream named '{stream}' (known: {', '.join(STREAMS)})")
         if stream not in present:
             raise InputError(f"no clip has a stream '{stream}' (found: {', '.join(sorted(present))})")
     return [stream for stream in STREAMS if stream in present and (not streams or stream in {"blur", *streams})]
@@ -199,7 +199,10 @@ def _write_stream(group: h5py.Group, stream: str, files: Sequence[Path], facts: 
         frames = read_frames(files[start : start + CHUNK[0]], files[start].parent)
         if frames.shape[1:] != shape[1:]:
             found, expected = f"{frames.shape[2]}x{frames.shape[1]}", f"{facts.width}x{facts.height}"
-            raise DatasetError(f"{files[start]} is {found}, the clip's first frame is {expected}: a clip has one size")
+            raise DatasetError(
+                f"{files[start]} is {found}, and the clip's first frame is {expected}: all frames of a clip must have "
+                "one size"
+            )
         stored[start : start + len(frames)] = encode(frames, chunk[1]) if kind == "zstd" else frames
 
 

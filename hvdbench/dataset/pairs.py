@@ -51,13 +51,19 @@ def pair_clip(
     checked_key(f"{split}/{clip}", "the clip")
     ours, theirs = list_frames(blurry), list_frames(sharp)
     if len(ours) != len(theirs):
-        raise InputError(f"{blurry} holds {len(ours)} frames, {sharp} {len(theirs)}: a pair has as many of each")
+        raise InputError(
+            f"{blurry} contains {len(ours)} frames, and {sharp} contains {len(theirs)}: a pair must have as many of "
+            "each"
+        )
     if {number_of(file) for file in ours} & {number_of(file) for file in theirs}:  # else each camera counts by itself
         check_numbers(ours, theirs)
     pictures = {"blur": read_clip(blurry), TRUTH_FOLDERS["mid"]: read_clip(sharp)}
     found, expected = (frames.shape for frames in pictures.values())
     if found != expected:
-        raise InputError(f"{blurry} has frames of {_size(found)}, {sharp} of {_size(expected)}: a pair has one size")
+        raise InputError(
+            f"{blurry} has frames of {_size(found)}, and {sharp} has frames of {_size(expected)}: a pair must have one "
+            "size"
+        )
     writer = DatasetWriter(
         out,
         name=out.resolve().name,
@@ -66,7 +72,7 @@ def pair_clip(
         provenance={"pairs": "own files"},
     )
     if writer.has(split, clip) and not overwrite:
-        raise InputError(f"{out} has a clip '{split}/{clip}' already: --overwrite it or name another")
+        raise InputError(f"{out} already has a clip '{split}/{clip}': replace it with --overwrite, or name another")
     target = writer.clip_folder(split, clip)
     with atomic_folder(target.folder) as folder:
         for name, frames in pictures.items():
@@ -86,7 +92,9 @@ def check_numbers(blurry: Sequence[Path], sharp: Sequence[Path]) -> None:
     """
     for ours, theirs in zip(blurry, sharp, strict=False):
         if number_of(ours) != number_of(theirs):
-            raise InputError(f"{ours} would be paired with {theirs}: paired frames carry one number")
+            raise InputError(
+                f"{ours} would be paired with {theirs}: paired frames must have the same number in their names"
+            )
 
 
 def number_of(file: Path) -> int | None:

@@ -1,1 +1,1 @@
-"""Phone captures as a dataset without truth."""
+"""Import phone captures as a dataset without truth."""

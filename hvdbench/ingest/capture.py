@@ -1,4 +1,4 @@
-"""Find films and folders of frames below what a user names, and read them frame by frame."""
+"""Find videos and folders of frames below the paths that a user names, and read them frame by frame."""
 
 import hashlib
 import os
@@ -15,10 +15,10 @@ from hvdbench.frames import check_utf8, is_wanted_folder, list_frames, read_fram
 from hvdbench.ingest.device import as_word
 from hvdbench.ingest.exif import read_exif
 from hvdbench.sources.release import SPLITS
+from hvdbench.video.colour.tone import linear_meaning, to_linear16
 from hvdbench.video.container import FILM_SUFFIXES
 from hvdbench.video.metadata import CameraFacts
 from hvdbench.video.reader import Shot, VideoReader
-from hvdbench.video.tone import linear_meaning, to_linear16
 
 _CHUNK_BYTES = 1 << 20
 _SLOWED = 1.5
@@ -47,21 +47,23 @@ class ReadOptions:
     Attributes:
         linear: read 16-bit linear light too.
         fps: of folders of frames, which state no times.
+        deinterlace: make whole pictures of a film's interlaced frames.
     """
 
     linear: bool = False
     fps: float | None = None
+    deinterlace: bool = False
 
 
 @dataclass(frozen=True)
 class Capture:
-    """A film, or a folder of frames.
+    """A video, or a folder of frames.
 
     Attributes:
-        path: of the film or the folder.
-        files: the folder's pictures in the order a person counts; empty for a film.
+        path: of the video or the folder.
+        files: the folder's pictures in the order a person counts; empty for a video.
         split: where it lies in a release's folder ``train``, ``test`` …; empty elsewhere.
-        fault: why it cannot be read, found while folders were searched; empty where nothing is amiss so far.
+        fault: why it cannot be read, found while folders were searched; empty where no fault was found so far.
     """
 
     path: Path
@@ -75,17 +77,17 @@ class Capture:
         return as_word(self.path.resolve().name if self.files else self.path.stem) or "capture"
 
     def sha256(self) -> str:
-        """Hash the film, or the names and bytes of all pictures.
+        """Hash the video, or the names and bytes of all pictures.
 
         Raises:
-            InputError: a file cannot be read, the film is no file, or its name is no UTF-8.
+            InputError: if a file cannot be read, the video is not a regular file, or its name is not UTF-8.
         """
         if self.fault:
             raise InputError(self.fault)
         check_utf8(self.path)
         total = hashlib.sha256()
         if not self.files and not self.path.is_file():  # a pipe would never end
-            raise InputError(f"{self.path} is no file: name a video file or a folder of frames")
+            raise InputError(f"{self.path} is not a file: name a video file or a folder of frames")
         for file in self.files or (self.path,):
             if self.files:
                 total.update(os.fsencode(file.name) + b"\n")
@@ -101,20 +103,20 @@ class Capture:
         """Open for reading, as a context manager.
 
         Raises:
-            InputError, VideoError: it cannot be read as asked, on entering or while frames are read.
+            InputError, VideoError: if the capture cannot be read as requested, on entering or while frames are read.
         """
         return nullcontext(_FolderReader(self, options)) if self.files else _Film(self, options)
 
 
 def find_captures(path: Path) -> list[Capture]:
-    """List what a path holds: a film; a folder of frames; or, below any other folder, all films and folders of frames.
+    """List the captures at a path: a video, a folder of frames, or, below any other folder, all of both kinds.
 
     Below ``train``, ``test`` and the like, as in a release, captures are of that split. Names that begin with a dot,
-    ``__MACOSX``, datasets of ours and linked folders are passed over. A folder whose frames cannot be listed is a
+    ``__MACOSX``, hvdbench's datasets and linked folders are skipped. A folder whose frames cannot be listed is a
     capture with a fault, so that it does not take the others with it.
 
     Raises:
-        InputError: nothing there, or a folder that cannot be read.
+        InputError: if nothing is there, or a folder cannot be read.
     """
     if not path.is_dir():
         if not path.exists():
@@ -125,7 +127,9 @@ def find_captures(path: Path) -> list[Capture]:
     except OSError as error:
         raise InputError(f"{error.filename or path} cannot be read: {error.strerror}") from error
     if not found:
-        raise InputError(f"{path} holds no films and no frames")
+        raise InputError(
+            f"{path} contains neither videos nor folders of frames: name a video file or a folder of frames"
+        )
     return found
 
 
@@ -147,10 +151,10 @@ def _below(folder: Path, split: str) -> Iterator[Capture]:
 
 
 class _Film(AbstractContextManager["_Film"]):
-    """Read a film's frames."""
+    """Read a video's frames."""
 
     def __init__(self, capture: Capture, options: ReadOptions) -> None:
-        self._reader = VideoReader(capture.path, linear=options.linear)
+        self._reader = VideoReader(capture.path, linear=options.linear, deinterlace=options.deinterlace)
         self._options = options
 
     def __enter__(self) -> "_Film":
@@ -169,7 +173,8 @@ class _Film(AbstractContextManager["_Film"]):
         captured, stored = facts.camera.capture_fps, float(facts.fps or 0)
         if captured and stored and captured > _SLOWED * stored:
             notes.append(
-                f"was captured at {captured:g} frames a second and is stored at {stored:.4g}: times are stored ones"
+                f"it was captured at {captured:g} frames a second and is stored at {stored:.4g}, and its times are "
+                "those stored"
             )
         return notes
 
@@ -188,6 +193,7 @@ class _Film(AbstractContextManager["_Film"]):
             "transfer": facts.colour.transfer,
             "primaries": facts.colour.primaries,
             "matrix": facts.colour.matrix,
+            "matrix_read": facts.colour.matrix_read,
             "range": "full" if facts.colour.full_range else "limited",
             "tone_map": facts.tone_map or "none",
             "outside_edit_list": self._reader.outside_edit_list,
@@ -220,15 +226,19 @@ class _FolderReader:
             size = size or found
             if found != size:
                 raise InputError(
-                    f"{self._capture.path}: {file.name} is {found[0]}x{found[1]}, the frames before it are "
-                    f"{size[0]}x{size[1]}: a clip has one size"
+                    f"{self._capture.path}: {file.name} is {found[0]}x{found[1]}, and the frames before it are "
+                    f"{size[0]}x{size[1]}: all frames of a clip must have one size"
                 )
             linear = to_linear16(picture * np.uint16(257), "bt709") if self._options.linear else None
             time_s = index / self._options.fps if self._options.fps else None
             yield Shot(time_s, picture, linear, read_exif(file).exposure_s)
 
     def notes(self) -> list[str]:
-        return [] if self._options.fps else ["a folder states no times, so t_s is absent: give --fps"]
+        return (
+            []
+            if self._options.fps
+            else ["a folder of frames does not state times, so the clips have none (t_s): give --fps"]
+        )
 
     def attributes(self) -> dict[str, Any]:
         kept: dict[str, Any] = {"rotation_deg": 0, "mirrored": False, "tone_map": "none", "bit_depth": 8}
@@ -236,7 +246,7 @@ class _FolderReader:
 
 
 def captures_of(paths: Sequence[Path]) -> tuple[list[Capture], list[str]]:
-    """Find the captures of several paths, each once, with a sentence for every path that holds none."""
+    """Find the captures of several paths, each once, with a sentence for every path without any."""
     found: dict[Path, Capture] = {}
     failures = []
     for path in paths:

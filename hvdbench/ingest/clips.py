@@ -54,14 +54,14 @@ class ClipPlan:
 
 
 class ClipSeries:
-    """Write a capture's clips one after another; a context manager that drops what is half written on an error.
+    """Write a capture's clips one after another; a context manager that drops a half-written clip on an error.
 
-    A clip that the dataset has already is not written again. Single frames between two cuts make no clip.
+    A clip that the dataset already has is not written again. A single frame between two cuts does not make a clip.
 
     Args:
         shelf: the dataset.
         plan: names and lengths.
-        attributes: called when a clip ends, for what its tracks say of the capture.
+        attributes: function called when a clip ends; it returns the facts of the capture for the clip's tracks.
 
     Attributes:
         names: of the clips so far.
@@ -90,7 +90,7 @@ class ClipSeries:
         """Take the next frame.
 
         Raises:
-            InputError: frames are too small, or a crop that reaches outside them.
+            InputError: if frames are too small, or a crop reaches outside them.
         """
         if self.frames == 0 and (fault := cut_fault(seen.shot.picture, self._plan.crop, None)):
             raise InputError(fault)
@@ -131,7 +131,7 @@ class ClipSeries:
         """Write what was counted."""
         found = []
         if self.duplicates:
-            still = f", {self.frozen} frames stand still" if self.frozen else ""
+            still = f", and {self.frozen} are in frozen stretches" if self.frozen else ""
             found.append(f"{self.duplicates} of {self.frames} frames repeat the one before (flagged{still})")
         if self.same_time:
             found.append(f"{self.same_time} frames have the time of the one before")
@@ -233,12 +233,12 @@ def _write_linear(path: Path, picture: Frame16) -> None:
 
 
 def check_plan(plan: ClipPlan) -> None:
-    """Refuse lengths that make no clip.
+    """Refuse lengths from which no clip can be made.
 
     Raises:
-        InputError: under 2 frames, or no time.
+        InputError: if clips would have fewer than 2 frames, or no duration.
     """
     if plan.most_frames is not None and plan.most_frames < FEWEST_FRAMES:
-        raise InputError(f"clips of {plan.most_frames} frame: at least {FEWEST_FRAMES} are needed")
+        raise InputError(f"clips of {plan.most_frames} frame are too short: at least {FEWEST_FRAMES} frames are needed")
     if plan.most_s is not None and not 0 < plan.most_s < float("inf"):
-        raise InputError(f"clips of {plan.most_s} s: name a time above 0")
+        raise InputError(f"clips of {plan.most_s} s are not possible: name a time above 0")

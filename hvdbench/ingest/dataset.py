@@ -1,4 +1,4 @@
-"""Phone captures into a dataset: which split, which name, what is kept of each, and what happens to what exists."""
+"""Import phone captures into a dataset: choose split and name, keep the facts of each, and respect what exists."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from hvdbench.ingest.device import DeviceMap, check_device, choose_device, read_
 from hvdbench.ingest.scenes import with_cuts
 from hvdbench.recipe import digest_of
 from hvdbench.store import MANIFEST, ClipFolder, Dataset, DatasetWriter
+from hvdbench.video.colour.tone import TONE_MAP
 from hvdbench.video.crop import Crop
 from hvdbench.video.input import FEWEST_FRAMES
-from hvdbench.video.tone import TONE_MAP
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.names import LONGEST_BYTES, checked_name, fitted_name
 from hvdbench.workspace.progress import Progress, silent
@@ -26,22 +26,23 @@ _LONGEST_KEY_BYTES = LONGEST_BYTES - len("_000000")  # a clip's number follows, 
 
 @dataclass(frozen=True)
 class IngestRequest:
-    """Captures to take in.
+    """The captures to import, and how.
 
     Attributes:
-        paths: films, folders of frames, folders of either.
+        paths: videos, folders of frames, folders of either.
         out: the dataset's folder; its name is the dataset's.
-        device: of captures that state none and that no folder of ``device_map`` names.
+        device: the device of captures that do not state one and lie in no folder of ``device_map``.
         device_map: a TOML file of folders and devices.
-        keep_location: keep where a capture was made.
-        clip_frames, clip_seconds: cut clips so long; None: at scene cuts only.
-        cut_scenes: look for scene cuts.
+        keep_location: whether to keep the place where a capture was made.
+        clip_frames, clip_seconds: the length to which clips are cut; None: they are cut at scene cuts only.
+        cut_scenes: whether to look for scene cuts.
         test_share: share of captures that go to ``test``, chosen by their names.
-        split: all captures go there; None: by ``test_share``, or by the release's folder they lie in.
+        split: the split of all captures; None: by ``test_share``, or by the release's folder in which they lie.
         crop: x, y, width, height in pixels of the upright picture.
-        linear16: write 16-bit linear light beside the frames.
-        fps: of folders of frames.
-        overwrite: replace a dataset that was made with other settings.
+        deinterlace: whether to make whole pictures of interlaced frames.
+        linear16: whether to write 16-bit linear light beside the frames.
+        fps: the frame rate of folders of frames.
+        overwrite: whether to replace a dataset that was made with other settings.
     """
 
     paths: tuple[Path, ...]
@@ -55,6 +56,7 @@ class IngestRequest:
     test_share: float = 0.2
     split: str | None = None
     crop: Crop | None = None
+    deinterlace: bool = False
     linear16: bool = False
     fps: float | None = None
     overwrite: bool = False
@@ -78,13 +80,13 @@ class Ingested:
 
 
 def ingest(request: IngestRequest, *, progress: Progress = silent) -> Ingested:
-    """Take captures in, one after another; one that fails leaves the others as they are.
+    """Import captures, one after another; one that fails leaves the others as they are.
 
     Finished clips and captures are kept when a run is killed, and are not made again.
 
     Raises:
-        InputError: settings that cannot be.
-        DatasetError: ``out`` holds another dataset, or one made with other settings.
+        InputError: if settings contradict each other or are out of range.
+        DatasetError: if ``out`` contains another dataset, or one that was made with other settings.
     """
     devices = _check(request)
     captures, failures = captures_of(request.paths)
@@ -104,23 +106,23 @@ def ingest(request: IngestRequest, *, progress: Progress = silent) -> Ingested:
 
 
 def split_of(name: str, test_share: float) -> str:
-    """Choose a capture's split by a hash of its name alone, so that no other capture moves it."""
+    """Choose a capture's split by a hash of its name alone, so that it does not depend on other captures."""
     place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
     return "test" if place < test_share else "train"
 
 
 def _check(request: IngestRequest) -> DeviceMap:
     if not request.paths:
-        raise InputError("nothing to ingest: name video files or folders of frames")
+        raise InputError("there is nothing to ingest: name video files or folders of frames")
     checked_name(request.out.resolve().name, "the dataset's name")
     if request.clip_frames is not None and request.clip_seconds is not None:
-        raise InputError("clips have a length in frames or in seconds, not both: drop one of the two")
+        raise InputError("the length of clips was given both in frames and in seconds: give one of the two")
     if not 0 <= request.test_share <= 1:
-        raise InputError(f"a test share of {request.test_share} is none: name one from 0 to 1")
+        raise InputError(f"the test share is {request.test_share}: name a share from 0 to 1")
     if request.split is not None and request.split not in SPLITS:
-        raise InputError(f"no split '{request.split}' (known: {', '.join(SPLITS)})")
+        raise InputError(f"there is no split '{request.split}' (known: {', '.join(SPLITS)})")
     if request.fps is not None and not 0 < request.fps < 1e6:
-        raise InputError(f"{request.fps} frames a second are no rate: name one above 0")
+        raise InputError(f"{request.fps} is not a number of frames a second: name one above 0")
     check_plan(ClipPlan("", "", request.clip_frames, request.clip_seconds))
     if request.device:
         check_device(request.device)
@@ -129,7 +131,7 @@ def _check(request: IngestRequest) -> DeviceMap:
 
 @dataclass
 class _Book:
-    """The dataset while it is written, and what its manifest tells of each capture."""
+    """The dataset while it is written, and the facts of each capture in its manifest."""
 
     request: IngestRequest
     captures: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -137,7 +139,7 @@ class _Book:
 
     def __post_init__(self) -> None:
         if (self.request.out / MANIFEST).is_file() and (self._read() or not self.request.overwrite):
-            self.save()  # which says so where it is another dataset
+            self.save()  # which refuses another dataset
 
     def _read(self) -> bool:
         """Read the captures that the manifest has now; return whether it is one of the same settings."""
@@ -147,13 +149,14 @@ class _Book:
             return False
         captures = old.get("provenance", {}).get("captures", {})
         if not isinstance(captures, dict) or not all(_is_entry(entry) for entry in captures.values()):
-            raise DatasetError(f"{path}: provenance.captures is damaged: the dataset must be made again")
+            raise DatasetError(f"{path}: provenance.captures is damaged: make the dataset again")
         self.captures = dict(captures)
         return True
 
     def recipe(self) -> dict[str, Any]:
         request = self.request
-        return {
+        whole = {"deinterlace": True} if request.deinterlace else {}
+        return whole | {
             "kind": "phone captures",
             "clip_frames": request.clip_frames,
             "clip_seconds": request.clip_seconds,
@@ -167,14 +170,14 @@ class _Book:
         """Write the manifest with an entry of this capture, beside those that other processes wrote since.
 
         Raises:
-            InputError: another capture has got the name in the meantime.
+            InputError: if another capture has taken the name in the meantime.
         """
         with locked(self.request.out / MANIFEST):
             self._read()
             other = self.captures.get(key, entry)
             if other["sha256"] != entry["sha256"]:
                 raise InputError(
-                    f"{entry['file']} would be called '{key}', as another capture of the dataset: rename it"
+                    f"{entry['file']} would be called '{key}', like another capture of the dataset: rename it"
                 )
             self.captures[key] = entry
             return self.save()
@@ -198,17 +201,20 @@ class _Book:
         """Return the manifest entry of a capture that was taken in completely, or None where something is left to do.
 
         Raises:
-            InputError: another capture has the name, the same one another name, or it is in the other split.
+            InputError: if another capture has the name, the same capture has another name, or it is in the other split.
         """
         for other, entry in self.captures.items():
             if other != key and entry["sha256"] == sha256:
-                raise InputError(f"{capture.path} is the same capture as '{other}', which the dataset holds already")
+                raise InputError(
+                    f"{capture.path} is the same capture as '{other}', which is already in the dataset: leave it out"
+                )
         entry = self.captures.get(key, {})
         if entry and entry["sha256"] != sha256:
-            raise InputError(f"{capture.path} would be called '{key}', as another capture of the dataset: rename it")
+            raise InputError(f"{capture.path} would be called '{key}', like another capture of the dataset: rename it")
         if entry and entry["split"] != split:
             raise InputError(
-                f"{capture.path} is in '{entry['split']}' already and would go to '{split}': a capture has one split"
+                f"{capture.path} is already in '{entry['split']}' and would now go to '{split}': a capture must stay "
+                "in one split"
             )
         if not entry or not entry["complete"] or self.writer is None:
             return None
@@ -229,17 +235,17 @@ class _Intake:
         self.entry: dict[str, Any] = {}
 
     def run(self, progress: Progress) -> tuple[str, str]:
-        """Take it in; give its row and its warning."""
+        """Import the capture, and return its row and its warning."""
         request, capture = self.request, self.capture
         if capture.files and request.clip_seconds is not None and request.fps is None:
-            raise InputError(f"{capture.path} states no times: give --fps, or clips in frames")
+            raise InputError(f"{capture.path} does not state times: give --fps, or the length of clips in frames")
         sha256 = capture.sha256()
-        with capture.open(ReadOptions(request.linear16, request.fps)) as reader:
+        with capture.open(ReadOptions(request.linear16, request.fps, request.deinterlace)) as reader:
             device, device_note = choose_device(reader.camera, self.devices.device(capture.path), request.device)
             self.key = fitted_name(f"{device}_{capture.name}", _LONGEST_KEY_BYTES)
             done = self.book.check(capture, self.key, sha256, self.split)
             if done:
-                return f"{capture.path.name}: in '{self.split}' already, {len(done['clips'])} clips", ""
+                return f"{capture.path.name}: already in '{self.split}', {len(done['clips'])} clips", ""
             self.entry = self._entry(reader, device, sha256)
             plan = ClipPlan(self.split, self.key, request.clip_frames, request.clip_seconds, request.crop)
             notes = [device_note] if device_note else []
@@ -267,7 +273,7 @@ class _Intake:
             reason = str(error).removeprefix(f"{path}: ")
             if series.frames < FEWEST_FRAMES:
                 raise InputError(f"{path}: {reason}") from error
-            notes.append(f"stopped after {series.frames} frames: {reason}")
+            notes.append(f"reading stopped after {series.frames} frames: {reason}")
         progress(max(series.frames, 1), max(series.frames, 1), f"ingest {path.name}")
         series.end()
         if not series.names:

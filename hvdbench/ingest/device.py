@@ -1,4 +1,4 @@
-"""Which phone a capture is from: what it states, a map of folders, or a name that was given."""
+"""Find which phone a capture is from: by what it states, a map of folders, or a given name."""
 
 import re
 import tomllib
@@ -40,7 +40,7 @@ def stated_device(camera: CameraFacts) -> str:
 
 @dataclass(frozen=True)
 class DeviceMap:
-    """Devices by folder: a capture belongs to the deepest of these folders that it lies in."""
+    """Devices by folder: a capture belongs to the deepest of these folders in which it lies."""
 
     folders: dict[Path, str] = field(default_factory=dict)
 
@@ -54,7 +54,7 @@ def read_device_map(path: Path) -> DeviceMap:
     """Read a TOML file whose table ``devices`` maps folders, relative to the file, to names.
 
     Raises:
-        InputError: no such file, no TOML, another key, or a name that cannot be one.
+        InputError: if the file does not exist, is not TOML or has another key, or a name cannot be that of a device.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -65,7 +65,7 @@ def read_device_map(path: Path) -> DeviceMap:
     others = sorted(set(table) - {"devices"})
     devices = table.get("devices")
     if others or not isinstance(devices, dict) or not devices:
-        found = f"unknown key '{others[0]}'" if others else "no table of devices"
+        found = f"there is an unknown key '{others[0]}'" if others else "there is no table of devices"
         raise InputError(f'{path}: {found}: write [devices], and below it e.g. "captures/p40" = "HVD-Huawei"')
     base = path.resolve().parent
     return DeviceMap({(base / folder).resolve(): check_device(name, f"{path}: ") for folder, name in devices.items()})
@@ -75,7 +75,7 @@ def check_device(name: object, where: str = "") -> str:
     """Return a device's name unchanged.
 
     Raises:
-        InputError: it cannot name a folder.
+        InputError: if the name cannot name a folder.
     """
     if not isinstance(name, str) or not _WORD.fullmatch(name):
         raise InputError(f"{where}{name!r} cannot name a device: use letters, digits, '.', '-' and '_'")
@@ -91,5 +91,5 @@ def choose_device(camera: CameraFacts, mapped: str, given: str) -> tuple[str, st
     stated = stated_device(camera)
     other = mapped or given
     if stated:
-        return stated, f"states the device {stated}, which was kept" if other and other != stated else ""
-    return other or UNKNOWN, "" if other else "states no device: name it with --device or --device-map"
+        return stated, f"it states the device {stated}, which was kept" if other and other != stated else ""
+    return other or UNKNOWN, "" if other else "its device is not stated: name it with --device or --device-map"

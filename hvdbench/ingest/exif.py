@@ -1,4 +1,4 @@
-"""Maker, model and exposure time of a JPEG picture, from its EXIF block; nothing else is read from it."""
+"""Read maker, model and exposure time of a JPEG picture from its EXIF block, and nothing else."""
 
 import struct
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _HEAD_BYTES = 1 << 17  # the block comes first and has at most 64 KiB
 
 @dataclass(frozen=True)
 class PictureFacts:
-    """What a picture states; empty or None where it says nothing."""
+    """What a picture states; empty or None where it states nothing."""
 
     make: str = ""
     model: str = ""

@@ -1,6 +1,6 @@
-"""Frames that show the same picture as the one before, and pictures that stand still.
+"""Find frames that repeat the picture of the frame before, and stretches in which the picture is frozen.
 
-Cameras, converters and shared films repeat frames to keep a rate, and encoders give the copy other noise. The measure
+Cameras, converters and shared videos repeat frames to keep a rate, and encoders give the copy other noise. The measure
 is the mean absolute difference of luma in blocks of 16x16 px (of the picture shrunk to 320 px), the largest of them.
 """
 
@@ -26,10 +26,10 @@ def largest_change(one: Look, other: Look) -> float:
 
 
 class Repeats:
-    """Tells copies from frames that merely moved little.
+    """Distinguishes copies from frames that merely moved little.
 
     A copy changes by at most 1 level, or by at most 6 and 0.15 of the largest of the four changes before: a hand
-    does not come to rest within one frame, and where it rests for longer, less than 1 level is asked for again.
+    does not come to rest within one frame, and where it rests for longer, the limit is again 1 level.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,8 @@
-"""Where a film cuts from one scene to the next, found while it is read, one frame late.
+"""Find where a video cuts from one scene to the next, while it is read, one frame late.
 
 A cut is a frame whose colours differ from those before by far more than motion has lately brought, and whose middle is
 nowhere in the frame before. Over shaky, blurry and panning clips the histogram distance of neighbouring frames stayed
-below 0.14; across cuts between them it was 0.30 and more. A flash is no cut: the frame after it looks like the one
+below 0.14; across cuts between them it was 0.30 and more. A flash is not a cut: the frame after it looks like the one
 before. Fades and dissolves are not found.
 """
 
@@ -62,7 +62,7 @@ def middle_similarity(one: Look, other: Look) -> float:
 
 
 class SceneCuts:
-    """Tells cuts from motion by what the frames before were like."""
+    """Distinguishes cuts from motion by the frames before."""
 
     def __init__(self) -> None:
         self._recent: deque[float] = deque(maxlen=_RECENT)
@@ -94,13 +94,14 @@ class Seen:
 
 
 def with_cuts(shots: Iterable[Shot], *, detect: bool = True) -> Iterator[Seen]:
-    """Mark the frames that begin a scene: the first, those after a cut, and those where time starts anew.
+    """Mark the frames that begin a scene: the first, those after a cut, and those where the clock starts again.
 
-    One frame is held back. Where reading fails part-way, the frames before come first and then the error.
+    One frame is held back. Where reading fails part-way, the frames before are yielded first, and then the error is
+    raised.
 
     Args:
         shots: frames in order.
-        detect: look for cuts.
+        detect: whether to look for cuts.
     """
     cuts = SceneCuts()
     before: Look | None = None

@@ -67,7 +67,8 @@ def label_accuracy(is_sharp: NDArray[np.bool_], oracle_class: NDArray[np.integer
     labels, classes = np.asarray(is_sharp), np.asarray(oracle_class)
     if labels.dtype != np.bool_ or labels.ndim != 1 or labels.shape != classes.shape:
         raise InputError(
-            f"labels are {labels.dtype} {labels.shape}, the oracle's classes {classes.shape}: give one bool a frame"
+            f"labels are {labels.dtype} {labels.shape}, and the oracle's classes are {classes.shape}: give one bool a "
+            "frame"
         )
     unknown = np.setdiff1d(classes, [SHARP, MILD, BLURRY])
     if unknown.size:
@@ -146,7 +147,9 @@ def cohens_kappa(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     """
     first, second = np.asarray(a, np.bool_), np.asarray(b, np.bool_)
     if first.shape != second.shape:
-        raise InputError(f"agreement is over the same frames, found {first.size} and {second.size} of them")
+        raise InputError(
+            f"agreement is measured over the same frames, and there are {first.size} and {second.size} of them"
+        )
     if not first.size:
         return math.nan
     agreed, p, q = float((first == second).mean()), float(first.mean()), float(second.mean())

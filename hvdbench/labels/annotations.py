@@ -54,11 +54,11 @@ class Annotations:
         """Return the label that most annotators give to each frame of a clip; a tie counts as unsure.
 
         Args:
-            names: the names under which the clip may stand in the file.
+            names: the names that the clip may have in the file.
             count: the number of frames T.
 
         Returns:
-            The classes (T,): 0 sharp, 1 unsure, 2 blurry, -1 where nobody gave a label.
+            The classes (T,): 0 sharp, 1 unsure, 2 blurry, -1 where there is no label.
 
         Raises:
             InputError: if the file labels a frame that the clip does not have.
@@ -71,7 +71,10 @@ class Annotations:
                     votes.setdefault(frame, Counter())[word] += 1
         for frame, counter in votes.items():
             if frame >= count:
-                raise InputError(f"{self.path}: clip '{names[0]}' has frames 0 to {count - 1}, found frame {frame}")
+                raise InputError(
+                    f"{self.path}: clip '{names[0]}' has frames 0 to {count - 1}, and frame {frame} was labelled: "
+                    "correct the file"
+                )
             sharp, blurry = counter[SHARP], counter[BLURRY]
             found[frame] = MILD if sharp == blurry else SHARP if sharp > blurry else BLURRY
         return found
@@ -101,7 +104,7 @@ def read_annotations(path: Path) -> Annotations:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as a CSV of labels: {error}") from error
     if not rows:
-        raise InputError(f"{path} holds no labels: a row is {','.join(COLUMNS)}[,{OPTIONAL_COLUMNS[0]}]")
+        raise InputError(f"{path} contains no labels: a row is {','.join(COLUMNS)}[,{OPTIONAL_COLUMNS[0]}]")
     missing = [name for name in COLUMNS if name not in rows[0]]
     if missing:
         raise InputError(f"{path} lacks column {', '.join(missing)}: a row is {','.join(COLUMNS)}")
@@ -109,9 +112,9 @@ def read_annotations(path: Path) -> Annotations:
     for line, row in enumerate(rows, start=2):
         word, frame = (row["label"] or "").strip().lower(), (row["frame"] or "").strip()
         if word not in WORDS:
-            raise InputError(f"{path}, line {line}: label '{word}' is none of {', '.join(WORDS)}")
+            raise InputError(f"{path}, line {line}: label '{word}' is not one of {', '.join(WORDS)}")
         if not (frame.isascii() and frame.isdigit()):
-            raise InputError(f"{path}, line {line}: frame '{frame}' is no whole number from 0 up")
+            raise InputError(f"{path}, line {line}: frame '{frame}' is not a whole number of 0 or more")
         key, annotator = ((row["clip"] or "").strip(), int(frame)), (row["annotator"] or "").strip()
         if annotator:
             checked_name(annotator, f"line {line}, annotator", where=path)

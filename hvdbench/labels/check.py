@@ -47,8 +47,8 @@ class CheckedClip:
     def __post_init__(self) -> None:
         if len(self.classes) != len(self.labels.is_sharp):
             raise DatasetError(
-                f"clip '{self.name}' has {len(self.labels.is_sharp)} labels of '{self.labels.labeller}', the truth "
-                f"{len(self.classes)} frames: label it again"
+                f"clip '{self.name}' has {len(self.labels.is_sharp)} labels of '{self.labels.labeller}', and its truth "
+                f"has {len(self.classes)} frames: label it again"
             )
 
 

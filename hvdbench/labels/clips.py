@@ -1,4 +1,4 @@
-"""Find and label clips of any kind: those of a dataset, a folder of frames, or a film.
+"""Find and label clips of any kind: those of a dataset, a folder of frames, or a video.
 
 Labels of a dataset's clips are stored in their ``tracks.h5`` where that is requested.
 """
@@ -30,8 +30,8 @@ class LabelSource:
     """A clip that can be labelled.
 
     Attributes:
-        name: ``<split>/<clip>`` in a dataset, otherwise the name of the folder or film.
-        path: the folder of frames, or the film.
+        name: ``<split>/<clip>`` in a dataset, otherwise the name of the folder or video.
+        path: the folder of frames, or the video.
         stored: the dataset's clip; None where there is no dataset to keep labels in.
     """
 
@@ -57,7 +57,7 @@ class LabelledClip:
 
 
 def find_clips(path: Path) -> list[LabelSource]:
-    """Find the clips at a path: a dataset's clips, a folder of clip folders, one folder of frames, or a film.
+    """Find the clips at a path: a dataset's clips, a folder of clip folders, one folder of frames, or a video.
 
     The frames of a clip folder lie directly in it, or in its ``blur``.
 
@@ -68,7 +68,9 @@ def find_clips(path: Path) -> list[LabelSource]:
     if path.is_file():
         return [LabelSource(path.stem, path)]
     if not path.is_dir():
-        raise InputError(f"{path} does not exist: name a dataset, a folder of frames, a folder of those, or a film")
+        raise InputError(
+            f"{path} does not exist: name a dataset, a folder of frames, a folder of those, or a video file"
+        )
     if (path / "dataset.json").is_file():
         return [
             LabelSource(f"{clip.split}/{clip.name}", clip.folder / "blur", clip) for clip in Dataset.open(path).clips()
@@ -81,7 +83,10 @@ def find_clips(path: Path) -> list[LabelSource]:
         if list_frames(place):
             found.append(LabelSource(folder.name, place))
     if not found:
-        raise InputError(f"{path} is no dataset, and neither it nor a folder in it holds frames")
+        raise InputError(
+            f"{path} is not a dataset, and neither it nor a folder in it contains frames: name a dataset, a folder of "
+            "frames, or a folder of those"
+        )
     return found
 
 
@@ -97,7 +102,7 @@ def label_source(
         store: whether labels that a dataset's clip lacks are written to it.
 
     Raises:
-        HvdbenchError: under the conditions of :func:`hvdbench.labels.stored.labels_of`, and if a film or a folder of
+        HvdbenchError: under the conditions of :func:`hvdbench.labels.stored.labels_of`, and if a video or a folder of
             frames cannot be read.
     """
     if source.stored is not None:

@@ -1,6 +1,6 @@
 """Label frames by how far the view moved while the shutter was open; this is the labeller ``extent``.
 
-A frame's texture tells little about its blur, and its noise tells less, so texture is made to cancel. The motion of the
+A frame's texture shows little about its blur, and its noise shows less, so texture is made to cancel. The motion of the
 view is measured between frames. The spectra of neighbouring frames, which share one view and one noise, then show for
 what share of the time between frames the shutter must have been open to explain how they differ. Motion times share is
 the extent of the blur in pixels, and a frame is sharp where it stays below a fixed share of the frame's width. No class
@@ -183,7 +183,7 @@ def label_extent(frames: Frames, *, segment_length: int = 20, sharp_below: float
             not a share.
     """
     if not 0 < sharp_below < 1:
-        raise InputError(f"sharp_below is {sharp_below:g}: it is a share of the frame's width, e.g. {SHARP_BELOW}")
+        raise InputError(f"sharp_below is {sharp_below:g}: give a share of the frame's width, e.g. {SHARP_BELOW}")
     found = blur_extents(frames).extent_px / frames.shape[2] / sharp_below
     if len(frames) == 1:
         found[:] = np.nan

@@ -1,4 +1,4 @@
-"""Measure sharpness on a film's own luma plane while it decodes, without making colours or keeping frames."""
+"""Measure sharpness on a video's own luma plane while it decodes, without making colours or keeping frames."""
 
 from pathlib import Path
 
@@ -17,10 +17,10 @@ def luma_sharpness(path: Path) -> NDArray[np.float64]:
     depend on that.
 
     Args:
-        path: the film.
+        path: the video.
 
     Returns:
-        The variances (T,) in squared levels, in order of presentation. A film that breaks part-way counts up to the
+        The variances (T,) in squared levels, in order of presentation. A video that breaks part-way counts up to the
         break.
 
     Raises:

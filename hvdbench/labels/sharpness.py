@@ -73,7 +73,7 @@ def otsu_threshold(values: NDArray[np.float64]) -> float:
         InputError: if there is no value, or one that is not finite.
     """
     if values.size == 0:
-        raise InputError("a threshold needs at least one value: the clip has no frames")
+        raise InputError("a threshold needs at least one value, and the clip has no frames")
     if not np.isfinite(values).all():
         raise InputError(
             f"a threshold needs finite values: value {int(np.argmin(np.isfinite(values)))} is NaN or infinite"
@@ -119,7 +119,7 @@ def with_segments(labels: SharpLabels, *, segment_length: int = 20) -> SharpLabe
         InputError: if segments have less than one frame.
     """
     if segment_length < 1:
-        raise InputError(f"segment_length is {segment_length}: a segment has at least one frame")
+        raise InputError(f"segment_length is {segment_length}: it must be at least one frame")
     reason = list(labels.reason)
     for start in range(0, len(reason), segment_length):
         segment = slice(start, start + segment_length)
@@ -156,7 +156,7 @@ def paper_name(measure: Measure) -> str:
 def measured(frame: Frame, measure: Measure = "gray") -> float:
     """Return the variance of a frame's Laplacian: of its BT.601 ``gray``, of all ``colour`` values, or of its ``luma``.
 
-    ``luma`` is the gray in the narrow range (16 to 235) that a video's Y plane has; for a film it is read from the
+    ``luma`` is the gray in the narrow range (16 to 235) that a video's Y plane has; for a video it is read from the
     plane itself, see :mod:`hvdbench.labels.film`.
     """
     if measure == "luma":

@@ -82,7 +82,7 @@ def stored_name(labeller: str, measure: Measure | None) -> str:
     if measure is None:
         return labeller
     if measure not in MEASURES:
-        raise InputError(f"no measure '{measure}' (known: {', '.join(MEASURES)})")
+        raise InputError(f"there is no measure '{measure}' (known: {', '.join(MEASURES)})")
     if "measure" not in inspect.signature(resolve("labeller", labeller)).parameters:
         raise InputError(f"labeller '{labeller}' takes no measure: leave --measure out, or name --labeller paper")
     return paper_name(measure) if labeller == "paper" else labeller
@@ -138,12 +138,16 @@ def write_labels(clip: ClipFolder, labels: SharpLabels) -> None:
     stored = clip.track("t_s")
     if stored is not None and len(stored) != count:
         raise DatasetError(
-            f"{clip.tracks_path} has {len(stored)} frames, the labels of '{labels.labeller}' are {count}"
+            f"{clip.tracks_path} has {len(stored)} frames, and there are {count} labels of '{labels.labeller}': the "
+            "labels are of another clip, or the clip lost frames"
         )
     try:
         clip.edit_tracks(_writer(labels))
     except PermissionError as error:
-        raise DatasetError(f"{clip.folder} may not be written to, so its labels cannot be stored there") from error
+        raise DatasetError(
+            f"{clip.folder} cannot be written to, so its labels cannot be stored there: change its permissions, or "
+            "copy the dataset"
+        ) from error
 
 
 def _writer(labels: SharpLabels) -> Callable[[h5py.File], None]:

@@ -17,6 +17,7 @@ class Blurry(Scheme[BlurrySettings]):
     """A scheme that returns the blurry frames as they are."""
 
     Settings: ClassVar[type[Settings]] = BlurrySettings
+    takes_16_bits: ClassVar[bool] = True
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Return a copy of the input."""

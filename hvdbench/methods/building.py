@@ -1,4 +1,4 @@
-"""Make the network that a method runs or trains, and load the weights that it has or starts from."""
+"""Build the network that a method runs or trains, and load the weights that it has or starts from."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,27 +22,30 @@ def build_network(
     """Build a network on the CPU, its weights drawn from ``seed``; the global generator stays as it is.
 
     Args:
-        name: of the catalogue, perhaps with a preset (``estrnn@tiny``), or an import string of a class, a function that
-            makes the module, the module itself, or a :class:`hvdbench.networks.network.Network`.
-        arguments: of the class or function; they come before those of the preset.
-        seed: of the weights.
-        zero_flow_start: let an untrained SPyNet inside it start at zero flow.
+        name: a name of the catalogue, perhaps with a preset (``estrnn@tiny``), or an import string of a class, a
+            function that makes the module, the module itself, or a :class:`hvdbench.networks.network.Network`.
+        arguments: arguments of the class or function; they take precedence over those of the preset.
+        seed: random seed of the weights.
+        zero_flow_start: whether an untrained SPyNet inside it starts at zero flow.
 
     Raises:
-        UnknownNameError: there is no such network or preset.
-        InputError: it cannot be made with these arguments, or it restores no clips.
+        UnknownNameError: if there is no such network or preset.
+        InputError: if the network cannot be made with these arguments, or does not restore clips.
     """
     asked = NamedPreset.parse(name)
     found = resolve("network", asked.name)
     if not found.restores_clips:
-        raise InputError(f"network '{name}' restores no clips: it serves other networks or one method alone")
+        raise InputError(
+            f"network '{name}' does not restore clips by itself, but serves other networks or one method: name a "
+            "network that restores clips"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
             network = found.build(asked.preset, **arguments)
         except HvdbenchError:
             raise
-        except (Exception, SystemExit) as error:  # wrong arguments most of all, but the code may be others'
+        except (Exception, SystemExit) as error:  # foreign code can fail in any way, and may even call sys.exit
             given = ", ".join(f"{key} = {value}" for key, value in arguments.items()) or "no arguments"
             raise InputError(f"network '{name}' cannot be made with {given}: {reason(error)}") from error
     if zero_flow_start:
@@ -55,23 +58,25 @@ def build_network(
 def ready_network(
     name: str, arguments: Mapping[str, Any], weights: Path | None, *, own_weights: bool = False
 ) -> nn.Module:
-    """Build a network that is used as it is, in evaluation.
+    """Build a network that is used as it is, and switch it to evaluation.
 
     Args:
-        name: as :func:`build_network` takes it.
-        arguments: of the class or function.
-        weights: a checkpoint, read without running anything in it; every key must fit.
-        own_weights: what is named has its weights already.
+        name: name or import string, as :func:`build_network` takes it.
+        arguments: arguments of the class or function.
+        weights: path of a checkpoint, which is read without running anything in it; every key must fit.
+        own_weights: whether the network that is named has its weights already.
 
     Raises:
-        UnknownNameError, InputError: as :func:`build_network`.
-        WeightsError: it has parameters and no weights, or others' weights.
+        UnknownNameError, InputError: under the conditions of :func:`build_network`.
+        WeightsError: if it has parameters but no weights, or if the weights belong to another network.
     """
     network = build_network(name, arguments)
     if weights is not None:
         load_into(network, load_checkpoint(weights), weights)
     elif not own_weights and any(True for _ in network.parameters()):
-        raise WeightsError(f"network '{name}' without weights would restore by chance: name a checkpoint (--weights)")
+        raise WeightsError(
+            f"network '{name}' has no weights, so its output would be random: name a checkpoint (--weights)"
+        )
     return network.eval()
 
 
@@ -79,13 +84,14 @@ def load_start(network: nn.Module, start_from: str | None, start_parts: Mapping[
     """Load the weights that a training starts from: those of the whole network, then those of parts of it.
 
     Args:
-        network: changed in place.
-        start_from: a weight file or the name of known weights.
-        start_parts: the same by the name of a part, ``{"spynet" = "spynet"}``; an empty name leaves the part.
+        network: network, which is changed in place.
+        start_from: weight file or name of known weights.
+        start_parts: the same for parts, by the part's name, ``{"spynet" = "spynet"}``; an empty text leaves the part as
+            it is.
 
     Raises:
-        WeightsError: a file is missing, damaged, or belongs to another network.
-        RecipeError: the network has no such part.
+        WeightsError: if a file is missing, damaged, or belongs to another network.
+        RecipeError: if the network has no such part.
     """
     if start_from:
         path = find_weights(start_from)
@@ -97,6 +103,8 @@ def load_start(network: nn.Module, start_from: str | None, start_parts: Mapping[
             module = network.get_submodule(part)
         except AttributeError as error:
             known = ", ".join(name for name, _ in network.named_children())
-            raise RecipeError(f"start_parts: the network has no part '{part}' (it has {known})") from error
+            raise RecipeError(
+                f"start_parts names '{part}', which is no part of the network (its parts: {known})"
+            ) from error
         path = find_weights(named)
         load_into(module, load_checkpoint(path), path)

@@ -1,7 +1,7 @@
-"""One door for ``--method``: recipes, networks, files, folders and commands, ours or anybody's.
+"""Open what ``--method`` names: recipes, networks, files, folders and commands, hvdbench's own and foreign ones.
 
-A method is opened once; what comes out knows its name, its scheme and its weights, and travels from there on in place
-of the name. Importing this imports no torch; recipes, folders and commands are opened without it.
+A method is opened once. The resulting object knows its name, its scheme and its weights, and is passed on in place of
+the name. Importing this module does not import torch; recipes, folders and commands are opened without it.
 """
 
 import difflib
@@ -29,7 +29,7 @@ FORMS = (
     "folder:PATH",
     "'command:WORDS with {input} and {output}'",
 )
-"""What ``--method`` takes, for help texts and messages."""
+"""The forms that ``--method`` takes, for help texts and messages."""
 
 _SUFFIXES = {".ts": "torchscript", ".torchscript": "torchscript", ".onnx": "onnx"}
 _CHECKPOINTS = (".pth", ".pt", ".tar", ".ckpt", ".safetensors")
@@ -41,7 +41,7 @@ _INTERPRETERS = re.compile(r"(python|bash|sh|env|uv|run|conda|time)[\d.]*")
 
 @dataclass(frozen=True)
 class _Found:
-    """What a reference stands for: a scheme with its settings, and its name and title on a board."""
+    """The meaning of a reference: a scheme with its settings, and its name and title on a board."""
 
     scheme: str
     settings: dict[str, object]
@@ -57,31 +57,32 @@ def open_method(
     settings: Mapping[str, object] | None = None,
     trust: bool = False,
 ) -> Method:
-    """Open whatever restores clips.
+    """Open a method: anything that restores clips.
 
-    Looked for in this order: a form that is written out (``onnx:FILE`` …), a recipe, an import string, an existing
-    folder, an existing file, a network of the catalogue. What is opened is tried at once, so that a mistake
+    The reference is tried in this order: a form that is written out (``onnx:FILE`` …), a recipe, an import string, an
+    existing folder, an existing file, a network of the catalogue. The method is checked at once, so that a mistake
     shows before a long run.
 
     Args:
         reference: one of :data:`FORMS`, or the path of a folder of result frames, or of a ``.ts``, ``.pt``
             (TorchScript) or ``.onnx`` file.
-        weights: a checkpoint of a network or of a method that is trained by hvdbench, the name of known weights, or a
-            file for a command's ``{weights}``.
-        name: on boards and of the folder of runs; default: the recipe's, else made from what is opened.
-        settings: of the scheme, laid over the recipe's or the usual ones (``{"spec": {"size_multiple": 8}}``).
+        weights: checkpoint of a network or of a method that is trained by hvdbench, name of known weights, or file
+            for a command's ``{weights}``.
+        name: name on boards and of the folder of runs; None for the recipe's, or for one made from the reference.
+        settings: settings of the scheme that replace the recipe's or the usual ones
+            (``{"spec": {"size_multiple": 8}}``).
         trust: whether import strings and commands inside a recipe's file may run.
 
     Returns:
-        The method; its digest covers files by what they hold.
+        The method; its digest covers the content of files.
 
     Raises:
-        UnknownNameError: nothing goes by this name.
-        RecipeError: an unknown key or a value out of range.
-        InputError: it is there and cannot be used, a hook of its scheme is misspelt or missing, or the name can be
-            none.
-        WeightsError: weights are missing, damaged, or of another network.
-        TrustError: a recipe's file names code to run and is not trusted.
+        UnknownNameError: if there is nothing of this name.
+        RecipeError: if a key is unknown, or a value is out of range.
+        InputError: if the method exists but cannot be used, a hook of its scheme is misspelt or missing, or ``name``
+            cannot be a method's name.
+        WeightsError: if weights are missing, damaged, or of another network.
+        TrustError: if a recipe's file names code to run and is not trusted.
     """
     over = dict(settings or {})
     if _is_recipe(reference):
@@ -95,14 +96,14 @@ def open_method(
 
 
 def open_tiny(method: Method, *, trust: bool = False) -> Method:
-    """Open a method's tiny size, which stands in for it where it has no weights; its name ends in ``@tiny``.
+    """Open a method's tiny size, which replaces it where it has no weights; its name ends in ``@tiny``.
 
     Args:
-        method: at its full size.
+        method: method at its full size.
         trust: whether import strings and commands inside a recipe's file may run.
 
     Raises:
-        HvdbenchError: as :func:`open_method`; it has no tiny size.
+        HvdbenchError: under the conditions of :func:`open_method`, or if the method has no tiny size.
     """
     name = None if method.label is None else str(NamedPreset.parse(method.label).tiny)
     tiny = open_method(str(NamedPreset.parse(method.reference).tiny), name=name, trust=trust)
@@ -136,7 +137,7 @@ def _build(reference: str, found: _Found, weights: Path | None, over: dict[str, 
         stem = _clean(file.stem)
         bare = stem if stem.startswith(bare) else f"{bare}-{stem}"
         title = f"{title}, weights {file.name}"
-    if bare in recipe_names("methods"):  # a recipe's rows on a board stay its own
+    if bare in recipe_names("methods"):  # keeps the rows of this method and of the recipe apart on boards
         bare = f"{bare}-{_clean(found.scheme)}"
     values = MethodSettings(title=title, scheme=found.scheme, settings=settings, note="A model of others, as it is.")
     method = build_method(reference, Recipe(bare, values))
@@ -146,13 +147,13 @@ def _build(reference: str, found: _Found, weights: Path | None, over: dict[str, 
 
 
 def _check_takes_weights(reference: str, kind: type[AnyScheme]) -> None:
-    """Raise an InputError where a scheme has no setting for weights."""
+    """Raise an InputError if a scheme has no setting for weights."""
     if "weights" not in kind.Settings.model_fields:
         raise InputError(f"method '{reference}' takes no weights: leave them out")
 
 
 def _read(reference: str) -> _Found:
-    """Find out which form a reference has."""
+    """Find out which form a reference has, and what it stands for."""
     form, separator, rest = reference.partition(":")
     if separator and form == "command":
         return _Found("command", {"command": rest}, _command_name(rest), f"The command {rest}")
@@ -184,7 +185,7 @@ def _file(form: str, path: Path) -> _Found:
 
 
 def _imported(reference: str) -> _Found:
-    """Take an import string for a scheme where it names one, else for a network."""
+    """Take an import string as a scheme if it names one, else as a network."""
     name = _clean(reference.partition(":")[2])
     thing = import_thing("method", NamedPreset.parse(reference).name)
     if looks_like_scheme(thing):
@@ -193,10 +194,10 @@ def _imported(reference: str) -> _Found:
 
 
 def _unnamed_form(path: Path) -> _Found:
-    """Open a file whose name does not show what it is, or refuse it with a hint at how it could be meant.
+    """Open a file whose name does not show what it is, or refuse it with a hint at what to write instead.
 
     Raises:
-        InputError: it is a checkpoint, which does not say of which network, or no file of a model.
+        InputError: if it is a checkpoint, which does not state its network, or not a file of a model.
     """
     if path.suffix in _CHECKPOINTS:
         from hvdbench.methods.foreign.torchscript import is_torchscript
@@ -207,32 +208,32 @@ def _unnamed_form(path: Path) -> _Found:
             return _file("torchscript", path)
         guess = guess_network(read_checkpoint(path).state_dict) or "NETWORK"
         raise InputError(
-            f"{path} is a checkpoint, which holds no network: give --method {guess} --weights {path}, or "
+            f"{path} is a checkpoint, which contains weights but no network: use --method {guess} --weights {path}, or "
             f"--method spandrel:{path}"
         )
-    raise InputError(f"{path} is no model: {_forms()}")
+    raise InputError(f"{path} is not a model: {_forms()}")
 
 
 def _renamed(method: Method, name: str) -> Method:
     """Return a method under another name.
 
     Raises:
-        InputError: it cannot be a folder's, or belongs to a recipe.
+        InputError: if it cannot be a folder's name, or belongs to a recipe.
     """
     if not _NAME.fullmatch(name):
-        raise InputError(f"'{name}' cannot be a method's name: letters, digits and . _ - + @ make one")
+        raise InputError(f"'{name}' cannot be a method's name: a name consists of letters, digits and . _ - + @")
     if name != method.name and name in recipe_names("methods"):
-        raise InputError(f"'{name}' is the name of a recipe, whose rows are its own: choose another")
+        raise InputError(f"'{name}' is the name of a recipe, which alone enters rows under it: choose another name")
     return replace(method, label=name)
 
 
 def _clean(text: str) -> str:
-    """Turn any text into a name that can be a folder's."""
+    """Turn any text into a name that a folder can have."""
     return re.sub(r"[^A-Za-z0-9._@+-]+", "_", text).strip("._-@+") or "model"
 
 
 def _command_name(template: str) -> str:
-    """Return the name of a command's script: its first word that is no interpreter, option or placeholder."""
+    """Return the name of a command's script: its first word that is not an interpreter, option or placeholder."""
     for word in split_command(template):
         path = Path(word)
         if path.suffix in _SCRIPTS:
@@ -246,8 +247,8 @@ def _unknown(reference: str) -> str:
     known = [*recipe_names("methods"), *NETWORKS]
     near = difflib.get_close_matches(NamedPreset.parse(reference).name, known, n=2)
     hint = "; did you mean " + " or ".join(f"'{name}'" for name in near) + "?" if near else ""
-    there = f"; there is no file or folder {reference}" if os.sep in reference or Path(reference).suffix else ""
-    return f"no method '{reference}'{hint}{there} ({_forms()})"
+    there = f", and no file or folder {reference}" if os.sep in reference or Path(reference).suffix else ""
+    return f"there is no method '{reference}'{there}{hint} ({_forms()})"
 
 
 def _forms() -> str:

@@ -33,20 +33,21 @@ class ReblurBlend(Scheme[ReblurBlendSettings]):
     """A scheme that blends by re-blur and corrects where the flow explains the blur."""
 
     Settings: ClassVar[type[Settings]] = ReblurBlendSettings
+    takes_16_bits: ClassVar[bool] = True
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Restore the frames that are not selected; selected ones stay as they are."""
         budget.progress(0, 1, "flow and exposure")
         aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
         model = fit_exposure_model(aligner, labels.is_selected, budget.workers)
-        todo = [int(i) for i in np.flatnonzero(~labels.is_selected)]
+        todo = [int(i) for i in np.flatnonzero(~labels.is_selected) if budget.keeps(int(i))]
         restored = blurry.copy()
 
         def one(i: int) -> Image:
             return corrected(blend(model, i, labels.selected), i, model, self.settings.correction_steps)
 
         for done, picture in enumerate(thread_map(one, todo, budget.workers)):
-            restored[todo[done]] = np.rint(picture)
+            restored[todo[done]] = aligner.stored(picture)
             budget.progress(done + 1, len(todo), "blend by re-blur")
         facts: dict[str, object] = {
             "exposure_share": model.tau,

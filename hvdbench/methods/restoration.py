@@ -27,6 +27,8 @@ class Budget:
         steps: optimiser steps of a training in place of the recipe's.
         announce: function called with a line before long work starts; None for no announcement.
         frame_names: names of the clip's frames, without suffix and in order; empty if they have none.
+        keep: first and last frame, half open, of those that will be kept; the others are context and may be left as
+            they are; None for all frames.
         protocol: protocol that the frames will be scored under; results of others may lack frames that it does not
             count.
     """
@@ -42,7 +44,12 @@ class Budget:
     steps: int | None = None
     announce: Announce | None = None
     frame_names: tuple[str, ...] = ()
+    keep: tuple[int, int] | None = None
     protocol: Protocol = DEFAULT
+
+    def keeps(self, index: int) -> bool:
+        """Return whether the restored frame of this number will be kept."""
+        return self.keep is None or self.keep[0] <= index < self.keep[1]
 
     def for_clip(self, clip: str) -> "Budget":
         """Return the budget of one clip's job, which can be pickled for a worker process and reports nothing."""
@@ -54,7 +61,7 @@ class Restoration:
     """A restored clip.
 
     Attributes:
-        frames: the restored frames, uint8 RGB (T, H, W, 3).
+        frames: the restored frames, RGB (T, H, W, 3): uint8, or uint16 where the blurry ones were.
         facts: notes for the manifest, as JSON values: seconds, steps, exposure share, frames passed through …
     """
 

@@ -1,8 +1,8 @@
-"""What a method is made of: a class that restores clips, with its settings, its facts and its hooks.
+"""Define what a method consists of: a class that restores clips, with its settings, its facts and its hooks.
 
-:class:`Scheme` works on a clip alone, or with what it brought along; :class:`TrainedScheme` has a network that is
-trained over clips first. A third party derives from one of them, writes ``restore``, and leaves every other hook as it
-is here; ``docs/models.md`` has an example. Importing this imports no torch.
+:class:`Scheme` needs nothing but the clip, or files of its own; :class:`TrainedScheme` has a network that is trained
+over clips first. Foreign code derives from one of them, writes ``restore``, and may leave every other hook as it is
+here; ``docs/models.md`` has an example. Importing this module does not import torch.
 """
 
 import copy
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from hvdbench.networks.spec import VideoNetwork
 
 STEPS_PER_MINUTE = 600
-"""Steps that a minute of a fit to one clip stands for; fixed, so that the same command gives the same frames anywhere.
+"""Number of steps per minute of a fit to one clip; fixed, so that the same command gives the same frames anywhere.
 """
 SEGMENT_FRAMES = 20
-"""Length of the segments within which the labels beside a clip were selected: the paper's."""
+"""Length, in frames, of the segments within which the stored labels were selected: the paper's."""
 
 SettingsT = TypeVar("SettingsT", bound=Settings, covariant=True)
 
@@ -42,13 +42,14 @@ class Scheme(ABC, Generic[SettingsT]):
     """A way to restore clips.
 
     Attributes:
-        Settings: the model of what a recipe may set.
-        settings: its values.
+        Settings: model of the settings that a recipe may set.
+        settings: values of the settings.
         is_trained: whether its network is trained over clips before it restores any.
         reads_truth: whether it learns from the truth of clips.
         has_network: whether it runs a network with weights, which :meth:`open` returns, so that frames can go through
             it one after the other.
         takes_inference: whether precision, windows and tiles have something to set.
+        takes_16_bits: whether it restores uint16 frames, white at 65535, to uint16 frames.
         restores_anew: whether it can restore a clip again with some of its frames left out.
     """
 
@@ -57,6 +58,7 @@ class Scheme(ABC, Generic[SettingsT]):
     reads_truth: ClassVar[bool] = False
     has_network: ClassVar[bool] = False
     takes_inference: ClassVar[bool] = False
+    takes_16_bits: ClassVar[bool] = False
     restores_anew: ClassVar[bool] = True
 
     def __init__(self, settings: SettingsT) -> None:
@@ -64,92 +66,94 @@ class Scheme(ABC, Generic[SettingsT]):
 
     @abstractmethod
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
-        """Restore a clip; no truth is at hand here, nor its path.
+        """Restore a clip; neither the truth nor the clip's path is available here.
 
         Args:
-            blurry: uint8 RGB (T, H, W, 3).
+            blurry: uint8 RGB (T, H, W, 3); uint16 too where the scheme takes 16 bits.
             labels: which of its frames are sharp.
             budget: seed, threads, device, and how a network is run.
         """
 
     @property
     def identity(self) -> dict[str, object]:
-        """What moves a number, JSON-able: all settings; files count by what they hold, not by where they lie."""
+        """Everything that changes the frames, as JSON values: all settings, and the content of files."""
         return self.settings.model_dump(mode="json")
 
     @property
     def made_from(self) -> str | None:
-        """What a board says of the frames' origin, where the scheme brings more than the clip; else None."""
+        """The origin of the frames, in words for a board, if they come from more than the clip; else None."""
         return None
 
     @property
     def weights(self) -> Path | None:
-        """The weights of a training by hvdbench that it restores with; None where there are none."""
+        """The weights, trained by hvdbench, that the scheme restores with; None if there are none."""
         return None
 
     def check(self) -> None:
-        """Raise what would fail in a long run: a missing file, a network that cannot be made. It does nothing here.
+        """Raise an error early that a long run would meet: a missing file, or a network that cannot be built.
+
+        This base class checks nothing.
 
         Raises:
-            HvdbenchError: it cannot be used.
+            HvdbenchError: if the scheme cannot be used.
         """
 
     def check_clips(self, frame_names: Mapping[str, Sequence[str]], protocol: Protocol = DEFAULT) -> None:
-        """Compare the scheme with a dataset before anything is restored. It does nothing here.
+        """Check that the scheme can restore a dataset's clips, before anything is restored; the base class does not.
 
         Args:
-            frame_names: the names of each clip's frames, without suffix, in order, by its key ``<split>/<clip>``.
-            protocol: the protocol under which the frames will be scored; it may leave frames out.
+            frame_names: names of each clip's frames, without suffix and in order, by its key ``<split>/<clip>``.
+            protocol: protocol that the frames will be scored under; it may leave frames out.
 
         Raises:
-            HvdbenchError: it cannot restore these clips.
+            HvdbenchError: if the scheme cannot restore these clips.
         """
 
     def open(self) -> "VideoNetwork":
-        """Make the network, with its weights, in evaluation, on the CPU.
+        """Build the network with its weights, in evaluation, on the CPU.
 
         Raises:
-            InputError: there is none.
+            InputError: if there is no network.
         """
-        raise InputError(f"{type(self).__name__} runs no network")
+        raise InputError(f"{type(self).__name__} does not run a network")
 
     def extents(self, network: "VideoNetwork", asked: InferenceOptions, *, is_stream: bool = False) -> Extents:
-        """Return windows, tiles and precision of a run: here those that were asked for.
+        """Return windows, tiles and precision of a run; in this base class, those that were asked for.
 
-        A scheme that has settings for them takes these where nothing was asked for.
+        A scheme that has settings for them uses its settings for what was not asked for.
 
         Args:
-            network: what :meth:`open` returned.
-            asked: by a person.
-            is_stream: whether frames come one after the other, so that the whole clip is never at hand.
+            network: network that :meth:`open` returned.
+            asked: options that the user asked for.
+            is_stream: whether frames arrive one after the other, so that the whole clip is never in memory.
 
         Raises:
-            InputError: the network cannot be run so.
+            InputError: if the network cannot be run in this way.
         """
         return Extents(window=asked.window, tile=asked.tile, precision=asked.precision)
 
     @property
     def fit_steps(self) -> int:
-        """Steps of the fit to each clip, which ``--minutes`` scales; 0 where nothing is fitted."""
+        """The number of steps of the fit to each clip, which ``--minutes`` scales; 0 if nothing is fitted."""
         return 0
 
     def with_steps(self, steps: int) -> "Scheme[SettingsT]":
-        """Return the same scheme with as many steps of its fit; asked for only where :attr:`fit_steps` is over 0.
+        """Return the same scheme with this number of steps of its fit; called only if :attr:`fit_steps` is above 0.
 
         Raises:
-            InputError: it fits nothing.
+            InputError: if nothing is fitted.
         """
-        raise InputError(f"{type(self).__name__} fits nothing, so there are no steps to set")
+        raise InputError(f"{type(self).__name__} is not fitted to a clip, so it has no steps to set")
 
     def for_minutes(self, minutes: float) -> "Scheme[SettingsT]":
-        """Return the same scheme with the steps that this many minutes, above 0, stand for."""
+        """Return the same scheme with the number of steps for this many minutes, above 0."""
         return self.with_steps(max(1, round(minutes * STEPS_PER_MINUTE)))
 
 
 class TrainedScheme(Scheme[SettingsT]):
     """A scheme whose network is trained over clips, and which then restores clips with the weights.
 
-    It is opened with its weights (:meth:`with_weights`), so that callers restore with it as with any other scheme.
+    It gets its weights from :meth:`with_weights`, so that callers restore with it as with any other scheme.
     """
 
     is_trained: ClassVar[bool] = True
@@ -159,11 +163,11 @@ class TrainedScheme(Scheme[SettingsT]):
 
     @property
     def weights(self) -> Path | None:
-        """The weights that it restores with; None before there are any."""
+        """The weights that the scheme restores with; None as long as there are none."""
         return self._weights
 
     def with_weights(self, weights: Path) -> Self:
-        """Return the same scheme, to restore with these weights."""
+        """Return the same scheme with these weights to restore with."""
         bound = copy.copy(self)
         bound._weights = weights
         return bound
@@ -171,39 +175,39 @@ class TrainedScheme(Scheme[SettingsT]):
     @property
     @abstractmethod
     def window(self) -> "WindowSettings":
-        """The windows that it is trained on."""
+        """The settings of the windows that the network is trained on."""
 
     @property
     @abstractmethod
     def engine(self) -> "EngineSettings":
-        """The training loop."""
+        """The settings of the training loop."""
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits whose clips are trained on; empty: all of the dataset."""
+        """The splits whose clips are trained on; empty for all of the dataset."""
         return ()
 
     @property
     def truth(self) -> Truth | None:
-        """The truth that it learns from, where :attr:`reads_truth` says that it does."""
+        """The truth that the scheme learns from; None if :attr:`reads_truth` is False."""
         return None
 
     @property
     def segment_frames(self) -> int:
-        """Length of the segments within which frames are selected as sharp."""
+        """The length of the segments within which frames are selected as sharp, in frames."""
         return SEGMENT_FRAMES
 
     @abstractmethod
     def build(self, seed: int = 0) -> "nn.Module":
-        """Build the network, its random weights drawn from ``seed``, for weights to be loaded into."""
+        """Build the network with random weights drawn from ``seed``, into which other weights can be loaded."""
 
     def start(self, seed: int = 0) -> "nn.Module":
-        """Build the network with the weights that a training starts from; random ones here."""
+        """Build the network with the weights that a training starts from; in this base class, random ones."""
         return self.build(seed)
 
     @abstractmethod
     def objective(self, seed: int = 0) -> "Objective":
-        """Make what the training strives for."""
+        """Make the objective of the training."""
 
     @abstractmethod
     def restore_with(self, network: "nn.Module", blurry: Frames, budget: Budget) -> Restoration:
@@ -211,13 +215,13 @@ class TrainedScheme(Scheme[SettingsT]):
 
     @abstractmethod
     def with_steps(self, steps: int) -> Self:
-        """Return the same scheme, trained in as many steps."""
+        """Return the same scheme with this number of training steps."""
 
     def check(self) -> None:
-        """Read the weights, where there are any, so that what is wrong with them shows before a long run.
+        """Read the weights, if there are any, so that a fault in them shows before a long run.
 
         Raises:
-            WeightsError: the file is missing or damaged.
+            WeightsError: if the file is missing or damaged.
         """
         if self.weights is not None:
             from hvdbench.weights.checkpoints import load_checkpoint
@@ -228,7 +232,7 @@ class TrainedScheme(Scheme[SettingsT]):
         """Build the network and load its weights.
 
         Raises:
-            WeightsError: there are none, or they are missing, damaged, or of another network.
+            WeightsError: if no weights were given, or they are missing, damaged, or of another network.
         """
         return cast("VideoNetwork", self._loaded())
 
@@ -236,7 +240,7 @@ class TrainedScheme(Scheme[SettingsT]):
         """Restore a clip with the weights.
 
         Raises:
-            WeightsError: as :meth:`open`.
+            WeightsError: under the conditions of :meth:`open`.
         """
         return self.restore_with(self._loaded(), blurry, budget)
 
@@ -245,7 +249,7 @@ class TrainedScheme(Scheme[SettingsT]):
         from hvdbench.weights.fitting import load_into
 
         if self.weights is None:
-            raise WeightsError(f"{type(self).__name__} needs weights and none were given")
+            raise WeightsError(f"{type(self).__name__} needs weights, but none were given")
         network = self.build()
         load_into(network, load_checkpoint(self.weights), self.weights)
         return network.eval()

@@ -1,7 +1,7 @@
-"""Take a class for a scheme, and refuse one whose hooks are misspelt, missing, or of another kind.
+"""Check that a class is a scheme, and refuse one whose hooks are misspelt, missing, or of another kind.
 
-A hook that is misspelt would never be called, and nobody would hear of it; so a public member that is nearly a hook's
-name is refused where a method is opened. A class without the base class is taken too, if it has the same members.
+A misspelt hook would never be called, and nobody would notice; so a public member whose name is nearly a hook's is
+refused when a method is opened. A class without the base class is accepted too, if it has the same members.
 """
 
 import difflib
@@ -21,35 +21,35 @@ AnyScheme = Scheme[Settings]
 
 _BASES = (Scheme, TrainedScheme, Generic, ABC, object)
 _MARKS = ("Settings", "restore")
-"""Members that a class has which is meant as a scheme."""
+"""Members by which a class is recognised as a scheme."""
 _OF_TRAINED = ("objective", "restore_with")
-"""Hooks that only a scheme has which is trained over clips."""
+"""Hooks that only a scheme with a trained network has."""
 _NEAR = 0.75
-"""Likeness (difflib) from which a name counts as a misspelling: one letter of four that is wrong or misplaced."""
+"""Likeness (difflib) from which a name counts as a misspelling: about one wrong or misplaced letter in four."""
 
 
 def scheme_class(name: str) -> type[AnyScheme]:
     """Find a scheme's class.
 
     Args:
-        name: of the catalogue, or an import string.
+        name: name of the catalogue, or import string.
 
     Raises:
-        UnknownNameError: there is none of this name.
-        InputError: it is no scheme, or a hook is misspelt, missing, or of another kind.
+        UnknownNameError: if there is no scheme of this name.
+        InputError: if it is not a scheme, or a hook is misspelt, missing, or of another kind.
     """
     return as_scheme(name, resolve("scheme", name))
 
 
 def as_scheme(name: str, thing: object) -> type[AnyScheme]:
-    """Check a class against the hooks of :class:`Scheme`, and derive it from there where it does not yet.
+    """Check a class against the hooks of :class:`Scheme`, and derive it from that class if it is not yet derived.
 
     Args:
-        name: what it was named by.
-        thing: what was found there.
+        name: name or import string of the class, for error messages.
+        thing: object that was found under it.
 
     Raises:
-        InputError: it is no class, or a hook is misspelt, missing, or of another kind.
+        InputError: if it is not a class, or a hook is misspelt, missing, or of another kind.
     """
     if not isinstance(thing, type):
         raise InputError(f"scheme '{name}' is {type(thing).__name__}, and a class derived from Scheme is expected")
@@ -59,7 +59,7 @@ def as_scheme(name: str, thing: object) -> type[AnyScheme]:
     if not is_trained and any(hook in own for hook in _OF_TRAINED):
         hook = next(hook for hook in _OF_TRAINED if hook in own)
         raise InputError(
-            f"scheme '{name}' has '{hook}', which a scheme has whose network is trained: derive it from "
+            f"scheme '{name}' has '{hook}', which only a scheme with a trained network has: derive it from "
             "hvdbench.methods.scheme.TrainedScheme"
         )
     kind: type[AnyScheme] = thing if issubclass(thing, Scheme) else _derived(cast(Hashable, thing))
@@ -76,7 +76,7 @@ def as_scheme(name: str, thing: object) -> type[AnyScheme]:
 
 
 def looks_like_scheme(thing: object) -> bool:
-    """Return whether a thing that an import string names is meant as a scheme, and not as a network."""
+    """Return whether an imported object is meant as a scheme, and not as a network."""
     if not isinstance(thing, type) or any(base.__module__.partition(".")[0] == "torch" for base in thing.__mro__):
         return False
     members = _members(thing)
@@ -84,7 +84,7 @@ def looks_like_scheme(thing: object) -> bool:
 
 
 def _check_spelling(name: str, kind: type, own: Mapping[str, object], hooks: Mapping[str, object]) -> None:
-    """Refuse a public member that is nearly a hook's name, where the hook itself is not there."""
+    """Refuse a public member whose name is nearly that of a hook which the class does not define."""
     package = kind.__module__.partition(".")[0]
     theirs = {
         member
@@ -97,7 +97,7 @@ def _check_spelling(name: str, kind: type, own: Mapping[str, object], hooks: Map
         hook = _nearest(member, [known for known in (*hooks, *_OF_TRAINED) if known not in own])
         if hook is not None and member not in _OF_TRAINED:
             raise InputError(
-                f"scheme '{name}' has '{member}', which nobody calls: '{hook}' is expected (where it is something of "
+                f"scheme '{name}' has '{member}', which hvdbench never calls: '{hook}' is expected (if the member is "
                 "the class's own, let its name begin with an underscore)"
             )
 
@@ -111,18 +111,18 @@ def _check_presence(name: str, kind: type[AnyScheme], own: Mapping[str, object])
         )
     missing = sorted(kind.__abstractmethods__)
     if missing:
-        raise InputError(f"scheme '{name}' lacks {' and '.join(map(repr, missing))}, which every such scheme has")
+        raise InputError(f"scheme '{name}' lacks {' and '.join(map(repr, missing))}, which every such scheme needs")
 
 
 def _check_kind(name: str, hook: str, found: object, expected: object) -> None:
-    """Refuse a method where a fact is expected, a fact where a method is, and a method that takes something else."""
+    """Refuse a method in place of an attribute, an attribute in place of a method, and methods with other arguments."""
     if not isinstance(expected, FunctionType):
         if isinstance(found, FunctionType):
             raise InputError(f"scheme '{name}' has '{hook}' as a method, and a property or an attribute is expected")
         return
     if not isinstance(found, FunctionType):
         if callable(found) or isinstance(found, staticmethod | classmethod):
-            return  # what it takes is known when it is called, not before
+            return  # its arguments are known only when it is called
         raise InputError(f"scheme '{name}' has '{hook}' as {type(found).__name__}, and a method is expected")
     wanted, taken = inspect.signature(expected), inspect.signature(found)
     if not _takes(taken, wanted):
@@ -146,7 +146,7 @@ def _listed(signature: inspect.Signature) -> str:
 
 
 def _members(kind: type) -> dict[str, object]:
-    """Return what a class and those it derives from define, but for the bases here and Python's own."""
+    """Return what a class and its bases define, without the bases of this module and of Python."""
     own: dict[str, object] = {}
     for base in reversed(kind.__mro__):
         if base not in _BASES:
@@ -178,7 +178,7 @@ def _derived(kind: Hashable) -> type[AnyScheme]:
 
 
 def _restored(kind: type, values: Mapping[str, object]) -> AnyScheme:
-    """Make the scheme again that was pickled, as its class has no name of its own that pickle could look up."""
+    """Make a pickled scheme again; pickle alone cannot, because the derived class has no name that it can look up."""
     derived = _derived(kind)
     scheme = derived.__new__(derived)
     vars(scheme).update(values)

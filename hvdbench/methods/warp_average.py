@@ -31,18 +31,19 @@ class WarpAverage(Scheme[WarpAverageSettings]):
     """A scheme that averages the previous and next sharp frames, and keeps the input where neither can be trusted."""
 
     Settings: ClassVar[type[Settings]] = WarpAverageSettings
+    takes_16_bits: ClassVar[bool] = True
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Restore the frames that are not selected; selected ones stay as they are."""
         aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
         restored = blurry.copy()
-        todo = [int(i) for i in np.flatnonzero(~labels.is_selected)]
+        todo = [int(i) for i in np.flatnonzero(~labels.is_selected) if budget.keeps(int(i))]
 
         def average(i: int) -> Image:
             return warp_average(aligner, i, sharp_neighbours(i, labels.selected))
 
         for done, picture in enumerate(thread_map(average, todo, budget.workers)):
-            restored[todo[done]] = np.rint(picture)
+            restored[todo[done]] = aligner.stored(picture)
             budget.progress(done + 1, len(todo), "warp and average")
         return Restoration(restored)
 

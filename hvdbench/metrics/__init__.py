@@ -1,1 +1,1 @@
-"""Numbers for one restored frame; ``docs/protocol.md`` says how they become rows of a board."""
+"""Measure restored frames; ``docs/protocol.md`` says how the numbers become rows of a board."""

@@ -1,13 +1,13 @@
-"""How wide edges are: a sharpness that no loss of the package, no label and no choice between candidates looks at.
+"""Measure how wide edges are: a sharpness that no loss, no label and no choice between candidates in hvdbench uses.
 
-Strong straight edges that stand alone are found once, on a reference (the truth, where there is one), and their width
-is then read off any frame of the same view, across the edge: the distance in which the level rises from 10 to 90 % of
-the step that the reference has there. A step blurred by a Gaussian of ``sigma`` px is ``2.563 sigma`` wide, one blurred
-by an even motion of ``L`` px across it ``0.8 L``.
+Strong, straight, isolated edges are found once, on a reference (the truth, where there is one), and their width is then
+read off any frame of the same view, across the edge: the distance in which the level rises from 10 to 90 % of the step
+that the reference has there. A step blurred by a Gaussian of ``sigma`` px is ``2.563 sigma`` wide, one blurred by an
+even motion of ``L`` px across it ``0.8 L``.
 
-Sharpening narrows an edge by this measure as by any other, but not for free: what a filter adds as a halo stands past
-the step's levels, and :func:`overshoot` reads it at the same edges. A width that falls with an overshoot that does not
-grow is sharpness; one that falls with it is an unsharp mask.
+Sharpening narrows an edge by this measure as by any other, but not for free: the halo that a filter adds lies past the
+step's levels, and :func:`overshoot` reads it at the same edges. A width that falls with an overshoot that does not grow
+is sharpness; one that falls with it is an unsharp mask.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from hvdbench.metrics.metric import Facts, Metric
 REACH_PX = 8.0
 """How far a profile runs to either side; widths end at twice this."""
 FEWEST_EDGES = 20
-"""Fewer tell nothing about a frame."""
+"""With fewer edges, their median says nothing about a frame."""
 IDENTITY = "edge_spread 2"  # 2: no overshoot below 0
 
 _STEP_PX = 0.25
@@ -61,14 +61,14 @@ class Edges:
 
 
 def find_edges(reference: Frame, most: int = 500) -> Edges:
-    """Find the steepest edges that are straight and alone: flat to 15 % of their step from 3 to 8 px on both sides.
+    """Find the steepest edges that are straight and isolated: flat to 15 % of their step from 3 to 8 px on both sides.
 
     Args:
         reference: uint8 RGB (H, W, 3), the sharpest picture of the view.
-        most: how many are kept, the steepest first, at least 3 px apart.
+        most: the number of edges to keep, the steepest first, at least 3 px apart.
 
     Raises:
-        InputError: not uint8 RGB.
+        InputError: if the picture is not uint8 RGB.
     """
     gray = _gray(reference)
     smooth = cv2.GaussianBlur(gray, (0, 0), _GRADIENT_SIGMA_PX)
@@ -103,7 +103,7 @@ def edge_spread(frame: Frame, edges: Edges) -> Array:
         (N,) px.
 
     Raises:
-        InputError: not uint8 RGB.
+        InputError: if the frame is not uint8 RGB.
     """
     level, _ = _levels(frame, edges)
     return np.array([_width_px(profile) for profile in level], np.float64)
@@ -113,10 +113,10 @@ def overshoot(frame: Frame, edges: Edges) -> Array:
     """Measure how far a frame goes past the levels of the edges' sides, (N,) as a share of the step.
 
     The larger of both sides, and 0 where the frame reaches neither level. An edge of sigma 2 px under an unsharp mask
-    of amount 1 has 0.06. Noise and texture give a little anywhere: compare with the reference's own.
+    of amount 1 has 0.06. Noise and texture also produce a small value: compare it with the reference's own.
 
     Raises:
-        InputError: not uint8 RGB.
+        InputError: if the frame is not uint8 RGB.
     """
     level, _ = _levels(frame, edges)
     if not len(level):
@@ -129,7 +129,7 @@ def median_edge_spread(frame: Frame, reference: Frame) -> float:
     """Return the median width of a reference's edges in a frame, px; NaN where it has fewer than 20.
 
     Raises:
-        InputError: not uint8 RGB, or two sizes.
+        InputError: if the two are not uint8 RGB, or differ in size.
     """
     if frame.shape != reference.shape:
         raise InputError(f"edges are compared between frames of one size, found {frame.shape} and {reference.shape}")
@@ -214,7 +214,7 @@ def _width_px(level: Array) -> float:
 
 def _meter(restored: Frame, truth: Frame | None) -> Mapping[str, float] | None:
     if truth is None:
-        raise InputError("edges are found on the truth, and there is none")
+        raise InputError("the metrics of edges need a truth, and there is none")
     edges = find_edges(truth)
     if len(edges) < FEWEST_EDGES:
         return None

@@ -1,4 +1,4 @@
-"""What a network and a run cost: parameters, multiplications, frames a second, memory.
+"""Define the costs of a network and a run: parameters, multiplications, frames a second, memory.
 
 Importing this imports no torch.
 """

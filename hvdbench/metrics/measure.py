@@ -1,4 +1,4 @@
-"""What can be run over the frames of a clip: one or several metrics that are measured in one go."""
+"""Define what runs over the frames of a clip: one or several metrics that are measured together."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ Compared = Literal["nothing", "truth", "truth or input"]
 
 @dataclass(frozen=True)
 class Measure:
-    """Metrics that are measured in one go, ready to run over clips.
+    """Metrics that are measured together, ready to run over clips.
 
     Attributes:
         name: of the file that keeps their scores.
         metrics: what it measures, by their names on boards.
-        identity: whatever moves a number: revision, versions of libraries, digests of weights.
+        identity: everything that changes a number: revision, versions of libraries, digests of weights.
         start: makes a meter for one clip and one reference.
         compares_with: what a meter's second frame is: none, the truth, or the truth and without one the input.
         looks_back: whether a number is of a frame and the one before.
-        versions: for a board, of libraries that its other numbers do not hang on: ``pyiqa=0.1.16``.
+        versions: for a board, of libraries that its other numbers do not depend on: ``pyiqa=0.1.16``.
     """
 
     name: str

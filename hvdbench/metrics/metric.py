@@ -1,4 +1,4 @@
-"""What a metric is: a function or an opener, together with every fact that its callers must know.
+"""Define a metric: a function or an opener, together with every fact that its callers must know.
 
 The catalogue (``hvdbench.catalog.METRICS``) lists a :class:`Metric` a line; tables, ranks, kept scores and the command
 line read its facts and keep none of their own. Importing this imports neither torch nor pyiqa.
@@ -23,13 +23,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 @dataclass(frozen=True)
 class Facts:
-    """What a board says about a metric, and how it shows and ranks it. All of it is data that JSON can hold.
+    """What a board states about a metric, and how it shows and ranks it. All of it can be written as JSON.
 
     Attributes:
         name: on boards, and of the file that keeps its scores; letters, digits and ``._+-``.
         title: in tables; empty: the name.
         unit: in brackets behind the title.
-        better: which values are better; None: nobody knows, and then the metric is not ranked.
+        better: which values are better; None: that is not known, and then the metric is not ranked.
         decimals: in print.
         factor: of the stored value in print, 100 for a share that is shown in percent.
         per: what one value is about: a frame, a frame and the one before it, or a whole run. Only values of frames
@@ -77,13 +77,13 @@ class Metric(Facts):
 
     Attributes:
         function: of a restored frame and its truth, for a metric of one frame.
-        opener: makes what measures it, for the device that it is given; for everything else.
+        opener: makes the measure for a device; for every other kind of metric.
         needs: what a frame is compared with: nothing, the truth, or the truth and without one the input.
-        beside: what else it enters on a board.
+        beside: the facts of further numbers that it enters on a board.
         together: the name of the measure that measures it along with others; empty: its own.
-        identity: whatever moves a number; empty for a function, whose source file stands for it.
-        is_usual: whether every board has it without being asked.
-        missing: returns why it cannot be opened, as far as that shows at once, or None.
+        identity: everything that changes a number; empty for a function, which its source file identifies.
+        is_usual: whether every board has it without a request.
+        missing: returns why it cannot be opened, as far as that is known without opening it, or None.
     """
 
     function: FrameFunction | None = None
@@ -99,10 +99,12 @@ class Metric(Facts):
         """Measure one frame.
 
         Raises:
-            InputError: the metric is not a function of one frame and its truth, or it refuses the frames.
+            InputError: if the metric is not a function of one frame and its truth, or if it refuses the frames.
         """
         if self.function is None:
-            raise InputError(f"metric '{self.name}' is no function of one frame and its truth: open what measures it")
+            raise InputError(
+                f"metric '{self.name}' is not a function of one frame and its truth: open it with open_measure"
+            )
         return float(self.function(restored, truth))
 
     @property
@@ -117,7 +119,7 @@ class Metric(Facts):
 
 
 def facts_as_data(facts: Facts) -> Mapping[str, object]:
-    """Return the facts alone, as JSON has them."""
+    """Return the facts alone, in the form that is written as JSON."""
     own = asdict(Facts(**{name: getattr(facts, name) for name in Facts.__dataclass_fields__}))
     return {name: value for name, value in own.items() if value != Facts.__dataclass_fields__[name].default}
 
@@ -130,7 +132,7 @@ def facts_from_data(data: object, where: str) -> Facts:
         where: the file, for the sentence.
 
     Raises:
-        InputError: it is something else.
+        InputError: if the data are something else.
     """
     types: Mapping[str, type | tuple[type, ...]] = {
         **dict.fromkeys(("name", "title", "unit", "per", "asked_as"), str),
@@ -147,4 +149,6 @@ def facts_from_data(data: object, where: str) -> Facts:
             return Facts(**data)
         except TypeError:  # it has no name
             pass
-    raise InputError(f"{where} holds something that states no facts of a metric: remove the file and score again")
+    raise InputError(
+        f"{where} contains an entry that does not state the facts of a metric: remove the file and score again"
+    )

@@ -1,4 +1,4 @@
-"""Finding metrics by name and opening what measures them: ours, pyiqa's, and those of others by import string.
+"""Find metrics by name and open their measures: ours, pyiqa's, and those of others by import string.
 
 Importing this imports neither torch nor pyiqa.
 """
@@ -18,7 +18,7 @@ from hvdbench.metrics.perceptual import TITLES, is_of_sets, perceptual_metric, p
 from hvdbench.workspace.fallback import Fallback
 
 OTHERS = "the other metrics"
-"""What stands in for a metric that cannot be measured."""
+"""What replaces a metric that cannot be measured."""
 
 
 def catalogue_metrics() -> tuple[Metric, ...]:
@@ -34,7 +34,7 @@ def _listed(lines: tuple[tuple[str, str], ...]) -> tuple[Metric, ...]:
 def known_facts(name: str) -> Facts | None:
     """Look up the facts of a metric by its name on boards, ours or pyiqa's; None where neither has it.
 
-    An import string is never followed: what a file says must not run code.
+    An import string is never followed, since the content of a file must not run code.
     """
     ours = _facts_by_name(catalogue_metrics()).get(name)
     if ours is not None:
@@ -65,30 +65,30 @@ def usual_names() -> frozenset[str]:
 
 
 def metric_names() -> list[str]:
-    """List what may be asked for beside what every board has."""
+    """List the metrics that may be requested in addition to those of every board."""
     ours = {metric.asked for metric in catalogue_metrics() if not metric.is_usual}
     return sorted(ours | {name for name in perceptual_names() if name not in usual_names()})
 
 
 def find_metric(name: str) -> Metric:
-    """Find a metric that may be asked for.
+    """Find a metric that may be requested.
 
     Args:
         name: of the catalogue or of pyiqa, or an import string ``their_package.module:thing`` that leads to a
-            :class:`Metric` or to a function ``thing(restored, truth) -> float``, in the current folder too. Of a plain
-            function nobody knows which values are better.
+            :class:`Metric` or to a function ``thing(restored, truth) -> float``, in the current folder too. Which
+            values of a plain function are better is not known.
 
     Raises:
-        UnknownNameError: there is no such metric.
-        InputError: it is on every board, or of sets of pictures, or the import string leads to something else or to a
-            metric whose name another one has.
+        UnknownNameError: if there is no such metric.
+        InputError: if the metric is on every board or compares sets of pictures, or the import string leads to
+            something else or to a metric whose name another one has.
     """
     if ":" in name:
         return _of_others(name)
     ours = {metric.asked: metric for metric in catalogue_metrics()}
     found = ours.get(name)
     if name in usual_names():
-        raise InputError(f"metric '{name}' is on every board: ask for what it does not have")
+        raise InputError(f"metric '{name}' is on every board: ask only for metrics that boards do not have anyway")
     found = found or perceptual_metric(name)
     if found is None:
         if is_of_sets(name):
@@ -118,7 +118,7 @@ def _as_metric(name: str, found: object, where: str = "") -> Metric:
 
 
 def problem_with(name: str, *, has_truth: bool) -> str | None:
-    """Explain in one sentence why a metric cannot be measured, as far as that shows at once; None: nothing is known to.
+    """Explain in one sentence why a metric cannot be measured, as far as that is known at once; None: no known reason.
 
     Nothing is downloaded for it, and nothing is imported but what an import string names.
 
@@ -127,7 +127,7 @@ def problem_with(name: str, *, has_truth: bool) -> str | None:
     """
     metric = find_metric(name)
     if metric.needs == "truth" and not has_truth:
-        return f"metric '{name}' compares with a truth, and the dataset has none"
+        return f"metric '{name}' needs a truth, and the dataset has none"
     return metric.missing() if metric.missing is not None else None
 
 
@@ -137,14 +137,14 @@ def measurable(
     """Leave out the metrics that cannot be measured, after a sentence for each.
 
     Args:
-        names: as they were asked for; one given twice counts once.
+        names: the requested names; one given twice counts once.
         fallback: whether the others may stand in.
         has_truth: whether there is a truth to compare with.
-        is_kept: returns whether the scores of a metric lie there already.
+        is_kept: function that returns whether the scores of a metric are already kept.
 
     Raises:
         UnknownNameError, InputError: as :func:`problem_with`.
-        StrictError: one cannot be measured, in strict mode.
+        StrictError: if a metric cannot be measured, in strict mode.
     """
     left = []
     for name in dict.fromkeys(names):
@@ -163,15 +163,15 @@ def measurable(
 
 @lru_cache(maxsize=4)
 def open_measure(name: str, device: str = "cpu") -> Measure:
-    """Open what measures a metric; the last ones are kept open.
+    """Open the measure of a metric; the last ones are kept open.
 
     Args:
-        name: as it is asked for.
+        name: the requested name.
         device: where pyiqa's networks run.
 
     Raises:
         UnknownNameError, InputError: as :func:`find_metric`.
-        WeightsError: a file that it needs is nowhere, or holds more than numbers.
+        WeightsError: if a file that it needs is nowhere, or contains more than numbers.
     """
     metric = find_metric(name)
     if metric.opener is not None:
@@ -189,7 +189,7 @@ def _of_function(metric: Metric, function: FrameFunction) -> Measure:
 
     def measure(restored: Frame, truth: Frame | None) -> Mapping[str, float]:
         if truth is None:
-            raise InputError(f"metric '{metric.name}' compares with a truth, and there is none")
+            raise InputError(f"metric '{metric.name}' needs a truth, and there is none")
         try:
             return {metric.name: float(function(restored, truth))}
         except (TypeError, ValueError) as error:

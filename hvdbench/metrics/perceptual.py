@@ -1,10 +1,10 @@
-"""Everything that pyiqa measures, by its names (MUSIQ, MANIQA, NIQE, LPIPS, DISTS …), and never a download.
+"""Measure the metrics of pyiqa by its names (MUSIQ, MANIQA, NIQE, LPIPS, DISTS …), and never download anything.
 
 pyiqa fetches weights as a metric is made, and tries again for half a minute where there is no network. Here a metric
-without its weights says so at once, and the others run: names are read from pyiqa's own table without importing it
+without its weights is reported at once, and the others run: names are read from pyiqa's own table without importing it
 (which takes seconds), weights are looked for in hvdbench's folder, pyiqa's and torch's caches, and while a metric is
-made the network is closed: no name is resolved, no connection made. Files are read as plain tensors; what asks for
-code to be run is refused.
+made the network is closed: no name is resolved, no connection made. Files are read as plain tensors; a file that would
+run code is refused.
 
 Importing this imports neither torch nor pyiqa.
 """
@@ -59,10 +59,10 @@ class PerceptualMetric:
         """Measure one uint8 RGB frame (H, W, 3), against a truth of its size where the metric needs one.
 
         Raises:
-            InputError: no truth where one is needed, no uint8 RGB, or two sizes.
+            InputError: if a truth is needed and missing, a frame is not uint8 RGB, or sizes differ.
         """
         if self.needs_truth and truth is None:
-            raise InputError(f"metric '{self.name}' compares with a truth, and there is none")
+            raise InputError(f"metric '{self.name}' needs a truth, and there is none")
         pair = [restored, truth] if self.needs_truth and truth is not None else [restored]
         check_pair(pair[0], pair[-1])
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -74,13 +74,13 @@ def perceptual_names() -> list[str]:
     """List pyiqa's metrics of one picture or one pair, without importing pyiqa.
 
     Raises:
-        InputError: pyiqa is not installed.
+        InputError: if pyiqa is not installed.
     """
     return sorted(name for name in _table() if not _is_of_sets(name))
 
 
 def perceptual_metric(name: str) -> Metric | None:
-    """Look up a metric of pyiqa, its direction as pyiqa states it, without importing pyiqa or torch.
+    """Look up a metric of pyiqa, with the direction that pyiqa states, without importing pyiqa or torch.
 
     Args:
         name: pyiqa's.
@@ -89,7 +89,7 @@ def perceptual_metric(name: str) -> Metric | None:
         None where pyiqa has no such metric of one picture or one pair.
 
     Raises:
-        InputError: pyiqa is not installed.
+        InputError: if pyiqa is not installed.
     """
     settings = _table().get(name)
     if settings is None or _is_of_sets(name):
@@ -109,7 +109,7 @@ def is_of_sets(name: str) -> bool:
     """Return whether pyiqa knows the name as a metric of two sets of pictures, which is not offered here.
 
     Raises:
-        InputError: pyiqa is not installed.
+        InputError: if pyiqa is not installed.
     """
     return name in _table() and _is_of_sets(name)
 
@@ -147,7 +147,7 @@ def _measured(metric: PerceptualMetric, restored: Frame, truth: Frame | None) ->
     """Measure a frame, or a pair.
 
     Raises:
-        FitError: the metric fails, for example on frames that are too small for it.
+        FitError: if the metric fails, for example on frames that are too small for it.
     """
     try:
         return metric(restored, truth)
@@ -176,9 +176,9 @@ def open_perceptual(name: str, device: str = "cpu") -> PerceptualMetric:
         device: ``cpu`` or ``cuda``.
 
     Raises:
-        UnknownNameError: pyiqa has no such metric.
-        InputError: it compares sets of pictures, or pyiqa is not installed or too old for it.
-        WeightsError: a file that it needs is nowhere, or holds more than numbers.
+        UnknownNameError: if pyiqa has no such metric.
+        InputError: if the metric compares sets of pictures, or pyiqa is not installed or too old for it.
+        WeightsError: if a file that it needs is nowhere, or contains more than numbers.
     """
     table = _table()
     if name not in table:
@@ -204,7 +204,7 @@ def _table() -> Mapping[str, Mapping[str, Any]]:
     """Read pyiqa's table of metrics from its file alone."""
     package = importlib.util.find_spec("pyiqa")
     if package is None or package.origin is None:
-        raise InputError("pyiqa is not installed: 'pip install pyiqa' brings its metrics")
+        raise InputError("pyiqa is not installed: install it with 'pip install pyiqa'")
     path = Path(package.origin).with_name("default_model_configs.py")
     spec = importlib.util.spec_from_file_location("hvdbench_pyiqa_table", path)
     if not path.is_file() or spec is None or spec.loader is None:
@@ -243,8 +243,8 @@ def _make(name: str, device: str) -> Callable[..., Any]:
         raise InputError(f"metric '{name}' of pyiqa cannot be made: {_first_line(error)}") from error
     except Exception as error:
         raise WeightsError(
-            f"metric '{name}' cannot be made from what is here ({_first_line(error)}): a file of its is missing or "
-            f"damaged, and hvdbench downloads nothing; pyiqa's own cache is looked at too"
+            f"metric '{name}' cannot be made from the files that are here ({_first_line(error)}): one of them is "
+            "missing or damaged, and hvdbench downloads nothing; it also looks in pyiqa's own cache"
         ) from error
 
 

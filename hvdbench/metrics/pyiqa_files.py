@@ -1,4 +1,4 @@
-"""Where pyiqa's weights may lie, and how a metric is made without the network.
+"""Find pyiqa's weights, and make a metric without network access.
 
 Importing this imports neither torch nor pyiqa.
 """
@@ -46,10 +46,10 @@ _BACKBONES: Mapping[str, str] = {  # what torchvision fetches besides
 
 
 def missing_weights(name: str) -> str | None:
-    """Return a sentence about a file that a metric lacks, None where it is known to lack none; pyiqa is not imported.
+    """Return a sentence about a file that a metric lacks, or None if none is known to; pyiqa is not imported.
 
-    Of the metrics in hvdbench's registry every file is known. Of the others only that they need one: where the caches
-    hold none at all, they lack it.
+    For the metrics in hvdbench's registry every file is known. The others are only known to need a file: where the
+    caches contain none at all, they lack it.
     """
     if name in WEIGHTLESS:
         return None
@@ -60,7 +60,7 @@ def missing_weights(name: str) -> str | None:
             backbone = _BACKBONES.get(name)
             if backbone and not any((folder / backbone).is_file() for folder in _folders()):
                 place = weights_folder() / backbone
-                return f"metric '{name}' needs torchvision's {backbone} besides, which is not here: put it at {place}"
+                return f"metric '{name}' also needs torchvision's {backbone}, which is not here: put it at {place}"
             return None
     if any(
         file.is_file() for folder in (*_folders(), _hugging_face()) if folder.is_dir() for file in folder.rglob("*")
@@ -79,13 +79,13 @@ def weight_digests(name: str) -> list[str]:
 
 def _nowhere(name: str, what: str) -> str:
     return (
-        f"metric '{name}' needs {what}, found neither in {weights_folder()} nor in pyiqa's cache: hvdbench downloads "
-        f"nothing; get it from https://huggingface.co/chaofengc/IQA-PyTorch-Weights and put it there"
+        f"metric '{name}' needs {what}, which {weights_folder()} and pyiqa's cache do not contain: hvdbench downloads "
+        "nothing; get them from https://huggingface.co/chaofengc/IQA-PyTorch-Weights and put them there"
     )
 
 
 def _folders() -> tuple[Path, Path, Path]:
-    """List where weights may lie: hvdbench's folder, pyiqa's cache and torchvision's."""
+    """List the folders where weights may lie: hvdbench's folder, pyiqa's cache and torchvision's."""
     cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     hub = Path(os.environ.get("TORCH_HOME") or cache_home / "torch") / "hub"
     return weights_folder(), hub / "pyiqa", hub / "checkpoints"
@@ -99,12 +99,12 @@ def _hugging_face() -> Path:
 
 @contextlib.contextmanager
 def closed(name: str) -> Iterator[None]:
-    """Keep a metric in the making from the network and from running what a file holds, for the whole process.
+    """Prevent network access, and running code from a file, while a metric is made, for the whole process.
 
     What pyiqa or torchvision would download is taken from hvdbench's folder by its name, and copied to their cache.
 
     Raises:
-        WeightsError: by what is made within, where a file is nowhere.
+        WeightsError: within the block, if a file is nowhere.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""What needs no truth: how sharp a frame is, and whether it has moved off its input."""
+"""Measure what needs no truth: how sharp a frame is, and whether it has moved off its input."""
 
 from collections.abc import Callable
 
@@ -26,17 +26,17 @@ def sharpness(gray: Gray) -> float:
         Squared gray levels, 0 for a flat frame.
 
     Raises:
-        InputError: not an 8-bit gray picture.
+        InputError: if the frame is not an 8-bit gray picture.
     """
     if gray.ndim != 2 or gray.dtype != np.uint8 or gray.size == 0:
-        raise InputError(f"sharpness is measured on uint8 gray (H, W), found {gray.dtype} {gray.shape}")
+        raise InputError(f"sharpness needs a gray frame, uint8 (H, W), found {gray.dtype} {gray.shape}")
     return _variance(gray)
 
 
 def gray_sharpness(frame: Frame) -> float:
-    """Measure the sharpness of a colour frame's 8-bit BT.601 gray: ``sharpness(to_gray(frame))``, sooner.
+    """Measure the sharpness of a colour frame's 8-bit BT.601 gray: ``sharpness(to_gray(frame))``, but faster.
 
-    Noise and ringing raise it too: a number for "not softer than the input", never for quality alone.
+    Noise and ringing raise it too, so it can show "not softer than the input", but never quality alone.
 
     Args:
         frame: uint8 RGB (H, W, 3).
@@ -45,7 +45,7 @@ def gray_sharpness(frame: Frame) -> float:
         Squared gray levels.
 
     Raises:
-        InputError: not an 8-bit colour picture.
+        InputError: if the frame is not an 8-bit colour picture.
     """
     _check_colour(frame)
     return _variance(frame, to_gray)
@@ -63,7 +63,7 @@ def colour_sharpness(frame: Frame) -> float:
         Squared levels.
 
     Raises:
-        InputError: not an 8-bit colour picture.
+        InputError: if the frame is not an 8-bit colour picture.
     """
     _check_colour(frame)
     return _variance(frame)
@@ -71,13 +71,13 @@ def colour_sharpness(frame: Frame) -> float:
 
 def _check_colour(frame: Frame) -> None:
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or frame.size == 0:
-        raise InputError(f"a frame's sharpness is measured on uint8 RGB (H, W, 3), found {frame.dtype} {frame.shape}")
+        raise InputError(f"a frame's sharpness needs uint8 RGB (H, W, 3), found {frame.dtype} {frame.shape}")
 
 
 def _variance(picture: Frame | Gray, convert: Callable[[Frame], Gray] | None = None) -> float:
     """Return the variance of the Laplacian of every value of an 8-bit picture, from two exact sums.
 
-    Strip by strip, so that what lies between stays in the processor's cache.
+    It works strip by strip, so that intermediate values stay in the processor's cache.
     """
     height = len(picture)
     count = picture.size if convert is None else height * picture.shape[1]
@@ -107,7 +107,7 @@ def shift_px(restored: Frame, blurry: Frame) -> float:
         px; 0 for equal frames, NaN where one of two different frames is flat, which has no place.
 
     Raises:
-        InputError: not uint8 RGB, two sizes, or under 11 px a side.
+        InputError: if frames are not uint8 RGB, differ in size, or have a side under 11 px.
     """
     check_pair(restored, blurry)
     a, b = to_gray(restored), to_gray(blurry)

@@ -1,4 +1,4 @@
-"""Structural similarity (Wang et al., TIP 2004) in one pass over the frames, as good on flat patches as on texture.
+"""Compute structural similarity (Wang et al., TIP 2004) in one pass, as exactly on flat patches as on texture.
 
 An 11x11 Gaussian window of sigma 1.5 px, variances of the population, ``K1`` 0.01, ``K2`` 0.03, range 255, and only the
 pixels whose window lies inside the picture; the mean over pixels and channels.

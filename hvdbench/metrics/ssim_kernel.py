@@ -1,4 +1,4 @@
-"""The compiled pass of :mod:`hvdbench.metrics.ssim` over two planes.
+"""Run the compiled pass of :mod:`hvdbench.metrics.ssim` over two planes.
 
 Importing this imports Numba.
 """

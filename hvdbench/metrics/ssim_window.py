@@ -1,4 +1,4 @@
-"""The Gaussian window of structural similarity, and its two constants (Wang et al., TIP 2004)."""
+"""Define the Gaussian window of structural similarity, and its two constants (Wang et al., TIP 2004)."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""What a method gains where: by the distance to the nearest sharp frame, and by how far a frame is blurred.
+"""Split a method's gains by the distance to the nearest sharp frame, and by how far a frame is blurred.
 
 Functions of tables with a row a frame; means are taken within a clip first, so that long clips weigh no more.
 """
@@ -45,7 +45,7 @@ def by_distance(frames: pd.DataFrame, metric: str, bins: Sequence[int] = DISTANC
         and under clip ``*`` the mean of the clips' values, where n counts clips.
 
     Raises:
-        InputError: a column is missing.
+        InputError: if a column is missing.
     """
     _require(frames, ("selected", metric))
     keys = _keys(frames)
@@ -74,7 +74,7 @@ def by_extent(
         As :func:`by_distance`.
 
     Raises:
-        InputError: a column is missing.
+        InputError: if a column is missing.
     """
     _require(frames, (extent, metric))
     return _averaged(frames, metric, frames[extent].to_numpy(np.float64), [*map(float, bins)], whole=False)

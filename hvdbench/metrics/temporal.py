@@ -1,4 +1,4 @@
-"""Steadiness over time: warping error, tOF, tLPIPS and flicker, a pair of frames at a time.
+"""Measure steadiness over time: warping error, tOF, tLPIPS and flicker, a pair of frames at a time.
 
 All compare the restored clip with a reference of the same instants: the truth, or, where there is none, the input. The
 flow is OpenCV's DIS, preset ``medium``, at full size, whatever flow network a paper used: numbers compare within
@@ -39,7 +39,7 @@ def visible(flow_ab: Flow, flow_ba: Flow) -> Mask:
 
     The test of Ruder et al. (GCPR 2016) that Lai et al. use: with ``w'`` the backward flow at the match of w,
     ``|w + w'|² <= 0.01 (|w|² + |w'|²) + 0.5`` and ``|∇u|² + |∇v|² <= 0.01 |w|² + 0.002``. Pixels whose match lies
-    half a pixel or more outside b are left out, which they do not say.
+    half a pixel or more outside b are left out, which the papers do not mention.
 
     Args:
         flow_ab, flow_ba: (H, W, 2), x first, px.
@@ -118,6 +118,20 @@ def block_error(restored: Frame, reference: Frame) -> NDArray[np.float64]:
     return np.asarray(sums / np.multiply.outer(*lengths), np.float64)
 
 
+def brightness_step(a: Frame, b: Frame, flow_ab: Flow) -> float:
+    """Return how much the brightness of a clip changes from one frame to the next, gray levels.
+
+    Ours: the mean over blocks of 32x32 px of the absolute difference between the mean gray of a and that of b warped
+    onto it (bilinear). Unlike :func:`flicker` it needs no other clip to compare with.
+
+    Args:
+        a, b: uint8 RGB (H, W, 3).
+        flow_ab: (H, W, 2), the motion of the clip.
+    """
+    warped = np.asarray(np.rint(warp(b, flow_ab, "linear")), np.uint8)
+    return float(np.abs(block_error(a, warped)).mean())
+
+
 @dataclass
 class _Moment:
     """What is kept of a frame until the next."""
@@ -131,7 +145,7 @@ class TemporalScores:
     """Scores of a clip, frame after frame; two frames are in memory.
 
     ``coverage`` is the share of pixels in the warping error, ``warping_error_reference`` that of the reference itself,
-    which is not zero: read the other beside it.
+    which is not zero, so compare the two.
     """
 
     def __init__(self) -> None:
@@ -146,11 +160,11 @@ class TemporalScores:
             reference: the truth, or the input, of the same instant and size.
 
         Raises:
-            InputError: not uint8 RGB, two sizes, or under 11 px a side.
+            InputError: if frames are not uint8 RGB, differ in size, or have a side under 11 px.
         """
         check_pair(restored, reference)
         if self._before is not None and self._before.restored.shape != restored.shape:
-            raise InputError("a clip has frames of one size: one differs from the frame before it")
+            raise InputError("the frames of a clip must have one size, and one differs from the frame before it")
         now = _Moment(restored, reference, block_error(restored, reference))
         before, self._before = self._before, now
         self._count += 1

@@ -1,1 +1,1 @@
-"""Networks: torch modules only, without files, losses or devices, under the parameter names of official weights."""
+"""Networks: plain torch modules, without files, losses or devices, under the parameter names of official weights."""

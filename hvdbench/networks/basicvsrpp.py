@@ -13,7 +13,7 @@ from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec
 from hvdbench.networks.spynet import SPyNet
 
-_SCALE = 4  # features and flow live at a quarter of the picture's size
+_SCALE = 4  # features and flow have a quarter of the picture's size
 _FULL_SIZE_CHANNELS = 64
 _TAPS = 9  # of the 3x3 deformable convolution
 BRANCHES = ("backward_1", "forward_1", "backward_2", "forward_2")
@@ -22,12 +22,12 @@ BRANCHES = ("backward_1", "forward_1", "backward_2", "forward_2")
 class DeformableAlignment(nn.Module):
     """Second-order flow-guided deformable alignment (§3.2 of the paper).
 
-    Two features, of one and of two frames ago, are sampled where the optical flow points plus a learned residue
-    of at most ``max_residue_px``. Offsets are (y, x) per tap, flows (x, y).
+    The features of one and of two frames ago are sampled where the optical flow points, plus a learned residue of at
+    most ``max_residue_px``. Offsets are (y, x) per tap, flows (x, y).
     """
 
     def __init__(self, channels: int, *, deform_groups: int, max_residue_px: float) -> None:
-        """Make the layer; residues start at zero and masks at one half."""
+        """Build the layer; residues start at zero and masks at one half."""
         super().__init__()
         self.deform_groups = deform_groups
         self.max_residue_px = max_residue_px
@@ -47,13 +47,13 @@ class DeformableAlignment(nn.Module):
         """Align two features with the current frame.
 
         Args:
-            features: (N, 2C, h, w), of one frame ago, then of two.
-            condition: (N, 3C, h, w), the same warped by flow, with the current feature between them.
-            flow_1: (N, 2, h, w), from the current frame to one frame ago, px.
-            flow_2: (N, 2, h, w), to two frames ago.
+            features: (N, 2C, h, w), the features of one frame ago, then those of two frames ago.
+            condition: (N, 3C, h, w), the same features warped by flow, with the current frame's between them.
+            flow_1: (N, 2, h, w), flow from the current frame to the one before it, px.
+            flow_2: (N, 2, h, w), flow from the current frame to the one two frames ago, px.
 
         Returns:
-            (N, C, h, w)
+            The aligned features, (N, C, h, w).
         """
         head = self.conv_offset(torch.cat((condition, flow_1, flow_2), dim=1))  # (N, 27G, h, w)
         residue, mask = head.split((2 * _TAPS * self.deform_groups, _TAPS * self.deform_groups), dim=1)
@@ -71,9 +71,9 @@ class DeformableAlignment(nn.Module):
 class BasicVSRPlusPlus(nn.Module):
     """Restore a clip by propagating features twice backward and twice forward, aligned by flow and deformation.
 
-    The deblurring form (``is_low_res_input=False``): features at 1/4 size, the output added to the input. RGB in
-    [0, 1]; any number of frames; every frame depends on the whole clip. At the default size 9 760 175 parameters.
-    Keys are those of a published checkpoint without ``generator.``.
+    This is the deblurring form (``is_low_res_input=False``): features have 1/4 size, and the output is added to the
+    input. It takes RGB in [0, 1] and any number of frames; every frame depends on the whole clip. The default size has
+    9 760 175 parameters. Keys are those of a published checkpoint without ``generator.``.
 
     The published code refuses sides under 256 px and remembers for good that a clip was mirrored, to save half of
     the flow. Here each side may be any multiple of 4, and nothing is kept between calls. Flow of pictures under 128 px
@@ -90,7 +90,7 @@ class BasicVSRPlusPlus(nn.Module):
         max_residue_magnitude: float = 10,
         deform_groups: int = 16,
     ) -> None:
-        """Make the network with random weights.
+        """Build the network with random weights.
 
         Args:
             mid_channels: width of the features; twice this must be a multiple of ``deform_groups``.
@@ -129,7 +129,7 @@ class BasicVSRPlusPlus(nn.Module):
         """Restore a clip (N, T, 3, H, W), RGB in [0, 1]; the result has the same shape and is not clamped.
 
         Raises:
-            ValueError: the shape is another, or H or W is no multiple of 4.
+            ValueError: if the clip has another shape, or H or W is not a multiple of 4.
         """
         if clip.dim() != 5 or clip.shape[2] != 3 or clip.shape[-1] % _SCALE or clip.shape[-2] % _SCALE:
             raise ValueError(
@@ -138,7 +138,7 @@ class BasicVSRPlusPlus(nn.Module):
         frames = clip.flatten(0, 1)  # (N*T, 3, H, W)
         spatial = self.feat_extract(frames).unflatten(0, clip.shape[:2])  # (N, T, C, H/4, W/4)
         flows_forward, flows_backward = self.compute_flow(clip)  # (N, T-1, 2, H/4, W/4) each
-        features: list[list[Tensor]] = [list(spatial.unbind(1))]  # T of (N, C, H/4, W/4); one list more a branch
+        features: list[list[Tensor]] = [list(spatial.unbind(1))]  # T of (N, C, H/4, W/4); each branch adds a list
         for branch in BRANCHES:
             flows = flows_backward if branch.startswith("backward") else flows_forward
             features.append(self._propagate(branch, features, flows))
@@ -155,7 +155,7 @@ class BasicVSRPlusPlus(nn.Module):
             clip: (N, T, 3, H, W), RGB in [0, 1].
 
         Returns:
-            Two of (N, T-1, 2, H/4, W/4), in px of that size: from frame t+1 to t, and from frame t to t+1.
+            Two flows (N, T-1, 2, H/4, W/4), in px of that size: from frame t+1 to t, and from frame t to t+1.
         """
         batch, frame_count = clip.shape[:2]
         height, width = clip.shape[-2] // _SCALE, clip.shape[-1] // _SCALE
@@ -171,9 +171,9 @@ class BasicVSRPlusPlus(nn.Module):
         return flows_forward, flows_backward
 
     def _propagate(self, branch: str, features: list[list[Tensor]], flows: Tensor) -> list[Tensor]:
-        """Carry features through time in one branch; T of (N, C, h, w), in the clip's order.
+        """Propagate features through time in one branch, and return T of (N, C, h, w), in the clip's order.
 
-        ``features`` holds the frames' own features and those of the earlier branches.
+        ``features`` contains the frames' own features and those of the earlier branches.
         """
         spatial = features[0]
         frame_count = len(spatial)
@@ -210,7 +210,7 @@ class BasicVSRPlusPlus(nn.Module):
         return self.deform_align[branch](torch.cat((one_ago, two_ago), dim=1), condition, flow_1, flow_2)
 
     def _reconstruct(self, features: Tensor) -> Tensor:
-        """Turn the features of one frame into what is added to it; (N, 5C, H/4, W/4) to (N, 3, H, W)."""
+        """Turn the features of one frame into the picture that is added to it; (N, 5C, H/4, W/4) to (N, 3, H, W)."""
         x = self.reconstruction(features)  # (N, C, H/4, W/4)
         x = F.leaky_relu(self.upsample1(x), LEAKY_SLOPE)  # (N, C, H/2, W/2)
         x = F.leaky_relu(self.upsample2(x), LEAKY_SLOPE)  # (N, 64, H, W)

@@ -31,10 +31,10 @@ class _Block(nn.Module):
 
 
 class Reconstructor(nn.Module):
-    """A U-shaped network from three aligned frames and a prior to the frame in the middle."""
+    """A U-shaped network that restores the middle one of three aligned frames with the help of a prior."""
 
     def __init__(self, channels: int, blocks: int) -> None:
-        """Make the network.
+        """Build the network.
 
         Args:
             channels: width at full size; it doubles where the size halves, twice.
@@ -62,7 +62,7 @@ class Reconstructor(nn.Module):
         self.outBlock = nn.Sequential(*stack(channels), last)
 
     def forward(self, aligned: Tensor) -> Tensor:
-        """Restore; (N, 10, H, W), H and W multiples of 4, to (N, 3, H, W)."""
+        """Restore the middle frame; (N, 10, H, W), H and W multiples of 4, to (N, 3, H, W)."""
         full = self.inBlock(aligned)  # (N, C, H, W)
         half = self.encoder_first(full)  # (N, 2C, H/2, W/2)
         quarter = self.encoder_second(half)  # (N, 4C, H/4, W/4)
@@ -74,12 +74,12 @@ def sharpness_prior(middle: Tensor, neighbours: tuple[Tensor, Tensor], mask: Ten
     """Return how well both aligned neighbours agree with a frame after a 5x5 mean, without gradient.
 
     Args:
-        middle: (N, 3, H, W).
-        neighbours: two of the same shape, warped to it.
-        mask: (N, 1, H, W), 0 where a neighbour shows nothing.
+        middle: middle frame, (N, 3, H, W).
+        neighbours: two frames of the same shape, warped to it.
+        mask: (N, 1, H, W), 0 where a warped neighbour has no pixel.
 
     Returns:
-        (N, 1, H, W), from 1 where all agree down to 0.
+        The prior, (N, 1, H, W): 1 where all agree, and down to 0 where they do not.
     """
     with torch.no_grad():
         centre = _blurred(middle)
@@ -89,24 +89,24 @@ def sharpness_prior(middle: Tensor, neighbours: tuple[Tensor, Tensor], mask: Ten
 
 
 def _blurred(frame: Tensor) -> Tensor:
-    """Take the mean over 5x5 px, zeros outside counted."""
+    """Return the mean over 5x5 px, in which pixels outside count as zero."""
     return F.avg_pool2d(frame, _MEAN_KERNEL, stride=1, padding=_MEAN_KERNEL // 2)
 
 
 class CDVDTSP(nn.Module):
     """Restore each frame from its aligned neighbours, then once more from the restored ones, with the same weights.
 
-    RGB in [0, 1]; a frame depends on two before and two after. At the default size 16 187 045 parameters. Keys are
-    those of a published checkpoint.
+    It takes RGB in [0, 1]; a frame depends on two frames before and two after. The default size has 16 187 045
+    parameters. Keys are those of a published checkpoint.
 
-    The published code gives no result for the first and last two frames; here the ends are repeated. It also
-    samples differently on PyTorch from 1.3 on than where its weights were made; here it is as there.
+    The published code returns no result for the first and last two frames; here the ends are repeated. On PyTorch 1.3
+    and later it also samples differently than when its weights were trained; here it samples as it did then.
     """
 
     spec = NetworkSpec(size_multiple=_SCALE, min_size_px=_SCALE, context_frames=_CONTEXT_FRAMES)
 
     def __init__(self, n_feat: int = 32, n_resblock: int = 3) -> None:
-        """Make the network with random weights.
+        """Build the network with random weights.
 
         Args:
             n_feat: width of the reconstruction at full size.
@@ -120,7 +120,7 @@ class CDVDTSP(nn.Module):
         """Restore a clip (N, T, 3, H, W), RGB in [0, 1]; the result has the same shape and is not clamped.
 
         Raises:
-            ValueError: the shape is another, or H or W is no multiple of 4.
+            ValueError: if the clip has another shape, or H or W is not a multiple of 4.
         """
         if clip.dim() != 5 or clip.shape[2] != 3 or clip.shape[-1] % _SCALE or clip.shape[-2] % _SCALE:
             raise ValueError(
@@ -141,14 +141,16 @@ class CDVDTSP(nn.Module):
         """Warp a frame to another.
 
         Args:
-            reference: (N, 3, H, W).
-            supporting: the same shape, warped to ``reference``.
+            reference: frame to warp to, (N, 3, H, W).
+            supporting: frame of the same shape that is warped to ``reference``.
 
         Returns:
-            The warped frame, zero where nothing is known; the flow (N, 2, H, W) from reference to supporting, px;
-            the mask (N, 1, H, W), 1 where it points into the picture.
+            The warped frame, zero where the flow points outside; the flow (N, 2, H, W) from reference to supporting,
+            px; and the mask (N, 1, H, W), 1 where the flow points into the picture.
         """
-        with torch.autocast(reference.device.type, enabled=False):  # a flow of 16 bits is off by part of a pixel
+        with torch.autocast(
+            reference.device.type, enabled=False
+        ):  # in 16 bits the flow would be wrong by part of a pixel
             flow = self.flow_net["moduleNetwork"](at_full_precision(reference), at_full_precision(supporting))
         mask = inside_mask(flow)
         return warp_by_flow(supporting, flow, padding_mode="border") * mask, flow, mask
@@ -164,6 +166,6 @@ class CDVDTSP(nn.Module):
 NETWORK = Network(
     CDVDTSP,
     CDVDTSP.spec,
-    presets={"tiny": {"n_feat": 4, "n_resblock": 1}},  # PWC-Net within it has one width: 9.4 M parameters
+    presets={"tiny": {"n_feat": 4, "n_resblock": 1}},  # the PWC-Net inside it has no smaller size: 9.4 M parameters
     signature=("recons_net.inBlock.0.0.weight", "flow_net.moduleNetwork.moduleRefiner.moduleMain.0.weight"),
 )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec, NetworkState
 
-_SCALE = 4  # features live at a quarter of the picture's size
+_SCALE = 4  # features have a quarter of the picture's size
 _DENSE_LAYERS = 3
 
 
@@ -29,10 +29,10 @@ class _DenseLayer(nn.Module):
 
 
 class ResidualDenseBlock(nn.Module):
-    """Three dense layers, a 1x1 convolution back to the input's width and the input itself; the shape stays."""
+    """Three dense layers and a 1x1 convolution back to the input's width, added to the input; the shape is kept."""
 
     def __init__(self, channels: int, growth: int) -> None:
-        """Make the block; each dense layer adds ``growth`` channels."""
+        """Build the block; each dense layer adds ``growth`` channels."""
         super().__init__()
         widths = [channels + layer * growth for layer in range(_DENSE_LAYERS + 1)]
         self.dense_layers = nn.Sequential(*(_DenseLayer(width, growth) for width in widths[:-1]))
@@ -56,7 +56,7 @@ class _Downsampler(nn.Module):
 
 
 class _DenseTrunk(nn.Module):
-    """Residual dense blocks in a row, the results of all merged by a 1x1 and a 3x3 convolution; the shape stays."""
+    """A row of residual dense blocks, whose results a 1x1 and a 3x3 convolution merge; the shape stays the same."""
 
     def __init__(self, channels: int, growth: int, blocks: int) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class _DenseTrunk(nn.Module):
 
 
 class _Cell(nn.Module):
-    """One step of the recurrence: a frame and the state before it give features and the next state."""
+    """One step of the recurrence, which turns a frame and the state before it into features and the next state."""
 
     def __init__(self, n_features: int, n_blocks: int) -> None:
         super().__init__()
@@ -89,20 +89,20 @@ class _Cell(nn.Module):
         )
 
     def forward(self, frame: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Take (N, 3, H, W) and (N, F, H/4, W/4); give (N, 5F, H/4, W/4) and the next state."""
+        """Turn a frame (N, 3, H, W) and a state (N, F, H/4, W/4) into features (N, 5F, H/4, W/4) and the next state."""
         x = self.F_B2(self.F_B1(self.F_B0(frame)))  # (N, 4F, H/4, W/4)
         x = self.F_R(torch.cat((x, state), dim=1))  # (N, 5F, H/4, W/4)
         return x, self.F_h(x)
 
 
 class GlobalAttention(nn.Module):
-    """Global spatio-temporal attention: weigh each neighbour's features against those of the reference.
+    """Global spatio-temporal attention, which weighs each neighbour's features against those of the reference.
 
-    Weights of whole channels come from the means over the picture. The reference is appended last, after all others.
+    The weights are for whole channels and come from means over the picture. The reference is appended after all others.
     """
 
     def __init__(self, channels: int, frames: int) -> None:
-        """Make the layer for windows of ``frames`` frames, the reference among them."""
+        """Build the layer for windows of ``frames`` frames, including the reference."""
         super().__init__()
         pair = 2 * channels
         self.F_f = nn.Sequential(nn.Linear(pair, 2 * pair), nn.GELU(), nn.Linear(2 * pair, pair), nn.Sigmoid())
@@ -114,11 +114,11 @@ class GlobalAttention(nn.Module):
         """Fuse the features of a window.
 
         Args:
-            reference: (N, C, h, w), of the frame to restore.
-            others: of the other frames, in the order of time.
+            reference: features of the frame to restore, (N, C, h, w).
+            others: features of the other frames, in the order of time.
 
         Returns:
-            (N, frames * C, h, w)
+            The fused features, (N, frames * C, h, w).
         """
         weighted = []
         for other in others:
@@ -129,7 +129,7 @@ class GlobalAttention(nn.Module):
 
 
 class _Reconstructor(nn.Module):
-    """Features of a window to the restored frame; (N, C, H/4, W/4) to (N, 3, H, W)."""
+    """Layers from the features of a window to the restored frame; (N, C, H/4, W/4) to (N, 3, H, W)."""
 
     def __init__(self, in_channels: int, n_features: int) -> None:
         super().__init__()
@@ -146,12 +146,12 @@ class _Reconstructor(nn.Module):
 class ESTRNN(nn.Module):
     """Restore a clip by a recurrence forward in time whose features are fused over a window of neighbours.
 
-    BGR in [-0.5, 0.5], as the published weights have it. A frame depends on all frames before it and on
-    ``future_frames`` after it. The default is the published C80B15: 2 467 931 parameters.
+    It takes BGR in [-0.5, 0.5], as the published weights need it. A frame depends on all frames before it and on
+    ``future_frames`` after it. The default is the published C80B15 with 2 467 931 parameters.
 
-    The published module returns no frames where the window hangs over an end of the clip. Here :meth:`forward`
-    restores them too, with the first and last frame repeated (the authors' advice in their tracker);
-    :meth:`restore_inner` is the published part.
+    The published module returns no frames whose window reaches over an end of the clip. Here :meth:`forward` restores
+    them too, with the first and last frame repeated (as the authors advise in their tracker); :meth:`restore_inner` is
+    the published part.
     """
 
     spec = NetworkSpec(
@@ -159,13 +159,13 @@ class ESTRNN(nn.Module):
     )
 
     def __init__(self, n_features: int = 16, n_blocks: int = 15, past_frames: int = 2, future_frames: int = 2) -> None:
-        """Make the network with random weights.
+        """Build the network with random weights.
 
         Args:
-            n_features: F; features are 5F wide, the state F.
-            n_blocks: residual dense blocks of the recurrent cell.
-            past_frames: frames of the window before the one to restore.
-            future_frames: frames of the window after it.
+            n_features: F; features have 5F channels, the state has F.
+            n_blocks: number of residual dense blocks in the recurrent cell.
+            past_frames: number of frames in the window before the one to restore.
+            future_frames: number of frames in the window after it.
         """
         super().__init__()
         window = past_frames + 1 + future_frames
@@ -180,24 +180,24 @@ class ESTRNN(nn.Module):
         """Restore a clip (N, T, 3, H, W), BGR in [-0.5, 0.5]; the result has the same shape and is not clamped.
 
         Raises:
-            ValueError: the shape is another, or H or W is no multiple of 4.
+            ValueError: if the clip has another shape, or H or W is not a multiple of 4.
         """
         return self.forward_from(clip, None, is_end=True)[0]
 
     def forward_from(self, clip: Tensor, state: NetworkState | None, *, is_end: bool) -> tuple[Tensor, NetworkState]:
-        """Go on with the next frames of a clip; each result comes ``future_frames`` frames after its frame.
+        """Restore the next frames of a clip; each result comes ``future_frames`` frames after its frame.
 
         Args:
             clip: (N, T, 3, H, W), BGR in [-0.5, 0.5].
-            state: of the call before; None at the start of a clip.
-            is_end: whether the clip ends here; then the results still missing come too.
+            state: state from the call before; None at the start of a clip.
+            is_end: whether the clip ends here, so that the results that are still missing are returned too.
 
         Returns:
-            (N, T', 3, H, W) and the state: that of the recurrence, (N, F, H/4, W/4), and the features of the last
-            frames, up to ``past_frames + future_frames`` of (N, 5F, H/4, W/4).
+            The results (N, T', 3, H, W) and the state: that of the recurrence, (N, F, H/4, W/4), and the features of
+            the last frames, up to ``past_frames + future_frames`` of (N, 5F, H/4, W/4).
 
         Raises:
-            ValueError: the shape is another, or H or W is no multiple of 4.
+            ValueError: if the clip has another shape, or H or W is not a multiple of 4.
         """
         self._check(clip)
         frames = list(clip.unbind(1))
@@ -212,13 +212,13 @@ class ESTRNN(nn.Module):
         """Restore the frames that have a whole window.
 
         Args:
-            clip: (N, T, 3, H, W), BGR in [-0.5, 0.5], T over ``past_frames + future_frames``.
+            clip: (N, T, 3, H, W), BGR in [-0.5, 0.5], with T above ``past_frames + future_frames``.
 
         Returns:
-            (N, T - past_frames - future_frames, 3, H, W): the first is that of frame ``past_frames``.
+            (N, T - past_frames - future_frames, 3, H, W), beginning with the result for frame ``past_frames``.
 
         Raises:
-            ValueError: the shape is another, H or W is no multiple of 4, or the clip is too short.
+            ValueError: if the clip has another shape or is too short, or H or W is not a multiple of 4.
         """
         self._check(clip)
         window = self.past_frames + 1 + self.future_frames
@@ -233,7 +233,7 @@ class ESTRNN(nn.Module):
             )
 
     def _recur(self, frames: Sequence[Tensor], state: NetworkState | None) -> tuple[list[Tensor], NetworkState]:
-        """Go through frames (N, 3, H, W); one (N, 3, H, W) for each that completes a window, and the next state."""
+        """Process frames (N, 3, H, W); return a result for each one that completes a window, and the next state."""
         if state is None:
             batch, _, height, width = frames[0].shape
             state = (frames[0].new_zeros(batch, self.n_features, height // _SCALE, width // _SCALE),)

@@ -1,4 +1,4 @@
-"""Fusion: a small network that blends a blurry frame with its aligned neighbours. This project's own design."""
+"""Fusion: a small network that blends a blurry frame with its aligned neighbours; it is this project's own design."""
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +16,9 @@ _MASK_FLOOR = 1e-3
 class FusionNetwork(nn.Module):
     """Blend aligned candidates pixel by pixel and add a small residual.
 
-    Not recurrent, and pixels reach the output directly, so that it learns within a minute on one core. It works at
-    half resolution inside (pixel unshuffle). The last convolution starts at zero: untrained, the network gives the
-    blend that the masks alone ask for, leaning to one candidate.
+    It is not recurrent, and pixels reach the output directly, so that it learns within a minute on one core. Inside it
+    works at half resolution (pixel unshuffle). The last convolution starts at zero, so an untrained network returns the
+    blend that follows from the masks alone and favours one candidate.
     """
 
     def __init__(
@@ -30,15 +30,15 @@ class FusionNetwork(nn.Module):
         favoured: int = 0,
         favour: float = 2.0,
     ) -> None:
-        """Make the network.
+        """Build the network.
 
         Args:
-            candidates: C, the blurry frame and C-1 frames aligned with it.
-            channels: width of the features.
-            blocks: residual blocks.
+            candidates: C, the number of candidates: the blurry frame and C-1 frames aligned with it.
+            channels: number of channels of the features.
+            blocks: number of residual blocks.
             residual_scale: factor on the residual; 1 is the full range of the colours.
-            favoured: the candidate that an untrained network leans to.
-            favour: by how much, added to its blend logit.
+            favoured: number of the candidate that an untrained network favours.
+            favour: number that is added to this candidate's blend logit.
         """
         super().__init__()
         if candidates < 1:
@@ -60,14 +60,14 @@ class FusionNetwork(nn.Module):
 
         Args:
             candidates: (N, C, 3, H, W), RGB in [0, 1], H and W even; the first is the blurry frame itself.
-            masks: (N, C, 1, H, W) in [0, 1], how far each aligned candidate is to be trusted; the first is all ones.
+            masks: (N, C, 1, H, W) in [0, 1], how far each aligned candidate can be trusted; the first is all ones.
             is_sharp: (N, C), 1 where the candidate is a frame that was selected as sharp, else 0.
 
         Returns:
             The restored frame (N, 3, H, W), not clamped, and the blend weights (N, C, 1, H, W), which sum to 1.
 
         Raises:
-            ValueError: the shapes do not fit one another or the network, or H or W is odd.
+            ValueError: if the shapes do not fit one another or the network, or H or W is odd.
         """
         self._check(candidates, masks, is_sharp)
         height, width = candidates.shape[-2:]
@@ -86,7 +86,7 @@ class FusionNetwork(nn.Module):
         return restored, weights
 
     def _check(self, candidates: Tensor, masks: Tensor, is_sharp: Tensor) -> None:
-        """Refuse shapes that do not fit."""
+        """Refuse shapes that do not fit one another or the network."""
         if candidates.dim() != 5 or candidates.shape[1:3] != (self.candidates, 3):
             raise ValueError(
                 f"this fusion network takes candidates (N, {self.candidates}, 3, H, W), not {tuple(candidates.shape)}"

@@ -1,4 +1,4 @@
-"""HyperCUT: which of two frames comes first, for the temporal order of what a blurry frame holds.
+"""HyperCUT: find out which of two frames comes first, for the temporal order of the sharp frames in a blurry one.
 
 Pham et al., "HyperCUT: Video Sequence from a Single Blurry Image using Unsupervised Ordering", CVPR 2023
 (arXiv:2304.01686). Parameter names and layout are those of the published code, which is AGPL-3.0; none of it is here.
@@ -16,7 +16,7 @@ _FEATURES = 32
 _HALVINGS = 5
 _BLOCKS = 6
 MIN_SIZE_PX = 33
-"""Smaller sides leave a single pixel after the five halvings, which cannot be mirrored."""
+"""Smallest side, in px; a smaller one leaves a single pixel after the five halvings, which cannot be mirrored."""
 
 
 class _MirroredBlock(nn.Module):
@@ -37,10 +37,10 @@ class _MirroredBlock(nn.Module):
 
 
 class PairEncoder(nn.Module):
-    """Turn two frames into one vector; (N, 6, H, W) to (N, out_dim).
+    """A network that turns two frames into one vector; (N, 6, H, W) to (N, out_dim).
 
-    The published code has an activation of slope 1 after each of the first six convolutions, which is none; so the
-    identity stands there to keep the numbering.
+    The published code has an activation of slope 1, which does nothing, after each of the first six convolutions; here
+    the identity takes its place to keep the numbering.
     """
 
     def __init__(self, out_dim: int) -> None:
@@ -61,7 +61,7 @@ class PairEncoder(nn.Module):
 
 
 class Hyperplane(nn.Module):
-    """A fixed random plane that parts the vectors; never trained, hence a buffer."""
+    """A fixed random plane that divides the vectors; it is never trained, so it is a buffer."""
 
     hyperplane: Tensor
 
@@ -71,30 +71,30 @@ class Hyperplane(nn.Module):
         self.register_buffer("hyperplane", torch.rand(out_dim + 1) * 2 - 1)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Return the side of the plane by its sign; (..., out_dim) to (..., 1).
+        """Return a number whose sign is the side of the plane; (..., out_dim) to (..., 1).
 
-        The offset is added to every entry of the normal, v . (c + b), as published, and not to the product.
+        As in the published code, the offset is added to every entry of the normal, v . (c + b), not to the product.
         """
         return vectors @ (self.hyperplane[:-1] + self.hyperplane[-1])[:, None]
 
 
 @dataclass(frozen=True)
 class OrderLoss:
-    """The terms that the network is trained with; each is a scalar."""
+    """The terms of the training loss, each a scalar."""
 
     total: Tensor
     diff: Tensor
-    """A pair and its reverse should lie on different sides."""
+    """Term that asks that a pair and its reverse lie on different sides."""
     same: Tensor
-    """Pairs of the same exposure, in the same direction, should lie on the same side."""
+    """Term that asks that pairs of the same exposure, in the same direction, lie on the same side."""
 
 
 class HyperCUT(nn.Module):
-    """Map pairs of frames to vectors so that a pair and its reverse lie on different sides of a fixed plane.
+    """A network that maps pairs of frames to vectors, a pair and its reverse to different sides of a fixed plane.
 
-    At the default size 2 315 681 values. Keys are those of a published checkpoint. Frames in [0, 1] are normalised
-    before they come in: less 0.485, 0.456, 0.406, over 0.229, 0.224, 0.225, channel by channel. These are for RGB, and
-    the published loader hands over BGR: published weights want the same.
+    The default size has 2 315 681 values. Keys are those of a published checkpoint. Frames in [0, 1] must be normalised
+    first: minus 0.485, 0.456, 0.406, divided by 0.229, 0.224, 0.225, channel by channel. These numbers are for RGB, but
+    the published loader passes BGR, so published weights need BGR as well.
     """
 
     def __init__(self, out_dim: int = 128) -> None:
@@ -111,14 +111,14 @@ class HyperCUT(nn.Module):
         """Encode ordered pairs of frames.
 
         Args:
-            first: (N, 3, H, W), normalised as :class:`HyperCUT` says, at least 33 px high and wide.
-            second: the same shape.
+            first: first frames, (N, 3, H, W), normalised as for :class:`HyperCUT`, at least 33 px high and wide.
+            second: second frames, of the same shape.
 
         Returns:
-            (N, out_dim)
+            The vectors, (N, out_dim).
 
         Raises:
-            ValueError: the shapes differ or the frames are too small.
+            ValueError: if the shapes differ or the frames are too small.
         """
         if first.shape != second.shape or first.dim() != 4 or first.shape[1] != 3 or min(first.shape[2:]) < MIN_SIZE_PX:
             raise ValueError(
@@ -131,14 +131,14 @@ class HyperCUT(nn.Module):
         """Encode the pairs (0, 6), (6, 0), (1, 5), (5, 1), (2, 4), (4, 2) of the sharp frames of one exposure.
 
         Args:
-            frames: (N, 7, 3, H, W), normalised as :class:`HyperCUT` says. Any odd count from 3 works: outer pairs
-                first.
+            frames: (N, 7, 3, H, W), normalised as for :class:`HyperCUT`. Any odd number of frames from 3 on works;
+                            outer pairs come first.
 
         Returns:
-            (N, 6, out_dim), for T frames (N, T - 1, out_dim).
+            The vectors, (N, 6, out_dim), or (N, T - 1, out_dim) for T frames.
 
         Raises:
-            ValueError: the shape is another, or the count is even or below 3.
+            ValueError: if the frames have another shape, or their number is even or below 3.
         """
         if frames.dim() != 5 or frames.shape[1] < 3 or frames.shape[1] % 2 == 0:
             raise ValueError(f"HyperCUT takes (N, T, 3, H, W) with an odd T of 3 or more, not {tuple(frames.shape)}")

@@ -1,7 +1,7 @@
 """IFIRNN: a recurrent network with iterations inside each frame (Nah et al., CVPR 2019), the variant C2H3.
 
-The names of parameters are those of the implementation in ESTRNN's repository, without ``module.model.``. SimDeblur's
-network of that name is another one; its weights do not fit.
+The names of parameters are those of the implementation in ESTRNN's repository, without ``module.model.``. The network
+of the same name in SimDeblur is a different one, whose weights do not fit.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec, NetworkState
 
-_SCALE = 4  # features live at a quarter of the picture's size
+_SCALE = 4  # features have a quarter of the picture's size
 _FRAME_CHANNELS = 60
 _STATE_CHANNELS = 20
 _CHANNELS = _FRAME_CHANNELS + _STATE_CHANNELS
@@ -18,7 +18,7 @@ _BLOCKS = 6
 
 
 class _ResidualBlock(nn.Module):
-    """``x + conv(ReLU(conv(x)))`` under the name ``main_branch``; the shape stays."""
+    """``x + conv(ReLU(conv(x)))`` under the name ``main_branch``; the shape stays the same."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -31,10 +31,10 @@ class _ResidualBlock(nn.Module):
 
 
 class _Cell(nn.Module):
-    """A recurrent cell: features of a frame and the state so far give a hidden feature, that the next state."""
+    """A recurrent cell that turns a frame's features and a state into a hidden feature and the next state."""
 
     def __init__(self, *, reconstructs: bool) -> None:
-        """Make the cell; only one that ``reconstructs`` has the layers from the hidden feature to a picture."""
+        """Build the cell; only one that ``reconstructs`` has the layers from the hidden feature to a picture."""
         super().__init__()
         self.F_B = nn.Sequential(
             nn.Conv2d(3, 20, 5, padding=2),
@@ -55,17 +55,17 @@ class _Cell(nn.Module):
         )
 
     def forward(self, feature: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Take ``F_B`` of a frame (N, 60, h, w) and a state (N, 20, h, w); give (N, 80, h, w) and the next state."""
+        """Turn ``F_B`` of a frame (N, 60, h, w) and a state (N, 20, h, w) into (N, 80, h, w) and the next state."""
         hidden = self.F_R(torch.cat((feature, state), dim=1))
         return hidden, self.F_h(hidden)
 
 
 class IFIRNN(nn.Module):
-    """Restore a clip frame by frame, the state refined several times on each frame before the result is read.
+    """A network that restores a clip frame by frame and refines the state several times on each frame.
 
-    BGR in [-0.5, 0.5], as the published weights have it. A frame depends on itself and on all before it. Two cells:
-    the first takes the state over from the frame before, the second refines it ``iterations`` times and
-    reconstructs after the last. Widths are fixed: 1 635 683 parameters.
+    It takes BGR in [-0.5, 0.5], as the published weights need it. The result of a frame depends on it and on all frames
+    before it. There are two cells: the first takes the state of the frame before, the second refines it ``iterations``
+    times and reconstructs the frame after the last. Widths are fixed, with 1 635 683 parameters.
     """
 
     spec = NetworkSpec(
@@ -73,10 +73,10 @@ class IFIRNN(nn.Module):
     )
 
     def __init__(self, iterations: int = 3) -> None:
-        """Make the network with random weights.
+        """Build the network with random weights.
 
         Args:
-            iterations: runs of the second cell on a frame, 1 or more; 3 makes C2H3.
+            iterations: number of runs of the second cell on a frame, 1 or more; 3 makes C2H3.
         """
         super().__init__()
         if iterations < 1:
@@ -89,7 +89,7 @@ class IFIRNN(nn.Module):
         """Restore a clip (N, T, 3, H, W), BGR in [-0.5, 0.5]; the result has the same shape and is not clamped.
 
         Raises:
-            ValueError: the shape is another, or H or W is no multiple of 4.
+            ValueError: if the clip has another shape, or H or W is not a multiple of 4.
         """
         return self.forward_from(clip, None, is_end=True)[0]
 
@@ -98,14 +98,14 @@ class IFIRNN(nn.Module):
 
         Args:
             clip: (N, T, 3, H, W), BGR in [-0.5, 0.5].
-            state: of the call before, (N, 20, H/4, W/4); None at the start of a clip.
-            is_end: makes no difference to this network.
+            state: state from the call before, (N, 20, H/4, W/4); None at the start of a clip.
+            is_end: whether the clip ends here, which makes no difference to this network.
 
         Returns:
-            (N, T, 3, H, W) and the next state.
+            The results (N, T, 3, H, W) and the next state.
 
         Raises:
-            ValueError: the shape is another, or H or W is no multiple of 4.
+            ValueError: if the clip has another shape, or H or W is not a multiple of 4.
         """
         if clip.dim() != 5 or clip.shape[2] != 3 or clip.shape[-1] % _SCALE or clip.shape[-2] % _SCALE:
             raise ValueError(
@@ -128,6 +128,6 @@ class IFIRNN(nn.Module):
 NETWORK = Network(
     IFIRNN,
     IFIRNN.spec,
-    presets={"tiny": {"iterations": 1}},  # one width: 1.6 M parameters
+    presets={"tiny": {"iterations": 1}},  # there is no smaller width: 1.6 M parameters
     signature=("rnncell0.F_B.0.weight",),
 )

@@ -16,7 +16,7 @@ class ChannelNorm(nn.Module):
     """Layer normalisation over the channels of each pixel; (N, C, H, W) to the same shape."""
 
     def __init__(self, channels: int) -> None:
-        """Make the layer, at first without scale and shift."""
+        """Build the layer; its scale starts at 1 and its shift at 0."""
         super().__init__()
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
@@ -34,13 +34,13 @@ def simple_gate(x: Tensor) -> Tensor:
 
 
 class NafBlock(nn.Module):
-    """A depthwise convolution with gate and channel attention, then a gated feed-forward part.
+    """A block of a depthwise convolution with gate and channel attention, followed by a gated feed-forward part.
 
-    ``beta`` and ``gamma`` scale the two parts and start at zero: untrained, the block is the identity.
+    ``beta`` and ``gamma`` scale the two parts and start at zero, so an untrained block is the identity.
     """
 
     def __init__(self, channels: int) -> None:
-        """Make the block for (N, C, H, W)."""
+        """Build the block for (N, C, H, W)."""
         super().__init__()
         self.norm1 = ChannelNorm(channels)
         self.conv1 = nn.Conv2d(channels, 2 * channels, 1)
@@ -61,11 +61,11 @@ class NafBlock(nn.Module):
 
 
 class NAFNet(nn.Module):
-    """Restore every frame by itself with a U-shaped network; the baseline that uses no other frame.
+    """A U-shaped network that restores every frame by itself: the baseline that uses no other frame.
 
-    RGB in [0, 1]; the output is added to the input. The default is the authors' network for GoPro at width 32;
-    keys are those of its checkpoint. The published code's variant for tests on large pictures, which replaces
-    the pooling of the channel attention by a local one (TLC), is not part of it.
+    It takes RGB in [0, 1], and its output is added to the input. The default is the authors' network for GoPro at width
+    32; keys are those of its checkpoint. The published variant for tests on large pictures, which replaces the pooling
+    of the channel attention by a local one (TLC), is not included.
     """
 
     def __init__(
@@ -75,13 +75,13 @@ class NAFNet(nn.Module):
         enc_blk_nums: Sequence[int] = (1, 1, 1, 28),
         dec_blk_nums: Sequence[int] = (1, 1, 1, 1),
     ) -> None:
-        """Make the network with random weights.
+        """Build the network with random weights.
 
         Args:
-            width: channels at full size; they double where the size halves.
-            middle_blk_num: blocks at the smallest size.
-            enc_blk_nums: blocks at each size on the way down, from full size.
-            dec_blk_nums: blocks at each size on the way up, to full size; as many entries.
+            width: number of channels at full size; it doubles whenever the size is halved.
+            middle_blk_num: number of blocks at the smallest size.
+            enc_blk_nums: number of blocks at each size on the way down, from full size.
+            dec_blk_nums: number of blocks at each size on the way up, to full size; it needs equally many entries.
         """
         super().__init__()
         if len(enc_blk_nums) != len(dec_blk_nums):
@@ -107,7 +107,7 @@ class NAFNet(nn.Module):
         """Restore a clip (N, T, 3, H, W), RGB in [0, 1]; the result has the same shape and is not clamped.
 
         Raises:
-            ValueError: the shape is another, or H or W is no multiple of 2 to the number of halvings.
+            ValueError: if the clip has another shape, or H or W is not a multiple of 2 to the number of halvings.
         """
         multiple = self.size_multiple
         if clip.dim() != 5 or clip.shape[2] != 3 or clip.shape[-1] % multiple or clip.shape[-2] % multiple:

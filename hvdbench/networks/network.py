@@ -1,4 +1,4 @@
-"""A network as a part with a name: what makes the module, what it takes, and its presets."""
+"""Describe a network that has a name: how its module is built, what it takes, and its presets."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -13,14 +13,14 @@ from hvdbench.networks.spec import NetworkSpec
 
 @dataclass(frozen=True)
 class Network:
-    """What a name of the catalogue leads to; an object of this type stands beside each network class.
+    """The object that a name of the catalogue leads to; each network's file defines one.
 
     Attributes:
-        module: the class or function that makes the module, or a module that is made already.
-        spec: what the module takes at its default size; None where only the module itself declares it, or nobody does.
+        module: class or function that builds the module, or a module that has already been built.
+        spec: spec of the module at its default size; None if only the module itself declares it, or nothing does.
         presets: constructor arguments by the name of a preset: ``{"tiny": {"n_blocks": 1}}``.
         restores_clips: whether it maps a blurry clip to a sharp one; otherwise it serves other networks or one method.
-        signature: names of parameters that together tell its weights from those of every other network, at any size.
+        signature: names of parameters that together distinguish its weights from those of all others, at any size.
     """
 
     module: Callable[..., nn.Module] | nn.Module
@@ -30,31 +30,33 @@ class Network:
     signature: tuple[str, ...] = ()
 
     def build(self, preset: str | None = None, **arguments: Any) -> nn.Module:
-        """Make the module, or a copy of one that is made already.
+        """Build the module, or copy one that has already been built.
 
         Args:
-            preset: whose arguments are taken; None: the default size.
-            arguments: of the class or function; they come before those of the preset.
+            preset: name of the preset; None for the default size.
+            arguments: arguments of the class or function; they take precedence over those of the preset.
 
         Raises:
-            UnknownNameError: it has no such preset.
-            TypeError: it takes no such arguments, or what was made is no ``torch.nn.Module``.
+            UnknownNameError: if there is no such preset.
+            TypeError: if it does not take the arguments, or the result is not a ``torch.nn.Module``.
         """
         given = {**self.arguments_of(preset), **arguments}
         if isinstance(self.module, nn.Module):
             if given:
-                raise TypeError("it is a module that is made already, so it takes no arguments")
-            return copy.deepcopy(self.module)  # a training must not change what the next one starts from
+                raise TypeError("it is a module that has already been built, so it takes no arguments")
+            return copy.deepcopy(
+                self.module
+            )  # copied, because a training must not change what the next one starts from
         made: object = self.module(**given)
         if not isinstance(made, nn.Module):
             raise TypeError(f"it made an object of the type {type(made).__name__}, not a torch.nn.Module")
         return made
 
     def arguments_of(self, preset: str | None) -> Mapping[str, Any]:
-        """Return the constructor arguments of a preset, none for the default size.
+        """Return the constructor arguments of a preset; there are none for the default size.
 
         Raises:
-            UnknownNameError: it has no such preset.
+            UnknownNameError: if there is no such preset.
         """
         if preset is None:
             return {}
@@ -66,7 +68,7 @@ class Network:
 
 
 def as_network(thing: object) -> Network | None:
-    """Return the network that an imported object is, or that its class, function or module stands for; else None."""
+    """Return an imported object as a network if it is one, or a module, its class or a function; else return None."""
     if isinstance(thing, Network):
         return thing
     if isinstance(thing, nn.Module):

@@ -1,6 +1,6 @@
 """PWC-Net: optical flow by pyramid, warping and cost volume (Sun et al., CVPR 2018; arXiv:1709.02371).
 
-Parameter names are those of the PyTorch port that CDVD-TSP's checkpoints hold.
+Parameter names are those of the PyTorch port in CDVD-TSP's checkpoints.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from hvdbench.networks.layers.blocks import LEAKY_SLOPE, at_full_precision, warp
 from hvdbench.networks.network import Network
 
 _INNER_MULTIPLE = 64
-_REACH_PX = 4  # of the cost volume, at each level
+_REACH_PX = 4  # reach of the cost volume, at each level
 _COSTS = (2 * _REACH_PX + 1) ** 2
 _PYRAMID_WIDTHS = (3, 16, 32, 64, 96, 128, 196)
 _DENSE_WIDTHS = (128, 128, 96, 64, 32)
@@ -27,7 +27,7 @@ _INSIDE = 0.999
 def inside_mask(flow: Tensor) -> Tensor:
     """Return where a flow points into the picture, without gradient; (N, 2, H, W) to (N, 1, H, W), 1 or 0."""
     with torch.no_grad():
-        wide = at_full_precision(flow)  # 16-bit shares would round up to one
+        wide = at_full_precision(flow)  # 16-bit values just below one would round up to it
         return (warp_by_flow(torch.ones_like(wide[:, :1]), wide) > _INSIDE).to(flow.dtype)
 
 
@@ -52,7 +52,7 @@ def cost_volume(first: Tensor, second: Tensor) -> Tensor:
 
 
 class _Extractor(nn.Module):
-    """The pyramid: six levels, each half the size of the one before."""
+    """The pyramid of six levels, each half the size of the one before."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class _Extractor(nn.Module):
 
 
 class _Decoder(nn.Module):
-    """Flow and features of one level; the coarsest has no flow to start from."""
+    """The decoder of flow and features at one level; the coarsest has no flow to start from."""
 
     def __init__(self, level: int) -> None:
         super().__init__()
@@ -118,14 +118,15 @@ class _Refiner(nn.Module):
 
 
 class PWCNet(nn.Module):
-    """Estimate optical flow from a cost volume at each level of a pyramid, up to 1/4 size.
+    """A network that estimates optical flow from a cost volume at each level of a pyramid, up to 1/4 size.
 
-    Pictures of any size are resized to multiples of 64 inside. 9.37 M parameters. It samples with pixel centres at the
-    corners of the grid (``align_corners=True``), as the versions of PyTorch did that published weights come from.
+    Inside, pictures of any size are resized to multiples of 64. It has 9.37 M parameters. It samples with pixel centres
+    at the corners of the grid (``align_corners=True``), like the versions of PyTorch that the published weights were
+    trained with.
     """
 
     def __init__(self) -> None:
-        """Make the network with random weights."""
+        """Build the network with random weights."""
         super().__init__()
         self.moduleExtractor = _Extractor()
         for level, name in enumerate(_NAMES[1:], start=2):
@@ -137,10 +138,10 @@ class PWCNet(nn.Module):
 
         Args:
             reference: (N, 3, H, W) in [0, 1], in the channel order of the weights' training (CDVD-TSP: RGB).
-            supporting: the same shape.
+            supporting: pictures of the same shape.
 
         Returns:
-            (N, 2, H, W), x first: ``warp_by_flow(supporting, flow)`` looks like ``reference``.
+            The flow, (N, 2, H, W), x first, with which ``warp_by_flow(supporting, flow)`` looks like ``reference``.
         """
         height, width = reference.shape[-2:]
         inner = [math.ceil(side / _INNER_MULTIPLE) * _INNER_MULTIPLE for side in (height, width)]

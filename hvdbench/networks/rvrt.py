@@ -17,7 +17,7 @@ from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec
 from hvdbench.networks.spynet import LEVELS, SPyNet
 
-_SCALE = 4  # features and flow live at a quarter of the picture's size
+_SCALE = 4  # features and flow have a quarter of the picture's size
 _FULL_SIZE_CHANNELS = 64
 _SPYNET_WIDTHS = (8, 32, 64, 32, 16, 2)
 BRANCHES = ("backward_1", "forward_1", "backward_2", "forward_2")
@@ -46,13 +46,14 @@ class _RvrtSPyNet(SPyNet):
 
 
 class RVRT(nn.Module):
-    """Restore a clip by carrying features from clips of two frames to the next, four times, with attention.
+    """A network that carries features from each pair of frames to the next with attention, four times through the clip.
 
-    The deblurring layout: features at 1/4 size, the output added to the input. RGB in [0, 1]; every frame depends on
-    the whole clip. At the default size (GoPro) 13 573 159 parameters. Keys are those of a published checkpoint.
+    This is the deblurring layout: features have 1/4 size, and the output is added to the input. It takes RGB in [0, 1];
+    every frame depends on the whole clip. The default size (GoPro) has 13 573 159 parameters. Keys are those of a
+    published checkpoint.
 
-    The published code needs sides over 128 px, an even number of frames, and an extension in CUDA. Here each side may
-    be any multiple of 4, the last frame of an odd clip is taken twice, and the attention samples with PyTorch alone.
+    The published code needs sides over 128 px, an even number of frames, and a CUDA extension. Here each side may be
+    any multiple of 4, the last frame of an odd clip is used twice, and the attention samples without that extension.
     Nothing is kept between calls.
     """
 
@@ -70,16 +71,16 @@ class RVRT(nn.Module):
         window: int = 8,
         max_residue_magnitude: float = 10,
     ) -> None:
-        """Make the network with random weights.
+        """Build the network with random weights.
 
         Args:
-            embed_dim: width of the features.
-            num_heads: heads of the window attention.
-            num_blocks: groups of layers for extraction, propagation and reconstruction.
-            depths: layers in each group there.
-            inputconv_groups: groups of the six convolutions before those stages.
-            deformable_groups: groups of offsets, an even number.
-            attention_heads: heads of the deformable attention.
+            embed_dim: number of channels of the features.
+            num_heads: number of heads of the window attention.
+            num_blocks: numbers of groups of layers for extraction, propagation and reconstruction.
+            depths: numbers of layers in each of these groups.
+            inputconv_groups: numbers of groups of the six convolutions before those stages.
+            deformable_groups: number of groups of offsets, which must be even.
+            attention_heads: number of heads of the deformable attention.
             window: rows and columns of a window, at 1/4 size.
             max_residue_magnitude: largest learned offset, in px at 1/4 size.
         """
@@ -125,7 +126,7 @@ class RVRT(nn.Module):
         """Restore a clip (N, T, 3, H, W), RGB in [0, 1]; the result has the same shape and is not clamped.
 
         Raises:
-            ValueError: the shape is another, or H or W is no multiple of 4.
+            ValueError: if the clip has another shape, or H or W is not a multiple of 4.
         """
         if clip.dim() != 5 or clip.shape[2] != 3 or clip.shape[-1] % _SCALE or clip.shape[-2] % _SCALE:
             raise ValueError(
@@ -134,7 +135,7 @@ class RVRT(nn.Module):
         frame_count = clip.shape[1]
         if frame_count % CLIP:
             clip = torch.cat((clip, clip[:, -1:]), dim=1)
-        features = [self._extract(clip)]  # (N, T, C, H/4, W/4); one more a branch
+        features = [self._extract(clip)]  # (N, T, C, H/4, W/4); each branch adds one
         flows_forward, flows_backward = self.compute_flow(clip)  # (N, T-1, 2, H/4, W/4) each
         refined: dict[str, list[list[Tensor]]] = {}  # flows after the first two branches, by direction
         for branch in BRANCHES:
@@ -159,7 +160,7 @@ class RVRT(nn.Module):
             clip: (N, T, 3, H, W), RGB in [0, 1], T of 2 or more.
 
         Returns:
-            Two of (N, T-1, 2, H/4, W/4), in px of that size: from frame t+1 to t, and from frame t to t+1.
+            Two flows (N, T-1, 2, H/4, W/4), in px of that size: from frame t+1 to t, and from frame t to t+1.
         """
         small = F.interpolate(clip.flatten(0, 1), scale_factor=1 / _SCALE, mode="bicubic", align_corners=False)
         small = small.unflatten(0, clip.shape[:2])  # (N, T, 3, H/4, W/4)
@@ -168,7 +169,7 @@ class RVRT(nn.Module):
         return self.spynet(after, before).unflatten(0, shape), self.spynet(before, after).unflatten(0, shape)
 
     def _extract(self, clip: Tensor) -> Tensor:
-        """Make the frames' own features; (N, T, 3, H, W) to (N, T, C, H/4, W/4)."""
+        """Extract the frames' own features; (N, T, 3, H, W) to (N, T, C, H/4, W/4)."""
         x = F.leaky_relu(self.feat_extract["1"](clip.transpose(1, 2)), LEAKY_SLOPE)  # (N, C, T, H/2, W/2)
         x = F.leaky_relu(self.feat_extract["3"](x), LEAKY_SLOPE)  # (N, C, T, H/4, W/4)
         return self.feat_extract["6"](x.transpose(1, 2))
@@ -176,16 +177,16 @@ class RVRT(nn.Module):
     def _propagate(
         self, branch: str, features: list[Tensor], flows: Tensor, refined: list[list[Tensor]] | None
     ) -> tuple[Tensor, list[list[Tensor]]]:
-        """Carry features from clip to clip in one branch, forward in the time of what comes in.
+        """Propagate features from clip to clip in one branch, forward in the order in which they come in.
 
         Args:
-            branch: its name.
-            features: (N, T, C, h, w) each, the frames' own and those of the earlier branches.
-            flows: (N, T-1, 2, h, w), from frame t+1 to t.
-            refined: for each clip after the first the flows of both slots, where an earlier branch has refined them.
+            branch: name of the branch.
+            features: the frames' own features and those of the earlier branches, (N, T, C, h, w) each.
+            flows: flow from frame t+1 to t, (N, T-1, 2, h, w).
+            refined: flows of both slots for each clip after the first, if an earlier branch has refined them.
 
         Returns:
-            (N, T, C, h, w), and the refined flows.
+            The features (N, T, C, h, w), and the refined flows.
         """
         carried: list[Tensor] = []
         steps: list[list[Tensor]] = []
@@ -208,7 +209,7 @@ class RVRT(nn.Module):
         return torch.cat(carried, dim=1), steps
 
     def _reconstruct(self, features: Tensor) -> Tensor:
-        """Turn all features into what is added to the frames; (N, T, 5C, H/4, W/4) to (N, T, 3, H, W)."""
+        """Turn all features into the pictures that are added to the frames; (N, T, 5C, H/4, W/4) to (N, T, 3, H, W)."""
         x = self.reconstruction(features).transpose(1, 2)  # (N, C, T, H/4, W/4)
         x = F.leaky_relu(self.conv_before_upsampler(x), LEAKY_SLOPE)  # (N, 64, T, H/4, W/4)
         for name in ("0", "5"):

@@ -12,7 +12,7 @@ from hvdbench.networks.layers.blocks import at_full_precision
 from hvdbench.networks.layers.correlation import LEVELS, correlation_pyramid, look_up
 from hvdbench.networks.network import Network
 
-_SCALE = 8  # features and flow live at an eighth of the picture's size
+_SCALE = 8  # features and flow have an eighth of the picture's size
 _MIN_SIZE_PX = _SCALE * 2**LEVELS  # the coarsest correlation map is then 2 px wide
 _UPSAMPLING_TAPS = 9
 _UPSAMPLING_TEMPERATURE = 0.25
@@ -30,9 +30,9 @@ class FlowEstimate(NamedTuple):
 
 
 class _ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with batch normalisation, ReLU after each and after the sum.
+    """A block of two 3x3 convolutions with batch normalisation, and ReLU after each and after the sum.
 
-    The shortcut's normalisation goes by two names, as in the published keys.
+    The shortcut's normalisation has two names, as in the published keys.
     """
 
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
@@ -53,7 +53,7 @@ class _ResidualBlock(nn.Module):
         return F.relu(shortcut + x)
 
     def state_dict(self, *, prefix: str = "", keep_vars: bool = False, **given: Any) -> dict[str, Any]:  # type: ignore[override]
-        """Return the state dict with the second name in memory of its own: safetensors refuses shared memory."""
+        """Return the state dict with a copy under the second name, because safetensors refuses shared memory."""
         state: dict[str, Any] = super().state_dict(prefix=prefix, keep_vars=keep_vars, **given)
         for key in [] if keep_vars else [key for key in state if key.startswith(f"{prefix}bn3.")]:
             state[key] = state[key].clone()
@@ -88,7 +88,7 @@ class _Encoder(nn.Module):
 
 
 class _MotionEncoder(nn.Module):
-    """Correlations and flow to a motion feature whose last two channels are the flow; to (N, C, h, w)."""
+    """Layers from correlations and flow to a motion feature (N, C, h, w), whose last two channels are the flow."""
 
     def __init__(self, correlations: int, channels: int) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class _ConvNextBlock(nn.Module):
 
 
 class _UpdateBlock(nn.Module):
-    """One step of the recurrence: the hidden feature after looking at the correlations where the flow points."""
+    """One step of the recurrence, which updates the hidden feature by the correlations where the flow points."""
 
     def __init__(self, correlations: int, channels: int, blocks: int) -> None:
         super().__init__()
@@ -139,12 +139,13 @@ class _UpdateBlock(nn.Module):
 
 
 class SeaRaft(nn.Module):
-    """Estimate optical flow and how sure it is, by a first guess and a few looks at all-pairs correlations.
+    """A network that estimates optical flow and its uncertainty by a first guess and a few steps over correlations.
 
-    Pictures of any size: they are extended to multiples of 8 inside, by repeated edges shared between opposite sides,
-    and to 128 px at least, where the published module fails. The correlations take ``(H*W/64)**2 * 5.3`` bytes a
-    picture pair. The default is the published spring-M: 19 663 876 parameters; on Spring its authors run it on
-    pictures of half the size and double the flow. L is the same weights with 12 iterations, S has ``depths`` 2, 2, 2.
+    It takes pictures of any size. Inside, they are extended to multiples of 8, by repeated edges divided between
+    opposite sides, and to at least 128 px, below which the published module fails. The correlations of a pair take
+    ``(H*W/64)**2 * 5.3`` bytes. The default is the published spring-M with 19 663 876 parameters; on Spring its authors
+    run it on pictures of half the size and double the flow. L has the same weights with 12 iterations, S has ``depths``
+    2, 2, 2.
     """
 
     def __init__(
@@ -157,16 +158,17 @@ class SeaRaft(nn.Module):
         num_blocks: int = 2,
         iters: int = 4,
     ) -> None:
-        """Make the network with random weights.
+        """Build the network with random weights.
 
         Args:
-            depths: residual blocks in the three stages of the encoders: those of ResNet-34, (2, 2, 2) for ResNet-18.
-            initial_dim: width of the encoders' first convolution.
-            block_dims: widths of their three stages.
-            dim: width of the hidden feature and of the context, an even number.
-            radius: correlations are looked up in squares of ``2 * radius + 1`` a side, at four scales.
-            num_blocks: ConvNeXt blocks of a step.
-            iters: steps after the first guess, 0 or more.
+            depths: numbers of residual blocks in the encoders' three stages, by default those of ResNet-34; (2, 2, 2)
+                is ResNet-18.
+            initial_dim: number of channels of the encoders' first convolution.
+            block_dims: numbers of channels of their three stages.
+            dim: number of channels of the hidden feature and of the context, which must be even.
+            radius: correlations are read in squares of ``2 * radius + 1`` px a side, at four scales.
+            num_blocks: number of ConvNeXt blocks in a step.
+            iters: number of steps after the first guess, 0 or more.
         """
         super().__init__()
         if len(depths) != 3 or len(block_dims) != 3:
@@ -191,10 +193,10 @@ class SeaRaft(nn.Module):
 
         Args:
             reference: (N, 3, H, W), RGB in [0, 1].
-            supporting: the same shape.
+            supporting: pictures of the same shape.
 
         Returns:
-            (N, 2, H, W), x first: ``warp_by_flow(supporting, flow)`` looks like ``reference``.
+            The flow, (N, 2, H, W), x first, with which ``warp_by_flow(supporting, flow)`` looks like ``reference``.
         """
         return self.estimate(reference, supporting).flow
 
@@ -205,7 +207,7 @@ class SeaRaft(nn.Module):
         return self._upsample(flow, info, hidden, padding)
 
     def estimate_all(self, reference: Tensor, supporting: Tensor) -> list[FlowEstimate]:
-        """Return the first guess and the result of every step, which training sums its loss over."""
+        """Return the first guess and the result of every step, over which the training loss is summed."""
         padding = _padding(reference)
         steps = self._steps(_prepare(reference, padding), _prepare(supporting, padding))
         return [self._upsample(flow, info, hidden, padding) for flow, info, hidden in steps]
@@ -215,7 +217,7 @@ class SeaRaft(nn.Module):
         features = self.init_conv(self.cnet(torch.cat((reference, supporting), dim=1)))  # (N, 2 dim, h, w)
         hidden, context = features.split(self.dim, dim=1)
         flow, info = self.flow_head(hidden).split((2, 4), dim=1)
-        flow = at_full_precision(flow)  # changes of part of a pixel are added to it
+        flow = at_full_precision(flow)  # in 16 bits, changes of part of a pixel would be lost
         yield flow, info, hidden
         if self.iters == 0:
             return
@@ -250,11 +252,11 @@ def flow_confidence(info: Tensor, *, max_log_scale: float = _MAX_LOG_SCALE) -> T
     into a confidence is our choice. It is the inverse of the weighted geometric mean of the scales in px.
 
     Args:
-        info: (N, 4, H, W), of :class:`FlowEstimate`.
-        max_log_scale: the bound the weights were trained with; 10 in all published configurations.
+        info: (N, 4, H, W), from :class:`FlowEstimate`.
+        max_log_scale: bound that the weights were trained with; 10 in all published configurations.
 
     Returns:
-        (N, 1, H, W) in (0, 1].
+        The confidence, (N, 1, H, W) in (0, 1].
     """
     share = info[:, :2].softmax(dim=1)[:, :1]  # (N, 1, H, W), of the component with the free scale
     return torch.exp(-share * info[:, 2:3].clamp(0, max_log_scale))

@@ -12,7 +12,7 @@ from hvdbench.networks.network import Network
 
 LEVELS = 6
 _COARSEST_STEP_PX = 2 ** (LEVELS - 1)
-_WIDTHS = (8, 32, 64, 32, 16, 2)  # in: two pictures and the flow so far; out: what to add to the flow
+_WIDTHS = (8, 32, 64, 32, 16, 2)  # input: two pictures and the flow so far; output: what is added to the flow
 _COLOUR_MEAN = (0.485, 0.456, 0.406)
 _COLOUR_STD = (0.229, 0.224, 0.225)
 
@@ -42,25 +42,25 @@ class _Level(nn.Module):
 
 
 class SPyNet(nn.Module):
-    """Estimate optical flow with a pyramid of six small networks, each adding to the doubled flow of the one before.
+    """A pyramid of six small networks for optical flow, each of which adds to the doubled flow of the one before.
 
-    Pictures of any size are resized to multiples of 32 inside. 1.44 M parameters.
+    Inside, pictures of any size are resized to multiples of 32. It has 1.44 M parameters.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(self) -> None:
-        """Make the network with random weights."""
+        """Build the network with random weights."""
         super().__init__()
         self.basic_module = nn.ModuleList(_Level() for _ in range(LEVELS))
         self.register_buffer("mean", torch.tensor(_COLOUR_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(_COLOUR_STD).view(1, 3, 1, 1))
 
     def start_at_zero_flow(self) -> None:
-        """Zero the last convolution of every level, so that the network says "no motion" until it is trained.
+        """Set the last convolution of every level to zero, so that the network estimates no motion until it is trained.
 
-        Without it random weights move whatever is warped by up to many pixels, and a fit from scratch starts from that.
+        Otherwise the flow of random weights displaces what is warped by many pixels, and a fit starts from there.
         """
         for level in self.basic_module:
             for parameter in list(level.parameters())[-2:]:  # weight and bias of the last convolution

@@ -1,4 +1,4 @@
-"""Self-contained pages and pictures of a board or of one restored clip.
+"""Make self-contained pages and pictures of a board or of one restored clip.
 
 :mod:`~hvdbench.pages.leaderboard_page` writes the page of a leaderboard, and with a
 :class:`~hvdbench.pages.leaderboard_page.Story` that of the demo; :mod:`~hvdbench.pages.pages` writes that of one

@@ -1,4 +1,4 @@
-"""A board's charts: its clips one by one, PSNR against blur extent, and PSNR over the frames of a clip."""
+"""Draw a board's charts: its clips one by one, PSNR against blur extent, and PSNR over the frames of a clip."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

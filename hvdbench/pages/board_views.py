@@ -1,4 +1,4 @@
-"""A board's tables as its page shows them: one for each truth and subset."""
+"""Make the tables of a board's page: one for each truth and subset."""
 
 import math
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BoardView:
-    """What the page shows for one truth and one subset of frames.
+    """The table of the page for one truth and one subset of frames.
 
     Attributes:
-        truth: whose numbers are shown, beside those that need none.
+        truth: the truth whose numbers are shown, in addition to those that need none.
         subset: which frames.
         words: the subset for a reader.
         metric: the metric that ranks.

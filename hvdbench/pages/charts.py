@@ -1,4 +1,4 @@
-"""Line charts as SVG, drawn here so that a page needs nothing else.
+"""Draw line charts as SVG, so that a page needs nothing else.
 
 Colours are classes of ``page.css`` (``ink-…``), so one drawing serves the light and the dark page.
 """

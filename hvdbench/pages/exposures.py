@@ -1,4 +1,4 @@
-"""Paths of the image centre inside exposures: their scale and their outline as SVG."""
+"""Draw the paths of the image centre inside exposures: their scale and their outline as SVG."""
 
 from dataclasses import dataclass
 

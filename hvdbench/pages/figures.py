@@ -1,4 +1,4 @@
-"""A leaderboard's figures for papers: PDF with embedded fonts, PNG or SVG."""
+"""Draw a leaderboard's figures for papers: PDF with embedded fonts, PNG or SVG."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -48,10 +48,10 @@ def write(path: Path, draw: Callable[[], "Figure"]) -> None:
     """Draw a figure and write it, whole or not at all; the same figure gives the same bytes.
 
     Raises:
-        InputError: a suffix that is none of .pdf, .png and .svg.
+        InputError: if the suffix is none of .pdf, .png and .svg.
     """
     if path.suffix not in SUFFIXES:
-        raise InputError(f"{path}: a figure is written as {', '.join(SUFFIXES)}; name one of these")
+        raise InputError(f"{path} does not have a suffix of a figure: name a file that ends in {', '.join(SUFFIXES)}")
     from matplotlib import rc_context
 
     metadata = {".pdf": {"CreationDate": None}, ".png": {"Software": None}, ".svg": {"Date": None}}[path.suffix]
@@ -78,7 +78,7 @@ def bars(order: "pd.DataFrame", metric: str, truth: str, *, width_in: float = CO
         width_in: of the figure, inches.
 
     Raises:
-        InputError: no method is complete.
+        InputError: if no method is complete.
     """
     from matplotlib.figure import Figure
 
@@ -114,7 +114,7 @@ def extent(found: Sequence[ExtentScores], truth: str, *, width_in: float = COLUM
     """Draw mean PSNR against blur extent.
 
     Raises:
-        InputError: no frame whose blur extent and PSNR are known.
+        InputError: if there is no frame whose blur extent and PSNR are known.
     """
     if not found:
         raise InputError(
@@ -133,7 +133,7 @@ def clips(found: Sequence[ClipScores], metric: str, truth: str, *, width_in: flo
     """Draw a dot for each clip and method.
 
     Raises:
-        InputError: no clip.
+        InputError: if there is no clip.
     """
     if not found:
         raise InputError("the board has no rows of single clips for that metric: choose another --subset or --truth")
@@ -189,7 +189,7 @@ def sheet(
         width_in: of the figure, inches.
 
     Raises:
-        InputError: no clip, or one that lacks the frame.
+        InputError: if there is no clip, or one lacks the frame.
     """
     from matplotlib.figure import Figure
 
@@ -212,7 +212,9 @@ def sheet(
     for clip, ratio in zip(found, ratios, strict=True):
         index = clip.embedded_index if frame is None else frame
         if not 0 <= index < clip.frame_count:
-            raise InputError(f"clip '{clip.key}' has frames 0 to {clip.frame_count - 1}, asked for {index}")
+            raise InputError(
+                f"clip '{clip.key}' has frames 0 to {clip.frame_count - 1}, and frame {index} was asked for"
+            )
         pictures = {key: read_frame(clip.files[key][index]) for key in keys if key in clip.files}
         window = _window(list(pictures.values()), zoom)
         for place, key in enumerate(keys):

@@ -1,4 +1,4 @@
-"""A clip's labels as a person would check them: sharpness over time, the threshold, and the chosen frames."""
+"""Draw a clip's labels for a person to check: sharpness over time, the threshold, and the chosen frames."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -79,7 +79,7 @@ def _kinds(labels: SharpLabels) -> NDArray[np.str_]:
 
 
 def _timeline(axes: "Axes", labels: SharpLabels, oracle: NDArray[np.integer] | None) -> None:
-    """Draw the measure over time; a strip below says what the oracle knows."""
+    """Draw the measure over time; a strip below shows the oracle's classes."""
     count, kinds = len(labels.sharpness), _kinds(labels)
     frame = np.arange(count)
     axes.plot(frame, labels.sharpness, color="#c3c7cc", linewidth=1.0, zorder=1)

@@ -1,4 +1,4 @@
-"""The page of a leaderboard: tables, charts and frames in one HTML file; a board's other frames by relative link."""
+"""Write a leaderboard's page: tables, charts and frames in one HTML file, with relative links to further frames."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class RunFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """What a page tells a newcomer beside its board.
+    """What a page tells a newcomer in addition to its board.
 
     Attributes:
         title: the headline, in place of the board's.
@@ -79,10 +79,10 @@ def leaderboard_page(
         truths: in the board's order.
         rank: the metric that ranks.
         subset: which frames are shown first.
-        clips: whose frames can be browsed; one frame of each is embedded.
-        runs: what the rows came from.
+        clips: the clips whose frames can be browsed; one frame of each is embedded.
+        runs: the runs from which the rows came.
         missing: sentences on what the page could not show.
-        story: what is told beside the board; None for the board alone.
+        story: what is shown in addition to the board; None for the board alone.
     """
     views = board_views(board, truths=truths, rank=rank) if len(board) else []
     first = story.clips[0].methods if story and story.clips else ()

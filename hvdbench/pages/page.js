@@ -39,7 +39,7 @@ function clip(section) {
 
   function words(frame) {
     find(".frame-name").textContent = `Frame ${frame.index}`;
-    find(".frame-time").textContent = `at ${frame.t_s.toFixed(3)} s`;
+    find(".frame-time").textContent = frame.t_s === null ? "" : `at ${frame.t_s.toFixed(3)} s`;
     find(".why").textContent = frame.why;
     find(".labeller").textContent = frame.selected ? "selected as sharp" : "not selected";
     find(".sharpness").textContent = `${frame.sharpness.toFixed(1)} (threshold ${data.threshold.toFixed(1)})`;

@@ -1,4 +1,4 @@
-"""A clip of a board as its page shows it: where its frames lie, what is known of each, one of them embedded."""
+"""Prepare a clip of a board for its page: the places of its frames, the facts of each, and one embedded frame."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ class PageClip:
 
     @property
     def embedded_index(self) -> int:
-        """Choose the frame that the page holds itself: the blurriest that was not selected."""
+        """Choose the frame that the page embeds: the blurriest that was not selected."""
         extent = self.extent_px if self.extent_px is not None else None if self.sharpness is None else -self.sharpness
         if extent is None:
             return self.frame_count // 2

@@ -1,4 +1,4 @@
-"""What every page stands on: templates, a clip's part of a page, and the page of one restored clip."""
+"""Write what pages share: templates, a clip's part of a page, and the page of one restored clip."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -77,5 +77,5 @@ def write_page(path: Path, template: str, context: Mapping[str, Any]) -> None:
 
 
 def texts(*names: str) -> Markup:
-    """Read files of this folder that a page holds as they are, one after the other."""
+    """Read files of this folder that a page contains unchanged, one after the other."""
     return Markup("\n").join(Markup((_FOLDER / name).read_text(encoding="utf-8")) for name in names)

@@ -1,4 +1,4 @@
-"""Frames as data URIs, within the size that a page may have."""
+"""Encode frames as data URIs, within the size that a page may have."""
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +47,7 @@ def loaded_album(names: Sequence[str], load: Callable[[str], Frame], budget_byte
 
     Args:
         names: of the pictures.
-        load: gives the picture of a name; asked again where a lower quality is tried.
+        load: function that returns the picture of a name; called again where a lower quality is tried.
         budget_bytes: of all, as base64.
     """
     for quality in _QUALITIES[_first_to_try(names, load, budget_bytes) :]:

@@ -1,4 +1,4 @@
-"""A clip's part of a page: its pictures, charts and numbers, ready for the template."""
+"""Prepare a clip's part of a page: its pictures, charts and numbers, ready for the template."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Chart:
     drawings: tuple[Markup, ...]
     values: dict[str, Any]
     is_apart: bool = False
-    """Its points stand for themselves: no line joins them."""
+    """Whether its points are drawn without a line that joins them."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _frame_data(clip: ClipView, clip_number: int, pick: TellingFrame, uris: dict
     known = clip.oracle_class is not None
     return {
         "index": index,
-        "t_s": round(float(clip.t_s[index]), 4),
+        "t_s": round(float(clip.t_s[index]), 4) if clip.has_times else None,
         "why": pick.why,
         "oracle": CLASS_NAMES[int(clip.oracle_class[index])] if known and clip.oracle_class is not None else None,
         "selected": bool(clip.is_selected[index]),

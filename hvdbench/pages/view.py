@@ -19,6 +19,22 @@ CONTROLS: Mapping[str, str] = {"warp_average": "control, no learning"}
 Floats = NDArray[np.floating[Any]]
 
 
+@dataclass(frozen=True)
+class PickedFrames:
+    """Frames of a clip of which only those that a page embeds are in memory.
+
+    Attributes:
+        shape: of all frames, (T, H, W, 3).
+        pictures: the frames at hand by their numbers, uint8 RGB (H, W, 3).
+    """
+
+    shape: tuple[int, ...]
+    pictures: Mapping[int, Frame]
+
+    def __getitem__(self, index: int) -> Frame:
+        return self.pictures[index]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClipView:
     """One clip as a page shows it.
@@ -34,7 +50,9 @@ class ClipView:
     source: str
     t_s: Floats
     """(T,) mid-exposure times."""
-    frames: Mapping[str, Frames]
+    has_times: bool = True
+    """Whether ``t_s`` are times; for a folder of frames without a rate they are frame numbers."""
+    frames: Mapping[str, Frames | PickedFrames]
     """The frames ``blurry``, those of each method, and ``sharp`` if there is a ground truth; uint8 (T, H, W, 3)."""
     truth: str | None = None
     """The ground truth in ``sharp`` and ``psnr``: ``mid`` or ``centroid`` of the exposure, or None."""

@@ -1,1 +1,1 @@
-"""How real a simulated clip is: the same statistics, measured from frames, of simulated and of real clips."""
+"""Measure how real a simulated clip is, by the same statistics of the frames of simulated and of real clips."""

@@ -1,4 +1,4 @@
-"""What frames look like: sharpness, noise, saturation."""
+"""Measure what frames look like: sharpness, noise, saturation."""
 
 import cv2
 import numpy as np

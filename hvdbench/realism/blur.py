@@ -1,4 +1,4 @@
-"""Extent and direction of a frame's blur, estimated patch by patch against a sharp picture of the same view.
+"""Estimate extent and direction of a frame's blur, patch by patch, against a sharp picture of the same view.
 
 In gradients a patch of the blurry frame is the sharp patch's convolved with the path of the view, so the path's density
 comes out of a Wiener filter. Its covariance gives an extent, ``sqrt(12 λmax)``: the length of an even motion on a line.
@@ -99,14 +99,14 @@ def estimate_kernel(sharp: Image, blurry: Image) -> Array:
     """Estimate the kernel that blurs one patch into the other.
 
     ``K = Σ S* B / (Σ |S|² + mean (TIKHONOV + SMOOTHNESS |Laplacian|))`` over the two gradients under a Hann window;
-    then only what stands above ``CUT`` of the peak and is joined to it is kept.
+    then only what lies above ``CUT`` of the peak and is joined to it is kept.
 
     Args:
         sharp: gradients (2, n, m).
         blurry: the same.
 
     Returns:
-        (r, c), odd sides of about half the patch, sum 1; a single 1 where nothing can be told.
+        (r, c), odd sides of about half the patch, sum 1; a single 1 where nothing can be measured.
     """
     n, m = sharp.shape[1:]
     window = np.outer(np.hanning(n), np.hanning(m)).astype(np.float32)

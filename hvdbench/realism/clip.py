@@ -1,4 +1,4 @@
-"""All that is measured of one clip, the same way whether it is real or simulated."""
+"""Measure one clip, in the same way whether it is real or simulated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ LEAST_FLOOR_PX = 2.5
 
 @dataclass(frozen=True)
 class ClipMeasure:
-    """What was measured of T frames. Lengths are in px at a width of 1920, NaN where nothing could be told.
+    """What was measured of T frames. Lengths are in px at a width of 1920, NaN where nothing could be measured.
 
     Attributes:
         name: for the table.
@@ -96,16 +96,17 @@ def measure_clip(
             that the paper's labeller selects, warped along optical flow.
         fps: true rate of the frames.
         true_extent_px: (T,) px of the frames, where it is known.
-        progress: told after every frame.
+        progress: function called after every frame.
 
     Raises:
         InputError: under two frames, or a reference of another shape.
     """
     if len(frames) < 2:
-        raise InputError(f"{name} has {len(frames)} frame: motion needs at least 2")
+        raise InputError(f"{name} has {len(frames)} frame: motion is measured between at least 2")
     if reference is not None and reference.shape != frames.shape:
         raise InputError(
-            f"{name} has {_shape(frames)}, its reference {_shape(reference)}: a reference shows the same frames"
+            f"{name} has {_shape(frames)}, and its reference has {_shape(reference)}: a reference must show the same "
+            "frames"
         )
     width_px = frames.shape[2]
     scale = COMMON_WIDTH_PX / width_px
@@ -143,7 +144,7 @@ def _given(reference: Frames) -> Callable[[int], Gray | Image]:
 
 
 def _own(frames: Frames, grays: list[Gray]) -> Callable[[int], Gray | Image]:
-    """Warp onto each frame the nearest other selected one; where there is none the frame stands for itself."""
+    """Warp onto each frame the nearest other selected one; where there is none, the frame itself is used."""
     selected = label_paper(frames).selected
 
     def nearest(index: int) -> Gray | Image:

@@ -25,13 +25,13 @@ NARROW_PX = 640
 
 @dataclass(frozen=True)
 class RealityRequest:
-    """Real clips to compare with.
+    """The real clips to compare with.
 
     Attributes:
         against: video files or folders of frames.
         references: sharp pictures of the same frames, one clip for each of ``against``, or none at all.
         crop, reference_crop: part of the picture: ``left-half``, ``right-half`` or x:y:w:h in px.
-        fps: true rate of the real clips; None takes what the files say, which a slowed-down file says wrongly.
+        fps: true rate of the real clips; None takes the rate that the files state, which is wrong in slowed-down files.
         width_px: wider clips are reduced to this before anything is measured, simulated ones too.
         most_frames: of each clip; None measures all.
         most_clips: of the dataset, the first by name; None measures all.
@@ -89,15 +89,16 @@ def compare(dataset: Dataset, request: RealityRequest, *, progress: Progress = s
     none are given, on both sides against each clip's own sharp frames.
 
     Raises:
-        InputError: no real clip, a number of references that fits neither rule, or a clip that cannot be read.
-        DatasetError: references are asked for and a simulated clip has no truth.
+        InputError: if there is no real clip, references are neither none nor one for each real clip, or a clip cannot
+            be read.
+        DatasetError: if references are given and a simulated clip has no truth.
     """
     if not request.against:
         raise InputError("there is nothing to compare with: name a real clip")
     if len(request.references) not in (0, len(request.against)):
         raise InputError(
-            f"{len(request.references)} references for {len(request.against)} clips: give one for each clip, in the "
-            f"same order, or none"
+            f"there are {len(request.references)} references for {len(request.against)} clips: give one for each clip, "
+            "in the same order, or none"
         )
     if min(request.width_px, request.most_frames or 2, request.most_clips or 1) < 1 or request.most_frames == 1:
         raise InputError("width and clips must be 1 or more, frames 2 or more")
@@ -140,7 +141,7 @@ def _real(request: RealityRequest, index: int, notes: list[str], progress: Progr
     if sum((other.stem if other.is_file() else other.resolve().name) == name for other in request.against) > 1:
         name = f"{name} {index + 1}"
     if fps is None:
-        notes.append(f"{name} is a folder and tells no frame rate, so its spectrum is left out: give --fps")
+        notes.append(f"{name} is a folder and does not state a frame rate, so its spectrum is left out: give --fps")
     elif request.fps is None and fps < SLOWEST_CAMERA_FPS:
         notes.append(f"{name} plays at {fps:.4g} fps: where that is not the true rate, give it with --fps")
     notes += [f"{name}: {warning}" for warning in clip.warnings]
@@ -195,13 +196,13 @@ def read_crop(text: str, shape: tuple[int, int]) -> Crop:
     """Read ``left-half``, ``right-half``, ``x:y:w:h`` or ``x,y,w,h``; ``shape`` is the picture's height and width.
 
     Raises:
-        InputError: anything else.
+        InputError: if the text is anything else.
     """
     half = shape[1] // 2
     if text in HALVES:
         return (0 if text == HALVES[0] else shape[1] - half), 0, half, shape[0]
     if not re.fullmatch(r"[\d\s:,]+", text):
-        raise InputError(f"crop '{text}' is none of {', '.join(HALVES)} and not x:y:w:h in px")
+        raise InputError(f"crop '{text}' is neither one of {', '.join(HALVES)} nor x:y:w:h in px")
     return parse_crop(text.replace(",", ":"))
 
 

@@ -29,14 +29,14 @@ def describe_dataset(dataset: Dataset, out: Path | None, *, progress: Progress =
     """Describe a dataset in lines for a terminal.
 
     Args:
-        dataset: any; what a dataset without an oracle or tracks lacks is named.
+        dataset: any dataset; what it lacks without an oracle or tracks is named.
         out: a folder for ``describe.csv`` (a row a clip, then one for all), ``blur.png`` and ``motion.png``; None
             writes nothing.
-        progress: told after every clip.
+        progress: function called after every clip.
 
     Raises:
-        DatasetError: no finished clip.
-        InputError: frames that cannot be read.
+        DatasetError: if there is no finished clip.
+        InputError: if frames cannot be read.
     """
     clips = dataset.clips()
     facts = []

@@ -1,4 +1,4 @@
-"""What is known of one clip: from its frames by measuring, from its tracks by reading."""
+"""Gather the facts of one clip: measured from its frames, and read from its tracks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ BANDS_HZ = ((0.0, 0.5), (0.5, 2.0), (2.0, 6.0), (6.0, 12.0), (12.0, 30.0))
 
 @dataclass(frozen=True)
 class DescribedClip:
-    """What is known of one clip of T frames; None where its tracks do not hold it.
+    """The facts of one clip of T frames; None where its tracks do not contain them.
 
     Attributes:
         name: ``<split>/<clip>``.
@@ -87,8 +87,8 @@ def _rates(clip: ClipFolder) -> dict[str, Array]:
 def band_rms(values: Array, rate_hz: float) -> Array:
     """Return the rms of (S, C) series, each less its mean, within every band of :data:`BANDS_HZ`.
 
-    From a periodogram under a Hann window; the mean square over the C series. A band narrower than the resolution
-    ``1 / duration`` holds what the window spreads into it.
+    From a periodogram under a Hann window; the mean square over the C series. A band narrower than the resolution ``1 /
+    duration`` contains what the window spreads into it.
     """
     frequency, density = periodogram(values, rate_hz, window="hann", detrend="constant", axis=0)
     width_hz = frequency[1] - frequency[0]

@@ -1,4 +1,4 @@
-"""The pictures of ``hvdbench dataset describe``."""
+"""Draw the pictures of ``hvdbench dataset describe``."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,7 +63,7 @@ def _blur(facts: Sequence[DescribedClip]) -> "Figure":
 
 
 def _strips(axes: "Axes", facts: Sequence[DescribedClip], total: int) -> None:
-    """Draw a row a clip, a cell a frame, coloured by class; gray where no oracle tells."""
+    """Draw a row per clip and a cell per frame, coloured by class; gray where there is no oracle."""
     for place, fact in enumerate(facts):
         if fact.blur_class is None:
             axes.barh(place, len(fact.sharpness), left=-0.5, height=0.8, color="#dddddd")

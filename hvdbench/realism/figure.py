@@ -1,4 +1,4 @@
-"""The comparison as a picture: distributions, blur against motion, sharp frames in time, measured against true."""
+"""Draw the comparison: distributions, blur against motion, sharp frames in time, measured against true."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How the picture moves from frame to frame: one shift, turn and zoom for each step."""
+"""Measure how the picture moves from frame to frame: one shift, turn and zoom for each step."""
 
 from dataclasses import dataclass
 from itertools import pairwise

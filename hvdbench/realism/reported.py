@@ -1,4 +1,4 @@
-"""What was measured once on three real clips of the HVD data set (left halves of SelfHVD's published comparisons).
+"""Report what was measured once on three real clips of the HVD data set (left halves of SelfHVD's comparisons).
 
 Extents were estimated like here, against SelfHVD's output (right halves), with a floor of about 4 px. The clips are
 night streets, 85 frames in all; they play at 10 fps and were taken at 24 to 30. ``docs/realism.md`` says more.

@@ -1,4 +1,4 @@
-"""Numbers of series: runs of sharp and blurry frames, autocorrelation, spectra, the extent of a path.
+"""Compute numbers of series: runs of sharp and blurry frames, autocorrelation, spectra, the extent of a path.
 
 Functions that take several series pool them: no run, lag or spectrum reaches from one clip into the next.
 """

@@ -1,4 +1,4 @@
-"""The statistics of the table: what each is called, and how it is taken from one or several measured clips."""
+"""Define the statistics of the table: the name of each, and how it is taken from one or several measured clips."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

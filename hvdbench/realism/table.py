@@ -1,4 +1,4 @@
-"""The comparison as a table: text for a terminal, Markdown, CSV."""
+"""Write the comparison as a table: text for a terminal, Markdown, CSV."""
 
 import math
 from collections.abc import Sequence

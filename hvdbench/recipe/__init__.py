@@ -1,8 +1,8 @@
 """Read recipes: TOML files that people write, checked by a pydantic model, with a digest of their values.
 
 A recipe's name is its file's stem. ``name@tiny`` applies the file's ``[tiny]`` table over its values: the same recipe
-at a size that a laptop runs in minutes. A file that begins with ``based_on = "other"`` holds only its differences from
-that other recipe, which may be ``other@tiny``, or a file whose path is relative to this one. All is inherited but
+at a size that a laptop runs in minutes. A file that begins with ``based_on = "other"`` contains only its differences
+from that other recipe, which may be ``other@tiny``, or a file whose path is relative to this one. All is inherited but
 ``name``, the name that a dataset states for boards.
 
 A file that names code to run must be trusted: see :mod:`hvdbench.recipe.trust`.
@@ -79,7 +79,7 @@ def load_recipe(
 
     Raises:
         UnknownNameError: if there is no such recipe.
-        RecipeError: if the file is not TOML, has an unknown key, or holds a value out of range.
+        RecipeError: if the file is not TOML, has an unknown key, or contains a value out of range.
         TrustError: if the file names code to run and is not trusted.
     """
     layers = _read_layers(kind, name)
@@ -108,7 +108,7 @@ def _read_layers(kind: str, name: str) -> list[Layer]:
     while "based_on" in layers[-1].table:
         here, base = layers[-1].path, layers[-1].table.pop("based_on")
         if not isinstance(base, str):
-            raise RecipeError(f"{here.name}: 'based_on' is the name of a recipe or its file, found {base!r}")
+            raise RecipeError(f"{here.name}: 'based_on' must be the name or the file of a recipe, found {base!r}")
         try:
             below = _read_toml(kind, base, beside=here.parent)
         except UnknownNameError as error:

@@ -1,8 +1,8 @@
-"""Whether a file may name code: the import string of a part, or a program.
+"""Check whether a file may name code: the import string of a part, or a program.
 
-Whoever used a stranger's recipe or results would run that code. So it is refused before anything is imported, unless
-the file lies where the user trusts all files (:func:`hvdbench.workspace.paths.is_trusted`), or the user says so. What
-the user typed needs no trust. A settings model marks with :class:`Part` which of its fields name parts.
+Using a stranger's recipe or results would run that code. So the file is refused before anything is imported, unless it
+lies where the user trusts all files (:func:`hvdbench.workspace.paths.is_trusted`), or the user trusts it explicitly.
+What the user typed needs no trust. A settings model marks with :class:`Part` which of its fields name parts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,15 +18,15 @@ from hvdbench.workspace.paths import config_path, is_trusted
 
 TINY_TABLE = "tiny"
 PROGRAM = "program"
-"""In place of a kind of part: the words of a program that is run."""
+"""The kind of a field that contains the command line of a program, not the name of a part."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Marks a field that names a part, ``network: Annotated[str, Part("network")]``, so that its trust is looked at.
+    """A mark on a field that names a part, ``network: Annotated[str, Part("network")]``, so that its trust is checked.
 
     Attributes:
-        kind: as :func:`hvdbench.catalog.resolve` takes it, or :data:`PROGRAM`.
+        kind: kind of the part, as :func:`hvdbench.catalog.resolve` takes it, or :data:`PROGRAM`.
     """
 
     kind: str
@@ -34,10 +34,10 @@ class Part:
 
 @dataclass(frozen=True)
 class SettingsOf:
-    """Marks a table that holds the settings of the scheme that another key of the same recipe names.
+    """A mark on a table with the settings of the scheme that another key of the same recipe names.
 
     Attributes:
-        key: the other key.
+        key: name of the other key.
     """
 
     key: str
@@ -45,11 +45,11 @@ class SettingsOf:
 
 @dataclass(frozen=True)
 class Layer:
-    """One file of a recipe, as it is written but for ``based_on``.
+    """One file of a recipe, as it is written except for ``based_on``.
 
     Attributes:
         path: the file.
-        table: what it holds.
+        table: what it contains.
         is_tiny: whether its ``[tiny]`` table is laid over the rest.
     """
 
@@ -68,7 +68,7 @@ class _Named:
 
     @property
     def would(self) -> str | None:
-        """What opening it does beside our own code, None for nothing."""
+        """The foreign code that opening it would run, as the rest of a sentence; None for none."""
         if self.kind == PROGRAM:
             return "run that program"
         if self.kind == "scheme" and self.value in PROGRAM_SCHEMES:
@@ -80,17 +80,17 @@ def check_trust(layers: Sequence[Layer], model: type[BaseModel], values: Mapping
     """Refuse files that name code, before any of it is imported or run.
 
     Args:
-        layers: the recipe's files, as they are written.
-        model: of the whole recipe.
-        values: all files laid over one another, which say whose settings a table holds.
+        layers: files of the recipe, as they are written.
+        model: settings model of the whole recipe.
+        values: values of all files merged, which show which scheme the settings of a table belong to.
 
     Raises:
-        TrustError: a file that is not trusted names code.
+        TrustError: if a file that is not trusted names code.
     """
     strangers = [layer for layer in layers if not is_trusted(layer.path)]
     if not strangers:
         return
-    for layer in strangers:  # before the model of a scheme's settings is asked for, which imports the scheme
+    for layer in strangers:  # checked first, because finding the model of a scheme's settings imports the scheme
         for named in _named_in(model, layer.table):
             if is_import_string(named.value):
                 raise _refusal(layer.path, named)
@@ -98,7 +98,9 @@ def check_trust(layers: Sequence[Layer], model: type[BaseModel], values: Mapping
     for layer in strangers:
         found = [named for named in _named_in(model, layer.table, inner) if named.would]
         if found:
-            raise _refusal(layer.path, min(found, key=lambda one: one.kind != PROGRAM))  # a program's words say most
+            raise _refusal(
+                layer.path, min(found, key=lambda one: one.kind != PROGRAM)
+            )  # a program's command line tells the user most
 
 
 def _refusal(path: Path, named: _Named) -> TrustError:
@@ -106,12 +108,12 @@ def _refusal(path: Path, named: _Named) -> TrustError:
     place = f"[{'.'.join(tables)}] {key}" if tables else key
     return TrustError(
         f"{path}: {place} = {named.value!r} would {named.would}, and this file is not trusted: if you know what it "
-        f"does, say --trust (trust=True in Python), or list its folder under 'trusted' in {config_path()}"
+        f"does, use --trust (trust=True in Python), or list its folder under 'trusted' in {config_path()}"
     )
 
 
 def _inner_models(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, type[BaseModel]]:
-    """Find the models of the tables that hold a scheme's own settings, by their keys."""
+    """Find the models of the tables with a scheme's own settings, by their keys."""
     found = {}
     for name, field in model.model_fields.items():
         for mark in field.metadata:
@@ -124,7 +126,7 @@ def _inner_models(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str
 def _named_in(
     model: type[BaseModel], table: Mapping[str, Any], inner: Mapping[str, type[BaseModel]] | None = None
 ) -> list[_Named]:
-    """List what a recipe's file names, its ``[tiny]`` table too."""
+    """List the parts and programs that a recipe's file names, including its ``[tiny]`` table."""
     found = list(_walk_table(model, table, (), inner or {}))
     variants = table.get(TINY_TABLE)
     if isinstance(variants, Mapping):
@@ -144,7 +146,7 @@ def _walk_table(
 
 
 def _walk(annotation: Any, value: Any, keys: tuple[str, ...]) -> Iterator[_Named]:
-    """Go through a value as it is written, beside the annotation that says which texts name parts."""
+    """Walk through a value together with its annotation, which marks the texts that name parts."""
     arguments, origin = get_args(annotation), get_origin(annotation)
     if origin is Annotated:
         kinds = [mark.kind for mark in arguments[1:] if isinstance(mark, Part)]
@@ -161,13 +163,13 @@ def _walk(annotation: Any, value: Any, keys: tuple[str, ...]) -> Iterator[_Named
         for key, entry in value.items():
             yield from _walk(arguments[0], key, keys)
             yield from _walk(arguments[1], entry, (*keys, str(key)))
-    else:  # a union: whichever of its members has marks
+    else:  # a union: any of its members may have marks
         for argument in arguments:
             yield from _walk(argument, value, keys)
 
 
 def _texts(value: Any) -> list[str]:
-    """List the texts in a value, whatever holds them: a mark over a list or a table counts for all in it."""
+    """List all texts in a value, since a mark on a list or a table applies to everything in it."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, Mapping):

@@ -1,6 +1,6 @@
 """Keep runs on disk: the frames that a method restored of each clip of a dataset, and what they came from.
 
-``runs/<method>/<dataset>/<split>/<clip>/`` holds one PNG per frame and ``run.json``. A finished clip with the same
+``runs/<method>/<dataset>/<split>/<clip>/`` contains one PNG per frame and ``run.json``. A finished clip with the same
 digest is not made again; one with another digest is refused, unless overwriting is requested.
 """
 
@@ -120,7 +120,7 @@ def tell_before(jobs: Sequence[RunJob], budget: Budget) -> None:
         job, threads = jobs[0], 1 if workers > 1 else None
         plans = plan_clips(job.method, clips, job.budget.inference, device=job.budget.device, threads=threads)
     except (HvdbenchError, ValueError, RuntimeError) as error:
-        logger.debug("no estimate: %s", error)
+        logger.debug("there is no estimate: %s", error)
         return
     tell_if_long(budget.announce, job.method.name, plans, workers)
 
@@ -223,7 +223,7 @@ def _finished(place: RunClip, digest: str, clip_digest: str, overwrite: bool) ->
     if overwrite:
         return False
     raise DatasetError(
-        f"{place.folder} holds a run from other settings: --overwrite it or choose another --runs folder"
+        f"{place.folder} contains a run from other settings: use --overwrite or choose another --runs folder"
     )
 
 

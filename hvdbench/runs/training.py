@@ -122,7 +122,10 @@ def run_training(
         _write(folder, network, method, reader, digest, budget, result.facts)
     processes.wait()
     if not result.is_finished and budget.announce is not None and processes.is_main:
-        budget.announce(f"stopped after step {result.step} of {result.steps}, in {folder}: the same command goes on")
+        budget.announce(
+            f"the training in {folder} stopped after step {result.step} of {result.steps}: the same command "
+            "continues it"
+        )
     return Trained(folder, weights if result.is_finished else None, result.step, result.steps)
 
 
@@ -169,7 +172,7 @@ def _is_finished(folder: Path, digest: str, overwrite: bool) -> bool:
     except (ValueError, KeyError, TypeError):
         pass  # damaged, so its origin is not known
     if not overwrite:
-        raise DatasetError(f"{folder} holds weights from other settings: --overwrite them or choose another folder")
+        raise DatasetError(f"{folder} contains weights from other settings: use --overwrite or choose another folder")
     return False
 
 

@@ -56,10 +56,16 @@ def score(protocol: Protocol | str, restored: Iterable[Frame | Image], truth: It
     for index, frame in enumerate(left):
         other = next(right, None)
         if other is None:
-            raise InputError(f"there are more restored frames than the {index} of the truth: a run has one for each")
+            raise InputError(
+                f"there are more restored frames than the {index} of the truth: a run must have one for each frame of "
+                "its truth"
+            )
         scores.append(measure_frame(protocol, frame, other))
     if next(right, None) is not None:
-        raise InputError(f"{len(scores)} frames were restored, the truth has more: a run has one for each")
+        raise InputError(
+            f"{len(scores)} frames were restored, and the truth has more: a run must have one for each frame of its "
+            "truth"
+        )
     return frame_table(protocol, scores)
 
 

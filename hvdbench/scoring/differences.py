@@ -55,7 +55,7 @@ def differences(
         InputError: if there is no clip, a picture cannot be read, or frames do not fit each other.
     """
     if not pairs:
-        raise InputError("no clip to score was found")
+        raise InputError("there is no clip to score")
     total, done = sum(len(pair.restored) for pair in pairs.values()), 0
     tables: dict[str, dict[str, pd.DataFrame]] = {protocol.name: {} for protocol in protocols}
     for clip, pair in pairs.items():
@@ -65,7 +65,9 @@ def differences(
             frames = read_frame(restored), read_frame(truth)
             if frames[0].shape != frames[1].shape:
                 sizes = [f"{frame.shape[1]}x{frame.shape[0]} px" for frame in frames]
-                raise InputError(f"{restored} is {sizes[0]}, {truth} {sizes[1]}: only frames of one size are compared")
+                raise InputError(
+                    f"{restored} is {sizes[0]}, and {truth} is {sizes[1]}: only frames of one size can be compared"
+                )
             for protocol in protocols:
                 scores[protocol.name].append(measure_frame(protocol, *frames))
             done += 1
@@ -102,12 +104,14 @@ def pairs_of_folders(results: Path, truth: Path) -> dict[str, Pair]:
         return {results.name: _pair(results, truth)}
     clips = sorted(folder for folder in truth.iterdir() if folder.is_dir() and _frames_below(folder) is not None)
     if not clips:
-        raise InputError(f"{truth} holds neither frames nor folders of frames: name the folder of the true frames")
+        raise InputError(f"{truth} contains neither frames nor folders of frames: name the folder of the true frames")
     pairs = {}
     for clip in clips:
         restored = _frames_below(results / clip.name)
         if restored is None:
-            raise InputError(f"{results} has no clip '{clip.name}' that {truth} has: a run has every clip of its truth")
+            raise InputError(
+                f"{results} lacks the clip '{clip.name}' of {truth}: a run must have every clip of its truth"
+            )
         pairs[clip.name] = _pair(restored, _frames_below(clip) or clip)
     return pairs
 
@@ -129,7 +133,7 @@ def pairs_of_dataset(
     """
     clips = dataset.clips(split)
     if not clips:
-        raise DatasetError(f"{dataset.folder} has no clips" + (f" in a split '{split}'" if split else ""))
+        raise DatasetError(f"{dataset.folder} contains no clips" + (f" in a split '{split}'" if split else ""))
     if split is None:
         present = {clip.split for clip in clips if (results / clip.split).is_dir()}
         clips = [clip for clip in clips if clip.split in present] if present else clips
@@ -138,10 +142,14 @@ def pairs_of_dataset(
         places = [results / clip.split / clip.name, results / clip.name, *([results] if len(clips) == 1 else [])]
         restored = next((place for place in places if place.is_dir() and list_frames(place)), None)
         if restored is None:
-            raise InputError(f"{results} has no frames of {clip.split}/{clip.name}: a run has every clip of its split")
+            raise InputError(
+                f"{results} has no frames of {clip.split}/{clip.name}: a run must have every clip of its split"
+            )
         sharp = clip.folder / TRUTH_FOLDERS[truth]
         if not sharp.is_dir():
-            raise DatasetError(f"{clip.folder} has no truth '{truth}': choose the other one, or a dataset that has it")
+            raise DatasetError(
+                f"{clip.folder} has no truth '{truth}': choose the other truth, or a dataset that has this one"
+            )
         pairs[f"{clip.split}/{clip.name}"] = _pair(restored, sharp)
     return pairs
 
@@ -159,11 +167,11 @@ def _pair(restored: Path, truth: Path) -> Pair:
     left, right = list_frames(restored), list_frames(truth)
     names = [path.stem for path in left], [path.stem for path in right]
     if not left:
-        raise InputError(f"{restored} holds no frames")
+        raise InputError(f"{restored} contains no frames")
     if names[0] != names[1]:
         other = [*sorted(set(names[0]) ^ set(names[1])), names[0][0]][0]
         raise InputError(
-            f"{restored} holds {len(left)} frames, {truth} {len(right)}, first difference '{other}': a run has "
-            f"one frame for each of the truth's, under the same name"
+            f"{restored} contains {len(left)} frames and {truth} contains {len(right)}, and they first differ at "
+            f"'{other}': a run must have one frame for each frame of the truth, under the same name"
         )
     return Pair(tuple(left), tuple(right))

@@ -40,7 +40,7 @@ class FrameFiles:
 
     def __init__(self, files: Sequence[Path], folder: Path) -> None:
         if not files:
-            raise InputError(f"{folder} holds no frames (looked for {', '.join(sorted(FRAME_SUFFIXES))})")
+            raise InputError(f"{folder} contains no frames (looked for {', '.join(sorted(FRAME_SUFFIXES))})")
         self._files = list(files)
 
     @classmethod
@@ -67,7 +67,10 @@ class FrameFiles:
         frame = read_frame(self._files[index])
         if frame.shape != self.shape[1:]:
             found, expected = (f"{shape[1]}x{shape[0]}" for shape in (frame.shape, self.shape[1:]))
-            raise InputError(f"{self._files[index]} is {found}, the first frame is {expected}: a clip has one size")
+            raise InputError(
+                f"{self._files[index]} is {found}, and the first frame is {expected}: all frames of a clip must have "
+                "one size"
+            )
         return frame
 
     def __iter__(self) -> Iterator[Frame]:

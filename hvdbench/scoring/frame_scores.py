@@ -70,12 +70,16 @@ def score_frames(
     given = {name: frames for name, frames in truths.items() if frames is not None}
     unknown = set(given) - set(TRUTHS)
     if unknown:
-        raise InputError(f"no truth named '{min(unknown)}' (known: {', '.join(TRUTHS)})")
+        raise InputError(f"there is no truth named '{min(unknown)}' (known: {', '.join(TRUTHS)})")
     for name, frames in {"input": blurry, **{f"{name} truth": frames for name, frames in given.items()}}.items():
         if frames.shape != restored.shape:
-            raise InputError(f"the restored frames are {_shape(restored)}, those of the {name} {_shape(frames)}")
+            raise InputError(
+                f"the restored frames are {_shape(restored)}, and those of the {name} are {_shape(frames)}"
+            )
     if selected.shape != (len(restored),) or selected.dtype != np.bool_:
-        raise InputError(f"{len(restored)} frames were restored, the selection is {selected.dtype} {selected.shape}")
+        raise InputError(
+            f"{len(restored)} frames were restored, and the selection is {selected.dtype} {selected.shape}"
+        )
     counts = protocol.counts(np.arange(len(restored)), len(restored))
     rows = []
     for index, (frame, before) in enumerate(zip(restored, blurry, strict=True)):

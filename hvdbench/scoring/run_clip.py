@@ -56,7 +56,10 @@ class RunClip:
         frames, blurry = FrameFiles(self.files, self.folder), self.blurry
         if frames.shape != blurry.shape:
             found, expected = ("x".join(map(str, of.shape[1:])) for of in (frames, blurry))
-            raise InputError(f"{self.folder} holds frames of {found}, {self.clip.folder} of {expected}")
+            raise InputError(
+                f"{self.folder} contains frames of {found}, and {self.clip.folder} has frames of {expected}: restore "
+                "the clip again"
+            )
         return frames
 
     @cached_property
@@ -79,7 +82,7 @@ class RunClip:
         for truth, frames in found.items():
             if frames.shape != self.blurry.shape:
                 sizes = ["x".join(map(str, of.shape)) for of in (self.blurry, frames)]
-                raise InputError(f"the restored frames are {sizes[0]}, those of the {truth} truth {sizes[1]}")
+                raise InputError(f"the restored frames are {sizes[0]}, and those of the {truth} truth are {sizes[1]}")
         return found
 
     @cached_property
@@ -150,8 +153,8 @@ class RunClip:
         """
         if self.clip_digest != clip_digest:
             raise DatasetError(
-                f"{self.clip.folder} differs from what was written: rows scored on it would be none of the dataset's "
-                f"('hvdbench verify' names every clip that differs)"
+                f"{self.clip.folder} differs from what was written: rows that are scored on it would not be of the "
+                "dataset ('hvdbench verify' names every clip that differs)"
             )
 
     def check_origin(self, clip_digest: str) -> None:
@@ -177,8 +180,8 @@ class RunClip:
         """
         if self.was_changed:
             raise InputError(
-                f"the frames in {self.folder} are not those that were restored: they were changed since (restore the "
-                f"clip again with 'hvdbench eval --overwrite')"
+                f"the frames in {self.folder} were changed after they were restored: restore the clip again with "
+                "'hvdbench eval --overwrite'"
             )
 
 
@@ -218,6 +221,6 @@ def _other_names(place: RunClip, found: list[str], expected: list[str]) -> str:
         if names
     ]
     return (
-        f"{place.folder} holds {len(found)} frames, {place.clip.folder / 'blur'} has {len(expected)} "
-        f"({'; '.join(faults)}): a run has one frame for each of the clip's, under the same name"
+        f"{place.folder} contains {len(found)} frames, and {place.clip.folder / 'blur'} contains {len(expected)} "
+        f"({'; '.join(faults)}): a run must have one frame for each frame of the clip, under the same name"
     )

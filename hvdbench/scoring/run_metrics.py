@@ -82,8 +82,8 @@ def check_protocol(dataset: Dataset, protocol: Protocol) -> None:
     """
     if protocol.name != DEFAULT.name and not has_truth(dataset):
         raise InputError(
-            f"protocol {protocol.name} compares with a truth, and the dataset '{dataset.name}' has none: score it "
-            f"under {DEFAULT.name}"
+            f"protocol {protocol.name} needs a truth, and the dataset '{dataset.name}' has none: score it under "
+            f"{DEFAULT.name}"
         )
 
 

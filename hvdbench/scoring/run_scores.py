@@ -62,7 +62,8 @@ def read_scores(place: RunClip, labels: SharpLabels, protocol: Protocol = DEFAUL
     count = len(place.files)
     if len(labels.is_sharp) != count:
         raise InputError(
-            f"{place.clip.folder} has {count} frames, the labels of '{labels.labeller}' {len(labels.is_sharp)}"
+            f"{place.clip.folder} has {count} frames, and there are {len(labels.is_sharp)} labels of "
+            f"'{labels.labeller}': run 'hvdbench label'"
         )
     place.check_results(protocol)
     path = place.folder / scores_file(protocol)

@@ -150,7 +150,7 @@ def asked_metric(name: str, places: Sequence[RunClip], method: str, told: Sequen
             kept = read_kept(place, file)
             if kept is None or not kept.is_whole:
                 raise InputError(
-                    f"{place.folder} keeps no scores of '{name}' for these frames: measure them with --metric {name}"
+                    f"{place.folder} has no scores of '{name}' for these frames: measure them with --metric {name}"
                 )
             table = kept.table
             versions.add(kept.versions)

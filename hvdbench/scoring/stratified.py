@@ -70,7 +70,10 @@ def _pixel_rows(place: RunClip, first: int) -> Iterator[Mapping[str, float]]:
     with h5py.File(place.clip.tracks_path, "r") as tracks:
         masks = tracks[_MASK]
         if masks.shape != place.blurry.shape[:3]:
-            raise DatasetError(f"{place.clip.tracks_path}: {_MASK} is {masks.shape}, the clip {place.blurry.shape[:3]}")
+            raise DatasetError(
+                f"{place.clip.tracks_path}: {_MASK} is {masks.shape}, and the clip is {place.blurry.shape[:3]}: make "
+                "the dataset again"
+            )
         for index in range(first, len(place.files)):
             restored, blurry = place.restored[index], place.blurry[index]
             moving = np.asarray(masks[index]) > 0

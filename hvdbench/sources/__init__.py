@@ -1,1 +1,1 @@
-"""Sharp scenes that a shaken camera looks at: embedded photographs, GoPro's 240 fps clips, any folder of frames."""
+"""Open sharp scenes for a shaken camera: embedded photographs, GoPro's 240 fps clips, any folder of frames."""

@@ -1,4 +1,4 @@
-"""Blurry frames among what a source would take for sharp ones: they would become false truth, so they are refused."""
+"""Refuse blurry frames that a source would take as sharp ones, since they would become a false truth."""
 
 import re
 from collections.abc import Iterable
@@ -18,11 +18,11 @@ def refuse_blurry(options: SourceOptions, clips: Iterable[Clip]) -> None:
     """Refuse clips of which one lies in a folder that is named as those of blurry frames are.
 
     Args:
-        options: what the dataset asks of the source; clips that are not asked for may be what they like.
+        options: what the dataset asks of the source; clips that are not requested are not checked.
         clips: all that were found below its root.
 
     Raises:
-        InputError: a folder of blurry frames is among them.
+        InputError: if a folder of blurry frames is among them.
     """
     for clip in clips:
         if not clip.files or (options.names and clip.name not in options.names):
@@ -30,8 +30,8 @@ def refuse_blurry(options: SourceOptions, clips: Iterable[Clip]) -> None:
         for folder in (clip.place, clip.place.parent) if clip.place != options.root else (clip.place,):
             if _is_blurry(folder):
                 raise InputError(
-                    f"{options.root} holds blurry frames ({folder.name}), which are no sharp source: name the folder "
-                    "of sharp frames alone as --src folder with its rate (--source-fps), or take pairs over with "
+                    f"{options.root} contains blurry frames ({folder.name}), which cannot be a sharp source: name the "
+                    "folder of sharp frames alone as --src folder with its rate (--source-fps), or import pairs with "
                     "'hvdbench dataset import'"
                 )
 

@@ -17,13 +17,13 @@ _MONST3R_PATH, _MONST3R_FRAMES = "pred_traj.txt", "frame_*"
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip's files: the picture files of a folder, or one film.
+    """A clip's files: the picture files of a folder, or one video.
 
     Attributes:
         name: of the scene; no other clip of its source has it.
         split: ``train`` or ``test``.
-        place: its folder or film.
-        files: the pictures in order; none: ``place`` is a film.
+        place: its folder or video.
+        files: the pictures in order; none: ``place`` is a video.
     """
 
     name: str
@@ -38,10 +38,10 @@ def require_root(options: SourceOptions, source: str, holds: str) -> Path:
     Args:
         options: what a dataset asks of the source.
         source: its name in the catalogue.
-        holds: what must lie there, for the sentence.
+        holds: what the folder must contain, for the error.
 
     Raises:
-        InputError: none is named, or it does not exist.
+        InputError: if no root is named, or it does not exist.
     """
     if options.root is None:
         raise InputError(f"the source '{source}' needs {holds}: name it with --root, {how_to_set_root(source)}")
@@ -56,11 +56,11 @@ def frame_files(folder: Path) -> tuple[Path, ...]:
 
 
 def clips_below(root: Path, split: str, *, inside: str = "", prefix: str = "") -> list[Clip]:
-    """List the clip folders directly below ``root`` that hold two frames or more.
+    """List the clip folders directly below ``root`` that contain at least two frames.
 
     Args:
-        root: the folder of clip folders; one that is not there holds none.
-        split: what the clips are.
+        root: the folder of clip folders; a missing one has none.
+        split: the split of the clips.
         inside: the folder of a clip folder in which the frames lie.
         prefix: put before the folder's name.
     """
@@ -74,21 +74,23 @@ def clips_below(root: Path, split: str, *, inside: str = "", prefix: str = "") -
 
 
 def choose(clips: Sequence[Clip], options: SourceOptions, what: str) -> list[Clip]:
-    """Return the clips asked for, in the order of asking; all where none is named.
+    """Return the requested clips, in the requested order; all where none is named.
 
     Args:
-        clips: what the source has.
-        options: whose ``names`` say what is wanted.
+        clips: the clips of the source.
+        options: the options whose ``names`` are the requested clips.
         what: a clip's kind, for the sentence, e.g. ``GoPro clip``.
 
     Raises:
-        InputError: two clips have one name.
-        UnknownNameError: a clip is asked for that is not there.
+        InputError: if two clips have one name.
+        UnknownNameError: if a requested clip does not exist.
     """
     by_name: dict[str, Clip] = {}
     for clip in clips:
         if clip.name in by_name:
-            raise InputError(f"{by_name[clip.name].place} and {clip.place} would be one {what}: rename one of them")
+            raise InputError(
+                f"{by_name[clip.name].place} and {clip.place} would both be the same {what}: rename one of them"
+            )
         by_name[clip.name] = clip
     for wanted in options.names:
         if wanted not in by_name:

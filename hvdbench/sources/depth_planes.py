@@ -11,19 +11,19 @@ from hvdbench.errors import InputError
 from hvdbench.frames import Image
 from hvdbench.sources.frame_sequence import FrameSequence
 
-REACH_PX = 14  # how far a layer goes on behind nearer ones, px of the photograph
+REACH_PX = 14  # how far a layer continues behind nearer ones, px of the photograph
 EDGE_SIGMA_PX = 0.6
 SPECKLE_PX = 9  # median window that joins specks to the plane around them
 _FADE_PX = 4  # past which the soft edge has no weight
 SLABS = 8
 SCALE_FRAMES = 9  # whose depth gives a clip's scale
-FLAT = 0.02  # range of relative inverse depth that one plane stands for
+FLAT = 0.02  # range of relative inverse depth that one plane covers
 
 
 def fill_disparity(disparity: NDArray[np.float32]) -> NDArray[np.float32]:
     """Fill what has no disparity (not finite) from its row: the smaller, that is farther, of its two neighbours.
 
-    Occlusions lie beside near things and belong to what is behind them.
+    Occlusions lie beside near objects and belong to what is behind them.
     """
     valid = np.isfinite(disparity)
     columns = np.broadcast_to(np.arange(disparity.shape[1]), disparity.shape)
@@ -42,8 +42,8 @@ def fill_disparity(disparity: NDArray[np.float32]) -> NDArray[np.float32]:
 def cut_planes(light: Image, inverse_depth: NDArray[np.float32], count: int) -> list[tuple[Image, float]]:
     """Cut a photograph into planes of even steps in inverse depth, back to front.
 
-    Each plane holds its own pixels and goes on a little behind nearer ones, with colours of its nearest own pixels;
-    the farthest is opaque everywhere. Composited where they stand, they give the photograph back.
+    Each plane contains its own pixels and continues a little behind nearer ones, with colours of its nearest own
+    pixels; the farthest is opaque everywhere. Composited in place, they give the photograph back.
 
     Args:
         light: (H, W, 3) linear light.
@@ -83,7 +83,7 @@ class DepthScale:
     Args:
         median: the clip's median depth, in its maps' unit.
         edges: (N + 1,) rising: of N slabs, in inverse depth relative to 1 / median.
-        inverse_depths: (N,) where each slab's plane stands, the mean of what lies within.
+        inverse_depths: (N,) of each slab's plane, the mean of what lies within.
     """
 
     median: float
@@ -99,13 +99,15 @@ def measure_depth_scale(frames: FrameSequence, count: int = SLABS) -> DepthScale
     """Find a clip's median depth and slabs of even steps in inverse depth, from nine frames spread over it.
 
     Raises:
-        InputError: a depth map cannot be used, or is missing.
+        InputError: if a depth map cannot be used, or is missing.
     """
     depths = []
     for index in np.unique(np.linspace(0, len(frames) - 1, SCALE_FRAMES).round().astype(np.int64)):
         depth = frames.depth(int(index))
         if depth is None:
-            raise InputError(f"frame {index} has no depth map and others have: there must be one a frame, or none")
+            raise InputError(
+                f"frame {index} has no depth map, and other frames have one: there must be one for each frame, or none"
+            )
         depths.append(depth.ravel())
     median = float(np.median(np.concatenate([np.median(depth, keepdims=True) for depth in depths])))
     relative = np.concatenate([median / depth for depth in depths]).astype(np.float64)
@@ -156,7 +158,7 @@ def _cut_slab(light: Image, own: NDArray[np.bool_], nearer: NDArray[np.bool_]) -
 
 
 def _window_of(own: NDArray[np.bool_], margin_px: int) -> tuple[slice, slice]:
-    """Find the rows and columns that hold the own pixels and a margin about them."""
+    """Find the rows and columns of the own pixels, with a margin about them."""
     rows, columns = (np.flatnonzero(own.any(axis=axis)) for axis in (1, 0))
     return (
         slice(max(int(rows[0]) - margin_px, 0), int(rows[-1]) + margin_px + 1),

@@ -1,4 +1,4 @@
-"""Read anything sharp of one's own: frames, clip folders of frames, a film, or a folder of films."""
+"""Read your own sharp material: frames, clip folders of frames, a video, or a folder of videos."""
 
 import logging
 from pathlib import Path
@@ -12,22 +12,22 @@ from hvdbench.sources.movie import open_movie
 from hvdbench.sources.scene import SourceOptions
 from hvdbench.video.container import FILM_SUFFIXES
 
-FPS = 240.0  # of pictures, where nobody says
+FPS = 240.0  # of pictures, where no rate is given
 RATE_TOLERANCE = 0.005  # 29.97 is 30
-_HOLDS = "a folder of sharp frames or films, or a film"
+_HOLDS = "a folder of sharp frames or videos, or a video"
 _LOG = logging.getLogger(__name__)
 
 
 class FolderSource:
-    """Read ``<root>/*.png`` or a film as one clip, ``<root>/<clip>/*.png`` and ``<root>/<clip>.mp4`` as several.
+    """Read ``<root>/*.png`` or a video as one clip, ``<root>/<clip>/*.png`` and ``<root>/<clip>.mp4`` as several.
 
-    Clips below ``<root>/train`` and ``<root>/test`` keep that split; all others are ``test``. Films are read as
-    ``deblur`` reads them. The rate is the one that is given; else a film's own, and 240 fps for pictures. Slow motion
-    is often stored at 30 fps: a given rate wins over the film's, with a warning. Pictures with a depth map each
+    Clips below ``<root>/train`` and ``<root>/test`` keep that split; all others are ``test``. Videos are read as
+    ``deblur`` reads them. The rate is the one that is given; else a video's own, and 240 fps for pictures. Slow motion
+    is often stored at 30 fps: a given rate wins over the video's, with a warning. Pictures with a depth map each
     (``depth/<stem>.npy``, or ``<stem>.npy`` beside them as MonST3R writes) bring depth.
 
     Raises:
-        InputError: no root is given, or it does not exist.
+        InputError: if no root is given, or it does not exist.
     """
 
     def __init__(self, options: SourceOptions) -> None:
@@ -38,14 +38,14 @@ class FolderSource:
         """List the clips by split and name.
 
         Raises:
-            InputError: neither frames nor films, folders of blurry frames, a film that cannot be opened, or depth for
-                some frames only.
-            UnknownNameError: a clip is asked for that is not there.
+            InputError: if there are neither frames nor videos, a folder contains blurry frames, a video cannot be
+                opened, or only some frames have depth.
+            UnknownNameError: if a requested clip does not exist.
         """
         found = _clips(self._root)
         if not found:
             raise InputError(
-                f"{self._root} holds neither frames nor clip folders with two frames or more, nor films "
+                f"{self._root} contains neither frames, nor clip folders of at least two frames, nor videos "
                 f"({', '.join(sorted(FILM_SUFFIXES))})"
             )
         refuse_blurry(self._options, found)

@@ -69,14 +69,14 @@ class FrameSequence(Protocol):
         """Return a frame, uint8 RGB (H, W, 3).
 
         Raises:
-            InputError: it cannot be decoded, or its size is not that of the first.
+            InputError: if the frame cannot be decoded, or its size is not that of the first.
         """
 
     def depth(self, index: int) -> NDArray[np.float32] | None:
         """Return a frame's depth, (h, w) of any resolution and unit, above 0; None: it has none.
 
         Raises:
-            InputError: its map cannot be read, or is no such map.
+            InputError: if its map cannot be read, or is not a depth map.
         """
 
 
@@ -89,7 +89,7 @@ class FileFrames:
         depth_files: one ``.npy`` file a frame, (h, w) along the optical axis; none: no depth.
 
     Raises:
-        InputError: no file, or not one depth map a frame.
+        InputError: if there is no file, or not one depth map for each frame.
     """
 
     files: tuple[Path, ...] = field(repr=False)
@@ -97,11 +97,11 @@ class FileFrames:
 
     def __post_init__(self) -> None:
         if not self.files:
-            raise InputError("a clip of no frames was given: name a folder that holds some")
+            raise InputError("a clip has no frames: name a folder that contains some")
         if self.depth_files and len(self.depth_files) != len(self.files):
             raise InputError(
-                f"{self.depth_files[0].parent} holds {len(self.depth_files)} depth maps for {len(self.files)} frames: "
-                "there must be one a frame, or none"
+                f"{self.depth_files[0].parent} contains {len(self.depth_files)} depth maps for {len(self.files)} "
+                "frames: there must be one for each frame, or none"
             )
 
     def __len__(self) -> int:
@@ -119,8 +119,8 @@ class FileFrames:
         found = (frame.shape[1], frame.shape[0])
         if found != self.size:
             raise InputError(
-                f"{self.files[index]} is {found[0]}x{found[1]}, the first frame is {self.size[0]}x{self.size[1]}: "
-                "a clip has one size"
+                f"{self.files[index]} is {found[0]}x{found[1]}, and the first frame is {self.size[0]}x{self.size[1]}: "
+                "all frames of a clip must have one size"
             )
         return frame
 
@@ -133,17 +133,17 @@ def read_depth(path: Path) -> NDArray[np.float32]:
     """Read a depth map, (h, w) float32.
 
     Raises:
-        InputError: the file is missing or no array, is not two-dimensional, or holds a value that is no distance.
+        InputError: if the file is missing, is not a two-dimensional array, or contains a value that is not a distance.
     """
     try:
         depth = np.load(path, allow_pickle=False)
     except FileNotFoundError as error:
-        raise InputError(f"{path} is missing: each frame needs its depth map, or none has one") from error
+        raise InputError(f"{path} is missing: there must be a depth map for each frame, or none") from error
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} is no depth map: it cannot be read as a NumPy array") from error
+        raise InputError(f"{path} is not a depth map: it cannot be read as a NumPy array") from error
     if not isinstance(depth, np.ndarray) or depth.ndim != 2 or min(depth.shape) < 2 or depth.dtype.kind not in "fiu":
         found = f"{depth.dtype} of shape {depth.shape}" if isinstance(depth, np.ndarray) else "several arrays"
-        raise InputError(f"{path} is no depth map: found {found}, expected one number a pixel, (height, width)")
+        raise InputError(f"{path} is not a depth map: found {found}, expected one number a pixel, (height, width)")
     wrong = int(np.count_nonzero(~(np.isfinite(depth) & (depth > 0))))
     if wrong:
         raise InputError(
@@ -159,7 +159,7 @@ def find_depth_files(files: tuple[Path, ...]) -> tuple[Path, ...]:
         One file a frame, or none.
 
     Raises:
-        InputError: some frames have a map and others have none.
+        InputError: if some frames have a map and others have none.
     """
     if not files:
         return ()
@@ -170,7 +170,7 @@ def find_depth_files(files: tuple[Path, ...]) -> tuple[Path, ...]:
             return maps
         if len(missing) < len(maps):
             raise InputError(
-                f"{missing[0]} is missing, as are {len(missing)} of {len(maps)} depth maps in all: "
-                "there must be one a frame, or none"
+                f"{missing[0]} is missing, as are {len(missing)} of {len(maps)} depth maps in all: there must be one "
+                "for each frame, or none"
             )
     return ()

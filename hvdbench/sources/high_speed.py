@@ -1,4 +1,4 @@
-"""A scene made of high-speed frames: a picture that changes with time, flat or cut into planes by its depth."""
+"""Make a scene of high-speed frames: a picture that changes with time, flat or cut into planes by its depth."""
 
 import math
 from dataclasses import dataclass, field, fields
@@ -18,7 +18,7 @@ from hvdbench.sources.frame_sequence import FrameSequence, Recent
 from hvdbench.sources.interpolation import FlowPair, between, estimate_pair, motion_of, shrink_gray
 from hvdbench.sources.scene import Layer, Mode, SceneKind, SourceOptions, Times, centred_K
 
-HIGH_SPEED_FPS = 100.0  # footage below only stands in for it
+HIGH_SPEED_FPS = 100.0  # slower footage only replaces it
 OWN_MOTION_PX = 1.0  # between two key times
 MOST_PARTS = 16  # of a source interval
 FLOW_WIDTH_PX = 320  # where motion is only measured
@@ -28,7 +28,7 @@ _MIB = 2**20
 
 @dataclass(frozen=True)
 class VideoScene:
-    """Frames of one clip, read when asked and kept a few at a time; frame i stands for (i + 1/2) / fps.
+    """Frames of one clip, read on request and kept a few at a time; frame i shows the time (i + 1/2) / fps.
 
     Args:
         name, split, licence, provenance: as of a :class:`~hvdbench.sources.scene.Scene`.
@@ -37,8 +37,8 @@ class VideoScene:
         size: width and height of output frames, smaller than the source's by the margin.
         texture_size: width and height of the frames as they are shown.
         focal_per_width: focal length over width of output frames.
-        mode: ``dynamic``: the frames go on within an exposure; ``static``: an exposure holds the one nearest its
-            middle.
+        mode: ``dynamic``: the frames advance within an exposure; ``static``: an exposure shows only the frame nearest
+            its middle.
         has_depth: whether the frames have depth maps: they are cut into planes.
         interpolate: whether instants between frames whose own motion exceeds 1 px follow that motion; if not, and
             where it is less, neighbours are blended in linear light.
@@ -255,18 +255,19 @@ def open_video_scene(
 
     Args:
         frames: the frames in order.
-        options: what the dataset asks for.
+        options: what the dataset requests.
         name, split, licence: of the scene.
         fps: the rate that the frames were taken at.
         source: where they come from; footage under 100 fps gets a note.
         where: the file or folder, for messages.
 
     Raises:
-        InputError: the first frame or depth map cannot be read, or frames are smaller than the output with its margin.
-        RecipeError: no such camera response.
+        InputError: if the first frame or depth map cannot be read, or frames are smaller than the output with its
+            margin.
+        RecipeError: if there is no such camera response.
     """
     if not (math.isfinite(fps) and fps > 0):
-        raise InputError(f"{where}: {fps} frames per second is no rate: set the source's fps")
+        raise InputError(f"{where}: {fps} is not a number of frames per second: set the source's fps to one above 0")
     width, height = frames.size
     if options.size is None:
         margin = round(options.margin_share * width)

@@ -1,4 +1,4 @@
-"""Pictures between two frames: along symmetric optical flows, with care for what one of the two does not show."""
+"""Interpolate pictures between two frames along symmetric optical flows, also where one of the two is occluded."""
 
 from dataclasses import dataclass
 
@@ -94,7 +94,8 @@ def _motion_at(flows: FlowPair, share: float) -> tuple[Flow, Image, Image]:
     better = other_a + other_b > trust_a + trust_b
     flow = np.where(better[..., None], other, flow)
     trust_a, trust_b = np.where(better, other_a, trust_a), np.where(better, other_b, trust_b)
-    # One frame alone is believed where the other's flow leads nowhere, not where each tells its own story.
+    # One frame alone is believed where the other's flow leads nowhere, but not where each of the two flows is trusted
+    # in another frame only.
     apart = found[0][1] * (1 - found[0][2]) * found[1][2] * (1 - found[1][1])
     trust_a, trust_b = trust_a * (1 - apart), trust_b * (1 - apart)
     total = np.square(trust_a + trust_b)

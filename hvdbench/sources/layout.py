@@ -1,7 +1,7 @@
-"""How others lay their releases out, as data: one TOML file a layout in ``recipes/layouts``, or one of a person's own.
+"""Read how releases of others are laid out: one TOML file per layout in ``recipes/layouts``, or a file of your own.
 
-A layout says where frames lie, what each stream of them is, and what may be stamped on a dataset made of them. What it
-does not say is unknown, and stays so: no licence, rate or origin is invented.
+A layout states where frames lie, what each stream of them is, and which facts a dataset made of them gets. What it does
+not state stays unknown: no licence, rate or origin is invented.
 """
 
 import re
@@ -38,12 +38,12 @@ class Pattern(Settings):
     @classmethod
     def _well_formed(cls, text: str | None) -> str | None:
         if text is not None and not is_pattern(text):
-            raise ValueError(f"'{text}' is no pattern of frames: {PATTERN_HELP}")
+            raise ValueError(f"'{text}' is not a pattern of frames: {PATTERN_HELP}")
         return text
 
 
 class Averaged(Settings):
-    """A rate that the clips' names tell: each frame stands for as many high-speed frames as the name counts."""
+    """A rate that follows from the clips' names: each frame stands for as many high-speed frames as the name counts."""
 
     fps: float = Field(gt=0)
     """Of the high-speed frames."""
@@ -56,7 +56,7 @@ class Averaged(Settings):
         try:
             groups = re.compile(text).groups
         except re.error as error:
-            raise ValueError(f"'{text}' is no regular expression: {error}") from error
+            raise ValueError(f"'{text}' is not a regular expression: {error}") from error
         if groups != 1:
             raise ValueError(f"'{text}' has {groups} groups in brackets, expected one: the number of frames averaged")
         return text
@@ -95,7 +95,7 @@ class Layout(Settings):
         try:
             re.compile(text)
         except re.error as error:
-            raise ValueError(f"'{text}' is no regular expression: {error}") from error
+            raise ValueError(f"'{text}' is not a regular expression: {error}") from error
         return text
 
     @property
@@ -112,7 +112,7 @@ class Layout(Settings):
         return self.averaged.fps / count if count else self.fps
 
     def names_fit(self, clips: Iterable[str]) -> bool:
-        """Return whether all clips are named as the release's; true where the layout does not say how they are."""
+        """Return whether all clips are named as the release's; true where the layout does not state their names."""
         return not self.clip_names or all(re.fullmatch(self.clip_names, clip) for clip in clips)
 
     def stranger(self, clips: Iterable[str]) -> str | None:
@@ -146,11 +146,11 @@ def load_layout(name: str) -> tuple[str, Layout]:
         name: of this installation's, or the path of a ``.toml`` file.
 
     Returns:
-        Its name, a file's stem, and what the file says.
+        Its name, a file's stem, and the content of the file.
 
     Raises:
-        UnknownNameError: no such layout.
-        RecipeError: the file is not TOML, has an unknown key, or a value that is none.
+        UnknownNameError: if there is no such layout.
+        RecipeError: if the file is not TOML, has an unknown key, or has a value that is not allowed.
     """
     file = Path(name) if name.endswith(".toml") else home_folder("recipes/layouts") / f"{name}.toml"
     if not file.is_file() or (not name.endswith(".toml") and name not in layout_names()):

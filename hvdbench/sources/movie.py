@@ -1,4 +1,4 @@
-"""Read the frames of a film in any order, through the reader that ``deblur`` and ``ingest`` read films with."""
+"""Read the frames of a video in any order, through the reader that ``deblur`` and ``ingest`` use."""
 
 import logging
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ _LOG = logging.getLogger(__name__)
 
 
 class MovieFrames:
-    """Read frames of a film, decoded in order with the last ones kept; going back further opens the file anew.
+    """Read frames of a video, decoded in order with the last ones kept; going back further opens the file again.
 
     Frames are what :class:`~hvdbench.video.reader.VideoReader` yields: upright, with square pixels, HDR tone-mapped.
 
     Args:
-        path: the film.
+        path: the video.
 
     Raises:
         VideoError: from ``len``, ``size`` and ``read``, as :class:`~hvdbench.video.reader.VideoReader`.
@@ -58,7 +58,7 @@ class MovieFrames:
 
     @property
     def facts(self) -> VideoFacts:
-        """What the film states."""
+        """The facts that the video states."""
         return self._opened().facts
 
     def read(self, index: int) -> Frame:
@@ -76,10 +76,10 @@ class MovieFrames:
         if index in self._kept:
             return self._kept[index]
         self._close()
-        raise VideoError(f"{self.path}: frame {index} is asked for, {len(self)} can be decoded")
+        raise VideoError(f"{self.path}: frame {index} was asked for, and only {len(self)} frames can be decoded")
 
     def depth(self, index: int) -> NDArray[np.float32] | None:
-        """Return None: films carry no depth."""
+        """Return None, since videos have no depth."""
         return None
 
     def _opened(self) -> VideoReader:
@@ -90,7 +90,7 @@ class MovieFrames:
         return self._reader
 
     def _warn(self, notes: list[str]) -> None:
-        """Log what a user must know of how the film is read, each sentence once."""
+        """Log what a user must know of how the video is read, each sentence once."""
         new = [note for note in notes if note not in self._said]
         if new:
             _LOG.warning("%s: %s", self.path.name, "; ".join(new))
@@ -114,13 +114,13 @@ class MovieFrames:
 
 
 def open_movie(path: Path) -> tuple[MovieFrames, float]:
-    """Open a film: its frames, and the frames per second that the file states.
+    """Open a video: its frames, and the frames per second that the file states.
 
-    Slow motion is often stored at 30 fps: the rate of capture is then for the recipe to say. What a user must know of
-    how the film is read is logged as a warning.
+    Slow motion is often stored at 30 fps: the recipe must then state the rate of capture. What a user must know of how
+    the video is read is logged as a warning.
 
     Raises:
-        VideoError: no such file, no film, or not one frame that decodes.
+        VideoError: if the file does not exist or is not a video, or if no frame can be decoded.
     """
     frames = MovieFrames(path)
     return frames, float(frames.facts.fps or USUAL_FPS)

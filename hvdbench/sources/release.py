@@ -38,11 +38,11 @@ class ReleaseClip:
 
 @dataclass(frozen=True)
 class Release:
-    """What was found of a release.
+    """The files that were found of a release.
 
     Attributes:
         root: the folder that the patterns start from.
-        blur, sharp: the patterns in force; ``sharp`` is None where there is no truth.
+        blur, sharp: the patterns that were used; ``sharp`` is None where there is no truth.
         blurry, truth: clips by the key ``<split>/<clip>`` that they get here.
     """
 
@@ -54,7 +54,7 @@ class Release:
 
 
 def is_word(text: str) -> bool:
-    """Return whether a text is a mere name, no pattern."""
+    """Return whether a text is a plain name and not a pattern."""
     return _WORD.fullmatch(text) is not None
 
 
@@ -63,14 +63,14 @@ def find_release(root: Path, layout: Layout, *, blur: str | None = None, sharp: 
 
     Args:
         root: the folder.
-        layout: whose patterns are looked for.
-        blur, sharp: patterns in place of the layout's; a mere word stands for the folder ``blur`` or ``sharp`` in them.
+        layout: the layout whose patterns are searched for.
+        blur, sharp: patterns in place of the layout's; a plain word replaces the folder ``blur`` or ``sharp`` in them.
 
     Raises:
-        InputError: no folder, no clips, several releases, or a text that is no pattern.
+        InputError: if there is no folder, there are no clips, there are several releases, or a text is not a pattern.
     """
     if not root.is_dir():
-        raise InputError(f"{root} is not a folder: name the one of the release")
+        raise InputError(f"{root} is not a folder: name the folder of the release")
     candidates = [
         (_replaced(pattern.blurry, "blur", blur) or pattern.blurry, _replaced(pattern.sharp, "sharp", sharp))
         for pattern in layout.patterns
@@ -81,14 +81,16 @@ def find_release(root: Path, layout: Layout, *, blur: str | None = None, sharp: 
     for _ in range(2):
         found = [hit for folder in roots if (hit := _first_match(folder, candidates, splits))]
         if len(found) > 1:
-            raise InputError(f"{root} holds several releases ({', '.join(hit.root.name for hit in found)}): name one")
+            raise InputError(
+                f"{root} contains several releases ({', '.join(hit.root.name for hit in found)}): name one of them"
+            )
         if found:
             return found[0]
         roots = list_folders(root)
     looked_for = ", ".join(dict.fromkeys(pattern for pattern, _ in candidates))
     raise InputError(
-        f"{root} holds no blurry clips: looked for {looked_for} with {{split}} one of {', '.join(splits)}; --blur and "
-        "--sharp name other patterns"
+        f"{root} contains no blurry clips: looked for {looked_for} with {{split}} one of {', '.join(splits)}; --blur "
+        "and --sharp name other patterns"
     )
 
 
@@ -121,7 +123,7 @@ def find_clips(root: Path, pattern: str, splits: Mapping[str, str] = SPLITS) -> 
         splits: the release's splits and what they are here.
 
     Raises:
-        InputError: the text is no pattern, or two folders would be one clip.
+        InputError: if the text is not a pattern, or two folders would be one clip.
     """
     folders, files = _parsed(pattern)
     expression = _expression(folders, splits)
@@ -144,10 +146,10 @@ def _parsed(pattern: str) -> tuple[str, str]:
     """Split a pattern into folders and files.
 
     Raises:
-        InputError: it is not relative, knows another placeholder, or does not say where the clip's name stands.
+        InputError: if the pattern is not relative, has another placeholder, or does not contain the clip's name.
     """
     if not is_pattern(pattern):
-        raise InputError(f"'{pattern}' is no pattern of frames: {PATTERN_HELP}")
+        raise InputError(f"'{pattern}' is not a pattern of frames: {PATTERN_HELP}")
     path = PurePosixPath(pattern)
     return path.parent.as_posix(), path.name
 

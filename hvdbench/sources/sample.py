@@ -1,4 +1,4 @@
-"""Scenes made of the photographs inside scikit-image's wheel: nothing is downloaded."""
+"""Make scenes of the photographs inside scikit-image's wheel, so that nothing is downloaded."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -87,11 +87,11 @@ _PHOTOGRAPHS: Mapping[str, _Material] = {
 class SampleSource:
     """Six scenes from scikit-image's photographs.
 
-    Four are ``test``: two flat, one with depth, one with a moving thing. Two flat ones are ``train``, so that a network
-    can be trained with truth where there is no other data.
+    Four are ``test``: two flat, one with depth, one with a moving object. Two flat ones are ``train``, so that a
+    network can be trained with truth if there is no other data.
 
     Raises:
-        UnknownNameError: a scene is asked for that is not among them.
+        UnknownNameError: if a requested scene is not among them.
     """
 
     def __init__(self, options: SourceOptions) -> None:
@@ -101,7 +101,7 @@ class SampleSource:
                 raise UnknownNameError(unknown("sample scene", name, _PHOTOGRAPHS))
 
     def scenes(self) -> list["SampleScene"]:
-        """List the scenes asked for, all of them by default; a warning says how much their photographs are enlarged."""
+        """List the requested scenes, all of them by default; a warning says how much their photographs are enlarged."""
         size = self._options.size or DEFAULT_SIZE
         scenes = [
             SampleScene(name, size, self._options.focal_per_width) for name in self._options.names or _PHOTOGRAPHS
@@ -146,7 +146,7 @@ class SampleScene:
         return None if self.kind == "moving_object" else np.array([0.5 * (start_s + end_s)])
 
     def own_flow(self, t_s: float) -> NDArray[np.float32] | None:
-        """Return None: the layers hold all motion."""
+        """Return None, since all motion is in the layers."""
         return None
 
     def layers(self, t_s: float) -> tuple[Layer, ...]:
@@ -176,14 +176,14 @@ class SampleScene:
 
     @property
     def spread_px(self) -> float:
-        """How wide the photograph lies across the view, px of the frame."""
+        """The width of the photograph across the view, px of the frame."""
         photograph = _PHOTOGRAPHS[self.name]
         width, height = photograph.pixels
         return max(photograph.wide * self.size[0], (photograph.wide - 0.2) * self.size[1] / (height / width))
 
     @property
     def enlargement(self) -> float:
-        """How many px of the frame a pixel of the photograph covers."""
+        """The number of px of the frame that one pixel of the photograph covers, side by side."""
         return self.spread_px / _PHOTOGRAPHS[self.name].pixels[0]
 
     def texture_size(self) -> tuple[tuple[int, int], Matrix3]:

@@ -1,4 +1,4 @@
-"""What a source hands on: scenes made of flat layers, each a picture at a depth."""
+"""Define what a source provides: scenes made of flat layers, each a picture at a depth."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -79,7 +79,7 @@ class Scene(Protocol):
 
     @property
     def duration_s(self) -> float | None:
-        """How long the scene lasts; None: as long as asked."""
+        """The duration of the scene; None: as long as requested."""
 
     @property
     def licence(self) -> str: ...
@@ -98,23 +98,23 @@ class Scene(Protocol):
         """
 
     def own_flow(self, t_s: float) -> NDArray[np.float32] | None:
-        """Return motion in the pictures themselves, (h, w, 2) output px per s, any resolution; None: layers hold it."""
+        """Return motion in the pictures themselves, (h, w, 2) output px per s, any resolution; None: layers have it."""
 
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What a dataset asks of a source.
+    """What a dataset requests from a source.
 
     Args:
         root: the source's folder; unused by ``sample``.
         size: width and height of output frames; None: the source's own less a margin.
         focal_per_width: focal length over width of output frames.
-        fps: frame rate of a source made of frames, over what its films or names tell; None: theirs.
-        mode: ``dynamic``: time passes within an exposure; ``static``: each exposure holds one source frame.
-        names: scenes wanted, in this order; empty: all.
+        fps: frame rate of a source made of frames, in place of what its videos or names state; None: theirs.
+        mode: ``dynamic``: time passes within an exposure; ``static``: each exposure shows one source frame.
+        names: the requested scenes, in this order; empty: all.
         interpolate: whether frames between fast-moving ones are interpolated along optical flow.
         response: the camera response of a source's 8-bit frames, as :func:`hvdbench.response.open_response` takes it.
-        margin_share: what video sources keep beside the frame on each side for motion, as a share of its width.
+        margin_share: the margin that video sources keep on each side of the frame for motion, as a share of its width.
     """
 
     root: Path | None = None

@@ -171,7 +171,9 @@ def _letter(index: int) -> str:
 def _differences(a: Sample, b: Sample) -> NDArray[np.float64]:
     first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if first.shape != second.shape:
-        raise InputError(f"paired scores are of the same clips, found {first.size} and {second.size} of them")
+        raise InputError(
+            f"paired scores must be of the same clips, and there are {first.size} and {second.size} of them"
+        )
     return np.asarray(first - second, np.float64)
 
 

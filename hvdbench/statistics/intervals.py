@@ -158,4 +158,4 @@ def check_level(level: float) -> None:
         InputError: if the level is outside (0, 1).
     """
     if not 0 < level < 1:
-        raise InputError(f"the level of an interval lies between 0 and 1, found {level}")
+        raise InputError(f"the level of an interval must lie between 0 and 1, found {level}")

@@ -1,1 +1,1 @@
-"""A sweep over stabilisers: what each leaves of a hand's motion, and of restored quality."""
+"""Sweep over stabilisers: measure what each leaves of a hand's motion, and the quality of restored frames."""

@@ -1,4 +1,4 @@
-"""The pictures and tables of ``hvdbench ois sweep``."""
+"""Draw the pictures and write the tables of ``hvdbench ois sweep``."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -66,7 +66,7 @@ def choose_stabilisers(
 ) -> dict[str, OisSettings]:
     """Choose what is compared: every kind with every stroke, every controller with every stroke, and no stabiliser.
 
-    Where nothing is asked for, the default set. A log's lens comes on top.
+    Where nothing is requested, it is the default set. A log's lens is added.
 
     Args:
         kinds: of the catalogue, or import strings.
@@ -75,7 +75,7 @@ def choose_stabilisers(
         log: a CSV of gyro rates and lens angles.
 
     Raises:
-        RecipeError: no such kind, or a stroke that is not positive.
+        RecipeError: if there is no such kind, or a stroke is not positive.
     """
     if not (kinds or strokes_deg or controllers):
         chosen = dict(DEFAULT_SET)
@@ -112,12 +112,12 @@ def run_sweep(
         stabilisers: by name.
         folder: made when absent; files of those names are replaced.
         seconds: of every hand, in clips of 12 s.
-        log: its turning stands in for the simulated hands.
+        log: a log whose turning replaces the simulated hands.
         seed: of the hands and the gyro's noise.
         camera: what the motion is seen with; None: the usual one.
 
     Raises:
-        InputError: a log or controller that cannot be used.
+        InputError: if a log or controller cannot be used.
     """
     if log is not None:
         hands = hands_of_log(log, RATE_HZ)

@@ -32,12 +32,12 @@ DEFAULT_SET: Mapping[str, OisSettings] = {
     "eis": OisSettings(kind="eis"),
     "lens shift 1 deg and eis": OisSettings(stroke_deg=1.0, eis_smoothing_s=0.4),
 }
-"""What is compared where nothing is asked for; ``docs/stabiliser.md`` says where the constants come from."""
+"""What is compared where nothing is requested; ``docs/stabiliser.md`` says where the constants come from."""
 
 AMPLITUDES_DEG = (0.001, 0.1, 0.5, 1.0, 2.0)
 SINE_RATE_HZ = 2000.0  # Euler steps would be wrong by 14 % at 10 Hz there, so stages are discretised exactly
 SINE_SETTLE_S = 10.0  # three time constants of the 0.05 Hz high-pass
-SINE_S = 20.0  # holds whole periods of multiples of 0.05 Hz
+SINE_S = 20.0  # contains whole periods of multiples of 0.05 Hz
 FREQUENCIES_HZ = (
     *(0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0),
     *(10.0, 12.0, 15.0, 20.0, 30.0),
@@ -164,7 +164,7 @@ def compare_stabilisers(
     """Apply every hand to every stabiliser and measure blur and motion at the frame's centre.
 
     Angles about x and y are added up each on its own: turns about the optical axis, translation and what lies off the
-    axis are left out, so no kind is told from another by its field.
+    axis are left out, so kinds are not distinguished by their field.
 
     Args:
         stabilisers: by name; all meet the same hands.
@@ -274,7 +274,7 @@ def hands_of_log(path: Path, rate_hz: float) -> dict[str, Array]:
     """Return a log's turning about x and y as one hand, from its first row to its last: (1, N, 2) rad/s.
 
     Raises:
-        InputError: the log cannot be read, or is too short to measure in.
+        InputError: if the log cannot be read, or is too short to measure in.
     """
     log = read_log(path)
     shortest_s = BURN_IN_S + 1.0 + TAIL_S

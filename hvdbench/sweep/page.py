@@ -1,4 +1,4 @@
-"""The page of a sweep over stabilisers: tables, pictures and settings in one HTML file that needs no network."""
+"""Write the page of a sweep over stabilisers: tables, pictures and settings in one HTML file that needs no network."""
 
 import base64
 import math

@@ -1,4 +1,4 @@
-"""The rows of a sweep's tables, and how they are written."""
+"""Define the rows of a sweep's tables, and write them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -58,7 +58,7 @@ class SuppressionRow:
 
 @dataclass(frozen=True)
 class RestoredRow:
-    """What a method makes of what a stabiliser leaves: mean PSNRs in dB over the frames of a scene.
+    """The result of a method under a stabiliser: mean PSNRs in dB over the frames of a scene.
 
     Args:
         stabiliser: its name.

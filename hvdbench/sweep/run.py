@@ -1,4 +1,4 @@
-"""The whole of ``hvdbench ois sweep``: tables, pictures, a page, and on request the sweep carried to restored dB."""
+"""Run ``hvdbench ois sweep``: tables, pictures, a page, and on request the quality of restored frames."""
 
 import logging
 import math
@@ -34,7 +34,7 @@ KEPT = "through"  # the folder of clips and runs below the sweep's
 
 @dataclass(frozen=True)
 class Through:
-    """What carries a sweep to restored frames.
+    """How the frames of a sweep are restored.
 
     Attributes:
         method: a method recipe.
@@ -42,7 +42,7 @@ class Through:
             embedded ones. The hand model alone moves the camera.
         frames: a scene.
         runs: where a method that is trained first has its weights.
-        trust: let the files of these recipes name code to run, wherever they lie.
+        trust: whether the files of these recipes may name code to run, wherever they lie.
     """
 
     method: str
@@ -65,30 +65,33 @@ def sweep(
     fallback: Fallback | None = None,
     progress: Progress = silent,
 ) -> tuple[Sweep, list[RestoredRow]]:
-    """Measure stabilisers, and restore what they leave where asked; write tables, pictures and ``sweep.html``.
+    """Measure stabilisers, and restore their clips if requested; write tables, pictures and ``sweep.html``.
 
     Args:
         stabilisers: by name.
         folder: made when absent; files of the same names are replaced.
         seconds: of every hand.
-        log: its turning stands in for the simulated hands; not together with ``through``.
+        log: a log whose turning replaces the simulated hands; not together with ``through``.
         seed: of the hands, the gyro's noise, clips and fits.
-        camera: what the motion is seen with; None: the usual one. The clips of ``through`` have the size and focal
+        camera: the camera that sees the motion; None: the usual one. The clips of ``through`` have the size and focal
             length of their own recipe.
-        through: what restores; None: nothing.
+        through: how frames are restored; None: they are not.
         engine: runs the clips; None: one after the other.
         fallback: whether a tiny fit may stand in for missing weights.
         progress: called with (done, total, what).
 
     Returns:
-        What :func:`hvdbench.sweep.figures.run_sweep` gives, and the restored rows, none without ``through``.
+        What :func:`hvdbench.sweep.figures.run_sweep` returns, and the restored rows, none without ``through``.
 
     Raises:
-        InputError: a log or controller that cannot be used, or a log together with ``through``.
+        InputError: if a log or controller cannot be used, or a log is given together with ``through``.
         HvdbenchError: as :func:`restore_under`.
     """
     if through is not None and log is not None:
-        raise InputError(f"{log} cannot be carried through '{through.method}': a log has one lens, clips need them all")
+        raise InputError(
+            f"{log} cannot be carried through '{through.method}': a log has one lens, and clips need that of each "
+            "stabiliser"
+        )
     done = run_sweep(stabilisers, folder, seconds=seconds, log=log, seed=seed, camera=camera)
     restored: list[RestoredRow] = []
     if through is not None:
@@ -135,7 +138,7 @@ def restore_under(
 
     Args:
         stabilisers: by name.
-        folder: clips go to ``data/``, frames to ``runs/``; what lies there from other settings is replaced.
+        folder: clips are written to ``data/`` and frames to ``runs/``; results of other settings there are replaced.
         through: method, recipe and frames.
         seed: of clips and fits.
         engine: runs the clips.
@@ -146,7 +149,7 @@ def restore_under(
         Rows by stabiliser, scene (``*``, the mean, first) and truth.
 
     Raises:
-        HvdbenchError: an unknown recipe or method, or missing weights.
+        HvdbenchError: if a recipe or method is unknown, or weights are missing.
     """
     from hvdbench.methods.recipe import load_method
     from hvdbench.methods.restoration import Budget
@@ -179,8 +182,8 @@ def _compare_hands(names: Sequence[str], datasets: Sequence[Dataset]) -> None:
     for name, drawn in zip(names, hands, strict=True):
         if drawn != hands[0]:
             logger.warning(
-                "under '%s' the hand had to be calmed to stay within the scene, and not as under '%s': their rows do "
-                "not compare (another --seed, or a calmer recipe, will do)",
+                "under '%s' the hand had to be calmed to stay within the scene, and by another amount than under '%s', "
+                "so their rows cannot be compared: choose another --seed or a calmer recipe",
                 name,
                 names[0],
             )

@@ -1,1 +1,1 @@
-"""Blurry clips with exact truth: what a shaken, stabilised camera makes of a sharp scene."""
+"""Make blurry clips with exact truth, as a shaken, stabilised camera would take them of a sharp scene."""

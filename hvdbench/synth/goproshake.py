@@ -106,11 +106,11 @@ def synthesise(
         trajectories: the paths to draw from; if empty, only the hand model moves the camera.
         origin: ``demo``, ``simulated`` or ``measured``, which every row scored on the dataset carries.
         engine: what runs the jobs, one per clip.
-        overwrite: whether to start again where ``out`` holds a dataset made from other values.
+        overwrite: whether to start again where ``out`` contains a dataset made from other values.
         progress: function called with clips done, clips in all, and a line of text.
 
     Raises:
-        DatasetError: if there is no scene, two scenes have one name, or ``out`` holds another dataset.
+        DatasetError: if there is no scene, two scenes have one name, or ``out`` contains another dataset.
         InputError: if the name of a scene or of the dataset could be a path.
         TrajectoryError: if a path is too short or has gaps.
     """

@@ -47,7 +47,7 @@ class DatasetSettings(Settings):
     fps: float = Field(default=30.0, ge=1, le=1000)
     """Frame rate of the frames that are written."""
     source_fps: float | None = Field(default=None, ge=1, le=100_000)
-    """Frame rate of the source, in place of what its films or names state; left out: theirs, or 240 for pictures."""
+    """Frame rate of the source, in place of what its videos or names state; left out: theirs, or 240 for pictures."""
     interpolate: bool = True
     """Whether frames between those of a fast-moving source are interpolated along optical flow (``dynamic``)."""
     exposure_share: tuple[Share, Share] = (0.6, 0.85)
@@ -73,7 +73,7 @@ class DatasetSettings(Settings):
     scene_depth_m: tuple[Depth, Depth] = (2.0, 10.0)
     """Range of the distance of scenes that bring none, drawn log-uniformly for each clip."""
     mode: Mode = "dynamic"
-    """``dynamic``: the source moves on within an exposure; ``static``: each exposure holds one source frame."""
+    """``dynamic``: the source advances within an exposure; ``static``: each exposure shows one source frame."""
     simulate_hz: float = Field(default=2000.0, ge=1000, le=20_000)
     """Rate at which motion is simulated."""
     step_px: float = Field(default=0.5, ge=0.01, le=1)
@@ -118,8 +118,8 @@ class DatasetSettings(Settings):
         if self.ois.smoothing_s is not None and open_share >= 1:
             raise ValueError(
                 "a stabiliser that turns whole frames needs exposures and readout that end within each frame's time, "
-                f"found {open_share:g} of it"
+                f"and they take {open_share:g} of it"
             )
         if not self.hand:
-            raise ValueError("hand names no preset")
+            raise ValueError("hand does not name a preset")
         return self

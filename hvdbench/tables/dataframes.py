@@ -1,4 +1,4 @@
-"""DataFrames as tables, as CSV in which no cell is a formula, and back."""
+"""Convert DataFrames to tables and back, and to CSV in which no cell is a formula."""
 
 from collections.abc import Callable
 

@@ -1,7 +1,7 @@
-r"""A table as LaTeX with booktabs: the best of a column bold, the second best underlined.
+r"""Write a table as LaTeX with booktabs: the best of a column bold, the second best underlined.
 
-Every sign that LaTeX does not have as it stands becomes a command, so the text is plain ASCII and needs no input
-encoding. A few letters (ą, đ, ð, þ, ŋ) need ``\usepackage[T1]{fontenc}``.
+Every sign that LaTeX does not accept as text becomes a command, so the text is plain ASCII and needs no input encoding.
+A few letters (ą, đ, ð, þ, ŋ) need ``\usepackage[T1]{fontenc}``.
 """
 
 import re
@@ -120,7 +120,7 @@ def _letter(letter: str) -> str:
 
 
 def _greek(base: str, marks: str) -> str:
-    """Return a Greek letter as mathematics; empty for what is none."""
+    """Return a Greek letter as mathematics; empty for any other sign."""
     found = _GREEK.fullmatch(unicodedata.name(base, "").replace("LAMDA", "LAMBDA"))
     if not found or any(mark not in _OVER_GREEK for mark in marks):
         return ""

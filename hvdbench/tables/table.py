@@ -1,4 +1,4 @@
-"""What a table holds: columns, rows, and cells that know more than the text they show."""
+"""Define the content of a table: columns, rows, and cells that know more than the text they show."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,9 +17,9 @@ class Column:
     """One column of a table.
 
     Attributes:
-        key: the name by which rows hold the column's cells.
+        key: the name of the column's cells in rows.
         title: the heading, with truth and unit.
-        kind: words stand at the left, counts (whole numbers) and numbers at the right.
+        kind: words are aligned left, counts (whole numbers) and numbers right.
         better: which values are good; empty where neither high nor low ones are.
         metric: the metric of a column of scores, else empty.
         truth: the truth that those scores are against.
@@ -44,7 +44,7 @@ class Cell:
         high: its upper end.
         interval: both ends as they are shown, or empty.
         place: 1 for the best of its column, 2 for the second best, 0 for all others.
-        is_incomplete: the value is withheld because it stands on fewer clips or frames than others.
+        is_incomplete: the value is withheld because it comes from fewer clips or frames than others.
     """
 
     text: str = DASH
@@ -74,7 +74,7 @@ class Table:
     """A table with sentences above and below it.
 
     Attributes:
-        columns: those that are shown, in order; rows may hold cells of others.
+        columns: those that are shown, in order; rows may have cells of others.
         rows: in order.
         above: what the rows are not, one line each.
         below: notes, each without its full stop.

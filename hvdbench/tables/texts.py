@@ -1,4 +1,4 @@
-"""A table as Markdown, CSV or padded text."""
+"""Write a table as Markdown, CSV or padded text."""
 
 import csv
 import io

@@ -1,1 +1,1 @@
-"""Read films and folders of frames through one door, and write films."""
+"""Read videos and folders of frames through one door, and write videos."""

@@ -1,4 +1,4 @@
-"""Open a video file and choose its picture track, with one sentence for what is no video."""
+"""Open a video file and choose its picture track, with a clear error for files that are not videos."""
 
 from pathlib import Path
 
@@ -15,17 +15,17 @@ FILM_SUFFIXES = frozenset(
     {".mp4", ".mov", ".m4v", ".qt", ".mkv", ".webm", ".avi", ".3gp", ".3g2", ".mts", ".m2ts", ".ts"}
     | {".mpg", ".mpeg", ".flv", ".wmv", ".asf", ".ogv"}
 )
-"""Of files that are taken as films where a folder is searched; a film that is named may have any."""
+"""Suffixes of files that are taken as videos where a folder is searched; a video that is named may have any."""
 
 _LOCAL_ONLY = {"protocol_whitelist": "file"}  # a playlist in disguise must not reach out for other addresses
 _NO_FILM = int(Disposition.attached_pic) | int(Disposition.timed_thumbnails) | int(Disposition.still_image)
 
 
 def open_video(path: Path) -> InputContainer:
-    """Open a local file for reading; what moves or sounds in it is not looked at yet.
+    """Open a local file for reading; its tracks are not examined yet.
 
     Raises:
-        VideoError: the file does not exist, is empty, is no video, or has a name that is no UTF-8.
+        VideoError: if the file does not exist, is empty, is not a video, or has a name that is not UTF-8.
     """
     check_utf8(path)
     if path.is_dir():
@@ -39,7 +39,7 @@ def open_video(path: Path) -> InputContainer:
         container = av.open(f"file:{path}", "r", options=_LOCAL_ONLY, metadata_errors="ignore")
     except FILE_ERRORS as error:
         raise VideoError(
-            f"{path} cannot be opened as a video ({path.stat().st_size} bytes): it is damaged or of another kind"
+            f"{path} cannot be opened as a video ({path.stat().st_size} bytes): it is damaged, or not a video"
         ) from error
     name = container.format.name
     if name in {"image2", "gif", "apng"} or name.endswith("_pipe"):
@@ -57,10 +57,14 @@ def moving_stream(container: InputContainer, path: Path) -> VideoStream:
     """Return the track of moving pictures that the file marks as the one to show, else the first.
 
     Raises:
-        VideoError: there is none.
+        VideoError: if there is no such track.
     """
     streams = moving_streams(container)
     if not streams:
-        raise VideoError(f"{path} has no video stream ({len(container.streams.audio)} of sound): name a video file")
+        raise VideoError(
+            f"{path} has no video stream ({len(container.streams.audio)} of sound were found): name a video file"
+        )
+    if any(stream.codec_context is None for stream in streams):
+        raise VideoError(f"{path} contains pictures of a codec that PyAV cannot decode: store them in H.264 first")
     shown = [stream for stream in streams if int(stream.disposition) & int(Disposition.default)]
     return shown[0] if shown else streams[0]

@@ -27,7 +27,7 @@ def size_fault(picture_size: Size, crop: Crop | None, size: Size | None) -> str 
             asked = f"{x}:{y}:{width}:{height}"
             return f"the crop {asked} (x:y:w:h) does not lie inside the picture, which is {width_px}x{height_px}"
     if size is not None and min(size) < 1:
-        return f"the size {size[0]}x{size[1]} is no size: both must be at least 1"
+        return f"the size is {size[0]}x{size[1]}: both must be at least 1"
     return None
 
 

@@ -10,17 +10,18 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from hvdbench.errors import VideoError
-from hvdbench.video.colour import Colour, colour_of
+from hvdbench.video.colour.stated import WIDE_PRIMARIES, Colour, colour_of
+from hvdbench.video.colour.tone import LINEAR_MAP, map_of
 from hvdbench.video.container import moving_streams
 from hvdbench.video.crop import Size
 from hvdbench.video.metadata import CameraFacts, DolbyVision, camera_facts, dolby_vision
-from hvdbench.video.tone import TONE_MAP
 from hvdbench.video.upright import Upright, upright_of
 
 _MOST_OBLONG = 4  # a stated aspect beyond this ratio cannot be true, so the pixel is taken as square
 _SQUARE = Fraction(1)
 _MATROSKA_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", re.ASCII)
-_IPT_MATRIX = "h273-15"  # Dolby's own colours, which cannot be shown without Dolby's metadata
+_IPT_MATRIX = "ipt-c2"  # Dolby's own colours, which only its metadata turns into pictures
+_FASTEST_FPS = 1000  # a faster average rate is that of a container's clock; no phone or camera films so
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class VideoFacts:
         upright: the turn that makes the frames upright.
         stated_aspect: width of a stored pixel over its height, as the file states it; 1 where it states none.
         colour: the colour that the first frame states.
-        tone_map: the tone mapping that turns HDR into SDR; empty for SDR.
+        tone_map: what made it SDR, by the first frame: the tone map, the curve for linear light, or empty for neither.
         fps: average frame rate that the file states, or None.
         frames_stated: number of the track's packets by the file's index; 0 if the file does not state it.
         camera: what the container states about the camera.
@@ -87,26 +88,29 @@ def facts_of(path: Path, container: InputContainer, stream: VideoStream, frame: 
         frame: the first decoded frame of the track.
 
     Raises:
-        VideoError: if the video is Dolby Vision without a base layer.
+        VideoError: if the video is Dolby Vision without a base layer, or its colours are not read.
     """
-    colour, dolby, streams = colour_of(frame), dolby_vision(path), moving_streams(container)
+    codec = stream.codec_context.name
+    colour, dolby, streams = colour_of(frame, codec), dolby_vision(path), moving_streams(container)
     if (dolby and dolby.base == 0) or colour.matrix == _IPT_MATRIX:
         what = f"Dolby Vision profile {dolby}" if dolby else "Dolby Vision in its own colours"
         raise VideoError(
             f"{path} is {what}, which has no base layer that can be shown without Dolby's decoder: "
             "export it as HLG, HDR10 or SDR first"
         )
+    if colour.fault:
+        raise VideoError(f"{path}: {colour.fault}")
     return VideoFacts(
         stored_size=(frame.width, frame.height),
         upright=upright_of(frame),
         stated_aspect=_positive(stream.sample_aspect_ratio) or _SQUARE,
         colour=colour,
-        tone_map=TONE_MAP if colour.is_hdr else "",
+        tone_map=map_of(colour),
         fps=stated_rate(stream),
         frames_stated=stream.frames,
         camera=camera_facts({**stream.metadata, **container.metadata}),
         dolby=dolby,
-        codec=stream.codec_context.name,
+        codec=codec,
         video_tracks=len(streams),
         track=[one.index for one in streams].index(stream.index),
         has_audio=bool(container.streams.audio),
@@ -115,7 +119,8 @@ def facts_of(path: Path, container: InputContainer, stream: VideoStream, frame: 
 
 def stated_rate(stream: VideoStream) -> Fraction | None:
     """Return the average frame rate that a track states, or None."""
-    return _positive(stream.average_rate) or _positive(stream.guessed_rate)
+    average, guessed = _positive(stream.average_rate), _positive(stream.guessed_rate)
+    return guessed if average and average > _FASTEST_FPS and guessed else average or guessed
 
 
 def stated_duration_s(stream: VideoStream) -> float | None:
@@ -145,13 +150,21 @@ def notes_on(facts: VideoFacts) -> list[str]:
         notes.append(
             f"pixels of {_ratio(facts.pixel_aspect)} were made square: {width}x{height} became {new_width}x{new_height}"
         )
-    if not facts.tone_map and facts.colour.primaries in {"bt2020", "p3-d65", "p3-dci"}:
-        notes.append(f"its colour primaries are {facts.colour.primaries}, but were read as those of BT.709")
+    return [*notes, *colour_notes(facts.colour)]
+
+
+def colour_notes(colour: Colour) -> list[str]:
+    """Write what was guessed of a colour, and that wide primaries of SDR are not converted."""
+    notes = list(colour.guesses)
+    if not colour.is_hdr and colour.primaries in WIDE_PRIMARIES:
+        notes.append(f"its primaries are {colour.primaries} but were read as those of BT.709")
     return notes
 
 
 def tone_map_notes(facts: VideoFacts) -> list[str]:
-    """Write a note that a clip is HDR and was tone-mapped, or no note if it is SDR."""
+    """Write that a clip is HDR and was tone-mapped, or linear light and was given a curve; nothing for SDR."""
+    if facts.tone_map == LINEAR_MAP:
+        return [f"the clip is linear light and was given the curve of sRGB ({facts.tone_map})"]
     transfer = facts.colour.transfer.upper()
     return [f"the clip is HDR ({transfer}) and was tone-mapped to SDR ({facts.tone_map})"] if facts.tone_map else []
 

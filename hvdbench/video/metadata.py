@@ -16,13 +16,13 @@ _LARGEST_MOOV_BYTES = 256 * 2**20
 
 @dataclass(frozen=True)
 class CameraFacts:
-    """What a container states of the camera; empty or None where it says nothing.
+    """What a container states of the camera; empty or None where it states nothing.
 
     Attributes:
         make, model: as written, e.g. ``Apple`` and ``iPhone 14 Pro``.
         market_name: where the maker writes one beside the model number.
         capture_fps: frames per second at the sensor, of slow motion.
-        location: ISO 6709 text. Personal: whoever keeps it must have been asked to.
+        location: ISO 6709 text. It is personal, so it must only be kept on request.
     """
 
     make: str = ""

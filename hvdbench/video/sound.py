@@ -1,4 +1,4 @@
-"""Copy the sound track of one film into another, packet by packet, never encoded again."""
+"""Copy the sound track of one video into another, packet by packet, without encoding it again."""
 
 import io
 import math
@@ -25,7 +25,7 @@ class Sound:
         warning: why sound is missing, where it is.
 
     Raises:
-        VideoError: the file cannot be opened.
+        VideoError: if the file cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,6 +33,7 @@ class Sound:
         self.source = open_video(path)
         self.target: AudioStream | None = None
         self.warning: str | None = None
+        self._begin_s = 0.0
         self._packets = self._read()
         self._ahead = next(self._packets, None)
 
@@ -54,7 +55,7 @@ class Sound:
             self.warning = f"{self.path.name}: the sound breaks off part-way and was copied up to there"
 
     def add_to(self, container: OutputContainer, path: Path) -> None:
-        """Add the track to a file that is being made; the warning says so where it does not fit in."""
+        """Add the track to a file that is being made; a warning states where it does not fit in."""
         if self._ahead is None:
             return
         stream = self.source.streams.audio[0]
@@ -64,13 +65,23 @@ class Sound:
             return
         self.target = container.add_stream_from_template(stream)
 
+    def begin(self, time_s: float) -> None:
+        """Leave out what starts before this time, and count times from it."""
+        while self._ahead is not None and self._ahead[0] < time_s:
+            self._ahead = next(self._packets, None)
+        self._begin_s = time_s
+
     def mux_until(self, container: OutputContainer, time_s: float = math.inf, *, inclusive: bool = True) -> None:
         """Write the packets that start by this time, or before it."""
         while self.target is not None and self._ahead is not None:
             starts_s, packet = self._ahead
+            starts_s -= self._begin_s
             if starts_s > time_s or (starts_s == time_s and not inclusive):
                 return
             self._ahead = next(self._packets, None)
+            late = round(Fraction(self._begin_s) / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - late
+            packet.dts = None if packet.dts is None else packet.dts - late
             packet.stream = self.target
             container.mux(packet)
 

@@ -1,19 +1,29 @@
-"""Watch for what changes within a film, so that no fact of its first frame can tell it."""
+"""Watch for changes within a video that the facts of its first frame cannot show."""
 
 from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
+from hvdbench.video.colour.stated import Colour, colour_of
+from hvdbench.video.facts import colour_notes
+from hvdbench.video.upright import Upright, upright_of
+
 _SQUARE = Fraction(1)
 
 
 class FrameWatch:
-    """Look at each decoded frame for what a user must know, and write it down at the end."""
+    """Look at each decoded frame for what a user must know, and write it down at the end.
 
-    def __init__(self) -> None:
+    Args:
+        codec: the decoder's name.
+        deinterlace: whether interlaced frames are made whole.
+    """
+
+    def __init__(self, codec: str = "", *, deinterlace: bool = False) -> None:
+        self._codec, self._deinterlace = codec, deinterlace
         self._count = self._damaged = self._interlaced = 0
-        self._colour: tuple[int, ...] = ()
-        self._other_colour: int | None = None
+        self._colours: dict[Colour, int] = {}  # with the first frame of each
+        self._uprights: dict[Upright, int] = {}
         self._aspects: list[Fraction] = []
 
     def see(self, frame: VideoFrame, aspect: Fraction | None) -> None:
@@ -25,10 +35,8 @@ class FrameWatch:
         """
         self._damaged += frame.is_corrupt
         self._interlaced += frame.interlaced_frame
-        colour = (frame.color_trc, frame.color_primaries, frame.colorspace, frame.color_range)
-        self._colour = self._colour or colour
-        if colour != self._colour and self._other_colour is None:
-            self._other_colour = self._count
+        self._colours.setdefault(colour_of(frame, self._codec), self._count)
+        self._uprights.setdefault(upright_of(frame), self._count)
         shape = aspect or _SQUARE
         if shape not in self._aspects:
             self._aspects.append(shape)
@@ -40,15 +48,23 @@ class FrameWatch:
         if self._damaged:
             notes.append(f"the decoder marks {self._damaged} of {self._count} frames as damaged")
         if self._interlaced:
-            notes.append(
-                f"{self._interlaced} of {self._count} frames are interlaced: two half pictures of different times make "
-                "a comb, which counts as sharpness"
+            what = (
+                "and were made whole"
+                if self._deinterlace
+                else "whose two half pictures of different times make a comb, which counts as sharpness: "
+                "--deinterlace of 'hvdbench deblur' and 'hvdbench ingest' makes whole pictures of them"
             )
-        if self._other_colour is not None:
+            notes.append(f"{self._interlaced} of {self._count} frames are interlaced, {what}")
+        if len(self._colours) > 1:
+            first, *others = self._colours
             notes.append(
-                f"it states other colours from frame {self._other_colour} on, and a tone map is chosen by the first "
-                "frame: cut the clip there first"
+                f"it states other colours from frame {self._colours[others[0]]} on, and each frame was read by its own"
             )
+            known = colour_notes(first)
+            notes += [note for other in others for note in colour_notes(other) if note not in known]
+        if len(self._uprights) > 1:
+            turned = list(self._uprights.values())[1]
+            notes.append(f"it asks for another turn from frame {turned} on, and all were turned as the first")
         if len(self._aspects) > 1:
             shapes = ", then ".join(f"{one.numerator}:{one.denominator}" for one in self._aspects)
             notes.append(f"its pixels change their shape part-way ({shapes}), and all were read as those of the first")

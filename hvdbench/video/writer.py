@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import VideoError
 from hvdbench.frames import Frame, Frame16, Frames
-from hvdbench.video.colour import SCALER, Colour, for_scaler, scaler_matrix, tags_of
+from hvdbench.video.colour.pixels import SCALER, for_scaler, scaler_matrix
+from hvdbench.video.colour.stated import MATRICES, Colour, tags_of
 from hvdbench.video.container import FILE_ERRORS
 from hvdbench.video.sound import CONTAINERS, Sound
 from hvdbench.workspace.atomic import atomic_path
@@ -67,21 +68,21 @@ def ten_bit_encoding(colour: Colour | None) -> Encoding:
     """Keep the colours of a source in 10 bits, in HEVC where PyAV has an encoder for it, else in H.264.
 
     Args:
-        colour: what the source states: its transfer, primaries, matrix and range are stated again, and what it leaves
-            open stays open. None stands for BT.709 of limited range; a source in RGB gets BT.709's matrix.
+        colour: what the source states: its transfer, primaries and range are stated again, and primaries and transfer
+            that it leaves open stay open. The matrix is the one by which it was read, where the scaler knows it, else
+            that of its primaries. None stands for BT.709 of limited range.
     """
     codec, options = ("libx265", _X265) if "libx265" in av.codecs_available else ("libx264", _X264)
     encoding = Encoding(codec, tuple(options.items()), crf=_DEEP_CRF, depth=10)
     if colour is None:
         return encoding
     primaries, transfer, matrix = tags_of(colour)
-    is_rgb = colour.matrix == "rgb"
     return dataclasses.replace(
         encoding,
         primaries=primaries,
         transfer=transfer,
-        matrix=_BT709 if is_rgb else matrix,
-        full_range=colour.full_range and not is_rgb,
+        matrix=matrix,
+        full_range=colour.full_range and colour.matrix != "rgb",
     )
 
 
@@ -98,13 +99,14 @@ class VideoWriter:
         has_times: whether frames come with times; they are kept to 1/90000 s (Matroska: 1 ms).
         encoding: how pictures are stored.
         audio_from: a file with a sound track; one without leads to a silent clip.
+        audio_start_s: how long after the first frame of ``audio_from`` the first frame written here was taken.
 
     Attributes:
         warning: once the block has ended, why sound was left out; None where nothing is amiss.
 
     Raises:
-        VideoError: an unknown suffix, a rate that is not positive, an unreadable ``audio_from``, no frames, or what the
-            encoder or the disk refuses.
+        VideoError: if the suffix is unknown, the rate is not positive, ``audio_from`` cannot be read, there are no
+            frames, or the encoder or the disk refuses.
     """
 
     def __init__(
@@ -115,9 +117,12 @@ class VideoWriter:
         has_times: bool = False,
         encoding: Encoding | None = None,
         audio_from: Path | None = None,
+        audio_start_s: float = 0.0,
     ) -> None:
         if path.suffix.lower() not in CONTAINERS:
-            raise VideoError(f"{path}: no video format '{path.suffix}' to write (known: {', '.join(CONTAINERS)})")
+            raise VideoError(
+                f"{path}: '{path.suffix}' is not a video format that can be written (known: {', '.join(CONTAINERS)})"
+            )
         if not 0 < fps < math.inf:
             raise VideoError(f"{path}: {fps} frames a second cannot be written: the rate must be positive")
         self.path, self.warning = path, None
@@ -125,6 +130,7 @@ class VideoWriter:
         self._has_times = has_times
         self._time_base = Fraction(1, _TICKS_HZ) if has_times else 1 / self._rate
         self._encoding, self._audio_from = encoding or Encoding(), audio_from
+        self._audio_start_s = audio_start_s
         self._reformatter = VideoReformatter()
         self._stream: VideoStream | None = None
         self._last_tick, self._first_s = -1, 0.0
@@ -136,6 +142,8 @@ class VideoWriter:
         with ExitStack() as stack, self._told():
             if self._sound:
                 stack.callback(self._sound.close)
+                if self._audio_start_s > 0:
+                    self._sound.begin(self._audio_start_s)
             temporary = stack.enter_context(atomic_path(self.path))
             options = _REPEATABLE if self.path.suffix.lower() == ".mkv" else {**_REPEATABLE, "movflags": "+faststart"}
             self._container: OutputContainer = stack.enter_context(av.open(f"file:{temporary}", "w", options=options))
@@ -186,7 +194,7 @@ class VideoWriter:
         options = {"crf": str(encoding.crf), **dict(encoding.options)}
         stream = self._container.add_stream(encoding.codec, rate=self._rate, options=options)
         if not isinstance(stream, VideoStream):
-            raise VideoError(f"{self.path}: {encoding.codec} is no encoder of pictures")
+            raise VideoError(f"{self.path}: {encoding.codec} is not an encoder of pictures")
         stream.width, stream.height = width, height
         stream.pix_fmt = f"yuv{'444' if width % 2 or height % 2 else '420'}p{'10le' if encoding.depth == 10 else ''}"
         context = stream.codec_context
@@ -206,13 +214,12 @@ class VideoWriter:
         """Convert RGB (H, W, 3) to the encoding's matrix and range, tagged so."""
         encoding = self._encoding
         if (encoding.depth == 10) != (frame.dtype == np.uint16):
-            raise ValueError(f"frames of {frame.dtype} do not go into {encoding.depth} bits")
-        height, width = frame.shape[:2]
+            raise ValueError(f"frames of {frame.dtype} do not fit into {encoding.depth} bits")
         picture = self._reformatter.reformat(
             _to_frame(frame),
             format=pixel_format,
             src_color_range=int(ColorRange.JPEG),
-            dst_colorspace=scaler_matrix(encoding.matrix, width, height),
+            dst_colorspace=scaler_matrix(MATRICES[encoding.matrix]),
             dst_color_range=int(ColorRange.JPEG if encoding.full_range else ColorRange.MPEG),
             interpolation=SCALER,
         )
@@ -266,7 +273,9 @@ def write_video(
     """
     count = len(frames)
     if t_s is not None and (len(t_s) != count or not np.isfinite(t_s).all() or (np.diff(t_s) < 0).any()):
-        raise VideoError(f"{path}: {len(t_s)} times for {count} frames: one each, rising, is expected")
+        raise VideoError(
+            f"{path}: there are {len(t_s)} times for {count} frames: each frame needs one time, and times must rise"
+        )
     encoding = Encoding(crf=crf)
     with VideoWriter(path, fps=fps, has_times=t_s is not None, encoding=encoding, audio_from=audio_from) as writer:
         for index, frame in enumerate(frames):

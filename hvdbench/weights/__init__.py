@@ -1,4 +1,4 @@
-"""Weights: which files are known, where they belong, and reading them without running what they contain.
+"""Find known weights and the places where they belong, and read them without running what they contain.
 
 Importing this imports no torch.
 """

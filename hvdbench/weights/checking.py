@@ -1,4 +1,4 @@
-"""What ``hvdbench weights`` does: list the known weights, check them, put one in its place, identify a file."""
+"""List the known weights, check them, put one in its place, and identify a file, as ``hvdbench weights`` does."""
 
 import shutil
 from collections.abc import Iterable
@@ -25,11 +25,11 @@ _SHOWN_KEYS = 3
 
 @dataclass(frozen=True)
 class Checked:
-    """What a look at known weights found.
+    """The result of a check of known weights.
 
     Attributes:
         name: of the weights.
-        state: ``ok``; ``note``: not there; ``problem``: there, and not what it should be.
+        state: ``ok``; ``note``: the file is missing; ``problem``: the file is not what it should be.
         text: one sentence.
     """
 
@@ -61,13 +61,13 @@ def list_lines() -> list[str]:
 
 
 def check_weights(names: Iterable[str] = ()) -> list[Checked]:
-    """Check known weights that are there: digest where known, then every key and shape of the network.
+    """Check the known weights that exist: the digest where known, then every key and shape of the network.
 
     Args:
         names: of the weights; none: all.
 
     Raises:
-        UnknownNameError: no such name.
+        UnknownNameError: if there is no such name.
     """
     return [_check(known) for known in [known_weights(name) for name in names] or KNOWN]
 
@@ -78,32 +78,34 @@ def add_weights(name: str, file: Path, *, overwrite: bool = False) -> str:
     Args:
         name: of known weights.
         file: as downloaded, whatever it is called.
-        overwrite: replace another file that stands in its place.
+        overwrite: whether to replace another file in its place.
 
     Returns:
-        A sentence on where it is and what was verified.
+        A sentence that states where it is and what was verified.
 
     Raises:
-        UnknownNameError: no such name.
-        WeightsError: it is not that file, or another one stands in its place.
+        UnknownNameError: if there is no such name.
+        WeightsError: if the file is not the published one, or another file is already in its place.
     """
     known = known_weights(name)
     target = weights_folder() / known.file_name
     if not file.is_file():
-        raise WeightsError(f"{file} is no file: name the file that you downloaded from {known.page}")
+        raise WeightsError(f"{file} is not a file: name the file that you downloaded from {known.page}")
     if _kind(file) != _kind(target):
-        raise WeightsError(f"{file} is no {target.suffix} file, as {name} is published: download it from {known.page}")
+        raise WeightsError(
+            f"{file} is not a {target.suffix} file, and {name} is published as one: download it from {known.page}"
+        )
     verified, digest = _verify(known, file)
     if target.exists() and target.samefile(file):
         return f"{target} is in its place; {verified}"
     if target.is_file() and file_sha256(target) == digest:
-        return f"{target} is there already, the same file; {verified}"
+        return f"{target} already exists and is the same file; {verified}"
     if target.exists() and not overwrite:
-        raise WeightsError(f"{target} is there already and is another file: --overwrite replaces it")
+        raise WeightsError(f"{target} already exists and is another file: replace it with --overwrite")
     with atomic_path(target) as temporary:
         shutil.copyfile(file, temporary)
         if file_sha256(temporary) != digest:
-            raise WeightsError(f"{file} changed while it was copied to {target}: nothing was added, do it again")
+            raise WeightsError(f"{file} changed while it was copied to {target}, so nothing was added: do it again")
     return f"{target} added; {verified}"
 
 
@@ -111,7 +113,7 @@ def identify_lines(file: Path) -> list[str]:
     """Describe a weight file in lines: size, container, prefixes, the networks of the catalogue that it fits.
 
     Raises:
-        WeightsError: it is missing, damaged, holds code, or no state dict.
+        WeightsError: if the file is missing or damaged, contains code, or contains no state dict.
     """
     checkpoint = read_checkpoint(file)
     state_dict = checkpoint.state_dict
@@ -143,7 +145,7 @@ def identify_lines(file: Path) -> list[str]:
 
 
 def _other_files(known: set[Path]) -> list[str]:
-    """List the weight files of the folder that stand under no known name, such as that of a download."""
+    """List the weight files of the folder that have no known name, such as that of a download."""
     folder = weights_folder()
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     return [
@@ -169,9 +171,9 @@ def _verify(known: KnownWeights, path: Path) -> tuple[str, str]:
         told = f"sha256 {digest}, as published" + (f" ({known.sha256}…)" if len(known.sha256) < len(digest) else "")
     else:
         digest = file_sha256(path)
-        told = f"sha256 {digest}, none is published"
+        told = f"sha256 {digest}, and no digest is published"
     if known.module is None:
-        return f"not compared with a network: pyiqa alone reads it; {told}", digest
+        return f"not compared with a network: only pyiqa reads it; {told}", digest
     state_dict = read_checkpoint(path).state_dict
     own, given = network_shapes(known.module), shapes_of(state_dict)
     wrong = misfit(own, given)
@@ -190,7 +192,7 @@ def _what_it_fits(state_dict: "dict[str, Tensor]") -> str:
 
 
 def _fits(state_dict: "dict[str, Tensor]") -> list[Fit]:
-    """Compare with the networks of the catalogue, and with those of known weights besides."""
+    """Compare with the networks of the catalogue, and also with those of known weights."""
     others = {known.network: known.module for known in KNOWN if known.module and known.module != known.network}
     return find_fits(shapes_of(state_dict), others)
 
@@ -204,7 +206,7 @@ def _not_finite(state_dict: "dict[str, Tensor]") -> str | None:
         if value.is_floating_point() and value.layout == torch.strided and value.device.type == "cpu"
     }
     keys = [key for key, value in dense.items() if not torch.isfinite(value).all().item()]
-    return f"{len(keys)} tensors hold values that are not finite ({keys[0]} ...)" if keys else None
+    return f"{len(keys)} tensors contain values that are not finite ({keys[0]} ...)" if keys else None
 
 
 def _container(checkpoint: Checkpoint) -> str:

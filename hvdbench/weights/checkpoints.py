@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".pkl", ".safetensors")
-"""Endings under which weights are usually published; what a file is, its bytes say."""
+"""Suffixes under which weights are usually published; the bytes of a file decide what it is."""
 _CONTAINERS = (
     "state_dict",
     "params",
@@ -67,7 +67,7 @@ class Checkpoint:
 
 
 def load_checkpoint(path: Path, *, expected_sha256: str | None = None) -> "dict[str, Tensor]":
-    """Read a state dict from a weight file, bare of the containers and prefixes that training code puts around it.
+    """Read a state dict from a weight file, without the containers and prefixes that training code puts around it.
 
     Nothing in the file is executed: pickles are read with ``weights_only=True``.
 
@@ -79,8 +79,8 @@ def load_checkpoint(path: Path, *, expected_sha256: str | None = None) -> "dict[
         Tensors on the CPU by parameter name.
 
     Raises:
-        WeightsError: no such file, another digest, a damaged or packed file, one that holds code, or one without a
-            state dict.
+        WeightsError: if the file does not exist, has another digest, is damaged or packed, contains code, or contains
+            no state dict.
     """
     if path.is_file() and expected_sha256 is not None:
         check_sha256(path, expected_sha256)
@@ -91,7 +91,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read a weight file, as :func:`load_checkpoint`, and list what was taken off.
 
     Raises:
-        WeightsError: no such file, a damaged or packed one, one that holds code, or one without a state dict.
+        WeightsError: if the file does not exist, is damaged or packed, contains code, or contains no state dict.
     """
     if not path.is_file():
         raise WeightsError(missing_sentence(str(path)))
@@ -103,17 +103,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
     content, steps = _unwrap(whole, path)
     state_dict, more = _strip_prefixes(content, is_lightning=isinstance(whole, Mapping) and _LIGHTNING in whole)
     if not state_dict:
-        raise WeightsError(f"{path} holds no state dict, only counters of a training")
+        raise WeightsError(f"{path} does not contain a state dict, only counters of a training: name a file of weights")
     return Checkpoint(path, state_dict, form, (*steps, *more))
 
 
 def check_whole(path: Path) -> None:
-    """Refuse a file that is plainly not what was to be downloaded, whatever else reads it; nothing is unpickled.
+    """Refuse a file that is plainly not the intended download, whoever reads it later; nothing is unpickled.
 
     The archive of ``torch.save`` has a checksum for each tensor, which ``torch.load`` does not look at.
 
     Raises:
-        WeightsError: it is empty, another thing stands in its place, or its archive is cut off or altered.
+        WeightsError: if the file is empty, something else was saved in its place, or its archive is cut off or altered.
     """
     head = _head(path)
     try:
@@ -150,10 +150,10 @@ def _head(path: Path) -> bytes:
 
 
 def _refuse_packed(path: Path, head: bytes) -> None:
-    """Refuse an intact file that holds another one, which a reader of weights would call damaged.
+    """Refuse an intact file that contains another one, which a reader of weights would call damaged.
 
     Raises:
-        WeightsError: it is packed with gzip, or a ZIP archive of something else than one saved object.
+        WeightsError: if the file is packed with gzip, or is a ZIP archive of something other than one saved object.
     """
     if head.startswith(_GZIP):
         raise WeightsError(f"{path} is packed with gzip: unpack it (gunzip), and name the file that comes out")
@@ -165,7 +165,7 @@ def _refuse_packed(path: Path, head: bytes) -> None:
 
 
 def _form(path: Path, head: bytes) -> str:
-    """Return how a file is written, by its first bytes; its name says little, since anybody renames."""
+    """Return how a file is written, by its first bytes, since its name may have been changed."""
     header_bytes = int.from_bytes(head[:8], "little")  # safetensors: the length of the JSON that follows
     if head[8:9] == b"{" and header_bytes < path.stat().st_size:
         return "safetensors"
@@ -173,7 +173,7 @@ def _form(path: Path, head: bytes) -> str:
 
 
 def _read(path: Path, form: str, head: bytes) -> Any:
-    """Read what a weight file holds, without running any of it."""
+    """Read the content of a weight file, without running any of it."""
     import torch
 
     try:
@@ -187,8 +187,8 @@ def _read(path: Path, form: str, head: bytes) -> Any:
     except pickle.UnpicklingError as error:
         if any(phrase in str(error).lower() for phrase in _CODE_PHRASES):
             raise WeightsError(
-                f"{path} holds pickled code beside its tensors, which is never run: "
-                "save its state dict alone, best as .safetensors"
+                f"{path} contains pickled code beside its tensors, and hvdbench never runs it: save only the state "
+                "dict, best as .safetensors"
             ) from error
         raise WeightsError(_damaged_message(path, head)) from error
     except OSError as error:
@@ -200,7 +200,7 @@ def _read(path: Path, form: str, head: bytes) -> Any:
 
 
 def _plain_data() -> list[Any]:
-    """List what training code saves beside weights and holds data only: plain Namespaces, and NumPy's numbers."""
+    """List the types that training code saves beside weights and that are only data: Namespaces, NumPy's numbers."""
     import numpy as np
 
     scalar = np.float64(0).__reduce__()[0]
@@ -210,9 +210,9 @@ def _plain_data() -> list[Any]:
 
 
 def _damaged_message(path: Path, head: bytes) -> str:
-    """Return the sentence for a file that cannot be read, with what stands in its place where that is plain."""
+    """Return the sentence for a file that cannot be read, with what was saved in its place where that is plain."""
     place = _what_stands_there(head)
-    return f"{path} is damaged or no weight file{f' ({place})' if place else ''}: download it again"
+    return f"{path} is damaged or not a weight file{f' ({place})' if place else ''}: download it again"
 
 
 def _what_stands_there(head: bytes) -> str | None:
@@ -231,7 +231,7 @@ def _unwrap(content: Any, path: Path) -> "tuple[dict[str, Tensor], list[str]]":
     import torch
 
     steps = []
-    for _ in _CONTAINERS:  # one may hold another
+    for _ in _CONTAINERS:  # one may contain another
         key = _container(content)
         if key is None:
             break
@@ -240,7 +240,7 @@ def _unwrap(content: Any, path: Path) -> "tuple[dict[str, Tensor], list[str]]":
         content = content[key]
     if isinstance(content, Mapping) and content and all(isinstance(value, torch.Tensor) for value in content.values()):
         return {str(key): value for key, value in content.items()}, steps
-    raise WeightsError(f"{path} holds no state dict, neither bare nor under {', '.join(_CONTAINERS)}")
+    raise WeightsError(f"{path} does not contain a state dict, neither bare nor under {', '.join(_CONTAINERS)}")
 
 
 def _container(content: Any) -> str | None:
@@ -255,7 +255,7 @@ def _strip_prefixes(state_dict: "dict[str, Tensor]", *, is_lightning: bool) -> "
     kept = {key: value for key, value in state_dict.items() if key.rpartition(".")[2] not in _COUNTERS}
     if len(kept) < len(state_dict):
         steps.append(f"counters left out: {_some([key for key in state_dict if key not in kept])}")
-    while prefix := _wrapper_of(kept):  # one wrapper may hold another: a compiled model in a parallel one
+    while prefix := _wrapper_of(kept):  # one wrapper may contain another: a compiled model in a parallel one
         kept = {key.removeprefix(prefix): value for key, value in kept.items()}
         steps.append(f"prefix '{prefix}' taken off")
     for prefix in (*_GENERATORS, _LIGHTNING_MODEL) if is_lightning else _GENERATORS:

@@ -12,10 +12,10 @@ def find_weights(named: str) -> Path:
     """Find a weight file: a path, else the name of known weights, else a file in the folder of weights.
 
     Args:
-        named: as a person wrote it; ``~`` is the home folder.
+        named: the text that the user wrote; ``~`` is the home folder.
 
     Raises:
-        WeightsError: there is no such file; the sentence says where it was looked for, and how to get it.
+        WeightsError: if there is no such file; the error says where it was looked for, and how to get it.
     """
     here = Path(named).expanduser()
     if here.is_file():
@@ -28,14 +28,14 @@ def find_weights(named: str) -> Path:
 
 
 def missing_sentence(named: str) -> str:
-    """Return the sentence for weights that are not there: where they were looked for, and how to get them.
+    """Return the sentence for missing weights: where they were looked for, and how to get them.
 
     Args:
         named: a path, or the name of known weights.
     """
     here = Path(named).expanduser()
     if here.is_dir():
-        return f"the weights {named} are a folder: name the file in it"
+        return f"the weights {named} are a folder: name a file in it"
     by_name = next((known for known in KNOWN if named == known.name), None)
     if by_name is not None:
         return f"the weights {named} are missing (no file {weights_folder() / by_name.file_name}): {by_name.how_to_get}"

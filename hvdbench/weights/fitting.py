@@ -1,4 +1,4 @@
-"""Which network a state dict belongs to: by its keys, and by the shapes of the networks of the catalogue."""
+"""Find which network a state dict belongs to, by its keys and by the shapes of the networks of the catalogue."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Fit:
 
     Attributes:
         network: name in the catalogue.
-        prefix: under which the network's keys stand in the state dict; mostly none.
+        prefix: the prefix of the network's keys in the state dict; mostly empty.
         own: keys of the network.
         given: keys of the state dict under the prefix.
         outside: keys of the state dict elsewhere.
@@ -45,7 +45,7 @@ class Fit:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the network is there whole, maybe as a part of another."""
+        """Whether the whole network is there, maybe as a part of another."""
         return self.shaped == self.own == self.given
 
     @property
@@ -85,7 +85,7 @@ def network_shapes(name: str) -> Shapes:
         name: of the catalogue, or an import string.
 
     Raises:
-        UnknownNameError: no such network.
+        UnknownNameError: if there is no such network.
     """
     import torch
 
@@ -170,7 +170,7 @@ def load_into(network: "nn.Module", state_dict: "Mapping[str, Tensor]", source: 
         source: the file it came from, for the message.
 
     Raises:
-        WeightsError: names or shapes differ.
+        WeightsError: if names or shapes differ.
     """
     wrong = misfit(shapes_of(network.state_dict()), shapes_of(state_dict))
     if wrong:

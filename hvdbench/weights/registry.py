@@ -1,4 +1,4 @@
-"""Which weights are known, and where each belongs. Imports no torch."""
+"""List which weights are known, and where each belongs. It does not import torch."""
 
 import tomllib
 from dataclasses import dataclass
@@ -67,19 +67,19 @@ def known_weights(name: str) -> KnownWeights:
     """Find known weights by their name.
 
     Raises:
-        UnknownNameError: no such name.
+        UnknownNameError: if there is no such name.
     """
     for known in KNOWN:
         if known.name == name:
             return known
-    raise UnknownNameError(catalog.unknown("weights", name, [known.name for known in KNOWN]))
+    raise UnknownNameError(catalog.unknown("set of weights", name, [known.name for known in KNOWN]))
 
 
 def check_sha256(path: Path, expected: str) -> str:
     """Refuse a file whose SHA-256 does not start with the expected digits; return the whole one.
 
     Raises:
-        WeightsError: it does not.
+        WeightsError: if the digest differs.
     """
     found = file_sha256(path)
     if not found.startswith(expected.lower()):

@@ -1,1 +1,1 @@
-"""Restoring and scoring, what ``eval`` does, and scoring alone, what ``score`` does."""
+"""Workflows behind the commands, one file for each."""

@@ -74,7 +74,7 @@ def synth(
 
     Raises:
         InputError: if a folder that the user named is missing or has another layout.
-        DatasetError: if the folder holds another dataset.
+        DatasetError: if the folder contains another dataset.
         StrictError: if something is not configured, in strict mode.
     """
     given = {"source": request.source, "trajectories": request.trajectories}
@@ -83,7 +83,7 @@ def synth(
     settings, root = recipe.values, request.root
     resolve("source", settings.source)  # a mistyped name must be an error before any default is used
     if root is not None and not root.exists():
-        raise InputError(f"{root} is not there: --root names the folder of the source's frames, or a film")
+        raise InputError(f"{root} does not exist: name the folder of the source's frames, or a video, with --root")
     if settings.source not in ROOTLESS:
         root = root or configured_root(settings.source)
     paths = load_sets(settings.trajectories)
@@ -101,17 +101,18 @@ def synth(
         replaced["trajectories"] = DEMO_SET
         paths = load_sets(DEMO_SET)
     if missing:
-        kept = f"; all other settings are those of the recipe '{recipe.name}'"
-        fallback.take(" and ".join(missing), f"{' and '.join(instead)}{kept}")
+        unchanged = f"the recipe '{recipe.name}', otherwise unchanged, with"
+        fallback.take(" and ".join(missing), f"{unchanged} {' and '.join(instead)}")
         settings = settings.model_copy(update=replaced)
     stood_in = bool(missing) or request.source in ROOTLESS
-    prefix = "demo-" if stood_in and not recipe.name.startswith("demo") else ""
-    name = f"{prefix}{_dataset_name(recipe)}"
+    name, folder = _dataset_name(recipe), recipe.name
+    if stood_in:
+        name, folder = (text if text.startswith("demo") else f"demo-{text}" for text in (name, folder))
     is_embedded = bool(missing) or settings.source in ROOTLESS
     return synthesise(
         settings,
         name,
-        request.out or request.datasets / f"{prefix}{recipe.name}",
+        request.out or request.datasets / folder,
         scenes=open_scenes(settings, root),
         trajectories=paths,
         origin="demo" if is_embedded else "simulated",

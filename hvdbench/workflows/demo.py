@@ -63,7 +63,7 @@ def run_demo(out: Path, *, engine: Engine, seed: int = 0, progress: Progress = s
         progress: function called with (done, total, what).
 
     Raises:
-        DatasetError: if ``out`` holds a demo made from other settings.
+        DatasetError: if ``out`` contains a demo made from other settings.
     """
     request = SynthRequest(recipe="demo", out=out / "datasets" / "demo")
     dataset = synth(request, fallback=Fallback(), engine=engine, progress=progress)
@@ -75,7 +75,7 @@ def run_demo(out: Path, *, engine: Engine, seed: int = 0, progress: Progress = s
         try:
             runs[name], todo = plan_run(load_method(name), dataset, workspace=workspace, budget=budget)
         except DatasetError as error:
-            raise DatasetError(f"{out} holds a demo made from other settings: choose another --out") from error
+            raise DatasetError(f"{out} contains a demo made from other settings: choose another --out") from error
         jobs += todo
     # The long fits run first, so that no worker is left with a long one at the end.
     do_jobs(jobs[::-1], budget, what="fit, restore, score")

@@ -20,6 +20,7 @@ from hvdbench.errors import HvdbenchError
 from hvdbench.weights.registry import weights_status
 from hvdbench.workspace import paths
 from hvdbench.workspace.engine import usable_cores
+from hvdbench.workspace.memory import free_memory
 
 State = Literal["ok", "note", "problem"]
 
@@ -70,7 +71,7 @@ def _guarded(look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     except HvdbenchError as error:
         yield Finding(topic, "problem", str(error))
     except Exception as error:  # a broken environment can fail in any way, and that is the finding
-        yield Finding(topic, "problem", f"could not be looked at ({type(error).__name__}: {error}): {_REINSTALL}")
+        yield Finding(topic, "problem", f"could not be examined ({type(error).__name__}: {error}): {_REINSTALL}")
 
 
 def _python() -> Iterator[Finding]:
@@ -119,7 +120,9 @@ def _torch() -> Iterator[Finding]:
             check=False,
         )
     except TimeoutExpired:
-        yield Finding("torch", "note", f"did not import within {_TORCH_PATIENCE_S:g} s: a slow disk; ask again")
+        yield Finding(
+            "torch", "note", f"was not imported within {_TORCH_PATIENCE_S:g} s, perhaps from a slow disk: ask again"
+        )
         return
     lines = [line for line in probe.stdout.splitlines() if line.strip()]
     reason = (probe.stderr.strip().splitlines() or [f"exit code {probe.returncode}"])[-1]
@@ -184,7 +187,7 @@ def _sources() -> Iterator[Finding]:
             yield Finding("sources", "ok", f"{named_by}: {root}")
         else:
             variable = paths.root_variable(source)
-            yield Finding("sources", "note", f"{variable} is unset: {without}; set it to the folder that holds them")
+            yield Finding("sources", "note", f"{variable} is unset: {without}; set it to the folder that contains them")
 
 
 def _trajectories() -> Iterator[Finding]:
@@ -202,7 +205,7 @@ def _trajectories() -> Iterator[Finding]:
         yield Finding(
             "trajectories",
             "note",
-            f"no set estimated by MonST3R stands in {root / 'index.toml'}: simulated paths take their place (found: "
+            f"{root / 'index.toml'} lists no set estimated by MonST3R, so simulated paths take their place (found: "
             f"{', '.join(sorted(index)) or 'none'})",
         )
 
@@ -214,23 +217,14 @@ def _weights() -> Iterator[Finding]:
             yield Finding("weights", "ok", f"{known.name}: {path}")
         else:
             facts = f"{known.note}; licence: {known.licence}"
-            text = f"{known.name} missing: get it from {known.page} ({facts}), put it at {path}"
+            text = f"{known.name} is missing: get it from {known.page} ({facts}) and put it at {path}"
             yield Finding("weights", "note", text)
 
 
 def _machine() -> Iterator[Finding]:
-    free = _free_bytes()
+    free = free_memory()
     memory = "unknown" if free is None else f"{free / 2**30:.1f} GiB"
     yield Finding("machine", "ok", f"{usable_cores()} usable cores, free memory: {memory}")
-
-
-def _free_bytes() -> int | None:
-    """Return the memory that new work can use, in bytes; None where the system does not report it."""
-    try:
-        rows = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-        return int(rows["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return None
 
 
 def _licences() -> Iterator[Finding]:
@@ -240,7 +234,7 @@ def _licences() -> Iterator[Finding]:
             "licences",
             "note",
             f"pyiqa {number} is under PolyForm Noncommercial 1.0.0: its metrics (MUSIQ, MANIQA ...) are not for "
-            "commercial use, hvdbench's own PSNR and SSIM do without it",
+            "commercial use; hvdbench's own PSNR and SSIM do not need it",
         )
 
 

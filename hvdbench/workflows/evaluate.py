@@ -1,4 +1,4 @@
-"""Restoring a dataset with a method, scoring it and entering it on a board."""
+"""Restore a dataset with a method, score it and enter it on a board."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,11 +29,11 @@ class Evaluation:
     """A scored run.
 
     Attributes:
-        run: the frames.
-        method: its name on the board.
-        scores: of its frames.
-        rows: board rows.
-        board: the board's CSV.
+        run: the run with the restored frames.
+        method: the method's name on the board.
+        scores: the scores of the frames.
+        rows: the rows that were entered on the board.
+        board: the path of the board's CSV.
     """
 
     run: Run
@@ -58,27 +58,27 @@ def evaluate(
     """Restore a dataset with a method, score it and enter it on the dataset's board.
 
     Args:
-        method: a method recipe, a network, or a model of others, which is opened here, once
+        method: a method recipe, a network, or a foreign model, which is opened here, once
             (:func:`hvdbench.methods.opening.open_method`); or a method that is open already.
-        dataset: with or without truth.
+        dataset: the dataset, with or without truth.
         workspace: where frames and boards go, whether runs from other settings are replaced, and whether a tiny fit
-            may stand in for missing weights.
-        budget: seed, device and engine (one job a clip); how a network is run; its listener hears before a network
-            starts that is going to run long.
-        weights: of a network, or of a method that is trained first, where it is opened here.
-        board: its name; the dataset's by default, with the protocol behind it where that board takes another one.
-        protocol: under which frames are scored; None: the board's own, else ``hvdbench-1``.
-        label: what the method is called on the board, where it is opened here; None: its own name.
-        asked: metrics and strata beside what every board has.
+            may replace missing weights.
+        budget: seed, device and engine, which runs one job per clip, and how a network is run; its ``announce`` is
+            called before a network starts on a long run.
+        weights: the weights of a network, or of a method that is trained first, if the method is opened here.
+        board: the board's name; None means the dataset's, followed by the protocol if that board takes another one.
+        protocol: the protocol under which frames are scored; None means the board's own, or else ``hvdbench-1``.
+        label: the method's name on the board, if the method is opened here; None means its own name.
+        asked: metrics and strata in addition to those that every board has.
 
     Raises:
-        HvdbenchError: as :func:`hvdbench.workflows.train.open_with_weights`,
+        HvdbenchError: under the conditions of :func:`hvdbench.workflows.train.open_with_weights`,
             :func:`hvdbench.runs.restoring.plan_run` and :func:`hvdbench.scoring.run_metrics.usable`.
     """
     workspace, budget = workspace or Workspace(), budget or Budget()
     where = choose_place(usual_board(dataset.name), workspace.boards, board=board, protocol=protocol)
     check_protocol(dataset, where.protocol)
-    if label is not None:  # a sentence now rather than after a long run
+    if label is not None:  # refused now rather than after a long run
         checked_name(label, "the method")
     asked = usable(asked or Asked(), dataset, fallback=workspace.fallback)
     budget = replace(budget, protocol=where.protocol)
@@ -88,7 +88,7 @@ def evaluate(
     threads = max(1, budget.engine.workers // len(dataset.clips()))
     run, jobs = plan_run(ready, dataset, workspace=workspace, budget=replace(budget, workers=threads))
     for job in jobs:
-        RunClip(job.out, ClipFolder(job.clip)).check_clip(job.clip_digest)  # now rather than after a long run
+        RunClip(job.out, ClipFolder(job.clip)).check_clip(job.clip_digest)  # checked now rather than after a long run
     if budget.announce is not None and ready.has_network:
         tell_before(jobs, budget)
     do_jobs(jobs, budget, what=f"restore and score: {ready.name}")
@@ -114,14 +114,15 @@ def evaluate(
 
 
 def _check_before(method: Method, dataset: Dataset, budget: Budget) -> None:
-    """Refuse before a long run what cannot be.
+    """Refuse, before a long run, what cannot be done.
 
     Raises:
-        InputError: options for networks and a method without one, or a folder of results that lacks frames.
+        InputError: if options for networks are given for a method without one, or a folder of results lacks frames.
     """
     if not budget.inference.is_usual and not method.scheme.takes_inference:
         raise InputError(
-            f"method '{method.name}' runs no network: --precision, --window and --tile have nothing to set"
+            f"method '{method.name}' does not run a network, so it has no use for --precision, --window and --tile: "
+            "leave them out"
         )
     method.scheme.check_clips(
         {

@@ -75,7 +75,7 @@ def check_labels(
     else:
         sources = [source for source in sources if source.oracle() is not None]
         if not sources:
-            raise InputError(f"{path} has no oracle: give labels made by hand with --labels")
+            raise InputError(f"{path} has no oracle: name labels made by hand with --labels")
     clips: dict[str, list[CheckedClip]] = {}
     for labeller in labellers:
         takes = measure if labeller == "paper" else None

@@ -74,7 +74,7 @@ def score_folder(
     """
     if not folder.is_dir():
         raise InputError(
-            f"{folder} is not a folder of frames: name runs/<method>/<dataset>, or a folder that holds some"
+            f"{folder} is not a folder of frames: name runs/<method>/<dataset>, or a folder that contains frames"
         )
     workspace, budget = workspace or Workspace(), budget or Budget()
     if not is_run(folder):
@@ -141,8 +141,8 @@ def _usual_dataset(folder: Path, workspace: Workspace) -> Dataset:
     usual = workspace.datasets / "goproshake"
     if not (usual / "dataset.json").is_file():
         raise InputError(
-            f"{folder} holds frames without a run.json, so that nothing tells which dataset they were restored from: "
-            "name it with --data"
+            f"{folder} contains frames but no run.json, so the dataset that they were restored from is unknown: name "
+            "it with --data"
         )
     return Dataset.open(usual)
 
@@ -180,11 +180,14 @@ def read_stored(folder: Path, data: Path | None) -> StoredRun:
     missing = sorted(set(clips) - set(manifests))
     if missing:
         raise InputError(
-            f"{folder} lacks {len(missing)} of the {len(clips)} clips of '{dataset.name}', first {missing[0]}: restore "
-            "them first ('hvdbench eval')"
+            f"{folder} lacks {len(missing)} of the {len(clips)} clips of '{dataset.name}', such as {missing[0]}: "
+            "restore them first ('hvdbench eval')"
         )
     if set(manifests) != set(clips):
-        raise InputError(f"{folder} has the clip {min(set(manifests) - set(clips))}, '{dataset.name}' does not")
+        raise InputError(
+            f"{folder} has the clip {min(set(manifests) - set(clips))}, which is not in '{dataset.name}': name the "
+            "dataset that it was restored from (--data)"
+        )
     for clip in dataset.clips():
         key = f"{clip.split}/{clip.name}"
         place = RunClip(folder / key, clip)
@@ -196,8 +199,8 @@ def read_stored(folder: Path, data: Path | None) -> StoredRun:
     if entry is not None and entry.stamp.run_digest == digest:
         if entry.stamp.dataset_digest != dataset.digest:
             raise InputError(
-                f"{folder} was scored on a dataset '{entry.stamp.dataset}' of digest {entry.stamp.dataset_digest}, "
-                f"{dataset.folder} has {dataset.digest}: name the dataset that it was scored on (--data)"
+                f"{folder} was scored on '{entry.stamp.dataset}' with the digest {entry.stamp.dataset_digest}, "
+                f"but that of {dataset.folder} is {dataset.digest}: name the dataset that it was scored on (--data)"
             )
         return StoredRun(dataset, folders, entry, was_entered=True)
     usual = usual_board(dataset.name)
@@ -236,7 +239,7 @@ def _dataset_of(folder: Path, name: str) -> Dataset:
         if found.name == name:
             return found
     raise DatasetError(
-        f"no dataset '{name}', which {folder} was restored from, lies below datasets: name it with --data"
+        f"{folder} was restored from the dataset '{name}', which is not below datasets: name it with --data"
     )
 
 

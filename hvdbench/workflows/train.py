@@ -51,7 +51,7 @@ def train(
     workspace, budget = workspace or Workspace(), budget or Budget()
     method = load_method(name, trust=workspace.trust)
     if not method.is_trained:
-        raise InputError(f"method '{name}' is fitted to each clip as it restores: use 'hvdbench eval' or 'deblur'")
+        raise InputError(f"method '{name}' is fitted to each clip, not trained: use 'hvdbench eval' or 'deblur'")
     if data is None or not data.is_file():
         dataset = find_dataset(data, workspace=workspace, budget=budget)
         if dataset.origin == "demo" and data is None and method.preset is None:
@@ -76,7 +76,7 @@ def open_with_weights(
     """Open a method with the weights that it needs to restore: none, those named, those trained, or a tiny fit's.
 
     Weights from the method's own training on this dataset come first, then those from its only other training. A
-    foreign model holds its weights itself.
+    foreign model contains its weights itself.
 
     Args:
         method: a reference that :func:`hvdbench.methods.opening.open_method` takes, or a method that it returned.
@@ -111,7 +111,9 @@ def open_with_weights(
             raise InputError(
                 f"'{asked}' has weights in {', '.join(str(p.parent) for p in here)}: name one with --weights"
             )
-        missing = f"no trained weights for '{asked}' (--weights, or 'hvdbench train {asked}')"
+        missing = (
+            f"there are no trained weights for '{asked}' (name some with --weights, or run 'hvdbench train {asked}')"
+        )
         workspace.fallback.take(missing, f"'{asked}@tiny'")
         method = open_tiny(method, trust=workspace.trust)
     workers = budget.engine.workers

@@ -1,4 +1,4 @@
-"""Where things lie, how files are written whole, how jobs run: what every stage uses and no stage owns."""
+"""Services for every stage: where things are, how files are written whole, and how jobs run."""
 
 from hvdbench.workspace.workspace import Workspace
 

@@ -1,9 +1,9 @@
-"""Write files and folders whole or not at all, and lose none when a process is killed or the power fails.
+"""Write files and folders whole or not at all, and lose nothing when a process is killed or the power fails.
 
-What is written lies under a temporary name in the same folder, is forced to the disk, and is renamed. A folder that is
-replaced is first put aside (``.replaced-…``), then the new one is put in its place, then the old one is deleted: at
-every moment one of the two is there whole, and :func:`recover` puts back what a killed process left aside. What dead
-processes left under temporary names is removed by the next one that writes in that folder.
+A file is written under a temporary name in the same folder, forced to the disk, and renamed. A folder that is replaced
+is first moved aside (``.replaced-…``), then the new one is moved into its place, and then the old one is deleted: at
+every moment one of the two exists whole, and :func:`recover` moves back what a killed process left aside. What dead
+processes left under temporary names is removed by the next process that writes in that folder.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from hvdbench.errors import HvdbenchError, InputError
 from hvdbench.workspace.marks import ASIDE, PARTIAL, is_ours, stranger_in
 from hvdbench.workspace.owners import is_dead, this_owner
 
-_UNKNOWN_LIVES_S = 86_400.0  # of leftovers whose process cannot be asked: on another machine, or before a restart
+_UNKNOWN_LIVES_S = 86_400.0  # age of leftovers whose process cannot be asked, on another machine or before a restart
 _QUICK_S = 0.001  # looking through about 1000 names; a longer look is taken again after 50 times what it took, so
 _SWEEP_SHARE = 50  # that 10 000 frames written one by one into a folder are not looked through 10 000 times
-# What _token() makes; then the words of versions before 0.2, a process's number or chance.
+# The tokens of _token(), or those of versions before 0.2: the number of a process, or a random word.
 _LEFTOVER = re.compile(r"\.(?:partial|replaced)-(?:([0-9a-f]{8}\.\d+\.\d*)\.\d+|(\d+)|([0-9a-f]{8}))-(.+)", re.DOTALL)
-_ATTEMPTS = 20  # at one name: each failure means that another process put its own folder there in the meantime
+_ATTEMPTS = 20  # for one name; each failure means that another process put its own folder there in the meantime
 
 _count = itertools.count()
 _open: set[Path] = set()
@@ -38,9 +38,9 @@ def atomic_path(path: Path, *, force: bool = True) -> Iterator[Path]:
     """Yield a temporary file name (same folder, same suffix) that becomes ``path`` when the block ends without error.
 
     Args:
-        path: the file.
-        force: force it and its folder to the disk; inside the block of :func:`atomic_folder` that is left to its end
-            in any case.
+        path: path of the file.
+        force: whether the file and its folder are forced to the disk; inside the block of :func:`atomic_folder` this
+            always waits until the end of that block.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent)
@@ -65,10 +65,10 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty temporary folder that becomes ``folder``, in place of an old one, when the block ends well.
 
     All its files are forced to the disk at the end, not as they are written: for 100 frames of 720p (89 MB of PNG) that
-    is 0.06 s beside the 2.8 s of coding and writing them, measured on a virtual machine's SSD.
+    takes 0.06 s in addition to 2.8 s for encoding and writing them, measured on a virtual machine's SSD.
 
     Raises:
-        InputError: a folder is there that nothing of ours made (:func:`hvdbench.workspace.marks.is_ours`).
+        InputError: if there is a folder that hvdbench did not make (:func:`hvdbench.workspace.marks.is_ours`).
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     recover(folder)
@@ -89,31 +89,31 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
 
 def check_replaceable(folder: Path) -> None:
-    """Refuse to replace a folder that nothing of ours made.
+    """Refuse to replace a folder that hvdbench did not make.
 
     Raises:
-        InputError: so it is; or a file is in the way.
+        InputError: if hvdbench did not make the folder, or if there is a file or a link instead of a folder.
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise InputError(f"{folder} is in the way of a folder: move it, or name another place")
+        raise InputError(f"{folder} is not a folder, but one is to be written there: move it, or name another place")
     if folder.is_dir() and not is_ours(folder):
         raise InputError(
-            f"{folder} holds {stranger_in(folder)} and nothing that says hvdbench made it, so it is not replaced: move "
-            "it, or name another place"
+            f"{folder} contains {stranger_in(folder)}, but nothing that shows that hvdbench made it, so it is not "
+            "replaced: move it, or name another place"
         )
 
 
 def recover(folder: Path) -> None:
-    """Put a folder back that a killed process had put aside, where nothing has taken its place."""
+    """Move a folder back that a killed process had moved aside, unless something has taken its place."""
     if not os.path.lexists(folder) and folder.parent.is_dir():
         found = [path for path, name in _asides(folder.parent) if name == folder.name]
         for aside in sorted(found, key=_changed_ns, reverse=True)[:1]:
-            with contextlib.suppress(OSError):  # another process was first, or the place may only be read
+            with contextlib.suppress(OSError):  # another process was faster, or the place is read-only
                 aside.rename(folder)
 
 
 def recover_below(parent: Path) -> None:
-    """Put every folder directly below ``parent`` back that a killed process had put aside."""
+    """Move every folder directly below ``parent`` back that a killed process had moved aside."""
     for name in {name for _, name in _asides(parent)} if parent.is_dir() else ():
         recover(parent / name)
 
@@ -122,8 +122,8 @@ def sweep(folder: Path, *, seldom: bool = True) -> None:
     """Remove what dead processes left in a folder under temporary names; nothing else is touched.
 
     Args:
-        folder: where to look.
-        seldom: do nothing where this process has looked a moment ago and the folder is a large one.
+        folder: folder to clean.
+        seldom: whether to do nothing if this process has looked a moment ago and the folder is large.
     """
     started = time.monotonic()
     if seldom and _next_sweep.get(folder, 0.0) > started:
@@ -135,15 +135,15 @@ def sweep(folder: Path, *, seldom: bool = True) -> None:
             owner = found[1] or found[2] or ""
             if _is_left_over(path, owner):
                 _remove(path)
-    if len(_next_sweep) > 10_000:  # one entry a folder: a long run makes as many as it writes clips
+    if len(_next_sweep) > 10_000:  # it has one entry per folder, and a long run writes a folder for each clip
         _next_sweep.clear()
     _next_sweep[folder] = started + _SWEEP_SHARE * max(0.0, time.monotonic() - started - _QUICK_S)
 
 
 def drop_unfinished() -> None:
-    """Remove what this process has not finished; for a process that is about to be ended."""
+    """Remove what this process has not finished, before it ends."""
     for path in list(_open):
-        if f"{PARTIAL}{this_owner()}." in path.name:  # a forked process has its parent's list too
+        if f"{PARTIAL}{this_owner()}." in path.name:  # a forked process inherits its parent's list
             _remove(path)
 
 
@@ -175,11 +175,11 @@ def _put_in_place(temporary: Path, folder: Path) -> None:
             _remove(aside)
             return
         _remove(aside)  # the other process's folder is in its place
-    raise InputError(f"{folder} is written by another process again and again: end one of the two")
+    raise InputError(f"{folder} is written by another process again and again: stop one of the two")
 
 
 def _asides(parent: Path) -> list[tuple[Path, str]]:
-    """List what was put aside in a folder, each with the name that it had."""
+    """List what was moved aside in a folder, each entry with its original name."""
     matches = [(path, _LEFTOVER.fullmatch(path.name)) for path in _entries(parent, (ASIDE,))]
     return [(path, found[4]) for path, found in matches if found]
 
@@ -188,7 +188,7 @@ def _entries(folder: Path, starts: tuple[str, ...]) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             return [folder / entry.name for entry in entries if entry.name.startswith(starts)]
-    except OSError:  # not there, or it may not be read
+    except OSError:  # it does not exist, or it cannot be read
         return []
 
 
@@ -218,7 +218,7 @@ def _remove(path: Path) -> None:
 
 
 def _token() -> str:
-    """Return a word that no other file of this or another process has: its owner, and a number."""
+    """Return a token that is unique to one file of one process: its owner, and a number."""
     return f"{this_owner()}.{next(_count)}"
 
 
@@ -230,15 +230,20 @@ def _force_tree(folder: Path) -> None:
 
 
 def _force(path: Path) -> None:
-    """Force a file, or the names in a folder, to the disk; a full disk is told here, before anything is renamed."""
+    """Force a file, or the names in a folder, to the disk; a full disk shows here, before anything is renamed."""
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-    except OSError:  # a link, which is whole once its folder is, or a folder on Windows
+    except OSError:  # a link, which is safe once its folder is, or a folder on Windows
         return
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EROFS):  # cannot be forced there
+        if error.errno not in (
+            errno.EINVAL,
+            errno.ENOTSUP,
+            errno.EBADF,
+            errno.EROFS,
+        ):  # this file system cannot force it
             raise
     finally:
         os.close(handle)
@@ -246,7 +251,7 @@ def _force(path: Path) -> None:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Let an error of the system, such as a full disk, name the file that was to be written."""
+    """Make an error of the system, such as a full disk, name the file that was to be written."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Compile loops by Numba, kept on disk where that can be."""
+"""Compile loops with Numba, and cache them on disk if that is possible."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -7,13 +7,13 @@ Compiled = TypeVar("Compiled", bound=Callable[..., Any])
 
 
 def compiled(function: Compiled, **options: Any) -> Compiled:
-    """Compile for this machine without the interpreter's lock, cached on disk where a folder for that can be written.
+    """Compile for this machine without the interpreter's lock, and cache on disk if a folder for that can be written.
 
-    Numba is imported by the call, not before: its import alone takes longer than most commands.
+    Numba is imported only by the call, because its import alone takes longer than most commands.
 
     Args:
-        function: of arrays and numbers.
-        options: of ``numba.njit``.
+        function: function of arrays and numbers.
+        options: options of ``numba.njit``.
     """
     import numba
 
@@ -26,8 +26,8 @@ def compiled(function: Compiled, **options: Any) -> Compiled:
 
 
 def compiled_loop(function: Compiled) -> Compiled:
-    """Compile as :func:`compiled` does; a division by zero gives infinity, and a product and a sum may be fused.
+    """Compile as :func:`compiled` does; division by zero returns infinity, and a product and a sum may be fused.
 
-    Their order stays, so one machine always gives the same bytes.
+    The order of operations stays, so one machine always returns the same bytes.
     """
     return compiled(function, error_model="numpy", fastmath={"contract"})

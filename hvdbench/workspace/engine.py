@@ -1,6 +1,6 @@
-"""Run independent jobs, one a clip: in this process or in a pool of them.
+"""Run independent jobs, one for each clip, in this process or in a pool of processes.
 
-Each job draws its randomness from its own name, so the engine changes how long a run takes and never what it gives.
+Each job draws its randomness from its own name, so the engine changes only how long a run takes, never its result.
 """
 
 import multiprocessing
@@ -23,12 +23,12 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Engine:
-    """``local``: worker processes on this machine."""
+    """The engine ``local``, which runs jobs in worker processes on this machine."""
 
     workers: int = 1
 
     def map(self, function: Callable[[J], R], jobs: Sequence[J]) -> Iterator[tuple[int, R]]:
-        """Yield (index, result) as jobs finish; the first failure is raised, and what is still running is stopped.
+        """Yield (index, result) as jobs finish; the first failure is raised, and jobs that still run are stopped.
 
         Args:
             function: a module-level function, so that a worker process can import it.
@@ -53,10 +53,10 @@ class Engine:
 
 
 def _start_worker() -> None:
-    """Keep a worker to one thread, deaf to Ctrl-C, and alive no longer than the process that started it.
+    """Keep a worker to one thread, make it ignore Ctrl-C, and end it with the process that started it.
 
-    One thread: the pool fills the cores. Ctrl-C reaches the parent, which stops its workers; a worker that is stopped
-    removes what it has not finished.
+    One thread is enough, because the pool fills the cores. Ctrl-C reaches the parent, which stops its workers; a worker
+    that is stopped removes what it has not finished.
     """
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = "1"
@@ -66,7 +66,7 @@ def _start_worker() -> None:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    drop_unfinished()  # an exception would only end the job, and the worker would take up the next one
+    drop_unfinished()  # an exception would end only the job, and the worker would start the next one
     os._exit(128 + number)
 
 
@@ -78,20 +78,20 @@ def _leave_with_parent(parent: int) -> None:
 
 
 def thread_map(function: Callable[[J], R], items: Sequence[J], workers: int) -> Iterator[R]:
-    """Yield ``function(item)`` in order, computed by threads: for OpenCV and NumPy work, which frees the lock."""
+    """Yield ``function(item)`` in order, computed by threads, which suits OpenCV and NumPy since they free the lock."""
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
         yield from pool.map(function, items)
 
 
 def parse_engine(text: str) -> Engine:
-    """Read ``local`` (as many workers as cores) or ``local:N``.
+    """Parse ``local``, which means as many workers as cores, or ``local:N``.
 
     Raises:
-        InputError: another word, or N under 1.
+        InputError: if the word is another one, or N is below 1.
     """
     name, _, count = text.partition(":")
     if name != "local" or (count and not (count.isdigit() and int(count) > 0)):
-        raise InputError(f"no engine '{text}': write local, or local:N with N worker processes")
+        raise InputError(f"there is no engine '{text}': write local, or local:N with N worker processes")
     return Engine(int(count) if count else usable_cores())
 
 

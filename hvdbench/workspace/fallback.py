@@ -1,6 +1,6 @@
-"""What happens where something is not configured: one plain warning and the embedded default, or, strictly, an error.
+"""Handle what is not configured: with one warning and the embedded default, or, in strict mode, with an error.
 
-A fallback stands in only for what the user did *not* name. What was named and is wrong is an error everywhere.
+A fallback replaces only what the user did *not* name. What was named and is wrong is always an error.
 """
 
 import logging
@@ -14,25 +14,25 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Fallback:
-    """Decides whether defaults may stand in.
+    """The decision whether defaults may be used.
 
     Attributes:
-        strict: turn every fallback into a :class:`StrictError`.
+        strict: whether every fallback is a :class:`StrictError`.
     """
 
     strict: bool = False
 
     @classmethod
     def from_environment(cls, strict: bool) -> "Fallback":
-        """Be strict where asked, or where ``HVDBENCH_STRICT`` is set to anything but 0."""
+        """Return a fallback that is strict if asked, or if ``HVDBENCH_STRICT`` is set to anything but 0."""
         return cls(strict or os.environ.get("HVDBENCH_STRICT", "0") not in {"", "0"})
 
     def take(self, missing: str, instead: str) -> None:
-        """Warn of what is missing and of what stands in for it.
+        """Warn of what is missing and of what is used instead.
 
         Raises:
-            StrictError: in strict mode.
+            StrictError: if the mode is strict.
         """
         if self.strict:
-            raise StrictError(f"{missing} (strict: without it, {instead} would stand in)")
-        logger.warning("%s: going on with %s", missing, instead)
+            raise StrictError(f"{missing}: in strict mode hvdbench does not fall back on {instead}")
+        logger.warning("%s: hvdbench uses %s instead", missing, instead)

@@ -1,9 +1,9 @@
-"""Locks between processes: one at a time reads, changes and writes a file, on any file system.
+"""Lock files between processes, so that one at a time reads, changes and writes a file, on any file system.
 
-A lock is a file beside the target, made by ``O_EXCL``, which tells one winner even where the system has no ``flock``
-(network file systems, shared folders of virtual machines). It holds who made it, and its time is set again every few
-seconds. Whoever waits takes a lock away when its process on this machine has ended, or when its time stood still for a
-minute. That is watched by the waiting process's own clock, so that two machines' clocks need not agree.
+A lock is a file beside the target, made by ``O_EXCL``, which lets one process win even if the system has no ``flock``
+(network file systems, shared folders of virtual machines). It states who made it, and its time is set again every few
+seconds. A waiting process removes a lock when its process on this machine has ended, or when its time has not changed
+for a minute by the waiting process's own clock, so that the clocks of two machines need not agree.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from hvdbench.workspace.owners import host_name, is_dead, this_owner
 logger = logging.getLogger(__name__)
 
 State = tuple[int, int]
-"""Which file a lock is, and its last heartbeat."""
+"""The identity of a lock's file, and its last heartbeat."""
 
 CLAIM_SUFFIX = f".away{LOCK_SUFFIX}"
 
@@ -34,14 +34,14 @@ _count = itertools.count()
 
 @dataclass(frozen=True)
 class LockTimes:
-    """How long a lock waits for what.
+    """The times of a lock.
 
     Attributes:
-        beat_s: between two heartbeats of whoever holds a lock.
-        stale_s: without a heartbeat, before a lock is taken away.
-        tell_s: of waiting, before it is said who holds the lock.
-        poll_s: between two looks at a lock that is held.
-        give_up_s: of waiting, before an error is raised; None: never.
+        beat_s: seconds between two heartbeats of the process that holds a lock.
+        stale_s: seconds without a heartbeat after which a lock is removed.
+        tell_s: seconds of waiting after which a warning names the process that holds the lock.
+        poll_s: seconds between two checks of a lock that is held.
+        give_up_s: seconds of waiting after which an error is raised; None for never.
     """
 
     beat_s: float = 5.0
@@ -56,7 +56,7 @@ _TIMES = LockTimes()
 
 @dataclass
 class _Held:
-    """A lock as the threads of this process share it: one of them at a time, which may take it again."""
+    """A lock as the threads of this process share it: one thread at a time holds it, and may take it again."""
 
     thread_lock: threading.RLock = field(default_factory=threading.RLock)
     depth: int = 0
@@ -69,7 +69,7 @@ _own_files: set[str] = set()  # contents of the locks that this process has made
 
 
 def _forget() -> None:
-    """Begin anew in a forked process: its parent's locks are not its own."""
+    """Clear the registry in a forked process, because its parent's locks are not its own."""
     global _registry_lock
     _registry.clear()
     _own_files.clear()
@@ -82,17 +82,17 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def locked(target: Path, times: LockTimes = _TIMES) -> Iterator[None]:
-    """Hold the lock of a file or folder while the block runs; read the target again inside.
+    """Hold the lock of a file or folder while the block runs; the block must read the target again.
 
-    A thread that holds it may take it again. After a second of waiting a warning says who holds it.
+    A thread that holds the lock may take it again. After a second of waiting, a warning says who holds it.
 
     Args:
-        target: what is going to be read, changed and written; it need not exist, its folder is made.
-        times: how long to wait for what.
+        target: file or folder that is going to be read, changed and written; it need not exist, and its folder is made.
+        times: times of the lock.
 
     Raises:
-        InputError: it was held for longer than ``times.give_up_s``.
-        OSError: the folder may not be written.
+        InputError: if another holds the lock for longer than ``times.give_up_s``.
+        OSError: if the folder cannot be written to.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     path = target.parent.resolve() / f".{target.name}{LOCK_SUFFIX}"
@@ -130,7 +130,7 @@ def _thread_lock(held: _Held, path: Path, target: Path, times: LockTimes) -> Ite
 
 @contextmanager
 def _lock_file(path: Path, target: Path, times: LockTimes) -> Iterator[None]:
-    """Hold a lock file, with a thread that sets its time while the block runs."""
+    """Hold a lock file while the block runs, with a thread that keeps setting its time."""
     content = _content()
     _own_files.add(content)
     stop = threading.Event()
@@ -143,14 +143,14 @@ def _lock_file(path: Path, target: Path, times: LockTimes) -> Iterator[None]:
         finally:
             stop.set()
             if heart.ident is not None:
-                heart.join()  # else it could touch another file that gets the handle's number
+                heart.join()  # otherwise it could touch another file that gets the handle's number
             _release(handle, path)
     finally:
         _own_files.discard(content)
 
 
 def _wait_for(path: Path, target: Path, content: str, times: LockTimes) -> int:
-    """Make the lock file as soon as nobody else has one, and return its handle."""
+    """Make the lock file as soon as no other process has one, and return its handle."""
     started = seen_at = time.monotonic()
     seen: State | None = None
     has_told = False
@@ -169,28 +169,28 @@ def _wait_for(path: Path, target: Path, content: str, times: LockTimes) -> int:
                 continue
             if now - started > times.tell_s and not has_told:
                 has_told = True
-                logger.warning("%s is in use by %s: waiting until it is done", target, _who(holder))
+                logger.warning("%s is in use by %s: hvdbench waits until that is done", target, _who(holder))
             if times.give_up_s is not None and now - started > times.give_up_s:
                 raise InputError(_given_up(target, path, times, _who(holder)))
         time.sleep(times.poll_s)
 
 
 def _make(path: Path, content: str) -> int | None:
-    """Make a lock file and return its handle; None where there is one."""
+    """Make a lock file and return its handle; return None if there is one already."""
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
         return None
     try:
         os.write(handle, content.encode())
-    except BaseException:  # a full disk: an empty lock would be nobody's
+    except BaseException:  # the disk is full; an empty lock would belong to nobody
         _release(handle, path)
         raise
     return handle
 
 
 def _release(handle: int, path: Path) -> None:
-    """Remove a lock file, unless it was taken away and is another process's now."""
+    """Remove a lock file, unless it was taken away and now belongs to another process."""
     is_own = _identity(os.fstat(handle)) == _state_identity(path)
     os.close(handle)
     if is_own:
@@ -200,21 +200,22 @@ def _release(handle: int, path: Path) -> None:
 
 def _beat(handle: int, path: Path, stop: threading.Event, beat_s: float) -> None:
     while not stop.wait(beat_s):
-        with contextlib.suppress(OSError):  # the lock was taken away, or the server does not answer now
+        with contextlib.suppress(OSError):  # the lock was taken away, or the server does not answer at the moment
             os.utime(handle if os.utime in os.supports_fd else path)
 
 
 def _take_away(path: Path, state: State, *, is_old: bool) -> bool:
-    """Remove a lock that nobody holds any more; return whether it has gone.
+    """Remove a lock that no process holds any more; return whether it has gone.
 
-    Several processes may find it so, and the second to remove it could remove the lock that the first has just made. So
-    each makes a claim first, a file named after the very lock that it judged, and whoever has it looks again. Claims
-    are numbered, for a process may die with one; the next number is free once all lower ones are the dead's.
+    Several processes may find the same dead lock, and the second to remove it could remove the lock that the first has
+    just made. So each makes a claim first, a file named after the very lock that it judged, and the process that has
+    the claim checks again. Claims are numbered, because a process may die with one; the next number is free once all
+    lower ones belong to dead processes.
 
     Args:
-        path: the lock.
-        state: of the lock that was judged.
-        is_old: whether the judgement is so old that a claim without an owner is a dead process's.
+        path: path of the lock.
+        state: state of the lock that was judged.
+        is_old: whether the judgement is so old that a claim without an owner must be a dead process's.
     """
     for number in itertools.count():
         claim = path.with_name(f"{path.name.removesuffix(LOCK_SUFFIX)}.{state[0]}-{state[1]}-{number}{CLAIM_SUFFIX}")
@@ -240,7 +241,7 @@ def _take_away(path: Path, state: State, *, is_old: bool) -> bool:
 
 
 def sweep_claims(folder: Path) -> None:
-    """Remove the claims on locks that are no longer there, which dead processes left in a folder."""
+    """Remove the claims that dead processes left in a folder on locks that no longer exist."""
     for claim in folder.glob(f".*{CLAIM_SUFFIX}"):
         name, _, rest = claim.name.removesuffix(CLAIM_SUFFIX).rpartition(".")
         state = _state(claim.with_name(name + LOCK_SUFFIX))
@@ -250,7 +251,7 @@ def sweep_claims(folder: Path) -> None:
 
 
 def _state(path: Path) -> State | None:
-    """Return which file a lock is and its last heartbeat; None where it has gone."""
+    """Return the identity of a lock's file and its last heartbeat; None if it has gone."""
     try:
         found = path.stat()
     except OSError:
@@ -276,7 +277,7 @@ def _content() -> str:
 
 
 def _holder(path: Path) -> dict[str, object]:
-    """Read who holds a lock; nothing where it is being written, was damaged or has gone."""
+    """Read who holds a lock; the result is empty if the lock is being written, is damaged or has gone."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -285,9 +286,9 @@ def _holder(path: Path) -> dict[str, object]:
 
 
 def _has_ended(holder: dict[str, object]) -> bool:
-    """Return whether the process that holds a lock has ended, as far as it can be known from here."""
+    """Return whether the process that holds a lock has ended, as far as this process can know."""
     owner = str(holder.get("owner", ""))
-    if owner == this_owner():  # ours, but no thread holds it: Ctrl-C fell between making and noting it
+    if owner == this_owner():  # it is this process's, but no thread holds it: Ctrl-C came between making and noting it
         return json.dumps(holder) + "\n" not in _own_files
     return bool(owner) and is_dead(owner) is True
 
@@ -299,4 +300,4 @@ def _who(holder: dict[str, object]) -> str:
 
 
 def _given_up(target: Path, path: Path, times: LockTimes, who: str) -> str:
-    return f"{target} has been in use by {who} for over {times.give_up_s:g} s: end it, or remove {path} if it hangs"
+    return f"{target} has been in use by {who} for over {times.give_up_s:g} s: stop it, or remove {path} if it hangs"

@@ -1,4 +1,4 @@
-"""What files on disk note of what made them: versions, and the hashes of files."""
+"""Collect what files on disk record about their origin: versions, and the hashes of files."""
 
 import hashlib
 import platform
@@ -9,11 +9,11 @@ from typing import overload
 from hvdbench import __version__
 
 PACKAGES = ("numpy", "opencv-python", "torch", "torchvision")
-_HASH_BLOCK_BYTES = 1 << 20  # weights may be larger than memory
+_HASH_BLOCK_BYTES = 1 << 20  # hashed in blocks, because weights may be larger than memory
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that numbers hang on."""
+    """Return the versions of the packages that numbers depend on."""
     found = {"hvdbench": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -32,7 +32,7 @@ def file_sha256(path: Path | None) -> str | None: ...
 
 
 def file_sha256(path: Path | None) -> str | None:
-    """Return a file's SHA-256 in hex, None for no file."""
+    """Return a file's SHA-256 in hex, or None for None."""
     if path is None:
         return None
     digest = hashlib.sha256()

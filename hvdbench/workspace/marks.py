@@ -1,40 +1,40 @@
-"""What is ours on disk: folders that may be replaced or removed, and the names of what is not finished.
+"""Recognise what hvdbench made on disk: folders that may be replaced or removed, and names of what is not finished.
 
-Only a folder that carries a mark of ours is ever replaced or removed. This is the one rule for every command that
-overwrites: a run, a clip, a checkpoint, an estimate, the frames of ``deblur``. Whatever names a folder, a wrong name
-then costs a sentence and no files.
+Only a folder with one of hvdbench's marks is ever replaced or removed. This is the one rule for every command that
+overwrites: a run, a clip, a checkpoint, an estimate, the frames of ``deblur``. A wrong name of a folder then costs an
+error, and no files.
 """
 
 import json
 from pathlib import Path
 
 MARKS = ("run.json", "train.json", "dataset.json", "tracks.h5", "state.json", "estimate.json")
-"""Files that a run, a training, a dataset, its clip, a checkpoint and an estimated camera path have."""
+"""The files by which a run, a training, a dataset, its clip, a checkpoint and an estimated camera path are known."""
 
 PARTIAL = ".partial-"
-"""Begins the name of what is being written."""
+"""The beginning of the name of what is being written."""
 ASIDE = ".replaced-"
-"""Begins the name of an old folder while a new one takes its place."""
+"""The beginning of the name of an old folder while a new one takes its place."""
 LOCK_SUFFIX = ".lock"
-"""Ends the name of a lock, which begins with a dot."""
+"""The end of the name of a lock, which begins with a dot."""
 
 
 def is_partial(path: Path) -> bool:
-    """Return whether a name is one of ours that a killed run leaves behind: it is no content of the folder."""
+    """Return whether a killed run may have left a file of this name, which is then not part of the folder's content."""
     return path.name.startswith((PARTIAL, ASIDE)) or (path.name.startswith(".") and path.name.endswith(LOCK_SUFFIX))
 
 
 def is_ours(folder: Path) -> bool:
     """Return whether a folder may be replaced or removed.
 
-    So it is where it holds one of :data:`MARKS`, where it is empty, and where ``deblur`` wrote it: the manifest of its
-    frames, ``<folder>.json``, lies beside it.
+    It may if it contains one of :data:`MARKS`, if it is empty, or if ``deblur`` wrote it, which means that the manifest
+    of its frames, ``<folder>.json``, lies beside it.
     """
     return any((folder / mark).is_file() for mark in MARKS) or not stranger_in(folder) or _was_restored(folder)
 
 
 def stranger_in(folder: Path) -> str:
-    """Return the first name in a folder, by the alphabet; empty where it holds nothing but our own hidden leftovers."""
+    """Return the first name in a folder, in sorted order; empty if it contains only hvdbench's hidden leftovers."""
     return min((entry.name for entry in folder.iterdir() if not is_partial(entry)), default="")
 
 

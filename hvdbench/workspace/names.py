@@ -1,8 +1,8 @@
-"""Names that are never paths: the one rule for datasets, splits, clips, boards, methods and annotators.
+"""Check names so that they are never paths, by one rule for datasets, splits, clips, boards, methods and annotators.
 
-Such names come from other people's files (``dataset.json``, result files, board rows) and turn into folders and files
-here, so each is checked where it is read and again where it is written. ``docs/decisions/0006-names-and-locks.md`` says
-why the rule is what it is.
+Such names come from other people's files (``dataset.json``, result files, board rows) and become folders and files
+here, so each is checked where it is read and again where it is written. ``docs/decisions/0006-names-and-locks.md``
+explains the rule.
 """
 
 import hashlib
@@ -13,17 +13,17 @@ from pathlib import Path
 from hvdbench.errors import HvdbenchError, InputError
 
 LONGEST_BYTES = 100
-"""In UTF-8. File systems take 255, and a leftover's or a lock's name adds about 60 to that of its file."""
+"""Most bytes of a name in UTF-8. File systems allow 255, and leftovers and locks add about 60 to a file's name."""
 
 DRIVE = ":"
-"""Windows reads ``C:x`` and ``a:b`` as places of their own, so it may stand in no name that becomes a folder."""
+"""A sign that no name of a folder may contain, because Windows reads ``C:x`` and ``a:b`` as places of their own."""
 
 REFUSED_BY_OTHERS = DRIVE + '*?"<>|'
-"""Windows takes none of them in a file's name; a board's rows may name methods with them."""
+"""Signs that Windows refuses in the name of a file; a board's rows may name methods with them."""
 
 _SEPARATORS = "/\\"
-_HIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, halves of a pair, line and paragraph ends
-# These turn the direction of the text round them, so that a name reads as another one.
+_HIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, halves of a surrogate pair, line and paragraph ends
+# These change the direction of the text around them, so that a name looks like another one.
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _SHOWN = 60
 _DIGITS = 8
@@ -35,14 +35,14 @@ ALLOWED = (
 
 
 def name_fault(name: object, *, also: str = "") -> str | None:
-    """Return what keeps a text from being a name, as the rest of a sentence; None where nothing does.
+    """Return why a text cannot be a name, as the rest of a sentence; None if it can.
 
     Args:
-        name: what was found.
+        name: value that was found.
         also: characters that are allowed although other systems refuse them in files.
     """
     if not isinstance(name, str):
-        return f"is no text but {type(name).__name__}"
+        return f"is not text but {type(name).__name__}"
     if not name:
         return "is empty"
     fault = next((found for sign in name if (found := _sign_fault(sign, also))), None)
@@ -59,17 +59,17 @@ def name_fault(name: object, *, also: str = "") -> str | None:
 def checked_name(
     name: object, what: str, *, where: Path | str = "", also: str = "", error: type[HvdbenchError] = InputError
 ) -> str:
-    """Return a name as it is.
+    """Return a name as it is, or refuse it.
 
     Args:
-        name: what was found.
-        what: the field or option that holds it, for the sentence, e.g. ``name`` or ``--board``.
-        where: the file that was read, for the sentence.
-        also: as for :func:`name_fault`.
-        error: the class to raise.
+        name: value that was found.
+        what: field or option that contains it, for the error, e.g. ``name`` or ``--board``.
+        where: file that was read, for the error.
+        also: characters that are allowed too, as for :func:`name_fault`.
+        error: class of the error.
 
     Raises:
-        HvdbenchError: of the class ``error``: it cannot be a name.
+        HvdbenchError: if it cannot be a name; the error is of the class ``error``.
     """
     fault = name_fault(name, also=also)
     if fault is None:
@@ -79,21 +79,21 @@ def checked_name(
 
 
 def checked_key(key: object, what: str, *, where: Path | str = "", error: type[HvdbenchError] = InputError) -> str:
-    """Return a clip's key as it is: exactly ``<split>/<clip>``, both of them names.
+    """Return a clip's key as it is, exactly ``<split>/<clip>`` of two names, or refuse it.
 
     Args:
-        key: what was found.
-        what: the field that holds it, for the sentence.
-        where: the file that was read, for the sentence.
-        error: the class to raise.
+        key: value that was found.
+        what: field that contains it, for the error.
+        where: file that was read, for the error.
+        error: class of the error.
 
     Raises:
-        HvdbenchError: of the class ``error``: it is no key.
+        HvdbenchError: if it is not a key; the error is of the class ``error``.
     """
     parts = key.split("/") if isinstance(key, str) else []
     if len(parts) != 2:
         place = f"{where}: " if where else ""
-        raise error(f"{place}{what} {_shown(key)} is no clip's key: a key is exactly <split>/<clip>")
+        raise error(f"{place}{what} {_shown(key)} is not a clip's key: a key is exactly <split>/<clip>")
     for part in parts:
         fault = name_fault(part)
         if fault:
@@ -105,17 +105,17 @@ def checked_key(key: object, what: str, *, where: Path | str = "", error: type[H
 def checked_keys(
     keys: Iterable[object], what: str, *, where: Path | str = "", error: type[HvdbenchError] = InputError
 ) -> None:
-    """Refuse the first key that is none; see :func:`checked_key`."""
+    """Refuse the first of several keys that is not valid; see :func:`checked_key`."""
     for key in keys:
         checked_key(key, what, where=where, error=error)
 
 
 def fitted_name(name: str, most: int = LONGEST_BYTES) -> str:
-    """Shorten a name to so many bytes; its hash keeps what was cut apart from others of the same beginning.
+    """Shorten a name to a number of bytes; a hash distinguishes it from other names with the same beginning.
 
     Args:
-        name: one that is right but perhaps too long.
-        most: bytes in UTF-8.
+        name: name that is valid, but perhaps too long.
+        most: most bytes in UTF-8.
     """
     encoded = name.encode()
     if len(encoded) <= most:
@@ -126,15 +126,15 @@ def fitted_name(name: str, most: int = LONGEST_BYTES) -> str:
 
 def _sign_fault(sign: str, also: str) -> str | None:
     if sign in _SEPARATORS:
-        return f"holds the separator {sign}"
+        return f"contains the separator {sign}"
     if unicodedata.category(sign) in _HIDDEN or sign in _TURNING:
-        return f"holds the control character U+{ord(sign):04X}"
+        return f"contains the control character U+{ord(sign):04X}"
     if sign in REFUSED_BY_OTHERS and sign not in also:
-        return f"holds {sign}, which other systems refuse in a file's name"
+        return f"contains {sign}, which other systems refuse in a file's name"
     return None
 
 
 def _shown(name: object) -> str:
-    """Return what was found in quotes, short, with every control character escaped."""
+    """Return a value in quotes, shortened, with every control character escaped."""
     text = ascii(name) if isinstance(name, str) and not name.isprintable() else repr(name)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -88,7 +88,7 @@ def root_setting(source: str) -> tuple[Path, str] | None:
     """Return the folder of a source and the setting that names it, e.g. ``HVDBENCH_GOPRO_ROOT``, or None.
 
     Raises:
-        InputError: as :func:`configured_root`.
+        InputError: under the conditions of :func:`configured_root`.
     """
     variable = root_variable(source)
     value = os.environ.get(variable)
@@ -106,7 +106,7 @@ def root_setting(source: str) -> tuple[Path, str] | None:
 
 
 def root_variable(source: str) -> str:
-    """Return the environment variable that holds the root folder of a source, e.g. ``HVDBENCH_GOPRO_ROOT``."""
+    """Return the environment variable that names the root folder of a source, e.g. ``HVDBENCH_GOPRO_ROOT``."""
     return f"HVDBENCH_{source.upper()}_ROOT"
 
 
@@ -136,7 +136,7 @@ def is_trusted(file: Path) -> bool:
     ``trusted``. A link is trusted if the file that it leads to is.
 
     Raises:
-        InputError: as :func:`home_folder` and :func:`read_config`.
+        InputError: under the conditions of :func:`home_folder` and :func:`read_config`.
     """
     place = file.resolve()
     own = home()

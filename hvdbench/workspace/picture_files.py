@@ -1,6 +1,6 @@
-"""Find what is wrong with the bytes of a picture file that a decoder would pass over in silence.
+"""Find faults in the bytes of a picture file that a decoder ignores in silence.
 
-OpenCV reads the first page of a file of several, and fills the missing rest of a JPEG with gray.
+OpenCV reads only the first page of several, and fills the missing rest of a JPEG with gray.
 """
 
 import struct
@@ -10,27 +10,27 @@ _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _TIFF_ORDERS = {b"II": "<", b"MM": ">"}
 _CLASSIC, _BIG = 42, 43  # TIFF 6.0, and BigTIFF with offsets of 8 bytes
 _SUBFILE_TYPE, _THUMBNAIL_OR_MASK = 254, 0b101
-_MOST_PAGES = 1000  # a chain of pages that leads back to itself must end
+_MOST_PAGES = 1000  # a limit, because a chain of pages may lead back to itself
 
 
 def fault_of_bytes(data: bytes) -> str | None:
-    """Return the end of a sentence about a picture that would be read in part, None where nothing is amiss.
+    """Return the end of a sentence about a picture of which only a part would be read, or None if nothing is wrong.
 
     Args:
-        data: the whole file, of any format.
+        data: bytes of the whole file, of any format.
     """
     if data.startswith(_JPEG):
         return _fault_of_jpeg(data)
     pages = page_count(data)
     if pages > 1:
-        return f"holds {pages} pages, and a frame is one: write each page to a file of its own"
+        return f"contains {pages} pages, but a frame is one: write each page to a file of its own"
     return None
 
 
 def page_count(data: bytes) -> int:
     """Count the pages of a TIFF file, or the frames of an animated PNG or WebP; 1 for everything else.
 
-    Thumbnails and masks within a TIFF file are no pages.
+    Thumbnails and masks within a TIFF file do not count as pages.
     """
     if data[:2] in _TIFF_ORDERS:
         return max(1, sum(1 for kind in _tiff_pages(data) if not kind & _THUMBNAIL_OR_MASK))
@@ -61,11 +61,11 @@ def _tiff_pages(data: bytes) -> Iterator[int]:
                 (tag,) = struct.unpack_from(f"{order}H", data, entry)
                 if tag == _SUBFILE_TYPE:
                     (kind,) = struct.unpack_from(f"{order}I", data, entry + entry_bytes - (8 if is_big else 4))
-                if tag >= _SUBFILE_TYPE:  # tags rise, and this is the lowest that is in use
+                if tag >= _SUBFILE_TYPE:  # tags are sorted, and this is the lowest one in use
                     break
             yield kind
             (at,) = struct.unpack_from(f"{order}{offset_code}", data, start + count * entry_bytes)
-    except struct.error:  # cut off: the decoder says what it makes of it
+    except struct.error:  # the file is cut off, which the decoder reports itself
         return
 
 
@@ -78,7 +78,7 @@ def _riff_chunks(data: bytes) -> Iterator[bytes]:
 
 
 def _fault_of_jpeg(data: bytes) -> str | None:
-    """Look for the end mark after the head: a copy that broke off has none, or zeros in its place."""
+    """Look for the end mark after the head; a copy that broke off has none, or zeros in its place."""
     if data.find(b"\xff\xd9", _end_of_jpeg_head(data)) >= 0:
         return None
     count, zeros = len(data), len(data) - len(data.rstrip(b"\0"))
@@ -87,7 +87,7 @@ def _fault_of_jpeg(data: bytes) -> str | None:
 
 
 def _end_of_jpeg_head(data: bytes) -> int:
-    """Return where the picture itself begins, past what may hold a thumbnail with an end mark of its own."""
+    """Return where the picture itself begins, after segments that may contain a thumbnail with its own end mark."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")

@@ -1,11 +1,11 @@
-"""How long work reports how far it is."""
+"""Report the progress of long work."""
 
 from collections.abc import Callable
 
 Progress = Callable[[int, int, str], None]
-"""Called with what is done, the total, and a phrase that names the work."""
+"""A function that is called with the amount done, the total, and a phrase that names the work."""
 Announce = Callable[[str], None]
-"""Called with a line for a person, before a long piece of work starts."""
+"""A function that is called with one line for a person before a long piece of work starts."""
 
 
 def silent(done: int, total: int, text: str) -> None:

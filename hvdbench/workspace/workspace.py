@@ -1,4 +1,4 @@
-"""Where a command reads and writes, and how strict it is: one value that travels in place of many keywords."""
+"""Hold where a command reads and writes, and how strict it is, in one value in place of many keywords."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +8,14 @@ from hvdbench.workspace.fallback import Fallback
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folders of a piece of work, and what may happen in them.
+    """The folders of a piece of work, and what is allowed in them.
 
     Attributes:
         runs: the folder of restored frames and trained weights, ``<runs>/<method>/<dataset>``.
         boards: the folder of the leaderboards' CSV files.
         datasets: the folder in which datasets are looked for that were not named by a path.
         overwrite: whether runs, weights and outputs that came from other settings are replaced.
-        strict: whether it is an error that something would stand in for what is not configured.
+        strict: whether it is an error that a default would replace what is not configured.
         trust: whether import strings and commands inside recipe and result files may run.
     """
 
@@ -37,11 +37,11 @@ class Workspace:
         strict: bool = False,
         trust: bool = False,
     ) -> "Workspace":
-        """Return a workspace that is also strict where ``HVDBENCH_STRICT`` is set to anything but 0."""
+        """Return a workspace that is also strict if ``HVDBENCH_STRICT`` is set to anything but 0."""
         strict = Fallback.from_environment(strict).strict
         return cls(runs, boards, datasets, overwrite=overwrite, strict=strict, trust=trust)
 
     @property
     def fallback(self) -> Fallback:
-        """What decides whether a default may stand in."""
+        """The decision whether a default may be used."""
         return Fallback(self.strict)

@@ -120,8 +120,8 @@ def test_without_a_name_the_login_name_is_taken(monkeypatch):
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ({"path": "nowhere"}, InputError, "is no folder: name a dataset"),
-        ({"path": "empty"}, InputError, "holds frames"),
+        ({"path": "nowhere"}, InputError, "is not a folder: name a dataset"),
+        ({"path": "empty"}, InputError, "contains frames"),
         ({"clips": ("A",)}, UnknownNameError, "no clip named 'A'"),
         ({"labels": Path("clips")}, InputError, "is a folder: name a CSV file"),
         ({"labels": Path("clips/a/blur/00000000.png/x.csv")}, InputError, "cannot be written"),
@@ -232,13 +232,13 @@ def test_a_file_with_the_four_needed_columns_in_any_order_is_gone_on_with(tmp_pa
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("clip,frame,label\n", "line 1: columns are clip,frame,label"),
-        ("clip,frame,label,annotator,mood\n", "line 1: columns are"),
+        ("clip,frame,label\n", "line 1: its columns are clip,frame,label"),
+        ("clip,frame,label,annotator,mood\n", "line 1: its columns are"),
         ("clip,frame,label,annotator\na,1,sharp,x\na,2,crisp,x\n", "line 3: label 'crisp'"),
         ("clip,frame,label,annotator\na,-1,sharp,x\n", "line 2: frame '-1'"),
-        ("clip,frame,label,annotator\na,1,sharp\n", "line 2: 3 values, expected 4"),
+        ("clip,frame,label,annotator\na,1,sharp\n", "line 2: the row has 3 values, expected 4"),
         ("clip,frame,label,annotator,confidence\na,1,sharp,x,7\n", "line 2: confidence 7"),
-        ("clip,frame,label,annotator,seconds\na,1,sharp,x,nan\n", "line 2: 'nan' is no number"),
+        ("clip,frame,label,annotator,seconds\na,1,sharp,x,nan\n", "line 2: 'nan' is not a number"),
         ('clip,frame,label,annotator\n"a,1,sharp,x\n', "line 2"),
         ("", None),
     ],
@@ -430,7 +430,7 @@ def test_places_of_a_clip_of_two_sizes_are_refused_in_a_sentence(folder, server)
     while (found := json.loads(call(server, "places/0")[1]))["state"] == "working" and time.monotonic() < end:
         time.sleep(0.02)
     assert found["state"] == "failed"
-    assert "is 48x40, the frames before it are 48x32" in found["error"]
+    assert "is 48x40, and the frames before it are 48x32" in found["error"]
 
 
 def test_a_port_that_is_taken_is_told(server, folder):

@@ -245,7 +245,7 @@ def test_the_page_says_when_an_answer_cannot_be_kept(page, served):
     path.write_text("clip,frame,label,annotator,confidence,seconds\none,0,crisp,anna,2,1\n", encoding="utf-8")
     page.press("1")
     page.wait("!document.getElementById('trouble').hidden")
-    assert "line 2: label 'crisp' is none of" in page.value("document.getElementById('trouble').textContent")
+    assert "line 2: label 'crisp' is not one of" in page.value("document.getElementById('trouble').textContent")
     assert page.value("document.getElementById('work').dataset.asked") == "0/0"
 
 

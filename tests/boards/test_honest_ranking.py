@@ -56,10 +56,10 @@ def test_a_metric_of_unknown_direction_is_not_ranked_and_that_is_said():
     assert (order["ties"] == "").all()
     assert order["detectable"].isna().all()
     assert order["value"].tolist() == pytest.approx([EASY.mean() + 3, EASY.mean(), EASY.mean() - 3])
-    sentence = "not ranked: nobody says whether higher or lower values of their_score are better"
+    sentence = "not ranked: it is not stated whether higher or lower values of their_score are better"
     assert order["note"].str.startswith(sentence).all()
     text = ranked_text(order, "their_score", "centroid")
-    assert "Not ranked: nobody says whether higher or lower" in text
+    assert "Not ranked: it is not stated whether higher or lower" in text
     assert re.search(r"^ *– +a ", text, re.MULTILINE)
     wide = table(made, rank="their_score")
     assert wide["method"].tolist() == ["a", "b", "c"]
@@ -74,7 +74,7 @@ def test_a_comparison_by_a_metric_of_unknown_direction_names_no_better_side():
     assert found["difference"] == pytest.approx(3)
     assert found["p"] == 0
     assert (found["better"], found["wins_a"], found["wins_b"]) == ("", 0, 0)
-    assert "nobody says whether" in found["note"]
+    assert "it is not stated whether" in found["note"]
     assert set(clip_differences(made, "a", "b", metric="their_score", truth="centroid")["better"]) == {""}
 
 
@@ -138,7 +138,7 @@ def test_a_seed_comes_back_from_a_board_as_it_was_given(tmp_path, seed):
     assert f",{seed},measured," in (tmp_path / "trial.csv").read_text()
     assert str(seed) in export(read, "md")
     for wrong in ("1.5", "many"):
-        with pytest.raises(InputError, match="column 'seed' holds what is no number"):
+        with pytest.raises(InputError, match="column 'seed' contains a value that is not a number"):
             write_board(tmp_path / "trial.csv", made.astype({"seed": object}).assign(seed=wrong))
 
 
@@ -220,7 +220,7 @@ def test_scores_of_a_metric_of_others_that_are_gone_must_be_asked_for_by_its_imp
 def test_a_bare_folder_is_never_scored_on_the_demo(data):
     results = write_results(Path("theirs"), data)
     for asked in (Asked(), Asked(("piqe",))):
-        with pytest.raises(InputError, match=r"holds frames without a run\.json.*name it with --data"):
+        with pytest.raises(InputError, match=r"contains frames but no run\.json.*name it with --data"):
             score_folder(results, asked=asked)
     assert sorted(path.name for path in Path("datasets").iterdir()) == [NAME]
     assert not Path("leaderboards").exists()

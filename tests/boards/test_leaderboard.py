@@ -67,7 +67,7 @@ def test_a_board_never_mixes_protocols_or_boards(tmp_path):
         write_board(tmp_path / "trial.csv", both)
     with pytest.raises(InputError, match="2 boards"):
         merge_rows(rows("a"), rows("a", board="else"))
-    with pytest.raises(InputError, match="'demo' takes protocol hvdbench-1, found other"):
+    with pytest.raises(InputError, match="'demo' takes protocol hvdbench-1, and its rows are of other"):
         write_board(tmp_path / "demo.csv", rows(board="demo", protocol="other"))
     assert not list(tmp_path.iterdir())
 
@@ -80,13 +80,13 @@ def test_published_rows_keep_their_own_protocol():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"value": np.inf}, "no finite number"),
-        ({"value": np.nan}, "no finite number"),
-        ({"value": "good"}, "column 'value' holds what is no number"),
-        ({"seed": 1.5}, "column 'seed' holds what is no number"),
-        ({"origin": "guess"}, "no origin 'guess'"),
-        ({"truth": "end"}, "no truth 'end'"),
-        ({"metric": "psnr", "truth": "mid", "clip": "*", "subset": "all"}, "stands on it twice"),
+        ({"value": np.inf}, "not a finite number"),
+        ({"value": np.nan}, "not a finite number"),
+        ({"value": "good"}, "column 'value' contains a value that is not a number"),
+        ({"seed": 1.5}, "column 'seed' contains a value that is not a number"),
+        ({"origin": "guess"}, "origin 'guess' is not known"),
+        ({"truth": "end"}, "truth 'end' is not known"),
+        ({"metric": "psnr", "truth": "mid", "clip": "*", "subset": "all"}, "is on it twice"),
         ({"extra": 1}, "it has extra"),
     ],
 )
@@ -101,7 +101,7 @@ def test_missing_columns_rows_and_suffixes_are_named(tmp_path):
         write_board(tmp_path / "trial.csv", rows().drop(columns=["truth", "seed"]))
     with pytest.raises(InputError, match="at least one row"):
         write_board(tmp_path / "trial.csv", rows().iloc[:0])
-    with pytest.raises(InputError, match=r"written as \.csv"):
+    with pytest.raises(InputError, match=r"a board is a \.csv file"):
         write_board(tmp_path / "trial.txt", rows())
     with pytest.raises(InputError, match="the summary lacks ci_low"):
         board_rows(
@@ -114,19 +114,19 @@ def test_missing_columns_rows_and_suffixes_are_named(tmp_path):
 
 def test_reading_what_is_no_board_says_so(tmp_path):
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match=r"bad\.csv is no board: it lacks board"):
+    with pytest.raises(InputError, match=r"bad\.csv is not a board: it lacks board"):
         read_board("bad", tmp_path)
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(InputError, match=r"empty\.csv is no CSV"):
+    with pytest.raises(InputError, match=r"empty\.csv cannot be read as a CSV"):
         read_board("empty", tmp_path)
     with pytest.raises(UnknownNameError, match="did you mean 'empty'"):
         read_board("emty", tmp_path)
-    with pytest.raises(InputError, match="is missing"):
+    with pytest.raises(InputError, match="does not exist"):
         read_board(tmp_path / "none.csv")
 
 
 def test_the_latest_board_is_the_one_written_last(tmp_path):
-    with pytest.raises(InputError, match="holds no board"):
+    with pytest.raises(InputError, match="contains no board"):
         latest_board(tmp_path)
     for age, name in enumerate(("b", "a", "c")):
         write_board(tmp_path / f"{name}.csv", rows(board=name))

@@ -142,7 +142,7 @@ def better_frames(body):
         (lambda body: body["run_digests"].update({"test/one": "0"}), True, "the digests of its clips do not give"),
         (lambda body: body["frames_sha256"].pop("test/one"), True, "the digests of its clips do not give"),
         (lambda body: body.update(schema="hvdbench-results-9"), True, "this version reads hvdbench-results-1"),
-        (lambda body: body.pop("rows"), True, "is no result file"),
+        (lambda body: body.pop("rows"), True, "is not a result file"),
     ],
 )
 def test_a_result_file_that_was_changed_is_refused_and_no_board_is_written(lab, edit, seal, message):
@@ -172,7 +172,7 @@ def test_a_result_file_that_names_code_imports_none_of_it(lab, tmp_path, monkeyp
 def test_what_is_no_result_file_is_refused(lab):
     (lab / "odd.json").write_text("[1]")
     for path in (lab / "odd.json", lab / "none.json", run_of(lab, "keeps") / "test/one/00000000.png"):
-        with pytest.raises(InputError, match="is no result file"):
+        with pytest.raises(InputError, match="is not a result file"):
             read_submission(path)
 
 
@@ -181,9 +181,9 @@ def test_results_on_another_dataset_are_refused(lab):
     dataset = made_dataset(other / "small", seed=500)
     write_board(other / "leaderboards" / "trial.csv", made_run(other, dataset, "keeps", 0))
     submit(run_of(other, "keeps"), other / "small", other / "leaderboards" / "trial.csv", other / "keeps.json")
-    with pytest.raises(InputError, match="rows of two versions of a dataset cannot stand on one board"):
+    with pytest.raises(InputError, match="rows of two versions of a dataset cannot be on one board"):
         merge_submissions([other / "keeps.json"], lab / "leaderboards")
-    with pytest.raises(InputError, match="the two are other data"):
+    with pytest.raises(InputError, match="name the dataset that it was scored on"):
         merge_submissions([other / "keeps.json"], other / "leaderboards", data=lab / "small")
     with pytest.raises(InputError, match="name the dataset that it was scored on"):
         submit(run_of(other, "keeps"), lab / "small", other / "leaderboards" / "trial.csv", lab / "x.json")
@@ -192,12 +192,12 @@ def test_results_on_another_dataset_are_refused(lab):
 def test_frames_that_were_changed_since_they_were_scored_are_refused(lab):
     frames = run_of(lab, "shifts") / "test" / "one"
     write_clip(frames, np.zeros((3, 28, 36, 3), np.uint8))
-    with pytest.raises(InputError, match=r"are not those that .* has the scores of"):
+    with pytest.raises(InputError, match=r"differ from those that .* has scores of"):
         merge_submissions(files(lab), lab / "leaderboards", runs=lab / "runs")
     with pytest.raises(InputError, match="frames, labels or rows were changed since"):
         submit(run_of(lab, "shifts"), lab / "small", lab / "leaderboards" / "trial.csv", lab / "x.json")
     shutil.rmtree(frames)
-    with pytest.raises(InputError, match=r"lacks the clip|holds no rows of the run"):
+    with pytest.raises(InputError, match=r"lacks the clip|has no rows of the run"):
         submit(run_of(lab, "shifts"), lab / "small", lab / "leaderboards" / "trial.csv", lab / "x.json")
 
 

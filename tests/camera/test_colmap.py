@@ -48,7 +48,7 @@ def test_a_line_of_points_is_not_a_picture_whatever_its_length(tmp_path: Path) -
     [
         ("0.5 0 0 0 0 0 0 1\n" * 2, "looks like format 'tum'"),
         (IMAGES.replace("frame_0012", "frame_0010"), "2 pictures have the frame number 10"),
-        (IMAGES.replace("frame_0012", "last"), "holds no frame number"),
+        (IMAGES.replace("frame_0012", "last"), "contains no frame number"),
         (IMAGES.replace("3 1 0 0 0", "3 2 0 0 0"), "norm 2.0000"),
         ("# nothing\n", r"0 picture\(s\)"),
     ],
@@ -59,7 +59,7 @@ def test_another_layout_is_refused(tmp_path: Path, text: str, sentence: str) -> 
 
 
 def test_the_rate_must_be_told(tmp_path: Path) -> None:
-    with pytest.raises(TrajectoryError, match="holds no times"):
+    with pytest.raises(TrajectoryError, match="has no times"):
         COLMAP.read(write(tmp_path, IMAGES))
 
 
@@ -86,7 +86,7 @@ def test_times_come_from_the_names_of_the_pictures(tmp_path: Path, names: list[s
 
 def test_numbers_that_count_no_frames_are_one_sentence(tmp_path: Path) -> None:
     names = [f"cam_{20240101120000 + 100000 * row}.png" for row in range(4)]
-    with pytest.raises(TrajectoryError, match=r"lie 1e\+05 apart and count no frames: rename the pictures"):
+    with pytest.raises(TrajectoryError, match=r"are 1e\+05 apart and do not number frames: rename the pictures"):
         COLMAP.read(written(tmp_path, names), fps=30)
 
 

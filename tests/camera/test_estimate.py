@@ -228,10 +228,10 @@ def test_an_estimate_is_replaced_only_when_asked_and_other_things_never(clip: Fr
     write_clip(tmp_path / "frames", clip[:4])
     measured = measure_clip(tmp_path / "frames", fps=30)
     write_measured(tmp_path / "out", measured)
-    with pytest.raises(InputError, match="holds an estimate already"):
+    with pytest.raises(InputError, match="contains an estimate already"):
         write_measured(tmp_path / "out", measured)
     write_measured(tmp_path / "out", measured, overwrite=True)
-    with pytest.raises(InputError, match="holds other things"):
+    with pytest.raises(InputError, match="contains other things"):
         write_measured(tmp_path / "frames", measured, overwrite=True)
 
 
@@ -283,7 +283,7 @@ def test_what_cannot_be_measured_is_said_in_a_sentence(clip: Frames, tmp_path: P
     with pytest.raises(InputError, match="does not exist"):
         measure_clip(tmp_path / "absent.mp4")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="holds no frames"):
+    with pytest.raises(InputError, match="contains no frames"):
         measure_clip(tmp_path / "empty", fps=30)
 
 

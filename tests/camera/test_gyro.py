@@ -91,7 +91,7 @@ def test_degrees_per_second_are_refused_unless_forced(tmp_path: Path) -> None:
         (GCSV.replace("gscale,0.5", "gscale,half").format(axes="XYZ") + "0,1,1,1\n10,1,1,1\n", "gscale is 'half'"),
         (GCSV.format(axes="XXZ") + "0,1,1,1\n10,1,1,1\n", "orientation 'XXZ' is not three letters"),
         (GCSV.format(axes="xYZ") + "0,1,1,1\n10,1,1,1\n", "orientation 'xYZ' is a mirror"),
-        (GCSV.replace("t,gx,gy,gz", "time,a,b,c").format(axes="XYZ"), "without a line t,gx,gy,gz"),
+        (GCSV.replace("t,gx,gy,gz", "time,a,b,c").format(axes="XYZ"), "lack the line t,gx,gy,gz"),
     ],
 )
 def test_another_layout_is_refused(tmp_path: Path, text: str, sentence: str) -> None:

@@ -36,7 +36,7 @@ def test_times_of_another_rate_or_length_are_refused(shared: Path, tmp_path: Pat
         KITTI.read(shared / "trajectories" / "kitti" / "00_gt_first300.txt", fps=30)
     (tmp_path / "00.txt").write_text(STILL * 2, encoding="utf-8")
     (tmp_path / "times.txt").write_text("0\n0.1\n0.2\n", encoding="utf-8")
-    with pytest.raises(TrajectoryError, match="3 times, but the pose file beside it 2 rows"):
+    with pytest.raises(TrajectoryError, match="3 times, and the pose file beside it has 2 rows"):
         KITTI.read(tmp_path / "00.txt")
     assert times_file(tmp_path / "times.txt") is None
 
@@ -45,7 +45,7 @@ def test_times_of_another_rate_or_length_are_refused(shared: Path, tmp_path: Pat
     ("text", "sentence"),
     [
         (STILL + MIRROR, r"row 2 is a mirror \(determinant -1\)"),
-        (STILL + "2 0 0 0 0 1 0 0 0 0 1 0\n", "row 2 is no rotation"),
+        (STILL + "2 0 0 0 0 1 0 0 0 0 1 0\n", "row 2 is not a rotation"),
         ("0.5 0 0 0 0 0 0 1\n" * 2, "looks like format 'tum'"),
         ("1 " + STILL + "2 " + STILL, "looks like format 'arkit'"),
     ],
@@ -58,7 +58,7 @@ def test_what_is_no_3x4_matrix_is_refused(tmp_path: Path, text: str, sentence: s
 
 def test_without_times_the_rate_must_be_told(tmp_path: Path) -> None:
     (tmp_path / "00.txt").write_text(STILL * 2, encoding="utf-8")
-    with pytest.raises(TrajectoryError, match="holds no times"):
+    with pytest.raises(TrajectoryError, match="has no times"):
         KITTI.read(tmp_path / "00.txt")
     with pytest.raises(TrajectoryError, match="fps is 0"):
         KITTI.read(tmp_path / "00.txt", fps=0)

@@ -123,8 +123,8 @@ def test_times_in_another_unit_are_told_with_how_to_state_it(
         ({"t": 1e9}, r"times look like nanoseconds"),
         ({"gyro": DEG}, "looks like degrees per second, not rad/s: name the columns gx_deg_s"),
         ({"gyro": DEG, "lens": DEG}, "looks like degrees per second"),
-        ({"lens": 1387.0}, "are no radians: .* divide px by the focal length"),
-        ({"lens": DEG}, "are no radians: name the columns lx_deg and ly_deg"),
+        ({"lens": 1387.0}, "cannot be radians: .* divide px by the focal length"),
+        ({"lens": DEG}, "cannot be radians: name the columns lx_deg and ly_deg"),
         ({"lens": -1.0}, r"its lens adds to what the hand does .*: change the sign of lx and ly"),
     ],
 )
@@ -137,7 +137,9 @@ def test_a_log_in_another_unit_or_sign_is_one_sentence(tmp_path: Path, values: d
 def test_degrees_of_a_still_hand_are_found_by_the_lens_that_follows_them(tmp_path: Path) -> None:
     # 1.5 deg/s read as rad/s is no impossible rate, but the lens moves by 1/57 of it.
     file = write(tmp_path / "log.csv", "t,gx,gy,lx,ly", gyro=DEG / 12, lens=1 / 12)
-    with pytest.raises(InputError, match=r"its lens follows 0\.017 of the turning, as where gx and gy are degrees"):
+    with pytest.raises(
+        InputError, match=r"its lens follows 0\.017 of the turning, as happens where gx and gy are in degrees"
+    ):
         read_log(file)
 
 
@@ -149,7 +151,7 @@ def test_a_byte_order_mark_of_a_spreadsheet_is_no_part_of_the_header(tmp_path: P
 
 
 def test_px_in_the_header_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="lens shifts in px are no angles: divide them by the focal length"):
+    with pytest.raises(InputError, match="lens shifts in px are not angles: divide them by the focal length"):
         read_log(write(tmp_path / "log.csv", "t,gx,gy,lx_px,ly_px", lens=1387.0))
 
 
@@ -190,7 +192,7 @@ def test_gcsv_without_letters_is_read_with_gyroflows_and_that_is_said(
     # Top, left and front are -x, -z and y of the sensor; right is -left, down is -top, ahead is -front.
     np.testing.assert_allclose(stated[0], [0.03, 0.01, -0.02], atol=1e-12)
     (message,) = caplog.messages
-    assert message.endswith("left_out.gcsv states no orientation: read as xzY, as Gyroflow does")
+    assert message.endswith("left_out.gcsv does not state an orientation, so it is read as xzY, as in Gyroflow")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,7 @@ def test_a_log_whose_times_come_last_is_read_by_its_header_and_told_without(tmp_
     t_s, omega, _ = hand()
     rows = "".join(f"{x:.9f},{y:.9f},0,{time * 1e9:.0f}\n" for time, (x, y) in zip(t_s, omega, strict=True))
     (tmp_path / "bare.csv").write_text(rows, encoding="utf-8")
-    with pytest.raises(TrajectoryError, match=r"column 1 was taken for the times and does not rise: name the columns"):
+    with pytest.raises(TrajectoryError, match=r"column 1 was read as the times and does not rise: name the columns"):
         GYRO.read(tmp_path / "bare.csv")
     (tmp_path / "named.csv").write_text("gx,gy,gz,t_ns\n" + rows, encoding="utf-8")
     plain = read_turns(write(tmp_path / "plain.csv", "t,gx,gy,gz", lens=None))

@@ -304,7 +304,7 @@ def test_a_controller_reads_the_gyro_late_and_meets_the_stop() -> None:
 @pytest.mark.parametrize(
     ("name", "error", "words"),
     [
-        ("PerfectController", InputError, "no import string"),
+        ("PerfectController", InputError, "not an import string"),
         ("no_such_package:Controller", UnknownNameError, "cannot be imported"),
         ("test_stabilisers:NOT_CALLABLE", InputError, "expected a function"),
         ("test_stabilisers:NeedyController", InputError, "without arguments"),
@@ -417,9 +417,9 @@ def test_a_log_moves_camera_and_lens_together(tmp_path: Path) -> None:
         ("t,gx,gy,lx,ly\n0,1,1,1\n", "row 2: expected 5 numbers"),
         ("t,gx,gy,lx,ly\n0,1,1,1,up\n", "row 2: expected 5 numbers"),
         ("t,gx,gy,lx,ly\n0,1,1,1,nan\n", "expected finite numbers"),
-        ("t,gx,gy,lx,ly\n0,1,1,1,1\n", "holds 1 rows"),
+        ("t,gx,gy,lx,ly\n0,1,1,1,1\n", "has 1 rows"),
         ("t,gx,gy,lx,ly\n" + "".join(f"{t},0,0,0,0\n" for t in (0, 1, 2, 2, 3, 4, 5, 6, 7)), "must rise"),
-        ("t,gx,gy,lx,ly\n" + "".join(f"{t},0,0,0,0\n" for t in (0, 1, 2, 3, 4, 5, 6, 16, 17)), "without gaps"),
+        ("t,gx,gy,lx,ly\n" + "".join(f"{t},0,0,0,0\n" for t in (0, 1, 2, 3, 4, 5, 6, 16, 17)), "and have no gaps"),
     ],
 )
 def test_a_log_that_cannot_be_used_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:

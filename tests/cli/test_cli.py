@@ -119,19 +119,19 @@ def test_wrong_usage_is_code_2(run, arguments, words):
     [
         (["synth", "--recipe", "goproshaek"], "no dataset recipe named 'goproshaek'; did you mean 'goproshake'?"),
         (["synth", "--traj", "handheld"], "no trajectory set named 'handheld'"),
-        (["synth", "--src", "gopro", "--root", "nowhere"], "nowhere is not there"),
+        (["synth", "--src", "gopro", "--root", "nowhere"], "nowhere does not exist"),
         (["synth", "--engine", "slurm"], "no engine 'slurm'"),
         (["synth", "--traj", "handheld_simulated", "--strict"], "HVDBENCH_GOPRO_ROOT"),
         (["label", "nowhere"], "nowhere does not exist: name a dataset"),
-        (["verify", "nowhere"], "nowhere is no dataset"),
+        (["verify", "nowhere"], "nowhere is not a dataset"),
         (["train", "selfhvd_basicvsrp"], "did you mean 'selfhvd_basicvsrpp'?"),
         (["train", "selfhvd_fusion"], "is fitted to each clip"),
-        (["eval", "--method", "blurry", "--data", "nowhere"], "nowhere is no dataset"),
-        (["eval", "--method", "blurry", "--strict"], "strict: without it"),
+        (["eval", "--method", "blurry", "--data", "nowhere"], "nowhere is not a dataset"),
+        (["eval", "--method", "blurry", "--strict"], "in strict mode"),
         (["deblur", "nowhere.mp4", "-o", "out"], "nowhere.mp4 does not exist"),
-        (["leaderboard", "export"], "leaderboards holds no board"),
+        (["leaderboard", "export"], "leaderboards contains no board"),
         (["leaderboard", "export", "nothing"], "no board named 'nothing'"),
-        (["leaderboard", "export", "nothing.csv"], "nothing.csv is missing"),
+        (["leaderboard", "export", "nothing.csv"], "nothing.csv does not exist"),
     ],
 )
 def test_what_a_user_can_mend_is_code_1_and_one_sentence(run, arguments, words):
@@ -178,7 +178,7 @@ def test_an_error_reaches_a_shell_without_traceback():
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("Error: nowhere is no dataset")
+    assert done.stderr.startswith("Error: nowhere is not a dataset")
     assert "Traceback" not in done.stderr
 
 

@@ -123,7 +123,7 @@ def test_a_split_without_any_truth_is_taken_without(tmp_path):
     adopted = take(root, "reds")
     assert keys(adopted) == ["test/000", "test/val_000", "train/000"]
     assert adopted.dataset.clips("test")[0].truth("mid") is None
-    assert "no truth for test" in adopted.notes
+    assert "there is no truth for test" in adopted.notes
 
 
 OFFICIAL = [
@@ -142,7 +142,9 @@ def test_the_authors_goproshake_is_found_by_guesses_and_that_is_said(tmp_path, b
     adopted = take(root, "goproshake-official")
     assert (adopted.dataset.name, adopted.dataset.origin) == ("goproshake-official", "measured")
     assert adopted.dataset.clips()[0].truth("mid") is not None
-    note = f"how goproshake-official is laid out is not known here: {blur}/*.png and {sharp}/*.png is a guess that fits"
+    note = (
+        f"the layout of goproshake-official is not known here, and {blur}/*.png and {sharp}/*.png is a guess that fits"
+    )
     assert adopted.notes == (note,)
     assert adopted.dataset.manifest["provenance"]["notes"] == [note]
 
@@ -155,7 +157,7 @@ def test_patterns_say_how_any_release_is_laid_out(tmp_path):
         root, "goproshake-official", blur="data/{split}/{clip}/in/*", sharp="data/{split}/{clip}/sharp/*.png"
     )
     assert keys(adopted) == ["test/hand_a"]
-    assert adopted.notes == ("read as data/{split}/{clip}/in/* and data/{split}/{clip}/sharp/*.png",)
+    assert adopted.notes == ("it was read as data/{split}/{clip}/in/* and data/{split}/{clip}/sharp/*.png",)
 
 
 @pytest.mark.parametrize("folders", ["test/blur/002", "test_blur/002", "test/002"])
@@ -180,7 +182,7 @@ def test_frames_that_are_no_png_are_decoded_and_written_as_png(tmp_path):
     clip = adopted.dataset.clips()[0]
     np.testing.assert_array_equal(clip.blurry(), read_clip(folder))
     assert not (clip.folder / "blur/00000000.png").is_symlink()
-    assert "3 frames are no 8-bit RGB PNG: decoded, and written as such" in adopted.notes
+    assert "3 frames are not 8-bit RGB PNGs, so they were decoded and written as such" in adopted.notes
     names = adopted.dataset.manifest["provenance"]["original_names"]
     assert names == {"test/a": {"blur": "9.jpg … 11.jpg"}}
 
@@ -193,14 +195,14 @@ def test_a_png_that_is_not_8_bit_rgb_is_decoded_too(tmp_path):
     assert [(clip.folder / "blur" / f"{i:08d}.png").is_symlink() for i in range(3)] == [True, False, True]
     assert cv2.imread(str(clip.folder / "blur/00000001.png"), cv2.IMREAD_UNCHANGED).shape == (16, 24, 3)
     assert (clip.blurry()[1] == 7).all()
-    assert "1 frames are no 8-bit RGB PNG: decoded, and written as such" in adopted.notes
+    assert "1 frames are not 8-bit RGB PNGs, so they were decoded and written as such" in adopted.notes
 
 
 def test_a_folder_that_holds_the_release_will_do(tmp_path):
     adopted = adopt(AdoptRequest(gopro(tmp_path / "data/GOPRO_Large").parent, "gopro", tmp_path / "dataset"))
-    assert "found in GOPRO_Large" in adopted.notes
+    assert "it was found in GOPRO_Large" in adopted.notes
     gopro(tmp_path / "data/again")
-    with pytest.raises(InputError, match=r"data holds several releases \(GOPRO_Large, again\): name one"):
+    with pytest.raises(InputError, match=r"data contains several releases \(GOPRO_Large, again\): name one"):
         adopt(AdoptRequest(tmp_path / "data", "gopro", tmp_path / "other"))
 
 
@@ -263,12 +265,24 @@ def lose_blur(root: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (spoil_count, r"blur holds 3 frames, .*sharp 2: a pair has as many of each"),
-        (spoil_number, r"blur/000049.png would be paired with .*sharp/000050.png: paired frames carry one number"),
-        (spoil_size, r"blur/000047.png is 24x16, .*sharp/000048.png 26x16: a clip and its truth have one size"),
-        (spoil_png, r"blur/000048.png is no PNG, whatever its name says: the release is damaged"),
-        (lose_truth, r"GOPR0385_11_00/blur holds blurry frames, and \{split\}/\{clip\}/sharp/\*.png no sharp ones"),
-        (lose_blur, r"GOPR0384_11_00/sharp holds sharp frames, and \{split\}/\{clip\}/blur/\*.png no blurry ones"),
+        (spoil_count, r"blur contains 3 frames, and .*sharp contains 2: a pair must have as many of each"),
+        (
+            spoil_number,
+            r"blur/000049.png would be paired with .*sharp/000050.png: paired frames must have the same number",
+        ),
+        (
+            spoil_size,
+            r"blur/000047.png is 24x16, and .*sharp/000048.png is 26x16: a clip and its truth must have one size",
+        ),
+        (spoil_png, r"blur/000048.png is not a PNG, in spite of its name: the release is damaged"),
+        (
+            lose_truth,
+            r"GOPR0385_11_00/blur contains blurry frames, and \{split\}/\{clip\}/sharp/\*.png finds no sharp frames",
+        ),
+        (
+            lose_blur,
+            r"GOPR0384_11_00/sharp contains sharp frames, and \{split\}/\{clip\}/blur/\*.png finds no blurry frames",
+        ),
     ],
 )
 def test_a_damaged_release_is_refused_before_anything_is_written(tmp_path, spoil, said):
@@ -283,16 +297,16 @@ def test_a_damaged_release_is_refused_before_anything_is_written(tmp_path, spoil
     ("values", "kind", "said"),
     [
         ({"layout": "gorpo"}, UnknownNameError, r"no layout named 'gorpo'; did you mean 'gopro'\? \(known: gopro, "),
-        ({"layout": "reds"}, InputError, r"GOPRO_Large holds no blurry clips: looked for \{split\}/\{split\}_blur/"),
+        ({"layout": "reds"}, InputError, r"GOPRO_Large contains no blurry clips: looked for \{split\}/\{split\}_blur/"),
         ({"name": "goproshake"}, InputError, "'goproshake' is the name of a dataset that hvdbench makes"),
         ({"name": "goproshake-hvdbench-1"}, InputError, "is the name of a dataset that hvdbench makes"),
         ({"name": "a/b"}, InputError, "'a/b' cannot name a dataset"),
-        ({"sharp": "gt"}, InputError, r"GOPRO_Large holds no sharp clips: looked for gt"),
-        ({"blur": "{split}/blur/*.png"}, InputError, r"'\{split\}/blur/\*.png' is no pattern of frames"),
-        ({"blur": "{split}/{clp}/*.png"}, InputError, "is no pattern of frames"),
-        ({"blur": "/data/{clip}/*.png"}, InputError, "is no pattern of frames"),
-        ({"blur": "../{clip}/*.png"}, InputError, "is no pattern of frames"),
-        ({"blur": "{split}/{clip}.png"}, InputError, "is no pattern of frames"),
+        ({"sharp": "gt"}, InputError, r"GOPRO_Large contains no sharp clips: looked for gt"),
+        ({"blur": "{split}/blur/*.png"}, InputError, r"'\{split\}/blur/\*.png' is not a pattern of frames"),
+        ({"blur": "{split}/{clp}/*.png"}, InputError, "is not a pattern of frames"),
+        ({"blur": "/data/{clip}/*.png"}, InputError, "is not a pattern of frames"),
+        ({"blur": "../{clip}/*.png"}, InputError, "is not a pattern of frames"),
+        ({"blur": "{split}/{clip}.png"}, InputError, "is not a pattern of frames"),
     ],
 )
 def test_what_cannot_be_asked_for_is_answered_in_one_sentence(tmp_path, values, kind, said):
@@ -306,7 +320,7 @@ def test_what_cannot_be_asked_for_is_answered_in_one_sentence(tmp_path, values, 
 def test_a_dataset_within_the_release_or_around_it_is_refused(tmp_path):
     root = gopro(tmp_path / "GOPRO_Large")
     for out in (root / "dataset", tmp_path, root):
-        with pytest.raises(InputError, match="lie in one another: choose another --out"):
+        with pytest.raises(InputError, match="is inside the other: choose another --out"):
             adopt(AdoptRequest(root, "gopro", out))
     with pytest.raises(InputError, match="gone is not a folder"):
         adopt(AdoptRequest(tmp_path / "gone", "gopro", tmp_path / "dataset"))

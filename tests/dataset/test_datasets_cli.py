@@ -34,7 +34,7 @@ def test_import_takes_a_release_over_and_says_what_it_did(gopro: Path, tmp_path:
     assert result.exit_code == 0, result.output
     found = Dataset.open(tmp_path / "d")
     assert result.stdout.splitlines() == [
-        "read as {split}/{clip}/blur/*.png and {split}/{clip}/sharp/*.png",
+        "it was read as {split}/{clip}/blur/*.png and {split}/{clip}/sharp/*.png",
         f"{tmp_path}/d: 'gopro', 1 clips, measured, digest {found.digest}",
     ]
     assert "import gopro: 1 of 1 done" in result.stderr

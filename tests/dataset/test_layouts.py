@@ -76,7 +76,7 @@ def test_a_clip_of_a_layout_is_found_by_no_other_that_knows_its_release(tmp_path
     root = make(tmp_path / "release", load_layout(name)[1], NAMED.get(name, "007"))
     for other in KNOWN:
         if other != name:
-            with pytest.raises(InputError, match="holds no blurry clips"):
+            with pytest.raises(InputError, match="contains no blurry clips"):
                 find_release(root, load_layout(other)[1])
 
 
@@ -130,12 +130,12 @@ def test_truth_at_the_centroid_and_unknown_facts_stay_so(tmp_path: Path) -> None
     [
         ('title = "Walks"', RecipeError, r"walks.toml: key 'patterns' is missing"),
         (OWN + "fsp = 3", RecipeError, "unknown key 'fsp'"),
-        (OWN.replace("{split}/{clip}/in", "/data/{clip}/in"), RecipeError, "is no pattern of frames"),
-        (OWN.replace("{clip}/in", "{clp}/in"), RecipeError, "is no pattern of frames"),
+        (OWN.replace("{split}/{clip}/in", "/data/{clip}/in"), RecipeError, "is not a pattern of frames"),
+        (OWN.replace("{clip}/in", "{clp}/in"), RecipeError, "is not a pattern of frames"),
         (OWN.replace("fps = 25", "fps = 0"), RecipeError, "greater than 0"),
         (OWN.replace('"test" }', '"exam" }'), RecipeError, "'train' or 'test'"),
         (OWN + "\n[averaged]\nfps = 240\nin_name = 'a'", RecipeError, "has 0 groups in brackets, expected one"),
-        ('clip_names = "("\n' + OWN, RecipeError, "is no regular expression"),
+        ('clip_names = "("\n' + OWN, RecipeError, "is not a regular expression"),
         ("title = ", RecipeError, "walks.toml is not TOML"),
     ],
 )
@@ -155,7 +155,7 @@ def test_a_layout_that_is_not_there_is_answered_with_those_that_are(name: str) -
 
 def test_high_speed_footage_makes_no_dataset(tmp_path: Path) -> None:
     root = make(tmp_path / "release", load_layout("gopro-all")[1], "GOPR0372_07_00")
-    with pytest.raises(InputError, match=r"'gopro-all' holds no blurry frames, .* 'hvdbench synth'"):
+    with pytest.raises(InputError, match=r"'gopro-all' has no blurry frames, .* 'hvdbench synth'"):
         take(root, "gopro-all")
 
 
@@ -188,7 +188,7 @@ def test_anothers_patterns_get_no_licence_release_or_rate(tmp_path: Path) -> Non
     assert_unstamped(take(tmp_path / "bsd", "gopro", **patterns), "bsd")
     other = adopt(AdoptRequest(tmp_path / "bsd", "reds", tmp_path / "other", **patterns))
     assert_unstamped(other, "bsd")
-    assert "found by patterns that are not those of REDS, so its release, licence and rate" in other.notes[-1]
+    assert "it was found by patterns that are not those of REDS, so its release, licence and rate" in other.notes[-1]
 
 
 def test_a_name_that_is_given_holds_for_anothers_frames(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_new_labels_make_another_pack(dataset: Dataset) -> None:
 def test_what_is_no_pack_is_not_replaced_without_being_asked(dataset: Dataset, tmp_path: Path) -> None:
     with h5py.File(tmp_path / "other.h5", "w") as other:
         other["x"] = 1
-    with pytest.raises(DatasetError, match="is HDF5, but no pack"):
+    with pytest.raises(DatasetError, match="is an HDF5 file, but not a pack"):
         pack_dataset(dataset, tmp_path / "other.h5")
     with pytest.raises(InputError, match="is a folder: name the file"):
         pack_dataset(dataset, tmp_path)
@@ -160,7 +160,7 @@ def test_a_truncated_pack_and_one_of_another_schema_are_told(dataset: Dataset) -
     path.write_bytes(whole)
     with h5py.File(path, "a") as file:
         file.attrs["schema"] = 99
-    with pytest.raises(DatasetError, match="pack of schema 99, this version reads 1"):
+    with pytest.raises(DatasetError, match="pack of schema 99, and this version reads 1"):
         open_reader(path)
     assert pack_dataset(dataset, overwrite=True).is_new
 
@@ -216,7 +216,7 @@ def test_the_command_packs_and_says_so(dataset: Dataset) -> None:
 def test_the_command_answers_a_folder_that_is_no_dataset_in_a_sentence(tmp_path: Path) -> None:
     result = CliRunner().invoke(pack_command, [str(tmp_path)])
     assert isinstance(result.exception, DatasetError)
-    assert "is no dataset" in str(result.exception)
+    assert "is not a dataset" in str(result.exception)
 
 
 def test_packing_and_reading_do_without_torch() -> None:

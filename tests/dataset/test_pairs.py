@@ -34,7 +34,7 @@ def test_a_pair_goes_to_the_split_that_was_asked_for(tmp_path: Path) -> None:
 def test_frames_of_one_number_belong_together(tmp_path: Path) -> None:
     blur, later = write(tmp_path / "b", ["001", "002", "003"]), write(tmp_path / "s", ["002", "003", "004"])
     with pytest.raises(
-        InputError, match=r"b/001\.png would be paired with .*s/002\.png: paired frames carry one number"
+        InputError, match=r"b/001\.png would be paired with .*s/002\.png: paired frames must have the same number"
     ):
         pair_clip(blur, later, tmp_path / "mine", clip="walk")
     assert not (tmp_path / "mine").exists()
@@ -48,5 +48,5 @@ def test_frames_are_paired_in_order_where_their_names_do_not_say_otherwise(tmp_p
 
 def test_a_pair_has_as_many_frames_of_each(tmp_path: Path) -> None:
     blur, sharp = write(tmp_path / "b", ["1", "2"]), write(tmp_path / "s", ["1"])
-    with pytest.raises(InputError, match=r"b holds 2 frames, .*s 1: a pair has as many of each"):
+    with pytest.raises(InputError, match=r"b contains 2 frames, and .*s contains 1: a pair must have as many of each"):
         pair_clip(blur, sharp, tmp_path / "mine", clip="walk")

@@ -168,7 +168,7 @@ def test_repeated_and_frozen_frames_are_flagged_and_counted_once(tmp_path):
     (clip,) = found.dataset.clips()
     assert np.flatnonzero(clip.track("flags/duplicate")).tolist() == [4, 7, 8, 9, 10]
     assert np.flatnonzero(clip.track("flags/frozen")).tolist() == [6, 7, 8, 9, 10]
-    assert found.warnings == ("a.mp4: 5 of 13 frames repeat the one before (flagged, 5 frames stand still)",)
+    assert found.warnings == ("a.mp4: 5 of 13 frames repeat the one before (flagged, and 5 are in frozen stretches)",)
     assert "5 of 13" in clip.attributes()["warnings"]
 
 
@@ -201,7 +201,7 @@ def test_what_is_in_already_is_not_read_again(tmp_path):
     film = make_film(tmp_path / "a.mp4", pattern(1))
     first = take_in(film, out=tmp_path / "ds", device="p", split="train")
     second = take_in(film, out=tmp_path / "ds", device="p", split="train")
-    assert second.rows == ("a.mp4: in 'train' already, 1 clips",)
+    assert second.rows == ("a.mp4: already in 'train', 1 clips",)
     assert second.dataset.digest == first.dataset.digest
     other = make_film(tmp_path / "b.mp4", pattern(2))
     third = take_in(film, other, out=tmp_path / "ds", device="p", split="train")
@@ -215,9 +215,9 @@ def test_a_capture_is_in_one_split_once(tmp_path):
     (tmp_path / "other").mkdir()
     make_film(tmp_path / "other/a.mp4", pattern(2))
     for path, split, words in (
-        (film, "test", "a capture has one split"),
+        (film, "test", "a capture must stay in one split"),
         (tmp_path / "copy.mp4", "train", "is the same capture as 'p_a'"),
-        (tmp_path / "other/a.mp4", "train", "as another capture of the dataset: rename it"),
+        (tmp_path / "other/a.mp4", "train", "like another capture of the dataset: rename it"),
     ):
         found = take_in(path, out=tmp_path / "ds", device="p", split=split)
         assert words in found.failures[0]
@@ -274,8 +274,8 @@ def test_a_folder_of_frames_is_a_capture_with_the_exposures_it_states(tmp_path):
     np.testing.assert_allclose(clip.track("t_s"), np.arange(4) / 20)
     untimed = take_in(folder, out=tmp_path / "untimed")
     assert untimed.dataset.clips()[0].track("t_s") is None
-    assert "states no times" in untimed.warnings[0]
-    with pytest.raises(InputError, match="not both"):
+    assert "does not state times" in untimed.warnings[0]
+    with pytest.raises(InputError, match="give one of the two"):
         take_in(folder, out=tmp_path / "x", clip_seconds=1.0, clip_frames=4)
     assert "give --fps" in take_in(folder, out=tmp_path / "x", clip_seconds=1.0).failures[0]
 
@@ -285,8 +285,8 @@ def test_a_capture_that_changes_its_size_is_kept_up_to_there(tmp_path):
     write_clip(tmp_path / "frames", pattern(1, 1, 80, 48), ["00000005.png"])
     found = take_in(tmp_path / "frames", out=tmp_path / "ds", device="p", fps=25)
     assert list(frame_counts(found.dataset).values()) == [5]
-    assert "stopped after 5 frames: 00000005.png is 80x48" in found.warnings[0]
-    assert "stopped after 5 frames" in found.dataset.clips()[0].attributes()["warnings"]
+    assert "reading stopped after 5 frames: 00000005.png is 80x48" in found.warnings[0]
+    assert "reading stopped after 5 frames" in found.dataset.clips()[0].attributes()["warnings"]
 
 
 def test_a_release_of_films_keeps_its_splits(tmp_path):
@@ -302,7 +302,9 @@ def test_a_release_of_films_keeps_its_splits(tmp_path):
     assert all("already" in row for row in again.rows)
     assert again.dataset.digest == found.dataset.digest
     (tmp_path / "empty").mkdir()
-    assert "holds no films and no frames" in take_in(tmp_path / "empty", out=tmp_path / "x").failures[0]
+    assert (
+        "contains neither videos nor folders of frames" in take_in(tmp_path / "empty", out=tmp_path / "x").failures[0]
+    )
 
 
 def test_linear_light_of_16_bits_is_written_beside_the_frames(tmp_path):
@@ -320,11 +322,11 @@ def test_linear_light_of_16_bits_is_written_beside_the_frames(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"test_share": 1.5}, "test share of 1.5"),
+        ({"test_share": 1.5}, "test share is 1.5"),
         ({"split": "dev"}, "no split 'dev'"),
         ({"clip_frames": 1}, "at least 2"),
         ({"clip_seconds": 0.0}, "a time above 0"),
-        ({"fps": -1.0}, "are no rate"),
+        ({"fps": -1.0}, "is not a number of frames"),
         ({"device": "a/b"}, "cannot name a device"),
     ],
 )
@@ -377,7 +379,7 @@ def test_one_folder_or_film_that_cannot_be_read_leaves_the_others(tmp_path):
     assert sorted(frame_counts(result.dataset).values()) == [6, 6]
     (broken, twice) = sorted(result.failures)
     assert "00000009.png is a link to a file that is not there" in broken
-    assert "holds 00000000.bmp and 00000000.png, which would be one frame twice" in twice
+    assert "contains 00000000.bmp and 00000000.png, which would be the same frame twice" in twice
 
 
 def test_a_film_whose_name_is_no_utf8_is_refused_alone(tmp_path):
@@ -389,7 +391,7 @@ def test_a_film_whose_name_is_no_utf8_is_refused_alone(tmp_path):
     result = take_in(tmp_path, out=tmp_path / "out")
     assert [row.partition(":")[0] for row in result.rows] == ["z.mp4"]
     (failure,) = result.failures
-    assert r"a\xb2\xe2.mp4 has a name that is no UTF-8" in failure
+    assert r"a\xb2\xe2.mp4 has a name that is not UTF-8" in failure
 
 
 def test_the_default_track_is_taken_in_and_the_others_are_said(shared, tmp_path):

@@ -63,7 +63,7 @@ def test_a_folder_of_frames_and_one_of_clip_folders_are_found(tmp_path):
 
 def test_what_cannot_be_labelled_is_answered(tmp_path, dataset):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="holds frames"):
+    with pytest.raises(InputError, match="contains frames"):
         find_clips(tmp_path / "empty")
     with pytest.raises(InputError, match="does not exist"):
         find_clips(tmp_path / "nothing")
@@ -134,7 +134,7 @@ def test_labels_are_checked_against_people(tmp_path, dataset):
 
 def test_without_a_truth_there_is_nothing_to_check(tmp_path):
     write_clip(tmp_path / "clip", make_shake(frames=4).blurry)
-    with pytest.raises(InputError, match="has no oracle: give labels made by hand"):
+    with pytest.raises(InputError, match="has no oracle: name labels made by hand"):
         check_labels(tmp_path / "clip")
 
 

@@ -51,7 +51,7 @@ def test_blurring_more_lowers_sharpness_each_time():
 
 
 def test_sharpness_refuses_colour_and_floats():
-    with pytest.raises(InputError, match="uint8 gray"):
+    with pytest.raises(InputError, match="needs a gray frame"):
         sharpness(np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(InputError, match="float32"):
         sharpness(np.zeros((4, 4), np.float32))
@@ -167,7 +167,7 @@ def test_writing_labels_again_replaces_only_that_labellers(tmp_path):
 def test_missing_labels_and_wrong_lengths_are_named(tmp_path):
     clip = made_clip(tmp_path)
     assert read_labels(clip, "paper") is None
-    with pytest.raises(DatasetError, match="has 25 frames, the labels of 'paper' are 3"):
+    with pytest.raises(DatasetError, match="has 25 frames, and there are 3 labels of 'paper'"):
         write_labels(clip, select_sharp(np.arange(3.0)))
     assert read_labels(ClipFolder(tmp_path / "nothing"), "paper") is None
 

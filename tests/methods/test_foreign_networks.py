@@ -98,7 +98,7 @@ def test_a_size_multiple_is_padded_to(weights):
 
 
 def test_a_network_that_leaves_out_frames_is_refused_with_the_numbers():
-    with pytest.raises(FitError, match="the network gives 5 frames for a clip of 9"):
+    with pytest.raises(FitError, match="the network returns 5 frames for a clip of 9"):
         restore(opened("Shortened", takes="clip"), made_clip(9, 16, 16))
     with pytest.raises(InputError, match=r"neither on single pictures nor on clips.* 1 frames for a clip of 5"):
         opened("Shortened")
@@ -119,12 +119,16 @@ def test_the_part_that_is_named_is_taken(name, output):
 @pytest.mark.parametrize(
     ("name", "output", "words"),
     [
-        ("Pair", None, r"gives a tuple with 0: \(1, 8, 8\), 1: \(1, 3, 8, 8\): name the restored part by the setting"),
-        ("Named", None, "gives a dict with 'flow'"),
-        ("Pair", 5, "has no part 5"),
-        ("Named", "sharp", "has no part 'sharp'"),
-        ("Invert", 0, "gives a single tensor"),
-        ("Whole", None, "gives uint8; floats are expected"),
+        (
+            "Pair",
+            None,
+            r"returns a tuple with 0: \(1, 8, 8\), 1: \(1, 3, 8, 8\): name the restored part with the setting",
+        ),
+        ("Named", None, "returns a dict with 'flow'"),
+        ("Pair", 5, "output = 5 names no part of it"),
+        ("Named", "sharp", "output = 'sharp' names no part of it"),
+        ("Invert", 0, "returns a single tensor"),
+        ("Whole", None, "returns uint8, and floats are expected"),
         ("Broken", None, "fails on .*KeyError: 'nothing works'"),
     ],
 )
@@ -143,7 +147,7 @@ def test_a_model_that_takes_both_alike_runs_frame_by_frame_and_one_that_differs_
 
 def test_a_network_with_parameters_needs_weights_unless_it_has_its_own():
     for name in ("Net", "ready", "made"):
-        with pytest.raises(WeightsError, match="without weights would restore by chance"):
+        with pytest.raises(WeightsError, match="has no weights, so its output would be random"):
             opened(name)
     clip = made_clip(1)
     torch.manual_seed(0)
@@ -160,7 +164,7 @@ def test_arguments_reach_the_class(tmp_path):
         opened("Net", tmp_path / "six.pth")
     with pytest.raises(InputError, match=r"cannot be made with wide = 6: TypeError"):
         opened("Net", tmp_path / "six.pth", network_arguments={"wide": 6})
-    with pytest.raises(InputError, match="made already"):
+    with pytest.raises(InputError, match="already been built"):
         opened("made", network_arguments={"width": 6})
     with pytest.raises(InputError, match=r"it made an object of the type str, not a torch\.nn\.Module"):
         opened("wrong")
@@ -169,7 +173,7 @@ def test_arguments_reach_the_class(tmp_path):
 def test_a_spec_out_of_range_and_a_window_that_cannot_be_are_one_sentence(weights):
     with pytest.raises(InputError, match="size_multiple, min_size_px and min_frames must be 1 or more"):
         opened("Net", weights, spec={"size_multiple": 0})
-    with pytest.raises(InputError, match=rf"network '{MODULE}:ClipMean': a window of 2 frames has no centre"):
+    with pytest.raises(InputError, match=rf"network '{MODULE}:ClipMean': a window of 2 frames keeps no frame"):
         restore(opened("ClipMean", window=2, overlap=1), made_clip(4))
 
 
@@ -203,11 +207,11 @@ def test_a_file_that_is_no_torchscript_is_refused(tmp_path):
     (tmp_path / "cut.ts").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "empty.ts").write_bytes(b"")
     for name, words in {
-        "junk": "is no TorchScript",
-        "state": "is no TorchScript",
+        "junk": "is not a TorchScript file",
+        "state": "is not a TorchScript file",
         "cut": "cut.ts is damaged",
         "empty": "it is empty",
-        "missing": "missing.ts is missing",
+        "missing": "missing.ts does not exist",
     }.items():
         with pytest.raises(WeightsError, match=words):
             open_method(str(tmp_path / f"{name}.ts"))
@@ -257,9 +261,9 @@ def test_spandrel_takes_a_state_dict_of_any_container_and_ending(tmp_path):
 def test_a_checkpoint_that_spandrel_cannot_use_is_refused(tmp_path):
     spandrel = pytest.importorskip("spandrel", reason="the extra spandrel is not installed")
     torch.save(small_net().state_dict(), tmp_path / "unknown.pth")
-    with pytest.raises(WeightsError, match=rf"of no network that spandrel {spandrel.__version__} knows"):
+    with pytest.raises(WeightsError, match=rf"belongs to no network that spandrel {spandrel.__version__} knows"):
         open_method(f"spandrel:{tmp_path / 'unknown.pth'}")
-    with pytest.raises(WeightsError, match=r"not\.pth is missing"):
+    with pytest.raises(WeightsError, match=r"not\.pth does not exist"):
         open_method(f"spandrel:{tmp_path / 'not.pth'}")
     from spandrel.architectures.Compact import Compact
 
@@ -277,7 +281,7 @@ def test_a_checkpoint_with_code_is_refused_before_spandrel_sees_it(tmp_path):
             return Path.touch, (tmp_path / "it_ran",)
 
     torch.save({"params": small_net().state_dict(), "beside": Evil()}, tmp_path / "evil.pth")
-    with pytest.raises(WeightsError, match="holds pickled code"):
+    with pytest.raises(WeightsError, match="contains pickled code"):
         open_method(f"spandrel:{tmp_path / 'evil.pth'}")
     assert not (tmp_path / "it_ran").exists()
 
@@ -286,7 +290,7 @@ def test_a_missing_spandrel_is_said_with_what_installs_it(tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "spandrel", None)
     path = tmp_path / "small.pth"
     torch.save(small_net().state_dict(), path)
-    with pytest.raises(InputError, match=r"spandrel is not installed: pip install hvdbench\[spandrel\]"):
+    with pytest.raises(InputError, match=r"spandrel is not installed: run pip install hvdbench\[spandrel\]"):
         open_method(f"spandrel:{path}")
 
 

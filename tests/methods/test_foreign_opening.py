@@ -68,12 +68,12 @@ def test_weights_may_go_by_the_name_under_which_they_are_known(here, monkeypatch
 
 @pytest.mark.parametrize("reference", ["estrnn", "estrnn@tiny", "nafnet"])
 def test_a_network_without_weights_is_refused(reference):
-    with pytest.raises(WeightsError, match=f"'{reference}' without weights would restore by chance"):
+    with pytest.raises(WeightsError, match=f"'{reference}' has no weights, so its output would be random"):
         open_method(reference)
 
 
 def test_a_network_that_restores_no_clips_is_refused(tmp_path):
-    with pytest.raises(InputError, match="'spynet' restores no clips"):
+    with pytest.raises(InputError, match="'spynet' does not restore clips"):
         open_method("spynet", settings={"own_weights": True})
 
 
@@ -124,7 +124,7 @@ def test_a_file_called_like_a_recipe_keeps_off_its_rows(here):
     [
         ("warp_avrage", "no method 'warp_avrage'; did you mean 'warp_average'.*onnx:FILE"),
         ("nafnett", "did you mean 'nafnet'"),
-        ("some/where.xyz", "there is no file or folder some/where.xyz"),
+        ("some/where.xyz", "and no file or folder some/where.xyz"),
         ("zzzz", r"no method 'zzzz' \(--method takes"),
     ],
 )
@@ -152,7 +152,7 @@ def test_weights_where_none_are_taken_are_refused(here, tiny_weights):
     write_clip(here / "results", made_clip(2))
     save_scripted(small_net(), here / "one.ts")
     for reference in ("warp_average", "results", "one.ts"):
-        with pytest.raises(InputError, match=r"takes no weights|holds its weights"):
+        with pytest.raises(InputError, match=r"takes no weights|contains its own weights"):
             open_method(reference, weights=tiny_weights)
 
 
@@ -165,7 +165,7 @@ def test_a_method_that_is_trained_is_opened_with_its_weights(here, tiny_weights)
             restore(method, clip), restore(open_method("estrnn@tiny", weights=tiny_weights), clip)
         )
         assert open_method(reference).weights is None
-        with pytest.raises(WeightsError, match="needs weights and none were given"):
+        with pytest.raises(WeightsError, match="needs weights, but none were given"):
             restore(open_method(reference), clip)
         with pytest.raises(WeightsError, match=r"any\.pth"):
             open_method(reference, weights=Path("any.pth"))

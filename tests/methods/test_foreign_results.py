@@ -63,8 +63,8 @@ def test_results_that_do_not_match_the_clip_are_refused(tmp_path):
     (tmp_path / "results" / "damaged" / "00000003.png").write_bytes(b"junk")
     method = open_method(str(tmp_path / "results"))
     for name, words in {
-        "short": "short has 3 frames, the clip has 5: one is needed for each",
-        "small": "small has frames of 30x19 px, the clip's are 30x20 px: keep the size",
+        "short": "short has 3 frames, and the clip has 5: each frame of the clip needs one result",
+        "small": "small has frames of 30x19 px, but those of the clip are 30x20 px: results must keep the size",
         "damaged": r"00000003\.png is not a picture",
         "missing": "has no frames for the clip test/missing: put them in .*/<split>/<clip>/",
     }.items():
@@ -81,14 +81,14 @@ def test_a_dataset_is_compared_with_the_folder_before_anything_is_read(tmp_path)
     check({"test/a": three, "test/b": three})
     with pytest.raises(InputError, match=r"has no frames for 2 of 3 clips \(test/c, test/d\)"):
         check({"test/a": three, "test/c": three, "test/d": three})
-    with pytest.raises(InputError, match=r"holds the frames of one clip and would serve 2 \(test/a, train/a\)"):
+    with pytest.raises(InputError, match=r"contains the frames of one clip, but 2 clips \(test/a, train/a\)"):
         check({"test/a": three, "train/a": three})
-    with pytest.raises(InputError, match="a has 3 frames, the clip has 4"):
+    with pytest.raises(InputError, match="a has 3 frames, and the clip has 4"):
         check({"test/a": four})
     write_clip(tmp_path / "flat", clip)
     flat = open_method(str(tmp_path / "flat")).scheme.check_clips
     flat({"test/a": three})
-    with pytest.raises(InputError, match="would serve 2"):
+    with pytest.raises(InputError, match="but 2 clips"):
         flat({"test/a": three, "test/b": three})
 
 
@@ -104,9 +104,9 @@ def test_the_digest_of_a_folder_follows_its_frames_and_not_its_place(tmp_path):
 
 
 def test_a_folder_without_frames_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"holds no frames, neither in it nor in <clip>/ nor in <split>/<clip>/"):
+    with pytest.raises(InputError, match=r"contains no frames: put them in <split>/<clip>/ or <clip>/ below it"):
         open_method(f"folder:{tmp_path}")
-    with pytest.raises(InputError, match="is not a folder of result frames"):
+    with pytest.raises(InputError, match="is not a folder: name the folder that contains the result frames"):
         open_method(f"folder:{tmp_path / 'missing'}")
 
 
@@ -138,15 +138,18 @@ def test_placeholders_reach_the_program(tmp_path, script):
     [
         ("import sys; print('first', file=sys.stderr); sys.exit('last words')", "exit code 1: last words$"),
         ("print('only said'); raise SystemExit(3)", "exit code 3: only said$"),
-        ("raise SystemExit(4)", "exit code 4: it said nothing$"),
+        ("raise SystemExit(4)", "exit code 4: it printed nothing$"),
         ("import os; os.kill(os.getpid(), 11)", "was ended by signal 11"),
-        ("pass", "has 0 frames, the clip has 5: one is needed for each$"),
-        ("import os, sys; os.mkdir(sys.argv[2] + '/deep')", "it holds the folder deep, and frames must lie beside it"),
-        (f"{SCRIPT}\n(made / 'out_0.png').unlink()", "has 4 frames, the clip has 5"),
+        ("pass", "has 0 frames, and the clip has 5: each frame of the clip needs one result$"),
+        (
+            "import os, sys; os.mkdir(sys.argv[2] + '/deep')",
+            "it contains the folder deep, but frames must not lie in a folder below",
+        ),
+        (f"{SCRIPT}\n(made / 'out_0.png').unlink()", "has 4 frames, and the clip has 5"),
         (f"{SCRIPT}\n(made / 'out_0.png').write_bytes(b'x')", r"out_0\.png is not a picture"),
         (
             f"{SCRIPT}\nimport cv2\nfor p in made.iterdir(): cv2.imwrite(str(p), cv2.imread(str(p))[::2, ::2])",
-            "has frames of 27x19 px, the clip's are 53x37 px",
+            "has frames of 27x19 px, but those of the clip are 53x37 px",
         ),
     ],
 )
@@ -175,7 +178,7 @@ def test_clips_of_more_than_eight_bits_are_refused(tmp_path, script):
     write_clip(tmp_path / "results", made_clip(2))
     deep = made_clip(2).astype(np.uint16)
     for method in (command(script), open_method(str(tmp_path / "results"))):
-        with pytest.raises(InputError, match="gives 8-bit frames, and the clip is uint16"):
+        with pytest.raises(InputError, match="returns 8-bit frames, but the clip is uint16"):
             method.scheme.restore(deep, label_paper(made_clip(2)), Budget())
 
 
@@ -194,12 +197,12 @@ def test_what_a_value_holds_is_not_filled_in_again():
 @pytest.mark.parametrize(
     ("template", "words"),
     [
-        ("run {output}", r"has no \{input\}"),
-        ("run {input}", r"has no \{output\}"),
+        ("run {output}", r"lacks \{input\}"),
+        ("run {input}", r"lacks \{output\}"),
         ("run '{input} {output}", "cannot be split into words: No closing quotation"),
         ("run {input} {output} {clip}", r"unknown \{clip\} \(known: \{input\}, \{output\}, \{device\}"),
-        ("run {input} {output} {weights}", r"has \{weights\} and none are given"),
-        ("", r"has no \{input\}"),
+        ("run {input} {output} {weights}", r"contains \{weights\}, but no weights are given"),
+        ("", r"lacks \{input\}"),
     ],
 )
 def test_a_template_that_cannot_be_used_is_answered(template, words):
@@ -210,9 +213,9 @@ def test_a_template_that_cannot_be_used_is_answered(template, words):
 def test_a_program_that_is_not_there_and_weights_without_a_place_are_answered(tmp_path):
     with pytest.raises(InputError, match="'no-such-program' cannot be started: No such file"):
         restore(open_method("command:no-such-program {input} {output}"), made_clip(1))
-    with pytest.raises(InputError, match=r"has no \{weights\}, so that w\.pth would not reach it"):
+    with pytest.raises(InputError, match=r"does not contain \{weights\}, so w\.pth would not reach it"):
         open_method("command:run {input} {output}", weights=Path("w.pth"))
-    with pytest.raises(InputError, match=r"the weights w\.pth are missing"):
+    with pytest.raises(InputError, match=r"the weights w\.pth are not a file"):
         open_method("command:run {input} {output} {weights}", weights=Path("w.pth"))
 
 

@@ -94,7 +94,7 @@ def test_a_clip_in_memory_is_read_as_a_dataset_is():
     for asked in (("test/other", "blur", [0]), ("test/clip", "sharp", [0]), ("test/clip", "blur", [8])):
         with pytest.raises(InputError):
             reader.read(*asked)
-    with pytest.raises(InputError, match="has 7 frames and its labels are for 8"):
+    with pytest.raises(InputError, match="has 7 frames, and its labels are for 8 frames"):
         FramesReader(frames[:7], labels)
 
 
@@ -108,7 +108,7 @@ def test_a_training_without_weights_is_a_fit_to_the_clip(source, out, method):
     assert (facts["facts"]["steps"], facts["facts"]["training"]["steps"]) == (6, 6)
     assert facts["facts"]["inference"]["precision"] == "float32"
     assert {"loss", "validation"} <= facts["facts"]["training"].keys()
-    assert result.lines[-2].startswith("other frames: sharpness")
+    assert any(line.startswith("other frames: sharpness") for line in result.lines)
     before = {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}
     assert deblur(source, out, method).lines == (f"{out}: already restored by the same command, left as it is",)
     assert before == {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}
@@ -127,7 +127,7 @@ def test_named_weights_come_before_a_fit(source, out, method, tmp_path):
     deblur(source, out, method, weights=tmp_path / "weights.safetensors")
     assert manifest(out)["weights_sha256"]
     assert "selected" not in manifest(out)  # frame by frame, no fit
-    with pytest.raises(InputError, match="--minutes has nothing to set"):
+    with pytest.raises(InputError, match="has no steps that --minutes could set"):
         deblur(source, tmp_path / "other", method, weights=tmp_path / "weights.safetensors", minutes=1.0)
 
 
@@ -142,7 +142,7 @@ def test_the_network_is_run_as_asked(source, out, method, tmp_path):
 
 def test_a_method_that_learns_from_a_truth_is_refused(source, out, tmp_path):
     (tmp_path / "truth.toml").write_text(SUPERVISED)
-    with pytest.raises(InputError, match=r"learns from a truth, which this clip has not: name its weights"):
+    with pytest.raises(InputError, match=r"learns from a truth, and this clip has none: name its weights"):
         deblur(source, out, str(tmp_path / "truth.toml"))
     assert not out.parent.exists()
 

@@ -44,18 +44,24 @@ def test_names_that_are_no_numbers_are_paired_by_name():
 @pytest.mark.parametrize(
     ("stems", "words"),
     [
-        ([*NAMES[:3], *NAMES[4:], "comparison"], r"1 missing, first 00000003; 1 that no frame .* first comparison"),
-        ([f"{index:08d}" for index in range(1, 7)], r"1 missing, first 00000000; 1 that no frame .* first 00000006"),
-        ([f"out_{index:08d}" for index in range(1, 7)], r"1 missing, first 00000000"),
+        (
+            [*NAMES[:3], *NAMES[4:], "comparison"],
+            r"1 missing, the first is 00000003; 1 not named like a frame .* first is comparison",
+        ),
+        (
+            [f"{index:08d}" for index in range(1, 7)],
+            r"1 missing, the first is 00000000; 1 not named like a frame .* first is 00000006",
+        ),
+        ([f"out_{index:08d}" for index in range(1, 7)], r"1 missing, the first is 00000000"),
         (
             NAMES[:3],
-            r"has 3 frames, the clip has 6: one is needed for each, under its name \(3 missing, first 00000003",
+            r"has 3 frames, and the clip has 6: each frame of the clip needs one result under its name \(3 missing",
         ),
-        ([*NAMES, "00000006"], r"1 that no frame of the clip is called, first 00000006"),
+        ([*NAMES, "00000006"], r"1 not named like a frame of the clip, the first is 00000006"),
         (["0", "1", "2", "4", "5", "6"], "numbered with a gap, from 2 to 4"),
-        (["1", "2", "3"], "has 3 frames, the clip has 6"),
-        (["a", "b", "c", "d", "e", "f"], "leave open which frame each is"),
-        ([f"{i}_{i % 2}" for i in range(6)], "leave open which frame each is"),
+        (["1", "2", "3"], "has 3 frames, and the clip has 6"),
+        (["a", "b", "c", "d", "e", "f"], "do not show which frame each one is"),
+        ([f"{i}_{i % 2}" for i in range(6)], "do not show which frame each one is"),
         ([f"{n}_{k}" for n in NAMES[:3] for k in ("input", "gt")], r"2 kinds of names \(#_gt, #_input"),
         ([f"{n}_{k}" for n in NAMES[:3] for k in ("ours", "theirs")], r"2 kinds of names \(#_ours, #_theirs"),
     ],
@@ -70,7 +76,7 @@ def test_inputs_and_truths_beside_results_are_left_out_and_never_fill_a_gap():
     found = match(stems)
     assert [stems[index] for index in found.files] == [f"{name}_estrnn" for name in NAMES]
     assert found.left_out == ("#_gt", "#_input")
-    with pytest.raises(InputError, match="1 missing, first 00000002"):
+    with pytest.raises(InputError, match="1 missing, the first is 00000002"):
         match([stem for stem in stems if stem != "00000002_estrnn"])
     found = match([*NAMES, *(f"{name}_gt" for name in NAMES)])
     assert found.files == (0, 1, 2, 3, 4, 5)
@@ -78,7 +84,7 @@ def test_inputs_and_truths_beside_results_are_left_out_and_never_fill_a_gap():
 
 def test_a_frame_twice_is_refused():
     files = [Path(f"{name}{suffix}") for name in NAMES for suffix in (".jpg", ".png")]
-    with pytest.raises(InputError, match="holds the frame 00000000 twice"):
+    with pytest.raises(InputError, match="contains the frame 00000000 twice"):
         match_names(files, NAMES, whose="theirs/one")
 
 

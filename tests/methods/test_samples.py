@@ -148,8 +148,8 @@ def test_crops_and_windows_shrink_to_what_every_clip_has(reader: ClipReader, cap
     with caplog.at_level(logging.WARNING, "hvdbench"):
         windows = TrainingWindows(reader, WindowSettings(), 0, 4)
     assert windows[0]["blurry"].shape == (5, 3, 48, 48)
-    assert "windows have 5 frames, not 10: clip 'train/small' has no more" in caplog.text
-    assert "crops are 48 px, not 256: clip 'train/small' is no larger" in caplog.text
+    assert "windows have 5 frames, not 10, since clip 'train/small' has no more" in caplog.text
+    assert "crops are 48 px, not 256, since clip 'train/small' is no larger" in caplog.text
 
 
 class Made:
@@ -174,9 +174,9 @@ def test_clips_that_cannot_be_trained_on_are_named(reader: ClipReader) -> None:
     TrainingWindows(Made(reader, is_selected=none), PLAIN, 0, 1, "mid", with_sharp=False)
     with pytest.raises(FitError, match=r"'train/small' has no truth 'sharp' \(it has blur\)"):
         TrainingWindows(reader, PLAIN, 0, 1, "mid")
-    with pytest.raises(FitError, match="'train/large' is 200x7: a crop needs 8 px"):
+    with pytest.raises(FitError, match="'train/large' is 200x7, but a crop needs 8 px"):
         TrainingWindows(Made(reader, height=7), PLAIN, 0, 1)
-    with pytest.raises(FitError, match="'train/large' has 1 frame: a training window needs 2"):
+    with pytest.raises(FitError, match="'train/large' has 1 frame, but a training window needs 2"):
         TrainingWindows(Made(reader, frame_count=1, is_selected=none[:1] == 0), PLAIN, 0, 1)
 
 
@@ -186,7 +186,7 @@ def test_another_selection_stands_in_for_the_labels(reader: ClipReader) -> None:
     index = of_clip(windows, LARGE)
     start = windows.draw(index).start
     np.testing.assert_array_equal(windows[index]["nearest"], -np.arange(start, start + 4))
-    with pytest.raises(FitError, match=r"has 19 frames, the selection \(3,\)"):
+    with pytest.raises(FitError, match=r"has 19 frames, but its selection has \(3,\)"):
         TrainingWindows(reader, PLAIN, 0, 1, selection={LARGE: np.ones(3, bool)})
 
 

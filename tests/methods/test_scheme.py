@@ -89,9 +89,9 @@ def test_a_class_of_others_is_a_method_with_the_usual_facts(here, body):
         False,
     )
     assert method.digest != open_method(reference).digest
-    with pytest.raises(InputError, match="--minutes has nothing to set"):
+    with pytest.raises(InputError, match="has no steps that --minutes could set"):
         method.for_minutes(1.0)
-    with pytest.raises(InputError, match="runs no network"):
+    with pytest.raises(InputError, match="does not run a network"):
         method.open()
 
 
@@ -126,7 +126,7 @@ MISTAKES = {
         "def check_clip(self, counts): ...",
         "has 'check_clip'.*'check_clips' is expected",
     ),
-    "objective": (SETTINGS + RESTORE, "def objective(self, seed=0): ...", "has 'objective', which a scheme has whose"),
+    "objective": (SETTINGS + RESTORE, "def objective(self, seed=0): ...", "has 'objective', which only a scheme with"),
     "identity": (SETTINGS + RESTORE, "def identity(self): return {}", "'identity' as a method, and a property"),
     "check": (SETTINGS + RESTORE, "check = True", "'check' as bool, and a method is expected"),
     "restore": (
@@ -200,7 +200,7 @@ def test_a_trained_method_restores_once_it_has_weights(tmp_path):
     np.testing.assert_array_equal(
         pickle.loads(pickle.dumps(ready)).restore(clip, label_paper(clip), Budget()).frames, whole
     )
-    with pytest.raises(WeightsError, match="method 'selfhvd_estrnn@tiny' needs weights and none were given"):
+    with pytest.raises(WeightsError, match="method 'selfhvd_estrnn@tiny' needs weights, but none were given"):
         method.restore(clip, label_paper(clip), Budget())
     with pytest.raises(InputError, match="'warp_average' has nothing to train"):
         load_method("warp_average").with_weights(tmp_path / "w.safetensors")

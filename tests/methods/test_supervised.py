@@ -78,7 +78,7 @@ def test_a_folder_holds_what_going_on_and_a_warm_start_need(tmp_path):
 def test_only_the_splits_that_are_named_are_trained_on():
     reader = MadeReader(clips=4, splits=("train", "test"))
     assert [clip.key for clip in only_splits(reader, ["train"]).clips] == ["train/0", "train/2"]
-    with pytest.raises(DatasetError, match=r"'made' has no clip of split val \(it has test, train\)"):
+    with pytest.raises(DatasetError, match=r"'made' has no clip of the split val \(it has test, train\)"):
         train_scheme(scheme(splits=["val"]), reader, None, Budget())
 
 

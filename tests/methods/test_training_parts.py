@@ -126,14 +126,16 @@ def test_a_loss_is_compared_with_its_running_median():
     assert not guard.is_calm
     restored = LossGuard(settings(explosion_factor=10, explosion_steps=2))
     restored.load_state(json.loads(json.dumps(guard.state())))
-    assert guard.fault(21) == restored.fault(21) == "has been over 10 times its median of 2 for 2 steps"
+    assert guard.fault(21) == restored.fault(21) == "has been over 10 times its running median of 2 for 2 steps"
     assert LossGuard(settings()).fault(float("nan")) == "is not finite"
 
 
 def test_validations_warn_of_drift_collapse_and_no_change():
     guard = ValidationGuard(0.3)
     assert guard.warnings({"shift_px": 9.0}, is_late=False) == []  # not trained yet
-    assert guard.warnings({"shift_px": 9.0}) == ["the output still lies 9.00 px off its input (limit 0.3 px)"]
+    assert guard.warnings({"shift_px": 9.0}) == [
+        "the output is still 9.00 px away from its input (the limit is 0.3 px)"
+    ]
     well = {"shift_px": 0.3, "change_levels": 2.0, "contrast_ratio": 1.0}
     assert guard.warnings(well) == []
     assert "has drifted 0.31 px" in guard.warnings(well | {"shift_px": 0.31}, is_late=False)[0]
@@ -320,7 +322,9 @@ def test_a_start_from_weights_takes_all_and_then_parts(tmp_path):
     load_start(network, str(tmp_path / "whole.safetensors"), {"first": str(tmp_path / "part.safetensors")})
     assert torch.equal(network.first.weight, part.first.weight)
     assert torch.equal(network.last.weight, whole.last.weight)
-    with pytest.raises(RecipeError, match=r"the network has no part 'spynet' \(it has first, drop, last\)"):
+    with pytest.raises(
+        RecipeError, match=r"names 'spynet', which is no part of the network \(its parts: first, drop, last\)"
+    ):
         load_start(network, None, {"spynet": "x.safetensors"})
     with pytest.raises(WeightsError):
         load_start(network, str(tmp_path / "nowhere.safetensors"), {})

@@ -125,7 +125,7 @@ def test_a_metric_of_others_is_found_in_the_current_folder(module):
     frame = np.full((16, 16, 3), 7, np.uint8)
     assert open_measure(f"{module}:LEVEL").start()(frame, frame) == {"level": 7.0}
     assert re.fullmatch(r"level, source [0-9a-f]{16}", open_measure(f"{module}:LEVEL").identity)
-    assert problem_with(f"{module}:LEVEL", has_truth=False).endswith("compares with a truth, and the dataset has none")
+    assert problem_with(f"{module}:LEVEL", has_truth=False).endswith("needs a truth, and the dataset has none")
 
 
 def test_a_plain_function_is_a_metric_of_unknown_direction(module):
@@ -144,7 +144,7 @@ def test_what_is_no_metric_is_refused_in_a_sentence(module, tmp_path):
         f"{module}:NUMBER": "is neither a metric nor a function",
         f"{module}:PSNR": "is called 'psnr', which is a metric of hvdbench or pyiqa",
         "made_facts_failing:x": "cannot be imported: RuntimeError: no luck",
-        "made_facts_leaving:x": "cannot be imported: its module calls sys.exit as it is imported",
+        "made_facts_leaving:x": "cannot be imported: its module calls sys.exit while it is imported",
     }.items():
         with pytest.raises(InputError, match=words):
             find_metric(name)

@@ -56,9 +56,9 @@ def test_one_folder_of_frames_is_a_clip(clips):
 
 def test_what_does_not_fit_is_refused(clips):
     (clips / "run/two/00000004.png").unlink()
-    with pytest.raises(InputError, match=r"4 frames, .* 5, first difference '00000004'"):
+    with pytest.raises(InputError, match=r"4 frames and .* contains 5, and they first differ at '00000004'"):
         pairs_of_folders(clips / "run", clips / "truth")
-    with pytest.raises(InputError, match="no clip 'one'"):
+    with pytest.raises(InputError, match="lacks the clip 'one'"):
         pairs_of_folders(clips / "run/one", clips / "truth")
     with pytest.raises(InputError, match="neither frames nor folders"):
         pairs_of_folders(clips / "run", clips)

@@ -60,7 +60,7 @@ def test_runs_whose_digest_is_the_boards_are_found_and_others_named(own):
     found, said = find_runs(own.board, own.runs)
     assert {run.method for run in found} == set(METHODS) - {"worse"}
     assert [line for line in said if "worse" in line and "is not the run that was scored" in line]
-    assert [line for line in said if "gone 100%_<b> on made" in line and "no run lies in" in line]
+    assert [line for line in said if "gone 100%_<b> on made" in line and "contains no run of them" in line]
 
 
 def test_a_run_that_lost_a_clip_or_has_a_damaged_manifest_is_not_shown(own):
@@ -69,7 +69,7 @@ def test_a_run_that_lost_a_clip_or_has_a_damaged_manifest_is_not_shown(own):
     found, said = find_runs(own.board, own.runs)
     assert {run.method for run in found} == {"blurry", "a_method_with_a_long_name"}
     assert any("worse/made is not the run that was scored" in line for line in said)
-    assert any("warp_average/made holds a damaged run.json" in line for line in said)
+    assert any("warp_average/made contains a damaged run.json" in line for line in said)
 
 
 def test_names_on_a_board_do_not_lead_out_of_the_runs_folder(own):
@@ -79,7 +79,7 @@ def test_names_on_a_board_do_not_lead_out_of_the_runs_folder(own):
     board = rows("../elsewhere", dataset="made", board=BOARD)
     found, said = find_runs(board, own.runs)
     assert found == []
-    assert "the names lead out of" in said[0]
+    assert "its names lead out of" in said[0]
 
 
 def test_another_dataset_is_refused_by_its_digest_and_a_folder_without_one_by_error(own, tmp_path):
@@ -89,7 +89,7 @@ def test_another_dataset_is_refused_by_its_digest_and_a_folder_without_one_by_er
     found, said = find_datasets(own.board, [own.data])
     assert found == {}
     assert "it was not used" in said[0]
-    with pytest.raises(DatasetError, match="no dataset"):
+    with pytest.raises(DatasetError, match="not a dataset"):
         find_datasets(own.board, [tmp_path / "runs"])
 
 
@@ -114,7 +114,7 @@ def test_a_run_with_fewer_frames_than_its_clip_is_not_shown(own):
     datasets, _ = find_datasets(own.board, [own.data])
     clips, said = gather_clips(own.board, runs, datasets)
     assert {clip.name: "worse" in clip.files for clip in clips} == {"alpha": True, "beta gamma": False, "delta": True}
-    assert [line for line in said if f"{T - 1} frames where 'blurry' has {T}" in line]
+    assert [line for line in said if f"{T - 1} frames and 'blurry' has {T}" in line]
 
 
 def test_without_a_dataset_the_labels_come_from_the_scores(own):
@@ -284,5 +284,5 @@ def test_a_figure_that_cannot_be_is_refused_in_a_sentence(made, tmp_path):
         write_figure(tmp_path / "a.pdf", made.board, "bars", runs=made.runs, subset="night")
     with pytest.raises(InputError, match="no frames of clip 'omega'"):
         write_figure(tmp_path / "a.pdf", made.board, "sheet", runs=made.runs, data=[made.data], clips=["omega"])
-    with pytest.raises(InputError, match=f"frames 0 to {T - 1}, asked for 99"):
+    with pytest.raises(InputError, match=f"frames 0 to {T - 1}, and frame 99"):
         write_figure(tmp_path / "a.pdf", made.board, "sheet", runs=made.runs, data=[made.data], frame=99)

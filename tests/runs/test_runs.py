@@ -248,7 +248,7 @@ def test_a_run_from_other_settings_is_refused_until_overwriting_is_asked_for(dat
     one = method_file(tmp_path, 'title = "a"\nscheme = "warp_average"\n')
     run = restore(one, dataset, tmp_path / "runs")
     method_file(tmp_path, 'title = "a"\nscheme = "warp_average"\n[settings]\nmask_scale = 2.0\n')
-    with pytest.raises(DatasetError, match=r"coffee holds a run from other settings: --overwrite"):
+    with pytest.raises(DatasetError, match=r"coffee contains a run from other settings: use --overwrite"):
         plan_run(load_method(one), dataset, workspace=Workspace(tmp_path / "runs"))
     assert run_json(run)["recipe"]["settings"]["mask_scale"] == 0.5
     again = restore(one, dataset, tmp_path / "runs", overwrite=True)
@@ -334,7 +334,7 @@ def test_trained_weights_are_used_again(dataset, tmp_path):
     assert facts["facts"]["steps"] == 3
 
     runs = tmp_path / "runs"
-    with pytest.raises(DatasetError, match="weights from other settings: --overwrite"):
+    with pytest.raises(DatasetError, match="weights from other settings: use --overwrite"):
         train_method(method, dataset, workspace=Workspace(runs), budget=Budget(seed=1))
     train_method(method, dataset, workspace=Workspace(runs, overwrite=True), budget=Budget(seed=1))
     assert json.loads(path.with_name("train.json").read_text())["seed"] == 1

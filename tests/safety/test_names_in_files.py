@@ -84,10 +84,10 @@ def test_a_clips_key_that_could_lead_elsewhere_is_refused(dataset, key):
     ("changes", "said"),
     [
         ({"origin": None}, "origin is 'None', expected one of demo, simulated, measured"),
-        ({"clips": ["a"]}, "clips is no table"),
-        ({"clips": {"test/a": 3}}, "clips is no table"),
-        ({"recipe": 3}, "recipe is a int"),
-        ({"provenance": []}, "provenance is a list"),
+        ({"clips": ["a"]}, "clips is not a table"),
+        ({"clips": {"test/a": 3}}, "clips is not a table"),
+        ({"recipe": 3}, "recipe is of the wrong type, int"),
+        ({"provenance": []}, "provenance is of the wrong type, list"),
     ],
 )
 def test_a_manifest_with_a_field_of_another_kind_is_one_sentence(dataset, changes, said):
@@ -114,7 +114,7 @@ def test_eval_leaves_a_folder_alone_that_holds_nothing_of_ours(dataset, tmp_path
     precious.parent.mkdir(parents=True)
     precious.write_text("years of work")
     for overwrite in (False, True):
-        with pytest.raises(InputError, match=r"holds precious\.txt and nothing that says hvdbench made it"):
+        with pytest.raises(InputError, match=r"contains precious\.txt, but nothing that shows that hvdbench made it"):
             restore(dataset, tmp_path, overwrite=overwrite)
     assert precious.read_text() == "years of work"
 
@@ -149,7 +149,7 @@ def test_a_pack_with_a_name_that_could_be_a_path_is_refused(dataset, tmp_path):
     pack = pack_dataset(dataset, tmp_path / "p.h5", kind="raw")
     with h5py.File(pack.path, "a") as file:
         file.attrs["name"] = "../../victim"
-    with pytest.raises(DatasetError, match=r"p\.h5: name '\.\./\.\./victim' holds the separator /"):
+    with pytest.raises(DatasetError, match=r"p\.h5: name '\.\./\.\./victim' contains the separator /"):
         open_reader(pack.path)
 
 
@@ -162,7 +162,7 @@ def test_a_row_of_a_board_with_such_a_name_is_refused_by_reader_and_writer(score
         write_board(path, rows.assign(**{column: name}))
     assert path.read_bytes() == whole
     rows.assign(**{column: name}).to_csv(path, index=False)
-    with pytest.raises(InputError, match=f"is no board: {column} '"):
+    with pytest.raises(InputError, match=f"is not a board: {column} '"):
         read_board(str(path))
 
 
@@ -217,12 +217,12 @@ def test_a_note_beside_a_run_with_such_a_name_is_refused(tmp_path, change: Calla
     remember(tmp_path, Entry("blurry", stamp))
     assert read_entry(tmp_path) == Entry("blurry", stamp)
     remember(tmp_path, Entry("blurry", replace(stamp, **change("../../pwn"))))
-    with pytest.raises(InputError, match=r"entered\.json: (board|dataset) '\.\./\.\./pwn' holds the separator /"):
+    with pytest.raises(InputError, match=r"entered\.json: (board|dataset) '\.\./\.\./pwn' contains the separator /"):
         read_entry(tmp_path)
 
 
 def test_an_annotators_name_in_a_csv_is_checked(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("clip,frame,label,annotator\na,0,sharp,../eve\n")
-    with pytest.raises(InputError, match=r"labels\.csv: line 2, annotator '\.\./eve' holds the separator /"):
+    with pytest.raises(InputError, match=r"labels\.csv: line 2, annotator '\.\./eve' contains the separator /"):
         read_annotations(path)

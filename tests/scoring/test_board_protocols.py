@@ -146,7 +146,7 @@ def test_a_board_never_mixes_protocols(data):
         write_board(Path("leaderboards/demo.csv"), read_board("mine").assign(board="demo"))
     with pytest.raises(UnknownNameError, match="did you mean 'basicsr-rgb'"):
         ran("blurry", data, protocol="basicsr-rg")
-    with pytest.raises(InputError, match="'labels' takes protocol labels-1, which scores no frames"):
+    with pytest.raises(InputError, match="'labels' takes protocol labels-1, under which no frames are scored"):
         ran("blurry", data, board="labels")
 
 
@@ -171,9 +171,7 @@ def test_the_board_s_recipe_decides_where_nothing_is_named(tmp_path):
 
 def test_a_dataset_without_truth_is_scored_under_hvdbench_1_alone(here):
     data = make_scored(Path("datasets") / NAME, truth=False)
-    with pytest.raises(
-        InputError, match="protocol basicsr-rgb compares with a truth, and the dataset 'scored' has none"
-    ):
+    with pytest.raises(InputError, match="protocol basicsr-rgb needs a truth, and the dataset 'scored' has none"):
         ran("blurry", data, protocol="basicsr-rgb")
     assert set(ran("blurry", data).rows["truth"]) == {"none"}
 
@@ -238,7 +236,7 @@ def results_of_estrnn(data: Dataset, folder: Path, *, beside: bool) -> Path:
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "input and truth beside"])
 def test_a_result_folder_may_lack_what_the_protocol_does_not_count(data, beside):
     results_of_estrnn(data, Path("theirs"), beside=beside)
-    with pytest.raises(InputError, match="has 1 frames, the clip has 5: one is needed for each"):
+    with pytest.raises(InputError, match="has 1 frames, and the clip has 5: each frame of the clip needs one result"):
         ran("folder:theirs", data)
     made = ran("folder:theirs", data, protocol="estrnn-2020", asked=Asked(("flicker", "edge_spread"), strata=True))
     truth = read_clip(clip_of(data, "test/two").folder / "sharp")
@@ -263,7 +261,7 @@ def test_a_result_folder_may_lack_what_the_protocol_does_not_count(data, beside)
 def test_frames_lacking_elsewhere_are_refused_under_estrnn_2020_too(data):
     results_of_estrnn(data, Path("theirs"), beside=False)
     (Path("theirs/test/one/00000001.png")).unlink()
-    with pytest.raises(InputError, match=r"1 missing, first 00000001"):
+    with pytest.raises(InputError, match=r"1 missing, the first is 00000001"):
         ran("folder:theirs", data, protocol="estrnn-2020")
 
 

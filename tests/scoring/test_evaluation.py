@@ -79,9 +79,9 @@ def test_a_flat_input_has_no_sharpness_ratio():
 
 
 def test_arrays_that_do_not_fit_are_named():
-    with pytest.raises(InputError, match="those of the input 3x32x40x3"):
+    with pytest.raises(InputError, match="those of the input are 3x32x40x3"):
         score_frames(RESTORED, BLURRY[:3], {}, SELECTED)
-    with pytest.raises(InputError, match="those of the mid truth 4x31x40x3"):
+    with pytest.raises(InputError, match="those of the mid truth are 4x31x40x3"):
         score_frames(RESTORED, BLURRY, {"mid": MID[:, 1:]}, SELECTED)
     with pytest.raises(InputError, match="the selection is bool"):
         score_frames(RESTORED, BLURRY, {}, SELECTED[:2])
@@ -231,13 +231,13 @@ def test_missing_and_surplus_frames_are_named(run):
     with pytest.raises(InputError, match=r"1 missing, first 00000001\.png; 1 too many, first 00000009\.png"):
         score_run(folder, clip, labels)
     (folder / "00000009.png").unlink()
-    with pytest.raises(InputError, match="holds 3 frames"):
+    with pytest.raises(InputError, match="contains 3 frames"):
         score_run(folder, clip, labels)
 
 
 def test_other_sizes_and_labels_of_another_clip_are_refused(run, tmp_path):
     folder, clip, labels = run
-    with pytest.raises(InputError, match="labels of 'paper' 2"):
+    with pytest.raises(InputError, match="there are 2 labels of 'paper'"):
         score_run(folder, clip, select_sharp(np.array([1.0, 2.0])))
     write_clip(folder, RESTORED[:, :30])
     with pytest.raises(InputError, match="30x40x3"):

@@ -104,7 +104,7 @@ def test_a_run_that_was_moved_is_scored_on_the_dataset_that_is_named(data):
     ran("blurry", data)
     shutil.move("datasets", "elsewhere")
     shutil.move("runs", "kept")
-    with pytest.raises(DatasetError, match="lies below datasets: name it with --data"):
+    with pytest.raises(DatasetError, match="which is not below datasets: name it with --data"):
         scored(f"kept/blurry/{NAME}", boards=Path("rebuilt"))
     scored(f"kept/blurry/{NAME}", data=Path("elsewhere") / NAME, boards=Path("rebuilt"))
     assert bytes_of("rebuilt") == bytes_of("leaderboards")
@@ -197,7 +197,7 @@ def test_frames_that_were_changed_since_are_refused_until_they_are_made_again(da
     before = bytes_of("leaderboards")
     frame = Path("runs/blurry") / NAME / "test/one/00000002.png"
     write_frame(frame, 255 - read_frame(frame))
-    message = r"the frames in .*one are not those that were restored"
+    message = r"the frames in .*one were changed after they were restored"
     for attempt in (
         lambda: scored(f"runs/blurry/{NAME}"),
         lambda: ran("blurry", data),
@@ -243,7 +243,7 @@ def test_a_run_that_lacks_a_clip_or_has_one_too_many_is_refused(data):
     ran("blurry", data)
     shutil.copytree("runs/blurry", "runs/short")
     shutil.rmtree(f"runs/short/{NAME}/test/two")
-    with pytest.raises(InputError, match=r"lacks 1 of the 2 clips of 'scored', first test/two"):
+    with pytest.raises(InputError, match=r"lacks 1 of the 2 clips of 'scored', such as test/two"):
         scored(f"runs/short/{NAME}")
     writer = DatasetWriter(Path("fewer"), name=NAME, origin="simulated", recipe={}, provenance={})
     shutil.copytree(data.folder / "test" / "one", "fewer/test/one")
@@ -292,7 +292,7 @@ def test_names_that_no_metric_has_and_those_of_every_board_are_refused(data):
 def test_a_metric_that_compares_with_a_truth_is_left_out_where_there_is_none(here, caplog):
     data = make_scored(Path("datasets") / NAME, truth=False)
     made = ran("blurry", data, strict=False, asked=Asked(("edge_spread", "flicker"), strata=True))
-    assert "metric 'edge_spread' compares with a truth, and the dataset has none" in caplog.text
+    assert "metric 'edge_spread' needs a truth, and the dataset has none" in caplog.text
     flicker = made.rows[made.rows["metric"] == "flicker"]
     assert set(flicker["truth"]) == {"none"}
     assert set(flicker["value"]) == {0.0}  # the input against itself
@@ -334,7 +334,7 @@ def test_metrics_and_strata_of_a_result_file_that_were_changed_are_refused(data,
 def test_kept_scores_that_are_gone_must_be_measured_before_they_are_handed_in(data):
     ran("blurry", data, asked=Asked(("flicker",)))
     (Path("runs/blurry") / NAME / "test/one/frame_scores.temporal.csv").unlink()
-    with pytest.raises(InputError, match=r"keeps no scores of 'flicker' .* measure them with --metric flicker"):
+    with pytest.raises(InputError, match=r"has no scores of 'flicker' .* measure them with --metric flicker"):
         submit(Path("runs/blurry") / NAME, data.folder, Path("leaderboards") / f"{NAME}.csv", Path("x.json"))
 
 

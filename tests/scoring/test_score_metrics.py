@@ -206,7 +206,7 @@ def test_names_are_told_apart_without_weights_or_torch(monkeypatch, tmp_path):
     start = time.perf_counter()
     assert "needs musiq_koniq" in problem_with("musiq", has_truth=False)
     assert "needs" in problem_with("tlpips", has_truth=True)
-    assert "compares with a truth" in problem_with("lpips", has_truth=False)
+    assert "needs a truth" in problem_with("lpips", has_truth=False)
     assert problem_with("flicker", has_truth=False) is None
     assert time.perf_counter() - start < 1
     assert {"musiq", "edge_spread", "efficiency", "tlpips"} <= set(metric_names())
@@ -259,7 +259,7 @@ def test_a_metric_of_the_catalogue_is_measured_against_the_truth(place, monkeypa
     monkeypatch.setitem(catalog.METRICS, "largest_error", "made_metric_to_score:largest_error")
     assert "largest_error" in metric_names()
     assert problem_with("largest_error", has_truth=True) is None
-    assert "compares with a truth" in problem_with("largest_error", has_truth=False)
+    assert "needs a truth" in problem_with("largest_error", has_truth=False)
     kept = measure_clip(place, open_measure("largest_error")).table
     expected = np.abs(read_clip(place.folder).astype(int) - read_clip(place.clip.folder / "sharp")).max(axis=(1, 2, 3))
     assert kept["largest_error_mid"].tolist() == expected.tolist()
@@ -315,5 +315,5 @@ def test_costs_are_the_network_s_own_where_one_ran(place):
 
 def test_frames_of_another_size_are_named_when_they_are_read(place):
     write_frame(place.folder / "00000003.png", np.zeros((HEIGHT, WIDTH - 2, 3), np.uint8))
-    with pytest.raises(InputError, match=r"00000003\.png is 94x64, the first frame is 96x64"):
+    with pytest.raises(InputError, match=r"00000003\.png is 94x64, and the first frame is 96x64"):
         measure_clip(again(place), brightness([]))

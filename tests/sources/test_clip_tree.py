@@ -212,7 +212,7 @@ def test_depth_maps_are_taken_where_each_frame_has_one(tmp_path: Path) -> None:
     assert not flat.has_depth
     assert beside.provenance == "folder of frames 'beside' at 240 fps, with a depth map each"
     (tmp_path / "beside" / "000002.npy").unlink()
-    with pytest.raises(InputError, match="there must be one a frame, or none"):
+    with pytest.raises(InputError, match="there must be one for each frame, or none"):
         scenes(FolderSource, tmp_path)
 
 
@@ -231,7 +231,9 @@ def test_a_frame_of_another_size_is_told_when_it_is_read(tmp_path: Path) -> None
     write_frames(tmp_path / "clip", 3)
     write_frames(tmp_path / "clip", 1, size=(98, 72), name="000003.png")
     (scene,) = scenes(FolderSource, tmp_path)
-    with pytest.raises(InputError, match=r"000003.png is 98x72, the first frame is 96x72: a clip has one size"):
+    with pytest.raises(
+        InputError, match=r"000003.png is 98x72, and the first frame is 96x72: all frames of a clip must have one size"
+    ):
         scene.layers(2.5 / 240)
 
 
@@ -252,7 +254,7 @@ def test_clips_come_in_the_order_in_which_they_are_asked_for(tmp_path: Path) -> 
 def test_two_clips_of_one_name_are_refused(tmp_path: Path) -> None:
     write_frames(tmp_path / "walk")
     write_film(tmp_path / "walk.mp4")
-    with pytest.raises(InputError, match=r"walk and .*walk.mp4 would be one clip: rename one of them"):
+    with pytest.raises(InputError, match=r"walk and .*walk.mp4 would both be the same clip: rename one of them"):
         scenes(FolderSource, tmp_path)
 
 
@@ -274,7 +276,7 @@ def test_a_clip_lies_in_a_folder_with_two_frames_or_more(tmp_path: Path) -> None
             r"holds no GoPro clips: expected empty/train/<clip>/000001.png \(GOPRO_Large_all at 240 fps\), emp",
         ),
         (RedsSource, r"holds no REDS clips: expected empty/train/train_orig/<clip>/00000000.png, empty/train_orig/<cl"),
-        (FolderSource, "holds neither frames nor clip folders with two frames or more, nor films"),
+        (FolderSource, "contains neither frames, nor clip folders of at least two frames, nor videos"),
     ],
 )
 def test_a_root_without_clips_is_refused_with_what_was_expected(tmp_path: Path, source: type, said: str) -> None:
@@ -338,7 +340,9 @@ def test_blurry_frames_are_never_taken_for_sharp_ones(tmp_path: Path, source: ty
     for split in ("train", "test"):
         for kind in (blurry, sharp):
             write_frames(tmp_path / split / kind)
-    with pytest.raises(InputError, match=rf"holds blurry frames \({blurry}\), which are no sharp source") as caught:
+    with pytest.raises(
+        InputError, match=rf"contains blurry frames \({blurry}\), which cannot be a sharp source"
+    ) as caught:
         scenes(source, tmp_path)
     assert "'hvdbench dataset import'" in str(caught.value)
 
@@ -346,12 +350,12 @@ def test_blurry_frames_are_never_taken_for_sharp_ones(tmp_path: Path, source: ty
 @pytest.mark.parametrize("source", [GoProSource, FolderSource])
 def test_one_clip_of_gopros_pairs_is_no_data_set_of_three_clips(tmp_path: Path, source: type) -> None:
     clip = paired_gopro(tmp_path) / "test" / "GOPR0384_11_00"
-    with pytest.raises(InputError, match=r"holds blurry frames \(blur\)"):
+    with pytest.raises(InputError, match=r"contains blurry frames \(blur\)"):
         scenes(source, clip)
 
 
 def test_a_folder_of_blurry_frames_is_refused_by_its_own_name(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"holds blurry frames \(blur_gamma\)"):
+    with pytest.raises(InputError, match=r"contains blurry frames \(blur_gamma\)"):
         scenes(FolderSource, write_frames(tmp_path / "a" / "blur_gamma"))
     assert told(scenes(FolderSource, write_frames(tmp_path / "a" / "sharp"), fps=60)) == [("test", "sharp", 60.0)]
     assert told(scenes(FolderSource, write_frames(tmp_path / "input"), fps=60)) == [("test", "input", 60.0)]

@@ -41,14 +41,14 @@ def test_files_give_their_frames_and_size(tmp_path: Path) -> None:
 def test_a_frame_of_another_size_is_refused_when_it_is_read(tmp_path: Path) -> None:
     files = written(tmp_path)
     write_clip(tmp_path, made_clip(1, 32, 24), ["frame_0002.png"])
-    with pytest.raises(InputError, match=r"frame_0002.png is 32x24, the first frame is 64x48"):
+    with pytest.raises(InputError, match=r"frame_0002.png is 32x24, and the first frame is 64x48"):
         FileFrames(files).read(2)
 
 
 def test_a_clip_needs_frames_and_as_many_depth_maps(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no frames"):
         FileFrames(())
-    with pytest.raises(InputError, match="holds 1 depth maps for 4 frames"):
+    with pytest.raises(InputError, match="contains 1 depth maps for 4 frames"):
         FileFrames(written(tmp_path), (tmp_path / "one.npy",))
 
 
@@ -71,7 +71,7 @@ def test_depth_maps_are_found_beside_the_frames_and_in_a_folder(tmp_path: Path, 
 
 def test_what_is_no_depth_map_is_refused_in_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "map.npy"
-    with pytest.raises(InputError, match="is missing: each frame needs its depth map"):
+    with pytest.raises(InputError, match="is missing: there must be a depth map for each frame"):
         read_depth(path)
     path.write_text("far away")
     with pytest.raises(InputError, match="cannot be read as a NumPy array"):
@@ -124,7 +124,7 @@ def test_a_film_travels_to_another_process_without_its_open_file(tmp_path: Path)
 
 def test_asking_past_the_end_of_a_film_says_how_long_it_is(tmp_path: Path) -> None:
     frames, _ = open_movie(film(tmp_path / "a.mp4"))
-    with pytest.raises(VideoError, match="frame 30 is asked for, 30 can be decoded"):
+    with pytest.raises(VideoError, match="frame 30 was asked for, and only 30 frames can be decoded"):
         frames.read(30)
     assert frames.read(29).shape == (48, 64, 3)
 

@@ -209,7 +209,7 @@ def test_what_cannot_be_a_scene_is_refused_in_one_sentence() -> None:
     with pytest.raises(InputError, match="clip: frames are 160x96, too small for 160x96 with a margin of 5% a side"):
         scene_of(MadeFrames(), SourceOptions(size=(160, 96)))
     for fps in (0.0, -1.0, float("nan")):
-        with pytest.raises(InputError, match=r"clip: .* frames per second is no rate"):
+        with pytest.raises(InputError, match=r"clip: .* is not a number of frames per second"):
             scene_of(MadeFrames(), fps=fps)
 
 
@@ -311,7 +311,7 @@ def test_a_missing_depth_map_is_refused() -> None:
         def depth(self, index: int) -> NDArray[np.float32] | None:
             return np.full((10, 16), 3.0, np.float32) if index < 3 else None
 
-    with pytest.raises(InputError, match="frame 3 has no depth map and others have"):
+    with pytest.raises(InputError, match="frame 3 has no depth map, and other frames have one"):
         measure_depth_scale(Some())
 
 

@@ -310,7 +310,7 @@ def test_a_clip_shorter_than_a_frame_is_refused(tmp_path: Path) -> None:
         ({"size": (8, 8)}, "'size', entry 1: Input should be greater than or equal to 16"),
         ({"simulate_hz": 10}, "simulate_hz"),
         ({"response": "gama2.2"}, "did you mean 'gamma2.2'"),
-        ({"ois": {"kind": "eis"}, "readout_s": 0.016}, "end within each frame's time, found 1.33"),
+        ({"ois": {"kind": "eis"}, "readout_s": 0.016}, "end within each frame's time, and they take 1.33"),
     ],
 )
 def test_a_wrong_recipe_is_answered(values: dict[str, object], sentence: str) -> None:

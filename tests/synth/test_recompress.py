@@ -114,7 +114,7 @@ def test_a_missing_encoder_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_two_sizes_and_frames_too_small_are_answered() -> None:
     frames = [np.zeros((32, 32, 3), np.uint8), np.zeros((32, 30, 3), np.uint8)]
-    with pytest.raises(InputError, match="frame 1 is 30x32, the frames before it are 32x32"):
+    with pytest.raises(InputError, match="frame 1 is 30x32, and the frames before it are 32x32"):
         list(recompress(frames, CodecSettings(), fps=30.0, crf=23))
     with pytest.raises(InputError, match="hevc cannot take frames of 2x2 px"):
         through(np.zeros((2, 2, 2, 3), np.uint8), "hevc")

@@ -189,7 +189,7 @@ def test_what_does_not_fit_is_refused() -> None:
     places = places_of([similarity(1, 0, 0, 0)])
     with pytest.raises(ValueError, match="multiple of 16"):
         average_along(scene(), places, np.ones(1), SIZE, tile=(20, 16))
-    with pytest.raises(ValueError, match="weights are"):
+    with pytest.raises(ValueError, match="weights must be"):
         average_along(scene(), places, np.ones((1, 2)), SIZE)
     with pytest.raises(ValueError, match="2 weights"):
         average_along(scene(), places, np.ones(2), SIZE)

@@ -33,6 +33,7 @@ def write(path: Path, *tracks: NDArray[np.uint8], default: int = 0, **options: s
             stream = container.add_stream("libx264", rate=30, options=made)
             stream.height, stream.width = frames.shape[1:3]
             stream.pix_fmt = "yuv420p"
+            stream.codec_context.colorspace, stream.codec_context.color_range = 6, 1
             if len(tracks) > 1:
                 stream.disposition = Disposition.default if index == default else Disposition(0)
             streams.append(stream)

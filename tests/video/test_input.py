@@ -55,7 +55,7 @@ def test_crop_and_size_apply_to_folder_and_video_alike(tmp_path):
 def test_the_first_frame_of_another_size_is_named_with_both_sizes(tmp_path):
     write_folder(tmp_path, noise(2), ["1.png", "2.png"])
     write_folder(tmp_path, noise(2, 48, 36), ["3.png", "4.png"])
-    with pytest.raises(InputError, match=r"3\.png is 48x36, the frames before it are 40x32"):
+    with pytest.raises(InputError, match=r"3\.png is 48x36, and the frames before it are 40x32"):
         read_input(tmp_path)
     with pytest.raises(InputError, match=r"3\.png is 48x36"):
         read_input(tmp_path, crop=(0, 0, 32, 32))
@@ -78,7 +78,7 @@ def test_one_frame_is_too_few(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("folders", "words"), [(0, "holds no frames"), (1, "a folder: name that one"), (3, "3 folders: name one")]
+    ("folders", "words"), [(0, "contains no frames"), (1, "a folder: name that folder"), (3, "3 folders: name one")]
 )
 def test_a_folder_without_frames_says_what_it_holds(tmp_path, folders, words):
     for index in range(folders):
@@ -126,7 +126,10 @@ def test_a_hostile_file_is_answered_with_one_sentence(shared, name, capfd):
 def test_a_broken_video_goes_on_with_a_warning(shared):
     clip = read_input(shared / "data/hostile/truncated_midstream.mp4", size=(64, 36))
     assert len(clip.frames) == len(clip.names) == 28
-    assert clip.warnings == ("truncated_midstream.mp4: decoding broke after 28 of 50 frames; went on with those 28",)
+    assert clip.warnings == (
+        "truncated_midstream.mp4: decoding broke after 28 of 50 frames; those 28 were used; "
+        "it states no colour matrix and was read by BT.709's, as players do at 1280x720",
+    )
 
 
 def test_real_frames_are_read_by_their_numbers(shared):

@@ -52,14 +52,14 @@ def test_eight_bit_pictures_fill_sixteen_bits(tmp_path):
 
 def test_pictures_of_floats_are_refused(tmp_path):
     cv2.imwrite(str(tmp_path / "a.tiff"), np.zeros((20, 20, 3), np.float32))
-    with pytest.raises(InputError, match=r"a\.tiff holds float32: pictures of 8 or 16 bits"):
+    with pytest.raises(InputError, match=r"a\.tiff is a picture of float32: pictures of 8 or 16 bits"):
         read_frame16(tmp_path / "a.tiff")
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda folder: None, "holds no frames"),
+        (lambda folder: None, "contains no frames"),
         (lambda folder: write_clip(folder, made_clip(2, 12, 40)), "at least 16 pixels a side"),
         (
             lambda folder: write_clip(folder, made_clip(1), ["a.png"]) or write_clip(folder, made_clip(1, 32, 32)),
@@ -76,7 +76,10 @@ def test_what_is_no_clip_gets_one_sentence(tmp_path, make, words):
 def test_what_a_file_that_breaks_off_holds_is_told_at_its_end(shared):
     with open_input(shared / "data/hostile/truncated_midstream.mp4", size=(64, 36)) as stream:
         assert sum(1 for _ in stream.frames) == 28
-    assert stream.notes == ["truncated_midstream.mp4: decoding broke after 28 of 50 frames; went on with those 28"]
+    assert stream.notes == [
+        "truncated_midstream.mp4: decoding broke after 28 of 50 frames; those 28 were used; "
+        "it states no colour matrix and was read by BT.709's, as players do at 1280x720"
+    ]
     with pytest.raises(InputError, match="does not exist"), open_input(Path("nowhere")):
         pass
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from hvdbench.errors import InputError
-from hvdbench.video.colour import WHITE16
-from hvdbench.video.tone import eetf_nit, hlg_scene_light, linear_meaning, nit_to_pq, pq_to_nit, to_linear16, tone_map
+from hvdbench.video.colour.pixels import WHITE16
+from hvdbench.video.colour.tone import eetf_nit, linear_meaning, to_linear16, tone_map
+from hvdbench.video.colour.transfers import hlg_scene_light, nit_to_pq, pq_to_nit
 
 
 def test_diffuse_white_is_203_nit_at_75_percent_hlg_and_58_percent_pq():

@@ -12,7 +12,8 @@ from av.video.reformatter import VideoReformatter
 from made_video import made_clip, make_sound
 
 from hvdbench.errors import VideoError
-from hvdbench.video.colour import Colour, for_scaler, to_rgb16
+from hvdbench.video.colour.pixels import for_scaler, to_rgb16
+from hvdbench.video.colour.stated import Colour
 from hvdbench.video.reader import VideoReader, read_video
 from hvdbench.video.writer import Encoding, VideoWriter, ten_bit_encoding, write_video
 
@@ -148,11 +149,11 @@ def test_a_silent_source_gives_a_silent_clip(tmp_path):
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("a.gif", {"fps": 25}, "no video format '.gif'"),
+        ("a.gif", {"fps": 25}, "'.gif' is not a video format"),
         ("a.mp4", {"fps": 0}, "the rate must be positive"),
         ("a.mp4", {"fps": float("nan")}, "the rate must be positive"),
         ("a.mp4", {"fps": 25, "t_s": np.array([0.0, 1.0])}, "2 times for 3 frames"),
-        ("a.mp4", {"fps": 25, "t_s": np.array([0.0, 2.0, 1.0])}, "rising"),
+        ("a.mp4", {"fps": 25, "t_s": np.array([0.0, 2.0, 1.0])}, "times must rise"),
         ("a.mp4", {"fps": 25, "audio_from": Path("nowhere.mov")}, "nowhere.mov does not exist"),
     ],
 )
@@ -255,7 +256,7 @@ def test_a_stream_without_frames_or_of_the_wrong_depth_leaves_nothing(tmp_path):
     with pytest.raises(VideoError, match="no frames to write"), VideoWriter(tmp_path / "a.mp4", fps=25):
         pass
     with (
-        pytest.raises(VideoError, match="uint16 do not go into 8 bits"),
+        pytest.raises(VideoError, match="uint16 do not fit into 8 bits"),
         VideoWriter(tmp_path / "a.mp4", fps=25) as writer,
     ):
         writer.add(smooth16(1)[0])

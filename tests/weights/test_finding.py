@@ -53,7 +53,7 @@ def test_what_is_missing_is_answered_with_where_it_was_looked_for(folders, named
 
 def test_a_folder_is_no_weight_file(folders):
     (folders / "here" / "run").mkdir()
-    with pytest.raises(WeightsError, match="the weights run are a folder: name the file in it"):
+    with pytest.raises(WeightsError, match="the weights run are a folder: name a file in it"):
         find_weights("run")
 
 

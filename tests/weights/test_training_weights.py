@@ -70,7 +70,7 @@ def test_finished_weights_are_used_again_and_others_are_refused(method, dataset,
     written = path.stat().st_mtime_ns
     train_method(method, dataset, workspace=Workspace(tmp_path))
     assert path.stat().st_mtime_ns == written
-    with pytest.raises(DatasetError, match="holds weights from other settings"):
+    with pytest.raises(DatasetError, match="contains weights from other settings"):
         train_method(method, dataset, workspace=Workspace(tmp_path), budget=Budget(seed=1))
     train_method(method, dataset, workspace=Workspace(tmp_path, overwrite=True), budget=Budget(seed=1))
     assert json.loads((path.parent / "train.json").read_text())["seed"] == 1
@@ -81,7 +81,7 @@ def test_a_stopped_run_goes_on_to_the_weights_of_one_that_was_not(method, datase
     out = tmp_path / "out"
     first = run_training(method, dataset.folder, out, budget=Budget(minutes=0.0, announce=said.append))
     assert (first.weights, first.step, first.steps) == (None, 1, 12)
-    assert said == [f"stopped after step 1 of 12, in {out}: the same command goes on"]
+    assert said == [f"the training in {out} stopped after step 1 of 12: the same command continues it"]
     done = run_training(
         method, dataset.folder, out, workspace=Workspace(overwrite=True)
     )  # the same run: nothing to overwrite
@@ -97,7 +97,7 @@ def test_a_pack_trains_as_its_folder_does_and_takes_its_place(method, dataset, t
 
 def test_a_stopped_run_of_other_settings_is_refused_or_cleared(method, dataset, tmp_path):
     run_training(method, dataset.folder, tmp_path / "out", budget=Budget(minutes=0.0))
-    with pytest.raises(DatasetError, match="belongs to other settings, data or another seed"):
+    with pytest.raises(DatasetError, match="was made from other settings, other data or another seed"):
         run_training(method, dataset.folder, tmp_path / "out", budget=Budget(seed=1))
     done = run_training(
         method, dataset.folder, tmp_path / "out", workspace=Workspace(overwrite=True), budget=Budget(seed=1)

@@ -101,7 +101,7 @@ def test_a_missing_unknown_file_is_named(tmp_path):
 
 def test_another_kind_of_file_is_refused(tmp_path):
     (tmp_path / "weights.onnx").write_bytes(b"1")
-    with pytest.raises(WeightsError, match=r"weights\.onnx is damaged or no weight file"):
+    with pytest.raises(WeightsError, match=r"weights\.onnx is damaged or not a weight file"):
         load_checkpoint(tmp_path / "weights.onnx")
 
 
@@ -141,7 +141,7 @@ def test_every_way_of_damage_gives_one_sentence(tmp_path):
     ):
         path = tmp_path / f"damaged{suffix}"
         path.write_bytes(content)
-        with pytest.raises(WeightsError, match=r"is damaged or no weight file|holds no state dict"):
+        with pytest.raises(WeightsError, match=r"is damaged or not a weight file|does not contain a state dict"):
             load_checkpoint(path)
 
 
@@ -163,7 +163,7 @@ def test_a_byte_altered_among_the_numbers_is_found_by_the_archives_checksum(tmp_
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     assert torch.load(path, weights_only=True)["a"].count_nonzero() == 1  # torch does not look
-    with pytest.raises(WeightsError, match="is damaged or no weight file"):
+    with pytest.raises(WeightsError, match="is damaged or not a weight file"):
         load_checkpoint(path)
 
 
@@ -205,7 +205,7 @@ def test_what_was_taken_off_is_told(tmp_path):
 
 def test_counters_alone_are_no_state_dict(tmp_path):
     torch.save({"step_counter": torch.zeros(1)}, tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match="holds no state dict, only counters"):
+    with pytest.raises(WeightsError, match="does not contain a state dict, only counters"):
         load_checkpoint(tmp_path / "w.pth")
 
 
@@ -221,7 +221,7 @@ class _Touches:
 def test_pickled_code_is_refused_and_not_run(tmp_path, zipped):
     path = tmp_path / "weights.pth"
     torch.save({"state_dict": STATE, "x": _Touches(tmp_path / "ran")}, path, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(WeightsError, match="holds pickled code"):
+    with pytest.raises(WeightsError, match="contains pickled code"):
         load_checkpoint(path)
     assert not (tmp_path / "ran").exists()
 
@@ -229,7 +229,7 @@ def test_pickled_code_is_refused_and_not_run(tmp_path, zipped):
 def test_a_pickled_module_is_refused(tmp_path):
     path = tmp_path / "weights.pth"
     torch.save(nn.Linear(2, 2), path)
-    with pytest.raises(WeightsError, match="holds pickled code"):
+    with pytest.raises(WeightsError, match="contains pickled code"):
         load_checkpoint(path)
 
 
@@ -237,7 +237,7 @@ def test_a_file_without_tensors_is_refused(tmp_path):
     path = tmp_path / "weights.pth"
     for content in ({"epoch": 3}, {}, [torch.zeros(1)], {"state_dict": {"a": torch.zeros(1), "b": 2}}):
         torch.save(content, path)
-        with pytest.raises(WeightsError, match="holds no state dict"):
+        with pytest.raises(WeightsError, match="does not contain a state dict"):
             load_checkpoint(path)
 
 
@@ -347,7 +347,7 @@ def test_the_status_tells_which_weights_are_there(tmp_path, monkeypatch):
 def test_known_weights_are_found_by_name():
     assert known_weights("selfhvd").network == "basicvsrpp"
     with pytest.raises(
-        UnknownNameError, match=r"no weights named 'vgg'; did you mean 'vgg19'\? \(known: basicvsrpp_gopro"
+        UnknownNameError, match=r"no set of weights named 'vgg'; did you mean 'vgg19'\? \(known: basicvsrpp_gopro"
     ):
         known_weights("vgg")
 

@@ -92,19 +92,19 @@ def test_a_verified_file_is_added_byte_for_byte_and_checks(folder, download):
     digest = hashlib.sha256(download.read_bytes()).hexdigest()
     assert result.exit_code == 0
     assert result.output == (
-        f"{target} added; fits estrnn in every key and shape (176); sha256 {digest}, none is published\n"
+        f"{target} added; fits estrnn in every key and shape (176); sha256 {digest}, and no digest is published\n"
     )
     assert target.read_bytes() == download.read_bytes()
     assert [path.name for path in folder.iterdir()] == ["estrnn_gopro.tar"]
     assert [(found.name, found.state) for found in check_weights(["estrnn_gopro"])] == [("estrnn_gopro", "ok")]
-    assert "is there already, the same file" in add_weights("estrnn_gopro", download)
+    assert "already exists and is the same file" in add_weights("estrnn_gopro", download)
     assert "is in its place" in add_weights("estrnn_gopro", target)
 
 
 def test_another_file_in_its_place_is_replaced_only_when_asked(folder, download):
     folder.mkdir()
     (folder / "estrnn_gopro.tar").write_bytes(b"mine")
-    with pytest.raises(WeightsError, match="is another file: --overwrite replaces it"):
+    with pytest.raises(WeightsError, match="is another file: replace it with --overwrite"):
         add_weights("estrnn_gopro", download)
     assert (folder / "estrnn_gopro.tar").read_bytes() == b"mine"
     assert _run("add", "estrnn_gopro", download, "--overwrite").exit_code == 0
@@ -144,7 +144,7 @@ def _verified(name, path):
 
 def test_a_converted_file_is_not_put_under_the_published_name(folder, tmp_path, estrnn):
     save_file({key: value.contiguous() for key, value in estrnn.items()}, tmp_path / "estrnn.safetensors")
-    with pytest.raises(WeightsError, match=r"is no \.tar file, as estrnn_gopro is published"):
+    with pytest.raises(WeightsError, match=r"is not a \.tar file, and estrnn_gopro is published as one"):
         add_weights("estrnn_gopro", tmp_path / "estrnn.safetensors")
 
 
@@ -152,7 +152,9 @@ def test_numbers_that_are_not_finite_are_a_problem(folder, tmp_path, estrnn):
     state_dict = {key: value.clone() for key, value in estrnn.items()}
     state_dict["cell.F_B0.bias"][0] = torch.nan
     torch.save(state_dict, tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match=r"fits estrnn, but 1 tensors hold values that are not finite \(cell\.F_B0"):
+    with pytest.raises(
+        WeightsError, match=r"fits estrnn, but 1 tensors contain values that are not finite \(cell\.F_B0"
+    ):
         add_weights("estrnn_gopro", tmp_path / "w.pth")
     assert any(line.startswith("warning:") for line in identify_lines(tmp_path / "w.pth"))
 
@@ -177,7 +179,7 @@ def test_a_wrong_file_in_place_fails_the_check_and_the_others_are_still_told(fol
     }
     assert {name for name, line in rows.items() if line.startswith("ok")} == {"estrnn_gopro", "niqe"}
     assert rows["selfhvd"].endswith("it fits estrnn")
-    assert "pyiqa alone reads it" in rows["niqe"]
+    assert "only pyiqa reads it" in rows["niqe"]
     assert _run("check", "estrnn_gopro", "niqe", "spynet").exit_code == 0
 
 
@@ -185,11 +187,13 @@ def test_an_unknown_name_is_answered_with_the_nearest(folder, download):
     for arguments in (("check", "selfhdv"), ("add", "selfhdv", download)):
         result = _run(*arguments)
         assert isinstance(result.exception, UnknownNameError)
-        assert str(result.exception).startswith("no weights named 'selfhdv'; did you mean 'selfhvd'? (known: ")
+        assert str(result.exception).startswith(
+            "there is no set of weights named 'selfhdv'; did you mean 'selfhvd'? (known: "
+        )
 
 
 def test_a_download_that_is_not_there_is_named(folder, tmp_path):
-    with pytest.raises(WeightsError, match=r"no\.pth is no file: name the file that you downloaded from https"):
+    with pytest.raises(WeightsError, match=r"no\.pth is not a file: name the file that you downloaded from https"):
         add_weights("selfhvd", tmp_path / "no.pth")
 
 
@@ -260,4 +264,4 @@ def test_damaged_files_get_one_sentence(folder, tmp_path, download):
         path.write_bytes(content)
         result = _run("identify", path)
         assert isinstance(result.exception, WeightsError), content[:20]
-        assert "is damaged or no weight file" in str(result.exception)
+        assert "is damaged or not a weight file" in str(result.exception)

@@ -21,7 +21,7 @@ from hvdbench.video.reader import read_video
 from hvdbench.video.writer import write_video
 from hvdbench.workflows.deblur import deblur_clip
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult
-from hvdbench.workflows.deblur.self_check import advice, measure
+from hvdbench.workflows.deblur.self_check import Change, advice
 from hvdbench.workspace.workspace import Workspace
 
 NOT_A_CLIP = [
@@ -85,7 +85,7 @@ def refused(monkeypatch, capsys, *arguments: object) -> str:
     assert stopped.value.code == 1
     said = capsys.readouterr()
     assert said.out == ""
-    (line,) = said.err.strip().splitlines()
+    *_, line = said.err.strip().splitlines()  # what is going to be done may be announced before
     assert line.startswith("Error: ")
     assert ". " not in line.replace("e.g. ", "")
     return line
@@ -224,7 +224,9 @@ def test_what_came_from_something_else_is_not_touched(source, out, control, what
         for path in (*out.iterdir(), out.with_suffix(".html")):
             path.unlink()
     before = files(out.parent)
-    with pytest.raises(InputError, match=r"is there and came from something else: choose another output, or --overw"):
+    with pytest.raises(
+        InputError, match=r"already exists and came from something else: choose another output, or use --ov"
+    ):
         deblur(source, out, control)
     assert files(out.parent) == before
 
@@ -251,7 +253,7 @@ def test_the_output_must_be_another_than_the_input(source, control):
 
 
 def test_a_folder_of_frames_has_no_rate_to_make_a_video_with(source, out, control):
-    with pytest.raises(InputError, match="tells no frame rate: name a folder"):
+    with pytest.raises(InputError, match="has no frame rate: name a folder"):
         deblur(source, out.with_suffix(".mp4"), control)
     assert not out.parent.exists()
 
@@ -262,7 +264,7 @@ def test_one_picture_is_no_output_for_a_clip(source, out, control):
 
 
 def test_a_method_that_learns_from_a_truth_is_refused(source, out):
-    with pytest.raises(InputError, match="learns from a truth, which this clip has not"):
+    with pytest.raises(InputError, match="learns from a truth, and this clip has none"):
         deblur(source, out, "supervised_basicvsrpp")
     with pytest.raises(UnknownNameError, match="did you mean 'selfhvd_fusion'"):
         deblur(source, out, "selfhvd_fusio")
@@ -276,7 +278,7 @@ def test_minutes_set_the_steps_and_keep_the_shares_of_both_stages(method, contro
     assert longer.recipe.values.settings["fit"]["stage1_steps"] == fit.stage1_steps
     assert longer.digest != load_method(method).digest
     assert load_method(method).for_minutes(None).digest == load_method(method).digest
-    with pytest.raises(InputError, match="--minutes has nothing to set"):
+    with pytest.raises(InputError, match="has no steps that --minutes could set"):
         load_method(control).for_minutes(1.0)
 
 
@@ -286,12 +288,11 @@ def test_a_clip_in_which_no_frame_is_sharper_is_told_what_to_expect(tmp_path):
     assert advice(Path("clip.mp4"), select_sharp(np.array([100.0, 101, 99, 300]))) == []
 
 
-def test_what_is_measured_concerns_the_frames_that_needed_restoring():
-    wide, labels = shaken(width=160), select_sharp(np.array([9.0, 1, 1, 1, 9, 1, 1, 1]))
-    blurry, restored = wide[:, :, :158], wide[:, :, 2:].copy()
-    restored[[0, 4]] = 0
-    found = measure(blurry, restored, labels)
-    assert (found["frames"], found["selected"]) == (8, 2)
+def test_change_is_the_ratio_of_sharpness_and_the_median_shift():
+    wide, change = shaken(width=160), Change()
+    for frame in wide:
+        change.add(frame[:, :158], frame[:, 2:])
+    found = change.measured
     assert found["sharpness_ratio"] == pytest.approx(1.0, abs=0.1)
     assert found["shift_px_median"] == pytest.approx(2.0, abs=0.2)
 
@@ -312,9 +313,9 @@ def test_wrong_inputs_get_one_sentence_and_nothing_is_written(tmp_path, out, mon
     write_clip(tmp_path / "clip", shaken(2))
     for name, words in {
         "missing": "does not exist",
-        "empty": "holds no frames",
+        "empty": "contains no frames",
         "one": "has 1 frame: at least 2 are needed",
-        "mixed": r"00000002.png is 80x64, the frames before it are 64x48",
+        "mixed": r"00000002.png is 80x64, and the frames before it are 64x48",
     }.items():
         assert words in refused(monkeypatch, capsys, tmp_path / name, "-o", out)
     for options, words in {
@@ -322,7 +323,7 @@ def test_wrong_inputs_get_one_sentence_and_nothing_is_written(tmp_path, out, mon
         ("--size", "big"): "is not WxH",
         ("--device", "abacus"): "device 'abacus' cannot be used here",
         ("--method", "nothing"): "no method 'nothing'",
-        ("--minutes", "1", "--method", "warp_average"): "--minutes has nothing to set",
+        ("--minutes", "1", "--method", "warp_average"): "has no steps that --minutes could set",
     }.items():
         assert words in refused(monkeypatch, capsys, tmp_path / "clip", "-o", out, *options)
     assert not out.parent.exists()
@@ -351,8 +352,8 @@ def test_a_hostile_file_without_a_clip_gets_one_sentence(shared, name, out, monk
 @pytest.mark.parametrize(
     ("name", "count", "size", "warning"),
     [
-        ("invalid_nalu_30pkts.mp4", 26, (96, 64), "decoding broke after 26 of 30 frames; went on with those 26"),
-        ("truncated_midstream.mp4", 28, (96, 54), "decoding broke after 28 of 50 frames; went on with those 28"),
+        ("invalid_nalu_30pkts.mp4", 26, (96, 64), "decoding broke after 26 of 30 frames; those 26 were used"),
+        ("truncated_midstream.mp4", 28, (96, 54), "decoding broke after 28 of 50 frames; those 28 were used"),
         ("odd_size_161x121_vp9.webm", 30, None, None),
         ("rot90_568x320_3f.mov", 3, (32, 56), None),
         ("rot180_568x320_3f.mov", 3, (57, 33), None),
@@ -368,8 +369,8 @@ def test_a_hostile_file_is_restored_as_far_as_it_decodes(shared, name, count, si
     assert len(frames) == count
     assert frames.shape[2:0:-1] == (size or {"odd": (161, 121), "uno": (50, 50)}[name[:3]])
     if warning:
-        assert f"note: {name}: {warning}" in result.lines
-        assert f"{name}: {warning}" in manifest(out)["warnings"]
+        assert any(line.startswith(f"note: {name}: {warning}") for line in result.lines)
+        assert any(line.startswith(f"{name}: {warning}") for line in manifest(out)["warnings"])
     else:
         assert not any("decoding" in line for line in result.lines)
 

@@ -55,7 +55,7 @@ def test_of_a_method_of_ones_own_nothing_was_learned_but_its_time_is_told(clip, 
     (tmp_path / "mine.toml").write_text(FIT)
     found = estimate_clip(DeblurRequest(clip, Path(), method=str(tmp_path / "mine.toml")))
     assert found.expected is None
-    assert any("nothing was learned of 'mine'" in line for line in found.lines)
+    assert any("nothing was learned about 'mine'" in line for line in found.lines)
     assert any(line.startswith("time: about") for line in found.lines)
 
 
@@ -70,12 +70,14 @@ def test_a_fit_of_more_steps_takes_longer_by_the_steps(clip, tmp_path, monkeypat
     for steps in (4, 100):
         (tmp_path / "fit.toml").write_text(FIT.replace("stage2_steps = 2", f"stage2_steps = {steps - 2}"))
         method = open_method(str(tmp_path / "fit.toml"))
-        assert estimating.seconds_to_restore(method, frames, label_paper(frames), "cpu") == pytest.approx(
-            7 + 2 * 8 + 0.5 * steps
-        )
+        parts = estimating.time_parts(method, frames[:6], label_paper(frames), "cpu")
+        assert parts.seconds([(0, 8, 0, 8)], 1.0, steps) == pytest.approx(7 + 2 * 8 + 0.5 * steps)
+        twice = parts.seconds([(0, 8, 0, 6), (4, 12, 6, 12)], 2.0, steps)
+        assert twice == pytest.approx(2 * (7 + 0.5 * steps) + 2 * 2 * (12 + 0.25 * 4))
     (tmp_path / "control.toml").write_text(CONTROL)
     control = open_method(str(tmp_path / "control.toml"))
-    assert estimating.seconds_to_restore(control, frames, label_paper(frames), "cpu") == pytest.approx(7 + 2 * 8)
+    parts = estimating.time_parts(control, frames, label_paper(frames), "cpu")
+    assert parts.seconds([(0, 8, 0, 8)], 1.0, 0) == pytest.approx(7 + 2 * 8)
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,8 @@ def test_a_trained_method_takes_its_weights(tmp_path, out):
 def test_ten_bits_come_out_as_ten_bits(shared, out):
     source = shared / "data/hostile/ten_bit_h264_200x200.mp4"
     deblur(source, out.with_suffix(".mp4"), bit_depth=10)
-    assert stored_as(source) == stored_as(out.with_suffix(".mp4")) == ("yuv420p10le", 2, 2, 2)
+    assert stored_as(source) == ("yuv420p10le", 2, 2, 2)
+    assert stored_as(out.with_suffix(".mp4")) == ("yuv420p10le", 2, 2, 6)  # the matrix by which it was read is stated
     (before, before_s), (after, after_s) = signals(source), signals(out.with_suffix(".mp4"))
     np.testing.assert_allclose(after_s, before_s, atol=1 / 90_000)
     assert np.median(np.abs(before.astype(int) - after)) <= 4 * 64  # levels of 10 bits
@@ -280,10 +281,10 @@ def test_a_long_run_is_told_of_before_it_starts(tmp_path, out, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"method": "warp_average", "bit_depth": 10}, "--bit-depth 10 is for networks"),
-        ({"method": "warp_average", "inference": InferenceOptions("float16")}, "have nothing to set"),
+        ({"method": "selfhvd_estrnn@tiny", "bit_depth": 10}, "--bit-depth 10 is for networks"),
+        ({"method": "warp_average", "inference": InferenceOptions("float16")}, "has no use for --precision"),
         ({"method": "warp_average", "weights": Path("a.pth")}, "takes no weights"),
-        ({"minutes": 1.0}, "--minutes has nothing to set"),
+        ({"minutes": 1.0}, "has no steps that --minutes could set"),
         ({"method": "made_networks:NeighbourMean", "inference": InferenceOptions(window=2)}, "window"),
         ({"method": "made_networks:NeighbourMean", "inference": InferenceOptions(tile=4)}, "tile"),
     ],

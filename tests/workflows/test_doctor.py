@@ -197,11 +197,6 @@ def test_the_licence_of_pyiqa_is_told():
     assert "PolyForm Noncommercial" in only("licences").text
 
 
-def test_free_memory_is_unknown_where_the_system_does_not_tell(monkeypatch):
-    monkeypatch.setattr(doctor.Path, "read_text", lambda *_: "no such rows")
-    assert doctor._free_bytes() is None
-
-
 def test_it_imports_nothing_heavy():
     code = (
         "import sys, hvdbench.workflows.doctor; sys.exit(bool({'torch', 'cv2', 'numpy', 'scipy'} & set(sys.modules)))"

@@ -115,7 +115,7 @@ def test_a_table_has_a_line_a_score_and_the_published_figures_stand_apart():
 
 
 def test_labels_and_truth_of_different_lengths_are_refused():
-    with pytest.raises(DatasetError, match="has 2 labels of 'mine', the truth 3 frames"):
+    with pytest.raises(DatasetError, match="has 2 labels of 'mine', and its truth has 3 frames"):
         made([1, 0], [0, 2, 2])
 
 
@@ -145,8 +145,8 @@ def test_agreement_leaves_unsure_frames_out(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("one,0,crisp,a,", "line 2: label 'crisp' is none of sharp, unsure, blurry"),
-        ("one,-1,sharp,a,", "line 2: frame '-1' is no whole number"),
+        ("one,0,crisp,a,", "line 2: label 'crisp' is not one of sharp, unsure, blurry"),
+        ("one,-1,sharp,a,", "line 2: frame '-1' is not a whole number"),
         ("one,0,sharp,a,\none,0,blurry,a,", "line 3: a labels frame 0 of one twice"),
     ],
 )
@@ -160,7 +160,7 @@ def test_missing_files_columns_and_frames_are_named(tmp_path):
         read_annotations(tmp_path / "none.csv")
     with pytest.raises(InputError, match="lacks column annotator"):
         read_annotations(csv_of(tmp_path, "one,0,sharp", head="clip,frame,label"))
-    with pytest.raises(InputError, match="holds no labels"):
+    with pytest.raises(InputError, match="contains no labels"):
         read_annotations(csv_of(tmp_path))
-    with pytest.raises(InputError, match="frames 0 to 3, found frame 9"):
+    with pytest.raises(InputError, match="frames 0 to 3, and frame 9"):
         read_annotations(csv_of(tmp_path, "one,9,sharp,a,")).classes(("one",), 4)

@@ -180,8 +180,8 @@ def test_only_the_scenes_are_replaced_and_the_rest_of_a_recipe_stays(caplog):
     assert (dataset.name, dataset.folder) == ("demo-night-walks", Path("datasets/demo-walks"))
     (warning,) = warnings_of(caplog)
     assert warning.endswith(
-        "going on with the embedded sample scenes in place of the clips GOPR0372_07_00; all other settings are those "
-        "of the recipe 'walks'"
+        "hvdbench uses the recipe 'walks', otherwise unchanged, with the embedded sample scenes in place of the clips "
+        "GOPR0372_07_00 instead"
     )
 
 
@@ -248,7 +248,7 @@ def test_the_demo_recipe_asks_for_what_is_embedded_and_warns_of_nothing(caplog):
 
 @pytest.mark.parametrize("request_", [SynthRequest(), SynthRequest(trajectories="handheld_simulated")])
 def test_nothing_stands_in_in_strict_mode(request_):
-    with pytest.raises(StrictError, match=r"strict: without it, .* would stand in"):
+    with pytest.raises(StrictError, match=r"in strict mode hvdbench does not fall back on"):
         synth(request_, fallback=STRICT, engine=ONE)
     assert not Path("datasets").exists()
 
@@ -262,7 +262,7 @@ def test_the_environment_can_ask_for_strictness(monkeypatch, value, strict):
 
 def test_a_root_that_was_named_and_is_missing_is_an_error_not_a_fallback(monkeypatch, caplog):
     request = SynthRequest(trajectories="handheld_simulated", root=Path("nowhere"), overrides=SMALL)
-    with pytest.raises(InputError, match="nowhere is not there: --root names"):
+    with pytest.raises(InputError, match="nowhere does not exist: name the folder"):
         synth(request, fallback=LAX, engine=ONE)
     monkeypatch.setenv("HVDBENCH_GOPRO_ROOT", "elsewhere")
     with pytest.raises(InputError, match="HVDBENCH_GOPRO_ROOT names elsewhere"):
@@ -278,7 +278,7 @@ def test_a_name_that_is_mistyped_is_an_error_not_a_fallback(request_):
 
 
 def test_a_named_folder_must_be_a_dataset():
-    with pytest.raises(DatasetError, match=r"somewhere is no dataset: it holds no dataset\.json"):
+    with pytest.raises(DatasetError, match=r"somewhere is not a dataset: it contains no dataset\.json"):
         find_dataset(Path("somewhere"))
 
 
@@ -505,7 +505,7 @@ def test_a_folder_of_results_is_scored_as_it_lies_there(demo):
 
 
 def test_options_for_networks_are_refused_where_there_is_none(demo):
-    with pytest.raises(InputError, match="'warp_average' runs no network"):
+    with pytest.raises(InputError, match="'warp_average' does not run a network"):
         evaluate("warp_average", demo, workspace=STRICTLY, budget=Budget(inference=InferenceOptions("bfloat16")))
 
 

@@ -78,7 +78,7 @@ def test_a_folder_that_nothing_of_ours_made_is_not_replaced(tmp_path):
     folder = tmp_path / "clip"
     folder.mkdir()
     (folder / "precious.txt").write_text("years of work")
-    told = r"clip holds precious\.txt and nothing that says hvdbench made it"
+    told = r"clip contains precious\.txt, but nothing that shows that hvdbench made it"
     with pytest.raises(InputError, match=told), atomic_folder(folder):
         pass
     assert list(tmp_path.iterdir()) == [folder]

@@ -106,7 +106,7 @@ def test_waiting_says_who_holds_the_lock_and_ends_with_it(tmp_path, caplog):
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 1
     assert told[0].startswith(f"{tmp_path / 'a'} is in use by process {holder.pid} on ")
-    assert told[0].endswith(": waiting until it is done")
+    assert told[0].endswith(": hvdbench waits until that is done")
 
 
 def test_a_lock_with_a_heartbeat_outlives_the_time_after_which_it_is_stale(tmp_path):

@@ -41,8 +41,8 @@ def test_a_refusal_tells_file_field_what_was_found_and_what_is_allowed():
     with pytest.raises(DatasetError) as told:
         checked_name("../../victim", "name", where="ds/dataset.json", error=DatasetError)
     assert str(told.value) == (
-        "ds/dataset.json: name '../../victim' holds the separator /: a name has 1 to 100 bytes, no separator, none of "
-        ': * ? " < > |, no control characters, and neither a dot in front nor a space at an end'
+        "ds/dataset.json: name '../../victim' contains the separator /: a name has 1 to 100 bytes, no separator, none "
+        'of : * ? " < > |, no control characters, and neither a dot in front nor a space at an end'
     )
 
 

@@ -34,7 +34,7 @@ def test_pages_are_counted_as_they_were_written(kind, count):
 def test_a_file_of_several_pages_is_refused_and_never_its_first_page_read(tmp_path, suffix):
     kind = {".tif": "TIFF", ".png": "PNG", ".webp": "WEBP"}[suffix]
     (tmp_path / f"a{suffix}").write_bytes(saved(3, kind))
-    with pytest.raises(InputError, match=rf"a\{suffix} holds 3 pages, and a frame is one: write each page"):
+    with pytest.raises(InputError, match=rf"a\{suffix} contains 3 pages, but a frame is one: write each page"):
         read_frame(tmp_path / f"a{suffix}")
     (tmp_path / f"b{suffix}").write_bytes(saved(1, kind))
     assert read_frame(tmp_path / f"b{suffix}").shape == (32, 48, 3)

@@ -33,7 +33,7 @@ def test_its_fallback_raises_where_it_is_strict(caplog):
     with pytest.raises(StrictError, match="nothing is here"):
         Workspace(strict=True).fallback.take("nothing is here", "something")
     Workspace().fallback.take("nothing is here", "something")
-    assert "going on with something" in caplog.text
+    assert "hvdbench uses something" in caplog.text
 
 
 def test_it_is_there_without_numpy_or_torch():

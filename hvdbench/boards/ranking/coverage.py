@@ -1,4 +1,4 @@
-"""What of a dataset a method was scored on, beside what others on the board were."""
+"""Count on how much of a dataset each method was scored, compared with the others on the board."""
 
 from collections.abc import Hashable, Mapping
 

@@ -1,4 +1,4 @@
-"""Ranks and tie groups within each dataset and split."""
+"""Rank methods and group ties within each dataset and split."""
 
 import math
 from collections.abc import Sequence
@@ -88,12 +88,12 @@ def ranked(
         (:func:`hvdbench.statistics.intervals.clip_interval`) are over clips; ``ties`` has the letters of
         :func:`hvdbench.statistics.comparison.tie_groups`, empty where one clip or one method cannot say;
         ``detectable`` is the least difference to the best that the clips would have shown. ``rank`` is empty where
-        ``complete`` is false, as ``value`` is, and for published rows, whose ``value`` stands. Of a metric whose
-        direction is unknown nothing is ranked: rows stand by method, without ranks, ties and a best, and ``note`` says
-        so.
+        ``complete`` is false, as ``value`` is, and for published rows, whose ``value`` is kept. Of a metric whose
+        direction is unknown nothing is ranked: rows are in the order of the methods, without ranks, ties and a best,
+        and ``note`` says so.
 
     Raises:
-        InputError: the board has no such number.
+        InputError: if the board has no such number.
     """
     truth = truth or headline(board, metric)[1]
     rows = board[(board["metric"] == metric) & (board["truth"] == truth)]
@@ -106,7 +106,7 @@ def ranked(
     parts = [_ranked_block(block, known, metric) for _, block in keyed(ours).groupby(list(BLOCK), sort=True)]
     parts += [_published(papers, direction(metric))] if len(papers) else []
     found = [row for part in parts for row in part]
-    # Int64 at once: a seed beside an empty one would become a float, which holds none above 2^53 exactly
+    # Int64 at once: a seed beside an empty one would become a float, which is not exact above 2^53
     seeds = pd.Series([row.get("seed") for row in found], dtype="Int64")
     table = pd.DataFrame(found, columns=list(RANKED_COLUMNS)).assign(seed=seeds)
     counts = ("rank", "clips", "of_clips", "frames", "of_frames")
@@ -117,7 +117,7 @@ def ranked(
 
 def unranked_note(metric: str) -> str:
     """Write why nothing is ranked by a metric."""
-    return f"not ranked: nobody says whether higher or lower values of {metric} are better"
+    return f"not ranked: it is not stated whether higher or lower values of {metric} are better"
 
 
 def _ranked_block(block: pd.DataFrame, known: pd.DataFrame, metric: str) -> list[dict[str, object]]:
@@ -131,7 +131,7 @@ def _ranked_block(block: pd.DataFrame, known: pd.DataFrame, metric: str) -> list
         entry: dict[str, object] = dict(zip(ENTRY, key, strict=True))
         entry |= {"seed": _seed(key[-1]), "source": own["source"].iloc[0], "ties": "", "complete": True, "note": ""}
         clips = own[own["clip"] != OVER_CLIPS].sort_values("clip")
-        if count is None:  # rows over all clips alone: nothing to judge completeness or ties by
+        if count is None:  # only rows over all clips: they do not show completeness or ties
             rows.append(entry | _told(own[own["clip"] == OVER_CLIPS].iloc[0], metric))
             continue
         entry |= {name: count[name] for name in ("clips", "of_clips", "frames", "of_frames", "complete")}
@@ -161,7 +161,7 @@ def _ranked_block(block: pd.DataFrame, known: pd.DataFrame, metric: str) -> list
 
 
 def _unranked(rows: list[dict[str, object]], metric: str) -> list[dict[str, object]]:
-    """Sort by method, and say in each note that nothing is ranked."""
+    """Sort by method, and note in each row that nothing is ranked."""
     for row in rows:
         row["rank"] = None
         row["note"] = "; ".join(filter(None, (unranked_note(metric), str(row["note"]))))
@@ -200,7 +200,7 @@ def _published(rows: pd.DataFrame, better: Better | None) -> list[dict[str, obje
 
 
 def few_clips(over: Interval) -> str:
-    """Write a warning where an interval stands on few clips; empty where it does not."""
+    """Write a warning where an interval is computed from few clips; empty where it is not."""
     if over.n == 1:
         return "one clip: no interval"
     return f"Student's t over {over.n} clips" if over.n < FEWEST_FOR_BOOTSTRAP else ""

@@ -1,4 +1,4 @@
-"""Two methods of a board, clip by clip."""
+"""Compare two methods of a board, clip by clip."""
 
 import itertools
 from collections.abc import Sequence
@@ -59,8 +59,8 @@ def clip_differences(
         ``better``: ``a``, ``b`` or empty, always empty where the metric's direction is unknown.
 
     Raises:
-        UnknownNameError: a method that is not on the board.
-        InputError: the two have no clip in common.
+        UnknownNameError: if a method is not on the board.
+        InputError: if the two methods have no clip in common.
     """
     truth = truth or headline(board, metric)[1]
     both = _pairs(keyed(_chosen(board, a, b, subset)), a, b)
@@ -101,8 +101,8 @@ def compare(
         ``wins_b`` and ``equal`` count clips. Of a metric of unknown direction no side is better and no clip is won.
 
     Raises:
-        UnknownNameError: a method that is not on the board.
-        InputError: the two have no clip in common, or no metric of that name.
+        UnknownNameError: if a method is not on the board.
+        InputError: if the two methods have no clip in common, or there is no metric of that name.
     """
     chosen = _chosen(board, a, b, subset)
     pairs = _pairs(keyed(chosen), a, b)
@@ -125,9 +125,9 @@ def compare(
 def _families(rows: pd.DataFrame) -> dict[tuple[object, ...], dict[str, pd.DataFrame]]:
     """Gather what is ranked together: (block, truth, metric) → method → its clips, of entries that lack nothing.
 
-    A method that stands there more than once, with several seeds, is not among them under its name alone.
+    A method that occurs more than once, with several seeds, is not among them under its name alone.
     """
-    if pools_frames(rows):  # their clips are no sample of scores, and they get no tie letters either
+    if pools_frames(rows):  # their clips are not a sample of scores, and they get no tie letters either
         return {}
     known = coverage(rows)
     whole = set(

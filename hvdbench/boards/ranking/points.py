@@ -1,4 +1,4 @@
-"""Borda's points: one order from several boards."""
+"""Make one order from several boards by Borda's points."""
 
 from collections.abc import Iterable, Iterator
 
@@ -22,7 +22,7 @@ def borda(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
         then a column for each dataset and split. A method that is not on all of them has neither rank nor points.
 
     Raises:
-        InputError: nothing is ranked.
+        InputError: if nothing is ranked.
     """
     columns = {}
     for number, table in enumerate(tables):

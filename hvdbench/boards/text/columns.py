@@ -1,4 +1,4 @@
-"""How each metric is shown: its title, unit, decimals, factor and direction, as its facts have them."""
+"""Define how each metric is shown, by its facts: title, unit, decimals, factor and direction."""
 
 from collections.abc import Iterable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Column:
         unit: in brackets behind it.
         decimals: in print.
         factor: of the stored value, 100 for a share shown in percent.
-        better: which values are better, None where nobody knows.
+        better: which values are better, None where that is not known.
     """
 
     label: str
@@ -36,7 +36,7 @@ class Column:
 
 
 HALF_WIDTHS = {"psnr": "psnr_half"}
-"""Metrics after whose column half the width of their interval stands, and the name of that column."""
+"""Metrics whose column is followed by half the width of their interval, and the name of that column."""
 
 
 class _Columns(Mapping[str, Column]):

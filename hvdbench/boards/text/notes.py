@@ -1,4 +1,4 @@
-"""The words around a board's table: what its rows are not, what its clips allow, and what subsets are called."""
+"""Write the notes around a board's table: what its rows are not, what its clips allow, and the names of subsets."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Ranks, pairs of methods and Borda points as text for a terminal."""
+"""Write ranks, pairs of methods and Borda points as text for a terminal."""
 
 import math
 from collections.abc import Sequence

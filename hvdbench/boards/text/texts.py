@@ -1,4 +1,4 @@
-"""One table of a board, or a whole board, as text."""
+"""Write one table of a board, or a whole board, as text."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -40,8 +40,8 @@ def export(
         papers: published rows for a table of their own below; in a CSV, for rows at the end.
 
     Raises:
-        UnknownNameError: another format.
-        InputError: the board has no row for that subset and clip.
+        UnknownNameError: if there is no such format.
+        InputError: if the board has no row for that subset and clip.
     """
     if kind not in FORMATS:
         raise UnknownNameError(unknown("format", kind, FORMATS))

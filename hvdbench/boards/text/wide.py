@@ -1,4 +1,4 @@
-"""A board as a table: a row for each method, a column for each metric, and what is known of each value."""
+"""Lay a board out as a table: a row for each method, a column for each metric, and the facts of each value."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -75,10 +75,9 @@ def board_table(
         stands: the ranks over all clips, where they are at hand.
 
     Returns:
-        The table. Its rows also hold cells that only some writers show: ``rank``, ``clips`` (as ``3 of 5``) and
-        ``run`` (the start of the run's digest). Their facts are ``method``, ``origin``,
-        ``dataset``, ``dataset_digest``, ``split``, ``protocol``, ``run_digest``, and ``is_ranked`` where the row has a
-        place in the ranks.
+        The table. Its rows also have cells that only some writers show: ``rank``, ``clips`` (as ``3 of 5``) and ``run``
+        (the start of the run's digest). Their facts are ``method``, ``origin``, ``dataset``, ``dataset_digest``,
+        ``split``, ``protocol``, ``run_digest``, and ``is_ranked`` where the row has a place in the ranks.
     """
     if stands is None and clip == "*":
         stands = Standing.of(board, subset, rank, truths)
@@ -137,7 +136,7 @@ class Standing:
 
     @classmethod
     def of(cls, board: pd.DataFrame, subset: str, rank: str, truths: Sequence[str]) -> "Standing":
-        """Count what a board's rows stand on, and rank them."""
+        """Count the clips and frames behind a board's rows, and rank them."""
         metric, truth = headline(board, rank, truths)
         known = coverage(board[board["subset"] == subset])
         try:

@@ -1,1 +1,1 @@
-"""A camera's rotation, measured from the frames of a clip."""
+"""Measure a camera's rotation from the frames of a clip."""

@@ -1,4 +1,4 @@
-"""A camera's rotation measured from a clip: points followed over frames, a turn fitted to each pair, one path made.
+"""Measure a camera's rotation: follow points over frames, fit a turn to each pair, and make one path of the turns.
 
 No network and no weights. Positions are not measured: a camera that moves shows as turns where the scene is far, and
 as disagreement between neighbours' residuals (:attr:`PairQuality.coherent_px`) where it is near.
@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 FOCAL_PER_SIDE = 0.751
 """Focal length over the longer side of a phone's video: 26 mm on a 36 mm wide frame of 4:3 used at full width."""
 GAPS = (1, 3)
-"""Frames between the two of a pair: the longer ones bridge a blurred frame and hold drift down."""
+"""Frames between the two of a pair: the longer distances bridge a blurred frame and reduce drift."""
 
 FEWEST_INLIERS = 30
 LEAST_SHARE, LEAST_USABLE_SHARE = 0.5, 0.3
@@ -44,12 +44,12 @@ class PairQuality:
         seconds: from it to the next.
         points: how many were followed there and back.
         inliers: how many of them agree with a turn.
-        share: of the picture that they stand for, fields without points left out.
+        share: of the picture that they represent, fields without points left out.
         rms_px: of the inliers' residuals, in pixels of the frame that was measured.
         motion_px: median way of the points.
         coherent_px: what neighbours' residuals share (see :class:`hvdbench.camera.estimation.pair_rotation.PairFit`).
         flat_px: what they share where a flat motion of the picture is fitted in place of a turn.
-        expansion: growth of the picture beside the turn, as of a camera that goes forward.
+        expansion: growth of the picture in addition to the turn, as of a camera that moves forward.
         turn_deg: angle of the turn in the path.
         reason: why it is not trusted: ``blur`` or ``few points`` (too few to measure: the turn comes from pairs of
             frames further apart, else from the turns before and after), ``moving things``, or ``parallax`` (neighbours
@@ -123,8 +123,8 @@ def estimate_rotation(
     edges = [Edge(i, j, fit.rotation_ab, edge_weight(fit, camera)) for (i, j), fit in fits.items() if _usable(fit)]
     if not any(edge.second - edge.first == 1 for edge in edges):
         raise TrajectoryError(
-            f"{name}: no two frames have {FEWEST_INLIERS} points in common that agree: it is too blurred, dark or "
-            "smooth to measure"
+            f"{name}: no two frames have {FEWEST_INLIERS} points in common that agree, so the clip is too blurred, "
+            "dark or smooth to measure"
         )
     rotation = solve_rotations(t_s, edges)
     blurred = _blurred([item.gray for item in cornered])

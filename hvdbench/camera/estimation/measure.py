@@ -1,4 +1,4 @@
-"""A clip of a person's own, measured to a camera path, and what comes of it written in MonST3R's layout."""
+"""Measure the camera path of a clip of your own, and write it in MonST3R's layout."""
 
 import hashlib
 import json
@@ -112,11 +112,15 @@ class MeasuredClip:
         reason = next(iter(self.reasons))
         if self.verdict == "fair":
             return f"fair: where it is not trusted, mostly {_WORDS[reason]}"
-        advice = ": an estimator of positions too, as MonST3R, tells it apart" if reason == "parallax" else ""
-        return f"poor, do not use it unseen: mostly {_WORDS[reason]}{advice}"
+        advice = (
+            ": an estimator that also measures positions, such as MonST3R, separates it from turning"
+            if reason == "parallax"
+            else ""
+        )
+        return f"poor; look at it before you use it: mostly {_WORDS[reason]}{advice}"
 
     def record(self) -> dict[str, Any]:
-        """Return what ``estimate.json`` holds."""
+        """Return the content of ``estimate.json``."""
         estimate = self.estimate
         return {
             "schema": _SCHEMA,
@@ -156,17 +160,17 @@ def measure_clip(
 
     Args:
         source: the file or folder.
-        fps: frames a second at which the clip was taken; needed for a folder, put in place of a video's own times
-            (slow motion tells the wrong ones).
+        fps: frames a second at which the clip was taken; needed for a folder, used in place of a video's own times
+            (slow motion states wrong ones).
         rows_hz: rows a second to interpolate to; None: one row a frame, or where frames come at uneven times, the rate
             of their median spacing.
         focal_per_width: focal length over the width of the (cropped) picture; None: 0.751 of its longer side.
-        crop: x, y, width, height in pixels of the upright picture. Its middle is taken for the lens's.
-        seed: of all chance.
+        crop: x, y, width, height in pixels of the upright picture. Its middle is taken as the lens's axis.
+        seed: of all random draws.
 
     Raises:
-        InputError: the clip cannot be read, or a number makes no sense.
-        TrajectoryError: a folder without ``fps``, or nothing that can be measured.
+        InputError: if the clip cannot be read, or a number makes no sense.
+        TrajectoryError: if a folder comes without ``fps``, or nothing can be measured.
     """
     for value, what in (
         (fps, "frames a second"),
@@ -195,8 +199,8 @@ def write_measured(folder: Path, measured: MeasuredClip, *, overwrite: bool = Fa
     """Write ``pred_traj.txt``, ``pred_intrinsics.txt`` (MonST3R's layout) and ``estimate.json``.
 
     Raises:
-        InputError: the folder holds something already: an earlier estimate, which ``overwrite`` replaces, or other
-            things, which nothing does.
+        InputError: if the folder already contains an earlier estimate and ``overwrite`` is off, or contains other
+            things, which are never replaced.
     """
     check_free(folder, overwrite=overwrite)
     with atomic_folder(folder) as temporary:
@@ -212,9 +216,9 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     if not (folder / REPORT_FILE).is_file():
-        raise InputError(f"{folder} holds other things: name a new or empty folder")
+        raise InputError(f"{folder} contains other things: name a new or empty folder")
     if not overwrite:
-        raise InputError(f"{folder} holds an estimate already: name another folder, or --overwrite")
+        raise InputError(f"{folder} contains an estimate already: name another folder, or --overwrite")
 
 
 def _sizes(source: Path, crop: Crop | None) -> tuple[Size, Size | None]:
@@ -229,7 +233,7 @@ def _sizes(source: Path, crop: Crop | None) -> tuple[Size, Size | None]:
 def _timed(clip: InputClip, fps: float | None) -> tuple[Frames, Array, list[str]]:
     """Return the frames with rising times, and what was done to them."""
     if fps is not None or clip.t_s is None:
-        own = "" if clip.fps is None else f"taken as {fps:g} frames a second; the file says {float(clip.fps):.4g}"
+        own = "" if clip.fps is None else f"taken as {fps:g} frames a second; the file states {float(clip.fps):.4g}"
         return clip.frames, np.arange(len(clip.frames)) / (fps or 1.0), [own] if own else []
     later = np.concatenate([[True], np.diff(clip.t_s) > 0])
     lost = int(np.count_nonzero(~later))
@@ -261,7 +265,8 @@ def _between_gaps(path: Trajectory, gaps: Sequence[Gap], rate_hz: float) -> Traj
     """Interpolate to rows on one clock, and leave out those that lie in gaps: nothing was seen then.
 
     Raises:
-        TrajectoryError: a gap so wide that rows could not be numbered, or fewer than two rows outside of gaps.
+        TrajectoryError: if a gap is so wide that rows could not be numbered, or fewer than two rows lie outside of
+            gaps.
     """
     widest = max(gaps, key=lambda gap: gap.seconds)
     if path.duration_s * rate_hz > _MOST_ROWS:

@@ -1,4 +1,4 @@
-"""How a camera turned between two frames, from points followed from one to the other."""
+"""Measure how a camera turned between two frames, from points followed from one to the other."""
 
 from dataclasses import dataclass
 
@@ -57,17 +57,17 @@ class PairFit:
         rotation_ab: takes directions in b's axes to a's: ``R_wa^-1 R_wb``.
         points: how many were followed.
         inliers: how many of them lie within 0.003 of the longer side of where the turn puts them.
-        share: of the picture that they stand for: each field of an 8x8 grid counts once, however many points it has.
+        share: of the picture that they represent: each field of an 8x8 grid counts once, however many points it has.
         rms_px: of the inliers' residuals.
         motion_px: median length of the points' way.
         coherent_px: what neighbours' residuals share: median over the fields of an 8x8 grid of the length of the
             field's median residual, all points counted. Errors of tracking average out in it; parallax, distortion
-            and a wrong focal length do not, and a moving thing fills only its own fields.
+            and a wrong focal length do not, and a moving object fills only its own fields.
         flat_px: the same where a shift, a turn in the picture's plane and a growth are fitted to the inliers instead:
             less than ``coherent_px`` where the camera moved sideways rather than turned (or its focal length is longer
             than was said).
-        expansion: growth of the picture from a to b about its middle, beside the turn: 0.01 is 1 %, as of a camera
-            that went forward by a hundredth of the distance, or zoomed.
+        expansion: growth of the picture from a to b about its middle, in addition to the turn: 0.01 is 1 %, as of a
+            camera that went forward by a hundredth of the distance, or zoomed.
         fields: share of the grid's fields with a point in them.
         information: (3, 3) of the rotation vector, 1/rad²: the inverse of its covariance.
     """
@@ -89,10 +89,10 @@ def fit_rotation(points_a: Points, points_b: Points, camera: Pinhole, generator:
     """Fit a turn of the camera to points of frames a and b.
 
     Hypotheses from pairs of points (two rays and their cross product, aligned exactly) are scored by the share of the
-    picture that their inliers stand for; the best is refined by Gauss-Newton on the reprojection error in b, each point
-    weighted by Tukey's biweight at 4.685 robust spreads, so that moving things and points at other depths lose their
-    say. An even growth of the picture is fitted beside the turn, which it leaves alone by symmetry: who walks forward
-    would else have few inliers.
+    picture that their inliers represent; the best is refined by Gauss-Newton on the reprojection error in b, each point
+    weighted by Tukey's biweight at 4.685 robust spreads, so that moving objects and points at other depths lose their
+    influence. An even growth of the picture is fitted beside the turn, on which it has no influence by symmetry: a
+    camera that moves forward would otherwise have few inliers.
 
     Args:
         points_a: (N, 2) px in frame a.
@@ -179,7 +179,7 @@ def _residual(moved: Array, points_b: Points, expansion: float, camera: Pinhole)
 
 
 def _parts(field: NDArray[np.int64]) -> Array:
-    """Compute the share (N,) of the picture that each point stands for, by the number of its field (N,)."""
+    """Compute the share (N,) of the picture that each point represents, by the number of its field (N,)."""
     _, inverse, count = np.unique(field, return_inverse=True, return_counts=True)
     return np.asarray(1.0 / (count[inverse] * len(count)))
 

@@ -1,4 +1,4 @@
-"""One path of orientations from turns measured between many pairs of its frames."""
+"""Combine turns measured between many pairs of frames into one path of orientations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

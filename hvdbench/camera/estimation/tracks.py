@@ -1,4 +1,4 @@
-"""Points followed from one frame to another: corners, pyramidal Lucas-Kanade, checked forwards and backwards."""
+"""Follow points from one frame to another: corners, pyramidal Lucas-Kanade, checked forwards and backwards."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,1 +1,1 @@
-"""Readers of camera paths, one file a format."""
+"""Read camera paths, with one module for each format."""

@@ -1,4 +1,4 @@
-"""ARKit camera poses as ARKit Data Logger writes them: nanoseconds and a 3x4 matrix."""
+"""Read ARKit camera poses as ARKit Data Logger writes them: nanoseconds and a 3x4 matrix."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +25,8 @@ def read_arkit(path: Path, *, fps: float | None = None) -> Trajectory:
         N poses, OpenCV axes; ``t_s`` is 0 at the first row. The world stays ARKit's (y up).
 
     Raises:
-        TrajectoryError: not 13 numbers a row, a 3x3 part that is no rotation, or times that are not nanoseconds.
+        TrajectoryError: if a row does not have 13 numbers, a 3x3 part is not a rotation, or times are not in
+            nanoseconds.
     """
     rows = read_rows(path, columns=(13,), layout=_ROW)
     poses = rows[:, 1:].reshape(-1, 3, 4)
@@ -39,7 +40,7 @@ def read_arkit(path: Path, *, fps: float | None = None) -> Trajectory:
 
 
 def looks_like_arkit(head: Sequence[str]) -> Likeness:
-    """Return whether the rows hold 13 numbers, as no other format's do."""
+    """Return whether the rows have 13 numbers, as in no other format."""
     return POSSIBLE if len(first_row(head)) == 13 else UNLIKE
 
 

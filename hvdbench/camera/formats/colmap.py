@@ -1,4 +1,4 @@
-"""COLMAP's ``images.txt``: world-to-camera poses by picture, without times."""
+"""Read COLMAP's ``images.txt``: world-to-camera poses by picture, without times."""
 
 import re
 from collections import Counter
@@ -25,20 +25,20 @@ def read_colmap(path: Path, *, fps: float | None = None) -> Trajectory:
     """Read an ``images.txt``.
 
     Every other line is ``IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME``: *world-to-camera*, scalar *first*, OpenCV
-    axes, the scale arbitrary (https://colmap.github.io/format.html); the lines between hold points and are passed
-    over. Times come from the pictures' names: a decimal number is seconds (TUM RGB-D's names), a whole one of 16 digits
-    or more is microseconds or nanoseconds (EuRoC's); else the last number in a name counts frames.
+    axes, the scale arbitrary (https://colmap.github.io/format.html); the lines between contain points and are ignored.
+    Times come from the pictures' names: a decimal number is seconds (TUM RGB-D's names), a whole one of 16 digits or
+    more is microseconds or nanoseconds (EuRoC's); else the last number in a name counts frames.
 
     Args:
-        path: the text file; ``cameras.txt`` beside it holds the focal length.
+        path: the text file; ``cameras.txt`` beside it contains the focal length.
         fps: frames per second of the clip that the pictures are from, where their names count frames.
 
     Returns:
         N poses, camera-to-world; ``t_s`` is 0 at the first picture, and a picture that COLMAP left out is a gap.
 
     Raises:
-        TrajectoryError: no such lines, names that count frames and no ``fps``, numbers that are no frame numbers, two
-            pictures of one number, or no unit quaternions.
+        TrajectoryError: if there are no such lines, names number frames and ``fps`` is missing, numbers do not number
+            frames, two pictures have one number, or quaternions do not have norm 1.
     """
     values, names = _read_images(path)
     t_s = _times(names, path, fps)
@@ -71,15 +71,15 @@ def _read_images(file: Path) -> tuple[np.ndarray, list[str]]:
             names.append(words[9])
         except (ValueError, IndexError) as error:
             raise TrajectoryError(
-                f"{file}: line {number} is no picture of COLMAP's ({_LAYOUT}): {line[:50]!r}"
+                f"{file}: line {number} does not describe a picture as COLMAP does ({_LAYOUT}): {line[:50]!r}"
             ) from error
     if len(rows) < 2:
-        raise TrajectoryError(f"{file} holds {len(rows)} picture(s): a path needs at least two ({_LAYOUT})")
+        raise TrajectoryError(f"{file} lists {len(rows)} picture(s): a path needs at least two ({_LAYOUT})")
     return np.array(rows, np.float64), names
 
 
 def _is_points(line: str) -> bool:
-    """Return whether a line holds points: numbers alone, three for each point."""
+    """Return whether a line lists points: only numbers, three for each point."""
     words = line.split()
     return len(words) % 3 == 0 and all(re.fullmatch(r"[-+.0-9eE]+", word) for word in words)
 
@@ -88,8 +88,8 @@ def _times(names: Sequence[str], file: Path, fps: float | None) -> Array:
     """Return each picture's time since the first, (N,) s, in the order of the file.
 
     Raises:
-        TrajectoryError: a name without a number, names that count frames and no ``fps``, numbers too far apart to count
-            frames, or two pictures of one time.
+        TrajectoryError: if a name has no number, names number frames and ``fps`` is missing, numbers are too far apart
+            to number frames, or two pictures have one time.
     """
     stems = [Path(name).stem for name in names]
     if all(map(_DECIMAL.fullmatch, stems)):
@@ -97,7 +97,7 @@ def _times(names: Sequence[str], file: Path, fps: float | None) -> Array:
     digits = [re.findall(r"[0-9]+", stem)[-1:] for stem in stems]
     if [] in digits:
         name = names[digits.index([])]
-        raise TrajectoryError(f"{file}: the picture name '{name}' holds no frame number, so its time is not known")
+        raise TrajectoryError(f"{file}: the picture name '{name}' contains no frame number, so its time is not known")
     numbers = [Fraction(found[0]) for found in digits]
     if min(numbers) >= _LEAST_STAMP:
         return _since_first(numbers, "nanoseconds" if min(numbers) >= 100 * _LEAST_STAMP else "microseconds", file, fps)
@@ -107,8 +107,8 @@ def _times(names: Sequence[str], file: Path, fps: float | None) -> Array:
     step = float(np.median(np.diff(np.sort(frame))))
     if step > _WIDEST_STEP:
         raise TrajectoryError(
-            f"{file}: the last numbers in the pictures' names, such as '{names[0]}', lie {step:.3g} apart and count no "
-            "frames: rename the pictures by frame number, or by time in seconds (12.345.png) or nanoseconds"
+            f"{file}: the last numbers in the pictures' names, such as '{names[0]}', are {step:.3g} apart and do not "
+            "number frames: rename the pictures by frame number, or by time in seconds (12.345.png) or nanoseconds"
         )
     return np.asarray((frame - frame.min()) / rate)
 
@@ -128,7 +128,7 @@ def _refuse_twice(numbers: Sequence[Fraction], file: Path) -> None:
 
 
 def looks_like_colmap(head: Sequence[str]) -> Likeness:
-    """Return whether the file says that it lists images, or a row holds nine numbers and a name."""
+    """Return whether the file's comments say that it lists images, or a row has nine numbers and a name."""
     if any(line.startswith("#") and "IMAGE_ID" in line for line in head):
         return certain("its comments name IMAGE_ID")
     rows = [line.split(maxsplit=9) for line in head if not line.startswith("#")]

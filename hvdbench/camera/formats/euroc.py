@@ -1,4 +1,4 @@
-"""EuRoC ground truth: nanoseconds, position, quaternion with the scalar first, separated by commas."""
+"""Read EuRoC ground truth: nanoseconds, position, quaternion with the scalar first, separated by commas."""
 
 import re
 from collections.abc import Sequence
@@ -24,11 +24,11 @@ _USUAL = ((1, 2, 3), (4, 5, 6, 7))  # places of px py pz and of qw qx qy qz
 def read_euroc(path: Path, *, fps: float | None = None) -> Trajectory:
     """Read a EuRoC ``data.csv`` of ground truth.
 
-    A row is ``t_ns,px,py,pz,qw,qx,qy,qz`` and up to nine more numbers that are passed over: body-to-world, scalar
-    *first*, metres, nanoseconds (Burri et al., 2016). Where the first line names the columns, they are taken as it
-    names them, and times in the unit that it states: files with the scalar last are common. The body is the IMU: put
-    the camera's ``sensor.yaml`` beside the file, and its ``T_BS`` (camera to body) turns the path into the camera's,
-    with OpenCV axes. Without it the path stays the body's, and its axes are not the picture's.
+    A row is ``t_ns,px,py,pz,qw,qx,qy,qz`` and up to nine more numbers that are ignored: body-to-world, scalar *first*,
+    metres, nanoseconds (Burri et al., 2016). Where the first line names the columns, they are taken as it names them,
+    and times in the unit that it states: files with the scalar last are common. The body is the IMU: put the camera's
+    ``sensor.yaml`` beside the file, and its ``T_BS`` (camera to body) turns the path into the camera's, with OpenCV
+    axes. Without it the path stays the body's, and its axes are not the picture's.
 
     Args:
         path: the CSV file.
@@ -38,8 +38,8 @@ def read_euroc(path: Path, *, fps: float | None = None) -> Trajectory:
         N poses; ``t_s`` is 0 at the first row.
 
     Raises:
-        TrajectoryError: no CSV of 8 to 17 numbers a row, times that are not nanoseconds, no unit quaternions, or a
-            ``sensor.yaml`` without a usable ``T_BS``.
+        TrajectoryError: if the file is not a CSV of 8 to 17 numbers a row, times are not in nanoseconds, quaternions do
+            not have norm 1, or ``sensor.yaml`` has no usable ``T_BS``.
     """
     lines = read_lines(path)
     header = _header(lines)
@@ -98,7 +98,7 @@ def _named(header: Sequence[str], pattern: re.Pattern[str], letters: str, *, unt
 
 
 def looks_like_euroc(head: Sequence[str]) -> Likeness:
-    """Return whether rows of 8 to 17 numbers with commas hold a unit quaternion where EuRoC has it, or name it so."""
+    """Return whether rows of 8 to 17 numbers with commas have a unit quaternion where EuRoC has it, or name it so."""
     rows = [numbers_of(line, ",") for line in head if not line.startswith("#")]
     header = _header(head)
     if header and not head[0].startswith("#"):

@@ -1,4 +1,4 @@
-"""Gyroscope logs, integrated to rotations: plain CSV and Gyroflow's gcsv."""
+"""Read gyroscope logs, plain CSV and Gyroflow's gcsv, and integrate them to rotations."""
 
 import logging
 import re
@@ -19,7 +19,7 @@ DEVICE_TO_OPENCV = np.array([1.0, -1.0, -1.0])
 _LOG = logging.getLogger(__name__)
 _GCSV = ("GYROFLOW IMU LOG", "CAMERA IMU LOG")
 _GCSV_COLUMNS = re.compile(r"(t|time)\s*,\s*gx\s*,\s*gy\s*,\s*gz\b")
-# What Gyroflow takes where a head says nothing (AdrianEddy/telemetry-parser, src/gyroflow/gcsv.rs).
+# What Gyroflow assumes where a head does not state it (AdrianEddy/telemetry-parser, src/gyroflow/gcsv.rs).
 _GCSV_DEFAULTS = {"tscale": "0.001", "orientation": "xzY"}
 _LAYOUT = "t,gx,gy,gz"
 _WANTED = "t,gx,gy,gz; t_ms, t_us, t_ns and gx_deg_s … state other units"
@@ -30,7 +30,7 @@ def read_gyro(path: Path, *, fps: float | None = None, orientation: str = "", fo
     """Read a log of turning rates and integrate it; positions are 0.
 
     CSV: ``t,gx,gy,gz`` in seconds and rad/s, with or without a header, separated by commas, semicolons, tabs or spaces;
-    further columns are passed over, and a header may state other units (``t_ns``, ``gx_deg_s``). gcsv
+    further columns are ignored, and a header may state other units (``t_ns``, ``gx_deg_s``). gcsv
     (https://docs.gyroflow.xyz/app/technical-details/gcsv-format): ``t`` times ``tscale`` is seconds, ``g`` times
     ``gscale`` rad/s, and its ``orientation`` says which sensor axis (a small letter: its opposite) points to the
     picture's top, to its left and out of the front. Device axes are x right, y *up*, z out of the *front* (Android's,
@@ -44,14 +44,14 @@ def read_gyro(path: Path, *, fps: float | None = None, orientation: str = "", fo
         fps: None, or a rate that the file's own times must agree with within 20 %.
         orientation: three letters for the device's x, y and z, which come before the file's own, e.g. ``yXZ`` for a
             phone held on its side with its top to the left.
-        force: take rates that look like degrees per second, and letters that mirror, as they are.
+        force: whether to accept rates that look like degrees per second, and letters that mirror.
 
     Returns:
         N orientations, camera-to-world, OpenCV axes; ``t_s`` is 0 at the first row.
 
     Raises:
-        TrajectoryError: a line that is not made of numbers, a gcsv without its scale of rates, letters that are no
-            axes, rates that look like degrees per second, or times in another unit.
+        TrajectoryError: if a line is not made of numbers, a gcsv does not state the scale of its rates, letters do not
+            name axes, rates look like degrees per second, or times are in another unit.
     """
     lines = read_lines(path)
     if lines and lines[0].strip() in _GCSV:
@@ -115,7 +115,9 @@ def _read_gcsv(lines: Sequence[str], path: Path, force: bool) -> tuple[Array, Ar
     rates = values[:, 1:] * _scale(fields, "gscale", path)
     check_rates(rates, path, stated=force, hint="gscale times g must be rad/s: correct gscale, or --force")
     if "orientation" not in fields:
-        _LOG.warning("%s states no orientation: read as %s, as Gyroflow does", path, _GCSV_DEFAULTS["orientation"])
+        _LOG.warning(
+            "%s does not state an orientation, so it is read as %s, as in Gyroflow", path, _GCSV_DEFAULTS["orientation"]
+        )
     return t_s, rates, fields.get("orientation") or _GCSV_DEFAULTS["orientation"]
 
 
@@ -129,7 +131,7 @@ def _numbers(rows: Sequence[Sequence[str]], places: Sequence[int], lines: Sequen
             text = ",".join(words)[:50]
             raise TrajectoryError(f"{path}: line {line} is not made of numbers ({_LAYOUT}): {text!r}") from error
     if len(found) < 2:
-        raise TrajectoryError(f"{path} holds {len(found)} row(s): a path needs at least two ({_LAYOUT})")
+        raise TrajectoryError(f"{path} has {len(found)} row(s): a path needs at least two ({_LAYOUT})")
     return np.array(found, np.float64)
 
 
@@ -141,7 +143,7 @@ def _read_head(lines: Sequence[str], path: Path) -> tuple[dict[str, str], int]:
             if "gscale" not in fields:
                 raise TrajectoryError(f"{path}: the gcsv head lacks 'gscale'")
             return fields, number + 1
-    raise TrajectoryError(f"{path}: a gcsv without a line {_LAYOUT},… in its first 100")
+    raise TrajectoryError(f"{path} is a gcsv whose first 100 lines lack the line {_LAYOUT},…")
 
 
 def _scale(fields: Mapping[str, str], key: str, path: Path) -> float:

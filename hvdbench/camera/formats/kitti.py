@@ -1,4 +1,4 @@
-"""KITTI odometry paths: a 3x4 matrix a row, the times in a file of their own."""
+"""Read KITTI odometry paths: a 3x4 matrix per row, and the times in a file of their own."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,14 +21,14 @@ def read_kitti(path: Path, *, fps: float | None = None) -> Trajectory:
 
     Args:
         path: the text file.
-        fps: rows per second where no times file lies beside it; with one, a rate that it must agree with.
+        fps: rows per second where there is no times file beside it; with one, a rate that it must agree with.
 
     Returns:
         N poses; ``t_s`` is 0 at the first row.
 
     Raises:
-        TrajectoryError: not 12 numbers a row, a 3x3 part that is no rotation, no times and no ``fps``, or a times
-            file of another length.
+        TrajectoryError: if a row does not have 12 numbers, a 3x3 part is not a rotation, there are neither times nor
+            ``fps``, or the times file has another length.
     """
     rows = read_rows(path, columns=(12,), layout=_ROW)
     poses = rows.reshape(-1, 3, 4)
@@ -54,7 +54,7 @@ def times_file(path: Path) -> Path | None:
 
 
 def looks_like_kitti(head: Sequence[str]) -> Likeness:
-    """Return whether the rows hold 12 numbers, as no other format's do."""
+    """Return whether the rows have 12 numbers, as in no other format."""
     return POSSIBLE if len(first_row(head)) == 12 else UNLIKE
 
 
@@ -67,9 +67,11 @@ def _read_times(file: Path, rows: int) -> Array:
     try:
         times = np.array([float(line) for line in read_lines(file) if line.strip()], np.float64)
     except ValueError as error:
-        raise TrajectoryError(f"{file}: a line is not one time in seconds: {error}") from error
+        raise TrajectoryError(f"{file}: a line is not a single time in seconds: {error}") from error
     if len(times) != rows:
-        raise TrajectoryError(f"{file} holds {len(times)} times, but the pose file beside it {rows} rows")
+        raise TrajectoryError(
+            f"{file} has {len(times)} times, and the pose file beside it has {rows} rows: they must be as many"
+        )
     return times
 
 

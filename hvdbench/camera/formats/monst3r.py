@@ -1,6 +1,6 @@
-"""MonST3R's camera paths: ``pred_traj.txt``, with intrinsics, depth, masks and confidence where they lie beside it.
+"""Read and write MonST3R's ``pred_traj.txt``, with intrinsics, depth, masks and confidence where they lie beside it.
 
-What is said of the files was checked in Junyi42/monst3r at 574cc77.
+These facts about the files were checked in Junyi42/monst3r at 574cc77.
 """
 
 from collections.abc import Sequence
@@ -40,8 +40,8 @@ def read_monst3r(path: Path, *, fps: float) -> Trajectory:
         N poses; ``t_s`` is index / fps.
 
     Raises:
-        TrajectoryError: no such file, under two rows, a row that is not 8 numbers, a quaternion whose norm is off 1 by
-            more than 1e-3, or intrinsics or maps that are not as many as the rows.
+        TrajectoryError: if the file does not exist or has fewer than two rows, a row does not have 8 numbers, the norm
+            of a quaternion is off 1 by more than 1e-3, or intrinsics or maps are not as many as the rows.
     """
     rows = read_rows(path, columns=(8,), layout=_LAYOUT)
     return Trajectory(
@@ -60,21 +60,21 @@ def write_monst3r(
 ) -> None:
     """Write a path in MonST3R's layout: ``pred_traj.txt``, and ``pred_intrinsics.txt`` where the focal length is known.
 
-    Rows are numbered, so a path must have one every 1 / fps (see :meth:`Trajectory.resampled`); rows may lack.
+    Rows are numbered, so a path must have one every 1 / fps (see :meth:`Trajectory.resampled`); rows may be missing.
 
     Args:
-        folder: made where it is not there.
+        folder: made where it does not exist.
         path: any path; its times count from its first row.
         fps: rows a second.
-        width_px: of the picture that the intrinsics hold for; None: no intrinsics are written.
+        width_px: of the picture that the intrinsics are for; None: no intrinsics are written.
         height_px: of that picture.
 
     Raises:
-        TrajectoryError: times that are not whole numbers of rows.
+        TrajectoryError: if times are not whole numbers of rows.
     """
     number = (path.t_s - path.t_s[0]) * fps
     if np.abs(number - np.rint(number)).max() > _EVEN_ROWS * max(1.0, float(number[-1])):
-        raise TrajectoryError(f"{path.name}: its rows are not 1/{fps:g} s apart, and MonST3R's layout holds no times")
+        raise TrajectoryError(f"{path.name}: its rows are not 1/{fps:g} s apart, and MonST3R's layout has no times")
     values = np.column_stack([path.position_w, path.quaternion_wxyz])
     lines = [
         f"{index} " + " ".join(f"{value:.9f}" for value in row)
@@ -96,8 +96,8 @@ def looks_like_monst3r(head: Sequence[str]) -> Likeness:
     if not begins_as_monst3r(rows):
         return POSSIBLE
     return certain(
-        f"its first column counts 0, 1, 2 … and its rows begin with {abs(rows[0, 4]):.3f} where TUM has qx, so read as "
-        "TUM's the camera would begin turned by 180 degrees"
+        f"its first column counts 0, 1, 2 … and its rows begin with {abs(rows[0, 4]):.3f} where TUM has qx, so if it "
+        "were read as TUM, the camera would begin turned by 180 degrees"
     )
 
 
@@ -113,7 +113,8 @@ def _read_focal(file: Path, rows: int) -> float | None:
     K = read_rows(file, columns=(9,), layout="a 3x3 matrix, row by row")
     if len(K) != rows:
         raise TrajectoryError(
-            f"{file} holds {len(K)} cameras for the {rows} rows of {PATH_FILE}: they are of two runs, keep those of one"
+            f"{file} has {len(K)} cameras for the {rows} rows of {PATH_FILE}, so they are of two runs: keep those of "
+            "one"
         )
     if not (K[:, 2] > 0).all() or not (K[:, 0] > 0).all():
         raise TrajectoryError(f"{file}: focal lengths and principal points must be over 0 in every row")

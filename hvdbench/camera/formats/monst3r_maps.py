@@ -1,8 +1,8 @@
-"""The maps that MonST3R writes beside a path: depth, what moves, and how sure it is.
+"""Read the maps that MonST3R writes beside a path: depth, what moves, and how sure it is.
 
 Checked in Junyi42/monst3r at 574cc77: ``frame_%04d.npy`` is depth in the path's unit; ``dynamic_mask_<i>.png`` is 255
 where something moves, and ``enlarged_dynamic_mask_<i>.png`` the same, dilated; ``conf_<i>.npy`` is the *logarithm* of
-the confidence, minus infinity where a point stands before a surface that another view is surer of, and
+the confidence, minus infinity where a point lies in front of a surface that another view is surer of, and
 ``init_conf_<i>.npy`` the logarithm before that check. The numbers have no leading zeros but depth's.
 """
 
@@ -31,17 +31,17 @@ def read_scene_depth(folder: Path, rows: int) -> float | None:
 
     Pixels count where the depth is over 0 and finite, where no mask says that something moves (the enlarged mask comes
     before the plain one), and where the confidence is over 1.1 (``conf_<i>``, else ``init_conf_<i>``). A kind of map
-    that is not there rules nothing out.
+    that does not exist rules nothing out.
 
     Args:
-        folder: MonST3R's output, or a set's path with the sampled maps alone.
+        folder: MonST3R's output, or a set's path that has only the sampled maps.
         rows: of ``pred_traj.txt``.
 
     Returns:
         None without depth maps, or where no pixel counts.
 
     Raises:
-        TrajectoryError: maps that are not as many as the rows, that cannot be read, or that differ in size.
+        TrajectoryError: if maps are not as many as the rows, cannot be read, or differ in size.
     """
     depth_files = _numbered(folder, _DEPTH)
     if not depth_files:
@@ -94,8 +94,8 @@ def _check_count(folder: Path, what: str, files: Mapping[int, Path], rows: int) 
     """Refuse maps that are neither one a row nor the sample that an import keeps."""
     if list(files) not in (list(range(rows)), list(sampled_numbers(rows))):
         raise TrajectoryError(
-            f"{folder} holds {len(files)} {what} ({min(files)} to {max(files)}) for the {rows} rows of its path, whose "
-            f"frames are 0 to {rows - 1}: they are of two runs, keep those of one"
+            f"{folder} contains {len(files)} {what} ({min(files)} to {max(files)}) for the {rows} rows of its path, "
+            f"whose frames are 0 to {rows - 1}, so they are of two runs: keep those of one"
         )
 
 
@@ -105,7 +105,7 @@ def _load(file: Path) -> NDArray[Any]:
     except (OSError, ValueError, EOFError) as error:
         raise TrajectoryError(f"{file} cannot be read as a map: {error}") from error
     if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype.kind not in "fiu":
-        raise TrajectoryError(f"{file} is no map of numbers (height, width)")
+        raise TrajectoryError(f"{file} is not a map of numbers of shape (height, width)")
     return values
 
 
@@ -113,7 +113,7 @@ def _moving(file: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     data = np.frombuffer(file.read_bytes(), np.uint8)
     mask = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
     if mask is None:
-        raise TrajectoryError(f"{file} is not a picture that can be decoded ({data.size} bytes)")
+        raise TrajectoryError(f"{file} is not a picture that can be decoded ({data.size} bytes): write it again")
     _check_size(file, mask.shape, shape)
     return np.asarray(mask > 127)
 
@@ -121,4 +121,7 @@ def _moving(file: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 def _check_size(file: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
     if found != expected:
         sizes = [f"{shape[1]}x{shape[0]}" for shape in (found, expected)]
-        raise TrajectoryError(f"{file} is {sizes[0]}, its frame's depth map {sizes[1]}: they are of two runs")
+        raise TrajectoryError(
+            f"{file} is {sizes[0]}, and the depth map of its frame is {sizes[1]}, so they are of two runs: keep those "
+            "of one"
+        )

@@ -1,4 +1,4 @@
-"""RealEstate10K camera files: microseconds, normalised intrinsics, a 3x4 world-to-camera matrix."""
+"""Read RealEstate10K camera files: microseconds, normalised intrinsics, a 3x4 world-to-camera matrix."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,8 +28,8 @@ def read_re10k(path: Path, *, fps: float | None = None) -> Trajectory:
         N poses, camera-to-world; ``t_s`` is 0 at the first row.
 
     Raises:
-        TrajectoryError: not 19 numbers a row, intrinsics in pixels, a 3x3 part that is no rotation, or times that
-            are not microseconds.
+        TrajectoryError: if a row does not have 19 numbers, intrinsics are in pixels, a 3x3 part is not a rotation, or
+            times are not in microseconds.
     """
     lines = read_lines(path)
     skip = 1 if lines and lines[0].startswith("http") else 0
@@ -37,7 +37,7 @@ def read_re10k(path: Path, *, fps: float | None = None) -> Trajectory:
     focal = float(np.median(rows[:, 1]))
     if not 0 < focal < 10 or not (np.abs(rows[:, 3:5] - 0.5) <= 0.5).all():
         raise TrajectoryError(
-            f"{path}: fx is {focal:g}: RealEstate10K's intrinsics are over the picture's size, not px"
+            f"{path}: fx is {focal:g}: RealEstate10K's intrinsics are fractions of the picture's size, not px"
         )
     poses_cw = rows[:, 7:].reshape(-1, 3, 4)
     rotation, position = invert(rotations(poses_cw[:, :, :3], path), poses_cw[:, :, 3])
@@ -51,7 +51,7 @@ def read_re10k(path: Path, *, fps: float | None = None) -> Trajectory:
 
 
 def looks_like_re10k(head: Sequence[str]) -> Likeness:
-    """Return whether the file begins with a video's address, or its rows hold 19 numbers."""
+    """Return whether the file begins with a video's address, or its rows have 19 numbers."""
     if head and head[0].startswith("http"):
         return certain("its first line is the address of a video")
     return POSSIBLE if len(first_row(head)) == 19 else UNLIKE

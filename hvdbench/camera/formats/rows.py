@@ -1,4 +1,4 @@
-"""What the text formats of camera paths share: rows of numbers, times, matrices and first lines."""
+"""Read what the text formats of camera paths share: rows of numbers, times, matrices and first lines."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ OPENGL_TO_OPENCV = np.diag([1.0, -1.0, -1.0])
 UNITS_S = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}
 
 _FASTEST_HZ = 2e4
-# Rows further apart hold no hand's motion; milliseconds read as seconds lie above it up to 330 rows a second.
+# Rows further apart cannot show a hand's motion; milliseconds read as seconds lie above it up to 330 rows a second.
 _SLOWEST_S = 3.0
 _FPS_TOLERANCE = 0.2  # stated rates are rounded, and clips of phones run up to a tenth off their nominal rate
 _ROTATION_TOLERANCE = 1e-2
@@ -27,7 +27,7 @@ def read_lines(file: Path) -> list[str]:
     """Read a text file's lines.
 
     Raises:
-        TrajectoryError: it cannot be read as UTF-8 text.
+        TrajectoryError: if the file cannot be read as UTF-8 text.
     """
     try:
         return file.read_text(encoding="utf-8-sig").splitlines()
@@ -49,7 +49,7 @@ def read_rows(file: Path, *, columns: Sequence[int], layout: str, separator: str
         (N, C) with N of at least 2.
 
     Raises:
-        TrajectoryError: a line that is not made of as many numbers.
+        TrajectoryError: if a line is not made of as many numbers.
     """
     lines = read_lines(file)
     rows: list[list[float]] = []
@@ -65,18 +65,18 @@ def read_rows(file: Path, *, columns: Sequence[int], layout: str, separator: str
             raise TrajectoryError(f"{file}: line {number} has {len(values)} numbers, expected {wanted} ({layout})")
         rows.append(values)
     if len(rows) < 2:
-        raise TrajectoryError(f"{file} holds {len(rows)} row(s): a path needs at least two ({layout})")
+        raise TrajectoryError(f"{file} has {len(rows)} row(s): a path needs at least two ({layout})")
     return np.array(rows, np.float64)
 
 
 def first_row(head: Sequence[str], separator: str | None = None) -> list[float]:
-    """Return the numbers of the first row of a file's first lines; none where a word of it is no number."""
+    """Return the numbers of the first row of a file's first lines; none where a word of it is not a number."""
     rows = [line for line in head if not line.startswith("#")]
     return numbers_of(rows[0], separator) if rows else []
 
 
 def numbers_of(line: str, separator: str | None = None) -> list[float]:
-    """Return a line's numbers, or none where a word of it is no number."""
+    """Return a line's numbers, or none where a word of it is not a number."""
     try:
         return [float(word) for word in line.strip().split(separator)]
     except ValueError:
@@ -102,8 +102,8 @@ def seconds(stamps: Array, *, unit: str, file: Path, fps: float | None) -> Array
         (N,) s, 0 at the first row.
 
     Raises:
-        TrajectoryError: rows over 20 kHz or over 3 s apart, with the unit in which they would be plausible, or a rate
-            20 % off a stated ``fps``.
+        TrajectoryError: if rows come at over 20 kHz or over 3 s apart, where the error names the unit in which they
+            would be plausible, or if their rate is 20 % off a stated ``fps``.
     """
     t_s = (stamps - stamps[0]) * UNITS_S[unit]
     spacing = float(np.median(np.diff(t_s)))
@@ -111,12 +111,12 @@ def seconds(stamps: Array, *, unit: str, file: Path, fps: float | None) -> Array
         likely = likely_unit(spacing / UNITS_S[unit])
         shown = f"they look like {likely}" if likely else "no unit of time makes them plausible"
         raise TrajectoryError(
-            f"{file}: rows would be {spacing:.3g} s apart, so the times are not in {unit}: {shown}: convert them to "
+            f"{file}: rows would be {spacing:.3g} s apart, so the times are not in {unit} ({shown}): convert them to "
             f"{unit}, or check the format"
         )
     if fps is not None and spacing > 0 and abs(1.0 / spacing / fps - 1.0) > _FPS_TOLERANCE:
         raise TrajectoryError(
-            f"{file}: its own times say {1.0 / spacing:.4g} rows a second, not {fps:g}: leave the frame rate out, or "
+            f"{file}: its own times give {1.0 / spacing:.4g} rows a second, not {fps:g}: leave the frame rate out, or "
             "check the format"
         )
     return np.asarray(t_s, np.float64)
@@ -141,12 +141,12 @@ def need_fps(fps: float | None, file: Path) -> float:
     """Return the frame rate of a format that has no times, once it is known to be given.
 
     Raises:
-        TrajectoryError: none was given, or it is not over 0.
+        TrajectoryError: if no rate was given, or it is not over 0.
     """
     if fps is None:
-        raise TrajectoryError(f"{file} holds no times: say how many rows it has a second (--fps)")
+        raise TrajectoryError(f"{file} has no times: say how many rows it has a second (--fps)")
     if not fps > 0:
-        raise TrajectoryError(f"{file}: fps is {fps}, frames per second must be over 0")
+        raise TrajectoryError(f"{file}: fps is {fps}, and must be over 0")
     return fps
 
 
@@ -154,20 +154,20 @@ def rotations(matrices: Array, file: Path) -> Rotation:
     """Check that (N, 3, 3) are rotations, and make them exactly so.
 
     Raises:
-        TrajectoryError: a matrix whose rows are not orthonormal within 1e-2, or a mirror (determinant -1).
+        TrajectoryError: if the rows of a matrix are not orthonormal within 1e-2, or it is a mirror (determinant -1).
     """
     error = np.abs(matrices @ matrices.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2))
     worst = int(np.argmax(np.where(np.isfinite(error), error, np.inf)))
     if not error[worst] < _ROTATION_TOLERANCE:
         raise TrajectoryError(
-            f"{file}: the 3x3 part of row {worst + 1} is no rotation (off by {error[worst]:.3g}): check that the "
+            f"{file}: the 3x3 part of row {worst + 1} is not a rotation (off by {error[worst]:.3g}): check that the "
             "columns are a 3x4 matrix, row by row"
         )
     mirrored = np.flatnonzero(np.linalg.det(matrices) < 0)
     if mirrored.size:
         raise TrajectoryError(
-            f"{file}: the matrix of row {mirrored[0] + 1} is a mirror (determinant -1), not a rotation: one "
-            "axis is flipped"
+            f"{file}: the matrix of row {mirrored[0] + 1} is a mirror (determinant -1), not a rotation: change the "
+            "sign of the axis that is flipped"
         )
     return Rotation.from_matrix(matrices)
 

@@ -1,4 +1,4 @@
-"""Tables that phones and loggers write: named columns with units, in any of the usual separators."""
+"""Read tables that phones and loggers write: named columns with units, in any of the usual separators."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,8 @@ from hvdbench.errors import TrajectoryError
 
 LEAST_RATE_HZ, MOST_RATE_HZ = 20.0, 2e4
 FASTEST_MEDIAN_RAD_S = 2.0
-"""Above it a log is taken for degrees per second. The shakiest hand of :mod:`hvdbench.camera.hand`, 40 deg/s rms, has a
-median under 1 rad/s; the stillest one has over 2 where its degrees are read as radians."""
+"""Above it a log is taken to be in degrees per second. The shakiest hand of :mod:`hvdbench.camera.hand`, 40 deg/s rms,
+has a median under 1 rad/s; the stillest one has over 2 where its degrees are read as radians."""
 
 _MOST_FALLING = 0.1  # share of rows: clocks are set back now and then, a column of rates falls every other row
 _COLUMN = re.compile(
@@ -44,7 +44,7 @@ class Column:
 
 
 def named_columns(header: Sequence[str]) -> Mapping[str, Column]:
-    """Return the columns of a log's first line by what they hold: ``t``, ``gx``, ``gy``, ``gz``, ``lx``, ``ly``.
+    """Return the columns of a log's first line by what they contain: ``t``, ``gx``, ``gy``, ``gz``, ``lx``, ``ly``.
 
     Args:
         header: the words of the line; ``t_ms``, ``gyro_x (deg/s)`` and the like state a unit.
@@ -69,19 +69,19 @@ def log_seconds(stamps: Array, column: Column, file: Path, *, remedy: str = "") 
     """Convert a log's stamps to seconds since its first row.
 
     Args:
-        stamps: (N,) as the file holds them; at least two.
-        column: which may state their unit; without one they are seconds.
+        stamps: (N,) as they are in the file; at least two.
+        column: their column, which may state a unit; without one they are seconds.
         file: for messages.
         remedy: what to do about another unit where a name of the column cannot state it.
 
     Raises:
-        TrajectoryError: times that do not rise, or rows that are too few or too many a second for a gyroscope; the
-            sentence names the unit that fits.
+        TrajectoryError: if times do not rise, or there are too few or too many rows a second for a gyroscope; the error
+            names the unit that fits.
     """
     unit = TIME_UNITS.get(column.unit, "seconds")
     if np.count_nonzero(np.diff(stamps) < 0) > _MOST_FALLING * len(stamps):
         raise TrajectoryError(
-            f"{file}: its column {column.place + 1} was taken for the times and does not rise: name the columns in the "
+            f"{file}: its column {column.place + 1} was read as the times and does not rise: name the columns in the "
             "first line, e.g. gx,gy,gz,t_ns"
         )
     t_s = (stamps - stamps[0]) * UNITS_S[unit]
@@ -97,14 +97,14 @@ def log_seconds(stamps: Array, column: Column, file: Path, *, remedy: str = "") 
         shown = f"its times look like {likely} ({1.0 / (spacing * UNITS_S[likely]):.4g} rows a second), not {unit}"
         name = "t_" + next(short for short, long in TIME_UNITS.items() if long == likely)
     remedy = remedy or f"name their column {name} in the first line, or convert them to seconds"
-    raise TrajectoryError(f"{file}: {rate_hz:.3g} rows a second are too {much} for a gyroscope: {shown}: {remedy}")
+    raise TrajectoryError(f"{file}: {rate_hz:.3g} rows a second are too {much} for a gyroscope, and {shown}: {remedy}")
 
 
 def check_rates(rates_rad_s: Array, file: Path, *, stated: bool, hint: str) -> None:
     """Refuse turning rates (N, C) that look like degrees per second, unless their unit is stated.
 
     Raises:
-        TrajectoryError: a median over 2 rad/s.
+        TrajectoryError: if the median is over 2 rad/s.
     """
     median = float(np.median(np.linalg.norm(rates_rad_s, axis=1)))
     if median > FASTEST_MEDIAN_RAD_S and not stated:

@@ -1,4 +1,4 @@
-"""Camera Shakify's shakes as CSV: Blender locations and Euler angles per frame."""
+"""Read Camera Shakify's shakes as CSV: Blender locations and Euler angles per frame."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ def read_shakify(path: Path, *, fps: float | None = None) -> Trajectory:
         N poses, OpenCV axes, the resting camera's axes (y up) as the world; ``t_s`` is 0 at the first row.
 
     Raises:
-        TrajectoryError: another header, not 8 numbers a row, or angles over 2 pi (degrees).
+        TrajectoryError: if the header differs, a row does not have 8 numbers, or angles are over 2 pi (degrees).
     """
     lines = read_lines(path)
     if not lines or lines[0].strip() != HEADER:
@@ -39,7 +39,7 @@ def read_shakify(path: Path, *, fps: float | None = None) -> Trajectory:
     rows = read_rows(path, columns=(8,), layout=HEADER, separator=",", skip=1)
     widest = float(np.abs(rows[:, 5:8]).max())
     if widest > _LARGEST_RAD:
-        raise TrajectoryError(f"{path}: an angle of {widest:g} looks like degrees: Euler angles are in radians")
+        raise TrajectoryError(f"{path}: an angle of {widest:g} looks like degrees: give the Euler angles in radians")
     turned = Rotation.from_euler("xyz", rows[:, 5:8]).as_matrix() @ OPENGL_TO_OPENCV
     return Trajectory(
         t_s=seconds(rows[:, 1], unit="seconds", file=path, fps=fps),

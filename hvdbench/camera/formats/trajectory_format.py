@@ -1,4 +1,4 @@
-"""What a format of camera paths knows about itself, and the one door through which a file of any format is read."""
+"""Define the facts of a format of camera paths, and the one door through which a file of any format is read."""
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
@@ -61,7 +61,7 @@ class TrajectoryFormat:
     """A format of camera paths with all that its callers must know.
 
     A new format is one file with one such object, and one line in :data:`hvdbench.catalog.TRAJECTORY_FORMATS`; the
-    import string of an object of one's own works wherever a format's name does.
+    import string of your own object works wherever a format's name does.
 
     Args:
         name: what ``--format`` takes.
@@ -71,15 +71,15 @@ class TrajectoryFormat:
         reader: called as ``reader(file, fps=…)`` with every keyword of :data:`OPTIONS` that it declares, it returns the
             path, camera-to-world with OpenCV axes. An ``fps`` without a default is one that the format needs.
         looks_like: takes the first lines of a file and returns how much it looks like one of this format.
-        has_positions: whether rows say where the camera is; without, positions are 0.
-        origin: what a path read from it is unless someone says better.
+        has_positions: whether rows state where the camera is; if not, positions are 0.
+        origin: the origin of a path read from it, unless another is stated.
         file_name: the name of the path's file where a path is a folder; empty where a path is any file of the endings.
-        endings: the endings of path files in a folder.
+        endings: the suffixes of path files in a folder.
         companions: lists the files beside a path's file that the reader looks into, those that exist.
         writer: writes a path in the format where hvdbench can.
 
     Raises:
-        TypeError: the reader takes no ``fps``, or a keyword that nobody gives it.
+        TypeError: if the reader does not take ``fps``, or takes a keyword that it is never given.
     """
 
     name: str
@@ -120,23 +120,23 @@ class TrajectoryFormat:
 
         Args:
             path: the file, or the folder with the format's file.
-            fps: rows per second where the file holds no times; else a rate that its times must agree with within 20 %.
+            fps: rows per second where the file has no times; else a rate that its times must agree with within 20 %.
             orientation: the axes of a gyroscope, for a format that has one.
-            force: read a file although it looks like another format, or its numbers like another unit.
+            force: whether to read a file although it looks like another format, or its numbers like another unit.
 
         Raises:
-            TrajectoryError: the file cannot be read, looks like another format, needs ``fps``, or the format has no
-                such option.
+            TrajectoryError: if the file cannot be read, looks like another format or needs ``fps``, or the format has
+                no such option.
         """
         file = self.file_in(path)
         if orientation and "orientation" not in self._keywords():
             raise TrajectoryError(f"{file}: format '{self.name}' has no option 'orientation': leave it out")
         if fps is None and self.needs_fps:
             raise TrajectoryError(
-                f"{file}: format '{self.name}' holds no times: say how many rows it has a second (--fps)"
+                f"{file}: format '{self.name}' has no times: say how many rows it has a second (--fps)"
             )
         if fps is not None and not fps > 0:
-            raise TrajectoryError(f"{file}: fps is {fps}, frames per second must be over 0")
+            raise TrajectoryError(f"{file}: fps is {fps}, and must be over 0")
         if not force:
             self._refuse_another(file)
         given = {"fps": fps, "orientation": orientation, "force": force}
@@ -153,8 +153,8 @@ class TrajectoryFormat:
         other, because = likely[0], likely[0].looks_like(head).because
         shown = f": {because}" if because else ""
         raise TrajectoryError(
-            f"{file} looks like {_either(likely)} ({other.row}) and not like '{self.name}' ({self.row}){shown}; "
-            f"say --format {other.name}, or --force to read it as '{self.name}' all the same"
+            f"{file} looks like {_either(likely)} ({other.row}) and not like '{self.name}' ({self.row}){shown}; say "
+            f"--format {other.name}, or --force to read it as '{self.name}' anyway"
         )
 
     def files_in(self, folder: Path) -> list[Path]:
@@ -185,11 +185,11 @@ OPTIONS = frozenset({"fps", "orientation", "force"})
 def open_format(name: str) -> TrajectoryFormat:
     """Return the format of a name of the catalogue, or of an import string.
 
-    An import string may also lead to a mere function ``read(file, *, fps)``, as sets of earlier releases name it.
+    An import string may also lead to a plain function ``read(file, *, fps)``, as sets of earlier releases name it.
 
     Raises:
-        UnknownNameError: no such format.
-        TrajectoryError: the import string leads to something else.
+        UnknownNameError: if there is no such format.
+        TrajectoryError: if the import string leads to something else.
     """
     found = resolve("trajectory format", name)
     if isinstance(found, TrajectoryFormat):
@@ -209,12 +209,12 @@ def all_formats() -> list[TrajectoryFormat]:
 
 
 def first_lines(lines: Sequence[str]) -> list[str]:
-    """Return the beginning of a file that formats are told apart by, without blank lines."""
+    """Return the beginning of a file, by which formats are distinguished, without blank lines."""
     return [line.strip() for line in lines[:_HEAD_LINES] if line.strip()]
 
 
 def guess_formats(lines: Sequence[str]) -> list[TrajectoryFormat]:
-    """Return the formats of the catalogue that a file looks like most; several where they cannot be told apart.
+    """Return the formats of the catalogue that a file looks like most; several where they cannot be distinguished.
 
     Args:
         lines: the file's, or its first ones.

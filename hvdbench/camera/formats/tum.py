@@ -1,4 +1,4 @@
-"""TUM RGB-D paths: ``t tx ty tz qx qy qz qw``."""
+"""Read TUM RGB-D paths: ``t tx ty tz qx qy qz qw``."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,19 +20,19 @@ def read_tum(path: Path, *, fps: float | None = None, force: bool = False) -> Tr
 
     A row is ``t tx ty tz qx qy qz qw``: seconds, camera-to-world, OpenCV axes, scalar *last*
     (https://cvg.cit.tum.de/data/datasets/rgbd-dataset/file_formats). Whether the translation is in metres depends on
-    the estimator. A body other than a camera (TUM-VI's ground truth is its IMU's) is read as it stands. A MonST3R
-    file looks the same but counts frames and has the scalar first.
+    the estimator. The path of a body other than a camera (TUM-VI's ground truth is its IMU's) is read unchanged. A
+    MonST3R file looks the same but counts frames and has the scalar first.
 
     Args:
         path: the text file.
         fps: None, or a rate that the file's own times must agree with within 20 %.
-        force: take times that look like another unit for seconds all the same.
+        force: whether to take times as seconds although they look like another unit.
 
     Returns:
         N poses; ``t_s`` is 0 at the first row.
 
     Raises:
-        TrajectoryError: not 8 numbers a row, times that are not seconds, or no unit quaternions.
+        TrajectoryError: if a row does not have 8 numbers, times are not in seconds, or quaternions do not have norm 1.
     """
     rows = read_rows(path, columns=(8,), layout=_ROW)
     t_s = rows[:, 0] - rows[0, 0] if force else seconds(rows[:, 0], unit="seconds", file=path, fps=fps)
@@ -47,8 +47,8 @@ def read_tum(path: Path, *, fps: float | None = None, force: bool = False) -> Tr
 def looks_like_tum(head: Sequence[str]) -> Likeness:
     """Return whether rows of 8 numbers have times, or end in the scalar that MonST3R puts before its vector.
 
-    Rows whose first cameras stand on their head if read scalar-first and rest if read scalar-last are TUM's in all
-    but the first column. A path that begins far from both and counts its rows could be of either format.
+    Rows whose first cameras are upside down if read scalar-first and upright if read scalar-last are TUM's in all but
+    the first column. A path that begins far from both and counts its rows could be of either format.
     """
     rows = eight_columns(head)
     if rows is None or begins_as_monst3r(rows):
@@ -56,7 +56,7 @@ def looks_like_tum(head: Sequence[str]) -> Likeness:
     index = rows[:, 0]
     odd = (index != np.rint(index)) | (index < 0) | (index > _MOST_FRAMES)
     if odd.any():
-        return certain(f"its first column holds {index[np.argmax(odd)]:.15g}, which numbers no frame")
+        return certain(f"its first column contains {index[np.argmax(odd)]:.15g}, which is not the number of a frame")
     scalar_first, scalar_last = np.median(np.abs(rows[:_FIRST_ROWS, [4, 7]]), axis=0)
     if scalar_last > 0.9 and scalar_first < 0.5:
         return certain(

@@ -1,1 +1,1 @@
-"""The simulated optical stabiliser: its controller, its lens, its kinds, and what a recipe says about it."""
+"""Simulate the optical stabiliser: its controller, its lens, its kinds, and its settings in a recipe."""

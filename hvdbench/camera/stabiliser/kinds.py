@@ -1,7 +1,7 @@
-"""What kinds of stabiliser do to the picture, and controllers that are imported from outside.
+"""Apply the kinds of stabiliser to the picture, and import controllers from outside.
 
-A kind says how an angle made up for reaches the sensor; a controller says which angle that is. The controller of our
-own is :mod:`hvdbench.camera.stabiliser.ois`.
+A kind defines how a compensated angle reaches the sensor; a controller decides which angle that is. Our own controller
+is :mod:`hvdbench.camera.stabiliser.ois`.
 """
 
 import inspect
@@ -82,8 +82,8 @@ def stabiliser_of(kind: str) -> Stabiliser:
     """Make the stabiliser of a kind: a name of the catalogue or an import string of a :class:`Stabiliser`.
 
     Raises:
-        UnknownNameError: no such kind.
-        InputError: the import string leads to something else.
+        UnknownNameError: if there is no such kind.
+        InputError: if the import string leads to something else.
     """
     return resolve("stabiliser", kind)()
 
@@ -99,8 +99,8 @@ def stabiliser_table(text: str) -> dict[str, str | None]:
         ``kind``, ``controller`` and ``log``, those that do not apply None.
 
     Raises:
-        UnknownNameError: no such kind, or an import string that leads nowhere.
-        InputError: a controller or log that cannot be used.
+        UnknownNameError: if there is no such kind, or an import string leads nowhere.
+        InputError: if a controller or log cannot be used.
     """
     table: dict[str, str | None] = {"kind": "lens_shift", "controller": None, "log": None}
     if text.lower().endswith(LOG_ENDINGS):
@@ -127,11 +127,11 @@ def open_controller(name: str) -> Controller:
     """Import a controller ``package.module:Thing``; a class is made without arguments, a function is taken as it is.
 
     Raises:
-        UnknownNameError: the import string leads nowhere.
-        InputError: it leads to something that cannot be called, or to a class that wants arguments.
+        UnknownNameError: if the import string leads nowhere.
+        InputError: if it leads to something that cannot be called, or to a class that needs arguments.
     """
     if ":" not in name:
-        raise InputError(f"controller '{name}' is no import string: expected package.module:Controller")
+        raise InputError(f"controller '{name}' is not an import string: expected package.module:Controller")
     found = resolve("controller", name)
     if isinstance(found, type):
         try:
@@ -140,7 +140,7 @@ def open_controller(name: str) -> Controller:
             raise InputError(f"controller '{name}' cannot be made without arguments ({error})") from error
         found = found()
         if not callable(found):
-            raise InputError(f"controller '{name}' makes {found!r}: expected a function of gyro rates and rate_hz")
+            raise InputError(f"controller '{name}' returns {found!r}: expected a function of gyro rates and rate_hz")
     controller: Controller = found
     return controller
 
@@ -149,10 +149,12 @@ def run_controller(controller: Controller, name: str, gyro_rad_s: Array, rate_hz
     """Run a controller over one clip and check its answer: gyro (N, 2) rad/s to lens (N, 2) rad.
 
     Raises:
-        InputError: the answer has another shape or is not finite.
+        InputError: if the result has another shape or is not finite.
     """
     lens = np.asarray(controller(gyro_rad_s.copy(), rate_hz), np.float64)
     if lens.shape != gyro_rad_s.shape or not np.isfinite(lens).all():
         fault = f"shape {lens.shape}" if lens.shape != gyro_rad_s.shape else "angles that are not finite"
-        raise InputError(f"controller '{name}' gave {fault}: expected finite lens angles of shape {gyro_rad_s.shape}")
+        raise InputError(
+            f"controller '{name}' returned {fault}: expected finite lens angles of shape {gyro_rad_s.shape}"
+        )
     return lens

@@ -1,4 +1,4 @@
-"""The lens: the clamped, leaky integrator that commands it and the position loop that follows, step by step.
+"""Simulate the lens step by step: the clamped, leaky integrator that commands it, and the position loop that follows.
 
 Both are discretised exactly for a drive and a command that are linear between samples. One simulation runs on plain
 floats, which is fastest for a few axes, the other on arrays; they give the same to rounding.

@@ -1,4 +1,4 @@
-"""Recorded logs of a phone's turning and of its lens, and the controller that plays one back."""
+"""Read recorded logs of a phone's turning and of its lens, with a controller that plays one back."""
 
 import math
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def _columns(t_s: Array, grid_s: Array, values: Array) -> Array:
 
 @dataclass(frozen=True)
 class RecordedController:
-    """Replays a log's lens angles from ``start_s`` on, whatever the gyro says."""
+    """Replays a log's lens angles from ``start_s`` on, whatever the gyro measures."""
 
     log: GyroLensLog
     start_s: float = 0.0
@@ -79,16 +79,17 @@ def read_log(path: Path) -> GyroLensLog:
     """Read a log of gyro rates and lens angles.
 
     The first line names the columns: ``t`` (s), ``gx``, ``gy`` and perhaps ``gz`` (rad/s), ``lx``, ``ly`` (rad, the
-    angle that the lens makes up for about x and y); others are left alone. Commas, semicolons, tabs or spaces separate
-    them, and a name may state another unit: ``t_ms``, ``t_ns``, ``gx_deg_s``, ``lx_deg``. The axes are the device's, as
-    in a gyroscope's log (:func:`hvdbench.camera.formats.gyro.read_gyro`): x right, y *up*, z out of the front.
+    angle that the lens compensates about x and y); other columns are ignored. Commas, semicolons, tabs or spaces
+    separate them, and a name may state another unit: ``t_ms``, ``t_ns``, ``gx_deg_s``, ``lx_deg``. The axes are the
+    device's, as in a gyroscope's log (:func:`hvdbench.camera.formats.gyro.read_gyro`): x right, y *up*, z out of the
+    front.
 
     Returns:
         The log in OpenCV's axes (x right, y down, z forward).
 
     Raises:
-        InputError: no such file, a column is missing, a value is no finite number, times do not rise, a gap, under 8
-            rows, or times, rates or lens angles that look like another unit or sign.
+        InputError: if the file does not exist, a column is missing, a value is not a finite number, times do not rise
+            or have a gap, there are fewer than 8 rows, or times, rates or lens angles look like another unit or sign.
     """
     try:
         lines = [line for line in read_lines(path) if line.strip()]
@@ -104,7 +105,9 @@ def read_log(path: Path) -> GyroLensLog:
     table = np.array([_numbers(path, line, row, places) for line, row in enumerate(words[1:], start=2)])
     _check_times(table, path)
     if any(column.unit == "px" for column in wanted):
-        raise InputError(f"{path}: lens shifts in px are no angles: divide them by the focal length in px, for rad")
+        raise InputError(
+            f"{path}: lens shifts in px are not angles: divide them by the focal length in px, which gives rad"
+        )
     scales = np.array([1.0, *(column.scale for column in wanted[1:])])
     values = table * scales
     try:
@@ -122,18 +125,18 @@ def read_log(path: Path) -> GyroLensLog:
 def _check_times(table: Array, path: Path) -> None:
     """Refuse a log of few rows, or whose times fall back or have gaps."""
     if len(table) < FEWEST_ROWS:
-        raise InputError(f"{path} holds {len(table)} rows of values: expected {FEWEST_ROWS} or more")
+        raise InputError(f"{path} has {len(table)} rows of values: expected {FEWEST_ROWS} or more")
     spacing = np.diff(table[:, 0])
     if spacing.min() <= 0 or spacing.max() > WIDEST_GAP * np.median(spacing):
         worst = int(np.argmin(spacing) if spacing.min() <= 0 else np.argmax(spacing))
         raise InputError(
             f"{path}: from value row {worst + 1} to the next t moves by {spacing[worst]:.4f}, where rows are "
-            f"{np.median(spacing):.4f} apart: t must rise without gaps"
+            f"{np.median(spacing):.4f} apart: t must rise and have no gaps"
         )
 
 
 def _check_lens(t_s: Array, gyro_rad_s: Array, lens_rad: Array, path: Path, *, stated: bool) -> None:
-    """Refuse lens angles whose size or sign cannot be those of a lens that makes up for the hand.
+    """Refuse lens angles whose size or sign cannot be those of a lens that compensates the hand.
 
     A lens that follows moves as fast as the hand turns, so the slope of its speed on the gyro's rate is near 1 where
     the two belong together; other units and signs change the slope and not the correlation. A lens that does not
@@ -154,22 +157,22 @@ def _check_lens(t_s: Array, gyro_rad_s: Array, lens_rad: Array, path: Path, *, s
     if agreement < -LEAST_AGREEMENT:
         raise InputError(
             f"{path}: its lens adds to what the hand does to the picture (it moves by {slope:.2g} of the turning): "
-            "change the sign of lx and ly, which are the angle that the lens makes up for"
+            "change the sign of lx and ly, which are the angle that the lens compensates"
         )
     if stated:
         return
     follows = agreement > LEAST_AGREEMENT
     if follows and slope < LEAST_SLOPE:
         raise InputError(
-            f"{path}: its lens follows {slope:.2g} of the turning, as where gx and gy are degrees per second and lx "
-            "and ly radians: name the columns gx_deg_s and gy_deg_s, or gx_rad_s, gy_rad_s, lx_rad and ly_rad where "
-            "they are right"
+            f"{path}: its lens follows {slope:.2g} of the turning, as happens where gx and gy are in degrees per "
+            "second and lx and ly in radians: name the columns gx_deg_s and gy_deg_s, or gx_rad_s, gy_rad_s, lx_rad "
+            "and ly_rad where they are right"
         )
     widest = float(np.abs(lens_rad).max())
     if (follows and slope > MOST_SLOPE) or widest > WIDEST_LENS_RAD:
         raise InputError(
-            f"{path}: lens angles up to {widest:.3g} are no radians: name the columns lx_deg and ly_deg where they are "
-            "degrees, and divide px by the focal length in px"
+            f"{path}: lens angles up to {widest:.3g} cannot be radians: name the columns lx_deg and ly_deg where they "
+            "are in degrees, or divide px by the focal length in px"
         )
 
 

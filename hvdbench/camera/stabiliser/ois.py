@@ -1,4 +1,4 @@
-"""The controller of a stabiliser: leaky integrator with a clamp inside, then the lens's position loop.
+"""Simulate the controller of a stabiliser: a leaky integrator with a clamp inside, then the lens's position loop.
 
 Per axis, with hand rate w, lens command c and lens angle θ::
 
@@ -42,7 +42,7 @@ def simulate_ois(
     *,
     controller: Controller | None = None,
 ) -> Array:
-    """Simulate the lens: the angle that it makes up for at each sample.
+    """Simulate the lens: the angle that it compensates at each sample.
 
     Every stage is discretised exactly for a rate that is linear between samples. The lens starts centred; give a run-in
     of about 3 s and drop it. Clips of one length are simulated together.
@@ -52,15 +52,15 @@ def simulate_ois(
         rate_hz: samples per second, 1000 or more.
         settings: the stabiliser.
         generator: draws the gyro's noise; None: no noise.
-        controller: stands in for ours and for the one that ``settings`` name; wants A = 2. It reads the gyro after
-            delay, bias and noise; the stroke stops its angles, but not those of a log.
+        controller: replaces ours and the one that ``settings`` name; it needs A = 2. It reads the gyro after delay,
+            bias and noise; the stroke stops its angles, but not those of a log.
 
     Returns:
         rad, in the shape of ``omega``; the residual is the hand's angle less this.
 
     Raises:
-        UnknownNameError: no such kind or controller.
-        InputError: a controller or log that cannot be used.
+        UnknownNameError: if there is no such kind or controller.
+        InputError: if a controller or log cannot be used.
     """
     if not stabiliser_of(settings.kind).follows_gyro:
         return np.zeros_like(omega)

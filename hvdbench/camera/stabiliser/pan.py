@@ -1,4 +1,4 @@
-"""Pan detection: where a hand that keeps turning makes the stabiliser let go."""
+"""Detect pans, where a hand that keeps turning makes the stabiliser release the lens."""
 
 import math
 
@@ -14,7 +14,7 @@ def detect_pan(measured: Array, rate_hz: float, settings: OisSettings) -> tuple[
     """Find where a hand pans: each axis's rate above ``pan_deg_s`` without a break for longer than ``pan_hold_s``.
 
     Args:
-        measured: (..., N, A) rad/s, what the gyro says.
+        measured: (..., N, A) rad/s, as the gyro measures them.
         rate_hz: samples per second.
         settings: with ``pan_deg_s``.
 

@@ -1,4 +1,4 @@
-"""What a dataset recipe says about the stabiliser: the table ``[ois]``."""
+"""Define the settings of the stabiliser in a dataset recipe: the table ``[ois]``."""
 
 from typing import Annotated, Literal
 
@@ -18,9 +18,9 @@ class OisSettings(Settings):
     kind: Annotated[str, Part("stabiliser")] = "lens_shift"
     """``off``, ``lens_shift``, ``sensor_shift``, ``module_tilt``, ``eis``, or an import string of a kind."""
     controller: Annotated[str, Part("controller")] | None = None
-    """Import string of a controller that stands in for ours: gyro rates in, lens angles out; left out: ours."""
+    """Import string of a controller that replaces ours: gyro rates in, lens angles out; left out: ours."""
     log: str | None = None
-    """A CSV of recorded gyro rates and lens angles (``t,gx,gy,lx,ly``) that stands in for hand and controller."""
+    """A CSV of recorded gyro rates and lens angles (``t,gx,gy,lx,ly``) that replaces hand and controller."""
     stroke_deg: float = Field(default=0.7, gt=0, le=45)
     """Largest angle that the lens can make up for; it hits a stop there."""
     limiter: Literal["box", "radial"] = "box"
@@ -69,7 +69,7 @@ class OisSettings(Settings):
         """The Gaussian's standard deviation where whole frames are turned; None where they are not.
 
         Raises:
-            UnknownNameError, InputError: the kind's import string leads nowhere, or to something else.
+            UnknownNameError, InputError: if the kind's import string leads nowhere, or to something else.
         """
         if self.eis_smoothing_s is None and stabiliser_of(self.kind).smooths_frames:
             return EIS_SMOOTHING_S

@@ -72,6 +72,7 @@ logger = logging.getLogger(__name__)
     is_flag=True,
     help="Also write each frame in linear light, as a 16-bit PNG file in the folder linear/ beside blur/.",
 )
+@options.deinterlace
 @click.option(
     "--fps",
     metavar="FPS",
@@ -95,6 +96,7 @@ def ingest(
     test_share: float,
     split: str | None,
     crop: options.Crop | None,
+    deinterlace: bool,
     linear16: bool,
     fps: float | None,
     overwrite: bool,
@@ -122,6 +124,7 @@ def ingest(
         test_share=test_share,
         split=split,
         crop=crop,
+        deinterlace=deinterlace,
         linear16=linear16,
         fps=fps,
         overwrite=overwrite,

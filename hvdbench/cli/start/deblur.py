@@ -1,5 +1,6 @@
 """The command that restores one clip."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -9,18 +10,37 @@ from hvdbench.cli.progress import showing
 
 
 @click.command()
-@click.argument("input_path", metavar="INPUT", type=options.PATH)
+@click.argument("inputs", metavar="INPUT...", type=options.PATH, nargs=-1, required=True)
 @options.output(
-    "Write the restored clip here: a folder for frames, or a file that ends in .mp4, .mov or .mkv.",
+    "Write the restored clip here: a folder for frames, or a file that ends in .mp4, .mov or .mkv. For several inputs "
+    "it is a folder, in which each result has the name of its input.",
     kind=options.PATH,
 )
 @click.option(
     "--estimate", is_flag=True, help="Restore nothing; report what gain to expect and how long restoring would take."
 )
-@options.crop("Restore only this part of each frame, in px: left edge, top edge, width and height.")
+@options.crop(
+    "Restore only this part of each frame, in px: left edge, top edge, width and height. What lies round it is still "
+    "used to restore it."
+)
 @click.option(
     "--size", metavar="WxH", help="Reduce frames to this width and height in px. Only --crop is applied before this."
 )
+@click.option(
+    "--start",
+    metavar="TIME",
+    type=options.TIME,
+    help="Begin at this time, in seconds or as m:ss; for a folder of frames, at the frame of this number, from 0.",
+)
+@click.option(
+    "--end", metavar="TIME", type=options.TIME, help="End before this time, or before the frame of this number."
+)
+@click.option(
+    "--preview",
+    is_flag=True,
+    help="Restore one second only, or 25 frames of a folder: from --start on, or else from the middle of the clip.",
+)
+@options.deinterlace
 @click.option(
     "--minutes",
     metavar="MINUTES",
@@ -41,8 +61,8 @@ from hvdbench.cli.progress import showing
     type=click.Choice(["8", "10"]),
     default="8",
     show_default=True,
-    help="Write this many bits per colour. Only a network can write 10; 10-bit sources then keep their depth, and "
-    "HDR is not tone-mapped.",
+    help="Write this many bits per colour. With 10, 10-bit sources keep their depth and HDR is not tone-mapped; "
+    "methods that train a network on the clip work in 8 bits only.",
 )
 @options.seed
 @options.device
@@ -52,15 +72,21 @@ from hvdbench.cli.progress import showing
 @options.examples(
     "hvdbench deblur clip.mp4 --estimate",
     "hvdbench deblur clip.mp4 -o restored.mp4",
+    "hvdbench deblur clip.mp4 -o try.mp4 --preview",
     "hvdbench deblur frames/ -o restored/ --size 640x360 --minutes 2",
+    "hvdbench deblur a.mp4 b.mp4 -o restored/",
     "hvdbench deblur a.mp4 -o b.mp4 --method estrnn --weights estrnn.pth",
 )
 def deblur(
-    input_path: Path,
+    inputs: tuple[Path, ...],
     output: Path | None,
     estimate: bool,
     crop: options.Crop | None,
     size: str | None,
+    start: float | None,
+    end: float | None,
+    preview: bool,
+    deinterlace: bool,
     minutes: float | None,
     method: str,
     weights: Path | None,
@@ -75,36 +101,46 @@ def deblur(
 ) -> None:
     """Restore a blurry video or a folder of blurry frames.
 
-    INPUT is a video file or a folder of frames. The default method needs no training: it is fitted to this clip alone
-    and borrows from the clip's own sharp frames. Use --method and --weights to restore it with a network instead.
+    Each INPUT is a video file or a folder of frames. The default method needs no training: it is fitted to this clip
+    alone and borrows from the clip's own sharp frames. Use --method and --weights to restore it with a network instead.
 
     The restored frames keep the names of the input's frames. Beside the output OUT this command writes OUT.html, a page
     that shows before and after, and OUT.json, which records what was done. Nothing leaves this machine.
 
-    A method that is fitted to the clip, or trained on it because no --weights are named, holds the whole clip in
-    memory. A network with weights restores frames while the clip is decoded, so that memory does not grow with the
-    clip. If a run will take long, the command says so first.
+    Memory does not grow with the length of the clip. A network with weights restores frames while the clip is decoded.
+    A method that is fitted to the clip, or trained on it because no --weights are named, works in windows of up to 100
+    frames (30 at 3840x2160) and is fitted to each of them. Up to 20 frames at both ends of a window are only looked at.
+    What is going to be done is announced first.
     """
     from dataclasses import replace
 
     from hvdbench.methods.restoration import Budget
-    from hvdbench.video.input import parse_size
-    from hvdbench.workflows.deblur import deblur_clip
+    from hvdbench.video.input import Part, parse_size
     from hvdbench.workflows.deblur.estimate import estimate_clip
     from hvdbench.workflows.deblur.request import DeblurRequest
+    from hvdbench.workflows.deblur.several import deblur_clips, preview_part, requests_for
     from hvdbench.workspace.workspace import Workspace
 
     if output is None and not estimate:
         raise click.UsageError("Missing option '-o' / '--output': write a folder for frames, or a video file.")
-    request = DeblurRequest(
-        source=input_path,
+    if estimate and len(inputs) > 1:
+        raise click.UsageError("Option '--estimate' takes one INPUT at a time.")
+    if preview and end is not None:
+        raise click.UsageError("Option '--preview' ends after a second by itself: leave '--end' out.")
+    asked = DeblurRequest(
+        source=inputs[0],
         output=output or Path(),
         crop=crop,
         size=parse_size(size) if size else None,
         method=method,
         weights=weights,
+        deinterlace=deinterlace,
         bit_depth=10 if bit_depth == "10" else 8,
+        part=Part(start or 0.0, end),
     )
+    requests = requests_for(asked, inputs)
+    if preview:
+        requests = [replace(one, part=preview_part(one.source, start)) for one in requests]
     budget = Budget(
         seed=seed,
         device=options.choose_device(device),
@@ -113,10 +149,11 @@ def deblur(
         announce=lambda line: click.echo(line, err=True),
     )
     workspace = Workspace.from_environment(overwrite=overwrite, trust=trust)
-    if estimate:
-        click.echo("\n".join(estimate_clip(request, workspace=workspace, budget=budget).lines))
-        return
     with showing() as progress:
-        result = deblur_clip(request, workspace=workspace, budget=replace(budget, progress=progress))
-    for line in result.lines:
-        click.echo(line)
+        budget = replace(budget, progress=progress)
+        if estimate:
+            lines: Iterable[str] = estimate_clip(requests[0], workspace=workspace, budget=budget).lines
+        else:
+            lines = (line for one in deblur_clips(requests, workspace=workspace, budget=budget) for line in one.lines)
+        for line in lines:
+            click.echo(line)

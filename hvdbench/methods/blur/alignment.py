@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.flow import Flow, Preset, flow_dis, occlusion_mask, warp
-from hvdbench.frames import Frames, Gray, Image, to_gray
+from hvdbench.frames import Frame, Frame16, Frames, Gray, Image, to_gray
 
-_CACHE_BYTES = 1_500_000_000
+_CACHE_BYTES = 1_000_000_000  # 135 flows of 720p, 15 of 2160p: those of the frames that threads work on
+_PER_LEVEL = 257  # steps of 16 bits in a level of 8
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Aligner:
     safe to use from several threads.
 
     Args:
-        frames: uint8 RGB (T, H, W, 3).
+        frames: RGB (T, H, W, 3), uint8, or uint16 with white at 65535.
         preset: OpenCV DIS preset.
         scale: ``s`` of Eq. 5, per px of forward-backward error.
         seen: frames that flow is estimated on, (T, H, W, 3); None for ``frames`` themselves.
@@ -42,7 +43,7 @@ class Aligner:
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._grays = [to_gray(frame) for frame in (self.frames if self.seen is None else self.seen)]
+        self._grays = [to_gray(_eight_bits(frame)) for frame in (self.frames if self.seen is None else self.seen)]
 
     def flow(self, a: int, b: int) -> Flow:
         """Return ``flow_ab``, the flow from frame a to frame b, (H, W, 2) px."""
@@ -64,11 +65,28 @@ class Aligner:
 
     def warped(self, target: int, source: int) -> Image:
         """Warp frame ``source`` onto ``target`` (Eq. 3); float32 (H, W, 3) in [0, 255]."""
-        return np.asarray(np.clip(warp(self.frames[source], self.flow(target, source)), 0.0, 255.0), np.float32)
+        return np.asarray(np.clip(warp(self.blurry(source), self.flow(target, source)), 0.0, 255.0), np.float32)
 
     def blurry(self, index: int) -> Image:
-        """Return a frame of the clip as float32 (H, W, 3)."""
-        return np.asarray(self.frames[index], np.float32)
+        """Return a frame of the clip as float32 (H, W, 3) in [0, 255], in steps of 1/257 where it has 16 bits."""
+        frame = np.asarray(self.frames[index], np.float32)
+        return frame / np.float32(_PER_LEVEL) if self.frames.dtype == np.uint16 else frame
+
+    def eight_bits(self, index: int) -> Frame:
+        """Return a frame of the clip as uint8 (H, W, 3)."""
+        return _eight_bits(self.frames[index])
+
+    def stored(self, picture: Image) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """Round a picture, (H, W, 3) in [0, 255], to what the clip's frames are stored in."""
+        if self.frames.dtype == np.uint16:
+            return np.asarray(np.rint(np.clip(picture, 0, 255) * _PER_LEVEL), np.uint16)
+        return np.asarray(np.rint(picture), np.uint8)
+
+
+def _eight_bits(frame: Frame | Frame16) -> Frame:
+    if frame.dtype == np.uint8:
+        return np.asarray(frame, np.uint8)
+    return np.asarray((frame.astype(np.uint32) + 128) // _PER_LEVEL, np.uint8)
 
 
 def sharp_neighbours(index: int, selected: Sequence[int] | NDArray[np.intp], each_side: int = 1) -> list[int]:

@@ -16,7 +16,7 @@ from hvdbench.workspace.engine import thread_map
 FRAME_GAIN = 0.9
 CLIP_GAIN = 0.95
 _FIT_WIDTH_PX = 320  # larger frames are fitted on a reduced copy, which is enough for a few numbers per frame
-_SHARE_FRAMES = 40  # one exposure share holds for the whole clip, so evenly spread frames are enough to find it
+_SHARE_FRAMES = 40  # the exposure share is the same for the whole clip, so evenly spread frames are enough to find it
 
 
 @dataclass(frozen=True)

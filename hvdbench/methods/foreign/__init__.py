@@ -1,1 +1,1 @@
-"""Models of others: anything that restores frames, behind the same interface as our own networks."""
+"""Foreign models: anything that restores frames, behind the same interface as hvdbench's own networks."""

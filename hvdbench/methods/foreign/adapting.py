@@ -1,4 +1,4 @@
-"""Any torch module as a network for clips: what it takes is declared, set, or found out on a tiny input."""
+"""Use any torch module as a network for clips; its input is declared, set, or found out on a tiny clip."""
 
 import dataclasses
 import math
@@ -16,34 +16,34 @@ from hvdbench.recipe import Settings
 
 Takes = Literal["auto", "one", "clip"]
 _PROBE_SIDE_PX = 64
-_PROBE_FRAMES = 5  # not 3, which a module that expects colours there would take for them
+_PROBE_FRAMES = 5  # not 3, which a module that expects colours there would take for three colours
 
 
 class SpecSettings(Settings):
-    """What a network takes, where it does not say so itself; see :class:`hvdbench.networks.spec.NetworkSpec`."""
+    """The input of a network that does not declare it itself; see :class:`hvdbench.networks.spec.NetworkSpec`."""
 
     size_multiple: int | None = None
-    """Height and width are padded to multiples of this."""
+    """Number of px that height and width are padded to multiples of."""
     min_size_px: int | None = None
-    """Height and width are padded to at least this."""
+    """Smallest height and width, which smaller frames are padded to."""
     min_frames: int | None = None
-    """The last frame of a shorter clip is repeated."""
+    """Smallest number of frames; the last frame of a shorter clip is repeated."""
     channel_order: Literal["rgb", "bgr"] | None = None
-    """Order of the colours, at input and output."""
+    """Order of the colours at input and output."""
     value_range: tuple[float, float] | None = None
-    """What black and white are mapped to, at input and output."""
+    """Values that stand for black and white at input and output."""
     context_frames: int | None = None
-    """Frames before and after that a frame's result depends on."""
+    """Number of frames before and after a frame that its result depends on."""
     context_px: int | None = None
-    """Distance in px that a pixel's result depends on."""
+    """Largest distance, in px, of what a pixel's result depends on."""
     reduced_precision: bool | None = None
-    """Whether 16-bit floats keep its result."""
+    """Whether the result stays accurate in 16-bit floats."""
 
     def over(self, spec: NetworkSpec) -> NetworkSpec:
-        """Lay what is set over a spec.
+        """Return a spec with the values that are set here in place of its own.
 
         Raises:
-            InputError: a value is out of range.
+            InputError: if a value is out of range.
         """
         try:
             return dataclasses.replace(spec, **self.model_dump(exclude_none=True))
@@ -58,18 +58,18 @@ def as_video_network(
     takes: Takes = "auto",
     output: int | str | None = None,
 ) -> VideoNetwork:
-    """Make a network for clips of a module that takes (N, 3, H, W) or (N, T, 3, H, W) and returns the same shape.
+    """Turn a module that maps (N, 3, H, W) or (N, T, 3, H, W) to the same shape into a network for clips.
 
     Args:
-        module: in evaluation, on the CPU.
-        settings: laid over what the module declares in an attribute ``spec``, a NetworkSpec; by default RGB in [0, 1]
-            of any size.
-        takes: ``one``: single pictures; ``clip``: clips; ``auto``: clips where it has a ``spec``, else what works
-            on a tiny input.
-        output: which part of a tuple, list or dict that it returns is the restored one.
+        module: module in evaluation, on the CPU.
+        settings: values that replace those of the NetworkSpec in the module's attribute ``spec``; without one, it takes
+            RGB in [0, 1] of any size.
+        takes: ``one`` for single pictures, ``clip`` for clips; ``auto`` means clips for a module with a ``spec``, and
+            otherwise whatever works on a tiny input.
+        output: key or number of the restored part, if the module returns a tuple, list or dict.
 
     Raises:
-        InputError: neither works, both do and differ, or a value of the spec is out of range.
+        InputError: if neither works, if both work with different results, or if a value of the spec is out of range.
     """
     declared = getattr(module, "spec", None)
     spec = settings.over(declared if isinstance(declared, NetworkSpec) else NetworkSpec())
@@ -84,7 +84,7 @@ def as_video_network(
 
 
 def _find_out(module: Callable[[Tensor], object], spec: NetworkSpec, output: int | str | None) -> Takes:
-    """Ask a module on noise whether it takes single pictures or clips."""
+    """Find out on noise whether a module takes single pictures or clips."""
     side = math.ceil(max(_PROBE_SIDE_PX, spec.min_size_px) / spec.size_multiple) * spec.size_multiple
     count = max(_PROBE_FRAMES, spec.min_frames)
     noise = torch.rand(1, count, 3, side, side, generator=torch.Generator().manual_seed(0))
@@ -95,7 +95,7 @@ def _find_out(module: Callable[[Tensor], object], spec: NetworkSpec, output: int
     if isinstance(one, FitError) and isinstance(whole, FitError):
         raise InputError(
             f"the model works neither on single pictures nor on clips of {side}x{side} px: (1) {one} (2) {whole}; "
-            "set takes = 'one' or 'clip', and spec.size_multiple where it needs one"
+            "set takes = 'one' or 'clip', and spec.size_multiple if the model needs one"
         )
     if isinstance(whole, FitError):
         return "one"

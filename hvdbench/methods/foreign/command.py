@@ -1,4 +1,4 @@
-"""A program of others that turns a folder of frames into another."""
+"""Restore clips with a foreign program that turns one folder of frames into another."""
 
 import os
 import re
@@ -30,21 +30,21 @@ _TAIL_BYTES = 8192
 
 
 class CommandSettings(Settings):
-    """What is run for each clip."""
+    """Settings of the program that is run for each clip."""
 
     command: Annotated[str, Part(PROGRAM)]
-    """Words as in a shell, but no shell runs them. ``{input}`` and ``{output}`` are folders of PNG frames, the second
-    one empty; ``{device}``, ``{fps}`` and ``{weights}`` may follow."""
+    """Words of the command line, written as for a shell, though no shell runs them. ``{input}`` and ``{output}`` stand
+    for folders of PNG frames, the second of which is empty; ``{device}``, ``{fps}`` and ``{weights}`` are optional."""
     weights: str | None = None
-    """A file, for ``{weights}``."""
+    """File that replaces ``{weights}``."""
     fps: PositiveFloat = 30.0
-    """Frames per second, for ``{fps}``."""
+    """Frames per second that replace ``{fps}``."""
     timeout_s: PositiveFloat | None = None
-    """Longest time for a clip; none: as long as it takes."""
+    """Longest time for a clip, in seconds; without it, the program may take as long as it needs."""
 
 
 class CommandScheme(Scheme[CommandSettings]):
-    """Hands each clip to a program and takes the frames that it wrote."""
+    """A scheme that hands each clip to a program and reads the frames that the program wrote."""
 
     Settings: ClassVar[type[Settings]] = CommandSettings
 
@@ -53,7 +53,7 @@ class CommandScheme(Scheme[CommandSettings]):
         """The SHA-256 of each word that is a file, by its place, and of the weights.
 
         Raises:
-            InputError: the template cannot be used.
+            InputError: if the template cannot be used.
         """
         words = enumerate(split_command(self.settings.command))
         found = {f"word {place}": file_sha256(Path(word)) for place, word in words if _is_file(word)}
@@ -62,29 +62,29 @@ class CommandScheme(Scheme[CommandSettings]):
 
     @property
     def identity(self) -> dict[str, object]:
-        """What moves a number: the command's words, and files by what they hold."""
+        """Everything that changes the frames: the command's words, and the content of the files among them."""
         values = self.settings.model_dump(mode="json", exclude={"weights", "timeout_s"})
         return values | {"files": self.files}
 
     @property
     def made_from(self) -> str:
-        """What a board says of the frames' origin."""
+        """The origin of the frames, in words for a board."""
         return "made by a command of others, trained elsewhere"
 
     def check(self) -> None:
         """Check the template.
 
         Raises:
-            InputError: it cannot be used.
+            InputError: if it cannot be used.
         """
         split_command(self.settings.command)
         self._weights_file()
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
-        """Restore a clip in temporary folders, which are gone afterwards whatever happens.
+        """Restore a clip in temporary folders, which are removed afterwards whatever happens.
 
         Raises:
-            InputError: the program is not there, fails, takes too long, or leaves other frames than it was given.
+            InputError: if the program is missing, fails, takes too long, or writes frames of another number or size.
         """
         check_depth(blurry, f"the command '{self.settings.command}'")
         started = time.perf_counter()
@@ -109,22 +109,22 @@ class CommandScheme(Scheme[CommandSettings]):
         return Restoration(frames, {"files_sha256": self.files, "command_s": round(time.perf_counter() - started, 2)})
 
     def _weights_file(self) -> Path | None:
-        """Return the weights' file by its whole path.
+        """Return the absolute path of the weights' file, or None if there are no weights.
 
         Raises:
-            InputError: it is missing, or the command has no place for it.
+            InputError: if the file is missing, or the command does not contain ``{weights}``, or only the command does.
         """
         text = self.settings.weights
         if ("{weights}" in self.settings.command) != (text is not None):
             raise InputError(
-                "the command has {weights} and none are given (--weights)"
+                "the command contains {weights}, but no weights are given: name them with --weights"
                 if text is None
-                else f"the command has no {{weights}}, so that {text} would not reach it"
+                else f"the command does not contain {{weights}}, so {text} would not reach it: add it to the command"
             )
         if text is None:
             return None
         if not Path(text).is_file():
-            raise InputError(f"the weights {text} are missing")
+            raise InputError(f"the weights {text} are not a file: correct --weights")
         return Path(text).resolve()
 
 
@@ -132,7 +132,7 @@ def split_command(template: str) -> list[str]:
     """Split a template into words.
 
     Raises:
-        InputError: quotes are open, ``{input}`` or ``{output}`` is missing, or a word is an unknown placeholder.
+        InputError: if a quote is not closed, ``{input}`` or ``{output}`` is missing, or a placeholder is unknown.
     """
     try:
         words = shlex.split(template)
@@ -140,29 +140,29 @@ def split_command(template: str) -> list[str]:
         raise InputError(f"the command '{template}' cannot be split into words: {error}") from error
     for needed in ("input", "output"):
         if not any(f"{{{needed}}}" in word for word in words):
-            raise InputError(f"the command '{template}' has no {{{needed}}}: the folder of frames goes there")
+            raise InputError(f"the command '{template}' lacks {{{needed}}}: put it where the folder of frames belongs")
     names = [found for word in words for found in re.findall(r"\{([a-z_]+)\}", word)]
     unknown = [name for name in names if name not in PLACEHOLDERS]
     if unknown:
         known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-        raise InputError(f"the command '{template}' has an unknown {{{unknown[0]}}} (known: {known})")
+        raise InputError(f"the command '{template}' contains the unknown {{{unknown[0]}}} (known: {known})")
     return words
 
 
 def fill(words: list[str], values: Mapping[str, str]) -> list[str]:
-    """Put values in the place of placeholders; what a value holds is not looked at again."""
+    """Replace placeholders by values; braces inside a value are left as they are."""
     return [re.sub(r"\{([a-z_]+)\}", lambda found: values[found[1]], word) for word in words]
 
 
 def _is_file(word: str) -> bool:
     try:
         return Path(word).is_file()
-    except OSError:  # longer than a name may be: a program of one word
+    except OSError:  # the word is longer than a file name may be
         return False
 
 
 def _run(words: list[str], folder: Path, timeout_s: float | None) -> None:
-    """Run a program to its end, with all that it starts; its output goes to files, so that it cannot fill memory."""
+    """Run a program and all that it starts to the end; its output goes to files, so that it cannot fill memory."""
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         try:
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
@@ -179,11 +179,11 @@ def _run(words: list[str], folder: Path, timeout_s: float | None) -> None:
             _end(process)
     if code:
         ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        raise InputError(f"the command '{words[0]}' {ended}: {_last_line(folder) or 'it said nothing'}")
+        raise InputError(f"the command '{words[0]}' {ended}: {_last_line(folder) or 'it printed nothing'}")
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End a program that still runs, and what it started."""
+    """End a program that still runs, together with what it started."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -1,4 +1,4 @@
-"""Frames that somebody restored already, by whatever means: a plain folder of results."""
+"""Use frames that were restored elsewhere, by whatever means, from a plain folder of results."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -23,14 +23,15 @@ _LISTED = 4
 
 
 class FolderSettings(Settings):
-    """Where the results lie."""
+    """Settings of where the results are."""
 
     folder: str
-    """``<split>/<clip>/*.png`` or ``<clip>/*.png`` below it, or, for a single clip, ``*.png`` in it."""
+    """Folder of the results, with ``<split>/<clip>/*.png`` or ``<clip>/*.png`` below it, or, for a single clip, with
+    ``*.png`` directly in it."""
 
 
 class FolderScheme(Scheme[FolderSettings]):
-    """Reads the frames that lie in a folder."""
+    """A scheme that reads the frames from a folder."""
 
     Settings: ClassVar[type[Settings]] = FolderSettings
     restores_anew: ClassVar[bool] = False
@@ -42,7 +43,7 @@ class FolderScheme(Scheme[FolderSettings]):
 
     @cached_property
     def identity(self) -> dict[str, object]:
-        """What moves a number: every frame by its place in the folder and what it holds."""
+        """Everything that changes the frames: the place of each file in the folder, and its content."""
         files = [path for layout in _LAYOUTS for path in self.folder.glob(layout)]
         frames = {
             path.relative_to(self.folder).as_posix(): file_sha256(path)
@@ -53,30 +54,34 @@ class FolderScheme(Scheme[FolderSettings]):
 
     @property
     def made_from(self) -> str:
-        """What its frames are made from, in words for a board."""
+        """The origin of the frames, in words for a board."""
         return "frames restored elsewhere"
 
     def check(self) -> None:
-        """Refuse a folder that is not there or holds no frames in any layout.
+        """Refuse a folder that does not exist or contains no frames in any layout.
 
         Raises:
-            InputError: so it is.
+            InputError: if the folder does not exist or contains no frames.
         """
         if not self.folder.is_dir():
-            raise InputError(f"{self.folder} is not a folder of result frames")
+            raise InputError(f"{self.folder} is not a folder: name the folder that contains the result frames")
         if not any(path.suffix.lower() in FRAME_SUFFIXES for layout in _LAYOUTS for path in self.folder.glob(layout)):
-            raise InputError(f"{self.folder} holds no frames, neither in it nor in <clip>/ nor in <split>/<clip>/")
+            raise InputError(
+                f"{self.folder} contains no frames: put them in <split>/<clip>/ or <clip>/ below it, or, for a single "
+                "clip, directly into it"
+            )
 
     def check_clips(self, frame_names: Mapping[str, Sequence[str]], protocol: Protocol = DEFAULT) -> None:
         """Compare the folder with a dataset before anything is read.
 
         Args:
-            frame_names: of each clip, by its key ``<split>/<clip>``: its frames' names, without suffix, in order.
-            protocol: under which the frames will be scored; results may lack the frames that it does not count.
+            frame_names: the names of each clip's frames, without suffix and in order, by the clip's key
+                ``<split>/<clip>``.
+            protocol: protocol that the frames will be scored under; results may lack frames that it does not count.
 
         Raises:
-            InputError: clips have no results or other frames, one folder would serve two clips, or the frames lie in
-                one folder and the dataset has several clips.
+            InputError: if a clip has no results or results for other frames, or if one folder would be read for several
+                clips.
         """
         places = {key: find_results(self.folder, key) for key in frame_names}
         missing = [key for key, place in places.items() if place is None]
@@ -92,8 +97,8 @@ class FolderScheme(Scheme[FolderSettings]):
         for place, keys in clips_of.items():
             if len(keys) > 1:
                 raise InputError(
-                    f"{place} holds the frames of one clip and would serve {len(keys)} ({_some(keys)}): put them in "
-                    f"{self.folder}/<split>/<clip>/"
+                    f"{place} contains the frames of one clip, but {len(keys)} clips ({_some(keys)}) would be read "
+                    f"from it: put the frames of each into {self.folder}/<split>/<clip>/"
                 )
             names = frame_names[keys[0]]
             match_names(list_frames(place), names, whose=str(place), may_lack=_may_lack(names, protocol))
@@ -102,7 +107,7 @@ class FolderScheme(Scheme[FolderSettings]):
         """Read the frames of the clip that ``budget.clip`` names.
 
         Raises:
-            InputError: they are missing, of another number or size, or cannot be decoded.
+            InputError: if the frames are missing, have another number or size, or cannot be decoded.
         """
         place = find_results(self.folder, budget.clip)
         if place is None:
@@ -129,26 +134,26 @@ def _may_lack(names: Sequence[str], protocol: Protocol) -> frozenset[int]:
 
 
 def find_results(folder: Path, key: str | None) -> Path | None:
-    """Find the folder with a clip's frames: ``<split>/<clip>``, else ``<clip>``, else the folder itself; None if none.
+    """Find the folder with a clip's frames: ``<split>/<clip>``, else ``<clip>``, else the folder itself; else None.
 
     Args:
-        folder: of all results.
-        key: ``<split>/<clip>``; None: of no dataset, whose frames lie in the folder itself.
+        folder: folder of all results.
+        key: key of the clip, ``<split>/<clip>``; None for a clip of no dataset, whose frames lie in the folder itself.
     """
     places = [folder / key, folder / key.rpartition("/")[2]] if key else []
     return next((place for place in [*places, folder] if place.is_dir() and list_frames(place)), None)
 
 
 def read_results(place: Path, blurry: Frames, whose: str) -> Frames:
-    """Read result frames, uint8 RGB (T, H, W, 3), and compare them with the input.
+    """Read result frames, uint8 RGB (T, H, W, 3), and check that they fit the input.
 
     Args:
-        place: their folder; they are taken in natural order.
-        blurry: the input.
-        whose: for the sentence.
+        place: folder of the frames, which are read in natural order.
+        blurry: input of the restoration.
+        whose: subject of an error's sentence, such as the folder.
 
     Raises:
-        InputError: another number or size, a picture that cannot be decoded, or an input of other than 8 bits.
+        InputError: if number or size differ, a picture cannot be decoded, or the input does not have 8 bits.
     """
     files = list_frames(place)
     _check_count(place, len(files), len(blurry), whose)
@@ -156,15 +161,18 @@ def read_results(place: Path, blurry: Frames, whose: str) -> Frames:
 
 
 def _checked(frames: Frames, blurry: Frames, whose: str, absent: Sequence[int]) -> Frames:
-    """Compare results with the input, and put the input where there is none.
+    """Check that results fit the input, and insert the input's frames where there is no result.
 
     Raises:
-        InputError: another size, or an input of other than 8 bits.
+        InputError: if the size differs, or the input does not have 8 bits.
     """
     check_depth(blurry, whose)
     if frames.shape[1:] != blurry.shape[1:]:
         (height, width), (high, wide) = blurry.shape[1:3], frames.shape[1:3]
-        raise InputError(f"{whose} has frames of {wide}x{high} px, the clip's are {width}x{height} px: keep the size")
+        raise InputError(
+            f"{whose} has frames of {wide}x{high} px, but those of the clip are {width}x{height} px: results must keep "
+            "the size"
+        )
     if not absent:
         return frames
     whole = blurry.copy()
@@ -173,20 +181,22 @@ def _checked(frames: Frames, blurry: Frames, whose: str, absent: Sequence[int]) 
 
 
 def check_depth(blurry: Frames, whose: str) -> None:
-    """Refuse clips of more than 8 bits, whose results would come back with 8.
+    """Refuse clips of more than 8 bits, since their results would have only 8.
 
     Raises:
-        InputError: so it is.
+        InputError: if the clip has more than 8 bits.
     """
     if blurry.dtype.name != "uint8":
-        raise InputError(f"{whose} gives 8-bit frames, and the clip is {blurry.dtype}: give it an 8-bit clip")
+        raise InputError(f"{whose} returns 8-bit frames, but the clip is {blurry.dtype}: use an 8-bit clip")
 
 
 def _check_count(place: Path, found: int, expected: int, whose: str) -> None:
     if found != expected:
         beside = [path.name for path in place.iterdir() if path.is_dir()] if not found else []
-        hint = f"; it holds the folder {beside[0]}, and frames must lie beside it" if beside else ""
-        raise InputError(f"{whose} has {found} frames, the clip has {expected}: one is needed for each{hint}")
+        hint = f"; it contains the folder {beside[0]}, but frames must not lie in a folder below it" if beside else ""
+        raise InputError(
+            f"{whose} has {found} frames, and the clip has {expected}: each frame of the clip needs one result{hint}"
+        )
 
 
 def _some(names: list[str]) -> str:

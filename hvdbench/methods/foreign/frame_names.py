@@ -1,4 +1,4 @@
-"""Which frame of a clip each file of a folder of results is, by its name."""
+"""Find out from the names in a folder of results which frame of a clip each file is."""
 
 import itertools
 import re
@@ -11,7 +11,7 @@ from hvdbench.errors import InputError
 NOT_RESULTS = frozenset(
     ["input", "inputs", "in", "lq", "lr", "blur", "blurry", "gt", "truth", "target", "hq", "sharp", "label", "ref"]
 )
-"""Words that programs put into the names of what they write beside their results."""
+"""Words that programs use in the names of files that they write beside their results."""
 
 _LISTED = 4
 _RUN = re.compile(r"\d+")
@@ -20,11 +20,11 @@ _WORD = re.compile(r"[a-z]+")
 
 @dataclass(frozen=True)
 class Matched:
-    """Files of results by frame.
+    """The file of each frame.
 
     Attributes:
-        files: the place of each frame's file in the list given; None: the frame has no result.
-        left_out: kinds of files beside the results that are none, such as ``#_gt``.
+        files: index of each frame's file in the given list; None for a frame without a result.
+        left_out: kinds of names beside the results that belong to no result, such as ``#_gt``.
     """
 
     files: tuple[int | None, ...]
@@ -41,18 +41,19 @@ def match_names(
 ) -> Matched:
     """Find the file of each frame of a clip.
 
-    Files that carry the frames' own names, perhaps with the same words before or behind, are paired by name. Files of
-    another numbering are taken in its order, which must run without a gap. Files whose names hold ``input``, ``gt`` or
-    the like beside others that do not are left out.
+    Files with the frames' own names, perhaps with the same words before or after them, are paired by name. Files with
+    another numbering are taken in its order, which must have no gap. Files whose names contain ``input``, ``gt`` or
+    the like are left out if there are others whose names do not.
 
     Args:
-        files: pictures, in natural order.
-        names: of the clip's frames, without suffix, in order.
-        whose: the folder or program, for sentences.
-        may_lack: frames that may have no result; either none of them has one or all do.
+        files: picture files, in natural order.
+        names: names of the clip's frames, without suffix and in order.
+        whose: subject of an error's sentence: the folder or the program.
+        may_lack: frames that may have no result; either none of them has one, or all have.
 
     Raises:
-        InputError: files are missing, too many or of several kinds, or their names leave open which frame each is.
+        InputError: if files are missing, there are too many or several kinds, or their names do not show which frame
+            each one is.
     """
     wanted = [name for index, name in enumerate(names) if index not in may_lack]
     every = [path.stem for path in files]
@@ -63,7 +64,7 @@ def match_names(
     stems = [every[index] for index in chosen]
     if len(set(stems)) < len(stems):
         twice = next(stem for stem in stems if stems.count(stem) > 1)
-        raise InputError(f"{whose} holds the frame {twice} twice, in files of two formats: leave one of them")
+        raise InputError(f"{whose} contains the frame {twice} twice, in files of two formats: remove one of them")
     own = _own_names(stems, names)
     for expected in (list(names), wanted):
         if own is not None and set(own) == set(expected):
@@ -74,7 +75,9 @@ def match_names(
     order = _own_numbering(stems, whose)
     expected_counts = (len(names), len(wanted))
     if len(stems) not in expected_counts:
-        raise InputError(f"{whose} has {len(stems)} frames, the clip has {len(names)}: one is needed for each")
+        raise InputError(
+            f"{whose} has {len(stems)} frames, and the clip has {len(names)}: each frame of the clip needs one result"
+        )
     frames = range(len(names)) if len(stems) == len(names) else [i for i in range(len(names)) if i not in may_lack]
     found: list[int | None] = [None] * len(names)
     for frame, at in zip(frames, order, strict=True):
@@ -83,7 +86,7 @@ def match_names(
 
 
 def _results_among(stems: Sequence[str], names: Sequence[str], whose: str) -> tuple[list[int], tuple[str, ...]]:
-    """Choose the files that may be results: all of one kind, or the one kind that no word calls something else."""
+    """Choose the files that may be results: those of the only kind of name without a word like ``gt``, or all."""
     kinds: dict[str, list[int]] = {}
     for index, stem in enumerate(stems):
         kinds.setdefault(_kind(stem), []).append(index)
@@ -93,8 +96,8 @@ def _results_among(stems: Sequence[str], names: Sequence[str], whose: str) -> tu
     if len(kinds) > 1 and (len(results) < len(kinds) or (len(kinds) <= _LISTED and not set(stems) & set(names))):
         shown = sorted(kinds)
         raise InputError(
-            f"{whose} holds files of {len(kinds)} kinds of names ({', '.join(shown[:_LISTED])}"
-            f"{' ...' if len(shown) > _LISTED else ''}; # stands for a number): leave the results alone in it, one "
+            f"{whose} contains files with {len(kinds)} kinds of names ({', '.join(shown[:_LISTED])}"
+            f"{' ...' if len(shown) > _LISTED else ''}; # stands for a number): leave only the results in it, one "
             "file for each frame"
         )
     return list(range(len(stems))), ()
@@ -105,9 +108,9 @@ def _kind(stem: str) -> str:
 
 
 def _own_names(stems: Sequence[str], names: Sequence[str]) -> list[str] | None:
-    """Return the clip's names that the files carry, without what is the same before and behind; None: they carry none.
+    """Return the files' names without what all have before and after them; None if they contain no name of the clip.
 
-    A file whose name has that frame but none of the clip's inside is returned as it is.
+    What is left of a file's name is returned even if it is not the name of a frame.
     """
     known = set(names)
     if known & set(stems):
@@ -126,7 +129,7 @@ def _own_numbering(stems: Sequence[str], whose: str) -> list[int]:
     """Order files by the one number in their names that changes, which must run without a gap.
 
     Raises:
-        InputError: there is no such number, or it has a gap.
+        InputError: if there is no such number, or the numbering has a gap.
     """
     numbers = [[int(run) for run in _RUN.findall(stem)] for stem in stems]
     places = range(len(numbers[0])) if numbers and len({len(found) for found in numbers}) == 1 else range(0)
@@ -135,16 +138,16 @@ def _own_numbering(stems: Sequence[str], whose: str) -> list[int]:
         return [0]
     if len(changing) != 1 or len({_kind(stem) for stem in stems}) > 1:
         raise InputError(
-            f"the names of the files in {whose} leave open which frame each is (first {stems[0]}): call them as the "
-            "clip's frames are called, or number them without a gap"
+            f"the names of the files in {whose} do not show which frame each one is (the first is {stems[0]}): name "
+            "them like the clip's frames, or number them without a gap"
         )
     counted = [found[changing[0]] for found in numbers]
     order = sorted(range(len(counted)), key=lambda index: counted[index])
     for one, other in itertools.pairwise(order):
         if counted[other] != counted[one] + 1:
             raise InputError(
-                f"the files in {whose} are numbered with a gap, from {stems[one]} to {stems[other]}: one is needed for "
-                "each frame of the clip"
+                f"the files in {whose} are numbered with a gap, from {stems[one]} to {stems[other]}: each frame of the "
+                "clip needs one result"
             )
     return order
 
@@ -152,10 +155,10 @@ def _own_numbering(stems: Sequence[str], whose: str) -> list[int]:
 def _other_names(found: Sequence[str], names: Sequence[str], whose: str, left_out: Sequence[str]) -> str:
     missing = [name for name in names if name not in set(found)]
     surplus = [name for name in found if name not in set(names)]
-    parts = [f"{len(missing)} missing, first {missing[0]}"] if missing else []
-    parts += [f"{len(surplus)} that no frame of the clip is called, first {surplus[0]}"] if surplus else []
-    parts += [f"files called {', '.join(left_out)} are no results and were left out"] if left_out else []
+    parts = [f"{len(missing)} missing, the first is {missing[0]}"] if missing else []
+    parts += [f"{len(surplus)} not named like a frame of the clip, the first is {surplus[0]}"] if surplus else []
+    parts += [f"files named {', '.join(left_out)} are not results and were left out"] if left_out else []
     return (
-        f"{whose} has {len(found)} frames, the clip has {len(names)}: one is needed for each, under its name "
-        f"({'; '.join(parts)})"
+        f"{whose} has {len(found)} frames, and the clip has {len(names)}: each frame of the clip needs one result "
+        f"under its name ({'; '.join(parts)})"
     )

@@ -1,4 +1,4 @@
-"""A network that is there ready, its own or others': restores clips, learns nothing."""
+"""Restore clips with a network that is ready, hvdbench's own or a foreign one, without learning anything."""
 
 import json
 from functools import cached_property, lru_cache
@@ -30,38 +30,38 @@ from hvdbench.workspace.manifest import file_sha256
 
 
 class NetworkSettings(Settings):
-    """Which network, with which weights, and how it is run."""
+    """Settings of which network is used, with which weights, and how it is run."""
 
     network: Annotated[str, Part("network")]
-    """A name of the catalogue (``estrnn``, ``estrnn@tiny``), an import string (``their_pkg.net:Net``), or a file:
-    ``torchscript:FILE``, ``onnx:FILE``, ``spandrel:FILE``."""
+    """Network to run: a name of the catalogue (``estrnn``, ``estrnn@tiny``), an import string (``their_pkg.net:Net``),
+    or a file: ``torchscript:FILE``, ``onnx:FILE``, ``spandrel:FILE``."""
     network_arguments: dict[str, object] = {}
-    """Of the class or function that an import string or a name stands for."""
+    """Arguments of the class or function that a name or an import string stands for."""
     weights: str | None = None
-    """A checkpoint: its path, the name of known weights, or a file in the folder of weights."""
+    """Checkpoint: a path, the name of known weights, or a file in the folder of weights."""
     own_weights: bool = False
-    """Whether what an import string names has its weights already."""
+    """Whether the network that an import string names has its weights already."""
     takes: Takes = "auto"
-    """``one``: single pictures (N, 3, H, W); ``clip``: clips (N, T, 3, H, W); ``auto``: what it declares, else what
-    works on a tiny input."""
+    """Input of the network: ``one`` for single pictures (N, 3, H, W), ``clip`` for clips (N, T, 3, H, W); ``auto`` for
+    what the network declares, else what works on a tiny input."""
     output: int | str | None = None
-    """Which part of a tuple, list or dict that the network returns is the restored one."""
+    """Key or number of the restored part, if the network returns a tuple, list or dict."""
     spec: SpecSettings = SpecSettings()
-    """What it takes, where it does not say so."""
+    """Description of the input, for what the network does not declare itself."""
     window: PositiveInt | Literal["auto"] | None = None
-    """Most frames at once; none: the whole clip."""
+    """Most frames at once; without it, the whole clip."""
     overlap: NonNegativeInt | None = None
-    """Frames of context at each inner end of a window; none: what the network declares, else a quarter."""
+    """Frames of context at each inner end of a window; without it, what the network declares, else a quarter."""
     tile: PositiveInt | tuple[PositiveInt, PositiveInt] | Literal["auto"] | None = None
-    """Largest side, or height and width, at once, px; none: the whole frame."""
+    """Largest side, or height and width, at once, in px; without it, the whole frame."""
     context_px: NonNegativeInt | None = None
-    """Px of context at each inner side of a tile; none: what the network declares, else 32."""
+    """Px of context at each inner side of a tile; without it, what the network declares, else 32."""
     precision: Precision = "float32"
-    """What to compute in."""
+    """Number format to compute in."""
 
 
 class NetworkScheme(Scheme[NetworkSettings]):
-    """Restores clips with a network that is ready."""
+    """A scheme that restores clips with a network that is ready."""
 
     Settings: ClassVar[type[Settings]] = NetworkSettings
     has_network: ClassVar[bool] = True
@@ -69,51 +69,51 @@ class NetworkScheme(Scheme[NetworkSettings]):
 
     @cached_property
     def files(self) -> dict[str, str]:
-        """The SHA-256 of each file that the network is read from, by part, not by path.
+        """The SHA-256 of each file that the network is read from, by the part of the network and not by the path.
 
         Raises:
-            WeightsError: one is missing.
+            WeightsError: if a file is missing.
         """
         return {part: _sha256(path) for part, path in _files_of(self.settings).items()}
 
     @property
     def identity(self) -> dict[str, object]:
-        """What moves a number: settings, and files by what they hold."""
+        """Everything that changes the frames: the settings, and the content of the files."""
         values = self.settings.model_dump(mode="json", exclude={"weights"})
         form = _form(self.settings.network)
         return values | {"network": form or self.settings.network, "files": self.files}
 
     @property
     def made_from(self) -> str:
-        """What a board says of the frames' origin."""
+        """The origin of the frames, in words for a board."""
         settings = self.settings
         path = _file_of(settings.network) or (Path(settings.weights) if settings.weights else None)
         return f"weights {path.name}, trained elsewhere" if path else f"network {settings.network} as it is"
 
     def check(self) -> None:
-        """Open the network, so that what is wrong with it shows before a long run.
+        """Open the network, so that a mistake shows before a long run.
 
         Raises:
-            HvdbenchError: as :meth:`open`.
+            HvdbenchError: under the conditions of :meth:`open`.
         """
         self.open()
 
     def open(self) -> VideoNetwork:
-        """Make the network and load its weights; the last one that was opened is kept.
+        """Build the network and load its weights; the last network that was opened is kept in memory.
 
         Raises:
-            UnknownNameError: there is no such network.
-            InputError: it cannot be made or used.
-            WeightsError: its file or weights are missing, damaged, of another network, or changed since.
+            UnknownNameError: if there is no such network.
+            InputError: if the network cannot be built or used.
+            WeightsError: if its file or weights are missing, damaged, of another network, or changed since.
         """
         return _open(self.settings.model_dump_json(), json.dumps(self.files))
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
-        """Restore a clip; windows, tiles and precision of the budget come before those of the settings.
+        """Restore a clip; windows, tiles and precision of the budget take precedence over those of the settings.
 
         Raises:
-            InputError: the windows or tiles do not suit the network.
-            FitError: the network fails, or memory does not suffice.
+            InputError: if a window or tile does not suit the network.
+            FitError: if the network fails, or the memory does not suffice.
         """
         network, name = self.open(), self.settings.network
         extents = self.extents(network, budget.inference)
@@ -122,12 +122,12 @@ class NetworkScheme(Scheme[NetworkSettings]):
         return Restoration(restoration.frames, facts | restoration.facts)
 
     def extents(self, network: VideoNetwork, asked: InferenceOptions, *, is_stream: bool = False) -> Extents:
-        """Return windows, tiles and precision: what was asked for, and the settings where nothing was.
+        """Return windows, tiles and precision: those that were asked for, or else those of the settings.
 
-        In a stream ``auto`` counts as nothing: a window that the settings name bounds memory as well.
+        In a stream, ``auto`` counts as not asked for, since a window that the settings name bounds memory as well.
 
         Raises:
-            InputError: a window that the network cannot take.
+            InputError: if the network cannot take such a window.
         """
         settings = self.settings
         unasked = (None, "auto") if is_stream else (None,)
@@ -148,7 +148,9 @@ class NetworkScheme(Scheme[NetworkSettings]):
         fixed = fixed_frame_count(network)
         if fixed is not None:
             if asked not in (None, "auto", fixed):
-                raise InputError(f"network '{self.settings.network}' takes {fixed} frames at once, not {asked}")
+                raise InputError(
+                    f"network '{self.settings.network}' takes {fixed} frames at once, not {asked}: correct the window"
+                )
             return fixed
         one_by_one = asked is None and not is_stream and isinstance(network, FrameByFrame)
         return FRAMES_AT_ONCE if one_by_one else asked
@@ -156,12 +158,12 @@ class NetworkScheme(Scheme[NetworkSettings]):
 
 @lru_cache(maxsize=1)
 def _open(settings_json: str, files_json: str) -> VideoNetwork:
-    """Open a network; what its files hold is part of the key, and must still be so."""
+    """Open a network; the content of its files is part of the cache's key, and must not have changed since."""
     settings = NetworkSettings.model_validate_json(settings_json)
     expected = json.loads(files_json)
     for part, path in _files_of(settings).items():
         if _sha256(path) != expected.get(part):
-            raise WeightsError(f"{path} has changed since it was opened: give the same command again")
+            raise WeightsError(f"{path} has changed since it was opened: run the same command again")
     form, path_or_none = _form(settings.network), _file_of(settings.network)
     if form is None or path_or_none is None:
         weights = None if settings.weights is None else find_weights(settings.weights)
@@ -169,7 +171,9 @@ def _open(settings_json: str, files_json: str) -> VideoNetwork:
         return as_video_network(network, settings.spec, takes=settings.takes, output=settings.output)
     path = path_or_none
     if settings.weights or settings.network_arguments:
-        raise InputError(f"{path} holds its weights and takes no arguments: leave out weights and network_arguments")
+        raise InputError(
+            f"{path} contains its own weights and takes no arguments: leave out weights and network_arguments"
+        )
     if form == "onnx":
         return open_onnx(path, settings.spec, settings.output)
     if form == "spandrel":
@@ -187,7 +191,7 @@ def _file_of(network: str) -> Path | None:
 
 
 def _files_of(settings: NetworkSettings) -> dict[str, Path]:
-    """List what decides about results: the model's file and those beside it, or source and weights."""
+    """List the files that decide on the result: the model's file and those beside it, or source and weights."""
     path = _file_of(settings.network)
     if path is not None:
         beside = weight_files(path) if _form(settings.network) == "onnx" and path.is_file() else []
@@ -199,5 +203,5 @@ def _files_of(settings: NetworkSettings) -> dict[str, Path]:
 
 def _sha256(path: Path) -> str:
     if not path.is_file():
-        raise WeightsError(f"{path} is a folder: name the file in it" if path.is_dir() else f"{path} is missing")
+        raise WeightsError(f"{path} is a folder: name the file in it" if path.is_dir() else f"{path} does not exist")
     return file_sha256(path)

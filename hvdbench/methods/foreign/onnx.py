@@ -1,4 +1,4 @@
-"""ONNX files, run by ONNX Runtime: free or fixed sizes, single pictures or clips."""
+"""Run ONNX files with ONNX Runtime, for free or fixed sizes, single pictures or clips."""
 
 import dataclasses
 import logging
@@ -26,18 +26,18 @@ _ERRORS_ONLY = 3
 
 
 class OnnxModel(nn.Module):
-    """An ONNX file as a module: one input, pictures (1, 3, H, W) or clips (1, T, 3, H, W).
+    """An ONNX file as a module with one input, pictures (1, 3, H, W) or clips (1, T, 3, H, W).
 
-    Where height and width are fixed in the file, larger pictures are cut into tiles of that size, which are blended,
-    and smaller ones are mirrored at their edges.
+    If the file fixes height and width, larger pictures are cut into tiles of that size, which are blended, and smaller
+    ones are mirrored at their edges.
 
     Args:
-        path: of the file.
-        output: number or name of the output; needed where there are several.
+        path: path of the file.
+        output: number or name of the output; needed if there are several.
 
     Raises:
-        InputError: ONNX Runtime is not installed, or the model takes something else.
-        WeightsError: the file, or one that it names for its weights, is missing or damaged.
+        InputError: if ONNX Runtime is not installed, or the model takes another input.
+        WeightsError: if the file, or one that it names for its weights, is missing or damaged.
     """
 
     def __init__(self, path: Path, output: int | str | None = None) -> None:
@@ -47,7 +47,9 @@ class OnnxModel(nn.Module):
         session = self._on(torch.device("cpu"))
         found = session.get_inputs()
         if len(found) != 1:
-            raise InputError(f"{path} has {len(found)} inputs ({_names(found)}): one that takes the pictures is needed")
+            raise InputError(
+                f"{path} has {len(found)} inputs ({_names(found)}): a model with one input, the pictures, is needed"
+            )
         self.input, self.shape = found[0].name, tuple(found[0].shape)
         self.rank = len(self.shape)
         _check_input(path, found[0])
@@ -60,7 +62,7 @@ class OnnxModel(nn.Module):
         """Run the model on (1, 3, H, W) or (1, T, 3, H, W), whichever it takes; float32, on the device of the input.
 
         Raises:
-            FitError: the model fails, or takes another number of frames.
+            FitError: if the model fails, or takes another number of frames.
         """
         if self.frame_count not in (None, pictures.shape[1]):
             raise FitError(f"{self.path} takes {self.frame_count} frames at once, not {pictures.shape[1]}")
@@ -75,7 +77,8 @@ class OnnxModel(nn.Module):
             tiles = plan_tiles(high, wide, size, NetworkSpec(), context_px)
         except ValueError as error:
             raise FitError(
-                f"{self.path} takes {size[1]}x{size[0]} px only, too little for tiles of a picture of {width}x{height}"
+                f"{self.path} takes only pictures of {size[1]}x{size[0]} px, which is too small for tiles of a picture "
+                f"of {width}x{height} px"
             ) from error
 
         def restore(tile: Tile) -> Tensor:
@@ -88,7 +91,7 @@ class OnnxModel(nn.Module):
         given = pictures.detach().cpu().numpy().astype(self.dtype)
         try:
             (result,) = session.run([self.output], {self.input: given})
-        except Exception as error:  # ONNX Runtime has a family of its own for this
+        except Exception as error:  # ONNX Runtime's errors have no common base class
             raise FitError(f"{self.path} fails on {'x'.join(map(str, given.shape))}: {reason(error)}") from error
         return torch.from_numpy(np.ascontiguousarray(result)).float().to(pictures.device)
 
@@ -100,34 +103,34 @@ class OnnxModel(nn.Module):
 
 
 def open_onnx(path: Path, settings: SpecSettings, output: int | str | None = None) -> VideoNetwork:
-    """Open an ONNX file: rank 4 runs frame by frame, rank 5 over clips.
+    """Open an ONNX file; a model with an input of rank 4 runs frame by frame, one of rank 5 over clips.
 
     Args:
-        path: of the file.
-        settings: laid over the usual spec: RGB in [0, 1] of any size.
-        output: number or name of the output; needed where there are several.
+        path: path of the file.
+        settings: values that replace those of the usual spec, RGB in [0, 1] of any size.
+        output: number or name of the output; needed if there are several.
 
     Raises:
-        InputError, WeightsError: as :class:`OnnxModel`.
+        InputError, WeightsError: under the conditions of :class:`OnnxModel`.
     """
     model = OnnxModel(path, output)
-    spec = settings.over(NetworkSpec(reduced_precision=False))  # it computes in what the file says
+    spec = settings.over(NetworkSpec(reduced_precision=False))  # the file fixes what it computes in
     if model.rank == 4:
         return FrameByFrame(model, dataclasses.replace(spec, context_frames=0))
     return WholeClips(model, dataclasses.replace(spec, min_frames=model.frame_count or spec.min_frames))
 
 
 def fixed_frame_count(network: object) -> int | None:
-    """Return the number of frames that a network takes at once, where it takes no other; else None."""
+    """Return the only number of frames that a network takes at once, or None if it takes any."""
     inner = getattr(network, "inner", None)
     return inner.frame_count if isinstance(inner, OnnxModel) else None
 
 
 def weight_files(path: Path) -> list[Path]:
-    """List the files beside an ONNX file in which its weights lie; mostly none.
+    """List the files beside an ONNX file that contain its weights; most files have none.
 
     Raises:
-        WeightsError: one is missing.
+        WeightsError: if one of them is missing.
     """
     content = path.read_bytes()
     names = {content[found.end() : found.end() + found[1][0]] for found in _LOCATION.finditer(content)}
@@ -142,9 +145,9 @@ def _open_session(path: Path, device: torch.device) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise InputError("ONNX Runtime is not installed: pip install hvdbench[onnx]") from error
+        raise InputError("ONNX Runtime is not installed: run pip install hvdbench[onnx]") from error
     if not path.is_file():
-        raise WeightsError(f"the ONNX file {path} is missing")
+        raise WeightsError(f"the ONNX file {path} does not exist")
     weight_files(path)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
@@ -156,11 +159,11 @@ def _open_session(path: Path, device: torch.device) -> Any:
 
 
 def _providers(onnxruntime: Any, device: torch.device) -> list[Any]:
-    """Choose what computes: CUDA where it is asked for and there, else the CPU."""
+    """Choose what the model runs on: CUDA if it is asked for and available, else the CPU."""
     if device.type == "cuda":
         if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
             return [("CUDAExecutionProvider", {"device_id": device.index or 0}), "CPUExecutionProvider"]
-        logger.warning("this ONNX Runtime has no CUDA (onnxruntime-gpu has): the model runs on the CPU")
+        logger.warning("this ONNX Runtime has no CUDA, which onnxruntime-gpu has, so the model runs on the CPU")
     return ["CPUExecutionProvider"]
 
 
@@ -168,14 +171,14 @@ def _check_input(path: Path, given: Any) -> None:
     shape = tuple(given.shape)
     layout = "(1, 3, H, W) or (1, T, 3, H, W)"
     if given.type not in _DTYPES:
-        raise InputError(f"{path}: its input is {given.type}; float32 or float16 {layout} is needed")
+        raise InputError(f"the input of {path} is {given.type}, and float32 or float16 {layout} is needed")
     if (
         len(shape) not in (4, 5)
         or (shape[-1] == 3 and shape[-3] != 3)
         or _fixed(shape[0]) not in (None, 1)
         or _fixed(shape[-3]) not in (None, 3)
     ):
-        raise InputError(f"{path}: its input is ({', '.join(map(str, shape))}); {layout} is needed")
+        raise InputError(f"the input of {path} is ({', '.join(map(str, shape))}), and {layout} is needed")
 
 
 def _choose(path: Path, outputs: list[Any], wanted: int | str | None) -> str:
@@ -184,7 +187,11 @@ def _choose(path: Path, outputs: list[Any], wanted: int | str | None) -> str:
     for number, output in enumerate(outputs):
         if wanted in (output.name, number, number - len(outputs)):
             return str(output.name)
-    ask = "name one by the setting output" if wanted is None else f"none is {wanted!r}"
+    ask = (
+        "name one with the setting output"
+        if wanted is None
+        else f"none of them is {wanted!r}, so correct the setting output"
+    )
     raise InputError(f"{path} has {len(outputs)} outputs ({_names(outputs)}): {ask}")
 
 
@@ -197,7 +204,7 @@ def _fixed(dimension: object) -> int | None:
 
 
 def _pad(pictures: Tensor, size: tuple[int, int]) -> Tensor:
-    """Extend (..., 3, H, W) below and to the right to at least a size."""
+    """Extend (..., 3, H, W) at the bottom and to the right to at least a size."""
     high, wide = (max(0, least - side) for least, side in zip(size, pictures.shape[-2:], strict=True))
     if not high and not wide:
         return pictures

@@ -1,4 +1,4 @@
-"""Checkpoints of networks for single pictures that the package ``spandrel`` knows, by their keys."""
+"""Open checkpoints of single-picture networks that the package ``spandrel`` recognises by their keys."""
 
 import dataclasses
 from pathlib import Path
@@ -15,7 +15,7 @@ from hvdbench.weights.checkpoints import read_checkpoint
 
 
 class Described(nn.Module):
-    """A model of spandrel's by its public call, which pads and clamps by itself; its network is a part of this."""
+    """A model of spandrel's behind its public call, which pads and clamps; its network is a submodule of this one."""
 
     def __init__(self, descriptor: Any) -> None:
         super().__init__()
@@ -25,28 +25,28 @@ class Described(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Restore (1, 3, H, W) in [0, 1]."""
         result: Tensor = self._descriptor(pictures)
-        return result.clone()  # its own are made in inference mode, where others may not change them
+        return result.clone()  # spandrel's own tensor comes from inference mode and must not be changed outside of it
 
 
 def open_spandrel(path: Path, settings: SpecSettings) -> VideoNetwork:
-    """Open a checkpoint; the file is read by :mod:`hvdbench.weights`, which runs nothing of it.
+    """Open a checkpoint; the file is read by :mod:`hvdbench.weights`, which runs nothing in it.
 
     Args:
-        path: of the file.
-        settings: laid over what spandrel says of the network.
+        path: path of the file.
+        settings: values that replace what spandrel states about the network.
 
     Raises:
-        InputError: spandrel is not installed, or the model is no restoration of colour pictures at their own size.
-        WeightsError: the file is missing or damaged, or spandrel does not know its network.
+        InputError: if spandrel is not installed, or the model does not restore colour pictures at their own size.
+        WeightsError: if the file is missing or damaged, or spandrel does not know its network.
     """
     spandrel = _import()
     state_dict = read_checkpoint(path).state_dict
     try:
         model = spandrel.ModelLoader().load_from_state_dict(dict(state_dict))
     except spandrel.UnsupportedModelError as error:
-        raise WeightsError(f"{path} is of no network that spandrel {spandrel.__version__} knows") from error
-    except Exception as error:  # a file of the right keys and the wrong shapes can make it fail in any way
-        raise WeightsError(f"spandrel cannot make a network of {path}: {reason(error)}") from error
+        raise WeightsError(f"{path} belongs to no network that spandrel {spandrel.__version__} knows") from error
+    except Exception as error:  # right keys with wrong shapes can make it fail in any way
+        raise WeightsError(f"spandrel cannot build a network from {path}: {reason(error)}") from error
     name = model.architecture.name
     if not isinstance(model, spandrel.ImageModelDescriptor):
         raise InputError(f"{path} is {name}, which needs a mask beside each picture: it cannot restore clips")
@@ -70,5 +70,5 @@ def _import() -> Any:
     try:
         import spandrel
     except ImportError as error:
-        raise InputError("spandrel is not installed: pip install hvdbench[spandrel]") from error
+        raise InputError("spandrel is not installed: run pip install hvdbench[spandrel]") from error
     return spandrel

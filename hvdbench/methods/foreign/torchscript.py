@@ -1,4 +1,4 @@
-"""TorchScript files: a network with its code, which runs without the Python that made it."""
+"""Run TorchScript files, which contain a network with its code and need no Python class."""
 
 import warnings
 import zipfile
@@ -14,15 +14,16 @@ from hvdbench.weights.checkpoints import check_whole
 
 
 class Scripted(nn.Module):
-    """A TorchScript file, loaded onto each device that it is called on.
+    """A TorchScript file that is loaded onto each device on which it is called.
 
-    It is no parameter of this module: what a trace or a freeze has fixed to a device moves by loading alone.
+    The loaded network is not registered as a submodule, because constants that a trace or a freeze has fixed to a
+    device move to another one only by loading.
 
     Args:
-        path: of the file.
+        path: path of the file.
 
     Raises:
-        WeightsError: it is missing, damaged or no TorchScript.
+        WeightsError: if the file is missing, damaged or not TorchScript.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,10 +33,10 @@ class Scripted(nn.Module):
         self._on(torch.device("cpu"))
 
     def forward(self, pictures: Tensor) -> object:
-        """Call the program in evaluation, on the device of its input.
+        """Call the network in evaluation, on the device of its input.
 
-        In float32 nothing is rewritten after the first calls, so that they return what later ones do; casting to 16
-        bits is done by what rewrites.
+        In float32 the optimiser of TorchScript is off, so that the first calls return the same as later ones; under
+        autocast it stays on, since it does the casting to 16 bits.
         """
         program = self._on(pictures.device)
         if torch.is_autocast_enabled(pictures.device.type):
@@ -51,7 +52,7 @@ class Scripted(nn.Module):
 
 
 def is_torchscript(path: Path) -> bool:
-    """Return whether a ``.pt`` file is TorchScript and not a state dict: the parts of the archive differ."""
+    """Return whether a ``.pt`` file is TorchScript rather than a state dict, by the members of its archive."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())
@@ -61,12 +62,14 @@ def is_torchscript(path: Path) -> bool:
 
 def _load(path: Path, device: torch.device) -> Any:
     if not path.is_file():
-        raise WeightsError(f"the TorchScript file {path} is missing")
+        raise WeightsError(f"the TorchScript file {path} does not exist")
     check_whole(path)
     if not is_torchscript(path):
-        raise WeightsError(f"{path} is no TorchScript: save it with torch.jit.trace or torch.jit.script, and save()")
+        raise WeightsError(
+            f"{path} is not a TorchScript file: make one with torch.jit.trace or torch.jit.script, and save()"
+        )
     try:
-        with warnings.catch_warnings():  # PyTorch would have torch.export instead; the files are there all the same
+        with warnings.catch_warnings():  # PyTorch recommends torch.export instead, but such files exist
             warnings.filterwarnings("ignore", message=r"`torch\.jit", category=FutureWarning)
             warnings.filterwarnings("ignore", message=r"`torch\.jit", category=DeprecationWarning)
             module = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]

@@ -65,7 +65,7 @@ def labels_of_stack(stack: CandidateStack, learn_blend: bool = False) -> Labels:
     A selected frame is its own label, as in the paper.
     """
     slots = slice(-1, None) if learn_blend else slice(FIRST_SHARP_SLOT, FIRST_SHARP_SLOT + 2)
-    colours, masks = stack.colours[:, slots].copy(), stack.masks[:, slots].copy()
+    colours, masks = stack.colours[:, slots].astype(np.uint8), stack.masks[:, slots].copy()
     selected = stack.is_sharp[:, 0]
     colours[selected], masks[selected] = stack.colours[selected, :1], 255
     return Labels(colours, masks)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +22,14 @@ class CandidateStack:
 
     Attributes:
         index: (N,) frame of the clip that each row belongs to.
-        colours: (N, C, H, W, 3) uint8 RGB, warped; a slot without a frame holds the blurry frame.
+        colours: (N, C, H, W, 3) RGB, warped; a slot without a frame holds the blurry frame. Rounded to uint8, or
+            float32 in [0, 255].
         masks: (N, C, H, W) uint8, 255 where the warp can be trusted, 0 everywhere in a slot without a frame.
         is_sharp: (N, C) bool, whether the slot's frame is a selected one.
     """
 
     index: NDArray[np.intp]
-    colours: NDArray[np.uint8]
+    colours: NDArray[np.uint8] | NDArray[np.float32]
     masks: NDArray[np.uint8]
     is_sharp: NDArray[np.bool_]
 
@@ -43,6 +45,7 @@ def stack_candidates(
     *,
     blend: Callable[[int], Image] | None = None,
     workers: int = 1,
+    is_rounded: bool = True,
 ) -> CandidateStack:
     """Warp the neighbours of the frames ``index`` onto them.
 
@@ -53,30 +56,35 @@ def stack_candidates(
         blend: function that returns one more candidate for a frame, float32 (H, W, 3) in [0, 255], which is trusted
             everywhere.
         workers: number of threads.
+        is_rounded: round colours to 8 bits, a quarter of the memory.
     """
     count, selected = len(aligner.frames), np.flatnonzero(is_sharp)
 
-    def row(i: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], list[bool]]:
-        blurry = aligner.frames[i]
+    def stored(picture: Image) -> NDArray[Any]:
+        return _levels(picture) if is_rounded else np.asarray(np.clip(picture, 0, 255), np.float32)
+
+    def row(i: int) -> tuple[NDArray[Any], NDArray[np.uint8], list[bool]]:
+        blurry = stored(aligner.blurry(i))
         full, empty = np.full(blurry.shape[:2], 255, np.uint8), np.zeros(blurry.shape[:2], np.uint8)
         colours, masks, flags = [blurry], [full], [bool(is_sharp[i])]
         for j in _neighbours(i, count, selected):
-            colours.append(blurry if j is None else _levels(aligner.warped(i, j)))
+            colours.append(blurry if j is None else stored(aligner.warped(i, j)))
             masks.append(empty if j is None else _levels(255 * aligner.mask(i, j)))
             flags.append(j is not None and bool(is_sharp[j]))
         if blend is not None:
-            colours.append(_levels(blend(i)))
+            colours.append(stored(blend(i)))
             masks.append(full)
             flags.append(True)
         return np.stack(colours), np.stack(masks), flags
 
-    rows = list(thread_map(row, list(index), workers))
-    return CandidateStack(
-        np.asarray(index, np.intp),
-        np.stack([colours for colours, _, _ in rows]),
-        np.stack([masks for _, masks, _ in rows]),
-        np.array([flags for _, _, flags in rows], bool),
-    )
+    colours, masks, flags = np.empty(0, np.uint8), np.empty(0, np.uint8), list[list[bool]]()
+    for place, (row_colours, row_masks, row_flags) in enumerate(thread_map(row, list(index), workers)):
+        if not place:  # filled row by row: a list of rows beside its stack would take twice the memory
+            colours = np.empty((len(index), *row_colours.shape), row_colours.dtype)
+            masks = np.empty((len(index), *row_masks.shape), np.uint8)
+        colours[place], masks[place] = row_colours, row_masks
+        flags.append(row_flags)
+    return CandidateStack(np.asarray(index, np.intp), colours, masks, np.array(flags, bool))
 
 
 def _levels(picture: Image) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from hvdbench.recipe import Settings
 
 _WATCHED_FRAMES = 12
 _RUNAWAY = 2.0
+_WHOLE_PX = 1920 * 1088
 
 
 class FusionFitSettings(Settings):
@@ -149,9 +151,8 @@ class FusionFit:
         """Return whether an output is over twice as sharp, or over twice as far from the input, as every candidate.
 
         A network that learns from its own output alone can run away: Eq. 8 prefers the sharper picture, so noise that
-            the
-        network makes is never taken back, and a drift that teacher and pupil share costs nothing. The output ends as
-        noise or flat.
+        the network makes is never taken back, and a drift that teacher and pupil share costs nothing. The output ends
+        as noise or flat.
         """
         rows = self._watched()
         outputs, candidates = self._outputs(rows), self.stack.colours[rows]
@@ -163,6 +164,10 @@ class FusionFit:
         allowed = np.max([sharpest_and_farthest(row, row[0]) for row in candidates], axis=0)
         found = np.max([sharpest_and_farthest(r[None], c[0]) for r, c in zip(outputs, candidates, strict=True)], axis=0)
         return bool((found > _RUNAWAY * np.maximum(allowed, 1.0)).any())
+
+    def release(self) -> None:
+        """Drop the stack and what was made from it; only the network and the record stay."""
+        del self.stack, self._labels, self.blur, self.pairs
 
     def branch(self, settings: FusionFitSettings) -> "FusionFit":
         """Return a copy of this fit that continues with other settings and the same random state."""
@@ -315,18 +320,43 @@ class FusionFit:
 
 
 def apply_fusion(network: FusionNetwork, stack: CandidateStack, device: str) -> NDArray[np.float32]:
-    """Restore every frame of a stack, float32 (N, H, W, 3) in [0, 255]; odd sizes are padded by repeating the edge."""
+    """Restore every frame of a stack, float32 (N, H, W, 3) in [0, 255]; odd sizes are padded by repeating the edge.
+
+    Frames larger than 1080p go through the network in strips that overlap by what it sees, which saves memory.
+    """
     height, width = stack.colours.shape[2:4]
     restored = np.empty((len(stack.index), height, width, 3), np.float32)
+    reach = 2 * (2 + 2 * len(network.body))  # px: one of half the resolution for each convolution
     for row in range(len(stack.index)):
-        colours = torch.from_numpy(stack.colours[row : row + 1]).to(device).movedim(-1, -3).float() / 255
-        masks = torch.from_numpy(stack.masks[row : row + 1]).to(device).float().unsqueeze(2) / 255  # (1, C, 1, H, W)
-        if height % 2 or width % 2:
-            edge = (0, width % 2, 0, height % 2, 0, 0)
-            colours = torch.nn.functional.pad(colours, edge, mode="replicate")
-            masks = torch.nn.functional.pad(masks, edge, mode="replicate")
-        with torch.no_grad():
-            flags = torch.from_numpy(stack.is_sharp[row : row + 1]).float().to(device)
-            picture, _ = network(colours, masks, flags)  # (1, 3, H, W)
-        restored[row] = 255 * picture[0, :, :height, :width].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+        flags = torch.from_numpy(stack.is_sharp[row : row + 1]).float().to(device)
+        for top, bottom in _strips(height, width):
+            first, last = max(0, top - reach), min(height, bottom + reach)
+            strip = (slice(row, row + 1), slice(None), slice(first, last))
+            picture = _restored_strip(network, stack.colours[strip], stack.masks[strip], flags)
+            restored[row, top:bottom] = picture[top - first : bottom - first]
     return restored
+
+
+def _restored_strip(
+    network: FusionNetwork, colours: NDArray[Any], masks: NDArray[np.uint8], flags: Tensor
+) -> NDArray[np.float32]:
+    """Restore some rows of a frame, (1, C, h, W, 3) and (1, C, h, W), to float32 (h, W, 3) in [0, 255]."""
+    height, width = masks.shape[2:]
+    pictures = torch.from_numpy(colours).to(flags.device).movedim(-1, -3).float() / 255
+    trust = torch.from_numpy(masks).to(flags.device).float().unsqueeze(2) / 255  # (1, C, 1, h, W)
+    if height % 2 or width % 2:
+        edge = (0, width % 2, 0, height % 2, 0, 0)
+        pictures = torch.nn.functional.pad(pictures, edge, mode="replicate")
+        trust = torch.nn.functional.pad(trust, edge, mode="replicate")
+    with torch.no_grad():
+        picture, _ = network(pictures, trust, flags)  # (1, 3, h, W)
+    restored: NDArray[np.float32] = 255 * picture[0, :, :height, :width].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+    return restored
+
+
+def _strips(height: int, width: int) -> list[tuple[int, int]]:
+    """Cut the rows of a large frame into strips that begin at even rows; a frame of up to 1080p is one."""
+    if height * width <= _WHOLE_PX:
+        return [(0, height)]
+    rows = max(2, _WHOLE_PX // 2 // width // 2 * 2)
+    return [(top, min(height, top + rows)) for top in range(0, height, rows)]

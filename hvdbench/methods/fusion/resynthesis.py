@@ -59,7 +59,7 @@ def resynthesise(
     ]
 
     def one(job: tuple[int, int, int]) -> tuple[CandidateStack, Frame]:
-        return _pair(model, is_sharp, *job, with_blend=with_blend), model.aligner.frames[job[0]]
+        return _pair(model, is_sharp, *job, with_blend=with_blend), model.aligner.eight_bits(job[0])
 
     made = list(thread_map(one, drawn, workers))
     stack = CandidateStack(
@@ -91,7 +91,7 @@ def _pair(
     model: ExposureModel, is_sharp: NDArray[np.bool_], j: int, donor: int, seed: int, *, with_blend: bool
 ) -> CandidateStack:
     """Build the candidates of frame ``j``, blurred as ``donor`` was and put in the donor's place among sharp frames."""
-    frames, count = model.aligner.frames, len(is_sharp)
+    count = len(is_sharp)
     random = np.random.default_rng(seed)
     selected = np.flatnonzero(is_sharp)
     before, after = (_distances(donor, selected, side) for side in (-1, 1))
@@ -102,7 +102,8 @@ def _pair(
     for k in around:
         like = donor + (k - j)
         blurred = k == j or (abs(k - j) == 1 and k not in kept and is_sharp[k] and 0 <= like < count)
-        pictures.append(_blurred(model, k, like, random) if blurred and _has_path(model, like) else frames[k])
+        is_made = blurred and _has_path(model, like)
+        pictures.append(_blurred(model, k, like, random) if is_made else model.aligner.eight_bits(k))
     flags = np.array([k in kept for k in around])
     place = around.index(j)
     aligner = Aligner(np.stack(pictures), model.aligner.preset, model.aligner.scale)
@@ -117,9 +118,9 @@ def _has_path(model: ExposureModel, index: int) -> bool:
 
 def _blurred(model: ExposureModel, frame: int, donor: int, random: np.random.Generator) -> Frame:
     """Blur a frame as the donor was, and add the noise that it then lacks compared with the donor."""
-    light = blur_again(model.aligner.frames[frame], model.motion(donor), model.path[donor], model.tau)
+    light = blur_again(model.aligner.eight_bits(frame), model.motion(donor), model.path[donor], model.tau)
     picture = to_display(light)
-    lacking = noise_levels(model.aligner.frames[donor]) ** 2 - noise_levels(picture) ** 2
+    lacking = noise_levels(model.aligner.eight_bits(donor)) ** 2 - noise_levels(picture) ** 2
     noise = random.normal(0.0, np.sqrt(max(0.0, lacking)), picture.shape)
     return np.asarray(np.clip(picture + noise, 0, 255).round(), np.uint8)
 

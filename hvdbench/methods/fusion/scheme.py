@@ -1,7 +1,7 @@
-"""SelfHVD fitted to one clip at test time, on the small fusion network, without truth.
+"""Fit SelfHVD to one clip at test time, with the small fusion network and without truth.
 
-Two recipes stand on it: the paper's two stages alone, and the same with re-blur consistency: the re-blur blend as one
-more candidate, the re-blur error as a loss, and correction steps after the network.
+Two recipes use it: the paper's two stages alone, and the same with re-blur consistency, which means the re-blur blend
+as one more candidate, the re-blur error as a loss, and correction steps after the network.
 """
 
 import time
@@ -27,53 +27,54 @@ from hvdbench.methods.scheme import STEPS_PER_MINUTE, Scheme
 from hvdbench.recipe import Settings
 from hvdbench.workspace.engine import thread_map
 
-_STACK_BYTES = 1_500_000_000
+_STACK_BYTES = 1_200_000_000
 """The fit draws its crops from as many evenly spread frames as fit in this."""
 
 
 class SelfHvdClipSettings(Settings):
-    """A fit to one clip."""
+    """Settings of a fit to one clip."""
 
     flow: Preset = "medium"
-    """OpenCV DIS preset, on the blurry input."""
+    """OpenCV DIS preset of the flow on the blurry input."""
     mask_scale: float = Field(0.5, gt=0)
-    """``s`` of Eq. 5, per px."""
+    """Scale ``s`` of Eq. 5, per px."""
     fit: FusionFitSettings = FusionFitSettings()
     """Steps, rates and weights of the fit."""
     reblur_candidate: bool = False
-    """Hand the network the re-blur blend as one more candidate."""
+    """Whether the re-blur blend is one more candidate of the network."""
     correction_steps: int = Field(0, ge=0)
-    """Correction steps after the network, on frames whose blur the flow explains."""
+    """Number of correction steps after the network, on frames whose blur the flow explains."""
     pairs: int = Field(32, ge=1)
-    """Sharp frames blurred again, where ``fit.exact_share`` is above 0."""
+    """Number of sharp frames that are blurred again, if ``fit.exact_share`` is above 0."""
     pass_through: bool = True
-    """Leave selected frames as they are where their motion confirms that they are sharp."""
+    """Whether selected frames stay as they are if their motion confirms that they are sharp."""
 
 
 class SelfHvdClip(Scheme[SelfHvdClipSettings]):
-    """Stage 1 and 2 of SelfHVD on one clip."""
+    """A scheme that runs stages 1 and 2 of SelfHVD on one clip."""
 
     Settings: ClassVar[type[Settings]] = SelfHvdClipSettings
+    takes_16_bits: ClassVar[bool] = True
 
     def __init__(self, settings: SelfHvdClipSettings) -> None:
         if settings.reblur_candidate and settings.fit.refresh_steps:
             raise RecipeError(
-                "the re-blur blend needs flow on the input: refresh_steps and reblur_candidate exclude one another"
+                "the re-blur blend needs flow on the input: set either refresh_steps or reblur_candidate, not both"
             )
         super().__init__(settings)
 
     @property
     def fit_steps(self) -> int:
-        """Steps of both stages."""
+        """The number of steps of both stages together."""
         return self.settings.fit.stage1_steps + self.settings.fit.stage2_steps
 
     def with_steps(self, steps: int) -> "SelfHvdClip":
-        """Return the same scheme with as many steps, shared between its stages as they are."""
+        """Return the same scheme with this number of steps, divided between its stages in the same ratio."""
         first = round(steps * self.settings.fit.stage1_steps / max(1, self.fit_steps))
         return self._with_stages(first, steps - first)
 
     def for_minutes(self, minutes: float) -> "SelfHvdClip":
-        """Return the same scheme with both stages scaled to the minutes, the first one a step at least."""
+        """Return the same scheme with both stages scaled to the minutes; the first stage keeps at least one step."""
         fit, factor = self.settings.fit, minutes * STEPS_PER_MINUTE / max(1, self.fit_steps)
         return self._with_stages(max(1, round(fit.stage1_steps * factor)), round(fit.stage2_steps * factor))
 
@@ -85,7 +86,7 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
         """Fit to the clip and restore it.
 
         Raises:
-            FitError: no frame is selected.
+            FitError: if no frame is selected.
         """
         if not labels.is_selected.any():
             raise FitError("no frame of the clip is sharper than the rest: there is nothing to learn from")
@@ -96,11 +97,10 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
         budget.progress(1, 1, "flow and exposure")
         confirmed = model.confirmed_sharp(labels.is_selected)
         passed = confirmed if self.settings.pass_through else np.zeros(len(blurry), bool)
-        todo = [int(i) for i in np.flatnonzero(~passed)]
-        restored = blurry.copy()
-        record: dict[str, object] = {}
+        todo = [int(i) for i in np.flatnonzero(~passed) if budget.keeps(int(i))]
+        restored, record = blurry, dict[str, object]()
         if todo:
-            record = self._restore_frames(restored, model, todo, labels, budget)
+            restored, record = self._restore_frames(model, todo, labels, budget)
         facts: dict[str, object] = {
             "exposure_share": model.tau,
             "explained_by_flow": np.flatnonzero(model.explained).tolist(),
@@ -109,13 +109,13 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
             "off": ["VGG losses (no weights)", "uncertainty mask (needs SEA-RAFT; the occlusion mask is on)"],
             "seconds": round(time.perf_counter() - started, 1),
         }
-        return Restoration(restored, facts | record)
+        return Restoration(restored.copy() if restored is blurry else restored, facts | record)
 
     def _restore_frames(
-        self, restored: Frames, model: ExposureModel, todo: list[int], labels: SharpLabels, budget: Budget
-    ) -> dict[str, object]:
-        """Fit, then restore the frames ``todo`` in place, one candidate stack at a time."""
-        learn_from = _evenly_spread(todo, restored[0].size)
+        self, model: ExposureModel, todo: list[int], labels: SharpLabels, budget: Budget
+    ) -> tuple[Frames, dict[str, object]]:
+        """Fit, then restore the frames ``todo``, one candidate stack at a time; the others stay as they are."""
+        learn_from = _evenly_spread(todo, model.aligner.frames[0].size)
         stack = self._stack(model, learn_from, labels, budget.workers)
         blur = None
         if self.settings.fit.reblur > 0 and model.explained[learn_from].any():
@@ -138,18 +138,21 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
 
         fit = FusionFit(stack, self.settings.fit, budget, blur, pairs=pairs, realign=realign)
         network = fit.run()
+        fit.release()
         del stack, pairs
+        restored = model.aligner.frames.copy()
 
         def one(i: int) -> Image:
-            picture = apply_fusion(network, self._stack(model, [i], labels, 1), budget.device)[0]
+            stack = self._stack(model, [i], labels, 1, is_rounded=model.aligner.frames.dtype == np.uint8)
+            picture = apply_fusion(network, stack, budget.device)[0]
             return corrected(picture, i, model, self.settings.correction_steps)
 
         for done, picture in enumerate(thread_map(one, todo, budget.workers)):
-            restored[todo[done]] = np.rint(picture)
+            restored[todo[done]] = model.aligner.stored(picture)
             budget.progress(done + 1, len(todo), "restore")
         chosen = fit.record.sharp_share
         moved = [decision.updates for decision in fit.record.anchor if decision.moved]
-        return {
+        return restored, {
             "loss": [round(value, 6) for value in fit.record.loss],
             "sharp_chosen_share": round(float(np.mean(chosen)), 4) if chosen else None,
             "stage2_discarded": fit.record.stage2_discarded,
@@ -157,10 +160,14 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
             "steps": self.settings.fit.stage1_steps + self.settings.fit.stage2_steps,
         }
 
-    def _stack(self, model: ExposureModel, index: list[int], labels: SharpLabels, workers: int) -> CandidateStack:
+    def _stack(
+        self, model: ExposureModel, index: list[int], labels: SharpLabels, workers: int, *, is_rounded: bool = True
+    ) -> CandidateStack:
         selected: NDArray[np.intp] = labels.selected
         extra = (lambda i: blend(model, i, selected)) if self.settings.reblur_candidate else None
-        return stack_candidates(model.aligner, index, labels.is_selected, blend=extra, workers=workers)
+        return stack_candidates(
+            model.aligner, index, labels.is_selected, blend=extra, workers=workers, is_rounded=is_rounded
+        )
 
 
 def realigned(
@@ -171,18 +178,19 @@ def realigned(
     *,
     workers: int = 1,
 ) -> CandidateStack:
-    """Stack the candidates of the frames ``index`` along flow on what was restored of them, (N, H, W, 3) in [0, 255].
+    """Stack the candidates of the frames ``index``, aligned by flow on their restored pictures, (N, H, W, 3), 0 to 255.
 
-    What is warped stays the clip's own frames; the blend, which needs flow on the input, is not among the candidates.
+    The frames that are warped are still those of the clip. The blend, which needs flow on the input, is left out.
     """
     seen = model.aligner.frames.copy()
-    seen[index] = np.rint(pictures)
+    for picture, i in zip(pictures, index, strict=True):
+        seen[i] = model.aligner.stored(picture)
     aligner = Aligner(model.aligner.frames, model.aligner.preset, model.aligner.scale, seen)
     return stack_candidates(aligner, index, is_sharp, workers=workers)
 
 
 def _evenly_spread(todo: list[int], frame_bytes: int) -> list[int]:
-    """Choose the frames that the fit draws from: all, or as many as a bounded stack of candidates holds."""
+    """Choose the frames that the fit draws from: all, or as many evenly spread ones as the bound on memory allows."""
     most = max(2, _STACK_BYTES // (8 * frame_bytes))  # six candidates of three colours and a mask
     if len(todo) <= most:
         return todo

@@ -1,1 +1,1 @@
-"""Running networks over clips: plans by memory, tiles, windows, streams."""
+"""Run networks over clips: plans by memory, tiles, windows, streams."""

@@ -101,7 +101,7 @@ class RunCost:
 
 
 def duration_text(seconds: float) -> str:
-    """Format a time as people say it: ``8 s``, ``4 min 10 s``, ``2 h 5 min``."""
+    """Format a time for people: ``8 s``, ``4 min 10 s``, ``2 h 5 min``."""
     whole = round(seconds)
     if whole < 60:
         return f"{max(whole, 1)} s"

@@ -1,11 +1,10 @@
-"""How much memory and time a network takes, measured on a small clip, and how much of a clip fits at once."""
+"""Measure on a small clip how much memory and time a network takes, and find out how much of a clip fits at once."""
 
 import math
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,36 +18,36 @@ from hvdbench.frames import Frames
 from hvdbench.methods.inference.runner import Precision, Runner, running
 from hvdbench.methods.inference.tiling import smallest_tile
 from hvdbench.networks.spec import NetworkSpec, NetworkState, VideoNetwork, goes_on_from_a_state
+from hvdbench.workspace.memory import free_memory
+from hvdbench.workspace.memory import peak_memory as process_peak
 
 _PROBE_SIDE_PX = 128
 _PROBE_FRAMES = 2
 _PROBE_FRAMES_MORE = 4
-_CPU_MARGIN = 2.5  # of the process over its tensors: copies that convolutions make, fragments; 1.5 to 2.3 measured
-_CUDA_MARGIN = 1.25  # there PyTorch counts those copies itself
-_CPU_SHARE = 0.5  # of what is free
+_CPU_MARGIN = 2.5  # the process takes 1.1 to 2.3 times its tensors: convolutions make copies that nobody counts
+_CUDA_MARGIN = 1.25  # smaller, because PyTorch counts those copies on a GPU
+_CPU_SHARE = 0.5  # of the free memory, since other programs need some too
 _CPU_CAP_BYTES = 4 << 30
 _CUDA_SHARE = 0.9
-_GLOBAL_WINDOW = 16  # frames; where a result depends on the whole clip, shorter windows lose what it is good for
-_CARRIED_WINDOW = 8  # frames; with a state carried on, more at once are no better and hardly faster
-_STREAM_WINDOW = 64  # frames at most, where nobody knows how many will come
-_LEAST_SLOPE = 0.5  # of the time a further frame takes, over the mean of all: what lies below is noise
-_BLEND_BYTES = 3 * 4  # a pixel and frame of what tiles are blended into
-_PROC_STATUS = Path("/proc/self/status")
-_PROC_MEMORY = Path("/proc/meminfo")
+_GLOBAL_WINDOW = 16  # frames; shorter windows lose the benefit of a network that uses the whole clip
+_CARRIED_WINDOW = 8  # frames; where the state is carried on, longer windows are no better and hardly faster
+_STREAM_WINDOW = 64  # frames at most, since the number of frames to come is not known
+_LEAST_SLOPE = 0.5  # least time of a further frame over the mean of all, because smaller measured values are noise
+_BLEND_BYTES = 3 * 4  # per pixel and frame of the float32 picture that tiles are blended into
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What restoring takes.
+    """The cost of a restoration.
 
     Attributes:
-        bytes_px: of memory a pixel of the picture, however many frames.
-        bytes_frame_px: further memory a pixel and frame.
-        seconds_px: time a pixel of the picture, however many frames.
-        seconds_frame_px: further time a pixel and frame.
-        precision: what it was measured in.
+        bytes_px: bytes per pixel of the picture, however many frames there are.
+        bytes_frame_px: further bytes per pixel and frame.
+        seconds_px: seconds per pixel of the picture, however many frames there are.
+        seconds_frame_px: further seconds per pixel and frame.
+        precision: number format that the cost was measured in.
         margin: factor on the measured memory.
-        state_bytes_px: of memory a pixel of the picture for what is carried from window to window; 0 where nothing is.
+        state_bytes_px: bytes per pixel of the picture for the state that windows carry on; 0 if there is none.
     """
 
     bytes_px: float
@@ -60,7 +59,7 @@ class Cost:
     state_bytes_px: float = 0.0
 
     def peak_bytes(self, frame_count: int, height: int, width: int) -> int:
-        """Estimate the peak, with a margin, beyond weights and frames."""
+        """Estimate the peak memory, in bytes and with a margin, on top of weights and frames."""
         return math.ceil(self.margin * height * width * (self.bytes_px + frame_count * self.bytes_frame_px))
 
 
@@ -68,7 +67,7 @@ _measured: weakref.WeakKeyDictionary[VideoNetwork, dict[tuple[str, str], Cost]] 
 
 
 def measure_cost(network: VideoNetwork, device: torch.device, precision: Precision) -> Cost:
-    """Restore two small clips of different length; measured once a process for a network, device and precision."""
+    """Measure the cost on two small clips of different length, once per process for a network, device and precision."""
     known = _measured.setdefault(network, {})
     key = (str(device), precision)
     if key not in known:
@@ -84,7 +83,7 @@ def _measure(network: VideoNetwork, device: torch.device, precision: Precision) 
     noise = np.random.default_rng(0).integers(0, 256, (long, side, side, 3), dtype=np.uint8)
     with running(network, device):
         runner = Runner(network, device, precision)
-        runner.run(noise[:short])  # warms up, and settles the precision
+        runner.run(noise[:short])  # warms up, and decides on the precision
         least, few_s = _peak_of(runner, noise[:short])
         most, many_s = _peak_of(runner, noise)
         state: NetworkState = ()
@@ -106,7 +105,7 @@ def _measure(network: VideoNetwork, device: torch.device, precision: Precision) 
 
 
 def _peak_of(runner: Runner, frames: Frames) -> tuple[int, float]:
-    """Return the bytes that tensors take at most while frames are restored, and the seconds."""
+    """Restore frames, and return the peak memory of the tensors in bytes and the time in seconds."""
     started = time.perf_counter()
     if runner.device.type == "cuda":
         torch.cuda.synchronize(runner.device)
@@ -121,7 +120,7 @@ def _peak_of(runner: Runner, frames: Frames) -> tuple[int, float]:
 
 
 class _LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of the tensors that operators make while it is on."""
+    """A mode that counts the bytes of the tensors that operators make while it is on."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -146,32 +145,32 @@ class _LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def memory_to_use(device: torch.device) -> int:
-    """Return the bytes that a run may take: most of what is free on a GPU; in main memory half of it, 4 GiB at most."""
+    """Return the bytes that a run may take: 90 % of what is free on a GPU; half of the free RAM, at most 4 GiB."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(_CUDA_SHARE * (free + held))
-    available = _proc_bytes(_PROC_MEMORY, "MemAvailable")
+    available = free_memory()
     return _CPU_CAP_BYTES if available is None else min(_CPU_CAP_BYTES, int(_CPU_SHARE * available))
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """Return the peak in bytes: of tensors on a GPU since it was reset, else of the process since it began."""
+    """Return the peak memory in bytes: of tensors on a GPU since it was reset, else of the process since it began."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return _proc_bytes(_PROC_STATUS, "VmHWM")
+    return process_peak()
 
 
 def frames_wanted(spec: NetworkSpec, frame_count: int | None, *, carry_state: bool) -> tuple[int, int]:
-    """Return the shortest window that keeps a clip's quality, and the longest that is of any use.
+    """Return the shortest window that keeps a clip's quality, and the longest one that is of any use.
 
-    Shortest: 16 frames where a result depends on the whole clip, else as many as keep no fewer than serve as context.
-    Where a state is carried on, from 1 to 8.
+    The shortest has 16 frames if a result depends on the whole clip, and otherwise so many that at least as many frames
+    are kept as serve as context. Where a state is carried on, the window has 1 to 8 frames.
 
     Args:
-        spec: of the network.
-        frame_count: T; None, where it is not known, counts as 64.
-        carry_state: whether windows go on from the state of those before.
+        spec: spec of the network.
+        frame_count: T; None, if it is not known, counts as 64.
+        carry_state: whether each window continues from the state of the window before.
     """
     longest = max(spec.min_frames, _STREAM_WINDOW if frame_count is None else frame_count)
     if carry_state:
@@ -187,14 +186,14 @@ def largest_tile(
     """Return the side of the largest square tile that fits into memory, in px.
 
     Args:
-        needed: gives the bytes that a run in tiles of a side takes.
-        spec: of the network.
+        needed: function that returns the bytes that a run takes with tiles of the given side.
+        spec: spec of the network.
         size: height and width of the padded frames.
-        context_px: of the tiles.
-        allowed_bytes: what may be used.
+        context_px: px of context at the inner sides of tiles.
+        allowed_bytes: memory that may be used.
 
     Raises:
-        FitError: none of them fits.
+        FitError: if no tile fits.
     """
     least = smallest_tile(spec, context_px)
     sides = range(least, max(least, *size) + 1, spec.size_multiple)
@@ -203,21 +202,11 @@ def largest_tile(
         thriftiest = min(sides, key=needed)
         raise FitError(
             f"frames of {size[1]}x{size[0]} px need about {needed(thriftiest) / 2**20:.0f} MiB even in tiles of "
-            f"{thriftiest} px, and {allowed_bytes / 2**20:.0f} MiB may be used: give a shorter window"
+            f"{thriftiest} px, but only {allowed_bytes / 2**20:.0f} MiB may be used: choose a shorter window"
         )
     return largest
 
 
 def blend_bytes(frame_count: int, size: tuple[int, int]) -> int:
-    """Return the bytes of the picture that tiles are blended into."""
+    """Return the bytes of the pictures that tiles are blended into."""
     return frame_count * size[0] * size[1] * _BLEND_BYTES
-
-
-def _proc_bytes(file: Path, field: str) -> int | None:
-    """Read a field in kB of a file under /proc; None where there is none."""
-    try:
-        lines = file.read_text().splitlines()
-    except OSError:
-        return None
-    found = [line.split()[1] for line in lines if line.startswith(f"{field}:")]
-    return 1024 * int(found[0]) if found else None

@@ -1,4 +1,4 @@
-"""How a user wants a network to be run: precision, windows over time, and tiles of the picture."""
+"""Hold the user's choice of how a network is run: precision, windows over time, and tiles of the picture."""
 
 import re
 from dataclasses import asdict, dataclass
@@ -17,8 +17,8 @@ class InferenceOptions:
 
     Attributes:
         precision: number format to compute in.
-        window: most frames at once; None for the whole clip, ``auto`` for what memory holds.
-        tile: largest side, or height and width, in px; None for the whole frame, ``auto`` for what memory holds.
+        window: most frames at once; None for the whole clip, ``auto`` for what fits into memory.
+        tile: largest side, or height and width, in px; None for the whole frame, ``auto`` for what fits into memory.
     """
 
     precision: PrecisionName = "float32"
@@ -40,9 +40,9 @@ class Extents:
     """The way a network is run over a clip: what was asked for, completed by what its method sets.
 
     Attributes:
-        window: most frames at once; None for the whole clip, ``auto`` for what memory holds.
+        window: most frames at once; None for the whole clip, ``auto`` for what fits into memory.
         overlap: frames of context at each inner end of a window; None for what the network declares, else a quarter.
-        tile: largest side, or height and width, in px; None for the whole frame, ``auto`` for what memory holds.
+        tile: largest side, or height and width, in px; None for the whole frame, ``auto`` for what fits into memory.
         context_px: px of context at each inner side of a tile; None for what the network declares, else 32.
         precision: number format to compute in.
     """
@@ -58,10 +58,10 @@ def choose_device(name: str) -> str:
     """Turn ``auto`` into ``cuda`` where there is a GPU, else into ``cpu``; return any other device as it is named.
 
     Raises:
-        InputError: the device is not there.
+        InputError: if the device cannot be used here.
     """
     if name == "cpu":
-        return name  # torch takes a second to import, and much of what runs on the CPU needs none
+        return name  # importing torch takes a second, and much that runs on the CPU does not need it
     import torch
 
     if name == "auto":

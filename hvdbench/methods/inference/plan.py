@@ -1,4 +1,4 @@
-"""Plans of inference: how a clip is cut up, given or chosen by memory, and what that is going to take."""
+"""Plan inference: decide how a clip is cut up, as given or by memory, and estimate what that will take."""
 
 import math
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ Auto = Literal["auto"]
 
 @dataclass(frozen=True)
 class InferencePlan:
-    """How a clip is cut up; the same plan gives the same frames, whatever memory is free.
+    """A plan of how a clip is cut up; the same plan gives the same frames, however much memory is free.
 
     Attributes:
-        window: most frames that go into the network at once; None is the whole clip.
+        window: most frames that go into the network at once; None for the whole clip.
         overlap: frames of context at each inner end of a window; 0 where the state is carried.
-        tile: largest height and width that go into the network at once; None is the whole frame.
+        tile: largest height and width that go into the network at once; None for the whole frame.
         context_px: px of context at each inner side of a tile, besides those over which tiles are blended.
-        precision: what is computed in.
-        device: where.
-        carry_state: whether windows go on from the state that those before left, as one long clip.
-        estimate: what it takes; None where nothing was measured.
+        precision: number format to compute in.
+        device: device to compute on.
+        carry_state: whether each window continues from the state of the window before, as in one long clip.
+        estimate: memory and time that the plan will take; None if nothing was measured.
     """
 
     window: int | None
@@ -42,12 +42,12 @@ class InferencePlan:
 
     @property
     def estimated_bytes(self) -> int | None:
-        """Peak memory; None where nothing was measured."""
+        """The expected peak memory, in bytes; None if nothing was measured."""
         return None if self.estimate is None else self.estimate.peak_bytes
 
     @property
     def estimated_s(self) -> float | None:
-        """Time of the run; None where nothing was measured or the length is not known."""
+        """The expected time of the run, in seconds; None if nothing was measured or the length is not known."""
         return None if self.estimate is None else self.estimate.seconds
 
     def describe(self) -> str:
@@ -73,30 +73,30 @@ def plan_inference(
     memory_bytes: int | None = None,
     carry_state: bool | None = None,
 ) -> InferencePlan:
-    """Decide how to cut up a clip, and estimate what it takes, before a long run.
+    """Decide how to cut up a clip, and estimate what that will take, before a long run.
 
-    A small clip is restored first, once for a network, device and precision. Whole frames are preferred to tiles and
-    the whole clip to windows; where the state is carried, windows of 8 frames at most are as good. A window or tile
-    that is given stays as it is, even where it does not fit.
+    A small clip is restored first, once for a network, device and precision. Whole frames are preferred to tiles, and
+    the whole clip is preferred to windows; where the state is carried, windows of at most 8 frames are as good. A
+    window or tile that is given stays as it is, even if it does not fit.
 
     Args:
-        network: the module.
+        network: network with its weights.
         size: height and width of the frames.
-        frame_count: T; None where it is not known, as with a stream.
-        device: where to run it.
-        window: most frames at once; None is the whole clip.
-        overlap: frames of context at each inner end of a window. Default: the network's own, or a quarter of
-            the window.
-        tile: largest side, or height and width, to hand over at once; None is the whole frame.
-        context_px: px of context at each inner side of a tile. Default: the network's own, or 32 where that is the
+        frame_count: T; None if it is not known, as with a stream.
+        device: device to run on.
+        window: most frames at once; None for the whole clip, ``auto`` for what fits into memory.
+        overlap: frames of context at each inner end of a window; None for the network's own, or for a quarter of the
+            window if that is the whole clip.
+        tile: largest side, or height and width, at once; None for the whole frame, ``auto`` for what fits into memory.
+        context_px: px of context at each inner side of a tile; None for the network's own, or for 32 if that is the
             whole picture.
-        precision: what to compute in.
-        memory_bytes: what may be used; None asks the device, with a cap of 4 GiB on a CPU.
-        carry_state: as in :func:`make_plan`.
+        precision: number format to compute in.
+        memory_bytes: memory that may be used; None for what the device has free, with a cap of 4 GiB on a CPU.
+        carry_state: whether windows carry the state on, as for :func:`make_plan`.
 
     Raises:
-        ValueError: the window or tile is too small, or the state cannot be carried.
-        FitError: the memory does not suffice for any tile.
+        ValueError: if the window or tile is too small, or the state cannot be carried.
+        FitError: if the memory does not suffice for any tile.
     """
     spec = network.spec
     context_px = tile_context(spec, context_px)
@@ -127,7 +127,7 @@ def plan_inference(
 
 
 def _frames_at_once(spec: NetworkSpec, frame_count: int | None, window: int | None) -> int:
-    """Return how many frames go in at once where the window is given, or is the whole clip."""
+    """Return how many frames go in at once if the window is given or is the whole clip."""
     whole = memory.frames_wanted(spec, frame_count, carry_state=False)[1]
     if window is None:
         return whole
@@ -137,7 +137,7 @@ def _frames_at_once(spec: NetworkSpec, frame_count: int | None, window: int | No
 def _fit(
     run: RunCost, least: int, most: int, tile: int | tuple[int, int] | Auto | None, allowed: int
 ) -> tuple[int, tuple[int, int] | None]:
-    """Return how many frames at once (``least`` to ``most``) and which tile fit into memory; given values stay."""
+    """Return how many frames at once, ``least`` to ``most``, and which tile fit into memory; given values stay."""
     given = None if tile == "auto" else (tile, tile) if isinstance(tile, int) else tile
     fitting = (count for count in range(most, least - 1, -1) if run.peak_bytes(count, given or run.padded) <= allowed)
     frames = next(fitting, None)
@@ -164,21 +164,21 @@ def make_plan(
     precision: Precision = "float32",
     carry_state: bool | None = None,
 ) -> InferencePlan:
-    """Make a plan from given extents, with the defaults of :func:`restore_clip` and nothing measured.
+    """Make a plan from given extents, with the defaults of :func:`restore_clip`, without measuring anything.
 
     Args:
-        spec: of the network.
-        device: where to run it.
-        window: most frames at once; None is the whole clip.
+        spec: spec of the network.
+        device: device to run on.
+        window: most frames at once; None for the whole clip.
         overlap: frames of context at each inner end of a window.
-        tile: largest side, or height and width, to hand over at once; None is the whole frame.
+        tile: largest side, or height and width, at once; None for the whole frame.
         context_px: px of context at each inner side of a tile.
-        precision: what to compute in.
-        carry_state: whether windows go on from the state of those before. Default: where the network can and no
-            overlap is given.
+        precision: number format to compute in.
+        carry_state: whether each window continues from the state of the window before; None to do so if the network
+            can and no overlap is given.
 
     Raises:
-        ValueError: the window is too short for the network or the overlap, or the state cannot be carried.
+        ValueError: if the window is too short for the network or the overlap, or the state cannot be carried.
     """
     carries = carries_on(spec, overlap, carry_state)
     window, overlap, carries = _cut_in_time(spec, window, overlap, carries=carries)
@@ -187,18 +187,18 @@ def make_plan(
 
 
 def carries_on(spec: NetworkSpec, overlap: int | None, carry_state: bool | None) -> bool:
-    """Decide whether windows go on from the state of those before.
+    """Decide whether each window continues from the state of the window before.
 
     Raises:
-        ValueError: it is asked for where the network has no state to carry, or together with an overlap.
+        ValueError: if this is asked for, but the network has no state to carry, or an overlap is given too.
     """
     if carry_state is None:
         return spec.carries_state and not overlap
     if carry_state and not spec.carries_state:
-        raise ValueError("this network carries no state from one window to the next: leave carry_state out")
+        raise ValueError("this network does not carry a state from one window to the next: leave carry_state out")
     if carry_state and overlap:
         raise ValueError(
-            f"where the state is carried windows do not overlap: leave out the overlap of {overlap} frames"
+            f"windows that carry a state do not overlap: leave out carry_state or the overlap of {overlap} frames"
         )
     return carry_state
 
@@ -206,7 +206,7 @@ def carries_on(spec: NetworkSpec, overlap: int | None, carry_state: bool | None)
 def _cut_in_time(
     spec: NetworkSpec, window: int | None, overlap: int | None, *, carries: bool
 ) -> tuple[int | None, int, bool]:
-    """Check a window and fill in its overlap; none where the state is carried, which a whole clip has no use for."""
+    """Check a window and fill in its overlap, which is 0 where the state is carried; a whole clip carries no state."""
     if window is None or not carries:
         return *fill_window(spec, window, overlap), False
     if window < 1:
@@ -215,7 +215,7 @@ def _cut_in_time(
 
 
 def padded_size(size: tuple[int, int], spec: NetworkSpec) -> tuple[int, int]:
-    """Return the height and width that frames of a size are padded to."""
+    """Return the height and width to which frames of a size are padded."""
     multiple = spec.size_multiple
     height, width = (math.ceil(max(side, spec.min_size_px) / multiple) * multiple for side in size)
     return height, width

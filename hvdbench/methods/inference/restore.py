@@ -25,13 +25,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class InferenceReport:
-    """What a run was and took.
+    """A report on a run.
 
     Attributes:
-        plan: what was done, in the precision that was really used.
-        frame_count: frames restored.
-        seconds: time spent on them, without that of whoever gives and takes the frames.
-        peak_bytes: on a GPU the most that tensors took, else the peak of the whole process; None where not known.
+        plan: plan of the run, with the precision that was really used.
+        frame_count: number of frames that were restored.
+        seconds: time spent on the frames, without the time for reading and writing them.
+        peak_bytes: peak memory, of tensors on a GPU, else of the whole process; None if it is not known.
     """
 
     plan: InferencePlan
@@ -41,7 +41,7 @@ class InferenceReport:
 
     @property
     def frames_per_s(self) -> float:
-        """Frames restored a second."""
+        """The number of frames restored per second."""
         return self.frame_count / self.seconds if self.seconds else math.inf
 
 
@@ -61,39 +61,39 @@ def restore_clip(
 ) -> NDArray[Level]:
     """Restore a clip of any size and length with a network.
 
-    Frames are padded below and to the right to what ``network.spec`` asks for (mirrored; repeated edges where the frame
-    is too small to mirror), the last frame is repeated where there are too few, and all is cut off again. The result is
-    clamped and rounded half up to the 8 or 16 bits that the frames have. The network ends on the device and in the
-    training mode it came with.
+    Frames are padded at the bottom and to the right to what ``network.spec`` asks for (by mirroring, or by repeated
+    edges if the frame is too small to mirror), the last frame is repeated if there are too few, and all of this is cut
+    off again. The result is clamped and rounded half up to the 8 or 16 bits of the frames. Afterwards the network is on
+    the device and in the training mode that it had before.
 
-    Windows and tiles bound memory. Where the network declares how far it looks they change nothing, nor do windows
-    where it carries its state; otherwise results differ a little from those without. "auto" chooses by free memory
+    Windows and tiles bound memory. They do not change the result if the network declares how far it looks, and windows
+    do not if it carries its state; otherwise the result differs a little. "auto" chooses by free memory
     (:func:`plan_inference`); the plan is logged and reported.
 
     Args:
-        network: the module; its ``spec`` says what it takes.
+        network: network with its weights; its ``spec`` describes its input.
         frames: (T, H, W, 3) uint8 or uint16 RGB; the largest value of the type is white.
-        device: where to run it.
-        window: most frames to hand over at once; None is the whole clip.
-        overlap: frames at each inner end of a window that serve as context only. Default: the context that the
-            network declares, or a quarter of the window where that is the whole clip.
-        tile: largest side, or height and width, to hand over at once; None is the whole frame.
-        context_px: px at each inner side of a tile that serve as context only. Default: the context that the network
-            declares, or 32 where that is the whole picture.
-        precision: what to compute in. Where the network or an operator has no 16-bit form on the device, one warning
-            is logged and float32 is used.
-        carry_state: whether windows go on from the state of those before. Default: where the network can and no
-            overlap is given.
-        progress: called with the frames done and T after each window.
-        report: called at the end with the plan, the speed and the peak memory.
+        device: device to run on.
+        window: most frames at once; None for the whole clip.
+        overlap: frames at each inner end of a window that serve only as context; None for the context that the network
+            declares, or for a quarter of the window if that is the whole clip.
+        tile: largest side, or height and width, at once; None for the whole frame.
+        context_px: px at each inner side of a tile that serve only as context; None for the context that the network
+            declares, or for 32 if that is the whole picture.
+        precision: number format to compute in. If the network or an operator has no 16-bit form on the device, one
+            warning is logged and float32 is used.
+        carry_state: whether each window continues from the state of the window before; None to do so if the network
+            can and no overlap is given.
+        progress: function called with the number of frames done and T after each window.
+        report: function called at the end with the plan, the speed and the peak memory.
 
     Returns:
         (T, H, W, 3) RGB, of the type that the frames have.
 
     Raises:
-        ValueError: the frames have another shape or type, the window or tile is too small, or the state cannot be
+        ValueError: if the frames have another shape or type, the window or tile is too small, or the state cannot be
             carried.
-        FitError: the network gave a value that is not finite, or the memory does not suffice.
+        FitError: if the network returned a value that is not finite, or the memory does not suffice.
     """
     if not is_clip(frames):
         raise ValueError(f"frames must be a non-empty (T, H, W, 3) uint8 or uint16, not {frames.shape} {frames.dtype}")
@@ -140,24 +140,24 @@ def restore_stream(
     *,
     report: Callable[[InferenceReport], None] | None = None,
 ) -> Iterator[NDArray[Level]]:
-    """Restore frames as they come, one window after the other; memory does not grow with their number.
+    """Restore frames as they arrive, one window after the other; memory does not grow with their number.
 
-    The same frames come out as from :func:`restore_clip`. Until the stream is read to its end or closed, the
-    network stays on the plan's device and in evaluation.
+    The results are those of :func:`restore_clip`. Until the stream is read to its end or closed, the network stays on
+    the plan's device and in evaluation.
 
     Args:
-        network: the module.
-        frames: (H, W, 3) uint8 or uint16 RGB each, of one size and type.
-        plan: of :func:`plan_inference` or :func:`make_plan`; one whose window is None holds the whole clip.
-        report: called at the end.
+        network: network with its weights.
+        frames: frames (H, W, 3), uint8 or uint16 RGB, of one size and type.
+        plan: plan from :func:`plan_inference` or :func:`make_plan`; with a window of None the whole clip is in memory.
+        report: function called at the end with the report.
 
     Yields:
-        (H, W, 3) RGB of the same type, as many as came in.
+        Restored frames (H, W, 3), RGB of the same type, one for each frame.
 
     Raises:
-        InputError: a frame has another size or type than those before.
-        ValueError: a frame is no (H, W, 3) uint8 or uint16, or the window or tile is too small.
-        FitError: the network gave a value that is not finite, or the memory does not suffice.
+        InputError: if a frame has another size or type than those before it.
+        ValueError: if a frame is not (H, W, 3) uint8 or uint16, or the window or tile is too small.
+        FitError: if the network returned a value that is not finite, or the memory does not suffice.
     """
     with closing(_restore_windows(network, frames, plan, report)) as parts:
         for part in parts:
@@ -170,7 +170,7 @@ def _restore_windows(
     plan: InferencePlan,
     report: Callable[[InferenceReport], None] | None,
 ) -> Generator[NDArray[Level], None, None]:
-    """Restore window by window; yields the frames that each one adds."""
+    """Restore window by window, and yield the frames that each window adds."""
     device = torch.device(plan.device)
     logger.info("restoring: %s", plan.describe())
     if device.type == "cuda":
@@ -188,14 +188,14 @@ def _restore_windows(
             if len(restored):
                 yield restored
     if done != read:
-        raise ValueError(f"the network gave {done} frames for {read}")
+        raise ValueError(f"the network returned {done} frames for {read}: it must return one for each")
     if report is not None:
         used = dataclasses.replace(plan, precision=cutter.precision)
         report(InferenceReport(used, done, seconds, memory.peak_memory(device)))
 
 
 class _Cutter:
-    """Restores one window after the other in tiles, and keeps the state of each tile where it is carried."""
+    """A restorer of one window after the other in tiles, which keeps the state of each tile if the state is carried."""
 
     def __init__(self, runner: Runner, plan: InferencePlan) -> None:
         self._runner = runner
@@ -204,11 +204,11 @@ class _Cutter:
 
     @property
     def precision(self) -> Precision:
-        """What is computed in."""
+        """The number format that the network computes in."""
         return self._runner.precision
 
     def restore(self, window: Window[Level]) -> NDArray[Level]:
-        """Restore the frames that a window adds; with a state they may be fewer or more than its own."""
+        """Restore the frames that a window adds; where a state is carried, they may be fewer or more than its own."""
         spec = self._runner.network.spec
         padded = _pad(window.frames, spec)
         height, width = padded.shape[1:3]
@@ -229,7 +229,7 @@ class _Cutter:
 
 
 def _pad(frames: NDArray[Level], spec: NetworkSpec) -> NDArray[Level]:
-    """Extend a clip below, to the right and at its end to what the spec asks for."""
+    """Extend a clip at the bottom, to the right and at its end to what the spec asks for."""
     if len(frames) < spec.min_frames:
         frames = np.concatenate((frames, np.repeat(frames[-1:], spec.min_frames - len(frames), axis=0)))
     size = (frames.shape[1], frames.shape[2])

@@ -1,4 +1,4 @@
-"""Windows over time: which frames go into a network together, and which of its results are kept."""
+"""Cut clips into windows over time: which frames go into a network together, and which of its results are kept."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from hvdbench.errors import InputError
 from hvdbench.networks.spec import NetworkSpec
 
 Level = TypeVar("Level", np.uint8, np.uint16)
-"""How a clip holds its colours, in 8 or 16 bits."""
+"""The type of a clip's colours, 8 or 16 bits."""
 
 _LEVEL_TYPES = (np.uint8, np.uint16)
 _DEFAULT_OVERLAP_SHARE = 4
@@ -20,14 +20,14 @@ _DEFAULT_OVERLAP_SHARE = 4
 
 @dataclass(frozen=True)
 class Window(Generic[Level]):
-    """Frames of a clip that go into a network together.
+    """A window: frames of a clip that go into a network together.
 
     Attributes:
         frames: (T, H, W, 3) uint8 or uint16.
-        start: number of the first of them in the clip.
-        first: number of the first frame whose result is kept.
-        last: number after the last one.
-        is_end: whether the clip ends here.
+        start: number, in the clip, of the window's first frame.
+        first: number, in the clip, of the first frame whose result is kept.
+        last: number after that of the last frame whose result is kept.
+        is_end: whether the clip ends with this window.
     """
 
     frames: NDArray[Level]
@@ -42,15 +42,15 @@ def plan_windows(frame_count: int, window: int, overlap: int) -> list[tuple[int,
 
     Args:
         frame_count: T.
-        window: frames in a window; at least T means a single one.
+        window: number of frames in a window; from T on there is a single window.
         overlap: frames of context at each end of a window that is not an end of the clip.
 
     Returns:
-        (start, stop, first, last) a window: frames ``start:stop`` go in, ``first:last`` are kept. The kept ranges
-        follow one another without gaps.
+        For each window (start, stop, first, last): frames ``start:stop`` go in, and ``first:last`` are kept. The kept
+        ranges follow one another without gaps.
 
     Raises:
-        ValueError: no frame would be left to keep.
+        ValueError: if no frame would be left to keep.
     """
     if window >= frame_count:
         return [(0, frame_count, 0, frame_count)]
@@ -67,13 +67,13 @@ def plan_windows(frame_count: int, window: int, overlap: int) -> list[tuple[int,
 
 
 def stream_windows(frames: Iterable[NDArray[Level]], window: int | None, overlap: int) -> Iterator[Window[Level]]:
-    """Cut frames that come one after the other into the windows of :func:`plan_windows`, without knowing their count.
+    """Cut frames that arrive one after the other into the windows of :func:`plan_windows`, whatever their number.
 
-    No more than ``window + 1`` frames are held at a time; all of them where ``window`` is None.
+    At most ``window + 1`` frames are in memory at a time, or all of them if ``window`` is None.
 
     Raises:
-        InputError: a frame has another size or another type than those before it.
-        ValueError: a frame is no (H, W, 3) uint8 or uint16, or no frame of a window would be left to keep.
+        InputError: if a frame has another size or type than those before it.
+        ValueError: if a frame is not (H, W, 3) uint8 or uint16, or no frame of a window would be left to keep.
     """
     if window is not None:
         check_window(window, overlap)
@@ -93,13 +93,14 @@ def stream_windows(frames: Iterable[NDArray[Level]], window: int | None, overlap
 
 
 def stream_parts(frames: Iterable[NDArray[Level]], length: int | None) -> Iterator[Window[Level]]:
-    """Cut frames that come one after the other into parts that follow one another, the last as long as it gets.
+    """Cut frames that arrive one after the other into parts that follow one another; the last part may be shorter.
 
-    Each frame is in one part alone: for networks that carry a state. ``length + 1`` frames are held at a time.
+    Each frame is in one part only, as networks that carry a state need it. At most ``length + 1`` frames are in memory
+    at a time.
 
     Raises:
-        InputError: a frame has another size or another type than those before it.
-        ValueError: a frame is no (H, W, 3) uint8 or uint16.
+        InputError: if a frame has another size or type than those before it.
+        ValueError: if a frame is not (H, W, 3) uint8 or uint16.
     """
     held: list[NDArray[Level]] = []
     start = 0
@@ -116,19 +117,24 @@ def stream_parts(frames: Iterable[NDArray[Level]], length: int | None) -> Iterat
 
 
 def fill_window(spec: NetworkSpec, window: int | None, overlap: int | None) -> tuple[int | None, int]:
-    """Check a window and fill in the overlap that was left open.
+    """Check a window, and fill in the overlap if it was left open.
 
     Raises:
-        ValueError: the window is too short for the network or the overlap.
+        ValueError: if the window is too short for the network or the overlap.
     """
     if window is None:
         return None, 0
     if window < spec.min_frames:
-        raise ValueError(f"a window of {window} frames is too short for this network, which takes {spec.min_frames}")
+        raise ValueError(
+            f"a window of {window} frames is too short for this network, which needs at least {spec.min_frames}"
+        )
     if overlap is None:
         overlap = window // _DEFAULT_OVERLAP_SHARE if spec.context_frames is None else spec.context_frames
         if window <= 2 * overlap:
-            raise ValueError(f"this network looks {overlap} frames ahead and back: use a window over {2 * overlap}")
+            raise ValueError(
+                f"a window of {window} frames is too short for this network, which looks {overlap} frames ahead and "
+                f"back: choose a window over {2 * overlap}"
+            )
     check_window(window, overlap)
     return window, overlap
 
@@ -136,7 +142,10 @@ def fill_window(spec: NetworkSpec, window: int | None, overlap: int | None) -> t
 def check_window(window: int, overlap: int) -> None:
     """Refuse a window in which no frame would be left to keep."""
     if overlap < 0 or window <= 2 * overlap:
-        raise ValueError(f"a window of {window} frames has no centre between {overlap} frames of overlap at each end")
+        raise ValueError(
+            f"a window of {window} frames keeps no frame between {overlap} frames of overlap at each end: choose a "
+            "longer window or a smaller overlap"
+        )
 
 
 def is_clip(frames: NDArray[Any]) -> TypeGuard[NDArray[np.uint8] | NDArray[np.uint16]]:
@@ -145,17 +154,17 @@ def is_clip(frames: NDArray[Any]) -> TypeGuard[NDArray[np.uint8] | NDArray[np.ui
 
 
 def _checked(frames: Iterable[NDArray[Level]]) -> Iterator[NDArray[Level]]:
-    """Pass frames on that are frames, of one size and type."""
+    """Pass frames on, and refuse what is not a frame or has another size or type than the frames before it."""
     before: NDArray[Level] | None = None
     for number, frame in enumerate(frames):
         if not is_clip(frame[np.newaxis]):
             raise ValueError(f"frames must be non-empty (H, W, 3) uint8 or uint16, not {frame.shape} {frame.dtype}")
         if before is not None and frame.shape != before.shape:
             found, expected = f"{frame.shape[1]}x{frame.shape[0]}", f"{before.shape[1]}x{before.shape[0]}"
-            raise InputError(f"frame {number} is {found}, those before it are {expected}: a clip has one size")
+            raise InputError(f"frame {number} is {found} px, but those before it are {expected}: a clip has one size")
         if before is not None and frame.dtype != before.dtype:
             raise InputError(
-                f"frame {number} is {frame.dtype}, those before it are {before.dtype}: a clip has one type"
+                f"frame {number} is {frame.dtype}, but those before it are {before.dtype}: a clip has one type"
             )
         before = frame
         yield frame

@@ -65,7 +65,7 @@ class AnchorRule:
         """Decide whether the current model becomes the anchor; numbers that were not measured leave it unchanged.
 
         The anchor moves if the model is aligned with its input, is sharper than the anchor, and updates are left. If
-        the anchor's sharpness was never measured, the first one measured after it stands in for it. At the anchor's own
+        the anchor's sharpness was never measured, the first one measured after it is used instead. At the anchor's own
         step the model is the anchor, so its sharpness becomes the anchor's.
         """
         shift_px, sharpness = measured.get("shift_px", math.nan), measured.get("sharpness", math.nan)

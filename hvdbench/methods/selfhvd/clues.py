@@ -1,4 +1,4 @@
-"""Remove sharp clues from the input of stage 2 (RSCR, section 3.2): which frame k of a window stands in slot i."""
+"""Remove sharp clues from the input of stage 2 (RSCR, section 3.2): which frame k of a window is put into slot i."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ _DRAW = 1  # keeps this draw apart from the draw of the window itself, which has
 def draw_slots(
     is_sharp: NDArray[np.bool_], clues: Clues, segment_frames: int, *, seed: int, index: int
 ) -> NDArray[np.intp]:
-    """Choose which frame k of a window stands in each of its slots i, by the window's own draw.
+    """Choose which frame k of a window is put into each of its slots i, by the window's own draw.
 
     Args:
         is_sharp: (T,) selected frames of the window.
@@ -82,7 +82,7 @@ def _closest(frames: NDArray[np.intp], i: np.intp) -> int:
 
 
 def own_slots(clip: Tensor) -> Tensor:
-    """Return the slots (N, T) of windows (N, T, ...) in which every frame stands in its own place."""
+    """Return the slots (N, T) of windows (N, T, ...) in which every frame is in its own place."""
     return torch.arange(clip.shape[1], device=clip.device).expand(len(clip), -1)
 
 

@@ -71,7 +71,9 @@ def make_features(settings: PerceptualSettings) -> VggFeatures | None:
     if path is not None:
         found = {key: value for key, value in load_checkpoint(path).items() if key.startswith(_PREFIX)}
         if not found:
-            raise WeightsError(f"{path} holds no parameter under '{_PREFIX}': torchvision's vgg19 is needed")
+            raise WeightsError(
+                f"{path} contains no parameter under '{_PREFIX}': the weights of torchvision's vgg19 are needed"
+            )
         wanted = network.state_dict().keys()
         load_into(network, {key: value for key, value in found.items() if key in wanted}, path)
     return network

@@ -1,7 +1,7 @@
-"""Checkpoints: a folder each, written whole or not at all, tensors as safetensors and the rest as JSON.
+"""Write and read checkpoints: each is a folder, written whole or not at all, with tensors as safetensors, else JSON.
 
-``checkpoints/00001000/`` holds ``model.safetensors`` (the network's own keys), ``optimiser.safetensors``,
-``objective.safetensors``, with an average ``ema.safetensors``, and ``state.json``. Nothing in it is unpickled.
+``checkpoints/00001000/`` contains ``model.safetensors`` (the network's own keys), ``optimiser.safetensors``,
+``objective.safetensors``, ``ema.safetensors`` if weights are averaged, and ``state.json``. Nothing in it is unpickled.
 """
 
 import json
@@ -23,13 +23,13 @@ _DIGITS = 8
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Where a run stands.
+    """The state of a run.
 
     Attributes:
-        step: optimiser steps done.
-        digest: of all that moves a number: recipe, data, seed, settings.
-        tensors: by file: ``model``, ``optimiser``, ``objective`` and, with an average, ``ema``.
-        notes: JSON-able: the next window, sums of the log that are not written yet, seconds, the guards' memory.
+        step: number of optimiser steps done.
+        digest: digest of everything that changes the weights: recipe, data, seed, settings.
+        tensors: tensors by file: ``model``, ``optimiser``, ``objective`` and, if weights are averaged, ``ema``.
+        notes: JSON values: the next window, sums of the log that are not written yet, seconds, the guards' memory.
     """
 
     step: int
@@ -44,7 +44,7 @@ def checkpoint_folder(folder: Path, step: int) -> Path:
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """List a run's whole checkpoints, oldest first."""
+    """List a run's complete checkpoints, oldest first."""
     recover_below(folder / _FOLDER)
     found = (folder / _FOLDER).glob(f"{'[0-9]' * _DIGITS}/state.json")
     return sorted(path.parent for path in found)
@@ -70,7 +70,7 @@ def save_checkpoint(folder: Path, state: TrainingState, keep: int) -> Path:
 
 
 def latest_digest(folder: Path) -> str | None:
-    """Return the digest of the latest checkpoint; None where there is none, or a damaged one."""
+    """Return the digest of the latest checkpoint; None if there is none, or it is damaged."""
     found = list_checkpoints(folder)
     try:
         digest = json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))["digest"] if found else None
@@ -80,36 +80,38 @@ def latest_digest(folder: Path) -> str | None:
 
 
 def load_latest(folder: Path, digest: str) -> TrainingState | None:
-    """Read the latest checkpoint of a run's folder; None where there is none.
+    """Read the latest checkpoint of a run's folder; return None if there is none.
 
     Raises:
-        DatasetError: it comes from other settings or data.
-        WeightsError: it is damaged.
+        DatasetError: if it comes from other settings or data.
+        WeightsError: if it is damaged.
     """
     found = list_checkpoints(folder)
     return load_checkpoint_folder(found[-1], digest) if found else None
 
 
 def load_checkpoint_folder(path: Path, digest: str) -> TrainingState:
-    """Read one checkpoint, as :func:`load_latest`."""
+    """Read one checkpoint, with the errors of :func:`load_latest`."""
     try:
         content = json.loads((path / "state.json").read_text(encoding="utf-8"))
         found, step, files, notes = (content[key] for key in ("digest", "step", "files", "notes"))
         known = content["format"] == FORMAT
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{path}/state.json is damaged: remove {path} to go on from the one before") from error
+        raise WeightsError(
+            f"{path}/state.json is damaged: remove {path} to go on from the checkpoint before"
+        ) from error
     if not known:
         raise WeightsError(f"{path} was written by another version of hvdbench: remove it, or train in another folder")
     if found != digest:
         raise DatasetError(
-            f"{path} belongs to other settings, data or another seed ({found}, not {digest}): "
-            "--overwrite it or train in another folder"
+            f"{path} was made from other settings, other data or another seed (its digest is {found}, not {digest}): "
+            "use --overwrite or train in another folder"
         )
     return TrainingState(step, digest, {name: read_tensors(path / f"{name}.safetensors") for name in files}, notes)
 
 
 def remove_training(folder: Path) -> None:
-    """Remove a run's checkpoints, log and pictures, before it begins again; nothing where no run of ours lies."""
+    """Remove a run's checkpoints, log and pictures before it begins again; a folder of anything else is left alone."""
     checkpoints = list_checkpoints(folder)
     if not checkpoints and not any((folder / name).is_file() for name in ("train.json", "log.jsonl")):
         return
@@ -125,7 +127,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write tensors as safetensors, whole or not at all."""
     from safetensors.torch import save_file
 
-    # clones: safetensors refuses tensors that share memory
+    # cloned, because safetensors refuses tensors that share memory
     state = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
     with atomic_path(path) as temporary:
         save_file(state, temporary)
@@ -135,7 +137,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read safetensors onto the CPU.
 
     Raises:
-        WeightsError: missing or damaged.
+        WeightsError: if the file is missing or damaged.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -144,6 +146,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise WeightsError(
-            f"{path} is missing or damaged: remove {path.parent} to go on from the one before"
+            f"{path} is missing or damaged: remove {path.parent} to go on from the checkpoint before"
         ) from error
     return tensors

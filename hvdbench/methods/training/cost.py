@@ -48,16 +48,15 @@ def measure_step(
 
     Returns:
         The cost; None if the objective cannot be copied.
-        The cost; None where the objective cannot be copied.
     """
     device = next(network.parameters()).device
     with _peak(device) as peak:
         before = _allocated(device)
         try:
-            # copied together, so that a network that the objective holds stays the one that is trained
+            # copied together, so that a network inside the objective stays the one that is trained
             trial_network, trial = copy.deepcopy((network, objective))
         except (TypeError, RuntimeError, NotImplementedError) as error:
-            logger.info("no estimate: the objective cannot be copied (%s)", error)
+            logger.info("there is no estimate, since the objective cannot be copied (%s)", error)
             return None
         copies = _allocated(device) - before
         adam = torch.optim.Adam(trial_network.parameters())

@@ -1,7 +1,7 @@
-"""The training loop that every learned method shares, on one process or several.
+"""Run the training loop that every learned method shares, on one process or several.
 
-A run that is stopped, killed or out of time goes on exactly where its last checkpoint stands: samples hang on the step
-alone, torch is seeded for each step, and the rest is in the checkpoint.
+A run that is stopped, killed or out of time goes on exactly from its last checkpoint: samples depend on the step alone,
+torch is seeded for each step, and the rest is in the checkpoint.
 """
 
 import logging
@@ -28,14 +28,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a training came to.
+    """The outcome of a training.
 
     Attributes:
-        step: optimiser steps done.
-        steps: those of the whole run.
-        checkpoint: the latest; None without a folder.
-        stopped_by: what ended the run before its last step: its time, or a signal; None where nothing did.
-        facts: JSON-able: seconds, peak memory, last losses and measurements, warnings.
+        step: number of optimiser steps done.
+        steps: number of optimiser steps of the whole run.
+        checkpoint: folder of the latest checkpoint; None without a folder.
+        stopped_by: cause that ended the run before its last step, its time or a signal; None if it was not stopped.
+        facts: JSON values: seconds, peak memory, last losses and measurements, warnings.
     """
 
     step: int
@@ -46,7 +46,7 @@ class FitResult:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all steps are done, not stopped before."""
+        """Whether all steps are done."""
         return self.step >= self.steps
 
 
@@ -66,33 +66,36 @@ def fit(
     say: Say | None = None,
     processes: Processes | None = None,
 ) -> FitResult:
-    """Train a network, going on from the folder's latest checkpoint.
+    """Train a network, continuing from the folder's latest checkpoint.
 
     Args:
-        network: an :class:`RgbNetwork`, or a network that is put behind one. It is changed in place and ends on the
-            device, in evaluation, with the weights to use: the averaged ones where there is an average.
-        objective: of the method.
+        network: an :class:`RgbNetwork`, or a network that is wrapped in one. It is changed in place and ends on the
+            device, in evaluation, with the weights to use: the averaged ones if weights are averaged.
+        objective: objective of the method.
         windows: at least ``steps * batch`` samples; sample k of step s is number ``s * batch + k``.
-        settings: of the loop.
-        folder: for ``checkpoints/``, ``log.jsonl``, ``training.png``, ``panels/``, ``tensorboard/``; None keeps nothing
-            and cannot go on.
-        validation: what is looked at on the way.
-        seed: of whatever the network itself draws.
-        device: ``cpu`` or ``cuda``; with several processes each takes its own GPU.
-        progress: called with (done, total, what).
-        max_minutes: time after which the run stops at a checkpoint; the same call goes on.
-        digest: names the recipe and the data; a checkpoint of another one is refused.
-        say: told in one line what the run is going to take, before it starts; the log by default.
-        processes: of the run, where the caller has them.
+        settings: settings of the loop.
+        folder: folder for ``checkpoints/``, ``log.jsonl``, ``training.png``, ``panels/``, ``tensorboard/``; with None
+            nothing is kept, and the run cannot be continued.
+        validation: clips and windows that are measured during the run.
+        seed: random seed of what the network itself draws.
+        device: ``cpu`` or ``cuda``; with several processes, each takes its own GPU.
+        progress: function called with (done, total, what).
+        max_minutes: time after which the run stops at a checkpoint; the same call continues it.
+        digest: digest of the recipe and the data; checkpoints with another one are refused.
+        say: function called before the run with one line on what it will take; None for the log.
+        processes: processes of the run; None to make them here.
 
     Raises:
-        DatasetError: the folder holds checkpoints of another recipe, data, seed or settings.
-        FitError: the loss exploded; the last good weights are kept.
-        InputError: too few windows, or a batch that does not divide.
+        DatasetError: if the folder contains checkpoints of another recipe, data, seed or settings.
+        FitError: if the loss exploded; the last good weights are kept.
+        InputError: if there are too few windows, or the batch cannot be divided evenly.
     """
     processes = processes or Processes(device)
     if len(windows) < settings.steps * settings.batch:
-        raise InputError(f"the run draws {settings.steps * settings.batch} windows and there are {len(windows)}")
+        raise InputError(
+            f"the run draws {settings.steps * settings.batch} windows, but there are only {len(windows)}: make as "
+            "many as steps times batch"
+        )
     door = network if isinstance(network, RgbNetwork) else RgbNetwork(network)
     door.precision = settings.precision
     cuda = [processes.device] if processes.device.type == "cuda" else []

@@ -1,4 +1,4 @@
-"""Guards: what ends a run before it spoils its weights, and what a run warns of."""
+"""Guard a run: end it before it spoils its weights, and warn of what its validations show."""
 
 import math
 import signal
@@ -45,7 +45,7 @@ class LossGuard:
             self._seen.append(loss)
         if self._large < self.steps:
             return None
-        return f"has been over {self.factor:g} times its median of {usual:.3g} for {self._large} steps"
+        return f"has been over {self.factor:g} times its running median of {usual:.3g} for {self._large} steps"
 
     @property
     def is_calm(self) -> bool:
@@ -91,12 +91,16 @@ class ValidationGuard:
         shift = measured.get("shift_px", float("nan"))
         self.was_aligned = self.was_aligned or shift <= self.drift_limit_px
         if shift > self.drift_limit_px and (self.was_aligned or is_late):
-            how = "has drifted" if self.was_aligned else "still lies"
-            found.append(f"the output {how} {shift:.2f} px off its input (limit {self.drift_limit_px:g} px)")
+            how = "has drifted" if self.was_aligned else "is still"
+            found.append(
+                f"the output {how} {shift:.2f} px away from its input (the limit is {self.drift_limit_px:g} px)"
+            )
         self.same = self.same + 1 if measured.get("change_levels", math.inf) < _NO_CHANGE_LEVELS else 0
         self.flat = self.flat + 1 if measured.get("contrast_ratio", 1.0) < _NO_CONTRAST else 0
         if self.same >= _IN_A_ROW:
-            found.append(f"the output has been its input, within 0.1 levels, for {self.same} validations: no learning")
+            found.append(
+                f"the output has equalled its input, within 0.1 levels, for {self.same} validations: nothing is learned"
+            )
         if self.flat:
             found.append("the output is nearly flat: the network has collapsed")
         coverage = measured.get(MASK_COVERAGE, 1.0)

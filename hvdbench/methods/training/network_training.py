@@ -1,4 +1,4 @@
-"""What all trainings of one video network share: the network, its start, its windows and loop, and its restorations."""
+"""Share what all trainings of a video network need: the network, its start, its windows and loop, its restorations."""
 
 from typing import Annotated, Self, TypeVar, cast
 
@@ -17,20 +17,20 @@ from hvdbench.recipe.trust import Part
 
 
 class NetworkTrainingSettings(Settings):
-    """Which network is trained, from what it starts, on which windows, and how."""
+    """Settings of which network is trained, from which weights, on which windows, and how."""
 
     network: Annotated[str, Part("network")]
-    """A video network of the catalogue, or an import string."""
+    """Video network of the catalogue, or import string."""
     network_arguments: dict[str, object] = {}
-    """The network's constructor arguments."""
+    """Constructor arguments of the network."""
     start_from: str = ""
-    """Weights that a training starts from, a file or a name of the registry; empty: random ones."""
+    """Weights that a training starts from, a file or a registered name; empty for random ones."""
     start_parts: dict[str, str] = {}
-    """Weights of parts of the network, by the part's name, e.g. ``{spynet = "spynet"}``; taken after ``start_from``."""
+    """Weights of parts of the network, by the part's name: ``{spynet = "spynet"}``; loaded after ``start_from``."""
     zero_flow_start: bool = False
-    """Let an untrained SPyNet start at zero flow; for fits without its pre-trained weights."""
+    """Whether an untrained SPyNet starts at zero flow; for fits without its pre-trained weights."""
     splits: tuple[str, ...] = ()
-    """Splits whose clips are trained on; empty: all of the dataset."""
+    """Splits whose clips are trained on; empty for all of the dataset."""
     window: WindowSettings = WindowSettings()
     """What a training window is."""
     engine: EngineSettings = EngineSettings()
@@ -41,29 +41,29 @@ TrainingT = TypeVar("TrainingT", bound=NetworkTrainingSettings, covariant=True)
 
 
 class NetworkTraining(TrainedScheme[TrainingT]):
-    """A training of any video network over windows of clips; what it strives for is left to the classes below it."""
+    """A training of any video network over windows of clips; subclasses define the objective."""
 
     @property
     def window(self) -> WindowSettings:
-        """The windows that it is trained on."""
+        """The settings of the windows that the network is trained on."""
         return self.settings.window
 
     @property
     def engine(self) -> EngineSettings:
-        """The training loop."""
+        """The settings of the training loop."""
         return self.settings.engine
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits whose clips are trained on; empty: all of the dataset."""
+        """The splits whose clips are trained on; empty for all of the dataset."""
         return self.settings.splits
 
     def build(self, seed: int = 0) -> nn.Module:
-        """Build the network, its random weights drawn from ``seed``.
+        """Build the network with random weights drawn from ``seed``.
 
         Raises:
-            UnknownNameError: no such network.
-            InputError: it does not take its arguments.
+            UnknownNameError: if there is no such network.
+            InputError: if the network does not take its arguments.
         """
         settings = self.settings
         return build_network(
@@ -74,7 +74,7 @@ class NetworkTraining(TrainedScheme[TrainingT]):
         """Build the network with the weights that a training starts from: the recipe's, else those of ``seed``.
 
         Raises:
-            WeightsError: a weight file is missing, damaged, or belongs to another network.
+            WeightsError: if a weight file is missing, damaged, or belongs to another network.
         """
         network = self.build(seed)
         load_start(network, self.settings.start_from or None, self.settings.start_parts)
@@ -85,6 +85,6 @@ class NetworkTraining(TrainedScheme[TrainingT]):
         return restore_with(cast(VideoNetwork, network), blurry, budget)
 
     def with_steps(self, steps: int) -> Self:
-        """Return the same training in as many steps."""
+        """Return the same training with this number of steps."""
         engine = self.settings.engine.model_copy(update={"steps": steps})
         return type(self)(self.settings.model_copy(update={"engine": engine}))

@@ -1,4 +1,4 @@
-"""What a training strives for: the loss of a step, and the decisions that belong to it."""
+"""Define the objective of a training: the loss of a step, and the decisions that belong to it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from hvdbench.dataset.facts import ClipReader
 from hvdbench.workspace.progress import Progress
 
 MASK_COVERAGE = "mask_coverage"
-"""Term: mean of the mask that weights the loss, 0 to 1."""
+"""Logged term: the mean of the mask that weights the loss, 0 to 1."""
 SHARP_CHOSEN_SHARE = "sharp_chosen_share"
-"""Term: share of frames whose target was the warped sharp frame, not the teacher's, 0 to 1."""
+"""Logged term: the share of frames whose target was the warped sharp frame, not the teacher's output, 0 to 1."""
 ANCHOR_UPDATE = "anchor_update"
-"""Number of a validation: 1 where the anchor moved to the present weights, else 0."""
+"""Number logged at a validation: 1 if the anchor moved to the current weights, else 0."""
 _SHARES = ("_share", "_coverage")
 
 
@@ -27,8 +27,9 @@ class StepLoss:
     """The loss of one part of a batch.
 
     Attributes:
-        total: scalar with gradients, a mean over samples, so that the mean over equal parts of a batch is the whole's.
-        terms: detached scalars for the log: each loss, and shares, whose names end as those above do.
+        total: scalar with gradients, a mean over samples, so that its mean over equal parts of a batch is that of the
+            whole batch.
+        terms: detached scalars for the log: each loss, and shares, whose names end like those above.
     """
 
     total: Tensor
@@ -36,12 +37,11 @@ class StepLoss:
 
 
 class Objective(ABC):
-    """What the engine asks of a method.
+    """The part of a method that the training loop calls.
 
-    A step is counted from 0 by optimiser steps; ``step`` is the number of those that are done. Randomness comes from
-    the batch's ``index`` and a seed of the objective's own, never from a global generator, so that a run that was
-    stopped goes on as if it had not been. Only :meth:`loss` must be written; the rest decides, draws and keeps nothing
-    as it is here.
+    ``step`` is the number of optimiser steps that are done. Randomness comes from the batch's ``index`` and a seed of
+    the objective's own, never from a global generator, so that a stopped run continues as if it had not been stopped.
+    Only :meth:`loss` must be written; in this base class the other hooks decide, draw and keep nothing.
     """
 
     @abstractmethod
@@ -49,15 +49,15 @@ class Objective(ABC):
         """Return the loss of a batch, or of a part of one.
 
         Args:
-            network: takes and returns (N, T, 3, H, W) RGB in [0, 1]. Call it at most once with gradients; calls under
-                ``torch.no_grad()`` are free. To copy it, copy :func:`bare` of it.
+            network: network that takes and returns (N, T, 3, H, W) RGB in [0, 1]. It may be called at most once with
+                gradients, and any number of times under ``torch.no_grad()``. To copy it, copy :func:`bare` of it.
             batch: samples as :mod:`hvdbench.methods.training.samples` makes them, floats, on the network's device.
-            step: optimiser steps done; at ``step == n`` the n first steps lie behind.
+            step: number of optimiser steps done, 0 in the first step.
         """
 
     @property
     def validate_at(self) -> tuple[int, ...]:
-        """Steps at which a validation should be made whatever the rhythm."""
+        """The steps at which a validation is due in addition to the regular ones."""
         return ()
 
     def prepare(
@@ -69,51 +69,51 @@ class Objective(ABC):
         folder: Path | None,
         progress: Progress,
     ) -> ClipReader:
-        """Return the reader that the training reads from; the same one here.
+        """Return the reader that the training reads from; in this base class, ``clips`` itself.
 
         Args:
-            clips: the reader of the clips that are trained on.
-            selection: a clip's key → (T,) frames to take as selected, in place of the labels; None: the labels.
-            device: where to compute.
-            folder: of the run; None: nothing is kept.
-            progress: called with (done, total, what).
+            clips: reader of the clips that are trained on.
+            selection: (T,) frames to take as selected, by a clip's key, in place of the labels; None for the labels.
+            device: device to compute on.
+            folder: folder of the run; None if nothing is kept.
+            progress: function called with (done, total, what).
         """
         return clips
 
     def at_validation(self, network: nn.Module, step: int, measured: Mapping[str, float]) -> dict[str, float]:
-        """Decide what hangs on a validation; called on every process with equal numbers.
+        """Decide what depends on a validation; this is called on every process with equal numbers.
 
         Args:
-            network: bare, in evaluation, with the weights that were measured.
-            step: optimiser steps done.
+            network: bare network, in evaluation, with the weights that were measured.
+            step: number of optimiser steps done.
             measured: ``shift_px`` (median phase-correlation shift of output to input), ``sharpness`` (mean Laplacian
-                variance of the outputs), ``sharpness_ratio`` (to the inputs).
+                variance of the outputs), ``sharpness_ratio`` (that of outputs over that of inputs).
 
         Returns:
-            Numbers for the log; ``anchor_update`` is marked in the plot.
+            Numbers for the log; a step where ``anchor_update`` is 1 is marked in the plot.
         """
         return {}
 
     def panel(self, network: nn.Module, batch: Mapping[str, Tensor], step: int) -> NDArray[np.uint8] | None:
-        """Draw a picture (H, W, 3) uint8 RGB for the log, or none."""
+        """Draw a picture (H, W, 3) uint8 RGB for the log, or return None."""
         return None
 
     def state(self) -> dict[str, Tensor]:
-        """Return what a resumed run needs besides the weights: tensors by name."""
+        """Return the state that a resumed run needs besides the weights, as tensors by name."""
         return {}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take up what :meth:`state` returned."""
+        """Restore the state that :meth:`state` returned."""
         return
 
 
 def is_share(term: str) -> bool:
-    """Return whether a term is a share, 0 to 1, by its name; all others are losses."""
+    """Return whether a term, by its name, is a share from 0 to 1; all others are losses."""
     return term.endswith(_SHARES)
 
 
 def bare(network: nn.Module) -> nn.Module:
-    """Take the wrapper of distributed training off a network; others are returned as they are."""
+    """Return the network inside the wrapper of distributed training; without a wrapper, return it as it is."""
     from torch.nn.parallel import DistributedDataParallel
 
     while isinstance(network, DistributedDataParallel):

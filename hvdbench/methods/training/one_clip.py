@@ -1,4 +1,4 @@
-"""A method that is trained over clips, trained on one clip alone and then applied to it: test-time training."""
+"""Train a method on one clip alone and then apply it to that clip: test-time training."""
 
 import time
 from dataclasses import replace
@@ -14,16 +14,16 @@ from hvdbench.methods.scheme import Scheme, TrainedScheme
 from hvdbench.recipe import Settings
 
 PIXELS_PER_MINUTE = 2_000_000
-"""Pixels of windows that a minute of training stands for; a fixed rate, so that the same command makes the same frames
-anywhere. One core does 8 million with ESTRNN, 3 with IFIRNN, 2 with BasicVSR++ and 1.3 with RVRT at their ``@tiny``
-sizes; full networks take longer than a minute for it on a CPU, and far less on a GPU."""
+"""Pixels of windows per minute of training; a fixed rate, so that the same command makes the same frames anywhere. One
+core does 8 million with ESTRNN, 3 with IFIRNN, 2 with BasicVSR++ and 1.3 with RVRT at their ``@tiny`` sizes; full
+networks take longer than a minute for them on a CPU, and far less on a GPU."""
 
 
 class OneClip(Scheme[Settings]):
-    """A trained, self-supervised scheme as one that is fitted to each clip; made by :func:`on_one_clip`.
+    """A self-supervised scheme that is trained on each clip alone; :func:`on_one_clip` makes it.
 
     Args:
-        scheme: one that reads no truth.
+        scheme: trained scheme that does not read the truth.
     """
 
     takes_inference: ClassVar[bool] = True
@@ -34,15 +34,15 @@ class OneClip(Scheme[Settings]):
 
     @property
     def fit_steps(self) -> int:
-        """Steps of the training."""
+        """The number of steps of the training."""
         return self._scheme.engine.steps
 
     def with_steps(self, steps: int) -> "OneClip":
-        """Return the same fit in as many steps."""
+        """Return the same fit with this number of steps."""
         return OneClip(self._scheme.with_steps(steps))
 
     def for_minutes(self, minutes: float) -> "OneClip":
-        """Return the same fit in as many steps as the minutes stand for, by the pixels of a step's windows."""
+        """Return the same fit with the number of steps for the minutes, by the pixels of a step's windows."""
         engine, window = self._scheme.engine, self._scheme.window
         pixels = engine.batch * window.clip_frames * window.crop_px**2
         return self.with_steps(max(1, round(minutes * PIXELS_PER_MINUTE / pixels)))
@@ -51,19 +51,19 @@ class OneClip(Scheme[Settings]):
         """Train the network on the clip, without a folder, and restore the clip with it.
 
         Raises:
-            FitError: no frame is selected, the clip is too small, or the loss exploded.
-            WeightsError: weights that the recipe starts from, or looks through, are missing.
-            KeyboardInterrupt: somebody asked the training to stop.
+            FitError: if no frame is selected, the clip is too small, or the loss exploded.
+            WeightsError: if weights are missing that the training starts from, or that its losses need.
+            KeyboardInterrupt: if the training was asked to stop.
         """
         from hvdbench.methods.training.scheme import train_scheme
 
         if not labels.is_selected.any():
             raise FitError("no frame of the clip is sharper than the rest: there is nothing to learn from")
         started = time.perf_counter()
-        # a recipe's splits are those of a dataset; this clip is all there is, so it stands in the first of them
+        # a recipe names splits of a dataset; the clip is put into the first of them, so that it is trained on
         split = next(iter(self._scheme.splits), "test")
         reader = FramesReader(blurry, labels, f"{split}/clip")
-        # the steps were scaled to the minutes before: a clock here would make the frames depend on the machine
+        # the minutes have set the steps; a limit of time would make the frames depend on the machine
         network, result = train_scheme(self._scheme, reader, None, replace(budget, minutes=None))
         if not result.is_finished:
             raise KeyboardInterrupt
@@ -77,11 +77,11 @@ def on_one_clip(method: Method) -> Method:
     """Return a method that is trained over clips as one that is fitted to each clip alone.
 
     Raises:
-        InputError: it learns from a truth.
+        InputError: if the method learns from a truth.
     """
     if method.scheme.reads_truth:
         raise InputError(
-            f"method '{method.reference}' learns from a truth, which this clip has not: name its weights with "
-            "--weights, or a method that fits to a clip without one"
+            f"method '{method.reference}' learns from a truth, and this clip has none: name its weights with "
+            "--weights, or choose a method that is fitted to a clip without a truth"
         )
     return replace(method, scheme=OneClip(method.trained_scheme))

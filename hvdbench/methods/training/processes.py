@@ -1,4 +1,4 @@
-"""The processes of a run: one alone, or those of ``torchrun`` or ``accelerate launch``."""
+"""Coordinate the processes of a run: a single one, or those of ``torchrun`` or ``accelerate launch``."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -12,12 +12,12 @@ from hvdbench.errors import InputError
 
 
 class Processes:
-    """What the loop needs of its fellow processes; with one process all of it is nothing.
+    """The processes of a run, as the training loop uses them; with a single process, every method is trivial.
 
     Attributes:
-        device: where this process computes: the one asked for, or this process's GPU.
+        device: device that this process computes on: the one asked for, or this process's GPU.
         rank: number of this process, from 0.
-        count: how many there are.
+        count: number of processes.
     """
 
     def __init__(self, device: str = "cpu") -> None:
@@ -27,7 +27,7 @@ class Processes:
         state = PartialState(cpu=is_cpu)
         options = DistributedDataParallelKwargs(broadcast_buffers=False)
         self._accelerator: Any = Accelerator(
-            mixed_precision="no",  # the network's door sees to it
+            mixed_precision="no",  # RgbNetwork takes care of it
             cpu=is_cpu and state.device.type == "cpu",
             device_placement=False,
             kwargs_handlers=[options],
@@ -43,10 +43,10 @@ class Processes:
         return self.rank == 0
 
     def share(self, batch: int, parts: int) -> int:
-        """Return the samples of one part of this process's share of a batch.
+        """Return the number of samples in one part of this process's share of a batch.
 
         Raises:
-            InputError: the batch does not divide evenly.
+            InputError: if the batch cannot be divided evenly.
         """
         if batch % (self.count * parts):
             raise InputError(
@@ -56,17 +56,17 @@ class Processes:
         return batch // (self.count * parts)
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """Wrap the network so that gradients are averaged over processes; a single process gets the network itself."""
+        """Wrap the network so that gradients are averaged over processes; one process gets the network itself."""
         if self.count == 1:
             return network
-        with warnings.catch_warnings():  # torch's newer name for it is not known to older versions
+        with warnings.catch_warnings():  # older versions of torch do not know the newer name
             warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated", category=FutureWarning)
             wrapped: nn.Module = self._accelerator.prepare_model(network, device_placement=False)
         return wrapped
 
     @contextmanager
     def gathering(self, network: nn.Module, is_last: bool) -> Iterator[None]:
-        """Average gradients only with the last part of a batch."""
+        """Average gradients over processes only after the last part of a batch."""
         with nullcontext() if is_last or self.count == 1 else self._accelerator.no_sync(network):
             yield
 
@@ -87,6 +87,6 @@ class Processes:
         return dict(told)
 
     def wait(self) -> None:
-        """Go on when all are here."""
+        """Wait until every process has come here."""
         if self.count > 1:
             self._accelerator.wait_for_everyone()

@@ -1,7 +1,7 @@
-"""The record of a run: ``log.jsonl``, TensorBoard, and pictures.
+"""Record a run: ``log.jsonl``, TensorBoard, and pictures.
 
-A line of the log is one JSON object with ``kind`` (``step``, ``validation``, ``warning``) and ``step``. All of it but
-``seconds`` is the same however often the run was stopped: on going on, lines past the checkpoint are cut off.
+A line of the log is one JSON object with ``kind`` (``step``, ``validation``, ``warning``) and ``step``. All but
+``seconds`` is the same however often the run was stopped, since lines after the checkpoint are cut off when it goes on.
 """
 
 import json
@@ -20,16 +20,16 @@ from hvdbench.workspace.atomic import atomic_write_bytes
 
 logger = logging.getLogger(__name__)
 TIMES = ("seconds",)
-"""Keys of log lines that hang on the machine."""
+"""Keys of log lines that depend on the machine."""
 
 
 class Records:
-    """Writes a run's log; without a folder it writes nothing.
+    """A writer of a run's log; without a folder it writes nothing.
 
     Args:
-        folder: of the run.
-        step: steps done; what was logged later is cut off.
-        tensorboard: write its files too, where it is installed.
+        folder: folder of the run.
+        step: number of steps done; what was logged later is cut off.
+        tensorboard: whether TensorBoard's files are written too, if it is installed.
     """
 
     def __init__(self, folder: Path | None, step: int = 0, *, tensorboard: bool = True) -> None:
@@ -43,7 +43,7 @@ class Records:
             self._board = _tensorboard(folder / "tensorboard", step)
 
     def write(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
-        """Add a line; its numbers go to TensorBoard too."""
+        """Write a line to the log, and its numbers to TensorBoard."""
         if self.folder is None:
             return
         line = {"kind": kind, "step": step, **{key: _plain(value) for key, value in values.items()}}
@@ -55,7 +55,7 @@ class Records:
                     self._board.add_scalar(f"{kind}/{key}", value, step)
 
     def picture(self, name: str, step: int, picture: NDArray[np.uint8]) -> None:
-        """Keep a picture (H, W, 3) uint8 RGB as ``<name>/<step>.png`` and on TensorBoard."""
+        """Write a picture (H, W, 3) uint8 RGB to ``<name>/<step>.png`` and to TensorBoard."""
         if self.folder is None:
             return
         target = self.folder / name / f"{step:08d}.png"
@@ -65,14 +65,14 @@ class Records:
             self._board.add_image(name, picture, step, dataformats="HWC")
 
     def close(self) -> None:
-        """Write what is still held back."""
+        """Write what is still buffered."""
         if self._board is not None:
             self._board.close()
             self._board = None
 
 
 class Means:
-    """Means of numbers since they were last taken; exact over a stop, since sums and counts are kept."""
+    """Means of numbers since they were last taken; a stop does not change them, since sums and counts are kept."""
 
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
@@ -91,16 +91,16 @@ class Means:
         return means
 
     def state(self) -> dict[str, Any]:
-        """Return what a resumed run needs, as JSON values."""
+        """Return the state that a resumed run needs, as JSON values."""
         return {"sums": self._sums, "counts": self._counts}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take up what :meth:`state` gave."""
+        """Restore the state that :meth:`state` returned."""
         self._sums, self._counts = dict(state["sums"]), dict(state["counts"])
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Read a log's lines; one that a killed run left unfinished is left out."""
+    """Read a log's lines, without one that a killed run left unfinished."""
     lines = []
     for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         try:
@@ -113,7 +113,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def cut_log(path: Path, step: int) -> None:
-    """Cut off what was logged after ``step`` steps, and half a line."""
+    """Cut off what was logged after ``step`` steps, and an unfinished line."""
     if path.is_file():
         kept = [line for line in read_log(path) if line["step"] <= step and step > 0]
         atomic_write_bytes(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
@@ -126,7 +126,7 @@ def _plain(value: Any) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence what TensorBoard's own imports warn of."""
+    """Silence the warnings of TensorBoard's own imports."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=FutureWarning, module=r"tensorboard|google|torch\.utils")
@@ -134,12 +134,12 @@ def _quiet() -> Iterator[None]:
 
 
 def _tensorboard(folder: Path, step: int) -> Any:
-    """Open TensorBoard's files, from ``step`` on; None where it is not installed."""
+    """Open TensorBoard's files from ``step`` on; return None if it is not installed."""
     try:
         with _quiet():
             from torch.utils.tensorboard import SummaryWriter
 
             return SummaryWriter(str(folder), purge_step=step + 1 if step else None)
     except ImportError:
-        logger.info("tensorboard is not installed: the log is in log.jsonl alone")
+        logger.info("tensorboard is not installed, so the log is in log.jsonl alone")
         return None

@@ -1,4 +1,4 @@
-"""The door of training: every network takes and gives RGB in [0, 1], at any size."""
+"""Wrap networks for training, so that each takes and returns RGB in [0, 1] of any size."""
 
 import logging
 
@@ -15,14 +15,15 @@ _DTYPES: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float16": torch.
 
 
 class RgbNetwork(nn.Module):
-    """A network of the catalogue behind one door: RGB, [0, 1], padding, and autocast in reduced precision.
+    """A wrapper of a network that takes RGB in [0, 1], pads, and uses autocast for reduced precision.
 
-    What comes out is float32, so that losses are computed in full precision whatever the network computes in.
-    ``state_dict`` and ``load_state_dict`` are those of this wrapper; files hold ``inner.state_dict()``.
+    Its result is float32, so that losses are computed in full precision whatever the network computes in.
+    ``state_dict`` and ``load_state_dict`` are those of this wrapper; files contain ``inner.state_dict()``.
 
     Attributes:
-        inner: the network; a ``spec`` says what it takes, one without takes RGB in [0, 1] of any size.
-        precision: what it computes in; it becomes ``float32`` where that cannot be, with one warning.
+        inner: network; without a ``spec`` it takes RGB in [0, 1] of any size.
+        precision: number format that the network computes in; it becomes ``float32``, with one warning, if the network
+            does not run in it.
     """
 
     def __init__(self, inner: nn.Module, precision: Precision = "float32") -> None:
@@ -33,7 +34,7 @@ class RgbNetwork(nn.Module):
 
     @property
     def spec(self) -> NetworkSpec:
-        """What this door takes: RGB in [0, 1] of any size, with the inner network's reach."""
+        """The spec of this wrapper: RGB in [0, 1] of any size, with the inner network's reach."""
         inner = self._inner_spec
         return NetworkSpec(
             context_frames=inner.context_frames,
@@ -60,7 +61,7 @@ class RgbNetwork(nn.Module):
         return ((restored - low) / (high - low))[:, :count, :, :height, :width]
 
     def _run(self, clip: Tensor) -> Tensor:
-        """Run the inner network; where its first run in 16 bits fails and the same in float32 does not, stay there."""
+        """Run the inner network; if its first run in 16 bits fails but the same in float32 does not, use float32."""
         if self.precision == "float32":
             result: Tensor = self.inner(clip)
             return result.float()
@@ -84,7 +85,7 @@ class RgbNetwork(nn.Module):
 
     def _fall_back(self, reason: str, device: torch.device) -> None:
         logger.warning(
-            "%s does not train in %s on %s (%s): going on in float32",
+            "%s does not train in %s on %s, so it trains in float32 (%s)",
             type(self.inner).__name__,
             self.precision,
             device,
@@ -94,7 +95,7 @@ class RgbNetwork(nn.Module):
 
 
 def _pad(clip: Tensor, spec: NetworkSpec) -> Tensor:
-    """Extend a clip below, to the right and at its end to what the spec asks for, as inference does."""
+    """Extend a clip at the bottom, to the right and at its end to what the spec asks for, as inference does."""
     count, (height, width) = clip.shape[1], clip.shape[-2:]
     if count < spec.min_frames:
         clip = torch.cat((clip, clip[:, -1:].expand(-1, spec.min_frames - count, -1, -1, -1)), 1)

@@ -1,4 +1,4 @@
-"""One run of the training loop: its steps, looks, validations and checkpoints."""
+"""Run the training loop once: its steps, checks, validations and checkpoints."""
 
 import logging
 import time
@@ -47,12 +47,12 @@ _MOST_WORKERS = 8
 
 
 def run_digest(digest: str, settings: EngineSettings, seed: int) -> str:
-    """Hash all that moves a number of a run: the caller's ``digest``, the loop's settings and the seed."""
+    """Hash everything that changes the weights: the caller's ``digest``, the loop's settings and the seed."""
     return digest_of([digest, settings.model_dump(mode="json", exclude=set(MOVES_NOTHING)), seed])
 
 
 class Run:
-    """One call of :func:`hvdbench.methods.training.engine.fit`: what changes from step to step."""
+    """The changing state of one call of :func:`hvdbench.methods.training.engine.fit`."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Run:
         self.records = Records(None)
         self.stopped_by: StoppedBy | None = None
         self.step = 0
-        self.seconds = 0.0  # of earlier calls
+        self.seconds = 0.0  # that earlier calls took
         self._started = self._plotted = time.perf_counter()
         self._facts: dict[str, Any] = {}
         self._warned: list[str] = []
@@ -88,7 +88,7 @@ class Run:
     # --- begin and end
 
     def resume(self) -> None:
-        """Take up the latest checkpoint, if there is one, and cut the log back to it."""
+        """Load the latest checkpoint, if there is one, and cut the log back to it."""
         found = load_latest(self.folder, self.digest) if self.folder else None
         if found is not None:
             notes = found.notes
@@ -103,13 +103,13 @@ class Run:
             self.terms.load_state(notes["terms"])
             self.watch.load_state(notes["watch"])
             self._facts, self._warned = dict(notes["facts"]), list(notes["warned"])
-            logger.info("going on after step %d of %d", self.step, self.settings.steps)
+            logger.info("the training goes on after step %d of %d", self.step, self.settings.steps)
         if self.processes.is_main:
             self.records = Records(self.folder, self.step)
         self.processes.wait()
 
     def estimate(self, say: Say) -> None:
-        """Announce what the rest of the run will take, measured by steps on copies; short runs announce nothing."""
+        """Announce what the rest of the run will take, measured by steps on copies, unless the run is short."""
         left = self.settings.steps - self.step
         if left < _LEAST_TO_ESTIMATE or not self.processes.is_main:
             return
@@ -122,7 +122,7 @@ class Run:
             say(describe_cost(now, late, left, str(self.processes.device)))
 
     def finish(self) -> dict[str, Any]:
-        """Leave the weights to use in the network, and give the facts of the run, JSON-able."""
+        """Put the weights to use into the network, and return the facts of the run as JSON values."""
         if self.average is not None:
             self.network.inner.load_state_dict(self.average.values)
         self.network.eval()
@@ -144,7 +144,7 @@ class Run:
     # --- the loop
 
     def go(self, progress: Progress, max_s: float | None, wish: StopWish) -> None:
-        """Do the steps that are left, or as many as there is time for."""
+        """Run the steps that are left, or as many as there is time for."""
         settings = self.settings
         if self.step >= settings.steps:
             return
@@ -188,7 +188,7 @@ class Run:
         return min(_MOST_WORKERS, usable_cores() - 1) if self.processes.device.type == "cuda" else 0
 
     def _train_step(self, wrapped: nn.Module, batches: Iterator[Mapping[str, Any]]) -> None:
-        """Do one optimiser step."""
+        """Run one optimiser step."""
         settings, parts = self.settings, self.settings.accumulate
         draw = np.random.SeedSequence([self.seed, self.step, self.processes.rank])
         torch.manual_seed(int(draw.generate_state(1, np.uint64)[0]))
@@ -213,7 +213,7 @@ class Run:
         self.step += 1
 
     def _should_stop(self, max_s: float | None, wish: StopWish) -> bool:
-        """Ask whether time is up or somebody wants the run to stop; the main process decides for all."""
+        """Return whether the time is up or the run was asked to stop; the main process decides for all."""
         late = max_s is not None and time.perf_counter() - self._started >= max_s
         if self.processes.count == 1:
             return late or wish.is_asked
@@ -223,18 +223,20 @@ class Run:
     # --- what is looked at
 
     def _look(self) -> None:
-        """Fetch the terms of the latest steps, and end the run where they exploded."""
+        """Fetch the terms of the latest steps, and end the run if the loss exploded."""
         fault = self.terms.look(self.step)
         if fault is not None:
             raise self._explosion(*fault)
 
     def _explosion(self, step: int, words: str) -> FitError:
-        """Go back to the last good weights and word the end of the run."""
+        """Go back to the last good weights, and return the error that ends the run."""
         self.processes.wait()
         self._plot()
         good = self.latest()
         if good is None:
-            return FitError(f"at step {step} {words}, before a first checkpoint: lower learning_rate and train again")
+            return FitError(
+                f"at step {step} {words}, and there is no checkpoint yet: lower learning_rate and train again"
+            )
         self.network.inner.load_state_dict(read_tensors(good / "model.safetensors"))
         return FitError(
             f"at step {step} {words}: the last good weights are those of step {int(good.name)}, in {good}; "
@@ -242,7 +244,7 @@ class Run:
         )
 
     def _log(self, seconds_a_step: float) -> None:
-        """Write the means since the last line."""
+        """Write a line with the means since the last one."""
         means = self.terms.take()
         rate = self.optimiser.set_rate(self.step - 1)
         self._facts |= {name: means[name] for name in ("loss", MASK_COVERAGE) if name in means}
@@ -253,12 +255,12 @@ class Run:
             logger.info("step %d of %d: loss %.4g, about %s left", self.step, self.settings.steps, means["loss"], left)
 
     def _validate(self) -> None:
-        """Measure, let the objective decide, warn, and draw."""
+        """Measure the network, let the objective decide, warn, and draw."""
         with self.average.lent_to(self.network.inner) if self.average else nullcontext():
             self.network.eval()
             found = self.processes.tell(self._measured() if self.processes.is_main else None)
             if "fault" in found:
-                raise self._explosion(self.step, "the network gave values that are not finite")
+                raise self._explosion(self.step, "the network returned values that are not finite")
             decided = self.objective.at_validation(self.network, self.step, found) if "shift_px" in found else {}
             if self.processes.is_main and found:
                 self.records.write("validation", self.step, {**found, **decided, "seconds": round(self._elapsed(), 1)})
@@ -287,7 +289,7 @@ class Run:
         return found
 
     def _draw_panel(self) -> None:
-        """Draw the objective's panel of a sample that is always the same."""
+        """Draw the objective's panel, always for the same sample."""
         if self.folder is not None and self.validation.windows is not None:
             batch = batch_of(self.validation.windows, [0], self.processes.device)
             with torch.no_grad():
@@ -308,7 +310,7 @@ class Run:
         """Write a checkpoint.
 
         Raises:
-            FitError: a weight is not finite; nothing is written.
+            FitError: if a weight is not finite; then nothing is written.
         """
         model = self.network.inner.state_dict()
         norms = [value.detach().float().norm() for value in model.values() if value.is_floating_point()]

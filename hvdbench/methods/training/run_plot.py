@@ -1,4 +1,4 @@
-"""A picture of a run, from its log: losses, rate, shares, shift and sharpness, with what happened marked."""
+"""Plot a run from its log: losses, rate, shares, shift and sharpness, with its events marked."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,13 @@ Lines = Sequence[Mapping[str, Any]]
 
 
 def draw_run(log: Path, target: Path, *, title: str = "", drift_limit_px: float | None = None) -> bool:
-    """Draw ``log.jsonl`` as a PNG.
+    """Draw ``log.jsonl`` as a PNG file.
 
     Args:
-        log: of the run.
-        target: the picture.
-        title: over it.
-        drift_limit_px: shift that is warned of, drawn as a line.
+        log: path of the run's log.
+        target: path of the picture.
+        title: title of the picture.
+        drift_limit_px: shift above which a validation warns; it is drawn as a line.
 
     Returns:
         Whether there was anything to draw.
@@ -142,7 +142,7 @@ def _sharpness(axes: Any, checks: Lines) -> None:
     if psnr[0]:
         other = axes.twinx()
         other.plot(*psnr, color=_COLOURS[1], marker="s", markersize=4, linewidth=1.2)
-        other.set_ylabel("PSNR, dB (no decision hangs on it)", color=_COLOURS[1])
+        other.set_ylabel("PSNR, dB (no decision depends on it)", color=_COLOURS[1])
 
 
 def _nothing(axes: Any) -> None:

@@ -1,6 +1,6 @@
-"""Windows of clips for training: drawn from a seed and a number alone, read by workers, floats on the device.
+"""Cut clips into windows for training, which are drawn from a seed and a number, read by workers, and moved as floats.
 
-Window k is the same whatever the number of workers or processes, and after a resume.
+Window k is the same for any number of workers and processes, and after a resume.
 """
 
 import copy
@@ -27,32 +27,32 @@ logger = logging.getLogger(__name__)
 
 LEAST_SIDE_PX = 8
 ALIGNED_STREAMS = ("warped", "warp_masks")
-"""Streams of a reader that has aligned the labels before; see :mod:`hvdbench.methods.selfhvd.aligned_clips`."""
-_PREFETCH = 2  # batches a worker
+"""Streams of a reader whose labels are aligned already; see :mod:`hvdbench.methods.selfhvd.aligned_clips`."""
+_PREFETCH = 2  # batches per worker
 _QUARTER_TURNS = 4
 
 
 class WindowSettings(Settings):
-    """What a training window is."""
+    """Settings of the training windows."""
 
     crop_px: int = Field(256, ge=LEAST_SIDE_PX)
-    """Side of the random crops; smaller for all where a clip is smaller."""
+    """Side of the random crops, in px; smaller for all clips if one clip is smaller."""
     clip_frames: int = Field(10, ge=1)
-    """Consecutive frames in a window; fewer for all where a clip is shorter."""
+    """Number of consecutive frames in a window; fewer for all clips if one clip is shorter."""
     flips_and_turns: bool = True
-    """Mirror half of the windows, and turn them by 0 to 3 quarters; blurry, sharp and truth alike."""
+    """Whether half of the windows are mirrored, and all turned by 0 to 3 quarters; blurry, sharp and truth alike."""
 
 
 @dataclass(frozen=True)
 class Draw:
-    """Where a window lies.
+    """The place of a window.
 
     Attributes:
-        clip: whose it is.
-        start: its first frame.
-        box: of every frame.
-        mirrored: left and right are swapped, before the turns.
-        turns: quarter turns, counter-clockwise.
+        clip: clip that the window is cut from.
+        start: number of its first frame.
+        box: part of every frame.
+        mirrored: whether left and right are swapped, before the turns.
+        turns: number of quarter turns, counter-clockwise.
     """
 
     clip: ClipFacts
@@ -65,29 +65,29 @@ class Draw:
 class TrainingWindows(Dataset[dict[str, Any]]):
     """Random windows of clips; every clip is as likely as any other.
 
-    Item ``k`` is drawn from ``np.random.default_rng([seed, k])`` alone and holds (T frames, h x w px):
+    Item ``k`` is drawn from ``np.random.default_rng([seed, k])`` alone and contains (T frames, h x w px):
 
     - ``blurry``: (T, 3, h, w) float32 RGB in [0, 1];
     - ``is_selected``: (T,) bool;
-    - ``sharp``: (T, 3, h, w) the clip's frame ``J(i)`` for each frame i, cut, mirrored and turned alike, not aligned;
-      ``J(i)`` is the selected frame nearest in time over the whole clip, the earlier of two equally near;
+    - ``sharp``: (T, 3, h, w), the clip's frame ``J(i)`` for each frame i, cut, mirrored and turned alike, not aligned;
+      ``J(i)`` is the selected frame nearest in time over the whole clip, the earlier of two equally near ones;
     - ``nearest``: (T,) int64, ``J(i) - i``;
-    - ``truth``: (T, 3, h, w), where asked for;
-    - ``warped`` (T, 3, h, w), ``warp_masks`` (T, 2, h, w), where all clips have these streams;
+    - ``truth``: (T, 3, h, w), if it is asked for;
+    - ``warped`` (T, 3, h, w), ``warp_masks`` (T, 2, h, w), if all clips have these streams;
     - ``index``: k, the seed of further draws that belong to this window.
 
     Args:
-        reader: of the clips.
-        settings: of the windows.
-        seed: of all draws, from 0.
-        length: how many windows there are, from ``k = 0``.
-        truth: ``mid`` or ``centroid`` to have that truth.
-        with_sharp: have ``sharp`` and ``nearest``.
-        selection: a clip's key → (T,) frames to take as selected, in place of the labels.
-        as_uint8: leave pictures as uint8 of [0, 255]; :func:`to_float` turns them later.
+        reader: reader of the clips.
+        settings: settings of the windows.
+        seed: random seed of all draws, 0 or more.
+        length: number of windows, from ``k = 0``.
+        truth: ``mid`` or ``centroid`` to include that truth; None to include none.
+        with_sharp: whether ``sharp`` and ``nearest`` are included.
+        selection: (T,) frames to take as selected, by a clip's key, in place of the labels.
+        as_uint8: whether pictures stay uint8 in [0, 255]; :func:`to_float` converts them later.
 
     Raises:
-        FitError: a clip is too small or short, lacks the truth, or has no selected frame.
+        FitError: if a clip is too small or short, lacks the truth, or has no selected frame.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class TrainingWindows(Dataset[dict[str, Any]]):
         return item
 
     def draw(self, index: int) -> Draw:
-        """Draw where window ``index`` lies."""
+        """Draw the place of window ``index``."""
         random = np.random.default_rng([self.seed, index])
         clip = self._clips[random.integers(len(self._clips))]
         start = int(random.integers(clip.frame_count - self.frame_count + 1))
@@ -157,7 +157,7 @@ class TrainingWindows(Dataset[dict[str, Any]]):
         return Draw(clip, start, Box(top, left, self.side_px, self.side_px), mirrored, turns)
 
     def in_uint8(self) -> "TrainingWindows":
-        """Return the same windows with pictures as uint8."""
+        """Return the same windows with their pictures as uint8."""
         twin = copy.copy(self)
         twin.as_uint8 = True
         return twin
@@ -168,23 +168,27 @@ class TrainingWindows(Dataset[dict[str, Any]]):
         return tensor if self.as_uint8 else tensor.float().div_(255)
 
     def _fit_all(self) -> tuple[int, int]:
-        """Choose the frames and the side that every clip has."""
+        """Choose numbers of frames and px that every clip has."""
         shortest = min(self._clips, key=lambda clip: clip.frame_count)
         smallest = min(self._clips, key=lambda clip: min(clip.height, clip.width))
         frames = min(self.settings.clip_frames, shortest.frame_count)
         side = min(self.settings.crop_px, smallest.height, smallest.width)
         if frames < min(2, self.settings.clip_frames):
-            raise FitError(f"clip '{shortest.key}' has {frames} frame: a training window needs 2, leave the clip out")
+            raise FitError(
+                f"clip '{shortest.key}' has {frames} frame, but a training window needs 2: leave the clip out"
+            )
         if side < LEAST_SIDE_PX:
             size = f"{smallest.width}x{smallest.height}"
             raise FitError(
-                f"clip '{smallest.key}' is {size}: a crop needs {LEAST_SIDE_PX} px a side, leave the clip out"
+                f"clip '{smallest.key}' is {size}, but a crop needs {LEAST_SIDE_PX} px a side: leave the clip out"
             )
         if frames < self.settings.clip_frames:
             asked = self.settings.clip_frames
-            logger.warning("windows have %d frames, not %d: clip '%s' has no more", frames, asked, shortest.key)
+            logger.warning("windows have %d frames, not %d, since clip '%s' has no more", frames, asked, shortest.key)
         if side < self.settings.crop_px:
-            logger.warning("crops are %d px, not %d: clip '%s' is no larger", side, self.settings.crop_px, smallest.key)
+            logger.warning(
+                "crops are %d px, not %d, since clip '%s' is no larger", side, self.settings.crop_px, smallest.key
+            )
         return frames, side
 
     def _check_clips(self) -> None:
@@ -193,19 +197,23 @@ class TrainingWindows(Dataset[dict[str, Any]]):
         for clip in self._clips:
             if self._truth and self._truth not in clip.streams:
                 known = ", ".join(clip.streams)
-                raise FitError(f"clip '{clip.key}' has no truth '{self._truth}' (it has {known}): it cannot supervise")
+                raise FitError(
+                    f"clip '{clip.key}' has no truth '{self._truth}' (it has {known}) to learn from: leave the clip out"
+                )
             selected = self._selected[clip.key]
             if selected.shape != (clip.frame_count,):
-                raise FitError(f"clip '{clip.key}' has {clip.frame_count} frames, the selection {selected.shape}")
+                raise FitError(
+                    f"clip '{clip.key}' has {clip.frame_count} frames, but its selection has {selected.shape}"
+                )
             if self._with_sharp and not selected.any():
                 raise FitError(f"clip '{clip.key}' has no selected frame to learn from: leave it out or label it again")
 
 
 def nearest_selected(is_selected: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the selected frame nearest to each frame, ``J(i)`` of section 3.1; the earlier of two equally near.
+    """Return the selected frame nearest to each frame, ``J(i)`` of section 3.1, the earlier of two equally near ones.
 
     Args:
-        is_selected: (T,), at least one.
+        is_selected: (T,) bool; at least one frame is selected.
     """
     selected = np.flatnonzero(is_selected)
     distance = np.abs(np.arange(len(is_selected))[:, None] - selected[None])  # (T, S)
@@ -213,7 +221,7 @@ def nearest_selected(is_selected: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def to_float(batch: Mapping[str, Any], device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Move a batch to a device and turn uint8 pictures into float32 of [0, 1] there; ``index`` stays where it is."""
+    """Move a batch to a device and turn uint8 pictures into float32 in [0, 1] there; ``index`` is not moved."""
     moved: dict[str, Any] = {}
     for name, value in batch.items():
         moved[name] = value if name == "index" else value.to(device, non_blocking=True)
@@ -223,7 +231,7 @@ def to_float(batch: Mapping[str, Any], device: torch.device | str = "cpu") -> di
 
 
 class WindowLoader:
-    """Batches of windows in order, read ahead by workers; see :func:`loader`."""
+    """A loader of batches of windows in order, which workers read ahead; see :func:`loader`."""
 
     def __init__(self, batches: DataLoader[dict[str, Any]], device: torch.device) -> None:
         self._batches = batches
@@ -249,19 +257,19 @@ def loader(
 ) -> WindowLoader:
     """Load windows ``start``, ``start + 1`` … in batches, as float32 on ``device``.
 
-    Pictures travel as uint8: a quarter of the bytes from workers, through pinned memory and to the device.
+    Pictures travel as uint8 from the workers through pinned memory to the device, which takes a quarter of the bytes.
 
     Args:
-        windows: what to load.
-        batch: windows a batch, of this process.
-        workers: processes that read, at most one a core; 0 reads in this one.
-        start: the first window: batches done x ``batch`` x ``processes`` goes on where a run stopped.
-        device: where the batches are wanted.
-        rank: which of ``processes`` this is; each batch of all is cut into ``processes`` equal parts.
-        processes: that train together.
+        windows: windows to load.
+        batch: number of windows in a batch of this process.
+        workers: number of reading processes, at most one per core; 0 to read in this process.
+        start: number of the first window; batches done x ``batch`` x ``processes`` continues a stopped run.
+        device: device that the batches are moved to.
+        rank: number of this process; each batch of all processes is cut into ``processes`` equal parts.
+        processes: number of processes that train together.
 
     Returns:
-        An iterable of batches; windows at the end that do not fill a batch of every process are left out.
+        An iterable of batches; windows at the end that do not fill a batch for every process are left out.
     """
     device, workers = torch.device(device), min(workers, usable_cores())
     batches: DataLoader[dict[str, Any]] = DataLoader(
@@ -272,13 +280,15 @@ def loader(
         prefetch_factor=_PREFETCH if workers else None,
         persistent_workers=workers > 0,
         worker_init_fn=_start_worker if workers else None,
-        generator=torch.Generator().manual_seed(0),  # the workers' seeds, which nothing draws from
+        generator=torch.Generator().manual_seed(
+            0
+        ),  # nothing draws from it; without it the loader would draw from the global generator
     )
     return WindowLoader(batches, device)
 
 
 class _Batches(Sampler[list[int]]):
-    """Numbers of windows, a list a batch."""
+    """The numbers of the windows, one list for each batch."""
 
     def __init__(self, length: int, batch: int, start: int, rank: int, processes: int) -> None:
         whole = batch * processes
@@ -294,5 +304,5 @@ class _Batches(Sampler[list[int]]):
 
 
 def _start_worker(_: int) -> None:
-    """Keep a worker to one thread: the workers fill the cores."""
+    """Keep a worker to one thread, because the workers together fill the cores."""
     cv2.setNumThreads(0)

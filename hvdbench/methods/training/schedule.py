@@ -1,4 +1,4 @@
-"""Adam with its rates: over steps, by parameter, and frozen for a while."""
+"""Run Adam with learning rates that depend on the step and the parameter, and parameters that are frozen at first."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ from hvdbench.networks.spec import trainable_parameters
 
 
 def learning_rate(settings: EngineSettings, step: int) -> float:
-    """Return the learning rate of step ``step``, from 0: a cosine from the first rate to the final one, or constant."""
+    """Return the learning rate of a step, from 0: a cosine from the first rate to the final one, or a constant."""
     rate = settings.learning_rate
     if settings.schedule == "cosine":
         turn = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
@@ -24,14 +24,14 @@ def learning_rate(settings: EngineSettings, step: int) -> float:
 
 
 class Optimiser:
-    """Adam over what a network's spec does not freeze; rates and freezing by the beginning of parameter names.
+    """Adam over the parameters that a network's spec does not freeze; rates go by the beginning of parameter names.
 
     Args:
-        network: the inner one, under whose names the settings speak.
+        network: inner network, whose parameter names the settings use.
         settings: betas, rates, schedule.
 
     Raises:
-        RecipeError: a name in the settings fits no parameter.
+        RecipeError: if a name in the settings fits no parameter.
     """
 
     def __init__(self, network: nn.Module, settings: EngineSettings) -> None:
@@ -54,14 +54,14 @@ class Optimiser:
         self.adam = torch.optim.Adam(groups, lr=settings.learning_rate, betas=settings.betas)
 
     def set_rate(self, step: int) -> float:
-        """Set every group's rate for a step and give the one without a factor."""
+        """Set the rate of every group for a step, and return the rate without a factor."""
         rate = learning_rate(self.settings, step)
         for group in self.adam.param_groups:
             group["lr"] = rate * group["factor"]
         return rate
 
     def freeze(self, step: int) -> None:
-        """Drop the gradients of what is still frozen, so that neither its value nor its moments change."""
+        """Drop the gradients of parameters that are still frozen, so that neither values nor moments change."""
         for parameter, until in zip(self.parameters, self._frozen_until, strict=True):
             if step < until:
                 parameter.grad = None
@@ -75,7 +75,7 @@ class Optimiser:
         }
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Take up what :meth:`state` gave."""
+        """Restore the state that :meth:`state` returned."""
         self.adam.state.clear()
         by_name = dict(zip(self.names, self.parameters, strict=True))
         for key, value in state.items():
@@ -94,7 +94,7 @@ class AveragedWeights:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Move the average towards the present weights."""
+        """Move the average towards the current weights."""
         for name, value in network.state_dict().items():
             mean = self.values[name]
             if mean.is_floating_point():
@@ -104,7 +104,7 @@ class AveragedWeights:
 
     @contextmanager
     def lent_to(self, network: nn.Module) -> Iterator[None]:
-        """Put the averages in the place of a network's weights for a while."""
+        """Put the averages in place of a network's weights while the block runs."""
         own = {name: value.detach().clone() for name, value in network.state_dict().items()}
         network.load_state_dict(self.values)
         try:
@@ -113,7 +113,7 @@ class AveragedWeights:
             network.load_state_dict(own)
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Take up averages that were saved."""
+        """Restore averages that were saved."""
         for name, value in state.items():
             self.values[name].copy_(value)
 
@@ -123,7 +123,7 @@ def _begins(name: str, prefix: str) -> bool:
 
 
 def _longest(table: dict[str, float] | dict[str, int], name: str, default: float) -> float:
-    """Return the entry whose key is the longest beginning of a name."""
+    """Return the value of the longest key that a name begins with, or a default."""
     fitting: Iterable[str] = (prefix for prefix in table if _begins(name, prefix))
     found = max(fitting, key=len, default=None)
     return default if found is None else table[found]

@@ -1,4 +1,4 @@
-"""From a scheme and a reader of clips to a training: what ``hvdbench train`` and fits to one clip share."""
+"""Train a scheme on the clips of a reader, for ``hvdbench train`` and for fits to one clip."""
 
 import logging
 from collections.abc import Sequence
@@ -39,20 +39,20 @@ def train_scheme(
     """Train a scheme's network over clips; see :func:`hvdbench.methods.training.engine.fit`.
 
     Args:
-        scheme: of the catalogue.
-        reader: of the clips.
-        folder: of the run; None keeps nothing.
-        budget: seed, device and progress; after its minutes the run stops, to go on with the same call; its listener
-            hears before the run what it is going to take.
-        digest: of recipe and data.
-        processes: of the run, where the caller has them.
+        scheme: scheme that is trained over clips.
+        reader: reader of the clips.
+        folder: folder of the run; None to keep nothing.
+        budget: seed, device and progress; after its minutes the run stops, and the same call continues it; its
+            ``announce`` is called before the run with what it will take.
+        digest: digest of recipe and data.
+        processes: processes of the run; None to make them here.
 
     Returns:
-        The network, without its door, in evaluation, and what came of the training.
+        The network, without its wrapper, in evaluation, and the outcome of the training.
 
     Raises:
-        DatasetError: no clip in the splits that are asked for.
-        FitError, InputError: as ``fit``.
+        DatasetError: if there is no clip in the splits that are asked for.
+        FitError, InputError: under the conditions of ``fit``.
     """
     engine = scheme.engine
     clips = only_splits(reader, scheme.splits) if scheme.splits else reader
@@ -102,22 +102,22 @@ def train_scheme(
 
 
 def _selection(scheme: TrainedScheme[Settings], clips: ClipReader) -> dict[str, NDArray[np.bool_]] | None:
-    """Select frames anew where a recipe's segments are not the labels'; None leaves the labels."""
+    """Select frames anew if the scheme's segments differ from those of the labels; else return None."""
     length = scheme.segment_frames
     return None if length == SEGMENT_FRAMES else select_by_segments(clips.clips, length)
 
 
 def only_splits(reader: ClipReader, splits: Sequence[str]) -> ClipReader:
-    """Leave the clips of other splits out.
+    """Return the reader without the clips of other splits.
 
     Raises:
-        DatasetError: nothing is left.
+        DatasetError: if no clip is left.
     """
     clips = tuple(clip for clip in reader.clips if clip.key.partition("/")[0] in splits)
     if not clips:
         there = sorted({clip.key.partition("/")[0] for clip in reader.clips})
         raise DatasetError(
-            f"'{reader.name}' has no clip of split {' or '.join(splits)} (it has {', '.join(there)}): "
+            f"'{reader.name}' has no clip of the split {' or '.join(splits)} (it has {', '.join(there)}): "
             "change 'splits' in the recipe"
         )
     return _SomeClips(reader, clips)
@@ -129,7 +129,7 @@ def _warn_of_unclear_clips(reader: ClipReader) -> None:
         listed = ", ".join(f"'{key}' ({ratio:.2f} times)" for key, ratio in sorted(found.items())[:_LISTED])
         more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
         logger.warning(
-            "%d of %d clips have no clearly sharper frame, so the sharpest of each segment stand in as labels: %s%s",
+            "%d of %d clips have no clearly sharper frame, so the sharpest of each segment serve as labels: %s%s",
             len(found),
             len(reader.clips),
             listed,
@@ -138,7 +138,7 @@ def _warn_of_unclear_clips(reader: ClipReader) -> None:
 
 
 class _SomeClips:
-    """A reader with some of its clips."""
+    """A reader of only some of another reader's clips."""
 
     def __init__(self, reader: ClipReader, clips: tuple[ClipFacts, ...]) -> None:
         self._reader = reader

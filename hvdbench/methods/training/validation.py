@@ -1,4 +1,4 @@
-"""Validation: whole frames restored on the way, and what is measured on them."""
+"""Validate a run: restore whole frames during the training, and measure them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,17 +21,17 @@ from hvdbench.metrics.sharpness import gray_sharpness, shift_px
 from hvdbench.store import TRUTH_FOLDERS, Truth
 
 _OTHER_DRAWS = 2**64
-"""Added to the seed of windows that are measured and never trained on: no pair (seed, k) of a training is the same."""
+"""Number added to the seed of windows that are only measured, so that none of them is one that is trained on."""
 
 
 @dataclass(frozen=True)
 class ValidationClip:
-    """Frames to restore.
+    """Frames of a clip to restore.
 
     Attributes:
-        key: the clip's.
+        key: key of the clip.
         blurry: uint8 RGB (T, H, W, 3).
-        truth: the same size; None where there is none.
+        truth: truth of the same shape; None if there is none.
     """
 
     key: str
@@ -41,12 +41,12 @@ class ValidationClip:
 
 @dataclass(frozen=True)
 class Validation:
-    """What a validation looks at.
+    """The clips and windows that a validation measures.
 
     Attributes:
-        clips: restored whole.
+        clips: clips whose frames are restored whole.
         windows: samples whose loss is measured; the first one is drawn as the panel.
-        at: steps done at which there is one besides the regular ones, the end of a stage for instance.
+        at: steps done at which there is a validation besides the regular ones, such as the end of a stage.
     """
 
     clips: tuple[ValidationClip, ...] = ()
@@ -65,17 +65,17 @@ def make_validation(
     selection: Mapping[str, NDArray[np.bool_]] | None = None,
     at: Sequence[int] = (),
 ) -> Validation:
-    """Choose evenly spread clips, the middle frames of each, and windows of a seed of their own.
+    """Choose evenly spread clips, the middle frames of each, and windows with a seed of their own.
 
     Args:
-        reader: of the clips.
-        settings: how many of what.
-        window: of the samples.
-        seed: of the training.
-        truth: that windows hold; PSNR is measured against it, or what the settings name, where a clip has it.
-        with_sharp: windows hold sharp frames.
-        selection: as of :class:`TrainingWindows`.
-        at: as in :class:`Validation`.
+        reader: reader of the clips.
+        settings: numbers of clips, frames and samples.
+        window: settings of the samples.
+        seed: random seed of the training.
+        truth: truth that windows include; PSNR is measured against it, or the one in the settings, if a clip has it.
+        with_sharp: whether windows include sharp frames.
+        selection: selected frames, as for :class:`TrainingWindows`.
+        at: additional steps, as in :class:`Validation`.
     """
     facts = reader.clips
     chosen = np.unique(np.linspace(0, len(facts) - 1, min(settings.clips, len(facts))).round().astype(int))
@@ -88,16 +88,16 @@ def make_validation(
 
 
 def measure(network: nn.Module, clips: Sequence[ValidationClip], device: torch.device) -> dict[str, float]:
-    """Restore clips and measure them; no number but ``psnr`` knows a truth.
+    """Restore clips and measure them; only ``psnr`` uses a truth.
 
     Returns:
         ``shift_px``: median phase-correlation shift of output to input; ``sharpness``: mean Laplacian variance of the
-        outputs; ``sharpness_ratio``: to that of the inputs; ``change_levels``: mean absolute change of the 8-bit
-        values; ``contrast_ratio``: standard deviation over frames' pixels, outputs to inputs; with a truth ``psnr``
-        in dB. Empty without clips.
+        outputs; ``sharpness_ratio``: its ratio to that of the inputs; ``change_levels``: mean absolute change of the
+        8-bit values; ``contrast_ratio``: ratio of the standard deviations over a frame's pixels, outputs to inputs;
+        with a truth ``psnr`` in dB. Without clips the result is empty.
 
     Raises:
-        FitError: the network gave values that are not finite.
+        FitError: if the network returned values that are not finite.
     """
     shifts: list[float] = []
     numbers: dict[str, list[float]] = {"sharp": [], "sharp_before": [], "change": [], "spread": [], "spread_before": []}
@@ -138,7 +138,7 @@ def batch_of(windows: TrainingWindows, indices: Sequence[int], device: torch.dev
 def mean_loss(
     network: nn.Module, objective: Objective, windows: TrainingWindows, step: int, device: torch.device
 ) -> float:
-    """Return the mean loss over all samples, one at a time, as the step before last would have it."""
+    """Return the mean loss over all samples, computed one at a time, as optimiser step ``step`` computes it."""
     losses = [float(objective.loss(network, batch_of(windows, [k], device), step).total) for k in range(len(windows))]
     return float(np.mean(losses))
 

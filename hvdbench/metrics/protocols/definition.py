@@ -1,4 +1,4 @@
-"""What makes a protocol."""
+"""Define a protocol."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,9 +13,9 @@ class Protocol:
 
     Attributes:
         name: under which a number is quoted.
-        revision: of our reading of it; goes up when a number changes.
-        origin: whose habit it is, and where that was read.
-        differs: what it does otherwise than ``hvdbench-1``, in a few words.
+        revision: of our reading of it; it rises when a number changes.
+        origin: who scores in this way, and where that was read.
+        differs: how it differs from ``hvdbench-1``, in a few words.
         ours: what the origin leaves open and we decided; empty: nothing.
         colour: ``rgb``, or ``y``: BT.601 luma of studio range, 16 to 235, not rounded.
         rounding: how frames of floats become 8 bit; frames that are 8 bit already stay as they are.

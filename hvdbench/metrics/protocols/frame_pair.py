@@ -1,4 +1,4 @@
-"""One pair of frames under one protocol."""
+"""Score one pair of frames under one protocol."""
 
 import math
 from dataclasses import dataclass
@@ -25,12 +25,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FrameScore:
-    """What a frame has under a protocol.
+    """The scores of a frame under a protocol.
 
     Attributes:
         psnr: dB, infinite for equal frames unless the protocol caps it.
         ssim: at most 1.
-        is_registered: False where the protocol registers and no motion was found; the frame was scored as it lies.
+        is_registered: False where the protocol registers and no motion was found; the frame was scored without
+            registration.
     """
 
     psnr: float
@@ -48,7 +49,8 @@ def measure_frame(protocol: Protocol, restored: Frame | Image, truth: Frame, *, 
         similarity: whether SSIM is measured too; it is NaN without.
 
     Raises:
-        InputError: other types, two sizes, or under 11 px a side (27 px where a translation is sought).
+        InputError: if the types differ from these, sizes differ, or a side is under 11 px (27 px where a translation is
+            sought).
     """
     frame = to_8_bit(restored, protocol)
     check_pair(frame, truth, REGISTRATION_MINIMUM_PX if protocol.registration == "translation" else WINDOW_PX)
@@ -74,12 +76,12 @@ def to_8_bit(frame: Frame | Image, protocol: Protocol) -> Frame:
     """Make floats in [0, 1] 8 bit as a protocol does: clipped, then rounded (half to even) or truncated.
 
     Raises:
-        InputError: neither uint8 nor float32.
+        InputError: if the frame is neither uint8 nor float32.
     """
     if frame.dtype == np.uint8:
         return np.asarray(frame, np.uint8)
     if frame.dtype != np.float32:
-        raise InputError(f"a restored frame is uint8, or float32 in [0, 1], found {frame.dtype}")
+        raise InputError(f"a restored frame must be uint8, or float32 in [0, 1], found {frame.dtype}")
     levels = np.multiply(np.clip(frame, 0, 1), _PEAK, dtype=np.float32)
     return np.asarray(levels if protocol.rounding == "truncate" else np.rint(levels), np.float32).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""The protocols that have a name."""
+"""List the protocols that have a name."""
 
 from hvdbench.catalog import unknown
 from hvdbench.errors import UnknownNameError
@@ -81,7 +81,7 @@ def find_protocol(name: str) -> Protocol:
     """Find a protocol by its name.
 
     Raises:
-        UnknownNameError: no such protocol.
+        UnknownNameError: if there is no such protocol.
     """
     for protocol in PROTOCOLS:
         if protocol.name == name:

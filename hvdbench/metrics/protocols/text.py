@@ -1,4 +1,4 @@
-"""The table that compares protocols."""
+"""Write the table that compares protocols."""
 
 from collections.abc import Mapping
 from typing import Any

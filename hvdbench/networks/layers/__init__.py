@@ -1,1 +1,1 @@
-"""Layers that several networks share, and the compiled loops below them."""
+"""Layers that several networks share, and the compiled loops that they use."""

@@ -1,4 +1,4 @@
-"""Parts that several networks share. The names of the submodules are those of the published checkpoints."""
+"""Define parts that several networks share; their submodules are named as in the published checkpoints."""
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ LEAKY_SLOPE = 0.1
 
 
 def at_full_precision(px: Tensor) -> Tensor:
-    """Widen places or displacements in px to float32: 16-bit floats miss whole pixels from 256 (bfloat16) on."""
+    """Convert places or displacements in px to float32, because bfloat16 lacks whole numbers above 256."""
     return px.float() if px.dtype in (torch.float16, torch.bfloat16) else px
 
 
@@ -16,13 +16,13 @@ def sample_at(picture: Tensor, x: Tensor, y: Tensor, *, padding_mode: str = "zer
     """Sample bilinearly at places in px, with pixel centres at integers.
 
     Args:
-        picture: (N, C, H, W).
-        x: (N, h, w), float32 or wider.
-        y: the same shape.
-        padding_mode: what lies outside: "zeros" or "border".
+        picture: picture, (N, C, H, W).
+        x: columns, (N, h, w), float32 or wider.
+        y: rows, of the same shape.
+        padding_mode: values outside of the picture: "zeros" or "border".
 
     Returns:
-        (N, C, h, w), in the dtype of ``picture``.
+        The samples, (N, C, h, w), in the dtype of ``picture``.
     """
     height, width = picture.shape[-2:]
     grid = torch.stack((2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1), dim=-1)  # (N, h, w, 2)
@@ -36,15 +36,15 @@ def sample_at(picture: Tensor, x: Tensor, y: Tensor, *, padding_mode: str = "zer
 def warp_by_flow(picture: Tensor, flow_ab: Tensor, *, padding_mode: str = "zeros") -> Tensor:
     """Sample ``picture`` (view b) where the flow of view a points, so that the result looks like a.
 
-    Bilinear, with pixel centres at integers.
+    Sampling is bilinear, with pixel centres at integers.
 
     Args:
-        picture: (N, C, H, W), view b.
-        flow_ab: (N, 2, H, W), x first, in px of this size.
-        padding_mode: what lies outside: "zeros" or "border".
+        picture: view b, (N, C, H, W).
+        flow_ab: flow from a to b, (N, 2, H, W), x first, in px of this size.
+        padding_mode: values outside of the picture: "zeros" or "border".
 
     Returns:
-        (N, C, H, W)
+        The warped picture, (N, C, H, W).
     """
     height, width = picture.shape[-2:]
     flow_ab = at_full_precision(flow_ab)
@@ -54,7 +54,7 @@ def warp_by_flow(picture: Tensor, flow_ab: Tensor, *, padding_mode: str = "zeros
 
 
 def initialise_residual(conv: nn.Conv2d, *, gain: float) -> None:
-    """Draw Kaiming-normal weights times ``gain`` and zero the bias."""
+    """Draw Kaiming-normal weights times ``gain``, and set the bias to zero."""
     nn.init.kaiming_normal_(conv.weight, a=0, mode="fan_in")
     with torch.no_grad():
         conv.weight.mul_(gain)
@@ -66,10 +66,10 @@ class ResidualBlock(nn.Module):
     """``x + conv2(act(conv1(x)))`` without normalisation; (N, C, H, W) to the same shape."""
 
     def __init__(self, channels: int, *, leaky_slope: float = 0.0, gain: float = 0.1) -> None:
-        """Make the block.
+        """Build the block.
 
         Args:
-            channels: C.
+            channels: number of channels, C.
             leaky_slope: slope of the activation below zero; 0 is the plain ReLU.
             gain: factor on the Kaiming-normal start; small values make a deep stack start near the identity.
         """
@@ -89,7 +89,7 @@ class ResidualStack(nn.Module):
     """A 3x3 convolution to ``channels``, LeakyReLU, then residual blocks; (N, C_in, H, W) to (N, C, H, W)."""
 
     def __init__(self, in_channels: int, channels: int, blocks: int) -> None:
-        """Make the stack with ``blocks`` residual blocks."""
+        """Build the stack with ``blocks`` residual blocks."""
         super().__init__()
         self.main = nn.Sequential(
             nn.Conv2d(in_channels, channels, 3, padding=1),
@@ -106,7 +106,7 @@ class ShuffleUpsampler(nn.Module):
     """Double height and width by a 3x3 convolution and a pixel shuffle; (N, C_in, H, W) to (N, C, 2H, 2W)."""
 
     def __init__(self, in_channels: int, channels: int) -> None:
-        """Make the layer."""
+        """Build the layer."""
         super().__init__()
         self.upsample_conv = nn.Conv2d(in_channels, channels * 4, 3, padding=1)
 

@@ -1,4 +1,4 @@
-"""Correlations of all pairs of pixels, at several scales, and reading them where a flow points (RAFT, ECCV 2020)."""
+"""Correlate all pairs of pixels at several scales, and read the correlations where a flow points (RAFT, ECCV 2020)."""
 
 import math
 
@@ -15,11 +15,11 @@ def correlation_pyramid(features_a: Tensor, features_b: Tensor) -> list[Tensor]:
     """Correlate every pixel of a with every pixel of b, at four scales of b.
 
     Args:
-        features_a: (N, C, h, w).
-        features_b: the same shape.
+        features_a: features of a, (N, C, h, w).
+        features_b: features of b, of the same shape.
 
     Returns:
-        (N*h*w, 1, h / 2^l, w / 2^l) for l = 0..3.
+        The correlations, (N*h*w, 1, h / 2^l, w / 2^l) for l = 0..3.
     """
     channels = features_a.shape[1]
     rows = features_a.flatten(2).transpose(1, 2)  # (N, h*w, C)
@@ -38,12 +38,12 @@ def look_up(pyramid: list[Tensor], flow: Tensor, radius: int) -> Tensor:
     The offsets of a square go down its columns: y changes faster than x, as in RAFT.
 
     Args:
-        pyramid: of :func:`correlation_pyramid`.
-        flow: (N, 2, h, w), px at level 0.
+        pyramid: result of :func:`correlation_pyramid`.
+        flow: flow from a to b, (N, 2, h, w), in px at level 0.
         radius: r; offsets run from -r to r in px of each level.
 
     Returns:
-        (N, 4 (2r+1)^2, h, w)
+        The correlations, (N, 4 (2r+1)^2, h, w).
     """
     batch, _, height, width = flow.shape
     side = 2 * radius + 1

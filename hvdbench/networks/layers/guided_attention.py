@@ -10,7 +10,7 @@ from hvdbench.networks.layers.sampling import is_served, sampled_attention
 from hvdbench.networks.layers.swin import Mlp
 
 CLIP = 2
-"""Frames that are refined together."""
+"""Number of frames that are refined together."""
 _OFFSET_CHANNELS = 64
 _TAPS_ALONG = 3
 _TAPS = _TAPS_ALONG**2
@@ -30,11 +30,11 @@ def sample_taps(features: Tensor, offset: Tensor) -> Tensor:
     """Sample 3x3 neighbourhoods, each tap moved by its own offset; bilinear, zero outside.
 
     Args:
-        features: (N, C, h, w).
+        features: features to sample, (N, C, h, w).
         offset: (N, G, 9, 2, h, w), (y, x) in px for each of G groups of channels.
 
     Returns:
-        (N, C, 9, h, w)
+        The samples, (N, C, 9, h, w).
     """
     batch, groups = offset.shape[:2]
     height, width = features.shape[-2:]
@@ -50,15 +50,15 @@ def sample_taps(features: Tensor, offset: Tensor) -> Tensor:
 
 
 class GuidedDeformableAttention(nn.Module):
-    """Align the clip before with the current one by attention to places that the optical flow points to.
+    """A layer that aligns the clip before with the current one by attention to places that the optical flow points to.
 
-    Every pixel of each of the two current frames attends to 9 places in either frame of the clip before. Slot 0 is
-    the frame at the same position in that clip, slot 1 the other. Flow plus a learned residue gives the places;
-    the first half of the offset groups moves keys, the second half values.
+    Every pixel of each of the two current frames attends to 9 places in either frame of the clip before. Slot 0 is the
+    frame at the same position in that clip, slot 1 the other. The places are the flow plus a learned residue; the first
+    half of the offset groups moves keys, the second half moves values.
     """
 
     def __init__(self, channels: int, *, deformable_groups: int, heads: int, max_residue_px: float) -> None:
-        """Make the layer; residues start at zero."""
+        """Build the layer; residues start at zero."""
         super().__init__()
         self.groups = deformable_groups
         self.heads = heads
@@ -83,14 +83,14 @@ class GuidedDeformableAttention(nn.Module):
         """Align a clip.
 
         Args:
-            query: (N, 2, C, h, w), current features.
-            key: the same of the clip before.
-            value: what is carried along from the clip before.
-            warped: for each slot (N, 2, C, h, w), ``value`` warped by flow.
-            flows: for each slot (N, 2, 2, h, w), from the current frames to that slot's, px.
+            query: current features, (N, 2, C, h, w).
+            key: the same features of the clip before.
+            value: features that are carried along from the clip before.
+            warped: ``value`` warped by flow, (N, 2, C, h, w) for each slot.
+            flows: flow from the current frames to those of the slot, (N, 2, 2, h, w) for each slot, px.
 
         Returns:
-            The aligned features (N, 2, C, h, w), and the flows after the residue: its mean over groups and taps.
+            The aligned features (N, 2, C, h, w), and the flows plus the mean of the residue over groups and taps.
         """
         condition = torch.cat((query, *warped, *flows), dim=2)  # (N, 2, 3C+4, h, w)
         residue = self.conv_offset(condition.transpose(1, 2)).transpose(1, 2)  # (N, 2, 2*G*9*2, h, w)
@@ -111,7 +111,7 @@ class GuidedDeformableAttention(nn.Module):
         return self._attend_to_samples(query, key, value, offsets)
 
     def _attend_to_samples(self, query: Tensor, key: Tensor, value: Tensor, offsets: Sequence[Tensor]) -> Tensor:
-        """Attend as :meth:`_attend` does, by PyTorch's own operators: all samples are held."""
+        """Attend as :meth:`_attend` does, with PyTorch's own operators, which keep all samples in memory."""
         half = self.groups // 2
         queries = query.flatten(0, 1).unflatten(1, (self.heads, -1)).flatten(3)  # (2N, heads, c, h*w)
         keys = self._sample(key, [offset[:, :, :half] for offset in offsets])  # (2N, heads, c, 2*9, h*w)

@@ -1,7 +1,7 @@
-"""Attention to sampled places and deformable convolution as PyTorch operators for the CPU.
+"""Provide attention to sampled places and deformable convolution as PyTorch operators for the CPU.
 
-They give what ``grid_sample``, a softmax and products give, without keeping any sample, and take gradients once. Off
-the CPU, and where the sizes do not suit, callers use PyTorch's own.
+Their results are those of ``grid_sample``, a softmax and products, but they keep no sample in memory. They have first
+derivatives only. Off the CPU, and for sizes that do not suit, callers use PyTorch's own operators.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,16 +15,16 @@ from hvdbench.networks.layers import attention_kernel, convolution_kernel
 
 _TAPS = 9
 _SLOTS = 2
-_RUN_PLACES = 512  # of which columns are held at once, a thread
+_RUN_PLACES = 512  # places per thread whose columns are in memory at once
 
 
 def is_served(features: Tensor) -> bool:
-    """Return whether these operators take a tensor: on the CPU, in float32 or less."""
+    """Return whether these operators take a tensor: one on the CPU, in float32 or less."""
     return features.device.type == "cpu" and features.dtype != torch.float64
 
 
 def _each(task: Callable[[int], None], count: int) -> None:
-    """Call a task that has no lock for 0 .. count - 1, on as many threads as PyTorch uses."""
+    """Call a task that frees Python's lock for 0 .. count - 1, on as many threads as PyTorch uses."""
     threads = min(torch.get_num_threads(), count)
     if threads == 1:
         for number in range(count):
@@ -97,7 +97,7 @@ _attention.register_autograd(_attention_gradients, setup_context=_keep_attention
 
 
 def _channels_last(features: Tensor, heads: int) -> Tensor:
-    """Bring (N, 2, C, h, w) of any dtype to (N, 2, h*w, heads, C/heads), float32."""
+    """Rearrange (N, 2, C, h, w) of any dtype to (N, 2, h*w, heads, C/heads), float32."""
     return features.float().flatten(3).transpose(2, 3).unflatten(3, (heads, -1)).contiguous()
 
 
@@ -105,14 +105,14 @@ def sampled_attention(query: Tensor, key: Tensor, value: Tensor, offsets: Sequen
     """Attend to 9 places in either frame of another clip, on the CPU in float32.
 
     Args:
-        query: (N, 2, C, h, w).
-        key: the same shape.
-        value: the same shape.
-        offsets: for each slot (N, 2, G, 9, 2, h, w), (y, x) in px from the tap; G even, its half divides ``heads``.
-        heads: of the attention, consecutive channels each.
+        query: queries, (N, 2, C, h, w).
+        key: keys, of the same shape.
+        value: values, of the same shape.
+        offsets: (N, 2, G, 9, 2, h, w) for each slot, (y, x) in px from the tap; G is even, and G / 2 divides ``heads``.
+        heads: number of heads, each of consecutive channels.
 
     Returns:
-        (N, 2, C, h, w), in the dtype of ``query``.
+        The attended values, (N, 2, C, h, w), in the dtype of ``query``.
     """
     scaled = _channels_last(query * (query.shape[2] // heads) ** -0.5, heads)
     moved = [offset.float().contiguous() for offset in offsets]
@@ -121,7 +121,7 @@ def sampled_attention(query: Tensor, key: Tensor, value: Tensor, offsets: Sequen
 
 
 def _runs(places: int) -> list[tuple[int, int]]:
-    """Cut the places of a picture into runs whose columns are held together, some for each thread."""
+    """Cut the places of a picture into runs whose columns are in memory together, several for each thread."""
     step = _RUN_PLACES * torch.get_num_threads()
     return [(first, min(first + step, places)) for first in range(0, places, step)]
 
@@ -140,7 +140,7 @@ def _fill(columns: Tensor, taken: Sequence[Any], first: int) -> None:
 
 
 def _give_back(columns: Tensor, taken: Sequence[Any], grown: Sequence[Any], first: int) -> None:
-    """Turn the gradient of a run's columns into those of what they were sampled from."""
+    """Turn the gradient of a run's columns into the gradients of what they were sampled from."""
     gradient = columns.numpy()
     features, offset, mask = taken
     to_features, to_offset, to_mask = grown
@@ -217,14 +217,14 @@ def sampled_convolution(features: Tensor, offset: Tensor, weight: Tensor, bias: 
     """Convolve with 3x3 taps, each moved by its own offset and scaled by its mask, on the CPU in float32.
 
     Args:
-        features: (N, C, h, w).
-        offset: (N, 18 G, h, w): for each of G groups of channels and tap (y, x) in px.
-        weight: (O, C, 3, 3).
-        bias: (O,).
-        mask: (N, 9 G, h, w).
+        features: features, (N, C, h, w).
+        offset: (N, 18 G, h, w), (y, x) in px for each of G groups of channels and each tap.
+        weight: weight of the convolution, (O, C, 3, 3).
+        bias: bias of the convolution, (O,).
+        mask: factor on each tap, (N, 9 G, h, w).
 
     Returns:
-        (N, O, h, w), in the dtype of ``features``.
+        The result, (N, O, h, w), in the dtype of ``features``.
     """
     height, width = features.shape[2:]
     groups = mask.shape[1] // _TAPS

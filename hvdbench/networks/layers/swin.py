@@ -1,4 +1,4 @@
-"""Window transformer over short clips (Liu et al., Swin, ICCV 2021; Video Swin, CVPR 2022), as RVRT uses it."""
+"""Define RVRT's window transformer over short clips (Liu et al., Swin, ICCV 2021; Video Swin, CVPR 2022)."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ Window = tuple[int, int, int]
 
 
 def relative_positions(window: Window) -> Tensor:
-    """Number the displacements between the tokens of a window; (L, L) int64 with L tokens, row-major over (d, h, w)."""
+    """Number the displacements between the L tokens of a window; (L, L) int64, tokens row-major over (d, h, w)."""
     spans = [2 * side - 1 for side in window]
     ranges = [torch.arange(side) for side in window]
     tokens = torch.cartesian_prod(*ranges)  # (L, 3)
@@ -38,7 +38,7 @@ def from_windows(windows: Tensor, window: Window, size: Window) -> Tensor:
 
 
 def shift_mask(size: Window, window: Window, shift: Window, device: torch.device) -> Tensor:
-    """Mark the pairs of tokens that a cyclic shift brought into one window; (windows, L, L), 0 or -100 to be added."""
+    """Return what to add for tokens that only a cyclic shift brought into one window, -100, else 0; (windows, L, L)."""
     region = torch.zeros((1, *size, 1), device=device)
     for axis, (whole, side, step) in enumerate(zip(size, window, shift, strict=True)):
         along = torch.arange(whole, device=device)
@@ -52,7 +52,7 @@ class Mlp(nn.Module):
     """Two linear layers with GELU between them, over the last dimension."""
 
     def __init__(self, channels: int, hidden: int) -> None:
-        """Make the layers."""
+        """Build the layers."""
         super().__init__()
         self.fc1 = nn.Linear(channels, hidden)
         self.fc2 = nn.Linear(hidden, channels)
@@ -68,7 +68,7 @@ class WindowAttention(nn.Module):
     relative_position_index: Tensor
 
     def __init__(self, channels: int, window: Window, heads: int) -> None:
-        """Make the layer; ``heads`` must divide ``channels``."""
+        """Build the layer; ``heads`` must divide ``channels``."""
         super().__init__()
         self.heads = heads
         table = torch.empty(math.prod(2 * side - 1 for side in window), heads)
@@ -82,10 +82,10 @@ class WindowAttention(nn.Module):
 
         Args:
             windows: (N * windows, L, C).
-            mask: (windows, L, L), added to the attention before the softmax.
+            mask: (windows, L, L), which is added to the attention before the softmax; None for no mask.
 
         Returns:
-            (N * windows, L, C)
+            The result, (N * windows, L, C).
         """
         count, length, channels = windows.shape
         qkv = self.qkv_self(windows).view(count, length, 3, self.heads, channels // self.heads)
@@ -100,10 +100,10 @@ class WindowAttention(nn.Module):
 
 
 class SwinLayer(nn.Module):
-    """Attention within windows, shifted or not, then a feed-forward part, each with its residual."""
+    """A layer of attention within windows, shifted or not, and a feed-forward part, each with its residual."""
 
     def __init__(self, channels: int, window: Window, heads: int, *, shifted: bool) -> None:
-        """Make the layer; a shifted one moves its windows by half their size."""
+        """Build the layer; a shifted one moves its windows by half their size."""
         super().__init__()
         self.window = window
         self.shifted = shifted
@@ -118,13 +118,13 @@ class SwinLayer(nn.Module):
         return x + self.mlp(self.norm2(x))
 
     def _attend(self, x: Tensor) -> Tensor:
-        """Pad, shift, attend and undo."""
+        """Pad and shift, attend, and undo both."""
         depth, height, width = x.shape[1:4]
         missing = [-whole % side for whole, side in zip(x.shape[1:4], self.window, strict=True)]
         padded = F.pad(x, (0, 0, 0, missing[2], 0, missing[1], 0, missing[0]))  # (N, D', H', W', C)
         size = (depth + missing[0], height + missing[1], width + missing[2])
         shift = (0, 0, 0)
-        if self.shifted:  # not along a side that one window covers
+        if self.shifted:  # there is no shift along a side that a single window covers
             steps = [s // 2 if whole > s else 0 for whole, s in zip(x.shape[1:4], self.window, strict=True)]
             shift = (steps[0], steps[1], steps[2])
         mask = None
@@ -139,10 +139,10 @@ class SwinLayer(nn.Module):
 
 
 class SwinGroup(nn.Module):
-    """Layers in pairs of straight and shifted windows, a linear layer, and the residual around them."""
+    """A group of layers, alternately with straight and shifted windows, and a linear layer, within one residual."""
 
     def __init__(self, channels: int, window: Window, heads: int, depth: int) -> None:
-        """Make ``depth`` layers."""
+        """Build ``depth`` layers."""
         super().__init__()
         layers = [SwinLayer(channels, window, heads, shifted=bool(index % 2)) for index in range(depth)]
         self.residual_group = nn.ModuleDict({"blocks": nn.Sequential(*layers)})
@@ -159,16 +159,16 @@ class SwinStage(nn.Module):
     def __init__(
         self, in_channels: int, channels: int, window: Window, *, groups: int, blocks: int, depth: int, heads: int
     ) -> None:
-        """Make the stage.
+        """Build the stage.
 
         Args:
-            in_channels: C_in.
-            channels: C.
-            window: frames, rows and columns of a window.
-            groups: of the convolution.
-            blocks: groups of layers.
-            depth: layers in each.
-            heads: of the attention.
+            in_channels: number of channels that come in, C_in.
+            channels: number of channels of the result, C.
+            window: numbers of frames, rows and columns in a window.
+            groups: number of groups of the convolution.
+            blocks: number of groups of layers.
+            depth: number of layers in each group.
+            heads: number of attention heads.
         """
         super().__init__()
         conv = nn.Conv3d(in_channels, channels, (1, 3, 3), padding=(0, 1, 1), groups=groups)

@@ -1,4 +1,4 @@
-"""The clips behind a board's rows: their files, what is known of their frames, and the scores of each."""
+"""Gather the clips behind a board's rows: their files, the facts of their frames, and the scores of each."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -76,7 +76,7 @@ def _gather(
         return None, []
     count = len(next(iter(files.values())))
     said = [
-        f"{listed[0].parent}: {len(listed)} frames where '{next(iter(files))}' has {count}, so they are not shown"
+        f"{listed[0].parent} contains {len(listed)} frames and '{next(iter(files))}' has {count}, so they are not shown"
         for listed in files.values()
         if len(listed) != count
     ]
@@ -134,12 +134,17 @@ def _scores(
     for method, folder in runs.items():
         table = _table(folder / name)
         if table is None or len(table) != count:
-            said.append(f"curves of '{method}', clip {folder.name}: {folder / name} is absent or damaged")
+            said.append(
+                f"the curves of '{method}', clip {folder.name}, are left out: {folder / name} is absent or damaged"
+            )
             continue
         own = table["selected"].to_numpy(np.bool_)
         values = {truth: table[f"psnr_{truth}"].to_numpy(np.float64) for truth in TRUTH_FOLDERS}
         if not _agrees(values, own, rows[rows["method"] == method]):
-            said.append(f"curves of '{method}', clip {folder.name}: {folder / name} does not give the board's rows")
+            said.append(
+                f"the curves of '{method}', clip {folder.name}, are left out: {folder / name} does not give the "
+                "board's rows"
+            )
             continue
         selected = own if selected is None else selected
         for truth, series in values.items():

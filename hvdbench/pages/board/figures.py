@@ -1,4 +1,4 @@
-"""From a board's name and folders to one figure for a paper."""
+"""Make one figure for a paper from a board and folders."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,8 +49,8 @@ def write_figure(
         Sentences on what was not found.
 
     Raises:
-        InputError: another suffix, no rows, or nothing to draw.
-        DatasetError: a folder in ``data`` that is no dataset.
+        InputError: if the suffix is another one, or there are no rows or nothing to draw.
+        DatasetError: if a folder in ``data`` is not a dataset.
     """
     width = {"width_in": width_in} if width_in is not None else {}
     if kind in ("bars", "clips"):

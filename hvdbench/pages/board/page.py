@@ -1,4 +1,4 @@
-"""From a board's name and folders to its page."""
+"""Make a board's page from the board and folders."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,14 +30,14 @@ def write_page(
         runs: the folder ``runs``; may be absent.
         data: folders of the datasets that the rows were scored on.
         subset: which frames' table is shown first.
-        story: what the page tells beside its board.
+        story: what the page shows in addition to its board.
 
     Returns:
-        Sentences on what the page does not show; they stand on it too.
+        Sentences on what the page does not show; the page contains them too.
 
     Raises:
-        DatasetError: a folder in ``data`` that is no dataset.
-        InputError: frames that cannot be read.
+        DatasetError: if a folder in ``data`` is not a dataset.
+        InputError: if frames cannot be read.
     """
     settings = settings_of(board if len(board) else papers)
     found, missing = find_runs(board, runs)

@@ -1,4 +1,4 @@
-"""Which runs and datasets on disk belong to a board's rows, and in a sentence each, which do not."""
+"""Find which runs and datasets on disk belong to a board's rows, and say in a sentence each which do not."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ def find_runs(board: "pd.DataFrame", runs: Path) -> tuple[list[FoundRun], list[s
     for (method, dataset, data_digest), rows in ours.groupby(names, sort=True):
         folder = runs / str(method) / str(dataset)
         if not _is_below(folder, runs):
-            said.append(f"the run of '{method}' on '{dataset}': the names lead out of {runs}, so it was not read")
+            said.append(f"the run of '{method}' on '{dataset}' was not read: its names lead out of {runs}")
             continue
         folders = {f"{path.parent.parent.name}/{path.parent.name}": path.parent for path in folder.glob("*/*/run.json")}
         if not folders:
@@ -55,14 +55,14 @@ def find_runs(board: "pd.DataFrame", runs: Path) -> tuple[list[FoundRun], list[s
         wanted = set(rows["run_digest"]) - {""}
         digest = _run_digest(folders)
         if digest is None:
-            said.append(f"{folder} holds a damaged run.json: restore the clips again")
+            said.append(f"{folder} contains a damaged run.json: restore the clips again")
         elif digest not in wanted:
             theirs = ", ".join(sorted(wanted)) or "no digest"
-            said.append(f"{folder} is not the run that was scored (digest {digest}, the board has {theirs})")
+            said.append(f"{folder} is not the run that was scored (its digest is {digest}, and the board has {theirs})")
         else:
             found.append(FoundRun(str(method), (str(dataset), str(data_digest)), digest, dict(sorted(folders.items()))))
     if absent:
-        said.insert(0, f"frames, curves and run.json of {_listed(absent)}: no run lies in {runs}")
+        said.insert(0, f"frames, curves and run.json of {_listed(absent)} are left out: {runs} contains no run of them")
     return found, said
 
 
@@ -87,10 +87,11 @@ def find_datasets(board: "pd.DataFrame", folders: Sequence[Path]) -> tuple[dict[
     """Open datasets and keep those that a board's rows were scored on.
 
     Returns:
-        By name and digest, and a sentence for each folder that is another dataset and for what no folder has.
+        The datasets by name and digest, and a sentence for each folder with another dataset and for each missing
+        dataset.
 
     Raises:
-        DatasetError: a folder that is no dataset.
+        DatasetError: if a folder is not a dataset.
     """
     ours = board[board["origin"] != "published"]
     wanted = {(str(name), str(digest)) for name, digest in zip(ours["dataset"], ours["dataset_digest"], strict=True)}
@@ -104,12 +105,13 @@ def find_datasets(board: "pd.DataFrame", folders: Sequence[Path]) -> tuple[dict[
         else:
             named = ", ".join(f"'{one}' of digest {digest or '(none)'}" for one, digest in sorted(wanted))
             said.append(
-                f"{folder} is '{name[0]}' of digest {name[1]}, the board's rows are on {named}: it was not used"
+                f"{folder} is '{name[0]}' of digest {name[1]}, and the board's rows are on {named}, so it was not used"
             )
     rest = sorted(name for name, digest in wanted - set(found))
     if rest:
         said.append(
-            f"blurry input, truth, error maps and blur extent of {_listed(rest)}: name the dataset's folder with --data"
+            f"blurry input, truth, error maps and blur extent of {_listed(rest)} are left out: name the dataset's "
+            "folder with --data"
         )
     return found, said
 

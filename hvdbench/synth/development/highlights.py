@@ -1,7 +1,7 @@
 """Raise highlights above full scale, so that a moving lamp can draw a streak.
 
-A picture holds no light above full scale, so a lamp that moves during the exposure would fade into its surroundings as
-a sheet of paper does. Its light is therefore estimated before the average, and clipped after it.
+A picture has no light above full scale, so a lamp that moves during the exposure would fade into its surroundings as a
+sheet of paper does. Its light is therefore estimated before the average, and clipped after it.
 """
 
 from collections import OrderedDict

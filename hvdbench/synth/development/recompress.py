@@ -17,7 +17,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame
 from hvdbench.synth.development.codec import CodecSettings
-from hvdbench.video.colour import SCALER
+from hvdbench.video.colour.pixels import SCALER
 
 _BT709 = 1  # the same number as matrix, primaries and transfer (ITU-T H.273)
 _ENCODERS: dict[str, str] = {"h264": "libx264", "hevc": "libx265"}
@@ -69,7 +69,10 @@ def _encode(frames: Iterable[Frame], settings: CodecSettings, fps: float, crf: i
             encoder = _open_encoder(settings, (size[0] + size[0] % 2, size[1] + size[1] % 2), fps, crf)
         if (frame.shape[1], frame.shape[0]) != size:
             found, expected = f"{frame.shape[1]}x{frame.shape[0]}", f"{size[0]}x{size[1]}"
-            raise InputError(f"frame {index} is {found}, the frames before it are {expected}: a clip has one size")
+            raise InputError(
+                f"frame {index} is {found}, and the frames before it are {expected}: all frames of a clip must have "
+                "one size"
+            )
         picture = _to_yuv(frame, reformatter)
         picture.pts = index
         yield from encoder.encode(picture)

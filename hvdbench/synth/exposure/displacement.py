@@ -1,4 +1,4 @@
-"""How far points of a frame travel during its exposure: what blur truly is, before any picture is made."""
+"""Compute how far points of a frame travel during its exposure: what blur truly is, before any picture is made."""
 
 from dataclasses import dataclass
 

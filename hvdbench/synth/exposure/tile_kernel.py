@@ -347,7 +347,7 @@ def _apply(source: Floats, start: int, stride: int, offsets: Integers, values: F
     x, y, width, height = cell
     for j in range(min(height, target_height - y)):
         down = np.float32(j) / np.float32(height)
-        for first in range(0, count, 16):  # all arrays hold whole groups of 16
+        for first in range(0, count, 16):  # all arrays have whole groups of 16
             for part in range(np.uint64(16)):
                 tap = np.uint64(first) + part  # unsigned, since Numba would check the sign of each index
                 left[tap] = values[0, tap] + down * values[1, tap]

@@ -108,19 +108,19 @@ def average_along(
 
 def _check(texture: Image, places_px: Array, weights: Array, size: tuple[int, int], tile: tuple[int, int]) -> None:
     if tile[0] < 16 or tile[0] % 16 or tile[1] < 8 or tile[1] % 8:
-        raise ValueError(f"a tile is a multiple of 16 px wide and of 8 px high, found {tile[0]}x{tile[1]}")
+        raise ValueError(f"a tile must be a multiple of 16 px wide and of 8 px high, found {tile[0]}x{tile[1]}")
     (GX, GY), _ = grid_of(size, tile)
     if weights.shape not in {(len(weights),), (len(weights), GY)}:
-        raise ValueError(f"weights are (N,) or (N, GY) = (N, {GY}), found {weights.shape}")
+        raise ValueError(f"weights must be (N,) or (N, GY) = (N, {GY}), found {weights.shape}")
     if places_px.shape != (len(weights), GY, GX, 2):
         raise ValueError(
-            f"places are (N, GY, GX, 2) = {(len(weights), GY, GX, 2)} for {len(weights)} weights and a frame of "
+            f"places must be (N, GY, GX, 2) = {(len(weights), GY, GX, 2)} for {len(weights)} weights and a frame of "
             f"{size[0]}x{size[1]}, found {places_px.shape}"
         )
     if texture.ndim != 3 or texture.shape[2] != 3 or not texture.size:
-        raise ValueError(f"a texture is (height, width, 3), found {texture.shape}")
+        raise ValueError(f"a texture must be (height, width, 3), found {texture.shape}")
     if not (np.isfinite(places_px).all() and np.isfinite(weights).all()):
-        raise ValueError("places and weights are finite numbers, found an infinite one or none at all")
+        raise ValueError("places and weights must be finite numbers, found an infinite one or NaN")
 
 
 def _cell_of(measured: list[float], tile: tuple[int, int]) -> tuple[int, int] | None:

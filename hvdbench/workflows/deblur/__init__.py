@@ -26,7 +26,7 @@ def deblur_clip(
             and tiles that fit into memory. Its listener is told before a long run starts.
 
     Raises:
-        InputError: if the input is not a clip, the output holds something else, or the method has no use for an option.
+        InputError: if the input is not a clip, the output contains other files, or the method has no use for an option.
         UnknownNameError: if there is no such method.
         WeightsError: if weights are missing, damaged, or made for another network.
     """
@@ -63,10 +63,11 @@ def _check_fits(method: Method, request: DeblurRequest, budget: Budget) -> None:
     """Refuse options that the method has no use for."""
     if not budget.inference.is_usual and not method.scheme.takes_inference:
         raise InputError(
-            f"method '{method.name}' works without a network of its own, so --precision, --window and --tile have "
-            "nothing to set"
+            f"method '{method.name}' does not run a network of its own, so it has no use for --precision, --window and "
+            "--tile: leave them out"
         )
-    if request.bit_depth != 8:
+    if request.bit_depth != 8 and not method.scheme.takes_16_bits:
         raise InputError(
-            f"method '{method.name}' works in 8 bits: --bit-depth {request.bit_depth} is for networks with weights"
+            f"method '{method.name}' works in 8 bits: --bit-depth {request.bit_depth} is for networks with weights and "
+            "for selfhvd_rc_fusion, reblur_blend and other methods that blend the clip's own frames"
         )

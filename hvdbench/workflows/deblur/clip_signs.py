@@ -1,5 +1,6 @@
 """Read from a clip, without its truth, how much its sharp frames can help; gains are predicted from these signs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.flow import flow_dis, occlusion_mask
-from hvdbench.frames import Frame, Frames, Gray, to_gray
+from hvdbench.frames import Frame, Gray, to_gray
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.metrics.strata import distance_to_sharp
 from hvdbench.workspace.engine import thread_map
@@ -45,13 +46,13 @@ class ClipSigns:
         return [float(getattr(self, name)) for name in SIGNS]
 
 
-def signs_of(frames: Frames, labels: SharpLabels, workers: int = 1) -> ClipSigns | None:
+def signs_of(grays: Sequence[Gray], labels: SharpLabels, workers: int = 1) -> ClipSigns | None:
     """Read the signs off a clip.
 
     The signs of the flow come from up to 24 frames, evenly spread over those that were not selected.
 
     Args:
-        frames: uint8 RGB (T, H, W, 3), T at least 2.
+        grays: the T frames as :func:`small_gray` returns them, T at least 2.
         labels: the labels that say which frames were selected as sharp.
         workers: number of threads; the result does not depend on it.
 
@@ -62,10 +63,10 @@ def signs_of(frames: Frames, labels: SharpLabels, workers: int = 1) -> ClipSigns
     if not len(selected) or not len(rest):
         return None
     asked = [int(i) for i in np.unique(rest[np.linspace(0, len(rest) - 1, _FRAMES).round().astype(int)])]
-    found = np.array(list(thread_map(lambda i: _reliability_and_motion(frames, i, selected), asked, workers)))
+    found = np.array(list(thread_map(lambda i: _reliability_and_motion(grays, i, selected), asked, workers)))
     others = float(np.median(labels.sharpness[rest]))
     return ClipSigns(
-        len(selected) / len(frames),
+        len(selected) / len(grays),
         float(distance_to_sharp(labels.is_selected)[rest].mean()),
         float(found[:, 0].mean()),
         float(np.median(labels.sharpness[selected])) / max(others, 1e-6),
@@ -73,16 +74,17 @@ def signs_of(frames: Frames, labels: SharpLabels, workers: int = 1) -> ClipSigns
     )
 
 
-def _reliability_and_motion(frames: Frames, index: int, selected: NDArray[np.intp]) -> tuple[float, float]:
+def _reliability_and_motion(grays: Sequence[Gray], index: int, selected: NDArray[np.intp]) -> tuple[float, float]:
     sharp = int(selected[np.argmin(np.abs(selected - index))])
-    neighbour = index + 1 if index + 1 < len(frames) else index - 1
-    here, there, beside = (_small(frames[i]) for i in (index, sharp, neighbour))
+    neighbour = index + 1 if index + 1 < len(grays) else index - 1
+    here, there, beside = (grays[i] for i in (index, sharp, neighbour))
     mask = occlusion_mask(flow_dis(here, there), flow_dis(there, here), _MASK_SCALE)
     motion = flow_dis(here, beside)
     return float(mask.mean()), float(np.median(np.hypot(motion[..., 0], motion[..., 1]))) / here.shape[1]
 
 
-def _small(frame: Frame) -> Gray:
+def small_gray(frame: Frame) -> Gray:
+    """Return the gray of a frame, uint8 RGB (H, W, 3), reduced to a width of 320 px at most, as the signs need it."""
     gray = to_gray(frame)
     height, width = gray.shape
     if width <= _WIDTH_PX:

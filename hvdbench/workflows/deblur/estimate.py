@@ -1,22 +1,27 @@
 """Estimate, before anything is restored, whether a method will help on a clip and how long it will take."""
 
+import math
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from hvdbench.errors import InputError
-from hvdbench.frames import Frames
-from hvdbench.labels.sharpness import SharpLabels, label_paper, select_sharp
+from hvdbench.frames import Frame, Frames, Gray
+from hvdbench.labels.sharpness import SharpLabels, select_sharp
 from hvdbench.methods.inference.estimate import duration_text
+from hvdbench.methods.inference.windows import plan_windows
 from hvdbench.methods.opening import open_method
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
-from hvdbench.video.input import read_input
-from hvdbench.workflows.deblur.clip_signs import ClipSigns, signs_of
+from hvdbench.video.input import open_input
+from hvdbench.workflows.deblur.clip_signs import ClipSigns, signs_of, small_gray
 from hvdbench.workflows.deblur.expected_gain import LEVEL, Expected, expected_gain, read_gains
+from hvdbench.workflows.deblur.fitting import label_stream
+from hvdbench.workflows.deblur.reach import reach_of, read_size
 from hvdbench.workflows.deblur.request import DeblurRequest
-from hvdbench.workflows.deblur.self_check import advice
+from hvdbench.workflows.deblur.self_check import advice, reduced
+from hvdbench.workflows.deblur.window_size import window_size
 from hvdbench.workspace.engine import usable_cores
 from hvdbench.workspace.workspace import Workspace
 
@@ -24,6 +29,8 @@ WORTH_DB = 0.5
 """The smallest gain that people see, in dB; below it the answer is no."""
 _WINDOWS = (3, 6)
 _STEPS = (2, 8)
+_TIMED_PX = 1280  # larger frames are timed reduced, and the time per frame grows with the pixels
+_LOOKED_AT_SHARE = 0.25  # of a frame's time for one that is only looked at: its flow and its blur are estimated
 
 
 @dataclass(frozen=True)
@@ -69,33 +76,71 @@ def estimate_clip(
             f"'{method.name}': networks say before a long run how long it is going to take"
         )
     method = method.for_minutes(budget.minutes)
-    clip = read_input(request.source, crop=request.crop, size=request.size)
-    labels = label_paper(clip.frames)
-    signs = signs_of(clip.frames, labels, usable_cores())
+    grays, sample = list[Gray](), list[Frame]()
+
+    def see(index: int, frame: Frame) -> None:
+        grays.append(small_gray(frame))
+        if index < _WINDOWS[-1]:
+            sample.append(reduced(frame, _TIMED_PX))
+
+    with open_input(request.source) as stream:
+        reach = reach_of(request.crop, request.size, stream.size)
+    with open_input(
+        request.source, crop=request.crop, size=request.size, part=request.part, deinterlace=request.deinterlace
+    ) as stream:
+        windows = window_size(read_size(reach, stream.size), request.source)
+        if budget.announce is not None:
+            budget.announce(f"--estimate reads all frames of {request.source.name} once, a few at a time")
+        labels = label_stream(stream, budget.progress, see=see).labels
+    signs = signs_of(grays, labels, usable_cores())
     learned = read_gains().get(method.name)
     expected = None if signs is None or learned is None else expected_gain(signs, learned)
-    seconds = seconds_to_restore(method, clip.frames, labels, budget.device)
-    height, width = clip.frames.shape[1:3]
+    count, (width, height) = len(grays), stream.size
+    timed = time_parts(method, np.stack(sample), labels, budget.device)
+    pixels = math.prod(read_size(reach, stream.size)) / math.prod(sample[0].shape[:2])
+    plan = plan_windows(count, windows.frames, windows.look_ahead)
+    steps = method.scheme.fit_steps // (1 if budget.minutes is None else len(plan))
+    seconds = timed.seconds(plan, pixels, steps)
     lines = [
-        *(f"note: {warning}" for warning in clip.warnings),
-        f"{request.source}: {len(clip.frames)} frames of {width}x{height}, {int(labels.is_selected.sum())} of them "
+        *(f"note: {warning}" for warning in stream.notes),
+        f"{request.source}: {count} frames of {width}x{height}, {int(labels.is_selected.sum())} of them "
         "selected as sharp",
         *_signs_lines(signs),
         *advice(request.source, labels),
         *_gain_lines(method, expected),
-        f"time: about {duration_text(seconds)} on this machine, measured on {_WINDOWS[1]} frames",
+        f"time: about {duration_text(seconds)} on this machine, measured on {len(sample)} frames",
     ]
-    return Estimate(len(clip.frames), int(labels.is_selected.sum()), signs, expected, seconds, tuple(lines))
+    return Estimate(count, int(labels.is_selected.sum()), signs, expected, seconds, tuple(lines))
 
 
-def seconds_to_restore(method: Method, frames: Frames, labels: SharpLabels, device: str) -> float:
-    """Time a few frames and a few steps, and return how long the whole clip is going to take, in seconds.
+@dataclass(frozen=True)
+class TimedParts:
+    """What a restoration takes, in seconds: a part that each fit has, a part per frame, and a part per step."""
 
-    The time is modelled as a part that each run has, a part per frame and, where the method has steps, a part per step.
+    fixed: float
+    per_frame: float
+    per_step: float
+
+    def seconds(self, windows: list[tuple[int, int, int, int]], pixels: float, steps: int) -> float:
+        """Return how long a whole clip takes.
+
+        Args:
+            windows: the windows, as :func:`~hvdbench.methods.inference.windows.plan_windows` cuts them.
+            pixels: how many times as many pixels its frames have as the timed ones.
+            steps: the steps of each fit.
+        """
+        kept = sum(last - first for _, _, first, last in windows)
+        looked_at = sum(stop - start for start, stop, _, _ in windows) - kept
+        frames = kept + _LOOKED_AT_SHARE * looked_at
+        return len(windows) * (self.fixed + steps * self.per_step) + frames * pixels * self.per_frame
+
+
+def time_parts(method: Method, frames: Frames, labels: SharpLabels, device: str) -> TimedParts:
+    """Time a method on a few frames and in a few steps.
 
     Args:
         method: a method that works on the clip alone.
-        frames: uint8 RGB (T, H, W, 3).
+        frames: the first frames of the clip, uint8 RGB (T, H, W, 3).
         labels: the labels of the clip.
         device: the device on which the restoration is going to run.
     """
@@ -110,20 +155,17 @@ def seconds_to_restore(method: Method, frames: Frames, labels: SharpLabels, devi
     if steps:
         per_step = max(0.0, _seconds(method, frames, labels, device, counts[0], many) - short) / (many - few)
     fixed = max(0.0, short - counts[0] * per_frame - few * per_step)
-    return fixed + len(frames) * per_frame + steps * per_step
+    return TimedParts(fixed, per_frame, per_step)
 
 
 def _seconds(method: Method, frames: Frames, labels: SharpLabels, device: str, count: int, steps: int) -> float:
-    """Time a restoration of some consecutive frames, at least one of them selected, in the given number of steps."""
-    middle = int(labels.selected[len(labels.selected) // 2]) if len(labels.selected) else 0
-    first = int(np.clip(middle - count // 2, 0, len(frames) - count))
-    part = slice(first, first + count)
-    sharpness = np.where(labels.is_selected, labels.sharpness, 0.0)[part]
-    some = select_sharp(sharpness if sharpness.any() else labels.sharpness[part])
+    """Time a restoration of the first frames, at least one of them selected, in the given number of steps."""
+    sharpness = np.where(labels.is_selected, labels.sharpness, 0.0)[:count]
+    some = select_sharp(sharpness if sharpness.any() else labels.sharpness[:count])
     budget = Budget(seed=0, workers=usable_cores(), device=device)
     timed = method.with_scheme(method.scheme.with_steps(steps)) if steps else method
     started = time.perf_counter()
-    timed.restore(frames[part], some, budget)
+    timed.restore(frames[:count], some, budget)
     return time.perf_counter() - started
 
 
@@ -141,7 +183,7 @@ def _signs_lines(signs: ClipSigns | None) -> list[str]:
 def _gain_lines(method: Method, expected: Expected | None) -> list[str]:
     if expected is None:
         known = ", ".join(sorted(read_gains()))
-        return [f"gain: nothing was learned of '{method.name}' (learned: {known})"]
+        return [f"gain: nothing was learned about '{method.name}', only about {known}"]
     learned = expected.learned
     lines = [
         f"gain of {method.name}: {expected.gain_db:+.1f} dB to expect, {expected.low_db:+.1f} to "

@@ -1,8 +1,9 @@
-"""The gain to be expected from a clip's signs, learned from clips whose gain was measured.
+"""Predict the gain on a clip from its signs, as learned from clips whose gain was measured.
 
-A ridge regression on a handful of signs, and nothing finer: a few dozen clips carry it. Its interval is not the
-regression's own but what predictions for scenes that it had not seen were off by (split by scene, Vovk et al.'s
-conformal quantile over these), so that it holds for another scene of the kind, not for another draw of the same one.
+The model is a ridge regression on a handful of signs and nothing finer, because it is learned from a few dozen clips.
+Its interval is not the regression's own but the error of predictions for scenes that it had not seen (split by scene,
+with Vovk et al.'s conformal quantile over them), so that it is valid for another scene of the kind, and not only for
+another draw of the same one.
 """
 
 import json
@@ -19,42 +20,42 @@ from hvdbench.recipe import Settings
 from hvdbench.workflows.deblur.clip_signs import SIGNS, ClipSigns
 
 LEVEL = 0.9
-"""Of the interval."""
+"""Level of the interval: the share of clips whose gain lies within it."""
 GAINS_FILE = Path(__file__).with_name("gains.json")
 Rows = NDArray[np.float64]
 
 
 class Gains(Settings):
-    """What was learned of one method; S signs."""
+    """Values that were learned about one method from S signs."""
 
     method: str
     centre: tuple[float, ...]
-    """(S,) of the signs, transformed."""
+    """Means of the transformed signs, (S,)."""
     spread: tuple[float, ...]
-    """(S,) of the signs, transformed."""
+    """Standard deviations of the transformed signs, (S,)."""
     weights: tuple[float, ...]
-    """(S,) dB for one spread of a sign."""
+    """Gain in dB per spread of each sign, (S,)."""
     mean_db: float
-    """Of the gains learned from."""
+    """Mean of the gains that it was learned from, in dB."""
     half_width_db: float
-    """Of the interval, either way."""
+    """Half of the interval's width, in dB."""
     low: tuple[float, ...]
     high: tuple[float, ...]
-    """(S,) the signs, as they are, between which it was learned."""
+    """Smallest and largest untransformed signs that it was learned from, (S,)."""
     clips: int
     scenes: int
-    """How many it was learned from."""
+    """Numbers of clips and scenes that it was learned from."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A gain to be expected, PSNR of the frames not selected over the input's.
+    """An expected gain: the PSNR of the frames not selected, minus that of the input.
 
     Attributes:
-        gain_db: the expectation.
-        low_db, high_db: the interval at :data:`LEVEL`.
-        outside: signs that lie outside of what was learned from; the interval does not answer for them.
-        learned: what it was learned from.
+        gain_db: expected gain, in dB.
+        low_db, high_db: interval at :data:`LEVEL`, in dB.
+        outside: names of the signs outside the range that was learned from, for which the interval is not valid.
+        learned: values that the prediction is made from.
     """
 
     gain_db: float
@@ -65,7 +66,7 @@ class Expected:
 
 
 def expected_gain(signs: ClipSigns, gains: Gains) -> Expected:
-    """Return the gain to be expected of a clip."""
+    """Return the expected gain on a clip with these signs."""
     row = transformed(np.array([signs.values]))
     predicted = float(predict(gains, row)[0])
     outside = tuple(
@@ -78,20 +79,22 @@ def expected_gain(signs: ClipSigns, gains: Gains) -> Expected:
 
 
 def read_gains(path: Path = GAINS_FILE) -> dict[str, Gains]:
-    """Read what was learned, by method.
+    """Read the learned values, by method.
 
     Raises:
-        InputError: the file is not there or damaged.
+        InputError: if the file is missing or damaged.
     """
     try:
         read: Mapping[str, Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["methods"]
         return {method: Gains.model_validate({**values, "method": method}) for method, values in read.items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} holds no learned gains ({error}): 'python -m benchmarks.gains' writes it") from error
+        raise InputError(
+            f"{path} contains no learned gains ({error}): 'python -m benchmarks.gains' writes it"
+        ) from error
 
 
 def transformed(rows: Rows) -> Rows:
-    """Put signs on scales on which a step means about the same everywhere: logarithms, but for shares."""
+    """Transform signs to scales on which a step means about the same everywhere: logarithms, except for shares."""
     found = rows.copy()
     for name in ("distance_frames", "contrast", "motion_share"):
         column = SIGNS.index(name)
@@ -100,6 +103,6 @@ def transformed(rows: Rows) -> Rows:
 
 
 def predict(gains: Gains, rows: Rows) -> Rows:
-    """Return the gain in dB that signs promise, as :func:`transformed` returns them, (N, S) to (N,)."""
+    """Predict gains in dB from signs that :func:`transformed` returned, (N, S) to (N,)."""
     scaled = (rows - np.array(gains.centre)) / np.array(gains.spread)
     return np.asarray(gains.mean_db + scaled @ np.array(gains.weights), np.float64)

@@ -1,115 +1,294 @@
-"""Restore a clip by a fit to it alone: find its sharp frames, fit, and write frames or a video."""
+"""Restore a clip by a fit to it alone: find its sharp frames, fit, and write frames or a video.
 
-import hashlib
-from dataclasses import replace
-from fractions import Fraction
+The clip is read twice. The first time only its sharpness is measured, so that the labels are those of the whole clip;
+the second time it is restored in windows, so that memory does not grow with its length. A clip of up to 100 frames at
+1080p is a single window.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hvdbench.frames import Frames, write_clip
-from hvdbench.labels.sharpness import SharpLabels, label_paper
+from hvdbench.errors import InputError
+from hvdbench.frames import Frame, Frames
+from hvdbench.labels.sharpness import SharpLabels, measured, select_sharp, with_segments
+from hvdbench.methods.inference.windows import plan_windows
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.pages.pages import DEBLUR_FRAMES
+from hvdbench.pages.view import BLURRY, ClipView, PickedFrames, telling_frames
 from hvdbench.recipe import digest_of
-from hvdbench.video.input import InputClip, read_input
+from hvdbench.video.input import FEWEST_FRAMES, InputFrame, InputFrames, digest_input, open_input
 from hvdbench.workflows.deblur.job import DeblurJob, Done, Shown, inference_of
+from hvdbench.workflows.deblur.output import open_sink
+from hvdbench.workflows.deblur.reach import Reach, reach_of, read_size
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult, check_output
-from hvdbench.workflows.deblur.self_check import advice, measure
-from hvdbench.workspace.atomic import atomic_folder
-from hvdbench.workspace.engine import usable_cores
+from hvdbench.workflows.deblur.samples import screen_picture
+from hvdbench.workflows.deblur.self_check import Change, Measured, Steadiness, advice, reduced, steadiness_lines
+from hvdbench.workflows.deblur.window_size import WindowSize, window_size
+from hvdbench.workspace.progress import Progress
 
 
 def fit_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrite: bool) -> DeblurResult:
     """Restore a clip by a method that works on the clip alone.
 
     Raises:
-        InputError: if the input is not a clip, or the output holds something else.
+        InputError: if the input is not a clip, the output holds something else, or the memory does not suffice.
     """
-    clip = read_input(request.source, crop=request.crop, size=request.size)
-    check_output(request, has_rate=clip.fps is not None)
-    whole = replace(budget, workers=usable_cores(), inference=inference_of(budget))
-    job = DeblurJob(request, method, whole, _digest(request, clip, method, whole), overwrite)
-    if job.is_done(clip.names):
-        return job.already_done()
-    with job.claimed():
-        return job.finish(_restore(job, clip))
+    whole = replace(budget, inference=inference_of(budget))
+    with open_input(request.source) as stream:
+        reach = reach_of(request.crop, request.size, stream.size)
+    with open_input(
+        request.source, crop=request.crop, size=request.size, part=request.part, deinterlace=request.deinterlace
+    ) as stream:
+        check_output(request, has_rate=stream.fps is not None)
+        windows = window_size(read_size(reach, stream.size), request.source)
+        if budget.announce is not None:  # before the input is hashed, which takes a while for a large file
+            budget.announce(windows.describe(request.source.name, method.name, stream.size, stream.frame_count))
+        job = DeblurJob(request, method, whole, _digest(request, method, whole), overwrite)
+        if job.is_done():
+            return job.already_done()
+        with job.claimed():
+            labelled = label_stream(stream, budget.progress)
+            return job.finish(_restore(job, labelled, reach, windows))
 
 
-def _restore(job: DeblurJob, clip: InputClip) -> Done:
-    """Restore a clip, and write its frames or the video."""
-    request, budget = job.request, job.budget
-    budget.progress(0, 1, "label")
-    labels = label_paper(clip.frames)
-    budget.progress(1, 1, "label")
-    warnings = [*clip.warnings, *advice(request.source, labels)]
-    restoration = job.method.restore(clip.frames, labels, budget)
-    warnings += _write(request, clip, restoration.frames)
-    measured = measure(clip.frames, restoration.frames, labels)
-    count, height, width, _ = clip.frames.shape
+@dataclass(frozen=True)
+class LabelledInput:
+    """What the first reading of a clip found.
+
+    Attributes:
+        labels: the labels of its T frames.
+        names: a file name for each.
+        t_s: presentation times (T,) from 0 in seconds; None for a folder.
+        first_s: the time of the first of these frames after the first frame of the input, s.
+        stream: the input, read to its end.
+    """
+
+    labels: SharpLabels
+    names: tuple[str, ...]
+    t_s: NDArray[np.float64] | None
+    first_s: float
+    stream: InputFrames
+
+
+def label_stream(
+    stream: InputFrames, progress: Progress, *, see: Callable[[int, Frame], None] | None = None
+) -> LabelledInput:
+    """Label the frames of an opened 8-bit input by the paper's rule, as they come.
+
+    Args:
+        stream: the input.
+        progress: told how many frames are labelled.
+        see: called with the number of each frame and the frame.
+
+    Raises:
+        InputError: if there are fewer than 2 frames, or one cannot be read.
+    """
+    values: list[float] = []
+    names: list[str] = []
+    times_s: list[float | None] = []
+    for index, frame in enumerate(stream.frames):
+        picture = np.asarray(frame.picture, np.uint8)
+        values.append(measured(picture))
+        names.append(frame.name)
+        times_s.append(frame.time_s)
+        if see is not None:
+            see(index, picture)
+        progress(index + 1, max(stream.frame_count or 0, index + 2), "label")
+    count = len(values)
+    if count < FEWEST_FRAMES:
+        raise InputError(f"{stream.path} has {count} frame: at least {FEWEST_FRAMES} are needed")
+    progress(count, count, "label")
+    t_s = None if stream.facts is None else np.array(times_s, np.float64)
+    first_s = 0.0 if t_s is None else float(t_s[0])
+    labels = select_sharp(np.array(values, np.float64))
+    return LabelledInput(labels, tuple(names), None if t_s is None else t_s - first_s, first_s, stream)
+
+
+@dataclass
+class _Made:
+    """What the second reading restored and measured, frame after frame."""
+
+    stream: InputFrames
+    shown: frozenset[int]
+    change: Change = field(default_factory=Change)
+    steadiness: Steadiness = field(default_factory=Steadiness)
+    blurry: dict[int, Frame] = field(default_factory=dict)
+    restored: dict[int, Frame] = field(default_factory=dict)
+    facts: list[dict[str, object]] = field(default_factory=list)
+    passed: list[int] = field(default_factory=list)
+    size: tuple[int, int] = (0, 0)
+
+    def take(self, index: int, blurry: NDArray[Any], restored: NDArray[Any], *, is_selected: bool) -> None:
+        """Measure a frame before and after, and keep both where the page shows them."""
+        colour = self.stream.colour
+        self.size = restored.shape[1], restored.shape[0]
+        if not is_selected:
+            self.change.add(_eight_bits(blurry), _eight_bits(restored))
+        before, after = screen_picture(blurry, colour), screen_picture(restored, colour)
+        self.steadiness.add(reduced(before), reduced(after))
+        if index in self.shown:
+            self.blurry[index], self.restored[index] = before, after
+
+
+def _restore(job: DeblurJob, labelled: LabelledInput, reach: Reach, windows: WindowSize) -> Done:
+    """Restore a clip window by window, and write its frames or the video as they come."""
+    request, notes = job.request, list[str]()
+    with open_input(
+        request.source,
+        crop=reach.crop,
+        size=reach.size,
+        bit_depth=request.bit_depth,
+        part=request.part,
+        deinterlace=request.deinterlace,
+    ) as stream:
+        made = _Made(stream, _frames_to_show(labelled))
+        with open_sink(request, stream, notes, first_s=labelled.first_s) as sink:
+            for index, frame, picture in _restored(job, labelled.labels, windows, made):
+                blurry, restored = reach.cut(frame.picture), np.ascontiguousarray(reach.cut(picture))
+                made.take(index, blurry, restored, is_selected=bool(labelled.labels.is_selected[index]))
+                sink.add(frame, restored)
+        next(stream.frames, None)  # what is to be said of an input is complete when its frames have ended
+    return _done(job, labelled, made, [*stream.notes, *advice(request.source, labelled.labels), *notes])
+
+
+def _restored(
+    job: DeblurJob, labels: SharpLabels, windows: WindowSize, made: _Made
+) -> Iterator[tuple[int, InputFrame, NDArray[Any]]]:
+    """Yield the number, the frame and the restored picture of each frame in turn."""
+    plan = plan_windows(len(labels.sharpness), windows.frames, windows.look_ahead)
+    method = job.method
+    if job.budget.minutes is not None and len(plan) > 1:  # the minutes are those of the whole clip
+        method = method.with_scheme(method.scheme.with_steps(max(1, method.scheme.fit_steps // len(plan))))
+    held: list[InputFrame] = []
+    first_held = 0
+    for number, (start, stop, first, last) in enumerate(plan):
+        held = [*held[start - first_held :], *islice(made.stream.frames, stop - first_held - len(held))]
+        first_held = start
+        frames = np.stack([frame.picture for frame in held])
+        held = [replace(frame, picture=frames[place]) for place, frame in enumerate(held)]  # one copy in memory
+        stage = f", window {number + 1} of {len(plan)}" if len(plan) > 1 else ""
+        budget = replace(
+            job.budget,
+            workers=windows.workers,
+            progress=_named(job.budget.progress, stage),
+            keep=(first - start, last - start),
+        )
+        restoration = method.restore(cast(Frames, frames), _labels_of_window(labels, start, stop), budget)
+        _note_facts(made, restoration, start, (first, last), is_whole=len(plan) == 1)
+        for index in range(first, last):
+            yield index, held[index - start], restoration.frames[index - start]
+
+
+def _labels_of_window(labels: SharpLabels, start: int, stop: int) -> SharpLabels:
+    """Return the labels of some consecutive frames; the sharpest is selected where none of them was."""
+    part = slice(start, stop)
+    some = replace(labels, sharpness=labels.sharpness[part], is_sharp=labels.is_sharp[part], reason=labels.reason[part])
+    return some if some.is_selected.any() else with_segments(some, segment_length=stop - start)
+
+
+def _named(progress: Progress, stage: str) -> Progress:
+    return lambda done, total, what: progress(done, total, what + stage)
+
+
+def _note_facts(made: _Made, restoration: Restoration, start: int, kept: tuple[int, int], *, is_whole: bool) -> None:
+    """Keep what a method noted, and the numbers of the frames in the clip that it passed through unchanged."""
+    passed = restoration.facts.get("passed_through")
+    for index in passed if isinstance(passed, list) else []:
+        if kept[0] <= start + index < kept[1]:
+            made.passed.append(start + index)
+    where: dict[str, object] = {} if is_whole else {"frames": [start, start + len(restoration.frames)], "kept": kept}
+    made.facts.append(where | restoration.facts)
+
+
+def _eight_bits(picture: NDArray[Any]) -> Frame:
+    if picture.dtype == np.uint8:
+        return np.asarray(picture, np.uint8)
+    return np.asarray((picture.astype(np.uint32) + 128) // 257, np.uint8)
+
+
+def _frames_to_show(labelled: LabelledInput) -> frozenset[int]:
+    """Choose the frames that the page will show, which depends on the labels alone."""
+    labels, count = labelled.labels, len(labelled.names)
+    view = ClipView(
+        name="",
+        scene_kind="",
+        source="",
+        frames={BLURRY: PickedFrames((count, 0, 0, 3), {})},
+        t_s=np.arange(count, dtype=np.float64),
+        is_selected=labels.is_selected,
+        sharpness=labels.sharpness,
+        threshold=labels.threshold,
+    )
+    return frozenset(pick.index for pick in telling_frames(view, DEBLUR_FRAMES))
+
+
+def _done(job: DeblurJob, labelled: LabelledInput, made: _Made, warnings: list[str]) -> Done:
+    """Gather what page, manifest and terminal show."""
+    labels, count = labelled.labels, len(labelled.names)
+    found = {"frames": count, "selected": int(labels.is_selected.sum())} | made.change.measured
+    found |= made.steadiness.measured
+    shape = (count, *next(iter(made.blurry.values())).shape)
     return Done(
-        kind=clip.kind,
-        size=(width, height),
-        frames=f"{count} of {width}x{height}",
+        kind=labelled.stream.kind,
+        size=made.size,
+        frames=f"{count} of {made.size[0]}x{made.size[1]}",
         shown=Shown(
-            clip.frames, restoration.frames, labels.sharpness, clip.t_s, labels.is_selected, threshold=labels.threshold
+            PickedFrames(shape, made.blurry),
+            PickedFrames(shape, made.restored),
+            labels.sharpness,
+            labelled.t_s,
+            labels.is_selected,
+            threshold=labels.threshold,
         ),
-        facts=restoration.facts,
-        measured=measured,
+        facts=made.facts[0] if len(made.facts) == 1 else {"windows": made.facts},
+        measured=found,
         warnings=warnings,
-        lines=_lines(measured),
-        page_facts=_page_facts(restoration, measured),
-        more=_manifest(clip, labels, budget),
+        lines=_lines(found),
+        page_facts=_page_facts(made, found),
+        more={
+            "frames": list(labelled.names),
+            "selected": labels.selected.tolist(),
+            "threshold": labels.threshold,
+            "seed": job.budget.seed,
+            "bit_depth": job.request.bit_depth,
+        },
     )
 
 
-def _digest(request: DeblurRequest, clip: InputClip, method: Method, budget: Budget) -> str:
+def _digest(request: DeblurRequest, method: Method, budget: Budget) -> str:
     """Hash the command and its input; how a network is run is included where there is a network."""
     how = [budget.inference.values()] if method.scheme.takes_inference else []
-    return digest_of([method.digest, _frames_digest(clip), request.output.suffix, budget.seed, *how])
+    return digest_of(["fit", method.digest, digest_input(request.source), request.choices, budget.seed, *how])
 
 
-def _frames_digest(clip: InputClip) -> str:
-    total = hashlib.sha256(repr((clip.frames.shape, clip.names)).encode())
-    total.update(np.ascontiguousarray(clip.frames).data)
-    return total.hexdigest()
-
-
-def _write(request: DeblurRequest, clip: InputClip, frames: Frames) -> list[str]:
-    """Write the frames or the video, whole or not at all, and return what the user should know about it."""
-    if not request.is_video:
-        with atomic_folder(request.output) as folder:
-            write_clip(folder, frames, clip.names)
-        return []
-    from hvdbench.video.writer import write_video
-
-    note = write_video(request.output, frames, fps=clip.fps or Fraction(30), t_s=clip.t_s, audio_from=request.source)
-    return [note] if note else []
-
-
-def _lines(measured: dict[str, float | int | None]) -> list[str]:
+def _lines(measured: Measured) -> list[str]:
     lines = [f"{measured['selected']} of {measured['frames']} frames selected as sharp"]
     if measured["sharpness_ratio"] is not None:
         lines.append(
             f"other frames: sharpness {measured['sharpness_ratio']} times the input's, median shift to the input "
             f"{measured['shift_px_median']} px (no truth here: neither is a score)"
         )
-    return lines
+    return lines + steadiness_lines(measured)
 
 
-def _manifest(clip: InputClip, labels: SharpLabels, budget: Budget) -> dict[str, object]:
-    return {
-        "frames": list(clip.names),
-        "selected": labels.selected.tolist(),
-        "threshold": labels.threshold,
-        "seed": budget.seed,
-    }
-
-
-def _page_facts(restoration: Restoration, measured: dict[str, float | int | None]) -> dict[str, str]:
-    passed = restoration.facts.get("passed_through")
-    return {
+def _page_facts(made: _Made, measured: Measured) -> dict[str, str]:
+    passed = sorted(made.passed)
+    numbers = ", ".join(map(str, passed))
+    facts = {
         "Selected as sharp": f"{measured['selected']}",
-        "Passed through unchanged": ", ".join(map(str, passed if isinstance(passed, list) else [])) or "none",
+        "Passed through unchanged": f"{len(passed)} (frames {numbers})" if passed else "none",
         "Sharpness to input": f"{measured['sharpness_ratio']}",
         "Median shift to input": f"{measured['shift_px_median']} px",
     }
+    if measured["warping_error_before"] is not None:
+        facts["Warping error, before → after"] = (
+            f"{measured['warping_error_before']} → {measured['warping_error_after']}"
+        )
+        facts["Flicker in levels, before → after"] = f"{measured['flicker_before']} → {measured['flicker_after']}"
+    return facts

@@ -16,7 +16,7 @@ from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
 from hvdbench.pages.pages import deblur_page
-from hvdbench.pages.view import ClipView
+from hvdbench.pages.view import ClipView, PickedFrames
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult
 from hvdbench.workspace.atomic import atomic_write_text, check_replaceable, recover, sweep
 from hvdbench.workspace.locks import locked
@@ -50,32 +50,31 @@ class DeblurJob:
         line = f"{request.output}: already restored by the same command, left as it is"
         return DeblurResult(request.output, request.page, request.manifest, (line,))
 
-    def is_done(self, names: Sequence[str] | None) -> bool:
+    def is_done(self) -> bool:
         """Return whether the same command finished before; output of a stopped run of it may be written over.
 
-        Args:
-            names: the names of the frames; None means that they are numbered, as many as the manifest counts.
-
         Raises:
-            InputError: if the output exists and came from something else, or holds files that no run writes.
+            InputError: if the output exists and came from something else, or contains files that no run writes.
         """
         output, path = self.request.output, self.request.manifest
         recover(output)
         found = _read_manifest(path)
         if found.get("digest") == self.digest:
-            whole = output.is_file() or (output.is_dir() and {p.name for p in output.iterdir()} == _names(names, found))
+            whole = output.is_file() or (output.is_dir() and {p.name for p in output.iterdir()} == _names(found))
             return found.get("state") == "done" and whole and self.request.page.is_file() and not self.overwrite
         taken = next((p for p in (output, path) if p.is_file() or (p.is_dir() and any(p.iterdir()))), None)
         if taken is not None and not self.overwrite and not (taken == path and found.get("state") == "running"):
-            raise InputError(f"{taken} is there and came from something else: choose another output, or --overwrite it")
+            raise InputError(
+                f"{taken} already exists and came from something else: choose another output, or use --overwrite"
+            )
         if not self.request.is_video:
             check_replaceable(output)
         if path.is_file() and not is_restoration(path):
-            raise InputError(f"{path} is no manifest of hvdbench's, and is not replaced: choose another output")
+            raise InputError(f"{path} is not a manifest of hvdbench's, so it is not replaced: choose another output")
         strange = next((p for p in _entries(output) if p.is_dir() or p.suffix.lower() not in FRAME_SUFFIXES), None)
         if strange is not None:
             raise InputError(
-                f"{output} holds {strange.name}, which is no frame, and is not replaced: choose another output"
+                f"{output} contains {strange.name}, which is not a frame, so it is not replaced: choose another output"
             )
         return False
 
@@ -108,6 +107,8 @@ class DeblurJob:
             "input": request.source.name,
             "kind": done.kind,
             "crop": request.crop,
+            "start": request.part.start,
+            "end": request.part.end,
             "size": list(done.size),
             "method": method.name,
             "recipe": method.recipe.values.model_dump(mode="json"),
@@ -128,7 +129,7 @@ class DeblurJob:
 
     def _write_page(self, done: "Done") -> None:
         shown, values, name = done.shown, self.method.recipe.values, self.request.source.name
-        count = len(shown.blurry)
+        count = shown.blurry.shape[0]
         deblur_page(
             self.request.page,
             title=f"{name}, restored",
@@ -136,6 +137,7 @@ class DeblurJob:
                 name=name,
                 scene_kind="video",
                 source=name,
+                has_times=shown.t_s is not None,
                 t_s=np.arange(count, dtype=np.float64) if shown.t_s is None else shown.t_s,
                 frames={"blurry": shown.blurry, self.method.name: shown.restored},
                 is_selected=np.zeros(count, bool) if shown.is_selected is None else shown.is_selected,
@@ -152,7 +154,7 @@ class Shown:
     """The frames that the page shows, K of them.
 
     Attributes:
-        blurry: uint8 RGB (K, H, W, 3).
+        blurry: uint8 RGB (K, H, W, 3); those that the page embeds are enough.
         restored: uint8 RGB of the same shape.
         sharpness: the variance of the Laplacian of the blurry frames, (K,).
         t_s: presentation times in seconds, (K,); None where they are not known.
@@ -160,8 +162,8 @@ class Shown:
         threshold: the threshold of the labels.
     """
 
-    blurry: Frames
-    restored: Frames
+    blurry: Frames | PickedFrames
+    restored: Frames | PickedFrames
     sharpness: NDArray[np.float64]
     t_s: NDArray[np.float64] | None = None
     is_selected: NDArray[np.bool_] | None = None
@@ -204,10 +206,9 @@ def inference_of(budget: Budget) -> InferenceOptions:
     return _BY_MEMORY if budget.inference.is_usual else budget.inference
 
 
-def _names(names: Sequence[str] | None, found: dict[str, object]) -> set[str]:
-    count = found.get("frame_count")
-    numbered = range(count if isinstance(count, int) else 0)
-    return set(names) if names is not None else {f"{index:08d}.png" for index in numbered}
+def _names(found: dict[str, object]) -> set[str]:
+    names = found.get("frames")
+    return set(map(str, names)) if isinstance(names, list) else set()
 
 
 def _entries(folder: Path) -> list[Path]:

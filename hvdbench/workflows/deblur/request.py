@@ -6,7 +6,7 @@ from pathlib import Path
 from hvdbench.errors import InputError
 from hvdbench.frames import FRAME_SUFFIXES
 from hvdbench.video.crop import Crop, Size
-from hvdbench.video.input import BitDepth
+from hvdbench.video.input import WHOLE, BitDepth, Part
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv"})
 UNWRITTEN_SUFFIXES = frozenset({".avi", ".flv", ".gif", ".m4v", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
@@ -23,8 +23,9 @@ class DeblurRequest:
         size: width and height to reduce the frames to first.
         method: a recipe, a network, or a foreign model.
         weights: the weights of a network, or of a method that is trained over clips.
-        bit_depth: 8, or 10 for 10-bit video or 16-bit pictures, through a network only.
-        trust: whether a recipe's file may name code to run, wherever the file lies.
+        deinterlace: whether interlaced frames of a video are made whole first.
+        bit_depth: 8, or 10 for 10-bit video or 16-bit pictures.
+        part: the part of the source to restore.
     """
 
     source: Path
@@ -33,8 +34,9 @@ class DeblurRequest:
     size: Size | None = None
     method: str = "selfhvd_rc_fusion"
     weights: Path | None = None
+    deinterlace: bool = False
     bit_depth: BitDepth = 8
-    trust: bool = False
+    part: Part = WHOLE
 
     @property
     def page(self) -> Path:
@@ -45,6 +47,11 @@ class DeblurRequest:
     def manifest(self) -> Path:
         """The path of the manifest, the notes on what was done."""
         return self._beside(".json")
+
+    @property
+    def choices(self) -> list[object]:
+        """What was chosen of the input and for the output, for a digest."""
+        return [self.crop, self.size, self.bit_depth, self.output.suffix, vars(self.part), self.deinterlace]
 
     @property
     def is_video(self) -> bool:
@@ -70,16 +77,16 @@ def check_output(request: DeblurRequest, *, has_rate: bool) -> None:
     """Refuse an output that cannot be written.
 
     Args:
-        request: the request, which holds input and output.
+        request: the request, which contains input and output.
         has_rate: whether the input has a frame rate.
 
     Raises:
-        InputError: if the output is the input or holds it, lies below a file, or is of a kind that is not written.
+        InputError: if the output is the input or contains it, lies below a file, or is of a kind that is not written.
     """
     suffix = request.output.suffix.lower()
     output, source = request.output.resolve(), request.source.resolve()
     if output == source or output in source.parents:
-        what = "is the input itself" if output == source else "holds the input"
+        what = "is the input itself" if output == source else "contains the input"
         raise InputError(f"{request.output} {what}: name another output")
     blocked = next((folder for folder in output.parents if folder.exists() and not folder.is_dir()), None)
     if blocked is not None:
@@ -91,4 +98,4 @@ def check_output(request: DeblurRequest, *, has_rate: bool) -> None:
             f"{request.output} is one file: name a folder, or a video ({', '.join(sorted(VIDEO_SUFFIXES))})"
         )
     if suffix in VIDEO_SUFFIXES and not has_rate:
-        raise InputError(f"{request.source} is a folder and tells no frame rate: name a folder for the output")
+        raise InputError(f"{request.source} is a folder, which has no frame rate: name a folder as the output too")

@@ -5,9 +5,10 @@ from numpy.typing import NDArray
 
 from hvdbench.frames import Frame, Frame16, Frames
 from hvdbench.metrics.sharpness import gray_sharpness
-from hvdbench.video.colour import Colour
+from hvdbench.video.colour.pixels import to_8_bits
+from hvdbench.video.colour.stated import Colour
+from hvdbench.video.colour.tone import to_sdr
 from hvdbench.video.crop import cut
-from hvdbench.video.tone import tone_map
 
 MOST_SAMPLES = 12
 LONGEST_SIDE_PX = 1280
@@ -17,7 +18,7 @@ class FrameSamples:
     """Keeps every n-th frame, reduced to the size of a screen; n doubles whenever there are too many.
 
     Args:
-        colour: the colour properties that the source states; 16-bit HDR frames are tone-mapped for display.
+        colour: the colour properties that the source states; 16-bit frames are made SDR for display.
     """
 
     def __init__(self, colour: Colour | None) -> None:
@@ -55,7 +56,7 @@ class FrameSamples:
         """Keep an incoming frame if its number is to be kept."""
         if index % self._every:
             return
-        self._before[index] = self._shown(picture)
+        self._before[index] = screen_picture(picture, self._colour)
         if len(self._before) > MOST_SAMPLES:
             self._every *= 2
             for other in [other for other in self._before if other % self._every]:
@@ -65,17 +66,21 @@ class FrameSamples:
     def give(self, index: int, picture: Frame | Frame16, time_s: float | None) -> None:
         """Keep an outgoing frame if the incoming one was kept."""
         if index in self._before:
-            self._after[index] = self._shown(picture)
+            self._after[index] = screen_picture(picture, self._colour)
             self._times_s[index] = float(index) if time_s is None else time_s
 
-    def _shown(self, picture: Frame | Frame16) -> Frame:
-        """Reduce a picture to 8-bit SDR of a screen's size."""
-        height, width = picture.shape[:2]
-        scale = min(1.0, LONGEST_SIDE_PX / max(height, width))
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        if picture.dtype == np.uint8:
-            return cut(picture.astype(np.uint8, copy=False), None, size)
-        deep = cut(picture.astype(np.uint16, copy=False), None, size)
-        if self._colour is not None and self._colour.is_hdr:
-            return tone_map(self._colour.transfer).apply(deep)
-        return np.asarray((deep.astype(np.uint32) + 128) // 257, np.uint8)
+
+def screen_picture(picture: Frame | Frame16, colour: Colour | None) -> Frame:
+    """Reduce a picture to 8-bit SDR of a screen's size, 1280 px at most.
+
+    Args:
+        picture: RGB (H, W, 3), uint8 or uint16.
+        colour: the colour properties that the source states; 16-bit HDR pictures are tone-mapped by them.
+    """
+    height, width = picture.shape[:2]
+    scale = min(1.0, LONGEST_SIDE_PX / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if picture.dtype == np.uint8:
+        return cut(picture.astype(np.uint8, copy=False), None, size)
+    deep = cut(picture.astype(np.uint16, copy=False), None, size)
+    return to_8_bits(deep) if colour is None else to_sdr(deep, colour)

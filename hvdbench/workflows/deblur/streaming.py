@@ -1,21 +1,20 @@
 """Restore a clip of any length through a network, which decodes, restores and encodes as it goes.
 
-Memory holds a window of frames and a few more for the page, however long the clip is.
+Only a window of frames and a few more for the page are in memory, however long the clip is.
 """
 
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Protocol, cast
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import FitError, HvdbenchError
-from hvdbench.frames import Frame, write_frame
+from hvdbench.frames import Frame
 from hvdbench.methods.inference.network_restoration import plan_stream, report_facts, tell_if_long
 from hvdbench.methods.inference.plan import InferencePlan
 from hvdbench.methods.inference.restore import InferenceReport, restore_stream
@@ -24,12 +23,12 @@ from hvdbench.methods.restoration import Budget
 from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe import digest_of
 from hvdbench.video.input import InputFrame, InputFrames, digest_input, open_input
-from hvdbench.video.writer import Encoding, VideoWriter, ten_bit_encoding
 from hvdbench.workflows.deblur.job import DeblurJob, Done, Shown, inference_of
+from hvdbench.workflows.deblur.output import open_sink
+from hvdbench.workflows.deblur.reach import Reach, reach_of
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult, check_output
-from hvdbench.workflows.deblur.samples import FrameSamples
-from hvdbench.workflows.deblur.self_check import measure_change
-from hvdbench.workspace.atomic import atomic_folder
+from hvdbench.workflows.deblur.samples import FrameSamples, screen_picture
+from hvdbench.workflows.deblur.self_check import Change, Steadiness, reduced, steadiness_lines
 from hvdbench.workspace.manifest import file_sha256
 from hvdbench.workspace.progress import Progress
 
@@ -38,16 +37,25 @@ def stream_clip(request: DeblurRequest, method: Method, *, budget: Budget, overw
     """Restore a clip through a method's network; a longer clip takes more time but not more memory.
 
     Raises:
-        InputError: if the input is not a clip, the output holds something else, or windows or tiles do not suit the
+        InputError: if the input is not a clip, the output contains something else, or windows or tiles do not suit the
             network.
         WeightsError: if weights are missing, damaged, or made for another network.
         FitError: if the network fails, or the memory does not suffice.
     """
     asked = replace(budget, inference=inference_of(budget))
-    with open_input(request.source, crop=request.crop, size=request.size, bit_depth=request.bit_depth) as stream:
+    with open_input(request.source) as stream:
+        reach = reach_of(request.crop, request.size, stream.size)
+    with open_input(
+        request.source,
+        crop=reach.crop,
+        size=reach.size,
+        bit_depth=request.bit_depth,
+        part=request.part,
+        deinterlace=request.deinterlace,
+    ) as stream:
         check_output(request, has_rate=stream.fps is not None)
         job = DeblurJob(request, method, asked, _digest(request, method, asked), overwrite)
-        if job.is_done(stream.names or None):
+        if job.is_done():
             return job.already_done()
         network = method.open()
         width, height = stream.size
@@ -61,7 +69,7 @@ def stream_clip(request: DeblurRequest, method: Method, *, budget: Budget, overw
         )
         tell_if_long(budget.announce, request.source.name, [plan])
         with job.claimed():
-            run = _run(request, stream, network, plan, budget.progress)
+            run = _run(request, stream, reach, network, plan, budget.progress)
             return job.finish(_done(job, stream, run))
 
 
@@ -72,6 +80,9 @@ class _Run:
     report: InferenceReport | None
     samples: FrameSamples
     seconds: float
+    steadiness: Steadiness
+    names: list[str]
+    size: tuple[int, int]
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -79,36 +90,42 @@ class _Run:
         return self.report.frame_count if self.report else 0
 
 
-class _Sink(Protocol):
-    def add(self, frame: InputFrame, restored: NDArray[Any]) -> None:
-        """Record the next restored frame."""
-        ...
-
-
 def _run(
-    request: DeblurRequest, stream: InputFrames, network: VideoNetwork, plan: InferencePlan, progress: Progress
+    request: DeblurRequest,
+    stream: InputFrames,
+    reach: Reach,
+    network: VideoNetwork,
+    plan: InferencePlan,
+    progress: Progress,
 ) -> _Run:
     """Pass all frames through the network and write them as they come; output is whole or not there."""
     samples, reports = FrameSamples(stream.colour), list[InferenceReport]()
-    waiting: deque[InputFrame] = deque()  # without their pictures, so that memory does not grow
-    notes: list[str] = []
+    waiting: deque[tuple[InputFrame, Frame]] = deque()  # with a small picture each, so that memory does not grow
+    steadiness, notes, names = Steadiness(), list[str](), list[str]()
+    size = (0, 0)
     started = time.perf_counter()
 
     def read() -> Iterator[NDArray[Any]]:
-        for index, frame in enumerate(stream.frames):
-            samples.see(index, frame.picture)
-            waiting.append(replace(frame, picture=_NO_PICTURE))
+        for index, frame in enumerate(stream.frames if first is None else chain([first], stream.frames)):
+            asked = np.ascontiguousarray(reach.cut(frame.picture))
+            samples.see(index, asked)
+            waiting.append((replace(frame, picture=_NO_PICTURE), reduced(screen_picture(asked, stream.colour))))
             yield frame.picture
 
-    with _sink(request, stream, notes) as sink:
+    first = next(stream.frames, None)
+    with open_sink(request, stream, notes, first_s=(first and first.time_s) or 0.0) as sink:
         restored = restore_stream(network, read(), plan, report=reports.append)
         for index, picture in enumerate(_in_one_sentence(restored)):
-            frame = waiting.popleft()
-            samples.give(index, picture, frame.time_s)
-            sink.add(frame, picture)
+            frame, small = waiting.popleft()
+            kept = np.ascontiguousarray(reach.cut(picture))
+            samples.give(index, kept, frame.time_s)
+            steadiness.add(small, reduced(screen_picture(kept, stream.colour)))
+            names.append(frame.name)
+            size = kept.shape[1], kept.shape[0]
+            sink.add(frame, kept)
             progress(index + 1, max(stream.frame_count or 0, index + 2), "restore")
     report = reports[-1] if reports else None
-    run = _Run(report, samples, time.perf_counter() - started, notes)
+    run = _Run(report, samples, time.perf_counter() - started, steadiness, names, size, notes)
     progress(run.frame_count, run.frame_count, "restore")
     return run
 
@@ -126,56 +143,25 @@ def _in_one_sentence(restored: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]
         raise FitError(f"the network cannot restore this clip: {error}") from error
 
 
-class _Folder:
-    """A sink that writes frames as pictures."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def add(self, frame: InputFrame, restored: NDArray[Any]) -> None:
-        write_frame(self._folder / frame.name, cast(Frame, restored))
-
-
-class _Video:
-    """A sink that writes frames as a video."""
-
-    def __init__(self, writer: VideoWriter) -> None:
-        self._writer = writer
-
-    def add(self, frame: InputFrame, restored: NDArray[Any]) -> None:
-        self._writer.add(restored, frame.time_s)
-
-
-@contextmanager
-def _sink(request: DeblurRequest, stream: InputFrames, notes: list[str]) -> Iterator[_Sink]:
-    """Open the output; when it closes, what the user should know is added to the notes."""
-    if not request.is_video or stream.fps is None:
-        with atomic_folder(request.output) as folder:
-            yield _Folder(folder)
-        return
-    encoding = ten_bit_encoding(stream.colour) if request.bit_depth == 10 else Encoding()
-    writer = VideoWriter(request.output, fps=stream.fps, has_times=True, encoding=encoding, audio_from=request.source)
-    with writer:
-        yield _Video(writer)
-    if writer.warning:
-        notes.append(writer.warning)
-
-
 def _digest(request: DeblurRequest, method: Method, budget: Budget) -> str:
-    what = [request.crop, request.size, request.bit_depth, request.output.suffix, budget.inference.values()]
+    how = budget.inference.values()
+    what = [*request.choices, how]
     return digest_of(["stream", method.digest, file_sha256(method.weights), digest_input(request.source), what])
 
 
 def _done(job: DeblurJob, stream: InputFrames, run: _Run) -> Done:
     """Gather what page, manifest and terminal show; the frames are few and no larger than a screen."""
     if run.report is None:
-        raise FitError(f"{job.request.source}: no frame came out of the network")
-    samples, (width, height) = run.samples, stream.size
-    measured = measure_change(samples.blurry, samples.restored)
+        raise FitError(f"the network returned no frame of {job.request.source}")
+    samples, (width, height) = run.samples, run.size
+    change = Change()
+    for pair in zip(samples.blurry, samples.restored, strict=True):
+        change.add(*pair)
+    measured = change.measured | run.steadiness.measured
     line = _speed(run, run.report)
     return Done(
         kind=stream.kind,
-        size=stream.size,
+        size=run.size,
         frames=f"{run.frame_count} of {width}x{height}, {len(samples.indices)} of them shown",
         shown=Shown(samples.blurry, samples.restored, samples.sharpness(), samples.t_s),
         facts=report_facts(run.report)
@@ -185,7 +171,7 @@ def _done(job: DeblurJob, stream: InputFrames, run: _Run) -> Done:
         },
         measured=measured | {"frames_measured": samples.indices},
         warnings=[*stream.notes, *run.notes],
-        lines=[line],
+        lines=[line, *steadiness_lines(measured)],
         page_facts={
             "Numbers of the frames shown": ", ".join(map(str, samples.indices)),
             "Sharpness to input, frames shown": f"{measured['sharpness_ratio']}",
@@ -193,6 +179,7 @@ def _done(job: DeblurJob, stream: InputFrames, run: _Run) -> Done:
         notes=[_UNLABELLED, line],
         more={
             "frame_count": run.frame_count,
+            "frames": run.names,
             "bit_depth": job.request.bit_depth,
             "made_from": job.method.made_from,
             "weights_sha256": file_sha256(job.method.weights),

@@ -91,7 +91,7 @@ def open_clip(frames: Frames, name: str, workers: int = 1) -> HeldOutClip:
         workers: number of threads; the result does not depend on it.
 
     Returns:
-        The clip; its plan holds only pairs in which at least :data:`FEWEST_SHARE` of the pixels can be trusted.
+        The clip; its plan contains only pairs in which at least :data:`FEWEST_SHARE` of the pixels can be trusted.
 
     Raises:
         InputError: if frames are under 48 px a side, if too few are surely sharp, or if too few of these fit their
@@ -100,7 +100,7 @@ def open_clip(frames: Frames, name: str, workers: int = 1) -> HeldOutClip:
     height, width = frames.shape[1:3]
     if min(height, width) < SMALLEST_SIDE_PX:
         raise InputError(
-            f"{name} has frames of {width}x{height} px: a held-out score needs at least {SMALLEST_SIDE_PX} px a side"
+            f"{name} has frames of {width}x{height} px, and a held-out score needs at least {SMALLEST_SIDE_PX} a side"
         )
     labels = label_paper(frames)
     model = fit_exposure_model(Aligner(frames), labels.is_selected, workers)
@@ -112,6 +112,6 @@ def open_clip(frames: Frames, name: str, workers: int = 1) -> HeldOutClip:
     if withheld < FEWEST_WITHHELD:
         raise InputError(
             f"{name} has {withheld} sharp frames that fit a blurry neighbour on {FEWEST_SHARE:.0%} of the picture; a "
-            f"held-out score needs {FEWEST_WITHHELD}: give a clip with less motion between frames"
+            f"held-out score needs {FEWEST_WITHHELD}: choose a clip with less motion between frames"
         )
     return replace(clip, plan=replace(plan, pairs=pairs))

@@ -75,7 +75,7 @@ def plan_held_out(labels: SharpLabels, is_confirmed: NDArray[np.bool_], clip: st
     if len(judged) < FEWEST_WITHHELD:
         raise InputError(
             f"{clip} has {len(judged)} frames that are surely sharp and have a blurry one within {REACH_FRAMES} "
-            f"frames; a held-out score needs {FEWEST_WITHHELD}: give a longer or a steadier clip"
+            f"frames; a held-out score needs {FEWEST_WITHHELD}: choose a longer or a steadier clip"
         )
     folds = tuple(tuple(list(judged)[fold::FOLDS]) for fold in range(FOLDS))
     pairs = [Pair(fold, k, i) for fold, withheld in enumerate(folds) for k in withheld for i in judged[k]]

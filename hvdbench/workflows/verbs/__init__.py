@@ -1,4 +1,4 @@
-"""The functions of ``import hvdbench``: doors of plain values to the workflows behind the commands.
+"""The functions of ``import hvdbench``, which call the workflows behind the commands with plain values.
 
 :mod:`hvdbench` imports them when they are first used.
 """

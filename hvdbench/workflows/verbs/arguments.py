@@ -1,4 +1,4 @@
-"""Plain values of a caller's, checked and turned into what workflows take."""
+"""Check the plain values of a caller, and turn them into what workflows take."""
 
 import logging
 import os
@@ -25,8 +25,8 @@ def path_of(value: PathLike, what: str) -> Path:
     """Return a path that a caller named, with ``~`` as the home folder.
 
     Args:
-        value: text or a path.
-        what: the argument, for the message.
+        value: a text or a path.
+        what: the argument's name, for error messages.
 
     Raises:
         InputError: if it is neither.
@@ -45,18 +45,18 @@ def dataset_of(value: Dataset | PathLike) -> Dataset:
     """Return a dataset that is open already, or open the one that lies in a folder.
 
     Raises:
-        DatasetError: if the folder holds no dataset.
+        DatasetError: if the folder contains no dataset.
         InputError: if it is neither a dataset nor a path.
     """
     return value if isinstance(value, Dataset) else Dataset.open(path_of(value, "the dataset"))
 
 
 def checked_frames(frames: NDArray[np.uint8], what: str) -> Frames:
-    """Return an array that holds frames.
+    """Return an array of frames.
 
     Args:
         frames: uint8 RGB (T, H, W, 3).
-        what: whose they are, for the message.
+        what: the argument's name, for error messages.
 
     Raises:
         InputError: if it is of another type or shape, or empty.
@@ -100,17 +100,17 @@ def budget_of(
     minutes: float | None = None,
     steps: int | None = None,
 ) -> Budget:
-    """Return what a piece of work may use; what it says before long work goes to the log.
+    """Return the resources of a piece of work; what it announces before long work goes to the log.
 
     Args:
-        seed: of every random draw, from 0.
+        seed: the random seed of every draw, 0 or more.
         device: ``cpu``, ``cuda``, ``cuda:1`` …, or ``auto``.
-        workers: processes, one clip each at a time.
-        minutes: about how long it may take; None: as the recipe says.
-        steps: of a training; None: as the recipe says.
+        workers: the number of processes, each with one clip at a time.
+        minutes: about how many minutes it may take; None means the recipe's value.
+        steps: the number of steps of a training; None means the recipe's value.
 
     Raises:
-        InputError: if a number is out of range, or the device is not there.
+        InputError: if a number is out of range, or the device cannot be used.
     """
     if minutes is not None and (not isinstance(minutes, int | float) or not minutes > 0):
         raise InputError(f"minutes is {described(minutes)}: name a number above 0")
@@ -120,7 +120,7 @@ def budget_of(
         engine=Engine(whole_number(workers, "workers", 1)),
         minutes=minutes,
         steps=None if steps is None else whole_number(steps, "steps", 1),
-        announce=logger.warning,  # shown without any set-up, as a long run should be
+        announce=logger.warning,  # shown without any set-up of logging, as a notice of a long run should be
     )
 
 
@@ -129,11 +129,11 @@ def whole_number(value: int, what: str, least: int) -> int:
 
     Args:
         value: the number; NumPy's integers are whole numbers too.
-        what: the argument, for the message.
-        least: the smallest one that is allowed.
+        what: the argument's name, for error messages.
+        least: the smallest number that is allowed.
 
     Raises:
-        InputError: if it is no whole number, or too small.
+        InputError: if it is not a whole number, or too small.
     """
     if not _is_whole(value) or value < least:
         raise InputError(f"{what} is {described(value)}: name a whole number from {least}")
@@ -141,7 +141,7 @@ def whole_number(value: int, what: str, least: int) -> int:
 
 
 def described(value: object) -> str:
-    """Return what a value is, short enough for a sentence."""
+    """Describe a value, short enough for a sentence."""
     text = repr(value)
     return text if len(text) <= 60 and "\n" not in text else f"of the type {type(value).__name__}"
 

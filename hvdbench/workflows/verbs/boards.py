@@ -1,4 +1,4 @@
-"""A leaderboard as a table."""
+"""Rank the methods of a leaderboard in a table."""
 
 import logging
 
@@ -39,7 +39,7 @@ def leaderboard(
 
     Raises:
         UnknownNameError: if there is no board of that name.
-        InputError: if the file is no board, or the board has no such number.
+        InputError: if the file is not a board, or the board has no such number.
 
     Example:
         >>> import hvdbench

@@ -1,4 +1,4 @@
-"""Opening a clip and restoring it."""
+"""Open a clip and restore it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -126,7 +126,7 @@ def deblur(
         and ``manifest``) and the ``lines`` that the command prints.
 
     Raises:
-        InputError: if the clip cannot be read, an array is not uint8 RGB, the output holds something else, or the
+        InputError: if the clip cannot be read, an array is not uint8 RGB, the output contains something else, or the
             method cannot restore the clip.
         UnknownNameError: if there is no such method.
         WeightsError: if weights are missing, damaged or of another network.

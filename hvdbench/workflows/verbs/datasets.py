@@ -1,4 +1,4 @@
-"""Making, opening and labelling datasets, and handing their windows to PyTorch."""
+"""Make, open and label datasets, and hand their windows to PyTorch."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, get_args
@@ -26,7 +26,7 @@ def load_dataset(folder: PathLike) -> Dataset:
         ``truth("mid")``. :func:`training_windows` makes a ``torch.utils.data.Dataset`` of it.
 
     Raises:
-        DatasetError: if the folder holds no dataset, or a damaged one.
+        DatasetError: if the folder contains no dataset, or a damaged one.
 
     Example:
         >>> import hvdbench
@@ -61,7 +61,7 @@ def training_windows(
         ``nearest`` (T,) and, where it was asked for, ``truth`` (T, 3, h, w).
 
     Raises:
-        DatasetError: if the folder holds no dataset, or the pack is damaged.
+        DatasetError: if the folder contains no dataset, or the pack is damaged.
         InputError: if a number is out of range, or there is no such truth.
         FitError: if a clip is too small or short, lacks the truth, or has no frame selected as sharp.
 
@@ -75,7 +75,7 @@ def training_windows(
     from hvdbench.methods.training.samples import LEAST_SIDE_PX, TrainingWindows, WindowSettings
 
     if truth is not None and truth not in get_args(Truth):
-        raise InputError(f"no truth '{truth}' (known: {', '.join(get_args(Truth))})")
+        raise InputError(f"there is no truth '{truth}' (known: {', '.join(get_args(Truth))})")
     settings = WindowSettings(
         clip_frames=whole_number(frames, "frames", 1), crop_px=whole_number(crop_px, "crop_px", LEAST_SIDE_PX)
     )
@@ -108,15 +108,15 @@ def synth(
         overrides: values in place of the recipe's, nested tables as dictionaries.
         workers: worker processes; the result does not depend on them.
         overwrite: replace a dataset made from other values.
-        strict: raise an error where an embedded default would stand in.
+        strict: raise an error where an embedded default would be used.
         trust: let a recipe file name code to run.
 
     Returns:
-        The dataset. What an embedded default stood in for is stamped ``demo``.
+        The dataset, which is stamped ``demo`` if an embedded default was used.
 
     Raises:
         InputError: if a folder that was named is missing or laid out otherwise.
-        DatasetError: if the folder holds another dataset.
+        DatasetError: if the folder contains another dataset.
 
     Example:
         >>> import hvdbench
@@ -152,7 +152,7 @@ def label(dataset: Dataset | PathLike, *, labeller: str = DEFAULT_LABELLER) -> p
 
     Raises:
         UnknownNameError: if there is no such labeller.
-        DatasetError: if the folder holds no dataset, or may not be written to.
+        DatasetError: if the folder contains no dataset, or may not be written to.
 
     Example:
         >>> import hvdbench

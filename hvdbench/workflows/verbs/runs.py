@@ -1,4 +1,4 @@
-"""A method over a whole dataset: restoring and scoring it, and training on it."""
+"""Run a method over a whole dataset: restore and score it, or train on it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +46,7 @@ def evaluate(
         device: ``cpu``, ``cuda``, or ``auto``, which takes the GPU if there is one.
         workers: worker processes, one clip each.
         overwrite: replace what was made from other settings.
-        strict: raise an error where a tiny fit would stand in for missing weights.
+        strict: raise an error where a tiny fit would replace missing weights.
         trust: let a recipe file name code to run.
 
     Returns:
@@ -121,7 +121,7 @@ def train(
         >>> hvdbench.train("warp_average", "datasets/scored")
         Traceback (most recent call last):
         ...
-        hvdbench.errors.InputError: method 'warp_average' is fitted to each clip as it restores: use 'hvdbench eval' ...
+        hvdbench.errors.InputError: method 'warp_average' is fitted to each clip, not trained: use 'hvdbench eval' ...
     """
     from hvdbench.workflows.train import train as train_on
 

@@ -1,4 +1,4 @@
-"""Scoring restored frames of any kind under any protocol, without writing anything."""
+"""Score restored frames of any kind under any protocol, without writing anything."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from hvdbench.workflows.verbs.clips import frames_in_memory
 FramesLike = PathLike | NDArray[np.uint8] | InputClip
 """A video file or a folder of frames, an array of frames, or an opened clip."""
 RESTORED = "restored"
-"""What the method is called in the rows, where no folder of results has a name."""
+"""The method's name in the rows, if no folder of results gives it one."""
 
 
 def score(
@@ -106,7 +106,7 @@ def _score_results(restored: FramesLike, dataset: Dataset, protocol: Protocol) -
 
 
 def _score_folder(folder: Path, clips: list[ClipFolder], protocol: Protocol) -> pd.DataFrame:
-    """Score frames of others, as ``hvdbench score`` takes them, but without a copy under ``runs``."""
+    """Score foreign frames as ``hvdbench score`` does, but without a copy under ``runs``."""
     scheme = FolderScheme(FolderSettings(folder=str(folder)))
     scheme.check()
     names = {clip.folder: tuple(path.stem for path in list_frames(clip.folder / "blur")) for clip in clips}

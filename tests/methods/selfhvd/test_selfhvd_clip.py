@@ -166,7 +166,7 @@ def test_labels_can_be_aligned_to_the_output_but_not_with_the_blend(clip):
     moved = FIT | {"stage1_steps": 4, "refresh_steps": 1, "learning_rate": 1e-2}
     found = restore(clip, REST, **plain, fit=moved)
     assert not np.array_equal(found.frames, restore(clip, REST, **plain, fit=moved | {"refresh_steps": 0}).frames)
-    with pytest.raises(RecipeError, match="exclude one another"):
+    with pytest.raises(RecipeError, match="set either refresh_steps or reblur_candidate, not both"):
         restore(clip, REST, fit=FIT | {"refresh_steps": 5})
 
 

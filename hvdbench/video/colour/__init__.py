@@ -1,0 +1,1 @@
+"""What films state of their colours, and how their pixels become RGB."""
