@@ -97,7 +97,7 @@ def synth(
         replaced |= {"source": "sample", "clips": (), "source_fps": None}
     if not paths:
         missing.append("no MonST3R paths are imported in trajectories/index.toml")
-        instead.append(f"the bundled set '{DEMO_SET}', which is simulated")
+        instead.append(f"the bundled, simulated set '{DEMO_SET}'")
         replaced["trajectories"] = DEMO_SET
         paths = load_sets(DEMO_SET)
     if missing:
