@@ -239,6 +239,10 @@ def mistakes() -> dict[str, tuple[Callable[[], object], str]]:
         "small frames": (lambda: hvdbench.deblur(small), "at least 2 frames of 16 pixels a side"),
         "no method": (lambda: hvdbench.deblur(clip, method="nothing"), "no method 'nothing'"),
         "no device": (lambda: hvdbench.deblur(clip, device="gpu"), "device 'gpu' cannot be used here"),
+        "seed too large": (
+            lambda: hvdbench.deblur(clip, seed=2**63),
+            "the seed is 9223372036854775808: name a whole number up to 9223372036854775807",
+        ),
         "negative seed": (lambda: hvdbench.deblur(clip, seed=-1), "the seed is -1: name a whole number from 0"),
         "no minutes": (lambda: hvdbench.deblur(clip, minutes=0), "minutes is 0: name a number above 0"),
         "array against dataset": (

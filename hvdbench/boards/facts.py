@@ -39,6 +39,15 @@ def within(name: str, low: float, high: float) -> tuple[float, float]:
     return (low, high) if facts is None else facts.within(low, high)
 
 
+def difference_within(name: str, low: float, high: float) -> tuple[float, float]:
+    """Cut an interval of the difference of two means at the largest that the metric's range allows."""
+    facts = metric_facts(name)
+    if facts is None or facts.least is None or facts.most is None:
+        return low, high
+    widest = facts.most - facts.least
+    return max(low, -widest), min(high, widest)
+
+
 def ordered_facts() -> list[Facts]:
     """List the facts of all metrics whose column has a place: as a board shows them, what papers alone print last."""
     ours = listed_facts()

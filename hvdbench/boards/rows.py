@@ -8,10 +8,11 @@ from typing import Literal
 
 import pandas as pd
 
+from hvdbench.boards.facts import metric_facts
 from hvdbench.errors import InputError
 from hvdbench.metrics.protocols.known import DEFAULT
 from hvdbench.scoring.run_tables import RunScores
-from hvdbench.scoring.summary import SUMMARY_COLUMNS
+from hvdbench.scoring.summary import SUMMARY_COLUMNS, cut_intervals
 from hvdbench.tables.dataframes import with_formulas
 from hvdbench.workspace.names import DRIVE, REFUSED_BY_OTHERS, checked_name
 
@@ -141,7 +142,10 @@ def read_rows(path: Path, *, one_board: bool = True) -> pd.DataFrame:
 
 
 def typed_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """Put the columns in order and set their types: text, float64, and Int64 for what may be empty."""
+    """Put the columns in order and set their types: text, float64, and Int64 for what may be empty.
+
+    Intervals of shares are cut at 0 and 1; rows of older versions hold longer ones.
+    """
     missing, surplus = ([c for c in a if c not in b] for a, b in ((COLUMNS, rows.columns), (rows.columns, COLUMNS)))
     if missing or surplus:
         found = [
@@ -160,8 +164,8 @@ def typed_rows(rows: pd.DataFrame) -> pd.DataFrame:
             else:
                 typed[name] = pd.Series([_whole(cell) for cell in column], dtype="Int64")
         except (ValueError, TypeError, OverflowError) as error:
-            raise InputError(f"column '{name}' contains a value that is not a number: {error}") from error
-    return pd.DataFrame(typed, columns=list(COLUMNS))
+            raise InputError(f"column '{name}' holds what is no number: {error}") from error
+    return cut_intervals(pd.DataFrame(typed, columns=list(COLUMNS)), metric_facts)
 
 
 def _number(cell: object) -> float:

@@ -7,11 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.camera.trajectory import SHORTEST_S, WIDEST_GAP, Trajectory
+from hvdbench.errors import TrajectoryError
 
 Array = NDArray[np.float64]
 
 WINDOW_ROWS = 50
 """MonST3R's windows of 100 rows overlap by half (its ``--window_wise`` defaults), so one begins every 50 rows."""
+
+MOST_ROWS = 1e7
+"""Of an even clock: a day at 100 rows a second. MonST3R's row numbers beyond it are taken for times when read again."""
 
 _JUMP = 8.0  # robust spreads of the change of rate
 _SEAM = 3.0  # medians of the change of rate, at every window's beginning
@@ -56,8 +60,7 @@ def split_at_gaps(path: Trajectory) -> list[Trajectory]:
         TrajectoryError: if no stretch is long enough.
     """
     gaps = find_gaps(path)
-    edges = [0, *(gap.after_row for gap in gaps), len(path.t_s)]
-    parts = [_slice(path, first, last) for first, last in pairwise(edges) if last - first >= 8] if gaps else [path]
+    parts = [part for part in stretches(path) if len(part.t_s) >= 8] if gaps else [path]
     fit = [part for part in parts if part.duration_s >= SHORTEST_S and not find_gaps(part)]
     if not fit or not gaps:
         path.check_regular()
@@ -65,11 +68,57 @@ def split_at_gaps(path: Trajectory) -> list[Trajectory]:
     return [replace(part, name=f"{path.name}+{number}") for number, part in enumerate(fit, start=1)]
 
 
+def stretches(path: Trajectory) -> list[Trajectory]:
+    """Return the parts of a path between its gaps that have two rows or more, with its times."""
+    edges = [0, *(gap.after_row for gap in find_gaps(path)), len(path.t_s)]
+    return [_slice(path, first, last) for first, last in pairwise(edges) if last - first >= 2]
+
+
 def _slice(path: Trajectory, first: int, last: int) -> Trajectory:
     rows = slice(first, last)
     return replace(
         path, t_s=path.t_s[rows], quaternion_wxyz=path.quaternion_wxyz[rows], position_w=path.position_w[rows]
     )
+
+
+def resample(path: Trajectory, rate_hz: float) -> Trajectory:
+    """Interpolate a path to rows on one even clock; each stretch between gaps by itself, and gaps stay gaps.
+
+    Raises:
+        TrajectoryError: a rate or a gap that makes over ten million rows' time, or fewer than two rows outside of gaps.
+    """
+    gaps = find_gaps(path)
+    if path.duration_s * rate_hz > MOST_ROWS:
+        widest = max(gaps, key=lambda gap: gap.seconds, default=None)
+        if widest is None:
+            raise TrajectoryError(
+                f"{path.name}: {path.duration_s:.3g} s at {rate_hz:g} rows a second are over {MOST_ROWS:g} rows: "
+                "ask for fewer"
+            )
+        raise TrajectoryError(
+            f"{path.name}: its times jump by {widest.seconds:.3g} s after row {widest.after_row}, which no recording "
+            "does: say how many rows it has a second (--fps), or cut it there"
+        )
+    if not gaps:
+        return path.resampled(rate_hz)
+    numbers: list[Array] = []
+    poses: list[tuple[Array, Array]] = []
+    for first, last in pairwise([0, *(gap.after_row for gap in gaps), len(path.t_s)]):
+        start, end = (path.t_s[[first, last - 1]] - path.t_s[0]) * rate_hz
+        number = np.arange(max(0.0, np.ceil(start - 1e-6)), np.floor(end + 1e-6) + 1.0)
+        if not len(number):
+            continue
+        if last - first == 1:  # a row by itself that lies on the clock
+            rotation, position = path.rotation[[first]], path.position_w[[first]]
+        else:
+            rotation, position = _slice(path, first, last).pose_at(path.t_s[0] + number / rate_hz)
+        numbers.append(number)
+        poses.append((np.asarray(rotation.as_quat()[:, [3, 0, 1, 2]]), position))
+    number = np.concatenate(numbers) if numbers else np.empty(0)
+    if len(number) < 2:
+        raise TrajectoryError(f"{path.name}: its rows come so unevenly that no two rows lie between its gaps")
+    quaternion, position = (np.concatenate(values) for values in zip(*poses, strict=True))
+    return replace(path, t_s=number / rate_hz, quaternion_wxyz=quaternion, position_w=position)
 
 
 def find_jumps(path: Trajectory) -> tuple[Jump, ...]:

@@ -6,9 +6,11 @@ import shutil
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from hvdbench.camera.breaks import split_at_gaps
+from hvdbench.camera.estimation.film_clock import FilmClock, find_clock
 from hvdbench.camera.formats.trajectory_format import TrajectoryFormat, open_format
 from hvdbench.camera.index import MONST3R, TrajectorySet, read_index
 from hvdbench.camera.quality import PathQuality, assess
@@ -40,7 +42,9 @@ class ImportRequest:
         metric: whether positions are in metres; None: what the format says.
         scene_depth: median distance of what the camera saw, in the positions' unit; None: what depth maps say, if any.
         orientation: of a gyroscope.
-        force: whether to read files that look like another format.
+        force: read files that look like another format, and import a log whose clock a film does not show.
+        video: a film, or a folder of its frames, that was taken while the one path was recorded.
+        video_fps: frames a second of the film, where its own times are not those at which it was taken.
     """
 
     inputs: tuple[Path, ...]
@@ -55,14 +59,22 @@ class ImportRequest:
     scene_depth: float | None = None
     orientation: str = ""
     force: bool = False
+    video: Path | None = None
+    video_fps: float | None = None
 
 
 @dataclass(frozen=True)
 class ImportedSet:
-    """A set that was added: its folder, and a report on each path."""
+    """A set that was added: its folder, a report on each path, and the film on the one path's clock."""
 
     folder: Path
     qualities: tuple[PathQuality, ...]
+    clock: FilmClock | None = None
+
+    def lines(self) -> list[str]:
+        """Return the reports as lines of text."""
+        about_film = [] if self.clock is None else self.clock.lines()
+        return [*(line for quality in self.qualities for line in quality.lines()), *about_film]
 
 
 def import_set(request: ImportRequest, *, into: Path | None = None) -> ImportedSet:
@@ -96,6 +108,7 @@ def import_set(request: ImportRequest, *, into: Path | None = None) -> ImportedS
             f"two paths would be named '{request.name}/{twice[0]}': rename one, or import them separately"
         )
     entry, qualities = _read_all(request, form, files, labels)
+    clock = _find_clock(request, form, files)
     folder = root / request.name
     with locked(root):
         _refuse_existing(request.name, root)  # another process may have added it since
@@ -103,12 +116,14 @@ def import_set(request: ImportRequest, *, into: Path | None = None) -> ImportedS
         with atomic_folder(folder) as temporary:
             for file, label in zip(files, labels, strict=True):
                 _copy(file, temporary / label, form)
+                if clock is not None:
+                    clock.write(temporary / label)
         try:
             _enter(request.name, entry, root / INDEX_FILE)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-    return ImportedSet(folder, tuple(qualities))
+    return ImportedSet(folder, tuple(qualities), clock)
 
 
 def find_files(inputs: Sequence[Path], form: TrajectoryFormat) -> list[Path]:
@@ -153,6 +168,18 @@ def _read_all(
         "force": request.force,
     }
     return check(f"set '{request.name}'", values, TrajectorySet), qualities
+
+
+def _find_clock(request: ImportRequest, form: TrajectoryFormat, files: Sequence[Path]) -> FilmClock | None:
+    """Find the film that is asked for on the clock of the one log; None where none is."""
+    if request.video is None:
+        if request.video_fps is not None:
+            raise TrajectoryError(f"{request.video_fps:g} frames a second are those of a film: name it (--video)")
+        return None
+    if len(files) != 1:
+        raise TrajectoryError(f"{request.video} is one film for {len(files)} paths: import its log alone")
+    read = partial(form.read, files[0], fps=request.fps, force=request.force)
+    return find_clock(read, request.video, fps=request.video_fps, orientation=request.orientation, force=request.force)
 
 
 def _stored_name(file: Path, form: TrajectoryFormat) -> str:

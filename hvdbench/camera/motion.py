@@ -182,7 +182,7 @@ def simulate_motion(
     time = np.arange(samples) / rate_hz
     replay = None
     if ois.log is not None:
-        log = read_log(Path(ois.log))
+        log = read_log(Path(ois.log), ois.log_orientation)
         replay = RecordedController(log, generator.uniform(0.0, 1.0) * max(0.0, log.duration_s - time[-1]))
         omega, velocity = log.motion(time + replay.start_s)[0], np.zeros((samples, 3))
     elif trajectory is None:

@@ -59,6 +59,8 @@ class PathQuality:
 
     stretches: int
     """How many parts motion can be taken from: 1 for a path without gaps, 0 for none (:func:`split_at_gaps`)."""
+    read_as: str = ""
+    """How the path's file was taken."""
 
     @property
     def noisy(self) -> bool:
@@ -76,6 +78,8 @@ class PathQuality:
             f"  turning, rms about x/y/z: {x:.2f} / {y:.2f} / {z:.2f} deg/s, peak {self.rate_peak_deg_s:.1f} deg/s; "
             f"median speed {self.speed_median:.3g} {unit}",
         ]
+        if self.read_as:
+            text.insert(1, f"  read as: {self.read_as}")
         if bands:
             text.append(f"  turning by band, rms per axis, deg/s: {bands}")
         text += [f"  {self._gap_line()}", f"  {self._jump_line()}", f"  {self._seam_line()}"]
@@ -153,6 +157,7 @@ def assess(path: Trajectory, *, window_rows: int = WINDOW_ROWS) -> PathQuality:
         bands_deg_s=bands,
         slope_8_to_30=slope,
         stretches=_count_stretches(path),
+        read_as=path.read_as,
     )
 
 

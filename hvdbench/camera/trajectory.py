@@ -32,6 +32,7 @@ class Trajectory:
         scale_m: whether ``position_w`` is in metres.
         focal_per_width: focal length over picture width of the camera that it was estimated for, where known.
         scene_depth: median depth of what the camera saw, in ``position_w``'s unit, where known.
+        read_as: how its file was taken: units, order and axes, those that were stated and those that were assumed.
 
     Raises:
         TrajectoryError: under two rows, shapes that do not fit, a number that is not finite, times that do not rise,
@@ -46,6 +47,7 @@ class Trajectory:
     scale_m: bool = False
     focal_per_width: float | None = None
     scene_depth: float | None = None
+    read_as: str = ""
 
     def __post_init__(self) -> None:
         t_s = np.array(self.t_s, np.float64)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hvdbench import catalog
 from hvdbench.cli.parameters import CropType, Renamed, SeedType, TimeType
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ Crop = tuple[int, int, int, int]
 """Left edge, top edge, width and height, px."""
 SEED = SeedType()
 TIME = TimeType()
+RATE = click.FloatRange(min=0, min_open=True)
 
 
 def output(
@@ -66,7 +68,7 @@ def deinterlace(command: F) -> F:
     return click.option(
         "--deinterlace",
         is_flag=True,
-        help="Make whole pictures of the interlaced frames of a film, one for each; other frames stay as they are.",
+        help="Make a whole picture of each interlaced frame of a video; other frames stay as they are.",
     )(command)
 
 
@@ -157,6 +159,37 @@ def overwrite(command: F) -> F:
     """Add ``--overwrite``."""
     return click.option(
         "--overwrite", is_flag=True, help="Replace existing results that were made with other settings or inputs."
+    )(command)
+
+
+def path_format(command: F) -> F:
+    """Add ``--format``, the format of a camera path that is not in a set."""
+    known = ", ".join(catalog.names("trajectory format"))
+    return click.option(
+        "--format", "format_name", metavar="NAME", help=f"Read a file of this format: {known}, or an import string."
+    )(command)
+
+
+def path_fps(command: F) -> F:
+    """Add ``--fps``, the rate of a camera path whose file does not state times."""
+    return click.option(
+        "--fps", metavar="HZ", type=RATE, help="Assume this many rows per second for files that do not state times."
+    )(command)
+
+
+def force(command: F) -> F:
+    """Add ``--force``, for a camera path."""
+    return click.option("--force", is_flag=True, help="Read a file even if it looks like another format.")(command)
+
+
+def orientation(command: F) -> F:
+    """Add ``--orientation``."""
+    return click.option(
+        "--orientation",
+        metavar="AXES",
+        default="",
+        help="Map the axes of a gyroscope's log to the device's x, y and z, such as yXZ; a small letter reverses an "
+        "axis.",
     )(command)
 
 

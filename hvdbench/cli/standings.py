@@ -9,14 +9,10 @@ if TYPE_CHECKING:
 
 
 def tell(result: "Evaluation") -> None:
-    """Print a board's table under a heading that says which frames it covers.
-
-    Where a metric belongs to whole clips, a second table covers all frames.
-    """
+    """Print a board's table, and one of all frames where a metric is of whole clips."""
     from hvdbench.boards.facts import metric_facts
     from hvdbench.boards.files import read_board
     from hvdbench.boards.settings import settings_of
-    from hvdbench.boards.text.notes import subset_words
     from hvdbench.boards.text.texts import export
 
     rows = read_board(str(result.board))
@@ -26,5 +22,5 @@ def tell(result: "Evaluation") -> None:
     if "all" not in subsets and any(facts is not None and facts.of_clips for facts in known):
         subsets.append("all")
     for subset in subsets:
-        click.echo(f"{subset_words(subset)}:\n\n{export(rows, 'text', subset=subset, truths=truths)}")
+        click.echo(export(rows, "text", subset=subset, truths=truths))
     click.echo(f"written: {result.board}")

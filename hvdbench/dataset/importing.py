@@ -18,7 +18,6 @@ from typing import Literal
 import h5py
 import numpy as np
 
-from hvdbench.dataset.pairs import check_numbers
 from hvdbench.errors import InputError
 from hvdbench.frames import read_frame, write_frame
 from hvdbench.sources.layout import UNKNOWN, Layout, load_layout
@@ -139,14 +138,17 @@ def _open_layout(request: AdoptRequest) -> tuple[str, Layout]:
 def _not_of_the_layout(request: AdoptRequest, layout: Layout, release: Release) -> str | None:
     """Return a note that says why the clips are not the layout's release, or None where they are.
 
-    A layout of unknown patterns is completed by the patterns in the request, so they prove nothing.
+    A layout of unknown patterns is completed by the patterns in the request, so they prove nothing. Names that are
+    plain numbers prove nothing either, since anybody's clips may be called so.
     """
-    clips = [clip.name for clip in release.blurry.values()]
-    if layout.is_guess or (layout.clip_names and layout.names_fit(clips)):
+    if layout.is_guess:
         return None
+    clips = [clip.name for clip in release.blurry.values()]
     unknown_facts = "so its release, licence and rate are not known here"
-    if layout.clip_names:
+    if layout.clip_names and not layout.names_fit(clips):
         return f"clip '{layout.stranger(clips)}' is not named as those of {layout.title}, {unknown_facts}"
+    if layout.clip_names and not all(name.isdecimal() for name in clips):
+        return None
     given = [text for text in (request.blur, request.sharp) if text and not is_word(text)]
     return f"it was found by patterns that are not those of {layout.title}, {unknown_facts}" if given else None
 
@@ -208,7 +210,17 @@ def _check_pair(blur: ReleaseClip, truth: ReleaseClip | None) -> None:
             f"{one_file} is {one[0]}x{one[1]}, and {other_file} is {other[0]}x{other[1]}: a clip and its truth must "
             "have one size"
         )
-    check_numbers(blur.files, truth.files if truth else ())
+    for ours, theirs in zip(blur.files, truth.files if truth else (), strict=False):
+        if _number(ours) != _number(theirs):
+            raise InputError(
+                f"{ours} would be paired with {theirs}: paired frames must have the same number, or the same name"
+            )
+
+
+def _number(file: Path) -> int | str:
+    """Return the last number in a file's name; the name where it has none."""
+    found = re.findall(r"\d+", file.stem)
+    return int(found[-1]) if found else file.stem
 
 
 def _size_px(file: Path) -> tuple[int, int]:

@@ -1,16 +1,15 @@
 """Add a user's own paired clips, with blurry and sharp frames from anywhere, to a dataset that every command takes."""
 
-import re
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from hvdbench.errors import InputError
-from hvdbench.frames import Frames, list_frames, read_clip, write_clip
+from hvdbench.frames import list_frames, read_frames, write_clip
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
 from hvdbench.workspace.atomic import atomic_folder
+from hvdbench.workspace.frame_names import Matched, match_names
 from hvdbench.workspace.names import checked_key, checked_name
 
 
@@ -34,7 +33,8 @@ def pair_clip(
 
     Args:
         blurry: the folder of input frames.
-        sharp: the folder of truth frames, of equal number and size, paired in natural order of their names.
+        sharp: the folder of truth frames, of equal number and size, paired by name
+            (:func:`hvdbench.workspace.frame_names.match_names`).
         out: the dataset's folder.
         clip: the clip's name.
         source: where the frames come from, for the manifest.
@@ -43,21 +43,18 @@ def pair_clip(
         overwrite: whether to replace a clip of that name.
 
     Raises:
-        InputError: if frames are missing, sizes or counts differ, the numbers in the frames' names say that they are
-            paired otherwise, the clip already exists, or a name could be a path.
+        InputError: if frames are missing, sizes or counts differ, names leave open which frames belong together, the
+            clip already exists, or a name could be a path.
         DatasetError: if ``out`` is another kind of dataset.
     """
     checked_name(clip, "the clip")
     checked_key(f"{split}/{clip}", "the clip")
-    ours, theirs = list_frames(blurry), list_frames(sharp)
-    if len(ours) != len(theirs):
-        raise InputError(
-            f"{blurry} contains {len(ours)} frames, and {sharp} contains {len(theirs)}: a pair must have as many of "
-            "each"
-        )
-    if {number_of(file) for file in ours} & {number_of(file) for file in theirs}:  # else each camera counts by itself
-        check_numbers(ours, theirs)
-    pictures = {"blur": read_clip(blurry), TRUTH_FOLDERS["mid"]: read_clip(sharp)}
+    inputs, truths = list_frames(blurry), list_frames(sharp)
+    if len(inputs) != len(truths):
+        raise InputError(f"{blurry} holds {len(inputs)} frames, {sharp} {len(truths)}: a pair has as many of each")
+    matched = match_names(truths, [path.stem for path in inputs], whose=str(sharp)) if inputs else Matched(())
+    paired = [truths[index] for index in matched.files if index is not None]
+    pictures = {"blur": read_frames(inputs, blurry), TRUTH_FOLDERS["mid"]: read_frames(paired, sharp)}
     found, expected = (frames.shape for frames in pictures.values())
     if found != expected:
         raise InputError(
@@ -78,38 +75,17 @@ def pair_clip(
         for name, frames in pictures.items():
             write_clip(folder / name, frames)
         written = ClipFolder(folder)
-        written.edit_tracks(_tracks(pictures["blur"], source, fps))
+        written.edit_tracks(lambda tracks: _write_facts(tracks, len(paired), source, fps))
         digest = written.digest()
     writer.finish(target, digest)
     return writer.dataset()
 
 
-def check_numbers(blurry: Sequence[Path], sharp: Sequence[Path]) -> None:
-    """Refuse frames that would be paired with a frame of another number.
-
-    Raises:
-        InputError: for the first such pair.
-    """
-    for ours, theirs in zip(blurry, sharp, strict=False):
-        if number_of(ours) != number_of(theirs):
-            raise InputError(
-                f"{ours} would be paired with {theirs}: paired frames must have the same number in their names"
-            )
-
-
-def number_of(file: Path) -> int | None:
-    """Return the last number in a frame's name; None where it has none."""
-    found = re.findall(r"\d+", file.stem)
-    return int(found[-1]) if found else None
-
-
-def _tracks(frames: Frames, source: str, fps: float | None) -> Callable[[h5py.File], None]:
-    def write(tracks: h5py.File) -> None:
-        tracks.attrs.update({"origin": "measured", "source": source, "trajectory": "", "scene_kind": "video"})
-        if fps is not None:
-            tracks.create_dataset("t_s", data=np.arange(len(frames), dtype=np.float64) / fps)
-
-    return write
+def _write_facts(tracks: h5py.File, count: int, source: str, fps: float | None) -> None:
+    """Write what is known of the clip; folders of frames state no times."""
+    tracks.attrs.update({"origin": "measured", "source": source, "trajectory": "", "scene_kind": "video"})
+    if fps is not None:
+        tracks.create_dataset("t_s", data=np.arange(count, dtype=np.float64) / fps)
 
 
 def _size(shape: tuple[int, ...]) -> str:

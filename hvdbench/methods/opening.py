@@ -17,6 +17,7 @@ from hvdbench.methods.foreign.command import split_command
 from hvdbench.methods.recipe import Method, MethodSettings, build_method, load_method
 from hvdbench.methods.scheme_check import AnyScheme, looks_like_scheme, scheme_class
 from hvdbench.recipe import Recipe, recipe_names
+from hvdbench.video.container import FILM_SUFFIXES
 from hvdbench.weights.finding import find_weights
 
 FORMS = (
@@ -166,8 +167,10 @@ def _read(reference: str) -> _Found:
     path = Path(reference)
     if path.is_dir():
         return _folder(path)
-    if path.suffix in _SUFFIXES:
+    if path.suffix in _SUFFIXES:  # .ts is TorchScript here; folder:FILE takes one that is a film
         return _file(_SUFFIXES[path.suffix], path)
+    if path.suffix.lower() in FILM_SUFFIXES:
+        return _folder(path)
     if path.is_file():
         return _unnamed_form(path)
     if NamedPreset.parse(reference).name in NETWORKS:
@@ -176,8 +179,8 @@ def _read(reference: str) -> _Found:
 
 
 def _folder(path: Path) -> _Found:
-    name = _clean(path.resolve().name)
-    return _Found("folder", {"folder": str(path)}, name, f"The frames of the folder {path.name or path}")
+    name = _clean(path.resolve().stem if path.suffix.lower() in FILM_SUFFIXES else path.resolve().name)
+    return _Found("folder", {"folder": str(path)}, name, f"The frames of {path.name or path}")
 
 
 def _file(form: str, path: Path) -> _Found:

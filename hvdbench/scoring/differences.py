@@ -12,7 +12,9 @@ from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.metrics.protocols.frame_pair import FrameScore, measure_frame
 from hvdbench.metrics.protocols.known import PROTOCOLS
 from hvdbench.scoring.clip_means import frame_table, mean_scores
+from hvdbench.scoring.result_files import ResultFiles, find_all
 from hvdbench.store import TRUTH_FOLDERS, Dataset, Truth
+from hvdbench.workspace.frame_names import match_names
 from hvdbench.workspace.progress import Progress, silent
 
 COLUMNS = (
@@ -101,7 +103,7 @@ def pairs_of_folders(results: Path, truth: Path) -> dict[str, Pair]:
         InputError: if a folder has no pictures, or names of clips or frames differ.
     """
     if list_frames(truth):
-        return {results.name: _pair(results, truth)}
+        return {results.name: _pair(ResultFiles(results, tuple(list_frames(results))), truth)}
     clips = sorted(folder for folder in truth.iterdir() if folder.is_dir() and _frames_below(folder) is not None)
     if not clips:
         raise InputError(f"{truth} contains neither frames nor folders of frames: name the folder of the true frames")
@@ -109,20 +111,18 @@ def pairs_of_folders(results: Path, truth: Path) -> dict[str, Pair]:
     for clip in clips:
         restored = _frames_below(results / clip.name)
         if restored is None:
-            raise InputError(
-                f"{results} lacks the clip '{clip.name}' of {truth}: a run must have every clip of its truth"
-            )
-        pairs[clip.name] = _pair(restored, _frames_below(clip) or clip)
+            raise InputError(f"{results} has no clip '{clip.name}' that {truth} has: a run has every clip of its truth")
+        pairs[clip.name] = _pair(ResultFiles(restored, tuple(list_frames(restored))), _frames_below(clip) or clip)
     return pairs
 
 
 def pairs_of_dataset(
     results: Path, dataset: Dataset, split: str | None = None, truth: Truth = "mid"
 ) -> dict[str, Pair]:
-    """Pair a run with a dataset's truth; the run holds ``<split>/<clip>/``, ``<clip>/`` or, for one clip, frames.
+    """Pair a run, or results of others, with a dataset's truth.
 
     Args:
-        results: the run's folder.
+        results: the run's folder, in a layout of :func:`hvdbench.scoring.result_files.find_results`.
         dataset: the dataset that was restored.
         split: the split of the dataset; None means each split that the run has.
         truth: which truth to compare with.
@@ -138,19 +138,13 @@ def pairs_of_dataset(
         present = {clip.split for clip in clips if (results / clip.split).is_dir()}
         clips = [clip for clip in clips if clip.split in present] if present else clips
     pairs = {}
+    found = find_all(results, [f"{clip.split}/{clip.name}" for clip in clips])
     for clip in clips:
-        places = [results / clip.split / clip.name, results / clip.name, *([results] if len(clips) == 1 else [])]
-        restored = next((place for place in places if place.is_dir() and list_frames(place)), None)
-        if restored is None:
-            raise InputError(
-                f"{results} has no frames of {clip.split}/{clip.name}: a run must have every clip of its split"
-            )
         sharp = clip.folder / TRUTH_FOLDERS[truth]
         if not sharp.is_dir():
-            raise DatasetError(
-                f"{clip.folder} has no truth '{truth}': choose the other truth, or a dataset that has this one"
-            )
-        pairs[f"{clip.split}/{clip.name}"] = _pair(restored, sharp)
+            raise DatasetError(f"{clip.folder} has no truth '{truth}': choose the other one, or a dataset that has it")
+        key = f"{clip.split}/{clip.name}"
+        pairs[key] = _pair(found[key], sharp)
     return pairs
 
 
@@ -162,16 +156,14 @@ def _frames_below(folder: Path) -> Path | None:
     return None
 
 
-def _pair(restored: Path, truth: Path) -> Pair:
-    """Pair the pictures of two folders by their names without suffix."""
-    left, right = list_frames(restored), list_frames(truth)
-    names = [path.stem for path in left], [path.stem for path in right]
-    if not left:
-        raise InputError(f"{restored} contains no frames")
-    if names[0] != names[1]:
-        other = [*sorted(set(names[0]) ^ set(names[1])), names[0][0]][0]
-        raise InputError(
-            f"{restored} contains {len(left)} frames and {truth} contains {len(right)}, and they first differ at "
-            f"'{other}': a run must have one frame for each frame of the truth, under the same name"
-        )
-    return Pair(tuple(left), tuple(right))
+def _pair(restored: ResultFiles, truth: Path) -> Pair:
+    """Pair pictures with those of a folder by their names.
+
+    Raises:
+        InputError: there are none, or their names leave open which frame each is.
+    """
+    if restored.is_film:
+        raise InputError(f"{restored.place} holds no frames: protocols are compared on pictures")
+    true = list_frames(truth)
+    matched = match_names(restored.pictures, [path.stem for path in true], whose=str(restored.place))
+    return Pair(tuple(restored.pictures[index] for index in matched.files if index is not None), tuple(true))

@@ -1,6 +1,6 @@
 """Average the scores of frames to the numbers of a board: one row per clip, one row over the clips."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -8,6 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
+from hvdbench.metrics.metric import Facts
+from hvdbench.metrics.opening import known_facts
 from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.metrics.protocols.known import DEFAULT
 from hvdbench.scoring.frame_scores import frame_columns
@@ -75,7 +77,21 @@ def with_means(clips: pd.DataFrame, averaging: Averaging = "clips") -> pd.DataFr
         over = clip_interval(scores_over_clips(group["value"], group["n"], averaging))
         row = dict(zip(("method", "split", "truth", "subset", "metric"), key, strict=True))
         rows.append(row | {"clip": "*", "value": over.mean, "ci_low": over.low, "ci_high": over.high, "n": over.n})
-    return pd.concat([summary_table(rows), clips], ignore_index=True) if rows else clips
+    return pd.concat([cut_intervals(summary_table(rows), known_facts), clips], ignore_index=True) if rows else clips
+
+
+def cut_intervals(rows: pd.DataFrame, facts: Callable[[str], Facts | None]) -> pd.DataFrame:
+    """Cut the intervals of rows at the ends of their metric's range, such as 0 and 1 of a share.
+
+    Args:
+        rows: with ``metric``, ``ci_low`` and ``ci_high``.
+        facts: looks up what is known of a metric.
+    """
+    known = {name: found for name in rows["metric"].unique() if (found := facts(name)) is not None}
+    least = rows["metric"].map({name: found.least for name, found in known.items()}).astype("float64")
+    most = rows["metric"].map({name: found.most for name, found in known.items()}).astype("float64")
+    low = rows["ci_low"].mask(rows["ci_low"] < least, least)
+    return rows.assign(ci_low=low, ci_high=rows["ci_high"].mask(rows["ci_high"] > most, most))
 
 
 def scores_over_clips(values: Column, counts: Column, averaging: Averaging) -> NDArray[np.float64]:

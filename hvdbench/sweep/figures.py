@@ -63,6 +63,7 @@ def choose_stabilisers(
     strokes_deg: Sequence[float] = (),
     controllers: Sequence[str] = (),
     log: Path | None = None,
+    orientation: str = "",
 ) -> dict[str, OisSettings]:
     """Choose what is compared: every kind with every stroke, every controller with every stroke, and no stabiliser.
 
@@ -73,6 +74,7 @@ def choose_stabilisers(
         strokes_deg: left out: 3 for a module that tilts and 0.7 for others.
         controllers: import strings; they move a lens.
         log: a CSV of gyro rates and lens angles.
+        orientation: of the log, as in :func:`hvdbench.camera.stabiliser.log.read_log`.
 
     Raises:
         RecipeError: if there is no such kind, or a stroke is not positive.
@@ -93,7 +95,7 @@ def choose_stabilisers(
             table = {"controller": controller, "stroke_deg": stroke_deg}
             chosen[f"{controller} {stroke_deg:g} deg"] = check("ois sweep", table, OisSettings)
     if log is not None:
-        chosen[f"lens of {log.name}"] = OisSettings(log=str(log))
+        chosen[f"lens of {log.name}"] = OisSettings(log=str(log), log_orientation=orientation)
     return chosen
 
 
@@ -103,6 +105,7 @@ def run_sweep(
     *,
     seconds: float = 120.0,
     log: Path | None = None,
+    orientation: str = "",
     seed: int = 0,
     camera: Camera | None = None,
 ) -> Sweep:
@@ -112,7 +115,8 @@ def run_sweep(
         stabilisers: by name.
         folder: made when absent; files of those names are replaced.
         seconds: of every hand, in clips of 12 s.
-        log: a log whose turning replaces the simulated hands.
+        log: its turning stands in for the simulated hands.
+        orientation: of the log.
         seed: of the hands and the gyro's noise.
         camera: what the motion is seen with; None: the usual one.
 
@@ -120,7 +124,7 @@ def run_sweep(
         InputError: if a log or controller cannot be used.
     """
     if log is not None:
-        hands = hands_of_log(log, RATE_HZ)
+        hands = hands_of_log(log, RATE_HZ, orientation)
     else:
         clips = max(1, int(np.ceil(seconds / CLIP_S)))
         hands = draw_hands(default_hands(), clips=clips, duration_s=min(seconds, CLIP_S), rate_hz=RATE_HZ, seed=seed)

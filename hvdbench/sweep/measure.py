@@ -270,13 +270,13 @@ def _mean_run(flags: NDArray[np.bool_]) -> float:
     return float(flags.sum()) / runs if runs else float("nan")
 
 
-def hands_of_log(path: Path, rate_hz: float) -> dict[str, Array]:
+def hands_of_log(path: Path, rate_hz: float, orientation: str = "") -> dict[str, Array]:
     """Return a log's turning about x and y as one hand, from its first row to its last: (1, N, 2) rad/s.
 
     Raises:
         InputError: if the log cannot be read, or is too short to measure in.
     """
-    log = read_log(path)
+    log = read_log(path, orientation)
     shortest_s = BURN_IN_S + 1.0 + TAIL_S
     if log.duration_s < shortest_s:
         raise InputError(

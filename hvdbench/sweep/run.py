@@ -58,6 +58,7 @@ def sweep(
     *,
     seconds: float = 120.0,
     log: Path | None = None,
+    orientation: str = "",
     seed: int = 0,
     camera: Camera | None = None,
     through: Through | None = None,
@@ -71,7 +72,8 @@ def sweep(
         stabilisers: by name.
         folder: made when absent; files of the same names are replaced.
         seconds: of every hand.
-        log: a log whose turning replaces the simulated hands; not together with ``through``.
+        log: its turning stands in for the simulated hands; not together with ``through``.
+        orientation: of the log, as in :func:`hvdbench.camera.stabiliser.log.read_log`.
         seed: of the hands, the gyro's noise, clips and fits.
         camera: the camera that sees the motion; None: the usual one. The clips of ``through`` have the size and focal
             length of their own recipe.
@@ -92,7 +94,7 @@ def sweep(
             f"{log} cannot be carried through '{through.method}': a log has one lens, and clips need that of each "
             "stabiliser"
         )
-    done = run_sweep(stabilisers, folder, seconds=seconds, log=log, seed=seed, camera=camera)
+    done = run_sweep(stabilisers, folder, seconds=seconds, log=log, orientation=orientation, seed=seed, camera=camera)
     restored: list[RestoredRow] = []
     if through is not None:
         restored = restore_under(

@@ -50,19 +50,39 @@ _SIGNS = {
     "©": r"\copyright{}",
     "¡": r"\textexclamdown{}",
     "¿": r"\textquestiondown{}",
+    "‐": "-",
+    "‑": "-",
+    "•": r"\textbullet{}",
+    "†": r"\dag{}",
+    "‡": r"\ddag{}",
+    "£": r"\pounds{}",
+    "™": r"\texttrademark{}",
+    "®": r"\textregistered{}",
 }
 _MATHS = {
     **{"±": r"\pm", "−": "-", "×": r"\times", "÷": r"\div", "·": r"\cdot", "°": r"^\circ", "¬": r"\neg"},
     **{"≤": r"\leq", "≥": r"\geq", "≠": r"\neq", "≈": r"\approx", "∞": r"\infty", "√": r"\surd", "∅": r"\emptyset"},
+    **{"∇": r"\nabla", "∂": r"\partial", "∫": r"\int", "∑": r"\sum", "∏": r"\prod", "∝": r"\propto", "≡": r"\equiv"},
+    **{"∈": r"\in", "∉": r"\notin", "⊂": r"\subset", "∪": r"\cup", "∩": r"\cap", "∀": r"\forall", "∃": r"\exists"},
+    **{"⊕": r"\oplus", "⊗": r"\otimes", "∘": r"\circ", "∗": r"\ast", "≪": r"\ll", "≫": r"\gg", "∥": r"\parallel"},
+    **{"⇒": r"\Rightarrow", "⇔": r"\Leftrightarrow", "↔": r"\leftrightarrow", "′": r"^\prime", "ℓ": r"\ell"},
     **{"←": r"\leftarrow", "→": r"\rightarrow", "↑": r"\uparrow", "↓": r"\downarrow"},
     **{sign: f"^{digit}" for digit, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
     **{sign: f"_{digit}" for digit, sign in enumerate("₀₁₂₃₄₅₆₇₈₉")},
-    **{"µ": r"\mu", "ϵ": r"\epsilon", "ϑ": r"\vartheta", "ϕ": r"\varphi", "ϱ": r"\varrho", "ς": r"\varsigma"},
+    **{
+        "µ": r"\mu",
+        "ϵ": r"\epsilon",
+        "ϑ": r"\vartheta",
+        "ϕ": r"\varphi",
+        "ϱ": r"\varrho",
+        "ς": r"\varsigma",
+        "ϖ": r"\varpi",
+    },
 }
 _ACCENTS = {
     **{"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u", "\u0307": "."},
     **{"\u0308": '"', "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0323": "d", "\u0327": "c", "\u0328": "k"},
-    "\u0331": "b",
+    **{"\u0331": "b", "\u0326": "c"},  # LaTeX sets a comma below only with further packages, and a cedilla without
 }
 _OVER_GREEK = {"\u0300": "grave", "\u0301": "acute", "\u0304": "bar", "\u0306": "breve", "\u0308": "ddot"}
 _LIKE_LATIN = {
@@ -97,13 +117,14 @@ def _shown(cell: Cell) -> str:
 
 def latex_words(text: object) -> str:
     """Return words so that LaTeX shows them as they are; a sign that it has no command for becomes its number."""
-    words = _LIGATURE.sub("\\1\0", unicodedata.normalize("NFD", plain(text)))
+    words = _LIGATURE.sub("\\1\0", unicodedata.normalize("NFC", plain(text)))
     return "".join("{}" if part == "\0" else _letter(part) for part in _LETTERS.findall(words))
 
 
 def _letter(letter: str) -> str:
     """Write a sign with the accents that follow it."""
-    whole, base, marks = unicodedata.normalize("NFC", letter), letter[0], letter[1:]
+    whole = unicodedata.normalize("NFC", letter)
+    base, marks = (apart := unicodedata.normalize("NFD", whole))[0], apart[1:]
     if whole in _SIGNS or whole.isascii():
         return _SIGNS.get(whole, whole)
     if whole in _MATHS:
@@ -116,7 +137,10 @@ def _letter(letter: str) -> str:
         for mark in marks:
             words = rf"\{_ACCENTS[mark]}{{{words}}}"
         return words
-    return "".join(_SIGNS.get(sign, sign) if sign.isascii() else f"{{[}}U+{ord(sign):04X}{{]}}" for sign in letter)
+    alike = unicodedata.normalize("NFKD", base)
+    if alike != base and not marks and all(sign.isascii() or _greek(sign, "") for sign in alike):
+        return "".join(map(_letter, alike))  # a ligature, a letter of another font or width
+    return "".join(_SIGNS.get(sign, sign) if sign.isascii() else f"{{[}}U+{ord(sign):04X}{{]}}" for sign in whole)
 
 
 def _greek(base: str, marks: str) -> str:

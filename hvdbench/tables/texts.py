@@ -12,8 +12,13 @@ from hvdbench.tables.table import Table
 _HARMFUL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters steer a terminal, and turning marks make a name read as another one."""
 
-_MARKUP = re.compile(r"[\\|`]|<(?=[A-Za-z/!?])|\*(?=\S)|(?<![^\W_])_(?=\S)|\](?=\()|&(?=#?\w+;)|~(?=~)")
-"""What Markdown could take as code, HTML, the start of emphasis, a link, an entity or the end of a cell."""
+_MARKUP = re.compile(
+    r"[\\|`$]|<(?=[A-Za-z/!?])|\*(?=\S)|(?<![^\W_])_(?=\S)|\](?=\()|&(?=#?\w+;)|~(?=~)"
+    r"|:(?=//)|(?<=www)\.|(?<=\w)@(?=\w)|(?<![\w&])[@#](?=\w)|:(?=[\w+-]+:)",
+    re.IGNORECASE,
+)
+"""What Markdown, or GitHub's, could take as code, HTML, emphasis, mathematics, a link, an address, somebody's name, the
+number of an issue, an emoji, an entity or the end of a cell."""
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r＝＋－＠]")
 _PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

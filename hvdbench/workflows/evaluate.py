@@ -1,14 +1,19 @@
 """Restore a dataset with a method, score it and enter it on a board."""
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from hvdbench.boards.entering import enter
+from hvdbench.boards.facts import metric_facts
+from hvdbench.boards.files import read_board
 from hvdbench.boards.settings import board_path, choose_place, usual_board
-from hvdbench.errors import InputError
+from hvdbench.boards.text.wide import INPUT
+from hvdbench.errors import HvdbenchError, InputError
 from hvdbench.frames import list_frames
+from hvdbench.methods.blurry import Blurry
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
 from hvdbench.metrics.efficiency import EFFICIENCY
@@ -22,6 +27,8 @@ from hvdbench.workflows.efficiency import count_costs
 from hvdbench.workflows.train import made_from, open_with_weights
 from hvdbench.workspace.names import checked_name
 from hvdbench.workspace.workspace import Workspace
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ def evaluate(
     label: str | None = None,
     asked: Asked | None = None,
 ) -> Evaluation:
-    """Restore a dataset with a method, score it and enter it on the dataset's board.
+    """Restore a dataset with a method, score it and enter it on the dataset's board, beside the blurry input.
 
     Args:
         method: a method recipe, a network, or a foreign model, which is opened here, once
@@ -110,7 +117,37 @@ def evaluate(
     path = board_path(workspace.boards, f"{'demo-' if aside else ''}{where.board}")
     source = ready.made_from or made_from(dataset, ready.weights)
     rows, path = enter(scores, run, dataset, path, origin=origin, seed=budget.seed, source=source)
+    if not isinstance(ready.scheme, Blurry):
+        _enter_input(dataset, path, set(rows["metric"]), scores.was_asked, workspace, budget)
     return Evaluation(run, ready.name, scores, rows, path)
+
+
+def _enter_input(
+    dataset: Dataset, board: Path, metrics: set[str], asked: Asked, workspace: Workspace, budget: Budget
+) -> None:
+    """Enter the blurry input beside a method, unless the board has it by all metrics that the method was scored by.
+
+    Where it cannot be entered, a warning says why, and the method's own rows stand.
+    """
+    found = read_board(board)
+    own = found[(found["method"] == INPUT) & (found["dataset_digest"] == dataset.digest)]
+    of_runs = {name for name in metrics if (facts := metric_facts(name)) is not None and facts.per == "run"}
+    if metrics - of_runs <= set(own["metric"]):
+        return
+    asked = replace(asked, metrics=tuple(name for name in asked.metrics if name != EFFICIENCY))
+    usual = Budget(device=budget.device, engine=budget.engine, progress=budget.progress)
+    try:
+        evaluate(
+            INPUT,
+            dataset,
+            workspace=replace(workspace, overwrite=False),
+            budget=usual,
+            board=board.stem,
+            protocol=budget.protocol.name,
+            asked=asked,
+        )
+    except HvdbenchError as error:
+        logger.warning("the board '%s' stays without its input: %s", board.stem, error)
 
 
 def _check_before(method: Method, dataset: Dataset, budget: Budget) -> None:

@@ -12,6 +12,7 @@ from hvdbench.catalog import is_import_string
 from hvdbench.errors import DatasetError, InputError, TrustError
 from hvdbench.labels.stored import labels_of
 from hvdbench.methods.restoration import Budget
+from hvdbench.metrics.opening import find_metric
 from hvdbench.recipe import digest_of
 from hvdbench.scoring.run import Run
 from hvdbench.scoring.run_clip import RunClip, read_manifest
@@ -72,7 +73,7 @@ def score_folder(
         DatasetError: if the dataset was changed or is not found.
         StrictError: if a fallback would be needed, in strict mode.
     """
-    if not folder.is_dir():
+    if not folder.exists():
         raise InputError(
             f"{folder} is not a folder of frames: name runs/<method>/<dataset>, or a folder that contains frames"
         )
@@ -80,7 +81,7 @@ def score_folder(
     if not is_run(folder):
         return evaluate(
             f"folder:{folder}",
-            Dataset.open(data) if data is not None else _usual_dataset(folder, workspace),
+            Dataset.open(data) if data is not None else _usual_dataset(folder, workspace, asked),
             workspace=workspace,
             budget=budget,
             board=board,
@@ -131,7 +132,7 @@ def _refuse_code(folder: Path, asked: Asked) -> None:
         )
 
 
-def _usual_dataset(folder: Path, workspace: Workspace) -> Dataset:
+def _usual_dataset(folder: Path, workspace: Workspace, asked: Asked | None) -> Dataset:
     """Open the dataset that foreign frames are scored on where none is named.
 
     Raises:
@@ -140,9 +141,15 @@ def _usual_dataset(folder: Path, workspace: Workspace) -> Dataset:
     """
     usual = workspace.datasets / "goproshake"
     if not (usual / "dataset.json").is_file():
+        compared = [name for name in (asked.metrics if asked else ()) if find_metric(name).needs != "nothing"]
+        alone = (
+            f"metric '{compared[0]}' compares them with a truth or an input"
+            if compared
+            else "metrics that need no truth, such as niqe, are measured without a dataset"
+        )
         raise InputError(
-            f"{folder} contains frames but no run.json, so the dataset that they were restored from is unknown: name "
-            "it with --data"
+            f"{folder} holds frames without a run.json, so that nothing tells which dataset they were restored from: "
+            f"name it with --data ({alone})"
         )
     return Dataset.open(usual)
 

@@ -92,7 +92,7 @@ def test_decibels_have_two_decimals_and_ssim_four():
 
 def test_markdown_keeps_every_cell_in_its_column():
     text = export(merge_rows(rows("a|b\\|c"), rows("line\nbreak")), "md")
-    table_lines, _, notes = text.partition("\n\n")
+    _, table_lines, notes = text.split("\n\n")
     assert notes.startswith("Fewer than 20 clips (2): ")
     header, dashes, *body = table_lines.splitlines()
     for line in body:
@@ -103,11 +103,11 @@ def test_markdown_keeps_every_cell_in_its_column():
 
 def test_demo_and_simulated_rows_are_stamped_above_the_table_and_measured_ones_are_not(tmp_path):
     demo = export(rows(origin="demo"), "md")
-    assert "simulated trajectories, embedded demo scenes" in demo.splitlines()[0]
+    assert "simulated trajectories, embedded demo scenes" in demo.splitlines()[2]
     assert "| demo |" in demo
-    assert "simulated trajectories" in export(rows(origin="simulated"), "md").splitlines()[0]
+    assert "simulated trajectories" in export(rows(origin="simulated"), "md").splitlines()[2]
     assert stamp_lines(rows()) == []
-    assert export(rows(), "md").startswith("| method | origin |")
+    assert export(rows(), "md").splitlines()[2].startswith("| method | origin |")
     write_board(tmp_path / "demo.csv", rows(origin="demo", board="demo"))
     page = (tmp_path / "demo.md").read_text()
     assert page.index("simulated trajectories, embedded demo scenes") < page.index("| method |")
@@ -119,11 +119,11 @@ def test_demo_and_simulated_rows_are_stamped_above_the_table_and_measured_ones_a
 def test_csv_has_full_values_and_latex_escapes_names():
     board = rows("a_b & 100% ~^\\", origin="demo", clips=(1 / 3, 2 / 3))
     assert "0.5,origin" not in export(board, "csv")
-    assert export(board, "csv").splitlines()[0].startswith("method,origin,clips,PSNR centroid (dB)")
+    assert export(board, "csv").splitlines()[0].startswith("method,origin,subset,protocol,clips,PSNR centroid (dB)")
     latex = export(board, "latex")
     assert r"a\_b \& 100\% \textasciitilde{}\textasciicircum{}\textbackslash{}" in latex
     assert r"$\pm$ PSNR centroid (dB)" in latex
-    assert latex.startswith("% demo rows")
+    assert latex.splitlines()[1].startswith("% demo rows")
 
 
 def test_export_names_what_it_does_not_have():
@@ -290,7 +290,7 @@ SCRIPT = "<script>alert(1)</script>"
     [
         (SCRIPT, "&lt;script>alert(1)&lt;/script>"),
         ("<svg onload=1>", "&lt;svg onload=1>"),
-        ("![x](https://a.example/b.png)", r"![x\](https://a.example/b.png)"),
+        ("![x](https://a.example/b.png)", r"![x\](https\://a.example/b.png)"),
         ("*strong* __init__ `code`", r"\*strong* \_\_init__ \`code\`"),
         ("&lt;b&gt; &#60;", r"\&lt;b\&gt; \&#60;"),
         ("a_b & 100% ~ 3 * 4 [x]", "a_b & 100% ~ 3 * 4 [x]"),
@@ -333,9 +333,27 @@ def test_plain_negative_numbers_stay_numbers_in_a_csv():
 
 def test_a_terminal_gets_columns_of_one_width_with_wide_letters_counted_twice():
     board = merge_rows(rows("方法"), rows("a_longer_name", clips=(9.0, 9.5)))
-    lines = export(board, "text").splitlines()
+    lines = export(board, "text").splitlines()[2:]
     assert lines[0].split()[:3] == ["method", "origin", "clips"]
     at = lines[0].index("origin")
     assert lines[3].startswith("a_longer_name  measured")
     assert lines[2].startswith("方法" + " " * (at - 4) + "measured")
     assert len({len(line) - (2 if "方" in line else 0) + (2 if "方" in line else 0) * 2 for line in lines[:4]}) == 1
+
+
+@pytest.mark.parametrize("kind", ["md", "latex", "text"])
+def test_a_caption_names_frames_clips_dataset_protocol_and_truth(kind):
+    board = merge_rows(rows("a"), rows("b"))
+    whole = "2 clips of data, split test; protocol hvdbench-1; truths centroid and mid"
+    plain = export(board, kind).splitlines()[0].replace("\\_", "_")
+    assert plain.strip("*% ") == f"Frames not selected as sharp; {whole}"
+    last = max(set(board["clip"]) - {"*"})
+    one = board[(board["subset"] != "selected") | (board["clip"] != last)]
+    found = export(one, kind, subset="selected", truths=("mid",)).splitlines()[0]
+    assert "Frames selected as sharp; 1 of 2 clips of data" in found
+    assert "; truth mid" in found
+
+
+def test_papers_alone_have_no_caption_of_ours():
+    board = rows("a", protocol="p", origin="published")
+    assert "protocol" not in export(board, "md")

@@ -8,12 +8,13 @@ import pytest
 from made_board import rows
 from scipy import stats
 
+from hvdbench.boards.files import read_board, write_board
 from hvdbench.boards.ranking.coverage import coverage
 from hvdbench.boards.ranking.order import headline, is_lower_better, ranked
 from hvdbench.boards.ranking.pairs import clip_differences, compare
 from hvdbench.boards.ranking.points import borda
 from hvdbench.boards.rows import merge_rows
-from hvdbench.boards.text.standings import ranked_text
+from hvdbench.boards.text.standings import comparison_text, ranked_text
 from hvdbench.boards.text.texts import export
 from hvdbench.boards.text.wide import table
 from hvdbench.errors import InputError, UnknownNameError
@@ -146,7 +147,7 @@ def test_a_metric_that_is_not_there_is_refused_and_sharpness_stands_in_for_a_hea
     assert headline(board(a=EASY), metric="musiq") == ("sharpness", "none")
 
 
-def test_two_methods_are_compared_clip_by_clip_and_corrected_over_the_metrics():
+def test_two_methods_are_compared_clip_by_clip():
     a, b = shifted(1.0, 0.3), shifted(0.0, 0.3, 1)
     found = compare(board(a=a, b=b), "a", "b", metrics=["psnr", "shift_px"]).set_index(["metric", "truth"])
     psnr = found.loc[("psnr", "centroid")]
@@ -158,6 +159,72 @@ def test_two_methods_are_compared_clip_by_clip_and_corrected_over_the_metrics():
     assert psnr["better"] == "a"
     shift = found.loc[("shift_px", "none")]
     assert (shift["p"], shift["equal"], shift["better"]) == (1.0, 5, "")
+
+
+def test_the_headline_is_not_corrected_for_the_other_metrics_and_they_are():
+    a, b = shifted(1.0, 0.3), shifted(0.0, 0.3, 1)
+    made = board(a=a, b=b)
+    found = compare(made, "a", "b", truths=["centroid", "none"])
+    assert found["role"].tolist() == ["headline"] + ["secondary"] * (len(found) - 1)
+    assert (found["metric"][0], found["truth"][0]) == ("psnr", "centroid")
+    assert found["p_holm"][0] == found["p_pairs"][0] == found["p"][0] == pytest.approx(stats.ttest_rel(a, b).pvalue)
+    others = found[1:]
+    np.testing.assert_allclose(others["p_holm"], multipletests(others["p"].tolist()))
+    assert (others["p_holm"] >= others["p_pairs"]).all()
+    asked = compare(made, "a", "b", metrics=["shift_px", "psnr"], truths=["centroid", "none"])
+    assert asked["metric"].tolist() == ["shift_px", "psnr"]
+    assert asked["role"].tolist() == ["headline", "secondary"]
+
+
+def multipletests(p_values: list[float]) -> list[float]:
+    """Correct by Holm's method, written from its definition."""
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    corrected, least = [0.0] * len(order), 0.0
+    for place, index in enumerate(order):
+        least = max(least, min(1.0, (len(order) - place) * p_values[index]))
+        corrected[index] = least
+    return corrected
+
+
+def test_a_secondary_metric_that_only_the_correction_ties_says_so():
+    made = board(a=EASY, b=EASY)
+    nudge = np.array([0.9, 1.1, 0.2, 1.4, 0.6])
+    hit = (made["metric"] == "psnr") & (made["truth"] == "mid") & (made["clip"] != "*") & (made["method"] == "a")
+    made.loc[hit, "value"] += np.repeat(nudge / 4, 3)  # in each subset
+    p = stats.ttest_1samp(nudge, 0).pvalue
+    others = len(compare(made, "a", "b")) - 1
+    assert p < 0.05 < p * others
+    found = compare(made, "a", "b")
+    row = found[(found["metric"] == "psnr") & (found["truth"] == "mid")].iloc[0]
+    assert (row["role"], row["better"], row["better_alone"]) == ("secondary", "", "a")
+    assert row["p_holm"] == pytest.approx(p * others)
+    assert "a, by this metric alone" in comparison_text(found, "a", "b")
+    assert ranked(made, truth="mid")["ties"].tolist() == ["a", "b"]
+    asked = compare(made, "a", "b", metrics=["psnr"], truths=["mid"], first=("psnr", "mid")).iloc[0]
+    assert asked["better"] == "a"
+
+
+def test_a_difference_of_shares_has_no_interval_beyond_what_shares_can_differ_by():
+    made = board(a=EASY, b=EASY)
+    hit = (made["metric"] == "worse_share") & (made["clip"] != "*")
+    made.loc[hit & (made["method"] == "a"), "value"] = np.repeat([1.0, 1.0, 0.0, 1.0, 1.0], 6)
+    made.loc[hit & (made["method"] == "b"), "value"] = 0.0
+    found = compare(made, "a", "b", metrics=["worse_share"]).iloc[0]
+    assert found["difference"] == pytest.approx(0.8)
+    assert stats.t.interval(0.95, 4, 0.8, stats.sem([1, 1, 0, 1, 1]))[1] > 1
+    assert found["ci_high"] == 1
+
+
+def test_intervals_of_shares_in_a_board_s_file_end_at_0_and_1(tmp_path):
+    made = board(a=EASY)
+    hit = (made["metric"] == "worse_share") & (made["clip"] == "*")
+    made.loc[hit, ["ci_low", "ci_high"]] = [-0.25, 1.5]
+    written = write_board(tmp_path / "trial.csv", made)
+    for rows_of in (written, read_board(tmp_path / "trial.csv")):
+        share = rows_of[(rows_of["metric"] == "worse_share") & (rows_of["clip"] == "*")]
+        assert set(share["ci_low"]) == {0.0}
+        assert set(share["ci_high"]) == {1.0}
+    assert ",-0.25," not in (tmp_path / "trial.csv").read_text()
 
 
 def test_a_smaller_shift_wins():

@@ -87,7 +87,7 @@ def test_degrees_per_second_are_refused_unless_forced(tmp_path: Path) -> None:
         ("frame,t_sof_s,exposure_s\n0,0.03,0.005\n1,0.06,0.005\n", "its header is 'frame,t_sof_s,exposure_s'"),
         ("t,gx,gy,gz\n0,0,0,0\n10,0,0,0\n20,0,0,0\n", "too few for a gyroscope"),
         ("0.5 0 0 0 0 0 0 1\n" * 2, "looks like format 'tum'"),
-        (GCSV.replace("gscale,0.5\n", "").format(axes="XYZ"), "lacks 'gscale'"),
+        (GCSV.replace("gscale,0.5\n", "").format(axes="XYZ"), r"holds 0 row\(s\)"),
         (GCSV.replace("gscale,0.5", "gscale,half").format(axes="XYZ") + "0,1,1,1\n10,1,1,1\n", "gscale is 'half'"),
         (GCSV.format(axes="XXZ") + "0,1,1,1\n10,1,1,1\n", "orientation 'XXZ' is not three letters"),
         (GCSV.format(axes="xYZ") + "0,1,1,1\n10,1,1,1\n", "orientation 'xYZ' is a mirror"),
@@ -99,3 +99,14 @@ def test_another_layout_is_refused(tmp_path: Path, text: str, sentence: str) -> 
     file.write_text(text, encoding="utf-8")
     with pytest.raises(TrajectoryError, match=sentence):
         GYRO.read(file)
+
+
+def test_a_gcsv_file_without_gscale_is_in_rad_s_and_its_short_lines_are_passed_over(tmp_path: Path) -> None:
+    rows = "".join(f"{10 * row},0,0.5,0\n" for row in range(30))
+    text = GCSV.replace("gscale,0.5\n", "").format(axes="XYZ") + rows + "300,0,0\n301\n"
+    (tmp_path / "log.gcsv").write_text(text, encoding="utf-8")
+    path = GYRO.read(tmp_path / "log.gcsv")
+    assert len(path.t_s) == 30
+    assert "; gscale 1.0 (not stated); 2 line(s) of under four numbers passed over, as Gyroflow does" in path.read_as
+    steps = (path.rotation[:-1].inv() * path.rotation[1:]).as_rotvec() / np.diff(path.t_s)[:, None]
+    np.testing.assert_allclose(steps, np.tile([-0.5, 0, 0], (29, 1)), atol=1e-9)  # the left is the opposite of x

@@ -102,18 +102,134 @@ def read_as_gyro(file: Path) -> object:
     return GYRO.read(file)
 
 
-@pytest.mark.parametrize("head", ["t,gx,gy,gz", ""])
-@pytest.mark.parametrize(("factor", "unit", "short"), [(1e3, "milli", "ms"), (1e6, "micro", "us"), (1e9, "nano", "ns")])
+UNITS = [(1e3, "milli", "ms"), (1e6, "micro", "us"), (1e9, "nano", "ns")]
+
+
+@pytest.mark.parametrize(("factor", "unit", "short"), UNITS)
 @pytest.mark.parametrize("separator", [",", "\t", " "])
-def test_times_in_another_unit_are_told_with_how_to_state_it(
-    tmp_path: Path, head: str, factor: float, unit: str, short: str, separator: str
+def test_times_called_t_in_another_unit_are_told_with_how_to_state_it(
+    tmp_path: Path, factor: float, unit: str, short: str, separator: str
 ) -> None:
     file = write(
-        tmp_path / "log.csv", head.replace(",", separator), t=factor, lens=None, separator=separator, offset=50
+        tmp_path / "log.csv",
+        "t,gx,gy,gz".replace(",", separator),
+        t=factor,
+        lens=None,
+        separator=separator,
+        offset=50,
     )
     sentence = rf"its times look like {unit}seconds \(200 rows a second\), not seconds: name their column t_{short}"
     with pytest.raises(TrajectoryError, match=sentence):
         GYRO.read(file)
+
+
+@pytest.mark.parametrize(("factor", "unit", "short"), [(1.0, "", "s"), *UNITS])
+@pytest.mark.parametrize("head", ["", "timestamp,x,y,z", "time,gyro_x,gyro_y,gyro_z"])
+def test_where_no_unit_of_times_is_documented_their_spacing_shows_it_and_that_is_said(
+    tmp_path: Path, head: str, factor: float, unit: str, short: str
+) -> None:
+    file = write(tmp_path / "log.csv", head, t=factor, lens=None, offset=50)
+    path = GYRO.read(file)
+    assert f"times in {unit}seconds, by their spacing, column 1, 200 rows a second" in path.read_as
+    assert (
+        "rates in rad/s (no unit is stated), columns 2/3/4; orientation XYZ of the device's x (right)" in path.read_as
+    )
+    plain = read_turns(write(tmp_path / "plain.csv", "t,gx,gy,gz", lens=None))
+    np.testing.assert_allclose(read_turns(file), plain, atol=1e-9)
+
+
+def test_apps_of_android_write_x_y_z_and_nanoseconds_without_a_header(tmp_path: Path) -> None:
+    # OpenCamera Sensors' and GyroVD's gyro.csv: values of a SensorEvent, then nanoseconds since the phone was started.
+    t_s, omega, _ = hand()
+    rows = "".join(
+        f"{x:.9f},{y:.9f},0.25,{590984740505455 + time * 1e9:.0f}\n" for time, (x, y) in zip(t_s, omega, strict=True)
+    )
+    (tmp_path / "gyro.csv").write_text(rows, encoding="utf-8")
+    path = GYRO.read(tmp_path / "gyro.csv")
+    assert "times in nanoseconds, by their spacing, column 4, 200 rows a second; rates in rad/s" in path.read_as
+    middle = 0.5 * (omega[1:] + omega[:-1])
+    expected = np.column_stack([middle[:, 0], -middle[:, 1], np.full(ROWS - 1, -0.25)])
+    np.testing.assert_allclose(read_turns(tmp_path / "gyro.csv"), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "seconds_elapsed,gz,gy,gx",
+        "time,seconds_elapsed,z,y,x",
+        "#timestamp [ns],w_RS_S_z [rad s^-1],w_RS_S_y [rad s^-1],w_RS_S_x [rad s^-1],a_RS_S_x [m s^-2]",
+        '"Time (s)","Gyroscope z (rad/s)","Gyroscope y (rad/s)","Gyroscope x (rad/s)","Absolute (rad/s)"',
+    ],
+)
+def test_a_header_that_states_another_order_is_obeyed(tmp_path: Path, head: str) -> None:
+    t_s, omega, _ = hand()
+    times = {"time": t_s * 1e9 + 1.7e18, "seconds_elapsed": t_s, "#timestamp [ns]": t_s * 1e9, '"Time (s)"': t_s}
+    named = [times[word] for word in head.split(",") if word in times]
+    columns = [*named, np.zeros(ROWS), omega[:, 1], omega[:, 0], np.full(ROWS, 9.81)]
+    rows = "".join(",".join(f"{value:.9f}" for value in row) + "\n" for row in zip(*columns, strict=True))
+    (tmp_path / "log.csv").write_text(head + "\n" + rows, encoding="utf-8")
+    plain = read_turns(write(tmp_path / "plain.csv", "t,gx,gy,gz", lens=None))
+    np.testing.assert_allclose(read_turns(tmp_path / "log.csv"), plain, atol=1e-3)
+
+
+@pytest.mark.parametrize("head", ["", "timestamp,x,y,z", "t,gx,gy,gz"])
+def test_an_accelerometers_log_is_no_gyroscopes(tmp_path: Path, head: str) -> None:
+    t_s, omega, _ = hand()
+    rows = [f"{time:.4f},{x:.6f},{9.7 + y:.6f},1.1\n" for time, (x, y) in zip(t_s, omega, strict=True)]
+    (tmp_path / "accel.csv").write_text("\n".join([head, *rows]) if head else "".join(rows), encoding="utf-8")
+    with pytest.raises(TrajectoryError, match="as gravity has in m/s²: they are an accelerometer's values"):
+        GYRO.read(tmp_path / "accel.csv")
+
+
+def test_rates_that_no_gyroscope_can_measure_are_refused_though_their_unit_is_stated(tmp_path: Path) -> None:
+    file = write(tmp_path / "log.csv", "t,gx_rad_s,gy_rad_s,gz_rad_s", gyro=300.0, lens=None)
+    with pytest.raises(TrajectoryError, match="looks like degrees per second"):
+        GYRO.read(file)
+
+
+@pytest.mark.parametrize("columns", [(1, 2), (1, 3)])
+def test_a_log_without_a_header_and_with_two_clocks_is_refused(tmp_path: Path, columns: tuple[int, int]) -> None:
+    t_s, omega, _ = hand()
+    table = np.column_stack([omega, omega[:, :1], omega[:, :1]])
+    for column, clock in zip(columns, (np.arange(ROWS), t_s), strict=True):
+        table[:, column - 1] = clock
+    np.savetxt(tmp_path / "log.csv", table, delimiter=",")
+    sentence = rf"no header, and its columns {columns[0]} and {columns[1]} rise as times do: name the columns"
+    with pytest.raises(TrajectoryError, match=sentence):
+        GYRO.read(tmp_path / "log.csv")
+
+
+@pytest.mark.parametrize("name", ["t", "time"])
+def test_a_lens_on_its_side_is_turned_with_the_gyroscope(tmp_path: Path, name: str) -> None:
+    log = read_log(write(tmp_path / "log.csv", f"{name},gx,gy,lx,ly"), "yXZ")
+    _, omega, angle = hand()  # the device's x is the sensor's -y, its y the sensor's x; OpenCV's y is the device's -y
+    np.testing.assert_allclose(
+        log.omega_rad_s, np.column_stack([-omega[:, 1], -omega[:, 0], 0 * omega[:, 0]]), atol=1e-8
+    )
+    np.testing.assert_allclose(log.lens_rad, -angle[:, ::-1], atol=1e-8)
+    assert "follow 0.95 of the turning; orientation yXZ of the device's" in log.read_as
+    with pytest.raises(InputError, match="its third letter must be Z or z"):
+        read_log(tmp_path / "log.csv", "XZy")
+
+
+@pytest.mark.parametrize(
+    ("head", "sentence"),
+    [
+        ("t,gx,gy,ly,lx", "its lx follows gy and its ly follows gx: exchange the columns"),
+        ("t,gy,gx,lx,ly", "its lx follows gy and its ly follows gx: exchange the columns"),
+    ],
+)
+def test_a_lens_of_exchanged_axes_is_told(tmp_path: Path, head: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        read_log(write(tmp_path / "log.csv", head))
+
+
+def test_a_lens_of_one_wrong_sign_is_told(tmp_path: Path) -> None:
+    file = write(tmp_path / "log.csv", "t,gx,gy,lx,ly")
+    rows = np.loadtxt(file, delimiter=",", skiprows=1) * [1, 1, 1, 1, -1]
+    np.savetxt(file, rows, delimiter=",", header="t,gx,gy,lx,ly", comments="")
+    with pytest.raises(InputError, match=r"\(ly move against the turning; .*change the sign of ly, the angle"):
+        read_log(file)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +276,8 @@ def test_px_in_the_header_are_refused(tmp_path: Path) -> None:
     [
         ("ois_log_ms/ms.csv", read_log, "milliseconds"),
         ("ois_log_units/gyro_deg.csv", read_log, "degrees per second"),
+        ("ois_log_units/lens_px.csv", read_log, "are no radians: .* divide px by the focal length"),
+        ("ois_log_units/lens_sign.csv", read_log, "its lens adds to what the hand does"),
         ("ois_log_units/bom.csv", read_log, ""),
         ("gcsv_lenient_head/g_quat.gcsv", read_as_gyro, ""),
         ("gcsv_lenient_head/g_spaces.gcsv", read_as_gyro, ""),
@@ -221,12 +339,24 @@ def test_euroc_columns_are_taken_as_the_header_names_them(tmp_path: Path, head: 
     np.testing.assert_allclose(path.t_s, [0, 0.005, 0.01], atol=1e-6)
 
 
-def test_a_log_whose_times_come_last_is_read_by_its_header_and_told_without(tmp_path: Path) -> None:
-    t_s, omega, _ = hand()
-    rows = "".join(f"{x:.9f},{y:.9f},0,{time * 1e9:.0f}\n" for time, (x, y) in zip(t_s, omega, strict=True))
-    (tmp_path / "bare.csv").write_text(rows, encoding="utf-8")
-    with pytest.raises(TrajectoryError, match=r"column 1 was read as the times and does not rise: name the columns"):
-        GYRO.read(tmp_path / "bare.csv")
-    (tmp_path / "named.csv").write_text("gx,gy,gz,t_ns\n" + rows, encoding="utf-8")
-    plain = read_turns(write(tmp_path / "plain.csv", "t,gx,gy,gz", lens=None))
-    np.testing.assert_allclose(read_turns(tmp_path / "named.csv"), plain, atol=1e-6)
+def test_a_recording_that_was_cut_off_in_a_line_loses_that_line_and_says_so(tmp_path: Path) -> None:
+    file = write(tmp_path / "log.csv", "", lens=None)
+    file.write_text(file.read_text(encoding="utf-8") + "6.000,0.1", encoding="utf-8")
+    path = GYRO.read(file)
+    assert len(path.t_s) == ROWS
+    assert "; the last line is cut off and was left out; orientation" in path.read_as
+    file.write_text("0.1,0.2\n" + file.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(TrajectoryError, match="no header and rows of 2 numbers"):
+        GYRO.read(file)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_numbers_with_decimal_commas_or_in_quotes_are_read(tmp_path: Path, separator: str) -> None:
+    plain = write(tmp_path / "plain.csv", "t,gx,gy,gz", lens=None)
+    rows = [line.split(",") for line in plain.read_text(encoding="utf-8").splitlines()]
+    commas = "\n".join(separator.join(row).replace(".", ",") for row in rows)
+    (tmp_path / "commas.csv").write_text(commas, encoding="utf-8")
+    np.testing.assert_allclose(read_turns(tmp_path / "commas.csv"), read_turns(plain))
+    quoted = "\n".join(separator.join(f'"{word}"' for word in row) for row in rows)
+    (tmp_path / "quoted.csv").write_text(quoted, encoding="utf-8")
+    np.testing.assert_allclose(read_turns(tmp_path / "quoted.csv"), read_turns(plain))

@@ -1,4 +1,4 @@
-"""Every real camera path at hand: read in its format, and written and read back in the two layouts that are written."""
+"""Every real camera path at hand: read in its format, and written and read back in the formats that are written."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +8,15 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from hvdbench.camera.estimation.measure import measure_clip
+from hvdbench.camera.exporting import export_path
 from hvdbench.camera.formats.monst3r import MONST3R, PATH_FILE, write_monst3r
+from hvdbench.camera.formats.trajectory_format import all_formats
 from hvdbench.camera.formats.tum import TUM
 from hvdbench.camera.index import load_sets, read_path, read_sets
 from hvdbench.camera.quality import assess
+from hvdbench.camera.stabiliser.log import read_log
 from hvdbench.camera.trajectory import Trajectory, align_signs, lowpass
+from hvdbench.errors import InputError, TrajectoryError
 
 FORMATS = {
     "arkit_iphone_xs/ARKit_camera_pose.txt": "arkit",
@@ -58,13 +62,21 @@ def test_a_real_file_is_read_and_reported_on(shared: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_real_path_comes_back_from_tums_rows(shared: Path, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("written", ["tum", "kitti", "euroc", "colmap"])
+def test_a_real_path_comes_back_from_what_is_exported(shared: Path, tmp_path: Path, name: str, written: str) -> None:
     path = read(shared, name)
-    rows = np.column_stack([path.t_s, path.position_w, path.quaternion_wxyz[:, [1, 2, 3, 0]]])
-    np.savetxt(tmp_path / "path.txt", rows, fmt="%.9f")
-    # Forced, because a path told in whole seconds that begins turned over looks like MonST3R's.
-    back = TUM.read(tmp_path / "path.txt", force=True)
-    assert_same(back, path)
+    file, *_ = export_path(path, written, tmp_path / "out")
+    assert_same(read_path(file, format_name=written), path)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_real_file_is_refused_by_every_other_reader(shared: Path, name: str) -> None:
+    for form in all_formats():
+        if form.name != FORMATS[name]:
+            with pytest.raises(TrajectoryError, match=f"looks like format '{FORMATS[name]}'"):
+                form.read(shared / "trajectories" / name, fps=30.0)
+    with pytest.raises(InputError, match=r"has no (column|header)"):
+        read_log(shared / "trajectories" / name)
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -337,7 +337,12 @@ def test_a_stabiliser_is_named_by_kind_or_controller(text: str, expected: dict[s
 def test_a_stabiliser_is_named_by_a_log(tmp_path: Path) -> None:
     write_log(tmp_path / "phone.csv")
     name = str(tmp_path / "phone.csv")
-    assert stabiliser_table(name) == {"kind": "lens_shift", "controller": None, "log": name}
+    assert stabiliser_table(name) == {
+        "kind": "lens_shift",
+        "controller": None,
+        "log": name,
+        "log_orientation": "",
+    }
 
 
 @pytest.mark.parametrize(
@@ -414,12 +419,12 @@ def test_a_log_moves_camera_and_lens_together(tmp_path: Path) -> None:
     [
         ("", "no column t, gx, gy, lx, ly"),
         ("t,gx,gy,lx\n0,1,1,1\n", "no column ly"),
-        ("t,gx,gy,lx,ly\n0,1,1,1\n", "row 2: expected 5 numbers"),
-        ("t,gx,gy,lx,ly\n0,1,1,1,up\n", "row 2: expected 5 numbers"),
-        ("t,gx,gy,lx,ly\n0,1,1,1,nan\n", "expected finite numbers"),
-        ("t,gx,gy,lx,ly\n0,1,1,1,1\n", "has 1 rows"),
-        ("t,gx,gy,lx,ly\n" + "".join(f"{t},0,0,0,0\n" for t in (0, 1, 2, 2, 3, 4, 5, 6, 7)), "must rise"),
-        ("t,gx,gy,lx,ly\n" + "".join(f"{t},0,0,0,0\n" for t in (0, 1, 2, 3, 4, 5, 6, 16, 17)), "and have no gaps"),
+        ("t,gx,gy,lx,ly\n0,1,1,1\n", "line 2 is not made of numbers in 5 columns"),
+        ("t,gx,gy,lx,ly\n0,1,1,1,up\n", "line 2 is not made of numbers in 5 columns"),
+        ("t,gx,gy,lx,ly\n0,1,1,1,nan\n", "line 2 holds a number that is not finite"),
+        ("t,gx,gy,lx,ly\n0,1,1,1,1\n", "holds 1 row"),
+        ("t,gx,gy,lx,ly\n" + "".join(f"{t / 100},0,0,0,0\n" for t in (0, 1, 2, 2, 3, 4, 5, 6, 7)), "must rise"),
+        ("t,gx,gy,lx,ly\n" + "".join(f"{t / 100},0,0,0,0\n" for t in (0, 1, 2, 3, 4, 5, 6, 16, 17)), "without gaps"),
     ],
 )
 def test_a_log_that_cannot_be_used_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
@@ -437,3 +442,24 @@ def test_a_log_may_bring_roll(tmp_path: Path) -> None:
 def test_a_missing_log_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.csv cannot be read"):
         read_log(tmp_path / "none.csv")
+
+
+def test_a_recipe_without_a_log_keeps_its_digest_and_one_with_its_side_says_so(tmp_path: Path) -> None:
+    assert "log_orientation" not in OisSettings().model_dump(mode="json")
+    turned = OisSettings(log="phone.csv", log_orientation="yXZ")
+    assert turned.model_dump(mode="json")["log_orientation"] == "yXZ"
+    assert OisSettings.model_validate(turned.model_dump(mode="json")) == turned
+
+
+def test_the_axes_of_a_log_reach_the_motion_that_is_simulated_with_it(tmp_path: Path) -> None:
+    write_log(tmp_path / "phone.csv")
+    name = str(tmp_path / "phone.csv")
+    upright, turned = (read_log(Path(name), letters) for letters in ("", "yXZ"))
+    np.testing.assert_allclose(turned.omega_rad_s[:, :2], -upright.omega_rad_s[:, 1::-1] * [-1, 1], atol=1e-12)
+    table = stabiliser_table(name, "yXZ")
+    assert (table["log"], table["log_orientation"]) == (name, "yXZ")
+    omega = np.zeros((4000, 2))
+    lens = simulate_ois(omega, 1000.0, OisSettings(log=name, log_orientation="yXZ"))
+    np.testing.assert_allclose(lens, turned.motion(np.arange(4000) / 1000.0)[1])
+    with pytest.raises(InputError, match="'eis' is no log and has no orientation"):
+        stabiliser_table("eis", "yXZ")

@@ -361,3 +361,15 @@ def test_plot_writes_a_picture(run: Callable[..., Answer], tmp_path: Path) -> No
     assert answer.code == 0, answer.err
     assert (tmp_path / "walk.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert run("plot", file, "--format", "tum", "-o", tmp_path / "walk.pdf").code == 2
+
+
+def test_one_path_is_exported(run: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HVDBENCH_HOME")  # the shipped sets
+    file = tmp_path / "walk.csv"
+    answer = run("export", tum_file(tmp_path), "--from", "tum", "--format", "euroc", "-o", file)
+    assert answer == (0, f"{file}\n", "")
+    assert len(read_path(file, format_name="euroc").t_s) == 60
+    several = run("export", "handheld_simulated", "--format", "tum", "-o", tmp_path / "set.txt")
+    assert (several.code, several.out) == (2, "")
+    assert "has 6 paths: name one of handheld_simulated/" in several.err
+    assert not (tmp_path / "set.txt").exists()

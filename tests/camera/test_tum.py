@@ -111,3 +111,20 @@ def test_another_unit_of_time_is_named(tmp_path: Path, factor: float) -> None:
 def test_rows_far_apart_have_no_spectrum_and_no_traceback(tmp_path: Path) -> None:
     rows = [f"{2.5 * row + 0.5} 0 0 0 0 0 0 1" for row in range(40)]
     assert assess(TUM.read(write(tmp_path, "\n".join(rows)))).bands_deg_s == ()
+
+
+def test_a_comment_that_names_another_order_is_obeyed(tmp_path: Path) -> None:
+    half = np.sqrt(0.5)  # a quarter turn about z
+    rows = "".join(f"{row / 30:.6f} {half} 0 0 {half} 1 2 3\n" for row in range(30))
+    (tmp_path / "path.txt").write_text("# t qw qx qy qz tx ty tz\n" + rows, encoding="utf-8")
+    path = TUM.read(tmp_path / "path.txt")
+    np.testing.assert_allclose(path.rotation_wc[0] @ [1, 0, 0], [0, 1, 0], atol=1e-12)
+    np.testing.assert_allclose(path.position_w[0], [1, 2, 3])
+
+
+def test_a_first_row_at_rest_with_the_scalar_first_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "path.txt"
+    file.write_text("".join(f"{row / 30 + 0.01:.6f} 0 0 0 1 0 0 0\n" for row in range(30)), encoding="utf-8")
+    with pytest.raises(TrajectoryError, match="ends in 1 0 0 0, which is a camera at rest if the scalar is first"):
+        TUM.read(file)
+    assert len(TUM.read(file, force=True).t_s) == 30

@@ -13,7 +13,7 @@ from hvdbench.sources.layout import Layout, layout_names, load_layout
 from hvdbench.sources.release import find_clips, find_release
 
 # A clip name of each layout that says how its clips are named.
-NAMED = {"gopro": "GOPR0372_07_00", "gopro-all": "GOPR0372_07_00", "reds-120fps": "000"}
+NAMED = {"gopro": "GOPR0372_07_00", "gopro-all": "GOPR0372_07_00", "reds": "000", "reds-120fps": "000"}
 
 
 def write_pictures(folder: Path, count: int = 3) -> Path:
@@ -200,3 +200,17 @@ def test_one_clip_of_another_name_leaves_the_whole_release_unstamped(tmp_path: P
     layout = load_layout("gopro")[1]
     make(tmp_path / "mixed", layout, "GOPR0372_07_00")
     assert_unstamped(take(make(tmp_path / "mixed", layout, "harbour"), "gopro"), "mixed")
+
+
+def test_numbers_as_names_prove_no_release_where_patterns_are_given(tmp_path: Path) -> None:
+    for kind in ("in", "out"):
+        write_pictures(tmp_path / "walks" / "train" / "000" / kind)
+    patterns = {"blur": "{split}/{clip}/in/*.png", "sharp": "{split}/{clip}/out/*.png"}
+    adopted = adopt(AdoptRequest(tmp_path / "walks", "reds", tmp_path / "mine", **patterns))
+    assert adopted.dataset.manifest["provenance"]["licence"] == "unknown"
+    assert adopted.dataset.clips()[0].track("t_s") is None
+    for kind in ("train_blur", "train_sharp"):
+        write_pictures(tmp_path / "alike" / kind / "walk")
+    alike = adopt(AdoptRequest(tmp_path / "alike", "reds", tmp_path / "other"))
+    assert alike.dataset.manifest["provenance"]["release"] == "unknown"
+    assert "clip 'walk' is not named as those of REDS" in " ".join(alike.notes)

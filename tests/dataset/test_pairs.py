@@ -1,4 +1,4 @@
-"""One's own pairs of folders as clips of a dataset."""
+"""A user's own pair of folders: frames that belong together by name, and nothing that nobody stated."""
 
 from pathlib import Path
 
@@ -9,44 +9,49 @@ from click.testing import CliRunner
 from hvdbench.cli.main import cli
 from hvdbench.dataset.pairs import pair_clip
 from hvdbench.errors import InputError
-from hvdbench.frames import write_frame
+from hvdbench.frames import write_clip
+from hvdbench.store import Dataset
 
 
-def write(folder: Path, names: list[str], level: int = 0) -> Path:
-    folder.mkdir(parents=True)
-    for index, name in enumerate(names):
-        write_frame(folder / f"{name}.png", np.full((16, 24, 3), level + index, np.uint8))
-    return folder
+def levels(*values: int) -> np.ndarray:
+    return np.stack([np.full((16, 24, 3), value, np.uint8) for value in values])
 
 
-def test_a_pair_goes_to_the_split_that_was_asked_for(tmp_path: Path) -> None:
-    blur, sharp = write(tmp_path / "b", ["1", "2", "3"]), write(tmp_path / "s", ["1", "2", "3"], 100)
-    asked = ["pair", str(blur), str(sharp), "-o", str(tmp_path / "mine"), "--clip", "walk"]
+def pair(root: Path, blurry: list[str], sharp: list[str]) -> tuple[list[int], list[int]]:
+    """Pair frames of the levels 10, 20 … with truths of the levels 11, 21 …, and return both as they were written."""
+    write_clip(root / "in", levels(*(10 * (1 + n) for n in range(len(blurry)))), [f"{name}.png" for name in blurry])
+    write_clip(root / "out", levels(*(11 + 10 * n for n in range(len(sharp)))), [f"{name}.png" for name in sharp])
+    clip = pair_clip(root / "in", root / "out", root / "mine", clip="one").clips()[0]
+    truth = clip.truth("mid")
+    assert truth is not None
+    return clip.blurry()[:, 0, 0, 0].tolist(), truth[:, 0, 0, 0].tolist()
+
+
+def test_truths_are_paired_by_name_in_whatever_order_they_are_listed(tmp_path):
+    assert pair(tmp_path, ["dawn", "noon"], ["noon", "dawn"]) == ([10, 20], [21, 11])
+
+
+@pytest.mark.parametrize("sharp", [["0_sharp", "3_sharp", "7_sharp"], ["0", "3", "7"], ["gt_0", "gt_3", "gt_7"]])
+def test_truths_of_the_same_numbers_are_paired(tmp_path, sharp):
+    assert pair(tmp_path, ["0_blur", "3_blur", "7_blur"], sharp) == ([10, 20, 30], [11, 21, 31])
+
+
+def test_another_frame_missing_on_each_side_is_refused_though_the_counts_agree(tmp_path):
+    with pytest.raises(InputError, match=r"out has 3 frames, .* \(1 missing: 00000002; 1 that no frame .*: 00000001"):
+        pair(tmp_path, ["00000000", "00000002", "00000003"], ["00000000", "00000001", "00000003"])
+    assert not (tmp_path / "mine" / "test").exists()
+
+
+def test_no_rate_is_invented(tmp_path):
+    pair(tmp_path, ["0", "1"], ["0", "1"])
+    clip = pair_clip(tmp_path / "in", tmp_path / "out", tmp_path / "mine", clip="two").clips()[-1]
+    assert clip.track("t_s") is None
+
+
+def test_a_pair_goes_to_the_split_and_has_the_rate_that_were_stated(tmp_path):
+    pair(tmp_path, ["0", "1", "2"], ["0", "1", "2"])
+    asked = ["pair", str(tmp_path / "in"), str(tmp_path / "out"), "-o", str(tmp_path / "mine"), "--clip", "two"]
     CliRunner().invoke(cli, [*asked, "--split", "train", "--fps", "25"], catch_exceptions=False)
-    CliRunner().invoke(cli, asked, catch_exceptions=False)
-    dataset = pair_clip(blur, sharp, tmp_path / "mine", clip="stairs")
-    assert sorted(f"{clip.split}/{clip.name}" for clip in dataset.clips()) == ["test/stairs", "test/walk", "train/walk"]
-    by_key = {f"{clip.split}/{clip.name}": clip for clip in dataset.clips()}
-    np.testing.assert_allclose(by_key["train/walk"].track("t_s"), [0, 0.04, 0.08])
-    assert by_key["test/walk"].track("t_s") is None  # nobody said how long a frame lasts
-
-
-def test_frames_of_one_number_belong_together(tmp_path: Path) -> None:
-    blur, later = write(tmp_path / "b", ["001", "002", "003"]), write(tmp_path / "s", ["002", "003", "004"])
-    with pytest.raises(
-        InputError, match=r"b/001\.png would be paired with .*s/002\.png: paired frames must have the same number"
-    ):
-        pair_clip(blur, later, tmp_path / "mine", clip="walk")
-    assert not (tmp_path / "mine").exists()
-
-
-@pytest.mark.parametrize("names", [["frame_1", "frame_2"], ["IMG_0731", "IMG_0732"], ["a", "b"]])
-def test_frames_are_paired_in_order_where_their_names_do_not_say_otherwise(tmp_path: Path, names: list[str]) -> None:
-    blur, sharp = write(tmp_path / "b", ["1", "2"]), write(tmp_path / "s", names)
-    assert len(pair_clip(blur, sharp, tmp_path / "mine", clip="walk").clips()) == 1
-
-
-def test_a_pair_has_as_many_frames_of_each(tmp_path: Path) -> None:
-    blur, sharp = write(tmp_path / "b", ["1", "2"]), write(tmp_path / "s", ["1"])
-    with pytest.raises(InputError, match=r"b contains 2 frames, and .*s contains 1: a pair must have as many of each"):
-        pair_clip(blur, sharp, tmp_path / "mine", clip="walk")
+    clips = {f"{clip.split}/{clip.name}": clip for clip in Dataset.open(tmp_path / "mine").clips()}
+    assert sorted(clips) == ["test/one", "train/two"]
+    np.testing.assert_allclose(clips["train/two"].track("t_s"), [0, 0.04, 0.08])

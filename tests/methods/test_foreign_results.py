@@ -9,12 +9,14 @@ import pytest
 from made_model import made_clip, restore
 
 from hvdbench.errors import InputError
-from hvdbench.frames import write_clip, write_frame
+from hvdbench.frames import list_frames, write_clip, write_frame
 from hvdbench.labels.sharpness import label_paper
 from hvdbench.methods.foreign.command import fill, split_command
-from hvdbench.methods.foreign.folder import find_results
 from hvdbench.methods.opening import open_method
 from hvdbench.methods.restoration import Budget
+from hvdbench.metrics.protocols.known import find_protocol
+from hvdbench.scoring.result_files import ResultFiles, find_results
+from hvdbench.video.writer import write_video
 
 SCRIPT = """
 import shutil, sys
@@ -48,9 +50,9 @@ def test_result_frames_are_found_in_each_layout(tmp_path, layout):
 def test_a_clip_s_own_split_comes_first(tmp_path):
     for number, place in enumerate(("test/a", "a", "train/a")):
         write_clip(tmp_path / place, made_clip(2, seed=number))
-    assert find_results(tmp_path, "test/a") == tmp_path / "test" / "a"
-    assert find_results(tmp_path, "train/a") == tmp_path / "train" / "a"
-    assert find_results(tmp_path, "other/a") == tmp_path / "a"
+    for key, place in (("test/a", "test/a"), ("train/a", "train/a"), ("other/a", "a")):
+        found = find_results(tmp_path, key)
+        assert found == ResultFiles(tmp_path / place, tuple(list_frames(tmp_path / place)))
     assert find_results(tmp_path, "other/b") is None
     assert find_results(tmp_path, None) is None
 
@@ -66,7 +68,7 @@ def test_results_that_do_not_match_the_clip_are_refused(tmp_path):
         "short": "short has 3 frames, and the clip has 5: each frame of the clip needs one result",
         "small": "small has frames of 30x19 px, but those of the clip are 30x20 px: results must keep the size",
         "damaged": r"00000003\.png is not a picture",
-        "missing": "has no frames for the clip test/missing: put them in .*/<split>/<clip>/",
+        "missing": "has no frames for the clip test/missing: put them in <split>/<clip>/",
     }.items():
         with pytest.raises(InputError, match=words):
             restore(method, clip, clip=f"test/{name}")
@@ -104,7 +106,10 @@ def test_the_digest_of_a_folder_follows_its_frames_and_not_its_place(tmp_path):
 
 
 def test_a_folder_without_frames_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"contains no frames: put them in <split>/<clip>/ or <clip>/ below it"):
+    with pytest.raises(
+        InputError,
+        match=r"holds no frames: put them in <split>/<clip>/ or <clip>/, as <clip>_<frame>.png, or as <clip>.mp4",
+    ):
         open_method(f"folder:{tmp_path}")
     with pytest.raises(InputError, match="is not a folder: name the folder that contains the result frames"):
         open_method(f"folder:{tmp_path / 'missing'}")
@@ -226,3 +231,89 @@ def test_the_digest_of_a_command_follows_words_and_files(tmp_path, script):
     script.write_text(SCRIPT + "\n# more\n")
     assert command(script).digest != digest
     open_method("command:sh -c '" + "true;" * 200 + "' {input} {output}")  # a word longer than a name may be
+
+
+def test_pictures_that_begin_with_their_clip_s_name_may_share_a_folder(tmp_path, caplog):
+    clips = {key: made_clip(3, seed=number) for number, key in enumerate(("test/a", "test/a1", "train/b"))}
+    for key, clip in clips.items():
+        split, _, name = key.partition("/")
+        front = f"{split}_{name}" if name == "b" else name
+        write_clip(tmp_path / "flat", clip, [f"{front}_{index:08d}_x4.png" for index in range(3)])
+    write_frame(tmp_path / "flat" / "overview.png", made_clip(1)[0])
+    method = open_method(str(tmp_path / "flat"))
+    names = tuple(f"{index:08d}" for index in range(3))
+    method.scheme.check_clips(dict.fromkeys(clips, names))
+    assert "overview.png belong to no clip and were left out" in caplog.text
+    for key, clip in clips.items():
+        np.testing.assert_array_equal(restore(method, clip, clip=key, frame_names=names), clip)
+    with pytest.raises(InputError, match=r"has no frames for 1 of 4 clips \(test/c\)"):
+        method.scheme.check_clips(dict.fromkeys([*clips, "test/c"], names))
+
+
+@pytest.mark.parametrize("behind", ["_500", "_ours", ""])
+def test_each_picture_may_lie_in_a_folder_of_its_frame_s_name(tmp_path, behind):
+    clip = made_clip(3)
+    names = tuple(f"{index:08d}" for index in range(3))
+    for name, frame in zip(names, clip, strict=True):
+        (tmp_path / "basicsr" / "a" / name).mkdir(parents=True)
+        write_frame(tmp_path / "basicsr" / "a" / name / f"{name}{behind}.png", frame)
+    method = open_method(str(tmp_path / "basicsr"))
+    method.scheme.check_clips({"test/a": names})
+    np.testing.assert_array_equal(restore(method, clip, clip="test/a", frame_names=names), clip)
+    digest = method.digest
+    write_frame(tmp_path / "basicsr" / "a" / names[1] / f"{names[1]}_1000.png", clip[0])
+    method = open_method(str(tmp_path / "basicsr"))
+    assert method.digest != digest
+    with pytest.raises(InputError, match="basicsr/a"):
+        method.scheme.check_clips({"test/a": names})
+
+
+@pytest.mark.parametrize("place", ["test/a.mkv", "a.mkv", "a_restored.mkv", "a/anything.mkv"])
+def test_a_film_for_each_clip_is_taken_whole(tmp_path, place):
+    clip = np.stack([np.full((48, 64, 3), level, np.uint8) for level in (40, 90, 140, 200)])
+    (tmp_path / "films" / place).parent.mkdir(parents=True)
+    write_video(tmp_path / "films" / place, clip, fps=25)
+    method = open_method(str(tmp_path / "films"))
+    names = tuple(f"{index:08d}" for index in range(4))
+    method.scheme.check_clips({"test/a": names})
+    found = restore(method, clip, clip="test/a", frame_names=names)
+    np.testing.assert_allclose(found, clip, atol=3)  # a film is lossy
+    with pytest.raises(InputError, match="has 4 frames, the clip has 3"):
+        restore(method, clip[:3], clip="test/a", frame_names=names[:3])
+    alone = open_method(str(tmp_path / "films" / place))
+    np.testing.assert_array_equal(restore(alone, clip, clip="test/a", frame_names=names), found)
+
+
+def test_two_films_of_a_clip_are_refused_unless_one_is_its_input(tmp_path):
+    clip = made_clip(3, 48, 64)
+    for name in ("a_ours", "a_input"):
+        write_video(tmp_path / f"{name}.mkv", clip, fps=25)
+    found = find_results(tmp_path, "test/a")
+    assert found == ResultFiles(tmp_path / "a_ours.mkv")
+    write_video(tmp_path / "a_theirs.mkv", clip, fps=25)
+    with pytest.raises(InputError, match=r"has 2 films for one clip \(a_ours.mkv, a_theirs.mkv\)"):
+        find_results(tmp_path, "test/a")
+
+
+def test_a_protocol_that_does_not_count_the_missing_frames_is_named(tmp_path):
+    names = [f"{index:08d}" for index in range(6)]
+    write_clip(tmp_path / "a", made_clip(2), [f"{name}.png" for name in names[2:4]])
+    check = open_method(str(tmp_path)).scheme.check_clips
+    with pytest.raises(InputError, match=r"4 missing: .*; --protocol estrnn-2020 does not count the frames"):
+        check({"test/a": names})
+    check({"test/a": names}, find_protocol("estrnn-2020"))
+
+
+def test_films_of_several_clips_lie_beside_each_other(tmp_path):
+    frames = np.stack([np.full((48, 64, 3), level, np.uint8) for level in (40, 90, 140)])
+    keys = ("test/a", "test/b", "train/c")
+    for number, name in enumerate("abc"):
+        write_video(tmp_path / f"{name}.mkv", frames + 20 * number, fps=25)
+    names = tuple(f"{index:08d}" for index in range(3))
+    method = open_method(str(tmp_path))
+    method.scheme.check_clips(dict.fromkeys(keys, names))
+    for number, key in enumerate(keys):
+        found = restore(method, frames, clip=key, frame_names=names)
+        np.testing.assert_allclose(found, frames + 20 * number, atol=3)
+    with pytest.raises(InputError, match=r"has no frames for 1 of 4 clips \(test/d\)"):
+        method.scheme.check_clips(dict.fromkeys([*keys, "test/d"], names))

@@ -91,10 +91,10 @@ def test_a_board_under_a_protocol_has_its_numbers_its_name_and_its_mean(data, pr
     for metric in ("psnr", "ssim"):
         expected = values_of(data, protocol, Path("runs/theirs") / NAME, metric)
         for key, values in expected.items():
-            row = the(board, clip=key[5:], subset="all", metric=metric)
+            row = the(board, method="theirs", clip=key[5:], subset="all", metric=metric)
             assert row["value"] == pytest.approx(np.mean(values), abs=1e-12)
             assert row["n"] == len(values)
-        over = the(board, clip="*", subset="all", metric=metric)
+        over = the(board, method="theirs", clip="*", subset="all", metric=metric)
         by_clip = [np.mean(values) for values in expected.values()]
         every = np.concatenate(list(expected.values()))
         averaging = find_protocol(protocol).averaging
@@ -203,7 +203,7 @@ def test_ranks_and_comparisons_take_the_mean_of_the_protocol(data):
         ran(f"folder:s{sigma}", data, protocol="gopro-matlab", label=f"s{sigma}")
     board = read_board(f"{NAME}-gopro-matlab")
     order = ranked(board, metric="psnr", truth="mid", subset="all")
-    assert order["method"].tolist() == ["s0.8", "s1.2"]
+    assert order["method"].tolist() == ["s0.8", "s1.2", "blurry"]
     found = compare(board, "s0.8", "s1.2", metrics=["psnr"], subset="all").iloc[0]
     for side, name in (("value_a", "s0.8"), ("value_b", "s1.2")):
         every = np.concatenate(list(values_of(data, "gopro-matlab", Path("runs") / name / NAME).values()))
@@ -252,7 +252,8 @@ def test_a_result_folder_may_lack_what_the_protocol_does_not_count(data, beside)
     assert notes.get("left_out", []) == (["#_gt", "#_input"] if beside else [])
     with pytest.raises(InputError, match=r"has no result for frame 0, 1, 3, 4, which protocol hvdbench-1 counts"):
         scored(f"runs/theirs/{NAME}", protocol="hvdbench-1")
-    scored(f"runs/theirs/{NAME}", boards=Path("rebuilt"))
+    for method in ("blurry", "theirs"):
+        scored(f"runs/{method}/{NAME}", boards=Path("rebuilt"))
     for suffix in (".csv", ".md"):
         name = f"{NAME}-estrnn-2020{suffix}"
         assert Path("rebuilt", name).read_bytes() == Path("leaderboards", name).read_bytes()
@@ -261,7 +262,7 @@ def test_a_result_folder_may_lack_what_the_protocol_does_not_count(data, beside)
 def test_frames_lacking_elsewhere_are_refused_under_estrnn_2020_too(data):
     results_of_estrnn(data, Path("theirs"), beside=False)
     (Path("theirs/test/one/00000001.png")).unlink()
-    with pytest.raises(InputError, match=r"1 missing, the first is 00000001"):
+    with pytest.raises(InputError, match=r"1 missing: 00000001"):
         ran("folder:theirs", data, protocol="estrnn-2020")
 
 
@@ -289,7 +290,7 @@ def test_the_command_line_takes_a_protocol_and_names_the_frames_of_its_table(dat
 
     text = said("eval", "--method", "blurry", "--data", data.folder, "--protocol", "basicsr-rgb")
     assert f"written: leaderboards/{NAME}-basicsr-rgb.csv" in text
-    assert "\nFrames not selected as sharp:\n" in text
+    assert "\nFrames not selected as sharp; 2 clips of scored, split test; protocol basicsr-rgb; truth mid\n" in text
     text = said("score", f"runs/blurry/{NAME}", "--protocol", "basicsr-y")
     assert f"written: leaderboards/{NAME}-basicsr-y.csv" in text
     shown = CliRunner().invoke(cli, ["leaderboard", "show", f"{NAME}-basicsr-y"], catch_exceptions=False)

@@ -338,3 +338,21 @@ def test_the_command_answers_a_typo_in_one_sentence(tmp_path: Path) -> None:
     assert isinstance(done.exception, RecipeError)
     assert "no stabiliser named 'lens'" in str(done.exception)
     assert not (tmp_path / "x").exists()
+
+
+def test_the_command_says_how_a_log_was_read_and_takes_its_axes(tmp_path: Path) -> None:
+    write_log(tmp_path / "phone.csv", 7.0)
+    arguments = ["ois", "sweep", "--kind", "off", "--log", str(tmp_path / "phone.csv"), "--orientation", "yXZ"]
+    done = CliRunner().invoke(cli, [*arguments, "-o", str(tmp_path / "out")], catch_exceptions=False)
+    assert done.exit_code == 0
+    first = done.output.splitlines()[0]
+    assert "phone.csv was read as: times in seconds, column 1, 250 rows a second" in first
+    assert first.endswith(
+        "follow 1 of the turning; orientation yXZ of the device's x (right), y (up) and z (out of the front)"
+    )
+    assert "phone.csv, lens of phone.csv: 100%" in done.output
+    alone = CliRunner().invoke(cli, ["ois", "sweep", "--orientation", "yXZ", "-o", str(tmp_path / "alone")])
+    assert alone.exit_code == 2
+    assert "--orientation turns the axes of a log: name one with --log" in alone.output
+    synth = CliRunner().invoke(cli, ["synth", "--orientation", "yXZ", "-o", str(tmp_path / "alone")])
+    assert (synth.exit_code, "name one with --ois" in synth.output) == (2, True)

@@ -1,5 +1,7 @@
 """The one table and its writers, apart from boards."""
 
+import html
+import re
 import sys
 
 import pandas as pd
@@ -8,7 +10,7 @@ import pytest
 from hvdbench.tables.dataframes import as_dataframe, frame_csv, with_formulas
 from hvdbench.tables.latex import latex_words
 from hvdbench.tables.table import Cell, cell, interval, joined, rounded, table_of
-from hvdbench.tables.texts import comma_separated, guarded, markdown, padded, unguarded
+from hvdbench.tables.texts import comma_separated, guarded, markdown, markdown_words, padded, unguarded
 
 HEADS = [("rank", "count"), ("method", "words"), ("PSNR (dB)", "number"), ("SSIM", "number")]
 ROWS = [[1, "mine", 31.256, 0.9], [2, "theirs", -0.001, None]]
@@ -83,10 +85,59 @@ def test_a_dataframe_is_guarded_in_words_and_titles_alone():
         ("–", "--"),
         ("中", "{[}U+4E2D{]}"),
         ("* [x]", "{*} {[}x{]}"),
+        ("한", "{[}U+D55C{]}"),
+        ("Ё", "{[}U+0401{]}"),
+        ("😀", "{[}U+1F600{]}"),
+        ("s\u0326", r"\c{s}"),
+        ("∇x ∈ 𝛼", r"$\nabla$x $\in$ $\alpha$"),
+        ("ﬁＡ", "fiA"),
     ],
 )
 def test_latex_has_a_command_for_every_sign_or_shows_its_number(text, written):
     assert latex_words(text) == written
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "<b>x</b>",
+            "a|b",
+            "`x`",
+            "*x*",
+            "**x**",
+            "x*y*z",
+            "_x_",
+            "a__b__c",
+            "[x](http://e)",
+            "![x](y)",
+            "[^1]",
+            "\\",
+        ),
+        *(
+            "www.evil.com",
+            "WWW.evil.com",
+            "https://evil.com",
+            "a@b.com",
+            "@me",
+            "#12",
+            "~~x~~",
+            "$x$",
+            "&amp;",
+            "&#60;",
+        ),
+        *("x:smile:", "<!-- x", "<script>x</script>", "# x", "1. x", "a_b", "C:\\x", "a - b"),
+    ],
+)
+def test_markdown_shows_a_name_as_it_is_in_a_cell(name):
+    renderer = pytest.importorskip("markdown_it", reason="shows what Markdown makes of names")
+    written = markdown_words(name)
+    page = renderer.MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(f"| a |\n|---|\n| {written} |\n")
+    assert html.unescape(page.partition("<td>")[2].partition("</td>")[0]) == name
+    # what GitHub makes of a bare address, a name, a number and mathematics, which no renderer here does
+    assert not re.search(
+        r"(?i)www\.|(?<!\\)://|\w@\w|(?<![\w\\])[@][a-z]|(?<![\w\\&])#\d|(?<!\\)\$|(?<!\\):\w+:", written
+    )
 
 
 def test_a_cell_knows_what_it_was_rounded_from():

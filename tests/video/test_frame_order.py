@@ -165,7 +165,7 @@ def test_of_two_tracks_the_default_one_is_read_whole(tmp_path, suffix, default):
     )
     clip = _clip(path)
     assert _numbers(clip.frames) == list(range(100 * default, 100 * default + 20))
-    assert "has 2 picture tracks" in clip.warnings[0]
+    assert "has 2 video tracks" in clip.warnings[0]
 
 
 def test_a_film_in_fragments_is_read_whole(tmp_path):
@@ -176,7 +176,7 @@ def test_a_film_in_fragments_is_read_whole(tmp_path):
 
 def test_pictures_of_a_codec_without_a_decoder_are_refused_in_one_sentence(tmp_path):
     path = write_numbers(tmp_path / "a.mpg", "wmv2", range(4), form="vob")
-    with pytest.raises(VideoError, match=r"a\.mpg holds pictures of a codec that PyAV cannot decode"):
+    with pytest.raises(VideoError, match=r"a\.mpg contains pictures of a codec that PyAV cannot decode"):
         read_input(path)
 
 

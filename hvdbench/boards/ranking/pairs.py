@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hvdbench.boards.facts import direction
+from hvdbench.boards.facts import difference_within, direction
 from hvdbench.boards.ranking.coverage import BLOCK, ENTRY, OVER_CLIPS, averaging_of, coverage, keyed, pools_frames
 from hvdbench.boards.ranking.order import few_clips, headline, unranked_note
 from hvdbench.catalog import unknown
@@ -19,6 +19,7 @@ COMPARISON_COLUMNS = (
     *BLOCK,
     "truth",
     "metric",
+    "role",
     "value_a",
     "value_b",
     "difference",
@@ -26,9 +27,11 @@ COMPARISON_COLUMNS = (
     "ci_high",
     "interval",
     "p",
+    "p_pairs",
     "p_holm",
     "detectable",
     "better",
+    "better_alone",
     "wins_a",
     "wins_b",
     "equal",
@@ -37,6 +40,8 @@ COMPARISON_COLUMNS = (
     "note",
 )
 
+HEADLINE, SECONDARY = "headline", "secondary"
+"""The roles of metrics in a comparison; in this order by letter, too."""
 
 _WAYS = {"higher": 1, "lower": -1, None: 0}
 
@@ -80,8 +85,9 @@ def compare(
     metrics: Sequence[str] | None = None,
     truths: Sequence[str] | None = None,
     subset: str = "not_selected",
+    first: tuple[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Compare two methods on the clips that both have, by every metric.
+    """Compare two methods on the clips that both have: by the headline metric, and by all others beside it.
 
     Args:
         board: a board's rows.
@@ -90,15 +96,20 @@ def compare(
         metrics: which; None: all that both have.
         truths: which; None: all.
         subset: which frames.
+        first: metric and truth of the headline; None: that of ``metrics[0]``, else of PSNR, as
+            :func:`hvdbench.boards.ranking.order.headline` finds it.
 
     Returns:
-        :data:`COMPARISON_COLUMNS`, a row for each dataset, split, truth and metric. ``difference`` is a - b with its
-        95 % interval; ``p`` is the paired t-test's. ``p_holm`` is corrected over all pairs of methods that the board
-        ranks by that metric on these clips: the family of :func:`hvdbench.boards.ranking.order.ranked`'s tie letters,
-        so that both say the same of two methods; a method that is not ranked there (seeds averaged, clips missing)
-        joins the family for the comparison. ``detectable`` is the least difference that so many clips would have shown
-        with probability 0.8; ``better`` is ``a`` or ``b`` where ``p_holm`` is under 0.05, else empty; ``wins_a``,
-        ``wins_b`` and ``equal`` count clips. Of a metric of unknown direction no side is better and no clip is won.
+        :data:`COMPARISON_COLUMNS`, a row for each dataset, split, truth and metric, the headline first. ``role`` is
+        ``headline`` or ``secondary``. ``difference`` is a - b with its 95 % interval; ``p`` is the paired t-test's.
+        ``p_pairs`` is corrected over all pairs of methods that the board ranks by that metric on these clips: the
+        family of :func:`hvdbench.boards.ranking.order.ranked`'s tie letters, so that both say the same of two methods;
+        a method that is not ranked there (seeds averaged, clips missing) joins the family for the comparison.
+        ``p_holm`` is the same for the headline, which is not corrected for the other metrics; those of secondary
+        metrics are corrected over all of them, too. ``detectable`` is the least difference that so many clips would
+        have shown with probability 0.8; ``better`` is ``a`` or ``b`` where ``p_holm`` is under 0.05, else empty;
+        ``better_alone`` is so where ``p_pairs`` is, as if nobody had looked at another metric. ``wins_a``, ``wins_b``
+        and ``equal`` count clips. Of a metric of unknown direction no side is better and no clip is won.
 
     Raises:
         UnknownNameError: if a method is not on the board.
@@ -114,12 +125,20 @@ def compare(
             "another version of the dataset, or by other metrics"
         )
     averaging, families = averaging_of(chosen), _families(chosen)
+    first = first or headline(board, *(metrics or ())[:1])
     rows = []
     for key, found in pairs.groupby([*BLOCK, "truth", "metric"], sort=True):
-        rows.append(_compared(found, averaging) | {"p_holm": _corrected(found, families.get(key, {}), a, b, averaging)})
+        p = _corrected(found, families.get(key, {}), a, b, averaging)
+        rows.append(_compared(found, averaging) | {"p_pairs": p, "p_holm": p})
     table = pd.DataFrame(rows)
+    is_first = (table["metric"] == first[0]) & (table["truth"] == first[1])
+    table["role"] = np.where(is_first, HEADLINE, SECONDARY)
+    for _, block in table[~is_first].groupby(list(BLOCK)):
+        table.loc[block.index, "p_holm"] = holm(block["p_pairs"].to_numpy(np.float64))
     table["better"] = np.where(table["p_holm"] < ALPHA, table["leads"], "")
-    return table[list(COMPARISON_COLUMNS)]
+    table["better_alone"] = np.where(table["p_pairs"] < ALPHA, table["leads"], "")
+    ordered = table.sort_values([*BLOCK, "role"], kind="stable", ignore_index=True)
+    return ordered[list(COMPARISON_COLUMNS)]
 
 
 def _families(rows: pd.DataFrame) -> dict[tuple[object, ...], dict[str, pd.DataFrame]]:
@@ -177,8 +196,7 @@ def _compared(pairs: pd.DataFrame, averaging: Averaging) -> dict[str, object]:
         "value_a": float(a.mean()),
         "value_b": float(b.mean()),
         "difference": over.mean,
-        "ci_low": over.low,
-        "ci_high": over.high,
+        **dict(zip(("ci_low", "ci_high"), difference_within(str(first["metric"]), over.low, over.high), strict=True)),
         "interval": over.kind,
         "p": found.p,
         "detectable": found.detectable,

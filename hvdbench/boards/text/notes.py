@@ -1,10 +1,11 @@
 """Write the notes around a board's table: what its rows are not, what its clips allow, and the names of subsets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from hvdbench.boards.facts import direction
+from hvdbench.boards.ranking.coverage import BLOCK, OVER_CLIPS
 from hvdbench.boards.ranking.order import unranked_note
 from hvdbench.boards.text.columns import column
 from hvdbench.statistics.intervals import FEWEST_FOR_BOOTSTRAP
@@ -33,6 +34,32 @@ def shown_subsets(found: Iterable[str]) -> list[str]:
     """Order subsets for people: those that are known in their order, then others by name."""
     present = set(found)
     return [*(subset for subset in SUBSETS if subset in present), *sorted(present - set(SUBSETS))]
+
+
+def caption(board: pd.DataFrame, subset: str, truths: Sequence[str], clip: str = OVER_CLIPS) -> str:
+    """Write what the numbers of one table are about: frames, clips, dataset, protocol and truth.
+
+    It is empty where only papers have numbers.
+
+    Args:
+        board: all rows of a board.
+        subset: whose frames the table is about.
+        truths: those that it shows; only those that rows have are named.
+        clip: ``*`` for means over clips, or one clip's name.
+    """
+    ours = board[board["origin"] != "published"]
+    rows = ours[ours["subset"] == subset]
+    rows = rows if clip == OVER_CLIPS else rows[rows["clip"] == clip]
+    if rows.empty:
+        return ""
+    among, of = (len(one.loc[one["clip"] != OVER_CLIPS, [*BLOCK, "clip"]].drop_duplicates()) for one in (rows, ours))
+    clips = f"{among}{f' of {of}' if among < of else ''} clip{'s' if max(among, of) > 1 else ''} of " if among else ""
+    clips = clips if clip == OVER_CLIPS else f"clip {clip} of "
+    sets = [f"{name}, split {split}" for name, _, split in rows[list(BLOCK)].drop_duplicates().itertuples(index=False)]
+    against = [truth for truth in truths if truth != "none" and truth in set(rows["truth"])]
+    protocols = ", ".join(sorted(set(rows["protocol"])))
+    compared = f"truth{'s' if len(against) > 1 else ''} {' and '.join(against)}" if against else "no truth"
+    return f"{subset_words(subset)}; {clips}{' and of '.join(sets)}; protocol {protocols}; {compared}"
 
 
 def stamp_lines(board: pd.DataFrame) -> list[str]:

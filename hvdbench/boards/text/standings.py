@@ -1,7 +1,8 @@
 """Write ranks, pairs of methods and Borda points as text for a terminal."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -10,6 +11,8 @@ from hvdbench.boards.text.notes import note_lines
 from hvdbench.boards.text.wide import counts, papers_table, whole
 from hvdbench.tables.table import DASH, Cell, Kind, cell, interval, table_of
 from hvdbench.tables.texts import padded
+
+ALONE = "by this metric alone"
 
 
 def ranked_text(order: pd.DataFrame, metric: str, truth: str, papers: pd.DataFrame | None = None) -> str:
@@ -49,36 +52,56 @@ def ranked_text(order: pd.DataFrame, metric: str, truth: str, papers: pd.DataFra
     return "\n".join(parts)
 
 
-def comparison_text(found: pd.DataFrame, a: str, b: str) -> str:
-    """Write the rows of :func:`hvdbench.boards.ranking.pairs.compare`: a less b by every metric."""
+def comparison_text(found: pd.DataFrame, a: str, b: str, *, caption: str = "") -> str:
+    """Write the rows of :func:`hvdbench.boards.ranking.pairs.compare`: a less b by every metric.
+
+    Args:
+        found: the rows.
+        a: the first method.
+        b: the second.
+        caption: what the numbers are about, for a line above.
+    """
     several = [name for name in ("dataset", "split") if len(set(found[name])) > 1]
     rows = []
     for row in found.to_dict("records"):
         shown = column(row["metric"])
         rows.append(
             [
+                row["role"],
                 *(row[name] for name in several),
                 shown.title(row["truth"]),
                 _number(shown, row["value_a"]),
                 _number(shown, row["value_b"]),
                 _number(shown, row["difference"], signed=True),
                 _interval(shown, row["ci_low"], row["ci_high"], signed=True),
-                DASH if math.isnan(row["p_holm"]) else f"{row['p_holm']:.3g}",
+                *(DASH if math.isnan(row[name]) else f"{row[name]:.3g}" for name in ("p", "p_holm")),
                 _number(shown, row["detectable"]),
                 counts(row["clips"], row["of_clips"]),
                 f"{row['wins_a']}, {row['wins_b']}, {row['equal']}",
-                {"a": a, "b": b}.get(row["better"], "not told apart"),
+                _verdict(row, {"a": a, "b": b}),
             ]
         )
-    numbers = ("difference", "95 % interval", "p (Holm)", "would show", "clips", "won, lost, even")
-    heads = _heads("words", (*several, "metric")) + _heads("number", (a, b if b != a else f"{b} again", *numbers))
+    numbers = ("difference", "95 % interval", "p", "p (Holm)", "would show", "clips", "won, lost, even")
+    heads = _heads("words", ("role", *several, "metric"))
+    heads += _heads("number", (a, b if b != a else f"{b} again", *numbers))
     few = sorted({note for cell in found["note"] for note in cell.split("; ") if note})
     notes = [
-        f"differences are {a} less {b}, clip by clip; p is the paired t-test's after Holm's correction "
-        "over all pairs of methods on the board, metric by metric, as tie letters are; "
-        "a true difference under 'would show' is likelier missed than one in five times"
+        f"differences are {a} less {b}, clip by clip; p is the paired t-test's. p (Holm) is corrected over all pairs "
+        "of methods on the board, as tie letters are: that of the headline for nothing else, those of secondary "
+        "metrics for the number of metrics, too",
+        "a true difference under 'would show' is likelier missed than one in five times",
     ]
-    return padded(table_of([*heads, ("better", "words")], rows, below=[*notes, *few]))
+    notes += [f"{ALONE}: told apart as tie letters do it, but not after the correction for so many metrics"] * any(
+        row[-1].endswith(ALONE) for row in rows
+    )
+    above = [caption] if caption else []
+    return padded(table_of([*heads, ("better", "words")], rows, above=above, below=[*notes, *few]))
+
+
+def _verdict(row: Mapping[Hashable, Any], names: Mapping[str, str]) -> str:
+    if row["better"]:
+        return names[row["better"]]
+    return f"{names[row['better_alone']]}, {ALONE}" if row["better_alone"] else "not told apart"
 
 
 def clips_text(pairs: pd.DataFrame, a: str, b: str, metric: str, truth: str) -> str:

@@ -11,7 +11,7 @@ from hvdbench.catalog import unknown
 from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.store import Truth
 from hvdbench.tables.latex import latex
-from hvdbench.tables.table import Column, Table, joined
+from hvdbench.tables.table import Column, Row, Table, cell, joined
 from hvdbench.tables.texts import comma_separated, markdown, markdown_words, padded
 
 WRITERS: Mapping[str, Callable[[Table], str]] = {"md": markdown, "latex": latex, "text": padded}
@@ -28,7 +28,9 @@ def export(
     rank: str = "psnr",
     papers: pd.DataFrame | None = None,
 ) -> str:
-    """Write one table of a board as text, with a line above it where its rows are not measured.
+    """Write one table of a board as text; a line above it names frames, clips, protocol and truth.
+
+    In a CSV, which has no line above, columns name the frames and the protocol.
 
     Args:
         board: a board's rows; none where only papers have numbers.
@@ -53,9 +55,16 @@ def export(
     if kind != "csv":
         return "\n".join(map(WRITERS[kind], parts))
     whole = parts[0] if len(parts) == 1 else joined(*parts)
-    first = tuple(Column(name, name, "words") for name in ("method", "origin"))
+    first = tuple(Column(name, name, "words") for name in ("method", "origin", "subset", "protocol"))
     rest = tuple(one for one in whole.columns if one.key not in ("method", "origin"))
-    return comma_separated(replace(whole, columns=(*first, *rest)))
+    rows = tuple(_with_words(row, subset) for row in whole.rows)
+    return comma_separated(replace(whole, columns=(*first, *rest), rows=rows))
+
+
+def _with_words(row: Row, subset: str) -> Row:
+    """Return a row with the words that stand above the table in other formats."""
+    of_frames = {} if row.facts["origin"] == "published" else {"subset": cell(subset)}
+    return replace(row, cells={**row.cells, **of_frames, "protocol": cell(row.facts["protocol"])})
 
 
 def document(

@@ -11,7 +11,7 @@ from hvdbench.boards.facts import direction, within
 from hvdbench.boards.ranking.coverage import BLOCK, ENTRY, coverage, pools_frames
 from hvdbench.boards.ranking.order import headline, is_lower_better, ranked
 from hvdbench.boards.text.columns import column, shown_metrics
-from hvdbench.boards.text.notes import PAPERS, note_lines, stamp_lines
+from hvdbench.boards.text.notes import PAPERS, caption, note_lines, stamp_lines
 from hvdbench.errors import InputError
 from hvdbench.store import Truth
 from hvdbench.tables.dataframes import as_dataframe
@@ -97,7 +97,9 @@ def board_table(
     columns += [Column(n, n, "words") for n in ("ties", "incomplete") if any(row.cells[n].text for row in found)]
     columns += [each for one in shown for each in (one, *_half(one, found))]
     notes = [] if stands is None else note_lines(stands.order, stands.metric)
-    return Table(tuple(columns), tuple(placed(found, shown)), tuple(stamp_lines(rows)), tuple(notes))
+    about = caption(board, subset, truths, clip)
+    above = (*([about] if about else []), *stamp_lines(rows))
+    return Table(tuple(columns), tuple(placed(found, shown)), above, tuple(notes))
 
 
 def papers_table(papers: pd.DataFrame) -> Table:

@@ -3,19 +3,17 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from hvdbench import __version__
-from hvdbench.camera.breaks import Gap, find_gaps
+from hvdbench.camera.breaks import find_gaps, resample
 from hvdbench.camera.estimation.estimate import RotationEstimate, estimate_rotation
 from hvdbench.camera.formats.monst3r import write_monst3r
-from hvdbench.camera.formats.rows import to_wxyz
 from hvdbench.camera.quality import assess
 from hvdbench.camera.trajectory import Array, Trajectory
 from hvdbench.errors import InputError, TrajectoryError
@@ -32,7 +30,6 @@ Verdict = Literal["good", "fair", "poor"]
 
 _GOOD, _FAIR = 0.9, 0.6  # trusted share of the pairs
 _EVEN = 0.1  # of a frame's time that frames may be off an even clock
-_MOST_ROWS = 1e7  # row numbers beyond it are taken for times when the file is read again
 _SCHEMA = 1
 _WORDS = {
     "blur": "blur left too few points",
@@ -155,6 +152,7 @@ def measure_clip(
     focal_per_width: float | None = None,
     crop: Crop | None = None,
     seed: int = 0,
+    most_frames: int | None = None,
 ) -> MeasuredClip:
     """Measure the camera's rotation over a video file or a folder of frames.
 
@@ -167,6 +165,7 @@ def measure_clip(
         focal_per_width: focal length over the width of the (cropped) picture; None: 0.751 of its longer side.
         crop: x, y, width, height in pixels of the upright picture. Its middle is taken as the lens's axis.
         seed: of all random draws.
+        most_frames: the number of frames to look at, from the first on; None for all of them.
 
     Raises:
         InputError: if the clip cannot be read, or a number makes no sense.
@@ -182,11 +181,13 @@ def measure_clip(
     if source.is_dir() and fps is None:
         raise TrajectoryError(f"{source} is a folder of frames, which have no times: say how many a second (--fps)")
     size, small = _sizes(source, crop)
-    clip = read_input(source, crop=crop, size=small)
+    clip = read_input(source, crop=crop, size=small, most_frames=most_frames)
     frames, t_s, dropped = _timed(clip, fps)
     estimate = estimate_rotation(frames, t_s, focal_per_width=focal_per_width, seed=seed, name=source.name)
     path, rate_hz, resampled = _even(estimate.path, rows_hz)
     notes = [*clip.warnings, *dropped, *resampled]
+    if most_frames is not None and len(clip.frames) == most_frames:
+        notes.append(f"only its first {most_frames} frames were looked at")
     if small is not None:
         notes.append(f"measured at {frames.shape[2]}x{frames.shape[1]} px")
     digest = None if source.is_dir() else hashlib.sha256(source.read_bytes()).hexdigest()
@@ -255,35 +256,8 @@ def _even(path: Trajectory, rows_hz: float | None) -> tuple[Trajectory, float, l
     had = f"{mean_hz:.4g} frames a second" if even else "frames at uneven times"
     notes = [f"interpolated (rotation spline) from {had} to {rate_hz:.4g} rows a second: rows have no time"]
     gaps = find_gaps(path)
-    if not gaps:
-        return path.resampled(rate_hz), rate_hz, notes
     notes += [f"no frame for {gap.seconds:.3g} s after frame {gap.after_row}: left as a gap" for gap in gaps]
-    return _between_gaps(path, gaps, rate_hz), rate_hz, notes
-
-
-def _between_gaps(path: Trajectory, gaps: Sequence[Gap], rate_hz: float) -> Trajectory:
-    """Interpolate to rows on one clock, and leave out those that lie in gaps: nothing was seen then.
-
-    Raises:
-        TrajectoryError: if a gap is so wide that rows could not be numbered, or fewer than two rows lie outside of
-            gaps.
-    """
-    widest = max(gaps, key=lambda gap: gap.seconds)
-    if path.duration_s * rate_hz > _MOST_ROWS:
-        raise TrajectoryError(
-            f"{path.name}: its times jump by {widest.seconds:.3g} s after frame {widest.after_row}, which no recording "
-            "does: say how many frames it has a second (--fps), or cut it there"
-        )
-    edges = [0, *(gap.after_row for gap in gaps), len(path.t_s)]
-    numbers: list[Array] = []
-    for first, last in pairwise(edges):
-        start, end = (path.t_s[[first, last - 1]] - path.t_s[0]) * rate_hz
-        numbers.append(np.arange(np.ceil(start - 1e-6), np.floor(end + 1e-6) + 1.0))
-    number = np.concatenate(numbers)
-    if len(number) < 2:
-        raise TrajectoryError(f"{path.name}: its frames come so unevenly that no two rows lie between its gaps")
-    rotation, position = path.pose_at(path.t_s[0] + number / rate_hz)
-    return replace(path, t_s=number / rate_hz, quaternion_wxyz=to_wxyz(rotation), position_w=position)
+    return resample(path, rate_hz), rate_hz, notes
 
 
 def _short(value: float) -> float | None:

@@ -9,10 +9,21 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from hvdbench.camera.formats.rows import UNITS_S, Array, invert, need_fps, numbers_of, read_lines, seconds, to_wxyz
+from hvdbench.camera.formats.rows import (
+    UNITS_S,
+    Array,
+    invert,
+    need_fps,
+    numbers_of,
+    read_lines,
+    seconds,
+    table_text,
+    to_wxyz,
+)
 from hvdbench.camera.formats.trajectory_format import UNLIKE, Likeness, TrajectoryFormat, certain
 from hvdbench.camera.trajectory import NORM_TOLERANCE, Trajectory
 from hvdbench.errors import TrajectoryError
+from hvdbench.workspace.atomic import atomic_write_text
 
 IMAGES_FILE, CAMERAS_FILE = "images.txt", "cameras.txt"
 _DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
@@ -116,7 +127,8 @@ def _times(names: Sequence[str], file: Path, fps: float | None) -> Array:
 def _since_first(stamps: Sequence[Fraction], unit: str, file: Path, fps: float | None) -> Array:
     """Convert stamps to seconds since the first; fractions keep what a float64 loses of 19 digits."""
     _refuse_twice(stamps, file)
-    values = np.array([float(stamp - min(stamps)) for stamp in stamps], np.float64)
+    first = min(stamps)
+    values = np.array([float(stamp - first) for stamp in stamps], np.float64)
     seconds(np.sort(values), unit=unit, file=file, fps=fps)  # refuses what cannot be a clip's times
     return np.asarray(values * UNITS_S[unit])
 
@@ -153,14 +165,26 @@ def _read_focal(file: Path) -> float | None:
         raise TrajectoryError(f"{file}: expected CAMERA_ID MODEL WIDTH HEIGHT and a focal length: {error}") from error
 
 
+def write_colmap(folder: Path, path: Trajectory) -> list[Path]:
+    """Write a path as COLMAP's ``images.txt``; a picture's name is its time in seconds, and there are no points."""
+    rotation_cw, position_c = invert(path.rotation, np.array(path.position_w))
+    rows = table_text(np.column_stack([to_wxyz(rotation_cw), position_c])).splitlines()
+    times = (path.t_s - path.t_s[0]).tolist()
+    text = "".join(f"{n} {row} 1 {t:.9f}.png\n\n" for n, (row, t) in enumerate(zip(rows, times, strict=True), 1))
+    atomic_write_text(folder / IMAGES_FILE, f"# {_LAYOUT}\n" + text)
+    return [folder / IMAGES_FILE]
+
+
 COLMAP = TrajectoryFormat(
     name="colmap",
     title="COLMAP text model",
     row=_LAYOUT,
     times="names of pictures",
+    direction="world-to-camera",
     reader=read_colmap,
     looks_like=looks_like_colmap,
     file_name=IMAGES_FILE,
     endings=(".txt",),
     companions=_beside,
+    writer=write_colmap,
 )

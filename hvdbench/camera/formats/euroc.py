@@ -7,17 +7,19 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from hvdbench.camera.formats.rows import numbers_of, read_lines, read_rows, rotations, seconds, to_wxyz
+from hvdbench.camera.formats.rows import numbers_of, read_lines, read_rows, rotations, seconds, table_text, to_wxyz
 from hvdbench.camera.formats.sensor_log import TIME_UNITS, Column, named_columns
 from hvdbench.camera.formats.trajectory_format import POSSIBLE, UNLIKE, Likeness, TrajectoryFormat, certain
 from hvdbench.camera.trajectory import NORM_TOLERANCE, Trajectory
 from hvdbench.errors import TrajectoryError
+from hvdbench.workspace.atomic import atomic_write_text
 
 SENSOR_FILE = "sensor.yaml"
 _ROW = "t_ns,px,py,pz,qw,qx,qy,qz,…"
 _MATRIX = re.compile(r"T_BS:.*?data:\s*\[([^\]]*)\]", re.DOTALL)
 _POSITION = re.compile(r"(?:t|p|pos|position)?_?(?:\w+_)?([xyz])")
 _QUATERNION = re.compile(r"(?:q|quat|quaternion|orientation)_?(?:\w+_)?([wxyz])")
+_HEADER = "#timestamp [ns],p_RS_R_x [m],p_RS_R_y [m],p_RS_R_z [m],q_RS_w [],q_RS_x [],q_RS_y [],q_RS_z []\n"
 _USUAL = ((1, 2, 3), (4, 5, 6, 7))  # places of px py pz and of qw qx qy qz
 
 
@@ -128,13 +130,25 @@ def _read_extrinsics(file: Path) -> tuple[Rotation, np.ndarray]:
     return rotations(pose[None, :3, :3], file)[0], pose[:3, 3]
 
 
+def write_euroc(file: Path, path: Trajectory) -> list[Path]:
+    """Write a path as EuRoC's ``data.csv``; the body is the camera. The file comes back."""
+    values = np.column_stack([path.position_w, path.quaternion_wxyz])
+    stamps = np.rint((path.t_s - path.t_s[0]) * 1e9).astype(np.int64)
+    lines = table_text(values, separator=",").splitlines()
+    text = "".join(f"{stamp},{line}\n" for stamp, line in zip(stamps.tolist(), lines, strict=True))
+    atomic_write_text(file, _HEADER + text)
+    return [file]
+
+
 EUROC = TrajectoryFormat(
     name="euroc",
     title="EuRoC ground truth",
     row=_ROW,
     times="nanoseconds",
+    direction="body-to-world (with the camera's sensor.yaml beside it, camera-to-world)",
     reader=read_euroc,
     looks_like=looks_like_euroc,
     endings=(".csv", ".txt"),
     companions=_beside,
+    writer=write_euroc,
 )

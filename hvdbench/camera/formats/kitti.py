@@ -5,10 +5,21 @@ from pathlib import Path
 
 import numpy as np
 
-from hvdbench.camera.formats.rows import Array, first_row, need_fps, read_lines, read_rows, rotations, seconds, to_wxyz
+from hvdbench.camera.formats.rows import (
+    Array,
+    first_row,
+    need_fps,
+    read_lines,
+    read_rows,
+    rotations,
+    seconds,
+    table_text,
+    to_wxyz,
+)
 from hvdbench.camera.formats.trajectory_format import POSSIBLE, UNLIKE, Likeness, TrajectoryFormat
 from hvdbench.camera.trajectory import Trajectory
 from hvdbench.errors import TrajectoryError
+from hvdbench.workspace.atomic import atomic_write_text
 
 _ROW = "a 3x4 matrix, row by row"
 
@@ -48,9 +59,12 @@ def read_kitti(path: Path, *, fps: float | None = None) -> Trajectory:
 
 def times_file(path: Path) -> Path | None:
     """Find the times beside a pose file: its name with ``times`` for ``gt`` or ``poses``, else ``times.txt``."""
+    return next((file for file in _times_names(path) if file.is_file() and file != path), None)
+
+
+def _times_names(path: Path) -> list[Path]:
     names = [path.name.replace(word, "times") for word in ("gt", "poses") if word in path.name]
-    found = [path.with_name(name) for name in [*names, "times.txt"] if path.with_name(name).is_file()]
-    return next((file for file in found if file != path), None)
+    return [path.with_name(name) for name in [*names, "times.txt"]]
 
 
 def looks_like_kitti(head: Sequence[str]) -> Likeness:
@@ -75,6 +89,24 @@ def _read_times(file: Path, rows: int) -> Array:
     return times
 
 
+def write_kitti(file: Path, path: Trajectory) -> list[Path]:
+    """Write a path as KITTI's poses, with its times in the file beside them that :func:`times_file` looks for first.
+
+    Returns:
+        The poses and the times.
+
+    Raises:
+        TrajectoryError: a name of the times' own.
+    """
+    times = _times_names(file)[0]
+    if times == file:
+        raise TrajectoryError(f"{file} is the name of the times beside the poses: name the poses otherwise")
+    matrices = np.concatenate([path.rotation_wc, path.position_w[:, :, None]], axis=2)
+    atomic_write_text(times, table_text(path.t_s[:, None] - path.t_s[0]))
+    atomic_write_text(file, table_text(matrices.reshape(-1, 12)))
+    return [file, times]
+
+
 KITTI = TrajectoryFormat(
     name="kitti",
     title="KITTI odometry path",
@@ -84,4 +116,5 @@ KITTI = TrajectoryFormat(
     looks_like=looks_like_kitti,
     endings=(".txt", ".csv"),
     companions=_beside,
+    writer=write_kitti,
 )

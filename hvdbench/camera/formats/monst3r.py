@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hvdbench.camera.formats.monst3r_maps import read_scene_depth, sampled_maps
-from hvdbench.camera.formats.rows import eight_columns, read_rows
+from hvdbench.camera.formats.rows import eight_columns, is_row_spacing, read_rows
 from hvdbench.camera.formats.trajectory_format import POSSIBLE, UNLIKE, Likeness, TrajectoryFormat, certain
 from hvdbench.camera.formats.tum import begins_as_monst3r, looks_like_tum
 from hvdbench.camera.trajectory import Trajectory
@@ -40,10 +40,16 @@ def read_monst3r(path: Path, *, fps: float) -> Trajectory:
         N poses; ``t_s`` is index / fps.
 
     Raises:
-        TrajectoryError: if the file does not exist or has fewer than two rows, a row does not have 8 numbers, the norm
-            of a quaternion is off 1 by more than 1e-3, or intrinsics or maps are not as many as the rows.
+        TrajectoryError: no such file, under two rows, a row that is not 8 numbers, a quaternion whose norm is off 1 by
+            more than 1e-3, rows too far apart for a path, or intrinsics or maps that are not as many as the rows.
     """
     rows = read_rows(path, columns=(8,), layout=_LAYOUT)
+    apart = float(np.median(np.diff(rows[:, 0])))
+    if apart > 0 and not is_row_spacing(apart / fps):
+        raise TrajectoryError(
+            f"{path}: its rows are numbered {apart:g} apart, so at {fps:g} a second they would be {apart / fps:.3g} s "
+            "apart: the first column counts no frames, or the rate is another"
+        )
     return Trajectory(
         t_s=rows[:, 0] / fps,
         quaternion_wxyz=rows[:, 4:8],
@@ -74,7 +80,9 @@ def write_monst3r(
     """
     number = (path.t_s - path.t_s[0]) * fps
     if np.abs(number - np.rint(number)).max() > _EVEN_ROWS * max(1.0, float(number[-1])):
-        raise TrajectoryError(f"{path.name}: its rows are not 1/{fps:g} s apart, and MonST3R's layout has no times")
+        raise TrajectoryError(
+            f"{path.name}: its rows are not 1/{fps:g} s apart, and MonST3R's layout has no times: resample it"
+        )
     values = np.column_stack([path.position_w, path.quaternion_wxyz])
     lines = [
         f"{index} " + " ".join(f"{value:.9f}" for value in row)
@@ -86,6 +94,12 @@ def write_monst3r(
     focal = f"{path.focal_per_width * width_px:.6f}"
     line = f"{focal} 0.000000 {0.5 * width_px:.6f} 0.000000 {focal} {0.5 * height_px:.6f} 0.000000 0.000000 1.000000\n"
     atomic_write_text(folder / INTRINSICS_FILE, line * len(lines))
+
+
+def _export(folder: Path, path: Trajectory) -> list[Path]:
+    """Write a path whose rows are even, as many a second as its median spacing says."""
+    write_monst3r(folder, path, fps=1.0 / float(np.median(np.diff(path.t_s))))
+    return [folder / PATH_FILE]
 
 
 def looks_like_monst3r(head: Sequence[str]) -> Likeness:
@@ -132,5 +146,5 @@ MONST3R = TrajectoryFormat(
     file_name=PATH_FILE,
     endings=(".txt",),
     companions=_beside,
-    writer=write_monst3r,
+    writer=_export,
 )

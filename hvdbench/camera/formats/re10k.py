@@ -62,6 +62,7 @@ RE10K = TrajectoryFormat(
     title="RealEstate10K camera file",
     row=_ROW,
     times="microseconds",
+    direction="world-to-camera",
     reader=read_re10k,
     looks_like=looks_like_re10k,
     endings=(".txt", ".csv"),

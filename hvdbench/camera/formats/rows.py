@@ -21,15 +21,21 @@ _FASTEST_HZ = 2e4
 _SLOWEST_S = 3.0
 _FPS_TOLERANCE = 0.2  # stated rates are rounded, and clips of phones run up to a tenth off their nominal rate
 _ROTATION_TOLERANCE = 1e-2
+_MOST_BYTES = 2**28  # an hour of a 1 kHz log with three sensors; beyond it a file is none, or fills the memory
 
 
 def read_lines(file: Path) -> list[str]:
     """Read a text file's lines.
 
     Raises:
-        TrajectoryError: if the file cannot be read as UTF-8 text.
+        TrajectoryError: it cannot be read as UTF-8 text, or is larger than 256 MiB.
     """
     try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise TrajectoryError(
+                f"{file} has {file.stat().st_size / 2**20:.0f} MiB, and a path or log is read up to "
+                f"{_MOST_BYTES / 2**20:.0f} MiB: cut out the part that is of use"
+            )
         return file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise TrajectoryError(f"{file} cannot be read as text: {error}") from error
@@ -67,6 +73,12 @@ def read_rows(file: Path, *, columns: Sequence[int], layout: str, separator: str
     if len(rows) < 2:
         raise TrajectoryError(f"{file} has {len(rows)} row(s): a path needs at least two ({layout})")
     return np.array(rows, np.float64)
+
+
+def table_text(rows: Array, *, separator: str = " ", head: str = "") -> str:
+    """Return rows (N, C) as text: nine decimals, which hold a nanosecond and a ten-thousandth of an arc second."""
+    body = "".join(separator.join(f"{value:.9f}" for value in row) + "\n" for row in rows.tolist())
+    return head + body
 
 
 def first_row(head: Sequence[str], separator: str | None = None) -> list[float]:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -68,6 +68,7 @@ class TrajectoryFormat:
         title: what people call it, e.g. ``TUM RGB-D path``.
         row: the columns of a row by name.
         times: the unit of the file's own times, or where times come from.
+        direction: which way its poses go, for those who read what was assumed.
         reader: called as ``reader(file, fps=…)`` with every keyword of :data:`OPTIONS` that it declares, it returns the
             path, camera-to-world with OpenCV axes. An ``fps`` without a default is one that the format needs.
         looks_like: takes the first lines of a file and returns how much it looks like one of this format.
@@ -76,7 +77,8 @@ class TrajectoryFormat:
         file_name: the name of the path's file where a path is a folder; empty where a path is any file of the endings.
         endings: the suffixes of path files in a folder.
         companions: lists the files beside a path's file that the reader looks into, those that exist.
-        writer: writes a path in the format where hvdbench can.
+        writer: called as ``writer(target, path)`` with a file, or a folder where ``file_name`` is one, it writes a path
+            in the format and returns its files, the path's first; None where hvdbench does not write the format.
 
     Raises:
         TypeError: if the reader does not take ``fps``, or takes a keyword that it is never given.
@@ -89,11 +91,12 @@ class TrajectoryFormat:
     reader: Callable[..., Trajectory]
     looks_like: Callable[[Sequence[str]], Likeness] = never_guessed
     has_positions: bool = True
+    direction: str = "camera-to-world"
     origin: Origin = "measured"
     file_name: str = ""
     endings: tuple[str, ...] = ENDINGS
     companions: Callable[[Path], Iterable[Path]] = nothing_beside
-    writer: Callable[..., None] | None = None
+    writer: Callable[[Path, Trajectory], list[Path]] | None = None
 
     def __post_init__(self) -> None:
         if not {"fps"} <= self._keywords() <= OPTIONS:
@@ -140,7 +143,9 @@ class TrajectoryFormat:
         if not force:
             self._refuse_another(file)
         given = {"fps": fps, "orientation": orientation, "force": force}
-        return self.reader(file, **{key: value for key, value in given.items() if key in self._keywords()})
+        found = self.reader(file, **{key: value for key, value in given.items() if key in self._keywords()})
+        shown = found.read_as or f"{self.row}, {self.direction}; times: {self.times}"
+        return replace(found, read_as=f"{self.title}: {shown}")
 
     def _refuse_another(self, file: Path) -> None:
         """Refuse a file that cannot be of this format and looks like another one."""

@@ -88,24 +88,27 @@ def stabiliser_of(kind: str) -> Stabiliser:
     return resolve("stabiliser", kind)()
 
 
-def stabiliser_table(text: str) -> dict[str, str | None]:
+def stabiliser_table(text: str, orientation: str = "") -> dict[str, str | None]:
     """Turn what a user calls a stabiliser into values of the table ``[ois]``.
 
     Args:
         text: a kind of the catalogue; an import string of a :class:`Stabiliser`, else of a controller, which moves a
             lens; or the path of a log (.csv, .tsv, .txt), which has a lens too.
+        orientation: of a log, as in :func:`hvdbench.camera.stabiliser.log.read_log`.
 
     Returns:
-        ``kind``, ``controller`` and ``log``, those that do not apply None.
+        ``kind``, ``controller`` and ``log``, those that do not apply None; ``log_orientation`` beside a log.
 
     Raises:
-        UnknownNameError: if there is no such kind, or an import string leads nowhere.
-        InputError: if a controller or log cannot be used.
+        UnknownNameError: no such kind, or an import string that leads nowhere.
+        InputError: a controller or log that cannot be used, or an orientation without a log.
     """
     table: dict[str, str | None] = {"kind": "lens_shift", "controller": None, "log": None}
     if text.lower().endswith(LOG_ENDINGS):
-        read_log(Path(text))
-        return table | {"log": text}
+        read_log(Path(text), orientation)
+        return table | {"log": text, "log_orientation": orientation}
+    if orientation:
+        raise InputError(f"'{text}' is no log and has no orientation: leave the orientation out")
     thing = import_thing("stabiliser", text) if is_import_string(text) else resolve("stabiliser", text)
     if isinstance(thing, type) and issubclass(thing, Stabiliser):
         return table | {"kind": text}

@@ -65,7 +65,7 @@ def simulate_ois(
     if not stabiliser_of(settings.kind).follows_gyro:
         return np.zeros_like(omega)
     if controller is None and settings.log is not None:
-        controller = RecordedController(read_log(Path(settings.log)))
+        controller = RecordedController(read_log(Path(settings.log), settings.log_orientation))
     elif controller is None and settings.controller is not None:
         controller = open_controller(settings.controller)
     measured = measure_gyro(omega, rate_hz, settings, generator)

@@ -1,8 +1,8 @@
 """Define the settings of the stabiliser in a dataset recipe: the table ``[ois]``."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from hvdbench.camera.stabiliser.kinds import stabiliser_of
 from hvdbench.catalog import names, unknown
@@ -21,6 +21,8 @@ class OisSettings(Settings):
     """Import string of a controller that replaces ours: gyro rates in, lens angles out; left out: ours."""
     log: str | None = None
     """A CSV of recorded gyro rates and lens angles (``t,gx,gy,lx,ly``) that replaces hand and controller."""
+    log_orientation: str = ""
+    """Which axes of the log are the device's x, y and z, such as ``yXZ``; empty: they are in this order."""
     stroke_deg: float = Field(default=0.7, gt=0, le=45)
     """Largest angle that the lens can make up for; it hits a stop there."""
     limiter: Literal["box", "radial"] = "box"
@@ -56,6 +58,12 @@ class OisSettings(Settings):
     eis_smoothing_s: float | None = Field(default=None, gt=0, le=60)
     """Standard deviation of the Gaussian that smooths the path onto which whole frames are turned after the shutter has
     closed, 0.3-0.5 in phones. Any kind; left out: 0.4 for ``eis``, and for others no frame is turned."""
+
+    @model_serializer(mode="wrap")
+    def _digested(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what a recipe without a log does not have, so that its digest stays what it was."""
+        table: dict[str, Any] = values(self)
+        return {key: value for key, value in table.items() if value or key != "log_orientation"}
 
     @field_validator("kind")
     @classmethod

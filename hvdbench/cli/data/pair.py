@@ -33,7 +33,7 @@ from hvdbench.cli import options
 @options.overwrite
 @options.examples(
     "hvdbench pair walk/blur walk/sharp -o datasets/mine --clip walk",
-    "hvdbench pair stairs/blur stairs/sharp -o datasets/mine --clip stairs --split train --fps 30",
+    "hvdbench pair hall/blur hall/sharp -o datasets/mine --clip a --split train",
 )
 def pair(
     blurry: Path,
@@ -47,9 +47,9 @@ def pair(
 ) -> None:
     """Add a clip of paired blurry and sharp frames to a dataset.
 
-    BLURRY is a folder of blurry frames. SHARP is a folder of their sharp counterparts, in the same number, order and
-    size. Frames whose names hold the same number belong together; if the two folders count differently, frames are
-    paired in order. Together they become one clip, whose frames are written to the dataset as PNG files.
+    BLURRY is a folder of blurry frames. SHARP is a folder of their sharp counterparts, in the same number and size.
+    Frames belong together by name. Together the two folders become one clip, whose frames are written to the dataset
+    as PNG files.
     """
     from hvdbench.dataset.pairs import pair_clip
 

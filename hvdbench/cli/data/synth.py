@@ -48,6 +48,7 @@ HANDS = (
     "written as your_pkg:Controller, or one whose motion was recorded in a file such as log.csv. The default is the "
     "recipe's stabiliser.",
 )
+@options.orientation
 @click.option(
     "--hand",
     type=click.Choice(HANDS),
@@ -84,6 +85,7 @@ def synth(
     root: Path | None,
     out: Path | None,
     ois: str | None,
+    orientation: str,
     hand: str | None,
     clips: int | None,
     fps: float | None,
@@ -106,13 +108,19 @@ def synth(
     recipe's values.
     """
     from hvdbench.camera.stabiliser.kinds import stabiliser_table
+    from hvdbench.camera.stabiliser.log import read_log
     from hvdbench.workflows.datasets import SynthRequest
     from hvdbench.workflows.datasets import synth as make
     from hvdbench.workspace.engine import parse_engine
     from hvdbench.workspace.fallback import Fallback
 
+    if orientation and not ois:
+        raise click.UsageError("--orientation turns the axes of a log: name one with --ois, or leave it out.")
+    stabiliser = stabiliser_table(ois, orientation) if ois else None
+    if stabiliser and stabiliser["log"]:
+        click.echo(f"{ois} was read as: {read_log(Path(stabiliser['log']), orientation).read_as}")
     named = {
-        "ois": stabiliser_table(ois) if ois else None,
+        "ois": stabiliser,
         "hand": hand,
         "max_clips": clips,
         "fps": fps,

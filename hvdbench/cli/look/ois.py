@@ -44,6 +44,7 @@ def ois() -> None:
     help="Use the motion that this CSV file records instead of simulated hands. Its columns are the time t (s), the "
     "angular rates gx and gy (rad/s), and the lens angles lx and ly (rad).",
 )
+@options.orientation
 @click.option(
     "--recipe",
     metavar="NAME|FILE",
@@ -95,6 +96,7 @@ def sweep(
     strokes: tuple[float, ...],
     controllers: tuple[str, ...],
     log: Path | None,
+    orientation: str,
     recipe: str | None,
     seconds: float,
     method: str | None,
@@ -112,6 +114,7 @@ def sweep(
     sharp, and how long runs of sharp and of blurry frames are. Without --kind, --stroke and --controller, a standard
     set of all kinds is compared.
     """
+    from hvdbench.camera.stabiliser.log import read_log
     from hvdbench.recipe import load_recipe
     from hvdbench.sweep.figures import choose_stabilisers
     from hvdbench.sweep.measure import Camera, camera_of
@@ -121,15 +124,20 @@ def sweep(
     from hvdbench.workspace.engine import parse_engine
     from hvdbench.workspace.fallback import Fallback
 
+    if orientation and log is None:
+        raise click.UsageError("--orientation turns the axes of a log: name one with --log, or leave it out.")
+    if log is not None:
+        click.echo(f"{log} was read as: {read_log(log, orientation).read_as}")
     camera = Camera()
     if recipe is not None:
         camera = camera_of(load_recipe("datasets", recipe, DatasetSettings, trust=trust).values)
     with showing() as progress:
         done, restored = run(
-            choose_stabilisers(kinds, strokes, controllers, log),
+            choose_stabilisers(kinds, strokes, controllers, log, orientation),
             out,
             seconds=seconds,
             log=log,
+            orientation=orientation,
             seed=seed,
             camera=camera,
             through=Through(method, data_recipe, frames, trust=trust) if method else None,

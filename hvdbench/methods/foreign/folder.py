@@ -1,6 +1,7 @@
-"""Use frames that were restored elsewhere, by whatever means, from a plain folder of results."""
+"""Frames that somebody restored already, by whatever means: a plain folder of results, or films."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence, Sized
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -8,30 +9,30 @@ from typing import ClassVar
 import numpy as np
 
 from hvdbench.errors import InputError
-from hvdbench.frames import FRAME_SUFFIXES, Frames, list_frames, read_frames
+from hvdbench.frames import Frame, Frames, list_frames, read_frames
 from hvdbench.labels.sharpness import SharpLabels
-from hvdbench.methods.foreign.frame_names import match_names
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
 from hvdbench.metrics.protocols.definition import Protocol
-from hvdbench.metrics.protocols.known import DEFAULT
+from hvdbench.metrics.protocols.known import DEFAULT, PROTOCOLS
 from hvdbench.recipe import Settings, digest_of
+from hvdbench.scoring.result_files import LAYOUTS, ResultFiles, all_results, find_all, find_results, unclaimed
+from hvdbench.video.input import read_input
+from hvdbench.workspace.frame_names import Matched, match_names, shortened
 from hvdbench.workspace.manifest import file_sha256
 
-_LAYOUTS = ("*", "*/*", "*/*/*")
-_LISTED = 4
+logger = logging.getLogger(__name__)
 
 
 class FolderSettings(Settings):
     """Settings of where the results are."""
 
     folder: str
-    """Folder of the results, with ``<split>/<clip>/*.png`` or ``<clip>/*.png`` below it, or, for a single clip, with
-    ``*.png`` directly in it."""
+    """Results in a layout of :func:`hvdbench.scoring.result_files.find_results`, or the film of one clip."""
 
 
 class FolderScheme(Scheme[FolderSettings]):
-    """A scheme that reads the frames from a folder."""
+    """Reads the frames that lie in a folder, or in films."""
 
     Settings: ClassVar[type[Settings]] = FolderSettings
     restores_anew: ClassVar[bool] = False
@@ -43,13 +44,8 @@ class FolderScheme(Scheme[FolderSettings]):
 
     @cached_property
     def identity(self) -> dict[str, object]:
-        """Everything that changes the frames: the place of each file in the folder, and its content."""
-        files = [path for layout in _LAYOUTS for path in self.folder.glob(layout)]
-        frames = {
-            path.relative_to(self.folder).as_posix(): file_sha256(path)
-            for path in sorted(files)
-            if path.suffix.lower() in FRAME_SUFFIXES and path.is_file()
-        }
+        """What moves a number: every frame or film by its place in the folder and what it holds."""
+        frames = {path.relative_to(self.folder).as_posix(): file_sha256(path) for path in all_results(self.folder)}
         return {"frames": digest_of(frames)}
 
     @property
@@ -58,18 +54,15 @@ class FolderScheme(Scheme[FolderSettings]):
         return "frames restored elsewhere"
 
     def check(self) -> None:
-        """Refuse a folder that does not exist or contains no frames in any layout.
+        """Refuse what is not there or holds no frames in any layout.
 
         Raises:
             InputError: if the folder does not exist or contains no frames.
         """
-        if not self.folder.is_dir():
-            raise InputError(f"{self.folder} is not a folder: name the folder that contains the result frames")
-        if not any(path.suffix.lower() in FRAME_SUFFIXES for layout in _LAYOUTS for path in self.folder.glob(layout)):
-            raise InputError(
-                f"{self.folder} contains no frames: put them in <split>/<clip>/ or <clip>/ below it, or, for a single "
-                "clip, directly into it"
-            )
+        if not self.folder.exists():
+            raise InputError(f"{self.folder} is not a folder of result frames")
+        if not all_results(self.folder):
+            raise InputError(f"{self.folder} holds no frames: put them {LAYOUTS}")
 
     def check_clips(self, frame_names: Mapping[str, Sequence[str]], protocol: Protocol = DEFAULT) -> None:
         """Compare the folder with a dataset before anything is read.
@@ -80,28 +73,17 @@ class FolderScheme(Scheme[FolderSettings]):
             protocol: protocol that the frames will be scored under; results may lack frames that it does not count.
 
         Raises:
-            InputError: if a clip has no results or results for other frames, or if one folder would be read for several
-                clips.
+            InputError: clips have no results or other frames, or one file would serve two clips.
         """
-        places = {key: find_results(self.folder, key) for key in frame_names}
-        missing = [key for key, place in places.items() if place is None]
-        if missing:
-            raise InputError(
-                f"{self.folder} has no frames for {len(missing)} of {len(places)} clips ({_some(missing)}): put them "
-                f"in {self.folder}/<split>/<clip>/ or {self.folder}/<clip>/"
+        found = find_all(self.folder, frame_names)
+        for key, place in found.items():
+            if not place.is_film:
+                _match(place, frame_names[key], protocol)
+        strays = unclaimed(self.folder, found.values())
+        if strays:
+            logger.warning(
+                "%s: %s belong to no clip and were left out", self.folder, shortened([path.name for path in strays])
             )
-        clips_of: dict[Path, list[str]] = {}
-        for key, place in places.items():
-            assert place is not None
-            clips_of.setdefault(place, []).append(key)
-        for place, keys in clips_of.items():
-            if len(keys) > 1:
-                raise InputError(
-                    f"{place} contains the frames of one clip, but {len(keys)} clips ({_some(keys)}) would be read "
-                    f"from it: put the frames of each into {self.folder}/<split>/<clip>/"
-                )
-            names = frame_names[keys[0]]
-            match_names(list_frames(place), names, whose=str(place), may_lack=_may_lack(names, protocol))
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Read the frames of the clip that ``budget.clip`` names.
@@ -112,36 +94,73 @@ class FolderScheme(Scheme[FolderSettings]):
         place = find_results(self.folder, budget.clip)
         if place is None:
             raise InputError(
-                f"{self.folder} has no frames for the clip {budget.clip or '(unnamed)'}: put them in "
-                f"{self.folder}/<split>/<clip>/ or {self.folder}/<clip>/"
+                f"{self.folder} has no frames for the clip {budget.clip or '(unnamed)'}: put them {LAYOUTS}"
             )
-        files = list_frames(place)
-        facts: dict[str, object] = {"files": sorted({path.suffix.lower() for path in files})}
-        if not budget.frame_names:
-            return Restoration(read_results(place, blurry, str(place)), facts)
-        may_lack = _may_lack(budget.frame_names, budget.protocol)
-        matched = match_names(files, budget.frame_names, whose=str(place), may_lack=may_lack)
-        chosen = [files[index] for index in matched.files if index is not None]
-        frames = _checked(read_frames(chosen, place), blurry, str(place), matched.absent)
+        whose = str(place.place)
+        facts: dict[str, object] = {"files": sorted({path.suffix.lower() for path in place.files})}
+        if place.is_film:
+            clip = read_input(place.place)
+            for note in clip.warnings:
+                logger.warning("%s: %s", whose, note)
+            matched = _matched_by_count(len(clip.frames), len(blurry), budget.protocol, whose)
+            frames = clip.frames
+        elif not budget.frame_names:
+            _check_count(place.place, len(place.pictures), len(blurry), whose)
+            matched, frames = Matched(tuple(range(len(blurry)))), read_frames(place.pictures, place.place)
+        else:
+            matched = _match(place, budget.frame_names, budget.protocol)
+            frames = read_frames([place.pictures[index] for index in matched.files if index is not None], place.place)
+        if _is_gray(frames[0]) and not _is_gray(blurry[0]):
+            logger.warning("%s holds gray frames and the clip is in colour: they are scored as they are", whose)
+        frames = _checked(frames, blurry, whose, matched.absent)
         facts |= {"absent": matched.absent} if matched.absent else {}
         facts |= {"left_out": list(matched.left_out)} if matched.left_out else {}
         return Restoration(frames, facts)
 
 
-def _may_lack(names: Sequence[str], protocol: Protocol) -> frozenset[int]:
-    counts = protocol.counts(np.arange(len(names)), len(names))
-    return frozenset(map(int, np.flatnonzero(~counts)))
+def _match(place: ResultFiles, names: Sequence[str], protocol: Protocol) -> Matched:
+    """Pair a clip's pictures with its frames by name.
 
-
-def find_results(folder: Path, key: str | None) -> Path | None:
-    """Find the folder with a clip's frames: ``<split>/<clip>``, else ``<clip>``, else the folder itself; else None.
-
-    Args:
-        folder: folder of all results.
-        key: key of the clip, ``<split>/<clip>``; None for a clip of no dataset, whose frames lie in the folder itself.
+    Raises:
+        InputError: names leave open which frame each is, or frames are missing; the sentence names the protocol that
+            does not count them, if one does.
     """
-    places = [folder / key, folder / key.rpartition("/")[2]] if key else []
-    return next((place for place in [*places, folder] if place.is_dir() and list_frames(place)), None)
+    whose = str(place.place)
+    try:
+        return match_names(place.pictures, names, whose=whose, may_lack=_may_lack(names, protocol))
+    except InputError as error:
+        fitting = next((other for other in PROTOCOLS if _fits(place, names, other)), None)
+        if fitting is None:
+            raise
+        raise InputError(f"{error}; --protocol {fitting.name} does not count the frames that are missing") from error
+
+
+def _fits(place: ResultFiles, names: Sequence[str], protocol: Protocol) -> bool:
+    """Return whether the results would be taken under another protocol."""
+    try:
+        match_names(place.pictures, names, whose="", may_lack=_may_lack(names, protocol))
+    except InputError:
+        return False
+    return True
+
+
+def _matched_by_count(found: int, expected: int, protocol: Protocol, whose: str) -> Matched:
+    """Pair the frames of a film with a clip's, all of them or those that the protocol counts.
+
+    Raises:
+        InputError: there are more or fewer.
+    """
+    lack = _may_lack(range(expected), protocol)
+    if found not in (expected, expected - len(lack)):
+        raise InputError(f"{whose} has {found} frames, the clip has {expected}: one is needed for each")
+    absent = lack if found < expected else frozenset[int]()
+    files = iter(range(found))
+    return Matched(tuple(None if index in absent else next(files) for index in range(expected)))
+
+
+def _may_lack(frames: Sized, protocol: Protocol) -> frozenset[int]:
+    counts = protocol.counts(np.arange(len(frames)), len(frames))
+    return frozenset(map(int, np.flatnonzero(~counts)))
 
 
 def read_results(place: Path, blurry: Frames, whose: str) -> Frames:
@@ -199,6 +218,5 @@ def _check_count(place: Path, found: int, expected: int, whose: str) -> None:
         )
 
 
-def _some(names: list[str]) -> str:
-    more = " …" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more
+def _is_gray(frame: Frame) -> bool:
+    return bool((frame == frame[..., :1]).all())

@@ -85,19 +85,30 @@ class DeblurJob:
         Half-written files of an earlier, killed run are removed. Two processes never make one output at once.
         """
         path = self.request.manifest
-        with locked(path):
-            former = path.read_text(encoding="utf-8") if path.is_file() else None
-            sweep(self.request.output.parent)
-            running = {"state": "running", "digest": self.digest, "process": os.getpid()}
-            atomic_write_text(path, json.dumps(running) + "\n")
-            try:
+        is_new_folder = not path.parent.exists()
+        try:
+            with locked(path), self._marked():
                 yield
-            except HvdbenchError:
-                if former is None:
-                    path.unlink()
-                else:
-                    atomic_write_text(path, former)
-                raise
+        except HvdbenchError:
+            if is_new_folder and path.parent.is_dir() and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+            raise
+
+    @contextmanager
+    def _marked(self) -> Iterator[None]:
+        path = self.request.manifest
+        former = path.read_text(encoding="utf-8") if path.is_file() else None
+        sweep(self.request.output.parent)
+        running = {"state": "running", "digest": self.digest, "process": os.getpid()}
+        atomic_write_text(path, json.dumps(running) + "\n")
+        try:
+            yield
+        except HvdbenchError:
+            if former is None:
+                path.unlink()
+            else:
+                atomic_write_text(path, former)
+            raise
 
     def finish(self, done: "Done") -> DeblurResult:
         """Write the page and then, last of all, the manifest that marks the run as finished."""

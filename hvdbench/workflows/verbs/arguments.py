@@ -16,6 +16,8 @@ from hvdbench.store import Dataset
 from hvdbench.video.crop import Crop, Size
 from hvdbench.workspace.engine import Engine
 
+GREATEST_SEED = 2**63 - 1
+
 logger = logging.getLogger(__name__)
 
 PathLike = str | os.PathLike[str]
@@ -103,7 +105,7 @@ def budget_of(
     """Return the resources of a piece of work; what it announces before long work goes to the log.
 
     Args:
-        seed: the random seed of every draw, 0 or more.
+        seed: of every random draw, from 0 to 2^63 - 1, the most that NumPy, torch and a board take.
         device: ``cpu``, ``cuda``, ``cuda:1`` …, or ``auto``.
         workers: the number of processes, each with one clip at a time.
         minutes: about how many minutes it may take; None means the recipe's value.
@@ -114,8 +116,10 @@ def budget_of(
     """
     if minutes is not None and (not isinstance(minutes, int | float) or not minutes > 0):
         raise InputError(f"minutes is {described(minutes)}: name a number above 0")
+    if whole_number(seed, "the seed", 0) > GREATEST_SEED:
+        raise InputError(f"the seed is {described(seed)}: name a whole number up to {GREATEST_SEED}")
     return Budget(
-        seed=whole_number(seed, "the seed", 0),
+        seed=seed,
         device=choose_device(device),
         engine=Engine(whole_number(workers, "workers", 1)),
         minutes=minutes,

@@ -30,6 +30,7 @@ def show(board: str, metric: str | None, truth: str | None, subset: str, boards:
     from hvdbench.boards.files import read_beside
     from hvdbench.boards.ranking.order import headline, ranked
     from hvdbench.boards.settings import settings_of
+    from hvdbench.boards.text.notes import caption
     from hvdbench.boards.text.standings import ranked_text
 
     rows, papers = read_beside(board, boards)
@@ -37,4 +38,5 @@ def show(board: str, metric: str | None, truth: str | None, subset: str, boards:
     usual, against = headline(rows if len(rows) else papers, metric or settings.rank, settings.truths)
     metric, truth = metric or usual, truth or against
     order = ranked(rows, metric=metric, truth=truth, subset=subset) if len(rows) else rows.assign(seed=None)
-    click.echo(f"{settings.title}\n\n{ranked_text(order, metric, truth, papers)}", nl=False)
+    about = f"{caption(rows, subset, (truth,))}\n\n" if len(rows) else ""
+    click.echo(f"{settings.title}\n\n{about}{ranked_text(order, metric, truth, papers)}", nl=False)

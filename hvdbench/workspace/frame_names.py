@@ -36,14 +36,19 @@ class Matched:
         return [index for index, file in enumerate(self.files) if file is None]
 
 
+def names_no_result(stem: str) -> bool:
+    """Return whether a word in a file's name says that it holds an input or a truth."""
+    return not NOT_RESULTS.isdisjoint(_WORD.findall(stem.lower()))
+
+
 def match_names(
     files: Sequence[Path], names: Sequence[str], *, whose: str, may_lack: frozenset[int] = frozenset()
 ) -> Matched:
     """Find the file of each frame of a clip.
 
-    Files with the frames' own names, perhaps with the same words before or after them, are paired by name. Files with
-    another numbering are taken in its order, which must have no gap. Files whose names contain ``input``, ``gt`` or
-    the like are left out if there are others whose names do not.
+    Files that carry the frames' own names, perhaps with the same words before or behind, are paired by name. Files of
+    another numbering are taken in its order, which must run without a gap or have the clip's own numbers. Files whose
+    names hold ``input``, ``gt`` or the like beside others that do not are left out.
 
     Args:
         files: picture files, in natural order.
@@ -72,7 +77,7 @@ def match_names(
             return Matched(tuple(place.get(name) for name in names), left_out)
     if own is not None:
         raise InputError(_other_names(own, names, whose, left_out))
-    order = _own_numbering(stems, whose)
+    order = _own_numbering(stems, names, whose)
     expected_counts = (len(names), len(wanted))
     if len(stems) not in expected_counts:
         raise InputError(
@@ -90,7 +95,7 @@ def _results_among(stems: Sequence[str], names: Sequence[str], whose: str) -> tu
     kinds: dict[str, list[int]] = {}
     for index, stem in enumerate(stems):
         kinds.setdefault(_kind(stem), []).append(index)
-    results = [kind for kind in kinds if not NOT_RESULTS & set(_WORD.findall(kind.lower()))]
+    results = [kind for kind in kinds if not names_no_result(kind)]
     if len(kinds) > 1 and len(results) == 1:
         return kinds[results[0]], tuple(sorted(set(kinds) - set(results)))
     if len(kinds) > 1 and (len(results) < len(kinds) or (len(kinds) <= _LISTED and not set(stems) & set(names))):
@@ -125,23 +130,21 @@ def _own_names(stems: Sequence[str], names: Sequence[str]) -> list[str] | None:
     return None
 
 
-def _own_numbering(stems: Sequence[str], whose: str) -> list[int]:
-    """Order files by the one number in their names that changes, which must run without a gap.
+def _own_numbering(stems: Sequence[str], names: Sequence[str], whose: str) -> list[int]:
+    """Order files by the one number in their names that changes: the clip's own numbers, or others without a gap.
 
     Raises:
         InputError: if there is no such number, or the numbering has a gap.
     """
-    numbers = [[int(run) for run in _RUN.findall(stem)] for stem in stems]
-    places = range(len(numbers[0])) if numbers and len({len(found) for found in numbers}) == 1 else range(0)
-    changing = [place for place in places if len({found[place] for found in numbers}) > 1]
-    if len(stems) == 1 and not changing:
-        return [0]
-    if len(changing) != 1 or len({_kind(stem) for stem in stems}) > 1:
+    counted = _numbers(stems)
+    if counted is None:
         raise InputError(
             f"the names of the files in {whose} do not show which frame each one is (the first is {stems[0]}): name "
             "them like the clip's frames, or number them without a gap"
         )
-    counted = [found[changing[0]] for found in numbers]
+    wanted = _numbers(names)
+    if wanted is not None and sorted(wanted) == sorted(counted):
+        return [counted.index(number) for number in wanted]
     order = sorted(range(len(counted)), key=lambda index: counted[index])
     for one, other in itertools.pairwise(order):
         if counted[other] != counted[one] + 1:
@@ -152,13 +155,38 @@ def _own_numbering(stems: Sequence[str], whose: str) -> list[int]:
     return order
 
 
+def _numbers(stems: Sequence[str]) -> list[int] | None:
+    """Return the one number in names of one kind that changes, 0 of a lone name; None where there is none such."""
+    numbers = [[int(run) for run in _RUN.findall(stem)] for stem in stems]
+    if len({_kind(stem) for stem in stems}) != 1:
+        return None
+    changing = [column for column in zip(*numbers, strict=True) if len(set(column)) > 1]
+    if len(stems) == 1:
+        return [0]
+    return list(changing[0]) if len(changing) == 1 and len(set(changing[0])) == len(stems) else None
+
+
 def _other_names(found: Sequence[str], names: Sequence[str], whose: str, left_out: Sequence[str]) -> str:
     missing = [name for name in names if name not in set(found)]
     surplus = [name for name in found if name not in set(names)]
-    parts = [f"{len(missing)} missing, the first is {missing[0]}"] if missing else []
-    parts += [f"{len(surplus)} not named like a frame of the clip, the first is {surplus[0]}"] if surplus else []
-    parts += [f"files named {', '.join(left_out)} are not results and were left out"] if left_out else []
+    parts = [f"{len(missing)} missing: {shortened(missing)}"] if missing else []
+    parts += [f"{len(surplus)} that no frame of the clip is called: {shortened(surplus)}"] if surplus else []
+    parts += [f"files called {', '.join(left_out)} are no results and were left out"] if left_out else []
+    parts += [f"each number is {shift:+d} off the clip's"] if (shift := _shift(found, names)) else []
     return (
         f"{whose} has {len(found)} frames, and the clip has {len(names)}: each frame of the clip needs one result "
         f"under its name ({'; '.join(parts)})"
     )
+
+
+def _shift(found: Sequence[str], names: Sequence[str]) -> int:
+    """Return by how much all numbers differ from the clip's; 0 where they do not, or differ in another way."""
+    if len(found) != len(names) or not all(name.isdecimal() for name in (*found, *names)):
+        return 0
+    shifts = {int(one) - int(name) for one, name in zip(sorted(found), sorted(names), strict=True)}
+    return shifts.pop() if len(shifts) == 1 else 0
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Return the first few of several names, for a sentence."""
+    return ", ".join(names[:_LISTED]) + (" …" if len(names) > _LISTED else "")

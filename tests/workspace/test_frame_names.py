@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hvdbench.errors import InputError
-from hvdbench.methods.foreign.frame_names import match_names
+from hvdbench.workspace.frame_names import match_names
 
 NAMES = [f"{index:08d}" for index in range(6)]
 LACKING = frozenset({0, 1, 4, 5})
@@ -41,23 +41,27 @@ def test_names_that_are_no_numbers_are_paired_by_name():
     assert match(["dawn", "noon"], ["noon", "dawn"]).files == (1, 0)
 
 
+def test_other_words_beside_the_clip_s_own_numbers_are_paired_by_number():
+    names = ["000_blur", "003_blur", "010_blur"]
+    assert match(["010_sharp", "000_sharp", "003_sharp"], names).files == (1, 2, 0)
+    with pytest.raises(InputError, match="numbered with a gap"):
+        match(["000_sharp", "004_sharp", "010_sharp"], names)
+
+
 @pytest.mark.parametrize(
     ("stems", "words"),
     [
-        (
-            [*NAMES[:3], *NAMES[4:], "comparison"],
-            r"1 missing, the first is 00000003; 1 not named like a frame .* first is comparison",
-        ),
+        ([*NAMES[:3], *NAMES[4:], "comparison"], r"1 missing: 00000003; 1 that no frame .*: comparison"),
         (
             [f"{index:08d}" for index in range(1, 7)],
-            r"1 missing, the first is 00000000; 1 not named like a frame .* first is 00000006",
+            r"1 missing: 00000000; 1 that no frame .*: 00000006; each number is \+1 off",
         ),
-        ([f"out_{index:08d}" for index in range(1, 7)], r"1 missing, the first is 00000000"),
+        ([f"out_{index:08d}" for index in range(1, 7)], r"1 missing: 00000000"),
         (
             NAMES[:3],
-            r"has 3 frames, and the clip has 6: each frame of the clip needs one result under its name \(3 missing",
+            r"has 3 frames, the clip has 6: one is needed for each, under its name \(3 missing: 00000003, 00000004",
         ),
-        ([*NAMES, "00000006"], r"1 not named like a frame of the clip, the first is 00000006"),
+        ([*NAMES, "00000006"], r"1 that no frame of the clip is called: 00000006"),
         (["0", "1", "2", "4", "5", "6"], "numbered with a gap, from 2 to 4"),
         (["1", "2", "3"], "has 3 frames, and the clip has 6"),
         (["a", "b", "c", "d", "e", "f"], "do not show which frame each one is"),
@@ -76,7 +80,7 @@ def test_inputs_and_truths_beside_results_are_left_out_and_never_fill_a_gap():
     found = match(stems)
     assert [stems[index] for index in found.files] == [f"{name}_estrnn" for name in NAMES]
     assert found.left_out == ("#_gt", "#_input")
-    with pytest.raises(InputError, match="1 missing, the first is 00000002"):
+    with pytest.raises(InputError, match="1 missing: 00000002"):
         match([stem for stem in stems if stem != "00000002_estrnn"])
     found = match([*NAMES, *(f"{name}_gt" for name in NAMES)])
     assert found.files == (0, 1, 2, 3, 4, 5)
