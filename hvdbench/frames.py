@@ -6,8 +6,10 @@ Everywhere frames are uint8 RGB ``(T, H, W, 3)``, with pixel centres at integers
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -17,7 +19,8 @@ from numpy.typing import NDArray
 from hvdbench.errors import InputError
 from hvdbench.response import gamma_response
 from hvdbench.workspace.atomic import atomic_write_bytes
-from hvdbench.workspace.picture_files import fault_of_bytes
+from hvdbench.workspace.natural_order import places_of
+from hvdbench.workspace.picture_files import fault_of_bytes, fault_of_hole
 
 Frame = NDArray[np.uint8]  # (H, W, 3)
 Frame16 = NDArray[np.uint16]  # (H, W, 3), white at 65535
@@ -26,9 +29,18 @@ Gray = NDArray[np.uint8]  # (H, W)
 Image = NDArray[np.float32]  # (H, W) or (H, W, C)
 
 FRAME_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg"})
+"""Of formats that change the picture that is written."""
 
-_RUBBISH_FOLDERS = frozenset({"__macosx"})  # macOS adds this second, unreadable copy to every ZIP archive
-_NUMBER = re.compile(r"(?P<before>(?:.*[^\d.])?)(?P<whole>\d+)(?:\.(?P<part>\d+))?", re.DOTALL)
+_UNREAD_SUFFIXES = frozenset(
+    {".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".gif", ".apng", ".jfif", ".jpe", ".ppm", ".pgm", ".pnm"}
+    | {".tga", ".exr", ".hdr", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".psd"}
+)
+# What macOS adds to ZIP archives, what network disks put beside pictures, and what the bins of disks are called.
+_RUBBISH_FOLDERS = frozenset(
+    {"__macosx", "@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "recycler"}
+    | {"system volume information", "lost+found", "network trash folder", "temporary items"}
+)
 
 
 def list_frames(folder: Path, names: str = "*") -> list[Path]:
@@ -39,38 +51,60 @@ def list_frames(folder: Path, names: str = "*") -> list[Path]:
 
     Args:
         folder: the folder to look in; folders below it are not searched.
-        names: the pattern that file names must match, e.g. ``*.png``; other files are ignored.
+        names: the pattern that file names must match in any case of letters, e.g. ``*.png``; others are ignored.
 
     Raises:
-        InputError: if the folder is missing or is not a folder, if a frame is a link to nothing or has a name that is
-            not UTF-8, or if one frame name occurs with two suffixes.
+        InputError: if the folder is missing or is not a folder, if a frame is a link to nothing, is of a kind that is
+            not read or has a name that is not UTF-8, or if two names have one place in the order.
     """
     if not folder.is_dir():
         raise InputError(f"{readable(folder)} is not a folder of frames: name a folder that holds them")
-    files = []
+    files, unread = [], []
     for path in folder.iterdir():
-        if path.suffix.lower() not in FRAME_SUFFIXES or path.name.startswith(".") or not fnmatchcase(path.name, names):
+        suffix = path.suffix.lower()
+        if path.name.startswith(".") or not fnmatchcase(path.name.lower(), names.lower()):
             continue
-        if path.is_file():
+        if suffix in _UNREAD_SUFFIXES:
+            unread.append(path)
+        elif suffix not in FRAME_SUFFIXES:
+            continue
+        elif path.is_file():
             files.append(path)
         elif not path.exists():
             raise InputError(
                 f"{path} is a link to a file that is not there, so a frame would be missing: fetch the file (git-annex "
                 "and DVC leave such links), or remove the link"
             )
-    _check_names(folder, files)
-    order = _order([path.stem for path in files])
-    return sorted(files, key=lambda path: (order(path), path.name))
+    for path in files:
+        check_utf8(path)
+    _refuse_unread(files, unread)
+    return _in_order(folder, files)
 
 
 def list_folders(folder: Path) -> list[Path]:
-    """List the folders directly below a folder, sorted by name, without hidden ones and macOS's ``__MACOSX``."""
+    """List the folders directly below a folder, sorted by name, without those that :func:`is_wanted_folder` refuses."""
     return sorted(path for path in folder.iterdir() if is_wanted_folder(path))
 
 
 def is_wanted_folder(path: Path) -> bool:
-    """Return whether a path is a folder, and neither hidden nor macOS's ``__MACOSX``."""
+    """Return whether a path is a folder, and neither hidden nor one that a system made for itself."""
     return path.is_dir() and not path.name.startswith(".") and path.name.lower() not in _RUBBISH_FOLDERS
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a file is a picture by its suffix, of a kind that is read here or not, and is not hidden."""
+    known = path.suffix.lower() in FRAME_SUFFIXES | _UNREAD_SUFFIXES
+    return known and not path.name.startswith(".") and not path.is_dir()
+
+
+def no_frames(folder: Path) -> str:
+    """Return the sentence for a folder in which no frame was found; it counts the pictures that are not read."""
+    unread = [kind for path in folder.iterdir() if (kind := path.suffix.lower()) in _UNREAD_SUFFIXES]
+    kinds = ", ".join(sorted(set(unread)))
+    instead = (
+        f"; its {len(unread)} pictures of other kinds ({kinds}) are not read: convert them to PNG" if unread else ""
+    )
+    return f"{readable(folder)} holds no frames (looked for {', '.join(sorted(FRAME_SUFFIXES))}){instead}"
 
 
 def readable(path: Path) -> str:
@@ -88,41 +122,41 @@ def check_utf8(path: Path) -> None:
         raise InputError(f"{readable(path)} has a name that is not UTF-8 and cannot be stored: rename it")
 
 
-def _check_names(folder: Path, files: Sequence[Path]) -> None:
-    by_stem: dict[str, Path] = {}
-    for path in files:
-        check_utf8(path)
-        other = by_stem.setdefault(path.stem, path)
-        if other is not path:
-            first, second = sorted([other.name, path.name])
+def _in_order(folder: Path, files: Sequence[Path]) -> list[Path]:
+    """Sort files by their names and refuse two that have one place."""
+    try:
+        places = places_of([path.stem for path in files])
+    except InputError as error:
+        raise InputError(f"{folder}: {error}") from error
+    ordered = sorted(zip(places, files, strict=True), key=lambda one: (one[0], one[1].name))
+    for (place, path), (next_place, next_path) in pairwise(ordered):
+        if place == next_place and path.stem == next_path.stem:
             raise InputError(
-                f"{folder} contains {first} and {second}, which would be the same frame twice: keep the frames of one "
-                "suffix"
+                f"{folder} holds {path.name} and {next_path.name}, which would be one frame twice: keep the frames of "
+                "one suffix"
+            )
+        if place == next_place:
+            raise InputError(
+                f"{folder} holds {path.name!a} and {next_path.name!a}, whose numbers and letters are the same, so "
+                "which comes first is not known: rename or remove one of them"
+            )
+    return [path for _, path in ordered]
+
+
+def _refuse_unread(files: Sequence[Path], unread: Sequence[Path]) -> None:
+    """Refuse a picture of a kind that is not read where its name is one of the frames' row, such as ``0002.heic``."""
+    rows = {_row(path) for path in files} if unread else set()
+    stems = {path.stem for path in files}
+    for path in sorted(unread):
+        if _row(path) in rows and path.stem not in stems:
+            raise InputError(
+                f"{readable(path)} is a picture of a kind that is not read here, so a frame would be missing: convert "
+                "it to PNG, or move it elsewhere"
             )
 
 
-def _order(stems: Sequence[str]) -> Callable[[Path], tuple[object, ...]]:
-    """Choose the order of names: by value where all are decimal numbers, otherwise number by number."""
-    numbers = [_NUMBER.fullmatch(stem) for stem in stems]
-    found = [number for number in numbers if number]
-    parts = {number["part"] or "" for number in found}
-    # Programs write 0.05, 0.1, 0.15 without trailing zeros, so v1.9 and v1.10 are taken for two
-    # counters; parts of one length are in order either way.
-    decimal = len({len(part) for part in parts}) > 1 and not any(len(part) > 1 and part[-1] == "0" for part in parts)
-    if decimal and len(found) == len(stems) and len({number["before"] for number in found}) == 1:
-        return _by_value
-    return lambda path: _by_numbers(path.name)
-
-
-def _by_value(path: Path) -> tuple[object, ...]:
-    number = _NUMBER.fullmatch(path.stem)
-    assert number is not None
-    return int(number["whole"]), number["part"] or ""
-
-
-def _by_numbers(name: str) -> tuple[tuple[int, int, str], ...]:
-    parts = re.split(r"(\d+)", name)  # digits are at odd places; "²" is a digit to str.isdigit and no number to int
-    return tuple((0, int(part), "") if index % 2 else (1, 0, part) for index, part in enumerate(parts) if part)
+def _row(path: Path) -> str:
+    return re.sub(r"\d+", "0", path.stem).casefold()
 
 
 def read_frame(path: Path) -> Frame:
@@ -159,16 +193,31 @@ def _decoded(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
         raise InputError(f"{readable(path)} cannot be read: {error.strerror}") from error
     if fault := fault_of_bytes(data):
         raise InputError(f"{readable(path)} {fault}")
-    try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data else None
-    except cv2.error:  # e.g. more pixels than OpenCV accepts
-        bgr = None
+    with _own_words():
+        try:
+            bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data else None
+        except cv2.error:  # e.g. more pixels than OpenCV accepts
+            bgr = None
     if bgr is None:
         raise InputError(f"{readable(path)} is not a picture that can be decoded ({len(data)} bytes)")
+    if fault := fault_of_hole(data, bgr):
+        raise InputError(f"{readable(path)} {fault}")
     if bgr.dtype not in (np.uint8, np.uint16):
         raise InputError(f"{readable(path)} is a picture of {bgr.dtype}: pictures of 8 or 16 bits are expected")
     rgb = np.ascontiguousarray(bgr[..., ::-1])
     return np.asarray(rgb, np.uint8) if rgb.dtype == np.uint8 else np.asarray(rgb, np.uint16)
+
+
+@contextmanager
+def _own_words() -> Iterator[None]:
+    """Keep OpenCV's log of a damaged picture from the terminal, since a sentence of ours follows."""
+    log = cv2.utils.logging
+    level = log.getLogLevel()
+    log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        log.setLogLevel(level)
 
 
 def write_frame(path: Path, frame: Frame) -> None:
@@ -180,11 +229,8 @@ def write_frame(path: Path, frame: Frame) -> None:
         InputError: if there is no encoder for the suffix.
     """
     if path.suffix.lower() not in FRAME_SUFFIXES:
-        raise InputError(
-            f"{path}: '{path.suffix}' is not a picture format that can be written (known: "
-            f"{', '.join(sorted(FRAME_SUFFIXES))})"
-        )
-    quality = [cv2.IMWRITE_JPEG_QUALITY, 98] if path.suffix.lower() in {".jpg", ".jpeg"} else []
+        raise InputError(f"{path}: no picture format '{path.suffix}' (known: {', '.join(sorted(FRAME_SUFFIXES))})")
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 98] if path.suffix.lower() in LOSSY_SUFFIXES else []
     _, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(frame[..., ::-1]), quality)
     atomic_write_bytes(path, encoded.tobytes(), force=False)  # the clip is flushed to the disk as a whole
 
@@ -206,7 +252,7 @@ def read_frames(files: Sequence[Path], folder: Path) -> Frames:
         InputError: if no file is listed, if one cannot be decoded, or if two differ in size.
     """
     if not files:
-        raise InputError(f"{folder} contains no frames (looked for {', '.join(sorted(FRAME_SUFFIXES))})")
+        raise InputError(no_frames(folder))
     frames: list[Frame] = []
     for path in files:
         frame = read_frame(path)

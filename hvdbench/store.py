@@ -22,7 +22,7 @@ from hvdbench.frames import Frames, list_frames, read_clip
 from hvdbench.recipe import digest_of
 from hvdbench.workspace.atomic import atomic_path, atomic_write_text, recover
 from hvdbench.workspace.locks import locked
-from hvdbench.workspace.marks import is_ours, is_partial
+from hvdbench.workspace.marks import is_ours, is_partial, stranger_in
 from hvdbench.workspace.names import checked_key, checked_keys, checked_name
 
 SCHEMA = 1
@@ -272,8 +272,8 @@ class DatasetWriter:
                     f"asked for {digest}): choose another --out, or --overwrite it"
                 )
             return old
-        if any(not is_partial(path) for path in self.folder.iterdir()):
-            raise DatasetError(f"{self.folder} is not empty and contains no dataset.json: choose another --out")
+        if stranger_in(self.folder):
+            raise DatasetError(f"{self.folder} is not empty and holds no dataset.json: choose another --out")
         return {}
 
     def _clear(self, old: Mapping[str, Any]) -> None:

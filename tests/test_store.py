@@ -131,6 +131,14 @@ def test_overwrite_begins_anew_where_values_differ(folder):
     assert not clip.folder.exists()
 
 
+def test_a_folder_that_only_a_file_manager_has_looked_into_is_empty(tmp_path):
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy/.DS_Store").write_bytes(b"system")
+    add_clip(open_writer(tmp_path / "toy"), "a")
+    (tmp_path / "toy/train/a/blur/._00000000.png").write_bytes(b"system")
+    assert Dataset.open(tmp_path / "toy").verify() == []
+
+
 def test_a_folder_of_something_else_is_refused_and_left_alone(folder):
     folder.mkdir()
     (folder / "thesis.tex").write_text("years of work")

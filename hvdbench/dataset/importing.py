@@ -306,8 +306,8 @@ def _notes(
 
 
 def _original_names(pair: _Pair, truth: str) -> dict[str, str | list[str]]:
-    """Return the names that frames had: a range where they are consecutive, and nothing where they are ours already."""
-    named = {}
+    """Return the names that clip and frames had: a range where they are consecutive, nothing where they are kept."""
+    named: dict[str, str | list[str]] = {} if pair[0].our_name.endswith(pair[0].name) else {"clip": pair[0].name}
     for kind, clip in zip(("blur", TRUTH_FOLDERS[truth]), pair, strict=True):
         names = [file.name for file in clip.files] if clip else []
         if names != [f"{index:08d}.png" for index in range(len(names))]:

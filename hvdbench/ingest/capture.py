@@ -1,8 +1,8 @@
-"""Find videos and folders of frames below the paths that a user names, and read them frame by frame."""
+"""Read a capture, a film or a folder of frames, frame by frame."""
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,18 +10,18 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hvdbench.errors import HvdbenchError, InputError
-from hvdbench.frames import check_utf8, is_wanted_folder, list_frames, read_frame, readable
-from hvdbench.ingest.device import as_word
+from hvdbench.errors import InputError
+from hvdbench.frames import check_utf8, read_frame
 from hvdbench.ingest.exif import read_exif
-from hvdbench.sources.release import SPLITS
 from hvdbench.video.colour.tone import linear_meaning, to_linear16
-from hvdbench.video.container import FILM_SUFFIXES
 from hvdbench.video.metadata import CameraFacts
 from hvdbench.video.reader import Shot, VideoReader
+from hvdbench.workspace.names import stored_name
 
 _CHUNK_BYTES = 1 << 20
 _SLOWED = 1.5
+_LONGEST_NAME_BYTES = 56  # a device stands before it in a clip's name
+_LONGEST_PAUSE_S = 1.0  # between pictures of one clip; most phones state whole seconds
 
 
 class Reader(Protocol):
@@ -63,18 +63,28 @@ class Capture:
         path: of the video or the folder.
         files: the folder's pictures in the order a person counts; empty for a video.
         split: where it lies in a release's folder ``train``, ``test`` …; empty elsewhere.
-        fault: why it cannot be read, found while folders were searched; empty where no fault was found so far.
+        fault: why it cannot be read, found while folders were searched; empty where nothing is amiss so far.
+        below: its path below the folder in which it was found; empty where it was named itself.
+        label_given: what it is called where its bare name is that of others too.
     """
 
     path: Path
     files: tuple[Path, ...] = field(default=(), repr=False)
     split: str = ""
     fault: str = ""
+    below: str = ""
+    label_given: str = ""
+
+    @property
+    def label(self) -> str:
+        """What it is called in sentences and in the manifest: its name as it is on the disk."""
+        return self.label_given or self.path.name or self.path.resolve().name
 
     @property
     def name(self) -> str:
-        """The file's name without its suffix, or the folder's, as a word."""
-        return as_word(self.path.resolve().name if self.files else self.path.stem) or "capture"
+        """The file's name without its suffix, or the folder's, as clips and splits know it."""
+        bare = self.path.resolve().name if self.files else self.path.stem
+        return stored_name(bare, _LONGEST_NAME_BYTES)
 
     def sha256(self) -> str:
         """Hash the video, or the names and bytes of all pictures.
@@ -87,7 +97,9 @@ class Capture:
         check_utf8(self.path)
         total = hashlib.sha256()
         if not self.files and not self.path.is_file():  # a pipe would never end
-            raise InputError(f"{self.path} is not a file: name a video file or a folder of frames")
+            found = "is a link to a file that is not there" if self.path.is_symlink() else "is no file"
+            found = found if self.path.exists() or self.path.is_symlink() else "does not exist"
+            raise InputError(f"{self.path} {found}: name a video file or a folder of frames")
         for file in self.files or (self.path,):
             if self.files:
                 total.update(os.fsencode(file.name) + b"\n")
@@ -106,48 +118,6 @@ class Capture:
             InputError, VideoError: if the capture cannot be read as requested, on entering or while frames are read.
         """
         return nullcontext(_FolderReader(self, options)) if self.files else _Film(self, options)
-
-
-def find_captures(path: Path) -> list[Capture]:
-    """List the captures at a path: a video, a folder of frames, or, below any other folder, all of both kinds.
-
-    Below ``train``, ``test`` and the like, as in a release, captures are of that split. Names that begin with a dot,
-    ``__MACOSX``, hvdbench's datasets and linked folders are skipped. A folder whose frames cannot be listed is a
-    capture with a fault, so that it does not take the others with it.
-
-    Raises:
-        InputError: if nothing is there, or a folder cannot be read.
-    """
-    if not path.is_dir():
-        if not path.exists():
-            raise InputError(f"{readable(path)} does not exist: name a video file or a folder of frames")
-        return [Capture(path)]
-    try:
-        found = list(_below(path, ""))
-    except OSError as error:
-        raise InputError(f"{error.filename or path} cannot be read: {error.strerror}") from error
-    if not found:
-        raise InputError(
-            f"{path} contains neither videos nor folders of frames: name a video file or a folder of frames"
-        )
-    return found
-
-
-def _below(folder: Path, split: str) -> Iterator[Capture]:
-    try:
-        pictures = tuple(list_frames(folder))
-    except InputError as error:
-        yield Capture(folder, (), split, str(error))
-    else:
-        if pictures:
-            yield Capture(folder, pictures, split)
-    for entry in sorted(folder.iterdir()):
-        if (entry / "dataset.json").is_file():
-            continue
-        if is_wanted_folder(entry) and not entry.is_symlink():
-            yield from _below(entry, SPLITS.get(entry.name.lower(), split))
-        elif entry.suffix.lower() in FILM_SUFFIXES and not entry.name.startswith(".") and not entry.is_dir():
-            yield Capture(entry, (), split)
 
 
 class _Film(AbstractContextManager["_Film"]):
@@ -220,6 +190,7 @@ class _FolderReader:
 
     def shots(self) -> Iterator[Shot]:
         size: tuple[int, int] | None = None
+        last_s: float | None = None
         for index, file in enumerate(self._capture.files):
             picture = read_frame(file)
             found = picture.shape[1], picture.shape[0]
@@ -231,7 +202,11 @@ class _FolderReader:
                 )
             linear = to_linear16(picture * np.uint16(257), "bt709") if self._options.linear else None
             time_s = index / self._options.fps if self._options.fps else None
-            yield Shot(time_s, picture, linear, read_exif(file).exposure_s)
+            facts = read_exif(file)
+            taken_s = facts.taken_s
+            paused = last_s is not None and taken_s is not None and abs(taken_s - last_s) > _LONGEST_PAUSE_S
+            yield Shot(time_s, picture, linear, facts.exposure_s, starts_anew=paused)
+            last_s = taken_s
 
     def notes(self) -> list[str]:
         return (
@@ -243,15 +218,3 @@ class _FolderReader:
     def attributes(self) -> dict[str, Any]:
         kept: dict[str, Any] = {"rotation_deg": 0, "mirrored": False, "tone_map": "none", "bit_depth": 8}
         return kept | ({"linear": linear_meaning("bt709")} if self._options.linear else {})
-
-
-def captures_of(paths: Sequence[Path]) -> tuple[list[Capture], list[str]]:
-    """Find the captures of several paths, each once, with a sentence for every path without any."""
-    found: dict[Path, Capture] = {}
-    failures = []
-    for path in paths:
-        try:
-            found |= {capture.path.resolve(): capture for capture in find_captures(path)}
-        except HvdbenchError as error:
-            failures.append(str(error))
-    return list(found.values()), failures

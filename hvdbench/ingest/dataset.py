@@ -2,26 +2,25 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hvdbench.errors import DatasetError, HvdbenchError, InputError
-from hvdbench.ingest.capture import Capture, Reader, ReadOptions, captures_of
+from hvdbench.ingest.book import LONGEST_KEY_BYTES, Book, NameTakenError
+from hvdbench.ingest.capture import Capture, Reader, ReadOptions
 from hvdbench.ingest.clips import ClipPlan, ClipSeries, check_plan
 from hvdbench.ingest.device import DeviceMap, check_device, choose_device, read_device_map
+from hvdbench.ingest.finding import find_captures
 from hvdbench.ingest.scenes import with_cuts
-from hvdbench.recipe import digest_of
-from hvdbench.store import MANIFEST, ClipFolder, Dataset, DatasetWriter
+from hvdbench.store import ClipFolder, Dataset, DatasetWriter
 from hvdbench.video.colour.tone import TONE_MAP
 from hvdbench.video.crop import Crop
 from hvdbench.video.input import FEWEST_FRAMES
-from hvdbench.workspace.locks import locked
-from hvdbench.workspace.names import LONGEST_BYTES, checked_name, fitted_name
+from hvdbench.workspace.names import checked_name, fitted_name
 from hvdbench.workspace.progress import Progress, silent
 
 SPLITS = ("train", "test")
-_LONGEST_KEY_BYTES = LONGEST_BYTES - len("_000000")  # a clip's number follows, which has at least three digits
 
 
 @dataclass(frozen=True)
@@ -70,13 +69,19 @@ class Ingested:
         dataset: None where nothing was taken in.
         rows: a line for every capture that was.
         warnings: a line for every capture of which a user must know something.
+        left_out: a sentence for what was found and is no capture, such as photos beside films.
         failures: a sentence for every capture or path that failed.
     """
 
     dataset: Dataset | None
     rows: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+
+
+class _NoClipError(InputError):
+    """A capture's frames make no clip."""
 
 
 def ingest(request: IngestRequest, *, progress: Progress = silent) -> Ingested:
@@ -89,20 +94,23 @@ def ingest(request: IngestRequest, *, progress: Progress = silent) -> Ingested:
         DatasetError: if ``out`` contains another dataset, or one that was made with other settings.
     """
     devices = _check(request)
-    captures, failures = captures_of(request.paths)
-    book = _Book(request)
-    rows, warnings = [], []
-    for capture in captures:
+    found = find_captures(request.paths)
+    book = Book(request.out, _recipe(request), request.overwrite)
+    rows, warnings, left_out, failures = [], [], list(found.left_out), list(found.failures)
+    for capture in found.captures:
         try:
             row, warning = _Intake(capture, request, devices, book).run(progress)
         except DatasetError:
             raise
         except HvdbenchError as error:
-            failures.append(str(error))
+            is_photos = isinstance(error, _NoClipError) and capture.files and capture.below
+            (left_out if is_photos else failures).append(str(error))
         else:
             rows.append(row)
             warnings += [warning] if warning else []
-    return Ingested(book.dataset(), tuple(rows), tuple(warnings), tuple(failures))
+    if not rows and not failures:  # a command that does nothing of what it was asked for has failed
+        left_out, failures = [], left_out
+    return Ingested(book.dataset(), tuple(rows), tuple(warnings), tuple(left_out), tuple(failures))
 
 
 def split_of(name: str, test_share: float) -> str:
@@ -129,123 +137,53 @@ def _check(request: IngestRequest) -> DeviceMap:
     return read_device_map(request.device_map) if request.device_map else DeviceMap()
 
 
-@dataclass
-class _Book:
-    """The dataset while it is written, and the facts of each capture in its manifest."""
-
-    request: IngestRequest
-    captures: dict[str, dict[str, Any]] = field(default_factory=dict)
-    writer: DatasetWriter | None = None
-
-    def __post_init__(self) -> None:
-        if (self.request.out / MANIFEST).is_file() and (self._read() or not self.request.overwrite):
-            self.save()  # which refuses another dataset
-
-    def _read(self) -> bool:
-        """Read the captures that the manifest has now; return whether it is one of the same settings."""
-        path = self.request.out / MANIFEST
-        old = Dataset.open(self.request.out).manifest if path.is_file() else {}
-        if old.get("recipe_digest") != digest_of(self.recipe()):
-            return False
-        captures = old.get("provenance", {}).get("captures", {})
-        if not isinstance(captures, dict) or not all(_is_entry(entry) for entry in captures.values()):
-            raise DatasetError(f"{path}: provenance.captures is damaged: make the dataset again")
-        self.captures = dict(captures)
-        return True
-
-    def recipe(self) -> dict[str, Any]:
-        request = self.request
-        whole = {"deinterlace": True} if request.deinterlace else {}
-        return whole | {
-            "kind": "phone captures",
-            "clip_frames": request.clip_frames,
-            "clip_seconds": request.clip_seconds,
-            "cut_scenes": request.cut_scenes,
-            "crop": list(request.crop) if request.crop else None,
-            "tone_map": TONE_MAP,
-            "linear16": request.linear16,
-        }
-
-    def enter(self, key: str, entry: dict[str, Any]) -> DatasetWriter:
-        """Write the manifest with an entry of this capture, beside those that other processes wrote since.
-
-        Raises:
-            InputError: if another capture has taken the name in the meantime.
-        """
-        with locked(self.request.out / MANIFEST):
-            self._read()
-            other = self.captures.get(key, entry)
-            if other["sha256"] != entry["sha256"]:
-                raise InputError(
-                    f"{entry['file']} would be called '{key}', like another capture of the dataset: rename it"
-                )
-            self.captures[key] = entry
-            return self.save()
-
-    def save(self) -> DatasetWriter:
-        """Write the manifest with what is known of the captures; finished clips stay in it."""
-        self.writer = DatasetWriter(
-            self.request.out,
-            name=self.request.out.resolve().name,
-            origin="measured",
-            recipe=self.recipe(),
-            provenance={"captures": self.captures},
-            overwrite=self.request.overwrite,
-        )
-        return self.writer
-
-    def dataset(self) -> Dataset | None:
-        return self.writer.dataset() if self.writer and self.captures else None
-
-    def check(self, capture: Capture, key: str, sha256: str, split: str) -> dict[str, Any] | None:
-        """Return the manifest entry of a capture that was taken in completely, or None where something is left to do.
-
-        Raises:
-            InputError: if another capture has the name, the same capture has another name, or it is in the other split.
-        """
-        for other, entry in self.captures.items():
-            if other != key and entry["sha256"] == sha256:
-                raise InputError(
-                    f"{capture.path} is the same capture as '{other}', which is already in the dataset: leave it out"
-                )
-        entry = self.captures.get(key, {})
-        if entry and entry["sha256"] != sha256:
-            raise InputError(f"{capture.path} would be called '{key}', like another capture of the dataset: rename it")
-        if entry and entry["split"] != split:
-            raise InputError(
-                f"{capture.path} is already in '{entry['split']}' and would now go to '{split}': a capture must stay "
-                "in one split"
-            )
-        if not entry or not entry["complete"] or self.writer is None:
-            return None
-        return entry if all(self.writer.has(split, clip) for clip in entry["clips"]) else None
+def _recipe(request: IngestRequest) -> dict[str, Any]:
+    whole = {"deinterlace": True} if request.deinterlace else {}
+    return whole | {
+        "kind": "phone captures",
+        "clip_frames": request.clip_frames,
+        "clip_seconds": request.clip_seconds,
+        "cut_scenes": request.cut_scenes,
+        "crop": list(request.crop) if request.crop else None,
+        "tone_map": TONE_MAP,
+        "linear16": request.linear16,
+    }
 
 
-def _is_entry(entry: object) -> bool:
-    return isinstance(entry, dict) and {"sha256", "split", "complete", "clips"} <= set(entry)
+def _no_clip(capture: Capture, frames: int) -> str:
+    if frames < FEWEST_FRAMES:
+        return f"{capture.path} has {frames} frame: at least {FEWEST_FRAMES} are needed"
+    ending = ": they are photos" if capture.files else ", so there is a cut at each"
+    return f"{capture.path} has {frames} frames, of which no two follow each other as those of a clip do{ending}"
 
 
 class _Intake:
     """One capture on its way in; the dataset is touched when its first clip is begun."""
 
-    def __init__(self, capture: Capture, request: IngestRequest, devices: DeviceMap, book: _Book) -> None:
+    def __init__(self, capture: Capture, request: IngestRequest, devices: DeviceMap, book: Book) -> None:
         self.capture, self.request, self.devices, self.book = capture, request, devices, book
         self.split = request.split or capture.split or split_of(capture.name, request.test_share)
         self.key = ""
         self.entry: dict[str, Any] = {}
 
     def run(self, progress: Progress) -> tuple[str, str]:
-        """Import the capture, and return its row and its warning."""
+        """Take it in; return its row and its warning."""
+        try:
+            return self._take_in(progress)
+        except NameTakenError:  # before anything of it was written; the next key is free
+            return self._take_in(progress)
+
+    def _take_in(self, progress: Progress) -> tuple[str, str]:
         request, capture = self.request, self.capture
         if capture.files and request.clip_seconds is not None and request.fps is None:
             raise InputError(f"{capture.path} does not state times: give --fps, or the length of clips in frames")
         sha256 = capture.sha256()
         with capture.open(ReadOptions(request.linear16, request.fps, request.deinterlace)) as reader:
             device, device_note = choose_device(reader.camera, self.devices.device(capture.path), request.device)
-            self.key = fitted_name(f"{device}_{capture.name}", _LONGEST_KEY_BYTES)
-            done = self.book.check(capture, self.key, sha256, self.split)
+            self.key = self.book.key_for(fitted_name(f"{device}_{capture.name}", LONGEST_KEY_BYTES), sha256)
+            done = self.book.check(capture.path, self.key, sha256, self.split)
             if done:
-                return f"{capture.path.name}: already in '{self.split}', {len(done['clips'])} clips", ""
+                return f"{capture.label}: in '{self.split}' already, {len(done['clips'])} clips", ""
             self.entry = self._entry(reader, device, sha256)
             plan = ClipPlan(self.split, self.key, request.clip_frames, request.clip_seconds, request.crop)
             notes = [device_note] if device_note else []
@@ -259,7 +197,7 @@ class _Intake:
                 "complete": True,
             }
         self.book.enter(self.key, self.entry)
-        return self._row(series), f"{capture.path.name}: {'; '.join(notes)}" if notes else ""
+        return self._row(series), f"{capture.label}: {'; '.join(notes)}" if notes else ""
 
     def _write(self, reader: Reader, series: ClipSeries, progress: Progress, notes: list[str]) -> None:
         """Write all clips; note where reading failed after two frames or more."""
@@ -268,21 +206,21 @@ class _Intake:
             for seen in with_cuts(reader.shots(), detect=self.request.cut_scenes):
                 series.add(seen)
                 if series.frames < total:
-                    progress(series.frames, total, f"ingest {path.name}")
+                    progress(series.frames, total, f"ingest {self.capture.label}")
         except InputError as error:
             reason = str(error).removeprefix(f"{path}: ")
             if series.frames < FEWEST_FRAMES:
-                raise InputError(f"{path}: {reason}") from error
-            notes.append(f"reading stopped after {series.frames} frames: {reason}")
-        progress(max(series.frames, 1), max(series.frames, 1), f"ingest {path.name}")
+                raise InputError(reason if reason.startswith(str(path)) else f"{path}: {reason}") from error
+            notes.append(f"stopped after {series.frames} frames: {reason}")
+        progress(max(series.frames, 1), max(series.frames, 1), f"ingest {self.capture.label}")
         series.end()
         if not series.names:
-            raise InputError(f"{path} has {series.frames} frame: at least {FEWEST_FRAMES} are needed")
+            raise _NoClipError(_no_clip(self.capture, series.frames))
 
     def _entry(self, reader: Reader, device: str, sha256: str) -> dict[str, Any]:
         camera = reader.camera
         kept = {
-            "file": self.capture.path.name or self.capture.path.resolve().name,
+            "file": self.capture.label,
             "sha256": sha256,
             "device": device,
             "make": camera.make,

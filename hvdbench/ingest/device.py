@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hvdbench.errors import InputError
 from hvdbench.video.metadata import CameraFacts
+from hvdbench.workspace.names import slug
 
 UNKNOWN = "unknown-device"
 # The phones of HVD by the identifiers that they write: Huawei P40, Xiaomi 15, iPhone 16.
@@ -19,11 +20,6 @@ _MAKERS = {"HVD-Huawei": "huawei", "HVD-Xiaomi": "xiaomi", "HVD-iPhone": "apple"
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def as_word(text: str) -> str:
-    """Make a name for folders of a text: letters, digits, ``.``, ``_`` and ``-``; empty where nothing is left."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")
-
-
 def stated_device(camera: CameraFacts) -> str:
     """Identify the phone by what a capture states: one of HVD's, or maker and model; empty where it states neither."""
     for device, pattern in HVD_DEVICES.items():
@@ -34,8 +30,8 @@ def stated_device(camera: CameraFacts) -> str:
                     return device
     model = camera.market_name or camera.model
     if model.lower().startswith(camera.make.lower()):
-        return as_word(model)
-    return as_word(f"{camera.make} {model}")
+        return slug(model)
+    return slug(f"{camera.make} {model}")
 
 
 @dataclass(frozen=True)
@@ -91,5 +87,5 @@ def choose_device(camera: CameraFacts, mapped: str, given: str) -> tuple[str, st
     stated = stated_device(camera)
     other = mapped or given
     if stated:
-        return stated, f"it states the device {stated}, which was kept" if other and other != stated else ""
-    return other or UNKNOWN, "" if other else "its device is not stated: name it with --device or --device-map"
+        return stated, f"states the device {stated}, which was kept" if other and other != stated else ""
+    return other or UNKNOWN, "" if other else "states no device: name it with --capture-device or --device-map"

@@ -5,6 +5,7 @@ Labels of a dataset's clips are stored in their ``tracks.h5`` where that is requ
 
 import csv
 import io
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,12 @@ from hvdbench.labels.film import luma_sharpness
 from hvdbench.labels.sharpness import Measure, SharpLabels, select_sharp
 from hvdbench.labels.stored import DEFAULT_LABELLER, ensure_labels, labels_of, make_labels, stored_name
 from hvdbench.store import ClipFolder, Dataset
+from hvdbench.video.container import films_in, note_on_films
 from hvdbench.video.reader import read_video
 from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.progress import Progress, silent
+
+logger = logging.getLogger(__name__)
 
 CSV_COLUMNS = ("clip", "frame", "sharpness", "is_sharp", "threshold", "reason")
 
@@ -76,6 +80,8 @@ def find_clips(path: Path) -> list[LabelSource]:
             LabelSource(f"{clip.split}/{clip.name}", clip.folder / "blur", clip) for clip in Dataset.open(path).clips()
         ]
     if list_frames(path):
+        if note := note_on_films(path):
+            logger.warning("%s", note)
         return [LabelSource(path.resolve().name, path)]
     found = []
     for folder in list_folders(path):
@@ -83,10 +89,8 @@ def find_clips(path: Path) -> list[LabelSource]:
         if list_frames(place):
             found.append(LabelSource(folder.name, place))
     if not found:
-        raise InputError(
-            f"{path} is not a dataset, and neither it nor a folder in it contains frames: name a dataset, a folder of "
-            "frames, or a folder of those"
-        )
+        films = ": name one of its films" if films_in(path) else ""
+        raise InputError(f"{path} is no dataset, and neither it nor a folder in it holds frames{films}")
     return found
 
 

@@ -218,7 +218,7 @@ def _finished(place: RunClip, digest: str, clip_digest: str, overwrite: bool) ->
     except (ValueError, KeyError, TypeError, AttributeError):  # damaged, so its origin is not known
         found = read = None
     if found == digest:
-        whole = {file.name for file in place.folder.glob("*.png")} == set(_frame_names(place.clip))
+        whole = {file.name for file in list_frames(place.folder, "*.png")} == set(_frame_names(place.clip))
         return whole and not (overwrite and (read != clip_digest or place.was_changed))
     if overwrite:
         return False

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from hvdbench.errors import DatasetError, InputError
-from hvdbench.frames import list_frames, read_frame
+from hvdbench.frames import list_folders, list_frames, read_frame
 from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.metrics.protocols.frame_pair import FrameScore, measure_frame
 from hvdbench.metrics.protocols.known import PROTOCOLS
@@ -104,7 +104,7 @@ def pairs_of_folders(results: Path, truth: Path) -> dict[str, Pair]:
     """
     if list_frames(truth):
         return {results.name: _pair(ResultFiles(results, tuple(list_frames(results))), truth)}
-    clips = sorted(folder for folder in truth.iterdir() if folder.is_dir() and _frames_below(folder) is not None)
+    clips = [folder for folder in list_folders(truth) if _frames_below(folder) is not None]
     if not clips:
         raise InputError(f"{truth} contains neither frames nor folders of frames: name the folder of the true frames")
     pairs = {}

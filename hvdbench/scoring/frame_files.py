@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from hvdbench.errors import InputError
-from hvdbench.frames import FRAME_SUFFIXES, Frame, list_frames, read_frame
+from hvdbench.frames import Frame, list_frames, no_frames, read_frame
 
 
 class FrameSequence(Protocol):
@@ -40,7 +40,7 @@ class FrameFiles:
 
     def __init__(self, files: Sequence[Path], folder: Path) -> None:
         if not files:
-            raise InputError(f"{folder} contains no frames (looked for {', '.join(sorted(FRAME_SUFFIXES))})")
+            raise InputError(no_frames(folder))
         self._files = list(files)
 
     @classmethod

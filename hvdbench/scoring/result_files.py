@@ -45,7 +45,9 @@ def all_results(folder: Path) -> list[Path]:
         return [folder] if _is_film(folder) else []
     kinds = FRAME_SUFFIXES | FILM_SUFFIXES
     found = (path for depth in _DEPTHS for path in folder.glob(depth))
-    return sorted(path for path in found if path.suffix.lower() in kinds and path.is_file())
+    return sorted(
+        path for path in found if path.suffix.lower() in kinds and not path.name.startswith(".") and path.is_file()
+    )
 
 
 def find_results(folder: Path, key: str | None) -> ResultFiles | None:

@@ -1,25 +1,38 @@
-"""Refuse blurry frames that a source would take as sharp ones, since they would become a false truth."""
+"""Pairs of blurry and sharp folders, by their names: blurry frames taken for sharp ones would become false truth.
+
+The names are those of GOPRO_Large, REDS, BSD and RealBlur, and of the arrangements that DeepDeblur, DeblurGAN, MPRNet,
+Restormer and NAFNet train on: ``blur/sharp``, ``blur_gamma``, ``input/target``, ``input_crops/target_crops``,
+``lq/gt``, ``A/B``. Where names say nothing, nobody knows which of two is the blurry one.
+"""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hvdbench.errors import InputError
+from hvdbench.frames import list_folders
 from hvdbench.sources.clip_tree import Clip
+from hvdbench.sources.release import SPLITS
 from hvdbench.sources.scene import SourceOptions
 
-# The folders of blurry frames in GOPRO_Large, REDS, BSD and RealBlur, and in the arrangements of MPRNet and NAFNet.
-_BLURRY = re.compile(r"((train|val|valid|test)_)?blur(ry|red)?(_(gamma|comp|bicubic|jpeg|noise))?", re.IGNORECASE)
-_INPUT = frozenset({"input", "inputs", "lq"})  # blurry only beside a folder of truth
-_TRUTH = frozenset({"sharp", "gt", "target", "targets", "groundtruth"})
+_BLURRY = frozenset({"blur", "blurs", "blurry", "blurred"})
+_INPUT = frozenset({"input", "inputs", "inp", "lq", "lr", "source", "degraded"})  # blurry only beside a folder of truth
+_TRUTH = frozenset(
+    {"sharp", "sharps", "gt", "gts", "target", "targets", "tar", "groundtruth", "ground_truth", "hq", "hr", "clean"}
+)
+_LETTER = re.compile(r"(train|val|valid|test|fold)?[_ -]?[AB]")  # of pix2pix; the blurry frames lie in either
+_BEFORE = re.compile(r"^(train|val|valid|test|fold)[_ -]?")
+_AFTER = re.compile(r"[_ -]?(crops?|images?|imgs?|frames?|train|val|valid|test|gamma|comp|bicubic|jpeg|noise)$")
 
 
-def refuse_blurry(options: SourceOptions, clips: Iterable[Clip]) -> None:
-    """Refuse clips of which one lies in a folder that is named as those of blurry frames are.
+def refuse_blurry(options: SourceOptions, clips: Iterable[Clip], *, of_release: bool = True) -> None:
+    """Refuse clips of which one lies in a folder of blurry frames, or in one of two of which one is blurry.
 
     Args:
         options: what the dataset asks of the source; clips that are not requested are not checked.
         clips: all that were found below its root.
+        of_release: whether the source takes them for a release's, with its licence and rate; where it does not, a root
+            that is called ``A`` or ``B`` is taken at its owner's word.
 
     Raises:
         InputError: if a folder of blurry frames is among them.
@@ -27,17 +40,76 @@ def refuse_blurry(options: SourceOptions, clips: Iterable[Clip]) -> None:
     for clip in clips:
         if not clip.files or (options.names and clip.name not in options.names):
             continue
-        for folder in (clip.place, clip.place.parent) if clip.place != options.root else (clip.place,):
-            if _is_blurry(folder):
-                raise InputError(
-                    f"{options.root} contains blurry frames ({folder.name}), which cannot be a sharp source: name the "
-                    "folder of sharp frames alone as --src folder with its rate (--source-fps), or import pairs with "
-                    "'hvdbench dataset import'"
-                )
+        root = options.root or clip.place
+        inside = list(_inside(clip.place, root))
+        blurry = [folder for folder in inside if _is_blurry(folder)]
+        above = inside[-1].parent  # a project may be called "blur", so more must speak against what lies in it
+        blurry += [above] if _word(above) in _BLURRY | _INPUT and _beside(above) & _TRUTH else []
+        lettered = [folder for folder in inside if _is_one_of_two(folder) and (of_release or folder != inside[-1])]
+        if blurry or lettered:
+            what = (
+                f"blurry frames ({blurry[0].name})" if blurry else f"{lettered[0].name}, one of A and B: perhaps blurry"
+            )
+            raise InputError(
+                f"{root} holds {what}, which are no sharp source: name the folder of sharp frames alone as --src "
+                "folder with its rate (--source-fps), or take pairs over with 'hvdbench dataset import'"
+            )
+
+
+def is_sharp_half(place: Path, root: Path) -> bool:
+    """Return whether a clip's folder, or one above it, is named as the sharp half of pairs is."""
+    inside = list(_inside(place, root))
+    return any(_word(folder) in _TRUTH for folder in inside) or is_truth_of_pairs(inside[-1].parent)
+
+
+def is_truth_of_pairs(folder: Path) -> bool:
+    """Return whether a folder, or the one above it, is named as the truth of the blurry frames beside it is."""
+    return any(
+        _word(place) in _TRUTH and _beside(place) & (_BLURRY | _INPUT) for place in (folder, folder.resolve().parent)
+    )
 
 
 def _is_blurry(folder: Path) -> bool:
-    if _BLURRY.fullmatch(folder.name):
-        return True
-    beside = {path.name.lower() for path in folder.parent.iterdir() if path.is_dir()}
-    return folder.name.lower() in _INPUT and bool(beside & _TRUTH)
+    word = _word(folder)
+    return word in _BLURRY or (word in _INPUT and bool(_beside(folder) & _TRUTH))
+
+
+def _is_one_of_two(folder: Path) -> bool:
+    """Return whether a folder is called ``A`` or ``B``, and the other one with the same names in it lies beside it."""
+    pair = [folder, *_others(folder)]
+    return len(pair) == 2 and all(_LETTER.fullmatch(one.name) for one in pair) and _names(pair[0]) == _names(pair[1])
+
+
+def _inside(place: Path, root: Path) -> Iterator[Path]:
+    """Yield a clip's folder and those above it up to the root; where the root is a mere split, up to what it is of."""
+    folder, last = place.resolve(), root.resolve()
+    yield folder
+    while folder != last and last in folder.parents:
+        folder = folder.parent
+        yield folder
+    while folder.name.lower() in SPLITS:
+        folder = folder.parent
+        yield folder
+
+
+def _word(folder: Path) -> str:
+    """Return a folder's name without what says its split or its variant: ``blur`` for ``train_blur_gamma``."""
+    name = _BEFORE.sub("", folder.name.lower())
+    while name != (name := _AFTER.sub("", name)):
+        pass
+    return name
+
+
+def _others(folder: Path) -> list[Path]:
+    try:
+        return [path for path in list_folders(folder.parent) if path != folder]
+    except OSError:  # what lies above a root may be closed to this user
+        return []
+
+
+def _beside(folder: Path) -> set[str]:
+    return {_word(other) for other in _others(folder)}
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}

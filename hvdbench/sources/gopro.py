@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hvdbench.errors import InputError
 from hvdbench.frames import list_folders
-from hvdbench.sources.blurry_folders import refuse_blurry
+from hvdbench.sources.blurry_folders import is_sharp_half, refuse_blurry
 from hvdbench.sources.clip_tree import SPLITS, Clip, choose, clips_below, frame_files, require_root
 from hvdbench.sources.frame_sequence import FileFrames
 from hvdbench.sources.high_speed import VideoScene, open_video_scene
@@ -18,11 +18,11 @@ _HOLDS = f"the folder of {WHOLE}, which holds train and test"
 class GoProSource:
     """The source ``gopro``: clips in ``<root>/{train,test}/<clip>/000001.png`` at 240 fps, which keep their split.
 
-    Clips in ``<root>/<clip>/*.png`` go to the split ``test``. Of GOPRO_Large (``<clip>/{blur,blur_gamma,sharp}/*.png``)
-    the sharp frames are read. Each is the middle one of the 7 to 13 frames that a blurry frame averages, so their rate
-    is 240 fps divided by that number, which is part of the clip's name. They are not high-speed frames, and the
-    provenance says so. The root may also be a folder that holds the data set's folder. Names, rates and licences come
-    from the layouts ``gopro-all`` and ``gopro``; a clip whose name does not fit them is refused.
+    Of GOPRO_Large (``<clip>/{blur,blur_gamma,sharp}/*.png``, or ``sharp/<clip>/*.png`` as some rearrange it) the sharp
+    frames are taken: the middle ones of the 7 to 13 that a blurry frame averages, so their rate is 240 over that
+    number, which is in the clip's name. They are no high-speed frames, and the provenance says so. A folder that holds
+    the data set's folder will do as well. Names, rates and licences are those of the layouts ``gopro-all`` and
+    ``gopro``: clips of other names are not taken for GoPro's.
 
     Raises:
         InputError: if no root is given, or it is not a folder.
@@ -49,7 +49,7 @@ class GoProSource:
         return [self._scene(clip) for clip in choose(found, self._options, "GoPro clip")]
 
     def _scene(self, clip: Clip) -> VideoScene:
-        pairs = clip.place.name != clip.name
+        pairs = is_sharp_half(clip.place, self._root)
         layout = load_layout("gopro" if pairs else "gopro-all")[1]
         own = layout.fps_of(clip.name)
         if own is None or not layout.names_fit([clip.name]):

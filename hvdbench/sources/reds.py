@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hvdbench.errors import InputError
+from hvdbench.frames import is_wanted_folder
 from hvdbench.sources.blurry_folders import refuse_blurry
 from hvdbench.sources.clip_tree import Clip, choose, clips_below, require_root
 from hvdbench.sources.frame_sequence import FileFrames
@@ -73,7 +74,7 @@ def _clips(root: Path) -> list[Clip]:
     for name, split, prefix in _PARTS:
         folders = [root] if root.name == name else []
         for pattern in (name, f"*/{name}", f"*/*/{name}"):
-            folders = folders or sorted(path for path in root.glob(pattern) if path.is_dir())
+            folders = folders or sorted(filter(is_wanted_folder, root.glob(pattern)))
         found += [clip for folder in folders for clip in clips_below(folder, split, prefix=prefix)]
     if not found:
         for name, split, prefix in _FLAT:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from hvdbench.errors import InputError
 from hvdbench.frames import is_wanted_folder, list_folders, list_frames
 from hvdbench.sources.layout import PATTERN_HELP, Layout, is_pattern
+from hvdbench.workspace.names import kept_name
 
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
     ("val", "valid", "validation"), "test"
@@ -32,8 +33,11 @@ class ReleaseClip:
 
     @property
     def our_name(self) -> str:
-        """The clip's name here: apart from one of the test set, since REDS numbers each of its parts from 000."""
-        return f"{self.their_split}_{self.name}" if self.their_split in _VALIDATION else self.name
+        """The clip's name here: apart from one of the test set, since REDS numbers each of its parts from 000.
+
+        A name that cannot be one here becomes a slug with digits of its hash.
+        """
+        return kept_name(f"{self.their_split}_{self.name}" if self.their_split in _VALIDATION else self.name)
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ def find_clips(root: Path, pattern: str, splits: Mapping[str, str] = SPLITS) -> 
     clips: dict[str, ReleaseClip] = {}
     for folder in sorted(root.glob(re.sub(r"\{\w+\}", "*", folders))):
         match = expression.fullmatch(folder.relative_to(root).as_posix())
-        if not match or not is_wanted_folder(folder) or match["clip"].startswith("."):
+        if not match or not all(map(is_wanted_folder, _down_to(folder, root))):
             continue
         pictures = tuple(list_frames(folder, files))
         if pictures:
@@ -140,6 +144,11 @@ def find_clips(root: Path, pattern: str, splits: Mapping[str, str] = SPLITS) -> 
                 raise InputError(f"{clips[clip.key].folder} and {folder} would both be the clip {clip.key}: rename one")
             clips[clip.key] = clip
     return clips
+
+
+def _down_to(folder: Path, root: Path) -> list[Path]:
+    """List a folder and those above it, without the root."""
+    return [folder, *(place for place in folder.parents if root in place.parents)]
 
 
 def _parsed(pattern: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from av.video.stream import VideoStream
 
 from hvdbench.errors import VideoError
 from hvdbench.frames import check_utf8
+from hvdbench.video.companions import companion_of_film
 
 FILE_ERRORS = (av.FFmpegError, OSError, ValueError)  # what PyAV raises where a file cannot be opened or written
 FILM_SUFFIXES = frozenset(
@@ -19,6 +20,22 @@ FILM_SUFFIXES = frozenset(
 
 _LOCAL_ONLY = {"protocol_whitelist": "file"}  # a playlist in disguise must not reach out for other addresses
 _NO_FILM = int(Disposition.attached_pic) | int(Disposition.timed_thumbnails) | int(Disposition.still_image)
+
+
+def films_in(folder: Path) -> list[Path]:
+    """List the films directly in a folder, by their suffixes and sorted by name, without hidden ones and previews."""
+    films = (path for path in folder.iterdir() if path.suffix.lower() in FILM_SUFFIXES and path.is_file())
+    return sorted(path for path in films if not path.name.startswith(".") and not companion_of_film(path))
+
+
+def note_on_films(folder: Path) -> str:
+    """Return the sentence for a folder whose pictures are read as frames although films lie beside them, else ''."""
+    films = films_in(folder)
+    if not films:
+        return ""
+    return (
+        f"{folder.name} holds {films[0].name} beside its pictures, which alone were read: name a film to have it read"
+    )
 
 
 def open_video(path: Path) -> InputContainer:

@@ -21,17 +21,18 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
 from hvdbench.frames import (
-    FRAME_SUFFIXES,
     Frame,
     Frame16,
     Frames,
     list_folders,
     list_frames,
+    no_frames,
     read_frame,
     read_frame16,
     readable,
 )
 from hvdbench.video.colour.stated import Colour
+from hvdbench.video.container import note_on_films
 from hvdbench.video.crop import Crop, Size, cut, cut_fault
 from hvdbench.video.facts import VideoFacts, tone_map_notes
 from hvdbench.video.reader import USUAL_FPS, VideoReader, rate_by_times, stack
@@ -310,7 +311,8 @@ def _open_folder(folder: Path, crop: Crop | None, size: Size | None, bit_depth: 
                 )
             yield InputFrame(cast(Frame, cut(cast(Frame, picture), crop, size)), name)
 
-    return InputFrames(read(), "folder", folder, (width, height), tuple(names), len(files))
+    notes = [note] if (note := note_on_films(folder)) else []
+    return InputFrames(read(), "folder", folder, (width, height), tuple(names), len(files), notes=notes)
 
 
 def _open_video(
@@ -371,7 +373,7 @@ def _frames_of(folder: Path) -> list[Path]:
         raise InputError(f"{folder} contains no frames, only a folder: name that folder")
     if folders:
         raise InputError(f"{folder} contains no frames, only {len(folders)} folders: name one of them")
-    raise InputError(f"{folder} contains no frames (looked for {', '.join(sorted(FRAME_SUFFIXES))})")
+    raise InputError(no_frames(folder))
 
 
 def _check_side(path: Path, width: int, height: int) -> None:

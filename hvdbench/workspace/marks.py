@@ -18,10 +18,17 @@ ASIDE = ".replaced-"
 LOCK_SUFFIX = ".lock"
 """The end of the name of a lock, which begins with a dot."""
 
+_OF_SYSTEM = frozenset({".ds_store", ".localized", "thumbs.db", "desktop.ini"})
+
 
 def is_partial(path: Path) -> bool:
     """Return whether a killed run may have left a file of this name, which is then not part of the folder's content."""
     return path.name.startswith((PARTIAL, ASIDE)) or (path.name.startswith(".") and path.name.endswith(LOCK_SUFFIX))
+
+
+def is_of_system(path: Path) -> bool:
+    """Return whether a file is one that macOS or Windows puts into any folder that is looked at."""
+    return path.name.startswith("._") or path.name.lower() in _OF_SYSTEM
 
 
 def is_ours(folder: Path) -> bool:
@@ -34,8 +41,8 @@ def is_ours(folder: Path) -> bool:
 
 
 def stranger_in(folder: Path) -> str:
-    """Return the first name in a folder, in sorted order; empty if it contains only hvdbench's hidden leftovers."""
-    return min((entry.name for entry in folder.iterdir() if not is_partial(entry)), default="")
+    """Return the first name in a folder, by the alphabet; empty where our leftovers and a system's files are all."""
+    return min((path.name for path in folder.iterdir() if not is_partial(path) and not is_of_system(path)), default="")
 
 
 def is_restoration(manifest: Path) -> bool:

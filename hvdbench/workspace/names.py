@@ -6,6 +6,7 @@ explains the rule.
 """
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -110,6 +111,35 @@ def checked_keys(
         checked_key(key, what, where=where, error=error)
 
 
+def slug(text: str) -> str:
+    """Return a text in letters, digits, ``.``, ``_`` and ``-`` of ASCII, without accents; nothing may be left of it."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", _plain(text)).strip("-._")
+
+
+def stored_name(text: str, most: int = LONGEST_BYTES) -> str:
+    """Return the name under which something that a user named in any way is stored.
+
+    It is the text's slug; where letters or digits are lost, nothing is left or it is cut, 8 hex digits of the hash of
+    the text follow, so that ``测试`` and ``视频`` stay apart.
+
+    Args:
+        text: a file's name without its suffix, or a folder's.
+        most: bytes of the name.
+    """
+    kept = slug(text)
+    lost = not kept or any(sign.isalnum() and not sign.isascii() for sign in _plain(text))
+    return with_digits(kept, _digest(text), most) if lost or len(kept) > most else kept
+
+
+def kept_name(text: str) -> str:
+    """Return a name as it is where it can be one, else its slug and 8 hex digits of its hash.
+
+    Args:
+        text: the name of somebody's clip.
+    """
+    return text if name_fault(text) is None else with_digits(slug(text), _digest(text))
+
+
 def fitted_name(name: str, most: int = LONGEST_BYTES) -> str:
     """Shorten a name to a number of bytes; a hash distinguishes it from other names with the same beginning.
 
@@ -117,11 +147,29 @@ def fitted_name(name: str, most: int = LONGEST_BYTES) -> str:
         name: name that is valid, but perhaps too long.
         most: most bytes in UTF-8.
     """
-    encoded = name.encode()
-    if len(encoded) <= most:
-        return name
-    head = encoded[: most - _DIGITS - 1].decode("utf-8", "ignore").rstrip(" .-_")
-    return f"{head}-{hashlib.sha256(encoded).hexdigest()[:_DIGITS]}"
+    return name if len(name.encode()) <= most else with_digits(name, hashlib.sha256(name.encode()).hexdigest(), most)
+
+
+def with_digits(name: str, digest: str, most: int = LONGEST_BYTES) -> str:
+    """Return a name, cut where it is too long, with the first 8 hex digits of a digest after it.
+
+    Args:
+        name: perhaps empty.
+        digest: in hex.
+        most: bytes of the whole in UTF-8.
+    """
+    head = name.encode()[: most - _DIGITS - 1].decode("utf-8", "ignore").rstrip(" .-_")
+    return f"{head or 'unnamed'}-{digest[:_DIGITS]}"
+
+
+def _digest(text: str) -> str:
+    """Hash a text, in whichever way Unicode spells it."""
+    return hashlib.sha256(unicodedata.normalize("NFC", text).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _plain(text: str) -> str:
+    """Return a text without accents, and with plain letters in place of wide ones."""
+    return "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
 
 
 def _sign_fault(sign: str, also: str) -> str | None:

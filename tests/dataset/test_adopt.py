@@ -1,5 +1,6 @@
 """Others' releases as datasets: layouts, pairs, links, names and what is refused."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -344,3 +345,34 @@ def test_a_real_pair_of_reds_is_linked_as_it_is(tmp_path, shared):
     first = sorted((shared / "data/paired/reds_small_train000/blur").iterdir())[0]
     np.testing.assert_array_equal(clip.blurry()[0], read_frame(first))
     assert json.loads((dataset.folder / "dataset.json").read_text())["origin"] == "measured"
+
+
+def test_clips_of_any_name_are_taken_over_and_their_own_names_kept(tmp_path):
+    own = ["a:b", "x" * 150, "视频"]
+    for name in own:
+        for kind in ("blur", "sharp"):
+            write_pictures(tmp_path / "mine/train" / name / kind)
+    adopted = take(tmp_path / "mine", "gopro")
+    names = [clip.name for clip in adopted.dataset.clips()]
+    assert "视频" in names
+    assert sorted(name for name in names if name.isascii()) == [
+        "a-b-" + hashlib.sha256(b"a:b").hexdigest()[:8],
+        "x" * 91 + "-" + hashlib.sha256(b"x" * 150).hexdigest()[:8],
+    ]
+    kept = adopted.dataset.manifest["provenance"]["original_names"]
+    assert sorted(entry["clip"] for entry in kept.values()) == own[:2]
+    assert {clip.attributes()["source"].rpartition("/")[2] for clip in adopted.dataset.clips()} == set(own)
+
+
+def test_pictures_with_suffixes_in_capitals_and_a_systems_files_are_read_as_they_should(tmp_path):
+    root = gopro(tmp_path / "set")
+    for picture in sorted(root.glob("train/*/*/*.png"))[::2]:
+        picture.rename(picture.with_suffix(".PNG"))
+    for folder in root.glob("*/*/*"):
+        (folder / "._000047.png").write_bytes(b"system")
+        (folder / ".DS_Store").write_bytes(b"system")
+    (root / "train/@eaDir/blur").mkdir(parents=True)
+    shutil.copy(next(root.glob("test/*/blur/*.png")), root / "train/@eaDir/blur/a.png")
+    adopted = take(root, "gopro")
+    assert keys(adopted) == ["test/GOPR0384_11_00", "train/GOPR0372_07_00"]
+    assert [len(clip.blurry()) for clip in adopted.dataset.clips()] == [3, 3]

@@ -4,6 +4,8 @@ from click.testing import CliRunner
 from made_shake import make_shake, make_shaken_dataset
 
 from hvdbench.cli.data.label import label
+from hvdbench.errors import InputError
+from hvdbench.frames import write_clip
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +46,16 @@ def test_help_and_a_missing_dataset_are_answered_as_usual():
     assert missing.exit_code == 2
     assert "Missing argument 'DATASET'" in missing.output
     assert isinstance(label, click.Group)
+
+
+def test_photos_beside_a_film_are_labelled_with_a_word_and_a_folder_of_films_is_answered(tmp_path, caplog):
+    write_clip(tmp_path / "roll", make_shake(frames=2).blurry)
+    (tmp_path / "roll/VID_1.mp4").touch()
+    assert run(tmp_path / "roll").exit_code == 0
+    assert caplog.messages == [
+        "roll holds VID_1.mp4 beside its pictures, which alone were read: name a film to have it read"
+    ]
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films/VID_1.mp4").touch()
+    with pytest.raises(InputError, match="neither it nor a folder in it holds frames: name one of its films"):
+        CliRunner().invoke(label, [str(tmp_path / "films")], catch_exceptions=False)

@@ -160,8 +160,8 @@ def test_a_folder_of_clip_folders_and_films_is_as_many_clips(tmp_path: Path) -> 
     write_frames(tmp_path / "b")
     write_frames(tmp_path / "one_frame", 1)
     write_film(tmp_path / "a.mp4", fps=50)
-    (tmp_path / "notes.txt").touch()
-    (tmp_path / ".hidden.mp4").touch()
+    for name in ("notes.txt", ".hidden.mp4", "a_Proxy.mp4", "GL010001.LRV"):
+        (tmp_path / name).touch()
     found = scenes(FolderSource, tmp_path)
     assert told(found) == [("test", "a", 50.0), ("test", "b", 240.0)]
     assert found[0].provenance.startswith("film 'a.mp4' at 50 fps")
@@ -352,6 +352,120 @@ def test_one_clip_of_gopros_pairs_is_no_data_set_of_three_clips(tmp_path: Path, 
     clip = paired_gopro(tmp_path) / "test" / "GOPR0384_11_00"
     with pytest.raises(InputError, match=r"contains blurry frames \(blur\)"):
         scenes(source, clip)
+
+
+@pytest.mark.parametrize("source", [GoProSource, FolderSource])
+@pytest.mark.parametrize(
+    ("blurry", "sharp"),
+    [
+        ("blur", "sharp"),
+        ("blurry", "gt"),
+        ("input", "GT"),
+        ("input", "target"),
+        ("input_crops", "target_crops"),
+        ("blur_crops", "sharp_crops"),
+        ("lq", "gt"),
+        ("LQ", "HQ"),
+        ("source", "target"),
+        ("train_blur", "train_sharp"),
+        ("test_blur_gamma", "test_sharp"),
+    ],
+)
+def test_clips_below_a_folder_of_blurry_frames_are_refused_at_every_root(
+    tmp_path: Path, source: type, blurry: str, sharp: str
+) -> None:
+    for kind in (blurry, sharp):
+        for clip in ("GOPR0372_07_00", "GOPR0384_11_00"):
+            write_frames(tmp_path / "set" / kind / clip)
+            write_frames(tmp_path / "by_split" / kind / "train" / clip)
+    roots = (tmp_path / "set" / blurry, tmp_path / "by_split" / blurry, tmp_path / "by_split" / blurry / "train")
+    for root in roots:
+        with pytest.raises(InputError, match=rf"holds blurry frames \({blurry}\), which are no sharp source"):
+            scenes(source, root)
+    if source is FolderSource:
+        with pytest.raises(InputError, match=rf"holds blurry frames \({blurry}\)"):
+            scenes(source, tmp_path / "set" / blurry / "GOPR0372_07_00")
+
+
+@pytest.mark.parametrize(
+    ("source", "clip"), [(GoProSource, "GOPR0372_07_00"), (RedsSource, "000"), (FolderSource, "a")]
+)
+def test_a_split_of_a_folder_of_blurry_frames_is_refused_without_the_sharp_one(
+    tmp_path: Path, source: type, clip: str
+) -> None:
+    write_frames(tmp_path / "blur" / "train" / clip)
+    with pytest.raises(InputError, match=r"holds blurry frames \(blur\)"):
+        scenes(source, tmp_path / "blur" / "train")
+    write_frames(tmp_path / "deblurring" / "blur" / "own" / clip)  # a project's name says nothing of its frames
+    assert len(scenes(FolderSource, tmp_path / "deblurring" / "blur" / "own", fps=60.0)) == 1
+
+
+@pytest.mark.parametrize("sharp", ["sharp", "gt", "target", "train_sharp"])
+@pytest.mark.parametrize("below", ["", "train"])
+def test_the_sharp_half_of_gopros_pairs_keeps_the_rate_and_licence_of_pairs(
+    tmp_path: Path, sharp: str, below: str
+) -> None:
+    blurry = {"train_sharp": "train_blur", "sharp": "blur"}.get(sharp, "input")
+    for kind in (sharp, blurry):
+        write_frames(tmp_path / kind / below / "GOPR0372_07_00")
+    (scene,) = scenes(GoProSource, tmp_path / sharp / below)
+    assert scene.fps == pytest.approx(240 / 7)
+    assert scene.licence == "CC BY 4.0 (GOPRO_Large)"
+    assert "no high-speed source" in scene.provenance
+
+
+@pytest.mark.parametrize("letters", [("A", "B"), ("trainA", "trainB"), ("fold_A", "fold_B")])
+def test_of_a_and_b_nobody_knows_which_is_blurry(tmp_path: Path, letters: tuple[str, str]) -> None:
+    for letter in letters:
+        write_frames(tmp_path / letter / "GOPR0372_07_00")
+    for letter in letters:
+        with pytest.raises(InputError, match=f"holds {letter}, one of A and B: perhaps blurry, which are no sharp"):
+            scenes(GoProSource, tmp_path / letter)
+        assert len(scenes(FolderSource, tmp_path / letter, fps=30.0)) == 1  # its owner says so
+    for letter in letters:
+        write_frames(tmp_path / "flat" / letter)
+    with pytest.raises(InputError, match="one of A and B: perhaps blurry"):
+        scenes(FolderSource, tmp_path / "flat", fps=30.0)
+
+
+def test_clips_that_are_called_a_and_b_are_clips_where_they_are_no_pair(tmp_path: Path) -> None:
+    for count, letter in ((3, "A"), (4, "B")):
+        write_frames(tmp_path / "other_frames" / letter, count)
+        write_frames(tmp_path / "small_letters" / f"train_{letter.lower()}")
+    assert [scene.name for scene in scenes(FolderSource, tmp_path / "other_frames")] == ["A", "B"]
+    assert [scene.name for scene in scenes(FolderSource, tmp_path / "small_letters")] == ["train_a", "train_b"]
+
+
+def test_sharp_frames_of_pairs_get_no_rate_that_nobody_gave(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for kind in ("blur", "sharp"):
+        write_frames(tmp_path / "train" / kind)
+    with pytest.raises(InputError, match=r"holds the sharp frames of pairs and states no rate: give it with --source"):
+        scenes(FolderSource, tmp_path / "train" / "sharp")
+    assert told(scenes(FolderSource, tmp_path / "train" / "sharp", fps=34.0)) == [("test", "sharp", 34.0)]
+    write_frames(tmp_path / "own")
+    with caplog.at_level(logging.WARNING, "hvdbench"):
+        scenes(FolderSource, tmp_path / "own")
+    assert caplog.messages == [f"{tmp_path / 'own'} states no rate and is taken at 240 fps: give it with --source-fps"]
+
+
+def test_photos_beside_a_film_are_no_sharp_source(tmp_path: Path) -> None:
+    write_frames(tmp_path)
+    write_film(tmp_path / "walk.mp4", fps=50)
+    with pytest.raises(InputError, match=r"holds 2 pictures beside the film walk\.mp4, which may be a camera's photos"):
+        scenes(FolderSource, tmp_path)
+    assert told(scenes(FolderSource, tmp_path / "walk.mp4")) == [("test", "walk", 50.0)]
+
+
+def test_clips_of_ones_own_may_have_any_name_and_the_provenance_keeps_it(tmp_path: Path) -> None:
+    write_frames(tmp_path / "12:30")
+    write_film(tmp_path / "z.mp4", fps=50).rename(tmp_path / "what?.mp4")
+    write_frames(tmp_path / "视频")
+    first, second, third = scenes(FolderSource, tmp_path)
+    assert first.name.startswith("12-30-")
+    assert first.provenance.startswith("folder of frames '12:30' at")
+    assert second.name.startswith("what-")
+    assert third.name == "视频"
+    assert [scene.name for scene in scenes(FolderSource, tmp_path, "12:30")] == [first.name]
 
 
 def test_a_folder_of_blurry_frames_is_refused_by_its_own_name(tmp_path: Path) -> None:

@@ -35,6 +35,14 @@ def test_a_stream_gives_the_frames_of_the_whole_clip(tmp_path, kind, cut):
         np.testing.assert_allclose([frame.time_s for frame in frames], whole.t_s, atol=1e-9)
 
 
+def test_a_film_beside_the_frames_that_were_read_is_mentioned(tmp_path):
+    write_clip(tmp_path / "clip", made_clip(2))
+    assert read_input(tmp_path / "clip").warnings == ()
+    (tmp_path / "clip/VID_1.mp4").touch()
+    (warning,) = read_input(tmp_path / "clip").warnings
+    assert warning == "clip holds VID_1.mp4 beside its pictures, which alone were read: name a film to have it read"
+
+
 def test_ten_bits_hold_what_eight_bits_round(shared):
     source = shared / "data/hostile/ten_bit_h264_200x200.mp4"
     deep, shallow = pictures(source, bit_depth=10)[0], pictures(source)[0]

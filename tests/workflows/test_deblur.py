@@ -93,7 +93,10 @@ def refused(monkeypatch, capsys, *arguments: object) -> str:
 
 def test_a_folder_comes_out_under_the_same_names_with_page_and_manifest_beside(source, out, method):
     result = deblur(source, out, method)
-    assert {path.name for path in out.iterdir()} == {path.name for path in source.iterdir()}
+    assert {path.name for path in out.iterdir()} == {f"{path.stem}.png" for path in source.iterdir()}
+    assert result.lines[
+        0
+    ] == "note: frames of clip are JPEG, which loses: restored frames are written as PNG, which " + ("does not")
     assert {path.name for path in out.parent.iterdir()} == {"restored", "restored.html", "restored.json"}
     assert (result.output, result.page, result.manifest) == (out, out.with_suffix(".html"), out.with_suffix(".json"))
     restored = read_clip(out)
@@ -102,7 +105,7 @@ def test_a_folder_comes_out_under_the_same_names_with_page_and_manifest_beside(s
 
     facts = manifest(out)
     assert facts["state"] == "done"
-    assert facts["frames"] == [f"IMG_{index}.jpg" for index in range(7, 15)]
+    assert facts["frames"] == [f"IMG_{index}.png" for index in range(7, 15)]
     assert facts["selected"] == label_paper(read_clip(source)).selected.tolist()
     assert (facts["input"], facts["kind"], facts["size"], facts["crop"]) == ("clip", "folder", [64, 48], None)
     assert facts["recipe"]["settings"]["fit"]["stage1_steps"] == 2
@@ -177,8 +180,18 @@ def test_the_same_command_again_leaves_everything_as_it_is(source, out, method):
     assert result.lines == (f"{out}: already restored by the same command, left as it is",)
     assert files(out.parent) == before
     deblur(source, out, method, overwrite=True)
-    frames = {name: data for name, data in files(out.parent).items() if name.endswith(".jpg")}
+    frames = {name: data for name, data in files(out.parent).items() if name.endswith(".png")}
     assert frames.items() <= before.items()
+
+
+def test_what_a_system_puts_beside_frames_does_not_make_a_finished_run_another(source, out, control):
+    deblur(source, out, control)
+    for name in (".DS_Store", "._IMG_7.png", "Thumbs.db"):
+        (source / name).write_bytes(b"system")
+        (out / name).write_bytes(b"system")
+    assert "already restored by the same command" in deblur(source, out, control).lines[0]
+    deblur(source, out, control, crop=(0, 0, 32, 32), overwrite=True)
+    assert read_clip(out).shape == (8, 32, 32, 3)
 
 
 @pytest.mark.parametrize("stop_at", ["label", "fit", "restore"])
@@ -235,7 +248,7 @@ def test_overwriting_replaces_another_run(source, out, control):
     deblur(source, out, control, crop=(0, 0, 32, 32))
     deblur(source, out, control, overwrite=True)
     assert read_clip(out).shape == (8, 48, 64, 3)
-    assert {path.name for path in out.iterdir()} == {path.name for path in source.iterdir()}
+    assert {path.name for path in out.iterdir()} == {f"{path.stem}.png" for path in source.iterdir()}
 
 
 def test_overwriting_never_deletes_the_input(tmp_path, control):

@@ -3,7 +3,14 @@
 import pytest
 
 from hvdbench.errors import DatasetError, InputError
-from hvdbench.workspace.names import checked_key, checked_name, fitted_name, name_fault
+from hvdbench.workspace.names import (
+    checked_key,
+    checked_name,
+    fitted_name,
+    kept_name,
+    name_fault,
+    stored_name,
+)
 
 LEGAL = (
     "a",
@@ -74,3 +81,27 @@ def test_a_name_that_is_too_long_is_cut_and_kept_apart_from_its_like():
     assert one != other
     assert name_fault(one) is None
     assert fitted_name("short") == "short"
+
+
+@pytest.mark.parametrize("name", [*PATHS, " a", "a ", "a*", "\udcb2\udce2", "z" * 240, "测试", "🎉", "-"])
+def test_whatever_a_user_calls_a_thing_gets_a_name_of_its_own(name):
+    for stored in (stored_name(name), kept_name(name)):
+        assert name_fault(stored) is None
+    assert stored_name(name).isascii()
+
+
+@pytest.mark.parametrize("name", LEGAL)
+def test_the_name_of_a_clip_that_can_be_one_is_kept(name):
+    assert kept_name(name) == name
+
+
+@pytest.mark.parametrize("names", [("测试", "视频"), ("z" * 240, "z" * 239), ("🎉", "🎂")])
+def test_names_that_lose_what_they_differ_in_get_digits(names):
+    one, other = map(stored_name, names)
+    assert one != other
+    assert all(len(name.rpartition("-")[2]) == 8 for name in (one, other))
+
+
+def test_accents_and_wide_letters_are_no_loss():
+    assert stored_name("Café au lait") == stored_name("Cafe\u0301 au lait") == "Cafe-au-lait"
+    assert stored_name("ＶＩＤ＿１") == "VID_1"

@@ -78,3 +78,43 @@ def test_the_end_mark_of_a_thumbnail_is_not_taken_for_the_pictures(tmp_path):
     held = whole[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + whole[2:]
     assert fault_of_bytes(held) is None
     assert fault_of_bytes(held[:-400]) is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("JPEG", {"quality": 95}),
+        ("JPEG", {"quality": 95, "progressive": True}),
+        ("JPEG", {"quality": 95, "optimize": True}),
+        ("WEBP", {"lossless": True}),
+        ("WEBP", {"quality": 95}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+    ],
+)
+def test_a_hole_that_a_copy_left_within_a_compressed_picture_is_refused(tmp_path, kind, options, capfd):
+    noise = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, kind, **options)
+    whole, path = file.getvalue(), tmp_path / f"0.{kind.lower()}"
+    path.write_bytes(whole)
+    assert read_frame(path).shape == (96, 128, 3)
+    at = len(whole) // 2
+    path.write_bytes(whole[:at] + bytes(1024) + whole[at + 1024 :])
+    with pytest.raises(InputError, match=r"is damaged: 10\d\d bytes from byte \d+ on are zeros, as where a copy"):
+        read_frame(path)
+    capfd.readouterr()  # the decoder's own complaint
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_flat_picture_whose_codes_are_zeros_is_read(tmp_path, level, progressive):
+    flat = Image.new("RGB", (960, 544), (level,) * 3)
+    flat.save(tmp_path / "0.jpg", optimize=True, progressive=progressive)
+    assert bytes(512) in (tmp_path / "0.jpg").read_bytes()
+    np.testing.assert_array_equal(read_frame(tmp_path / "0.jpg"), np.full((544, 960, 3), level, np.uint8))
+
+
+def test_what_follows_a_jpeg_picture_in_its_file_is_no_part_of_it(tmp_path):
+    film_of_a_motion_photo = b"MotionPhoto_Data\0\0\0\x18ftypmp42" + bytes(5000)
+    (tmp_path / "0.jpg").write_bytes(saved(1, "JPEG") + film_of_a_motion_photo)
+    assert read_frame(tmp_path / "0.jpg").shape == (32, 48, 3)

@@ -107,7 +107,8 @@ def ingest(
     HDR video is tone-mapped to SDR. All clips of a capture go to the same split: that of the release's folder 'train'
     or 'test' in which the capture lies, or else one that depends on the capture's name alone.
 
-    If a file cannot be read, one sentence says why, the other files are still added, and the exit code is 1.
+    Photos, previews and thumbnails beside videos are left out, which is said at the end. If a file cannot be read, one
+    sentence says why, the other files are still added, and the exit code is 1.
     """
     from hvdbench.ingest.dataset import IngestRequest
     from hvdbench.ingest.dataset import ingest as take_in
@@ -137,7 +138,12 @@ def ingest(
     if found.dataset:
         dataset = found.dataset
         click.echo(f"{dataset.folder}: {len(dataset.clips())} clips, {dataset.origin}, digest {dataset.digest}")
+    for sentence in found.left_out:
+        click.echo(f"Left out: {sentence}", err=True)
     for failure in found.failures:
         click.echo(f"Error: {failure}", err=True)
+    if found.rows and found.failures:
+        done, all_of_them = len(found.rows), len(found.rows) + len(found.failures)
+        click.echo(f"{all_of_them - done} of {all_of_them} captures were not taken in", err=True)
     if found.failures:
         sys.exit(1)

@@ -104,7 +104,8 @@ def deblur(
     Each INPUT is a video file or a folder of frames. The default method needs no training: it is fitted to this clip
     alone and borrows from the clip's own sharp frames. Use --method and --weights to restore it with a network instead.
 
-    The restored frames keep the names of the input's frames. Beside the output OUT this command writes OUT.html, a page
+    The restored frames keep the names of the input's frames; those of JPEG frames end in .png, because JPEG would lose
+    something again. Beside the output OUT this command writes OUT.html, a page
     that shows before and after, and OUT.json, which records what was done. Nothing leaves this machine.
 
     Memory does not grow with the length of the clip. A network with weights restores frames while the clip is decoded.

@@ -26,7 +26,7 @@ from hvdbench.video.input import FEWEST_FRAMES, InputFrame, InputFrames, digest_
 from hvdbench.workflows.deblur.job import DeblurJob, Done, Shown, inference_of
 from hvdbench.workflows.deblur.output import open_sink
 from hvdbench.workflows.deblur.reach import Reach, reach_of, read_size
-from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult, check_output
+from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult, check_output, format_notes, written_names
 from hvdbench.workflows.deblur.samples import screen_picture
 from hvdbench.workflows.deblur.self_check import Change, Measured, Steadiness, advice, reduced, steadiness_lines
 from hvdbench.workflows.deblur.window_size import WindowSize, window_size
@@ -154,7 +154,12 @@ def _restore(job: DeblurJob, labelled: LabelledInput, reach: Reach, windows: Win
                 made.take(index, blurry, restored, is_selected=bool(labelled.labels.is_selected[index]))
                 sink.add(frame, restored)
         next(stream.frames, None)  # what is to be said of an input is complete when its frames have ended
-    return _done(job, labelled, made, [*stream.notes, *advice(request.source, labelled.labels), *notes])
+    return _done(
+        job,
+        labelled,
+        made,
+        [*stream.notes, *advice(request.source, labelled.labels), *notes, *format_notes(request, stream.names)],
+    )
 
 
 def _restored(
@@ -252,7 +257,7 @@ def _done(job: DeblurJob, labelled: LabelledInput, made: _Made, warnings: list[s
         lines=_lines(found),
         page_facts=_page_facts(made, found),
         more={
-            "frames": list(labelled.names),
+            "frames": written_names(labelled.names),
             "selected": labels.selected.tolist(),
             "threshold": labels.threshold,
             "seed": job.budget.seed,

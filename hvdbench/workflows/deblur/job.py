@@ -21,7 +21,7 @@ from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult
 from hvdbench.workspace.atomic import atomic_write_text, check_replaceable, recover, sweep
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.manifest import versions
-from hvdbench.workspace.marks import is_partial, is_restoration
+from hvdbench.workspace.marks import is_of_system, is_partial, is_restoration
 
 _BY_MEMORY = InferenceOptions(window="auto", tile="auto")
 
@@ -60,9 +60,9 @@ class DeblurJob:
         recover(output)
         found = _read_manifest(path)
         if found.get("digest") == self.digest:
-            whole = output.is_file() or (output.is_dir() and {p.name for p in output.iterdir()} == _names(found))
+            whole = output.is_file() or (output.is_dir() and {p.name for p in _entries(output)} == _names(found))
             return found.get("state") == "done" and whole and self.request.page.is_file() and not self.overwrite
-        taken = next((p for p in (output, path) if p.is_file() or (p.is_dir() and any(p.iterdir()))), None)
+        taken = next((p for p in (output, path) if p.is_file() or _entries(p)), None)
         if taken is not None and not self.overwrite and not (taken == path and found.get("state") == "running"):
             raise InputError(
                 f"{taken} already exists and came from something else: choose another output, or use --overwrite"
@@ -223,7 +223,8 @@ def _names(found: dict[str, object]) -> set[str]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not is_partial(path)) if folder.is_dir() else []
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted(path for path in found if not is_partial(path) and not is_of_system(path))
 
 
 def _read_manifest(path: Path) -> dict[str, object]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hvdbench.frames import Frame, write_frame
 from hvdbench.video.input import InputFrame, InputFrames
 from hvdbench.video.writer import Encoding, VideoWriter, ten_bit_encoding
-from hvdbench.workflows.deblur.request import DeblurRequest
+from hvdbench.workflows.deblur.request import DeblurRequest, written_names
 from hvdbench.workspace.atomic import atomic_folder
 
 
@@ -29,7 +29,7 @@ class _Folder:
         self._folder = folder
 
     def add(self, frame: InputFrame, restored: NDArray[Any]) -> None:
-        write_frame(self._folder / frame.name, cast(Frame, restored))
+        write_frame(self._folder / written_names([frame.name])[0], cast(Frame, restored))
 
 
 class _Video:

@@ -1,10 +1,11 @@
 """Hold what a user asks of ``deblur``, and check that the output can be written where it is to go."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hvdbench.errors import InputError
-from hvdbench.frames import FRAME_SUFFIXES
+from hvdbench.frames import FRAME_SUFFIXES, LOSSY_SUFFIXES
 from hvdbench.video.crop import Crop, Size
 from hvdbench.video.input import WHOLE, BitDepth, Part
 
@@ -71,6 +72,24 @@ class DeblurResult:
     page: Path
     manifest: Path
     lines: tuple[str, ...]
+
+
+def written_names(names: Sequence[str]) -> list[str]:
+    """Return the file names of restored frames: the input's, but ``.png`` where its format would lose something."""
+    return [str(Path(name).with_suffix(".png")) if _is_lossy(name) else name for name in names]
+
+
+def format_notes(request: DeblurRequest, names: Sequence[str]) -> list[str]:
+    """Return what a user must know of the format of the frames that are written."""
+    if request.is_video or not any(map(_is_lossy, names)):
+        return []
+    return [
+        f"frames of {request.source.name} are JPEG, which loses: restored frames are written as PNG, which does not"
+    ]
+
+
+def _is_lossy(name: str) -> bool:
+    return Path(name).suffix.lower() in LOSSY_SUFFIXES
 
 
 def check_output(request: DeblurRequest, *, has_rate: bool) -> None:

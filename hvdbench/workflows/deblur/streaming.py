@@ -26,7 +26,7 @@ from hvdbench.video.input import InputFrame, InputFrames, digest_input, open_inp
 from hvdbench.workflows.deblur.job import DeblurJob, Done, Shown, inference_of
 from hvdbench.workflows.deblur.output import open_sink
 from hvdbench.workflows.deblur.reach import Reach, reach_of
-from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult, check_output
+from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult, check_output, format_notes, written_names
 from hvdbench.workflows.deblur.samples import FrameSamples, screen_picture
 from hvdbench.workflows.deblur.self_check import Change, Steadiness, reduced, steadiness_lines
 from hvdbench.workspace.manifest import file_sha256
@@ -170,7 +170,7 @@ def _done(job: DeblurJob, stream: InputFrames, run: _Run) -> Done:
             "frames_per_s_with_reading_and_writing": round(run.frame_count / run.seconds, 3),
         },
         measured=measured | {"frames_measured": samples.indices},
-        warnings=[*stream.notes, *run.notes],
+        warnings=[*stream.notes, *run.notes, *format_notes(job.request, stream.names)],
         lines=[line, *steadiness_lines(measured)],
         page_facts={
             "Numbers of the frames shown": ", ".join(map(str, samples.indices)),
@@ -179,7 +179,7 @@ def _done(job: DeblurJob, stream: InputFrames, run: _Run) -> Done:
         notes=[_UNLABELLED, line],
         more={
             "frame_count": run.frame_count,
-            "frames": run.names,
+            "frames": written_names(run.names),
             "bit_depth": job.request.bit_depth,
             "made_from": job.method.made_from,
             "weights_sha256": file_sha256(job.method.weights),
