@@ -151,7 +151,11 @@ def test_a_base_that_is_missing_circular_or_no_name_is_answered(home):
     for text, words in {
         'based_on = "wlk"\n': r"run\.toml: 'based_on': there is no dataset recipe named 'wlk'; did you mean 'walk'\?",
         'based_on = "run"\n': r"run\.toml: 'based_on' leads back to itself \(run → run\)",
-        'based_on = "walk@tiny"\n': r"run\.toml: 'based_on' must be the name or the file of .*'walk@tiny'",
+        'based_on = "run@tiny"\n': r"run\.toml: 'based_on' leads back to itself \(run → run\)",
+        'based_on = "./run.toml"\n': r"run\.toml: 'based_on' leads back to itself \(run → run\)",
+        'based_on = "still@tiny"\n': r"still\.toml has no \[tiny\] table, so there is no 'still@tiny'",
+        'based_on = "walk@huge"\n': r"run\.toml: 'based_on': recipe 'walk' has no preset 'huge' \(known: tiny\)",
+        'based_on = "./wlk.toml"\n': r"run\.toml: 'based_on': .*; there is no file .*/wlk\.toml",
         "based_on = 3\n": r"run\.toml: 'based_on' must be the name or the file of a recipe, found 3",
     }.items():
         (home / "run.toml").write_text(text)
@@ -189,3 +193,38 @@ def test_a_tiny_that_is_no_table_is_one_sentence(home):
     (home / "walk.toml").write_text("fps = 30\ntiny = 3\n")
     with pytest.raises(RecipeError, match=r"walk\.toml: 'tiny' is a table of values, found 3"):
         load_recipe("datasets", "walk@tiny", Shoot)
+
+
+def test_a_base_may_be_taken_at_its_tiny_size(home):
+    (home / "run.toml").write_text('based_on = "walk@tiny"\nfps = 60\n')
+    recipe = load_recipe("datasets", "run", Shoot)
+    assert recipe.name == "run"
+    assert recipe.values == Shoot(fps=60, clips=("a",), lens=Lens(stroke_deg=0.1))
+    with pytest.raises(RecipeError, match=r"run\.toml has no \[tiny\] table, so there is no 'run@tiny'"):
+        load_recipe("datasets", "run@tiny", Shoot)
+    (home / "jog.toml").write_text('based_on = "run"\n[tiny]\nfps = 15\n')
+    assert load_recipe("datasets", "jog@tiny", Shoot).values == recipe.values.model_copy(update={"fps": 15})
+
+
+@pytest.mark.parametrize("base", ["./near.toml", "near.toml", "near", "../near/near.toml@tiny"])
+def test_a_base_is_looked_for_beside_the_file_that_names_it_and_not_where_the_command_runs(home, tmp_path, base):
+    (tmp_path / "near").mkdir()
+    (tmp_path / "near" / "near.toml").write_text("fps = 12\n[tiny]\nfps = 12\n")
+    (tmp_path / "near" / "mine.toml").write_text(f'based_on = "{base}"\nclips = ["b"]\n')
+    assert load_recipe("datasets", str(tmp_path / "near" / "mine.toml"), Shoot).values == Shoot(fps=12, clips=("b",))
+
+
+def test_a_recipe_of_this_installation_comes_before_a_neighbour_of_its_name(home, tmp_path):
+    (tmp_path / "walk.toml").write_text('based_on = "walk"\nfps = 12\n')
+    assert load_recipe("datasets", str(tmp_path / "walk.toml"), Shoot).values.clips == ("a", "b")
+
+
+class Called(Shoot):
+    name: str | None = None
+
+
+def test_the_name_for_boards_is_not_inherited(home):
+    (home / "walk.toml").write_text('fps = 30\nname = "walk-2"\n')
+    (home / "run.toml").write_text('based_on = "walk"\n')
+    assert load_recipe("datasets", "walk", Called).values.name == "walk-2"
+    assert load_recipe("datasets", "run", Called).values.name is None

@@ -34,21 +34,24 @@ class TrajectorySet(Settings):
     fps: float | None = Field(default=None, gt=0)
     """Rows per second; may be left out where the files have times of their own."""
     folder: str
-    """Relative to ``index.toml``."""
+    """Folder of the paths, relative to ``index.toml``."""
     licence: str
+    """Licence of the paths."""
     source: str
+    """Where the paths come from."""
     note: str = ""
+    """What a user of the paths must know."""
     metric: bool = False
     """Whether positions are in metres."""
     scene_depth: float | None = Field(default=None, gt=0)
     """Median distance of what the camera saw, in the positions' unit; comes before depth maps beside a path."""
     extend_s: float | None = Field(default=None, gt=0)
-    """Shorter paths are run forwards and backwards by turns until they last as long
-    (:meth:`hvdbench.camera.trajectory.Trajectory.extended`)."""
+    """Shorter paths are run forwards and backwards by turns until they last as long."""
     paths: tuple[str, ...] = ()
     """The paths, relative to ``folder``; empty: what the format finds there, else ``*/pred_traj.txt``."""
     orientation: str = ""
-    """Of a gyroscope: see :func:`hvdbench.camera.formats.gyro.read_gyro`."""
+    """Sensor axes of a gyroscope that point along the device's x, y and z, such as ``yXZ``; a small letter means the
+    opposite direction. Left out: the axes that the file states."""
     force: bool = False
     """Read files although they look like another format."""
 

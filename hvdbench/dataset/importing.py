@@ -212,7 +212,9 @@ def _check_pair(blur: ReleaseClip, truth: ReleaseClip | None) -> None:
         )
     for ours, theirs in zip(blur.files, truth.files if truth else (), strict=False):
         if _number(ours) != _number(theirs):
-            raise InputError(f"{ours} would be paired with {theirs}: paired frames carry one number, or one name")
+            raise InputError(
+                f"{ours} would be paired with {theirs}: paired frames must have the same number, or the same name"
+            )
 
 
 def _number(file: Path) -> int | str:

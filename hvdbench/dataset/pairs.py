@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from hvdbench.errors import InputError
 from hvdbench.frames import list_frames, read_frames, write_clip
@@ -13,7 +14,15 @@ from hvdbench.workspace.names import checked_key, checked_name
 
 
 def pair_clip(
-    blurry: Path, sharp: Path, out: Path, *, clip: str, source: str = "", split: str = "test", overwrite: bool = False
+    blurry: Path,
+    sharp: Path,
+    out: Path,
+    *,
+    clip: str,
+    source: str = "",
+    split: str = "test",
+    fps: float | None = None,
+    overwrite: bool = False,
 ) -> Dataset:
     """Add a pair of frame folders to a dataset as one clip with truth at mid-exposure.
 
@@ -29,7 +38,8 @@ def pair_clip(
         out: the dataset's folder.
         clip: the clip's name.
         source: where the frames come from, for the manifest.
-        split: the clip's split.
+        split: the clip's split; supervised training reads ``train`` alone.
+        fps: frames per second; None: unknown, and then frames get no times.
         overwrite: whether to replace a clip of that name.
 
     Raises:
@@ -65,15 +75,17 @@ def pair_clip(
         for name, frames in pictures.items():
             write_clip(folder / name, frames)
         written = ClipFolder(folder)
-        written.edit_tracks(lambda tracks: _write_facts(tracks, source))
+        written.edit_tracks(lambda tracks: _write_facts(tracks, len(paired), source, fps))
         digest = written.digest()
     writer.finish(target, digest)
     return writer.dataset()
 
 
-def _write_facts(tracks: h5py.File, source: str) -> None:
+def _write_facts(tracks: h5py.File, count: int, source: str, fps: float | None) -> None:
     """Write what is known of the clip; folders of frames state no times."""
     tracks.attrs.update({"origin": "measured", "source": source, "trajectory": "", "scene_kind": "video"})
+    if fps is not None:
+        tracks.create_dataset("t_s", data=np.arange(count, dtype=np.float64) / fps)
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -2,7 +2,8 @@
 
 A recipe's name is its file's stem. ``name@tiny`` applies the file's ``[tiny]`` table over its values: the same recipe
 at a size that a laptop runs in minutes. A file that begins with ``based_on = "other"`` contains only its differences
-from that other recipe.
+from that other recipe, which may be ``other@tiny``, or a file whose path is relative to this one. All is inherited but
+``name``, the name that a dataset states for boards.
 
 A file that names code to run must be trusted: see :mod:`hvdbench.recipe.trust`.
 """
@@ -10,7 +11,7 @@ A file that names code to run must be trusted: see :mod:`hvdbench.recipe.trust`.
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args
@@ -24,9 +25,9 @@ from hvdbench.workspace.paths import home_folder
 
 
 class Settings(BaseModel):
-    """The root of all settings models: frozen, and an unknown key is an error."""
+    """The root of all settings models: frozen, and an unknown key or a number that is not finite is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 S = TypeVar("S", bound=Settings)
@@ -81,24 +82,18 @@ def load_recipe(
         RecipeError: if the file is not TOML, has an unknown key, or contains a value out of range.
         TrustError: if the file names code to run and is not trusted.
     """
-    asked = NamedPreset.parse(name) if not Path(name).is_file() else NamedPreset(name)
-    layers = _read_layers(kind, asked.name)
-    bare = layers[0].path.stem
-    table = _laid_over(layers)
-    variants = table.pop(TINY_TABLE, None)
-    if asked.preset is not None:
-        if not asked.is_tiny:
-            raise UnknownNameError(f"recipe '{bare}' has no preset '{asked.preset}' (known: {TINY_TABLE})")
-        if variants is None:
-            raise RecipeError(f"{bare}.toml has no [tiny] table, so there is no '{name}'")
-        if not isinstance(variants, Mapping):
-            raise RecipeError(f"{bare}.toml: 'tiny' is a table of values, found {variants!r}")
-    values = _merge(_merge(table, variants or {}) if asked.is_tiny else table, overrides or {})
+    layers = _read_layers(kind, name)
+    values = _merge(_laid_over(layers), overrides or {})
+    values.pop(TINY_TABLE, None)
     if not trust:
         check_trust(layers, model, values)
-    if asked.is_tiny:
-        values = _merge(_merge(table, _variants(layers, model, values)), overrides or {})
-    return Recipe(name=str(NamedPreset(bare, asked.preset)), values=check(f"{bare}.toml", values, model))
+    if any(layer.is_tiny for layer in layers):
+        read = dict(values)
+        values = _merge(_laid_over(layers, lambda layer: part_keys(model, layer.table, read)), overrides or {})
+        values.pop(TINY_TABLE, None)
+    bare = layers[0].path.stem
+    named = NamedPreset(bare, TINY_TABLE if layers[0].is_tiny else None)
+    return Recipe(name=str(named), values=check(f"{bare}.toml", values, model))
 
 
 def read_recipe_table(kind: str, name: str) -> tuple[dict[str, Any], str]:
@@ -116,39 +111,51 @@ def _read_layers(kind: str, name: str) -> list[Layer]:
     layers = [_read_toml(kind, name)]
     while "based_on" in layers[-1].table:
         here, base = layers[-1].path, layers[-1].table.pop("based_on")
-        if not isinstance(base, str) or NamedPreset.parse(base).preset is not None:
+        if not isinstance(base, str):
             raise RecipeError(f"{here.name}: 'based_on' must be the name or the file of a recipe, found {base!r}")
         try:
-            below = _read_toml(kind, base)
+            below = _read_toml(kind, base, beside=here.parent)
         except UnknownNameError as error:
             raise RecipeError(f"{here.name}: 'based_on': {error}") from error
-        chain = [layer.path for layer in layers]
-        if below.path in chain:
-            around = " → ".join(path.stem for path in (*chain[chain.index(below.path) :], below.path))
-            raise RecipeError(f"{here.name}: 'based_on' leads back to itself ({around})")
+        chain = [layer.path.resolve() for layer in layers]
+        if below.path.resolve() in chain:
+            around = (*chain[chain.index(below.path.resolve()) :], below.path)
+            raise RecipeError(
+                f"{here.name}: 'based_on' leads back to itself ({' → '.join(path.stem for path in around)})"
+            )
+        below.table.pop("name", None)  # a dataset's name on boards is its own: two datasets never share one
         layers.append(below)
     return layers
 
 
-def _laid_over(layers: Sequence[Layer]) -> dict[str, Any]:
+def _laid_over(
+    layers: Sequence[Layer], own_parts: Callable[[Layer], set[tuple[str, ...]]] | None = None
+) -> dict[str, Any]:
+    """Lay a recipe's files over one another; where one is taken at its tiny size, its ``[tiny]`` table is used up.
+
+    Args:
+        layers: the files, with the recipe's own first.
+        own_parts: returns the keys under which a file names parts. A part that a file names itself is not replaced by
+            the tiny one of a recipe below it, because a network of somebody's own would then be another one under the
+            same name. None takes the tables as they are.
+    """
     table: dict[str, Any] = {}
     for layer in reversed(layers):
+        below = table.get(TINY_TABLE)
+        if own_parts is not None and isinstance(below, Mapping):
+            for keys in own_parts(layer):
+                below = _without(below, keys)
+            table = {**table, TINY_TABLE: below}
         table = _merge(table, layer.table)
+        if layer.is_tiny:
+            variants = table.pop(TINY_TABLE, None)
+            if variants is None:
+                stem = layer.path.stem
+                raise RecipeError(f"{layer.path.name} has no [tiny] table, so there is no '{stem}@{TINY_TABLE}'")
+            if not isinstance(variants, Mapping):
+                raise RecipeError(f"{layer.path.name}: 'tiny' is a table of values, found {variants!r}")
+            table = _merge(table, variants)
     return table
-
-
-def _variants(layers: Sequence[Layer], model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay the ``[tiny]`` tables of a recipe over one another, from the deepest base on.
-
-    A part that a file names itself is not replaced by the tiny one of a recipe below it, because a network of
-    somebody's own would then be another one under the same name.
-    """
-    variants: dict[str, Any] = {}
-    for layer in reversed(layers):
-        for keys in part_keys(model, layer.table, values):
-            variants = _without(variants, keys)
-        variants = _merge(variants, layer.table.get(TINY_TABLE, {}))
-    return variants
 
 
 def _without(table: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
@@ -160,12 +167,31 @@ def _without(table: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     return {other: value for other, value in table.items() if other != key}
 
 
-def _read_toml(kind: str, name: str) -> Layer:
-    path = Path(name) if name.endswith(".toml") else home_folder("recipes") / kind / f"{name}.toml"
+def _read_toml(kind: str, name: str, *, beside: Path | None = None) -> Layer:
+    """Read a recipe's file.
+
+    Args:
+        kind: ``datasets``, ``methods`` or ``boards``.
+        name: the recipe's name, or the path of a ``.toml`` file; either may end in ``@tiny``.
+        beside: the folder of the file that names it: paths are relative to this folder, and a name that no recipe of
+            this installation has may be that of a file here.
+    """
+    folder = beside or Path()
+    asked = NamedPreset.parse(name) if not (folder / name).is_file() else NamedPreset(name)
+    if asked.name.endswith(".toml"):
+        path = folder / Path(asked.name).expanduser()
+    else:
+        path = home_folder("recipes") / kind / f"{asked.name}.toml"
+        if beside is not None and not path.is_file():
+            neighbour = beside / f"{asked.name}.toml"
+            path = neighbour if neighbour.is_file() else path
     if not path.is_file():
-        raise UnknownNameError(unknown(kind.rstrip("s") + " recipe", name, recipe_names(kind)))
+        where = f"; there is no file {path}" if asked.name.endswith(".toml") else ""
+        raise UnknownNameError(unknown(kind.rstrip("s") + " recipe", asked.name, recipe_names(kind)) + where)
+    if asked.preset is not None and not asked.is_tiny:
+        raise UnknownNameError(f"recipe '{path.stem}' has no preset '{asked.preset}' (known: {TINY_TABLE})")
     try:
-        return Layer(path, tomllib.loads(path.read_text(encoding="utf-8")))
+        return Layer(path, tomllib.loads(path.read_text(encoding="utf-8")), is_tiny=asked.is_tiny)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not TOML: {error}") from error
 
@@ -181,13 +207,21 @@ def check(where: str, table: Mapping[str, Any], model: type[S]) -> S:
     except ValidationError as error:
         fault = error.errors()[0]
         *parents, key = [str(part) for part in fault["loc"]] or ["?"]
+        entry = ""
+        if fault["loc"] and isinstance(fault["loc"][-1], int):  # a value of a list: its key is the list's
+            entry = f", entry {fault['loc'][-1] + 1}"
+            *parents, key = parents
         place = f"{where}: [{'.'.join(parents)}]" if parents else where
         if fault["type"] == "extra_forbidden":
             known = ", ".join(sorted(_model_at(model, parents).model_fields))
             raise RecipeError(f"{place}: unknown key '{key}' (known: {known})") from error
         if fault["type"] == "missing":
             raise RecipeError(f"{place}: key '{key}' is missing") from error
-        raise RecipeError(f"{place}: '{key}': {fault['msg']} (found {fault['input']!r})") from error
+        message = fault["msg"].removeprefix("Value error, ")
+        if isinstance(fault["input"], Mapping):  # a rule over several keys, which says itself what was found
+            inside = ".".join(map(str, fault["loc"]))
+            raise RecipeError(f"{where}: [{inside}]: {message}" if inside else f"{where}: {message}") from error
+        raise RecipeError(f"{place}: '{key}'{entry}: {message} (found {fault['input']!r})") from error
 
 
 def _model_at(model: type[BaseModel], parents: list[str]) -> type[BaseModel]:

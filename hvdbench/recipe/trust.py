@@ -45,10 +45,17 @@ class SettingsOf:
 
 @dataclass(frozen=True)
 class Layer:
-    """One file of a recipe, as it is written except for ``based_on``."""
+    """One file of a recipe, as it is written except for ``based_on``.
+
+    Attributes:
+        path: the file.
+        table: what it contains.
+        is_tiny: whether its ``[tiny]`` table is laid over the rest.
+    """
 
     path: Path
     table: dict[str, Any]
+    is_tiny: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Make scenes of the photographs inside scikit-image's wheel, so that nothing is downloaded."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -25,25 +26,30 @@ CUP_PERIOD_S = 3.3  # 2.6 to 5.2 px per frame at 320 px and 30 fps
 GROUND_TINT = (1.0, 0.84, 0.66)
 GROUND_CONTRAST = 0.95
 
+_LOG = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class _Material:
     kind: SceneKind
+    pixels: tuple[int, int]  # width and height of the photograph
     wide: float  # texture width over frame width
     centre: tuple[float, float]  # where the camera looks, as shares of the photograph
     licence: str
     provenance: str
+    split: Literal["train", "test"] = "test"
 
 
 _PHOTOGRAPHS: Mapping[str, _Material] = {
     "coffee": _Material(
-        "planar", 1.70, (0.50, 0.50), "CC0-1.0", "'coffee' by Rachel Michetti, as packed in scikit-image"
+        "planar", (600, 400), 1.70, (0.50, 0.50), "CC0-1.0", "'coffee' by Rachel Michetti, as packed in scikit-image"
     ),
     "astronaut": _Material(
-        "planar", 1.50, (0.50, 0.30), "public domain", "'astronaut' by NASA, as packed in scikit-image"
+        "planar", (512, 512), 1.50, (0.50, 0.30), "public domain", "'astronaut' by NASA, as packed in scikit-image"
     ),
     "motorcycle": _Material(
         "parallax",
+        (741, 500),
         1.65,
         (0.52, 0.56),
         "Middlebury 2014 stereo data set, for research; cite Scharstein et al., GCPR 2014",
@@ -51,16 +57,38 @@ _PHOTOGRAPHS: Mapping[str, _Material] = {
     ),
     "cup": _Material(
         "moving_object",
+        (512, 512),
         2.00,
         (0.50, 0.50),
         "CC0-1.0",
         "cut-out of 'coffee' (Rachel Michetti) moving over a tinted 'gravel' (CC0Textures), as packed in scikit-image",
     ),
+    "chelsea": _Material(
+        "planar",
+        (451, 300),
+        1.40,
+        (0.50, 0.50),
+        "CC0-1.0",
+        "'chelsea' by Stefan van der Walt, as packed in scikit-image",
+        split="train",
+    ),
+    "rocket": _Material(
+        "planar",
+        (640, 427),
+        1.90,
+        (0.50, 0.45),
+        "public domain",
+        "'rocket' by SpaceX, as packed in scikit-image",
+        split="train",
+    ),
 }
 
 
 class SampleSource:
-    """Four scenes from scikit-image's photographs: two flat, one with depth, one with a moving object.
+    """Six scenes from scikit-image's photographs.
+
+    Four are ``test``: two flat, one with depth, one with a moving object. Two flat ones are ``train``, so that a
+    network can be trained with truth if there is no other data.
 
     Raises:
         UnknownNameError: if a requested scene is not among them.
@@ -73,9 +101,14 @@ class SampleSource:
                 raise UnknownNameError(unknown("sample scene", name, _PHOTOGRAPHS))
 
     def scenes(self) -> list["SampleScene"]:
-        """List the requested scenes, all of them by default."""
+        """List the requested scenes, all of them by default; a warning says how much their photographs are enlarged."""
         size = self._options.size or DEFAULT_SIZE
-        return [SampleScene(name, size, self._options.focal_per_width) for name in self._options.names or _PHOTOGRAPHS]
+        scenes = [
+            SampleScene(name, size, self._options.focal_per_width) for name in self._options.names or _PHOTOGRAPHS
+        ]
+        if size[0] > DEFAULT_SIZE[0] or size[1] > DEFAULT_SIZE[1]:
+            _warn_if_enlarged(scenes)
+        return scenes
 
 
 @dataclass(frozen=True)
@@ -86,8 +119,11 @@ class SampleScene:
     size: tuple[int, int]
     focal_per_width: float
 
-    split = "test"
     duration_s = None
+
+    @property
+    def split(self) -> Literal["train", "test"]:
+        return _PHOTOGRAPHS[self.name].split
 
     @property
     def kind(self) -> SceneKind:
@@ -138,25 +174,40 @@ class SampleScene:
     def __getstate__(self) -> dict[str, object]:
         return {key: value for key, value in self.__dict__.items() if key != "_layers"}
 
-    def texture_size(self, picture: tuple[int, int]) -> tuple[tuple[int, int], Matrix3]:
-        """Size a texture and give its intrinsics.
-
-        Args:
-            picture: width and height of the photograph.
-
-        Returns:
-            Width and height of the texture, never more than the photograph's; 3x3 K.
-        """
+    @property
+    def spread_px(self) -> float:
+        """The width of the photograph across the view, px of the frame."""
         photograph = _PHOTOGRAPHS[self.name]
-        width, height = picture
-        aspect = height / width
-        spread = max(photograph.wide * self.size[0], (photograph.wide - 0.2) * self.size[1] / aspect)
-        texture_width = min(width, round(spread))
-        texture_height = round(texture_width * aspect)
-        focal = self.focal_px * texture_width / spread
+        width, height = photograph.pixels
+        return max(photograph.wide * self.size[0], (photograph.wide - 0.2) * self.size[1] / (height / width))
+
+    @property
+    def enlargement(self) -> float:
+        """The number of px of the frame that one pixel of the photograph covers, side by side."""
+        return self.spread_px / _PHOTOGRAPHS[self.name].pixels[0]
+
+    def texture_size(self) -> tuple[tuple[int, int], Matrix3]:
+        """Return width and height of the texture, never more than the photograph's, and its 3x3 intrinsics."""
+        photograph = _PHOTOGRAPHS[self.name]
+        width, height = photograph.pixels
+        texture_width = min(width, round(self.spread_px))
+        texture_height = round(texture_width * (height / width))
+        focal = self.focal_px * texture_width / self.spread_px
         x, y = photograph.centre
         K = np.array([[focal, 0.0, x * (texture_width - 1)], [0.0, focal, y * (texture_height - 1)], [0.0, 0.0, 1.0]])
         return (texture_width, texture_height), K
+
+
+def _warn_if_enlarged(scenes: Sequence[SampleScene]) -> None:
+    """Warn of scenes whose photograph has fewer pixels than the frame shows of it: even their sharp frames are soft."""
+    enlarged = [f"{scene.name} {scene.enlargement:.1f} times" for scene in scenes if scene.enlargement > 1.0]
+    if enlarged:
+        width, height = scenes[0].size
+        _LOG.warning(
+            "frames of %dx%d enlarge the embedded photographs (%s), so that even sharp frames look soft: set a smaller "
+            "size, or name a source with more pixels",
+            *(width, height, ", ".join(enlarged)),
+        )
 
 
 def _load(name: str) -> Any:
@@ -172,13 +223,13 @@ def _photograph(name: str) -> NDArray[np.uint8]:
 
 def _flat(scene: SampleScene) -> tuple[Layer, ...]:
     picture = _photograph(scene.name)
-    size, K = scene.texture_size((picture.shape[1], picture.shape[0]))
+    size, K = scene.texture_size()
     return (_fine(shrink_linear(picture, size), K),)
 
 
 def _motorcycle(scene: SampleScene) -> tuple[Layer, ...]:
     picture, _, disparity = _load("stereo_motorcycle")
-    size, K = scene.texture_size((picture.shape[1], picture.shape[0]))
+    size, K = scene.texture_size()
     depth_m = MOTORCYCLE_FOCAL_PX * MOTORCYCLE_BASELINE_M / (fill_disparity(disparity) + MOTORCYCLE_OFFSET_PX)
     planes = cut_planes(to_linear(picture), (1.0 / (MOTORCYCLE_SCALE * depth_m)).astype(np.float32), PLANES)
     shrunk = [(_shrink(texture, size), inverse_depth) for texture, inverse_depth in planes]
@@ -187,7 +238,7 @@ def _motorcycle(scene: SampleScene) -> tuple[Layer, ...]:
 
 def _cup(scene: SampleScene) -> tuple[Layer, ...]:
     stones = to_linear(_photograph("gravel"))
-    size, K = scene.texture_size((stones.shape[1], stones.shape[0]))
+    size, K = scene.texture_size()
     calmer = stones.mean() + GROUND_CONTRAST * (stones - stones.mean())
     tinted = np.clip(calmer[..., None] * np.array(GROUND_TINT, np.float32), 0.0, 1.0)
     ground = _shrink(tinted.astype(np.float32), size)
@@ -225,4 +276,6 @@ _BUILDERS: Mapping[str, Callable[[SampleScene], tuple[Layer, ...]]] = {
     "astronaut": _flat,
     "motorcycle": _motorcycle,
     "cup": _cup,
+    "chelsea": _flat,
+    "rocket": _flat,
 }

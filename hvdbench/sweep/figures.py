@@ -12,6 +12,7 @@ from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.recipe import check
 from hvdbench.sweep.measure import (
     DEFAULT_SET,
+    Camera,
     compare_stabilisers,
     default_hands,
     draw_hands,
@@ -106,6 +107,7 @@ def run_sweep(
     log: Path | None = None,
     orientation: str = "",
     seed: int = 0,
+    camera: Camera | None = None,
 ) -> Sweep:
     """Measure stabilisers and write ``suppression.csv``, ``sharp_share.csv`` and a PNG beside each.
 
@@ -116,6 +118,7 @@ def run_sweep(
         log: its turning stands in for the simulated hands.
         orientation: of the log.
         seed: of the hands and the gyro's noise.
+        camera: what the motion is seen with; None: the usual one.
 
     Raises:
         InputError: if a log or controller cannot be used.
@@ -125,7 +128,7 @@ def run_sweep(
     else:
         clips = max(1, int(np.ceil(seconds / CLIP_S)))
         hands = draw_hands(default_hands(), clips=clips, duration_s=min(seconds, CLIP_S), rate_hz=RATE_HZ, seed=seed)
-    sharp = compare_stabilisers(stabilisers, hands, rate_hz=RATE_HZ, seed=seed)
+    sharp = compare_stabilisers(stabilisers, hands, camera=camera, rate_hz=RATE_HZ, seed=seed)
     suppression = [
         row
         for name, settings in stabilisers.items()

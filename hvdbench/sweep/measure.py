@@ -16,6 +16,7 @@ from hvdbench.camera.stabiliser.ois import simulate_ois, small_signal_residual
 from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.errors import InputError
 from hvdbench.sweep.rows import SharpRow, SuppressionRow
+from hvdbench.synth.settings import DatasetSettings
 
 Array = NDArray[np.float64]
 
@@ -42,26 +43,59 @@ FREQUENCIES_HZ = (
     *(10.0, 12.0, 15.0, 20.0, 30.0),
 )
 SAMPLES = 33  # of the path inside an exposure, ends included
+WIDTH_PX, FLOOR_PX = 1920, 4.0
+EXPOSURES = 1  # sets the draw of exposures apart from that of the gyro's noise
+ROWS = 5  # of a frame whose shutter rolls, first and last included
 
 
 @dataclass(frozen=True)
 class Camera:
     """What the sharp share is measured with: a 26 mm-equivalent lens on 1920 px, 30 fps, indoors at night.
 
-    Args:
-        width_px, focal_px: of the frame.
-        fps: frames a second.
-        exposure_share: exposure over frame time.
+    Attributes:
+        width_px: width of the frame, px.
+        focal_px: focal length, px.
+        fps: frames per second.
+        exposure_share: range from which each clip's exposure over frame time is drawn evenly.
+        readout_s: readout of the rolling shutter, from the first row to the one after the last; 0: none.
         floor_px: extent that optics and compression give to a sharp frame, added in quadrature to what is reported.
-        sharp_share: of the width; a frame whose extent, without the floor, is below is sharp.
+        sharp_share: share of the width; a frame whose extent, without the floor, is below is sharp.
     """
 
-    width_px: int = 1920
+    width_px: int = WIDTH_PX
     focal_px: float = 1387.0
     fps: float = 30.0
-    exposure_share: float = 0.7
-    floor_px: float = 4.0
+    exposure_share: tuple[float, float] = (0.7, 0.7)
+    readout_s: float = 0.0
+    floor_px: float = FLOOR_PX
     sharp_share: float = 0.003
+
+    def __str__(self) -> str:
+        """Describe the camera in a phrase: ``1920 px wide, focal length 1387 px, 30 fps, …``."""
+        low, high = self.exposure_share
+        exposure = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        readout = f", readout {1e3 * self.readout_s:g} ms" if self.readout_s else ""
+        return (
+            f"{self.width_px} px wide, focal length {self.focal_px:.0f} px, {self.fps:g} fps, exposure {exposure} of "
+            f"the frame time{readout}"
+        )
+
+
+def camera_of(settings: DatasetSettings) -> Camera:
+    """Return the camera of a dataset recipe; one that states no size is taken to be 1920 px wide.
+
+    The floor is the same share of the width as at 1920 px.
+    """
+    width_px = settings.size[0] if settings.size else WIDTH_PX
+    return Camera(
+        width_px=width_px,
+        focal_px=settings.focal_per_width * width_px,
+        fps=settings.fps,
+        exposure_share=settings.exposure_share,
+        readout_s=settings.readout_s,
+        floor_px=FLOOR_PX * width_px / WIDTH_PX,
+        sharp_share=settings.oracle.sharp_share,
+    )
 
 
 def measure_suppression(
@@ -137,7 +171,7 @@ def compare_stabilisers(
         hands: (C, N, 2) rad/s by name, all of one N; 3 s of run-in and 1 s of tail are dropped.
         camera: what the motion is seen with.
         rate_hz: of the hands.
-        seed: of the gyro's noise.
+        seed: of the gyro's noise and of the clips' exposures, which are the same for every hand and stabiliser.
 
     Returns:
         Rows by hand, then by stabiliser.
@@ -146,6 +180,8 @@ def compare_stabilisers(
     omega = np.concatenate(list(hands.values()))
     angle = _angle(omega, rate_hz)
     ends = np.cumsum([len(clips) for clips in hands.values()])[:-1]
+    low, high = camera.exposure_share
+    shares = low + (high - low) * np.random.default_rng([seed, EXPOSURES]).random(max(map(len, hands.values())))
     rows = {}
     for name, settings in stabilisers.items():
         residual = angle - simulate_ois(omega, rate_hz, settings, np.random.default_rng(seed))
@@ -153,7 +189,7 @@ def compare_stabilisers(
         if settings.smoothing_s is not None:
             view = gaussian_filter1d(residual, settings.smoothing_s * rate_hz, axis=1, mode="nearest")
         for hand, left, seen in zip(hands, np.split(residual, ends), np.split(view, ends), strict=True):
-            rows[hand, name] = _measure(hand, name, left, seen, camera, rate_hz)
+            rows[hand, name] = _measure(hand, name, left, seen, camera, rate_hz, shares[: len(left)])
     return [rows[hand, name] for hand in hands for name in stabilisers]
 
 
@@ -162,15 +198,21 @@ def _angle(omega: Array, rate_hz: float) -> Array:
     return np.concatenate([np.zeros_like(omega[:, :1]), np.cumsum(steps, axis=1)], axis=1)
 
 
-def _measure(hand: str, name: str, residual: Array, view: Array, camera: Camera, rate_hz: float) -> SharpRow:
-    """Measure (C, N, 2) residual angles inside exposures, and from frame to frame those of the view."""
+def _measure(
+    hand: str, name: str, residual: Array, view: Array, camera: Camera, rate_hz: float, shares: Array
+) -> SharpRow:
+    """Measure (C, N, 2) residual angles inside exposures, and from frame to frame those of the view.
+
+    Where the shutter rolls, a frame's extent is the median over its rows, as the oracle's is over points of the frame.
+    """
     duration_s = (residual.shape[1] - 1) / rate_hz - BURN_IN_S - TAIL_S
     frames = int(duration_s * camera.fps + 1e-6)
     middle = BURN_IN_S + (np.arange(frames) + 0.5) / camera.fps
-    inside = middle[:, None] + camera.exposure_share / camera.fps * np.linspace(-0.5, 0.5, SAMPLES)
-    blur = _extent(camera.focal_px * _at(residual, np.asarray(inside * rate_hz, np.float64)))  # of (C, T, M, 2)
+    rows = middle[:, None] + camera.readout_s * np.linspace(-0.5, 0.5, ROWS if camera.readout_s else 1)  # (T, R)
+    blur = np.stack([_blur(clip, rows, share, camera, rate_hz) for clip, share in zip(residual, shares, strict=True)])
+    skew = camera.focal_px * np.diff(_at(residual, rows[:, [0, -1]] * rate_hz), axis=2)[:, :, 0]  # (C, T, 2)
     motion = camera.focal_px * np.diff(_at(view, np.asarray(middle * rate_hz, np.float64)), axis=1)  # (C, T - 1, 2)
-    speed = np.linalg.norm(motion, axis=2)
+    speed, shear = np.linalg.norm(motion, axis=2), np.linalg.norm(skew, axis=2)
     seen = np.hypot(blur, camera.floor_px)
     is_sharp = blur < camera.sharp_share * camera.width_px
     swing = motion - motion.mean(axis=1, keepdims=True)
@@ -193,7 +235,16 @@ def _measure(hand: str, name: str, residual: Array, view: Array, camera: Camera,
         blurry_run=_mean_run(~is_sharp),
         motion_acf1=float((later * sooner).sum() / power) if power > 0 else float("nan"),
         blur_per_motion=float((seen[:, 1:] * speed).sum() / (speed**2).sum()) if speed.any() else float("nan"),
+        skew_p50_px=float(np.percentile(shear, 50)),
+        skew_p90_px=float(np.percentile(shear, 90)),
     )
+
+
+def _blur(clip: Array, rows: Array, share: float, camera: Camera, rate_hz: float) -> Array:
+    """Measure the extent of each frame of a clip (N, 2), (T,) px, from the mid-exposure times (T, R) of its rows."""
+    opening = share / camera.fps * np.linspace(-0.5, 0.5, SAMPLES)
+    inside = np.asarray((rows[:, :, None] + opening) * rate_hz, np.float64)
+    return np.asarray(np.median(_extent(camera.focal_px * _at(clip[None], inside)[0]), axis=1))  # of (T, R, M, 2)
 
 
 def _at(values: Array, where: Array) -> Array:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from hvdbench import pages
 from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.sweep.figures import as_png, draw_restored, draw_sharp_share, draw_suppression
+from hvdbench.sweep.measure import Camera
 from hvdbench.sweep.rows import RestoredRow, SharpRow, SuppressionRow
 from hvdbench.workspace.atomic import atomic_write_text
 
@@ -60,6 +61,7 @@ def sweep_page(
     method: str = "",
     data_recipe: str = "",
     hands: str = "",
+    camera: Camera | None = None,
     seed: int = 0,
 ) -> None:
     """Write the page of a sweep.
@@ -72,9 +74,10 @@ def sweep_page(
         restored: one row a stabiliser, scene and truth; empty where nothing was restored.
         method, data_recipe: what restored, and what the clips were made with.
         hands: the log that stood in for simulated hands; empty for none.
+        camera: what the motion was seen with; None: the usual one.
         seed: of the sweep.
     """
-    sections = [_sharp_section(sharp)]
+    sections = [_sharp_section(sharp, camera or Camera())]
     if restored:
         sections.append(_restored_section(restored, method, data_recipe))
     if suppression:
@@ -118,13 +121,14 @@ def _pictures(draw: "Callable[[Sequence[Any]], Figure]", rows: Sequence[Any]) ->
     return {"light": uri(False), "dark": uri(True)}
 
 
-def _sharp_section(rows: Sequence[SharpRow]) -> Section:
+def _sharp_section(rows: Sequence[SharpRow], camera: Camera) -> Section:
+    rolls = camera.readout_s > 0
     tables = [
         Table(
             f"Hand: {hand}, {next(row.frames for row in rows if row.hand == hand)} frames",
-            SHARP_COLUMNS,
-            [_sharp_row(row) for row in rows if row.hand == hand],
-            HVD if hand == "hvd" else (),
+            (*SHARP_COLUMNS, "skew 50/90 %") if rolls else SHARP_COLUMNS,
+            [_sharp_row(row, rolls=rolls) for row in rows if row.hand == hand],
+            HVD if hand == "hvd" and camera == Camera() else (),
         )
         for hand in dict.fromkeys(row.hand for row in rows)
     ]
@@ -132,18 +136,23 @@ def _sharp_section(rows: Sequence[SharpRow]) -> Section:
         id="sharp",
         short="Sharp frames",
         title="Sharp frames",
-        text="A frame's centre at 1920 px, 30 frames a second, exposure 0.7 of the frame time; extents and motion "
-        "in px, runs in frames.",
+        text=f"A frame's centre, {camera}; extents and motion in px, runs in frames.{_SKEW if rolls else ''}",
         alt="Share of sharp frames and mean runs for each stabiliser and hand; the tables below hold the numbers.",
         tables=tables,
         **_pictures(draw_sharp_share, rows),
     )
 
 
-def _sharp_row(row: SharpRow) -> list[str]:
+_SKEW = (
+    " A frame's extent is the median over its rows. Skew is the motion from the first row's exposure to the last row's."
+)
+
+
+def _sharp_row(row: SharpRow, *, rolls: bool) -> list[str]:
     extent = (row.blur_p10_px, row.blur_p50_px, row.blur_p90_px)
     motion = (row.motion_p10_px, row.motion_p50_px, row.motion_p90_px)
-    percentiles = [" / ".join(f"{value:.1f}" for value in values) for values in (extent, motion)]
+    skew = [(row.skew_p50_px, row.skew_p90_px)] if rolls else []
+    percentiles = [" / ".join(f"{value:.1f}" for value in values) for values in (extent, motion, *skew)]
     return [row.stabiliser, f"{row.sharp_share:.0%}", _run(row.sharp_run), _run(row.blurry_run), *percentiles]
 
 

@@ -23,6 +23,8 @@ class SharpRow:
         sharp_run, blurry_run: mean lengths in frames; NaN where there is none.
         motion_acf1: correlation of the motion with the next frame's.
         blur_per_motion: slope of extent on motion through the origin.
+        skew_p50_px, skew_p90_px: motion from the middle of the first row's exposure to that of the last row's; 0 for a
+            shutter that does not roll.
     """
 
     hand: str
@@ -39,6 +41,8 @@ class SharpRow:
     blurry_run: float
     motion_acf1: float
     blur_per_motion: float
+    skew_p50_px: float
+    skew_p90_px: float
 
 
 @dataclass(frozen=True)

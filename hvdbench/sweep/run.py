@@ -15,6 +15,7 @@ from hvdbench.errors import InputError
 from hvdbench.recipe import load_recipe
 from hvdbench.store import ClipFolder, Dataset
 from hvdbench.sweep.figures import Sweep, as_png, draw_restored, run_sweep
+from hvdbench.sweep.measure import Camera
 from hvdbench.sweep.page import sweep_page
 from hvdbench.sweep.rows import RestoredRow, write_csv
 from hvdbench.synth.goproshake import open_scenes, synthesise
@@ -59,6 +60,7 @@ def sweep(
     log: Path | None = None,
     orientation: str = "",
     seed: int = 0,
+    camera: Camera | None = None,
     through: Through | None = None,
     engine: Engine | None = None,
     fallback: Fallback | None = None,
@@ -73,6 +75,8 @@ def sweep(
         log: its turning stands in for the simulated hands; not together with ``through``.
         orientation: of the log, as in :func:`hvdbench.camera.stabiliser.log.read_log`.
         seed: of the hands, the gyro's noise, clips and fits.
+        camera: the camera that sees the motion; None: the usual one. The clips of ``through`` have the size and focal
+            length of their own recipe.
         through: how frames are restored; None: they are not.
         engine: runs the clips; None: one after the other.
         fallback: whether a tiny fit may stand in for missing weights.
@@ -86,8 +90,11 @@ def sweep(
         HvdbenchError: as :func:`restore_under`.
     """
     if through is not None and log is not None:
-        raise InputError(f"{log} cannot be carried through '{through.method}': a log has one lens, clips need them all")
-    done = run_sweep(stabilisers, folder, seconds=seconds, log=log, orientation=orientation, seed=seed)
+        raise InputError(
+            f"{log} cannot be carried through '{through.method}': a log has one lens, and clips need that of each "
+            "stabiliser"
+        )
+    done = run_sweep(stabilisers, folder, seconds=seconds, log=log, orientation=orientation, seed=seed, camera=camera)
     restored: list[RestoredRow] = []
     if through is not None:
         restored = restore_under(
@@ -110,6 +117,7 @@ def sweep(
         method="" if through is None else through.method,
         data_recipe="" if through is None else through.data_recipe,
         hands="" if log is None else log.name,
+        camera=camera or Camera(),
         seed=seed,
     )
     return done, restored

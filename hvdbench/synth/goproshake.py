@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from hvdbench.camera.trajectory import Trajectory
-from hvdbench.catalog import resolve
-from hvdbench.errors import DatasetError
+from hvdbench.catalog import is_import_string, resolve
+from hvdbench.errors import DatasetError, HvdbenchError, InputError
 from hvdbench.frames import Frame, write_frame
 from hvdbench.response import open_response
 from hvdbench.sources.scene import Scene, SourceOptions
@@ -47,7 +47,8 @@ def open_scenes(settings: DatasetSettings, root: Path | None = None) -> list[Sce
         root: the source's folder; the source ``sample`` does not use it.
 
     Raises:
-        InputError: if the source needs a folder, or the folder does not have the layout that the source expects.
+        InputError: if the source needs a folder, or the folder does not have the layout that the source expects, or a
+            source of the user's own fails.
         UnknownNameError: if there is no such source or scene.
     """
     options = SourceOptions(
@@ -61,7 +62,17 @@ def open_scenes(settings: DatasetSettings, root: Path | None = None) -> list[Sce
         response=settings.response,
         margin_share=settings.margin_share,
     )
-    scenes: list[Scene] = list(resolve("source", settings.source)(options).scenes())
+    source = resolve("source", settings.source)
+    try:
+        scenes: list[Scene] = list(source(options).scenes())
+    except HvdbenchError:
+        raise
+    except Exception as error:
+        if not is_import_string(settings.source):
+            raise
+        lacks = "" if root else "; no folder was given to it, and nothing replaces such a source: name one with --root"
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"source '{settings.source}' failed as it listed its scenes: {reason}{lacks}") from error
     counts: dict[str, int] = {}
     chosen = []
     for scene in scenes:

@@ -17,7 +17,10 @@ from hvdbench.synth.development.sensor import SensorSettings
 from hvdbench.synth.oracle import OracleSettings
 
 Share = Annotated[float, Field(gt=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
+Side = Annotated[int, Field(ge=16, le=8192)]
+Stroke = Annotated[float, Field(gt=0, le=45)]
+Depth = Annotated[float, Field(ge=0.01, le=100_000)]
+Weight = Annotated[float, Field(gt=0)]
 
 
 class DatasetSettings(Settings):
@@ -33,49 +36,49 @@ class DatasetSettings(Settings):
     """Set of camera paths in ``trajectories/index.toml``, or ``monst3r`` for every set that MonST3R estimated."""
     seed: int = Field(default=0, ge=0)
     """Random seed; all randomness in a clip comes from it and the clip's name."""
-    size: tuple[int, int] | None = None
+    size: tuple[Side, Side] | None = None
     """Width and height of frames; left out: the source's own size less a margin."""
-    frames_per_clip: int = Field(default=60, ge=1)
+    frames_per_clip: int = Field(default=60, ge=1, le=100_000)
     """Largest number of frames per clip; a source clip may be shorter."""
     max_clips: int | None = Field(default=None, ge=1)
     """Largest number of clips per split; left out: no limit."""
     clips: tuple[str, ...] = ()
     """Names of the scenes to use, in this order; left out: all scenes."""
-    fps: Positive = 30.0
+    fps: float = Field(default=30.0, ge=1, le=1000)
     """Frame rate of the frames that are written."""
-    source_fps: Positive | None = None
+    source_fps: float | None = Field(default=None, ge=1, le=100_000)
     """Frame rate of the source, in place of what its videos or names state; left out: theirs, or 240 for pictures."""
     interpolate: bool = True
     """Whether frames between those of a fast-moving source are interpolated along optical flow (``dynamic``)."""
     exposure_share: tuple[Share, Share] = (0.6, 0.85)
     """Exposure time over frame time, drawn evenly for each clip."""
-    hand: dict[PresetName, Positive] = Field(default={"shaky": 1.0})
+    hand: dict[PresetName, Weight] = Field(default={"shaky": 1.0})
     """Ways to hold the phone and their shares; one is drawn for each clip."""
-    trajectory_gain: float = Field(default=1.0, ge=0)
+    trajectory_gain: float = Field(default=1.0, ge=0, le=100)
     """Factor on the turning rates of the path; those estimated from stabilised video are too small."""
-    lowpass_hz: Positive = 6.0
+    lowpass_hz: float = Field(default=6.0, ge=0.1, le=1000)
     """Corner of the zero-phase filter for paths, since estimated poses carry jitter above it."""
-    reference_hz: Positive = 0.3
+    reference_hz: float = Field(default=0.3, ge=0.001, le=100)
     """Frequency below which motion is removed, so that a clip stays within the scene's margin."""
-    speed_without_scale_m_s: Positive = 0.3
+    speed_without_scale_m_s: float = Field(default=0.3, gt=0, le=100)
     """Median speed to which a path without metres is scaled."""
     ois: OisSettings = OisSettings()
     """Settings of the stabiliser."""
-    stroke_deg: tuple[Positive, Positive] | None = None
+    stroke_deg: tuple[Stroke, Stroke] | None = None
     """Range from which the stabiliser's stroke is drawn for each clip; left out: ``ois.stroke_deg``."""
     margin_share: float = Field(default=0.05, ge=0, lt=0.5)
     """Margin that a video source keeps on each side of the frame for motion, as a share of the frame's width."""
-    focal_per_width: Positive = 0.751
+    focal_per_width: float = Field(default=0.751, ge=0.1, le=100)
     """Focal length over frame width."""
-    scene_depth_m: tuple[Positive, Positive] = (2.0, 10.0)
+    scene_depth_m: tuple[Depth, Depth] = (2.0, 10.0)
     """Range of the distance of scenes that bring none, drawn log-uniformly for each clip."""
     mode: Mode = "dynamic"
     """``dynamic``: the source advances within an exposure; ``static``: each exposure shows one source frame."""
-    simulate_hz: float = Field(default=2000.0, ge=1000)
+    simulate_hz: float = Field(default=2000.0, ge=1000, le=20_000)
     """Rate at which motion is simulated."""
-    step_px: float = Field(default=0.5, gt=0, le=1)
+    step_px: float = Field(default=0.5, ge=0.01, le=1)
     """Largest step of any point between sub-frames."""
-    sub_frame_hz: Positive = 960.0
+    sub_frame_hz: float = Field(default=960.0, ge=1, le=100_000)
     """Lowest rate of sub-frames."""
     readout_s: float = Field(default=0.0, ge=0, le=0.05)
     """Readout of the rolling shutter, from the first row to the one after the last; phones: 0.008 to 0.016; 0: none."""
@@ -119,6 +122,4 @@ class DatasetSettings(Settings):
             )
         if not self.hand:
             raise ValueError("hand does not name a preset")
-        if self.size is not None and min(self.size) < 16:
-            raise ValueError("size must be at least 16 px a side")
         return self

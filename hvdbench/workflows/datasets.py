@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from hvdbench.camera.index import load_sets
-from hvdbench.catalog import resolve
+from hvdbench.catalog import NamedPreset, resolve
 from hvdbench.errors import InputError
 from hvdbench.labels.accuracy import LabelAccuracy, label_accuracy
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.labels.stored import ensure_labels
 from hvdbench.methods.restoration import Budget
-from hvdbench.recipe import load_recipe
+from hvdbench.recipe import Recipe, load_recipe
 from hvdbench.store import ClipFolder, Dataset
 from hvdbench.synth.goproshake import open_scenes, synthesise
 from hvdbench.synth.settings import DatasetSettings
@@ -65,8 +65,12 @@ def synth(
 ) -> Dataset:
     """Make a dataset; the embedded scenes and paths replace a root or paths that the user did not name.
 
+    Only what is missing is replaced: hand, exposure, stabiliser, rate and all else stay those of the recipe. Nothing
+    ever replaces a source that is an import string.
+
     Returns:
-        The dataset, under ``datasets/<recipe>``, or under ``datasets/demo-<recipe>`` where any default was used.
+        The dataset, under ``datasets/<recipe>`` and the name that the recipe states; both begin with ``demo-`` where a
+        default was used, or where the user asked for the embedded scenes in place of the recipe's source.
 
     Raises:
         InputError: if a folder that the user named is missing or has another layout.
@@ -83,35 +87,46 @@ def synth(
     if settings.source not in ROOTLESS:
         root = root or configured_root(settings.source)
     paths = load_sets(settings.trajectories)
-    missing, instead = [], []
+    missing, instead, replaced = [], [], dict[str, object]()
     if settings.source in ROOTED_SOURCES and root is None:  # a foreign source reports itself what it lacks
         missing.append(
             f"no folder is configured for source '{settings.source}' (--root, {how_to_set_root(settings.source)})"
         )
-        instead.append("the embedded sample scenes")
-        demo = load_recipe("datasets", "demo", DatasetSettings, overrides=request.overrides).values
-        settings = demo.model_copy(update={"trajectories": settings.trajectories})
+        of_clips = f" in place of the clips {', '.join(settings.clips)}" if settings.clips else ""
+        instead.append(f"the embedded sample scenes{of_clips}")
+        replaced |= {"source": "sample", "clips": (), "source_fps": None}
     if not paths:
         missing.append("no MonST3R paths are imported in trajectories/index.toml")
-        instead.append(f"the bundled set '{DEMO_SET}', which is simulated")
-        settings = settings.model_copy(update={"trajectories": DEMO_SET})
+        instead.append(f"the bundled, simulated set '{DEMO_SET}'")
+        replaced["trajectories"] = DEMO_SET
         paths = load_sets(DEMO_SET)
     if missing:
-        fallback.take(" and ".join(missing), " and ".join(instead))
-    stood_in = bool(missing) or settings.source in ROOTLESS
-    folder = f"demo-{recipe.name}" if stood_in and not recipe.name.startswith("demo") else recipe.name
-    name = folder if stood_in else settings.name or recipe.name
+        unchanged = f"the recipe '{recipe.name}', otherwise unchanged, with"
+        fallback.take(" and ".join(missing), f"{unchanged} {' and '.join(instead)}")
+        settings = settings.model_copy(update=replaced)
+    stood_in = bool(missing) or request.source in ROOTLESS
+    name, folder = _dataset_name(recipe), recipe.name
+    if stood_in:
+        name, folder = (text if text.startswith("demo") else f"demo-{text}" for text in (name, folder))
+    is_embedded = bool(missing) or settings.source in ROOTLESS
     return synthesise(
         settings,
         name,
         request.out or request.datasets / folder,
         scenes=open_scenes(settings, root),
         trajectories=paths,
-        origin="demo" if stood_in else "simulated",
+        origin="demo" if is_embedded else "simulated",
         engine=engine,
         overwrite=overwrite,
         progress=lambda done, total, clip: progress(done, total, f"synthesise {name}"),
     )
+
+
+def _dataset_name(recipe: Recipe[DatasetSettings]) -> str:
+    """Return the name that the recipe states, with its preset, or else the recipe's own name."""
+    if recipe.values.name is None:
+        return recipe.name
+    return str(NamedPreset(recipe.values.name, NamedPreset.parse(recipe.name).preset))
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from hvdbench.cli.main import cli
 from hvdbench.dataset.pairs import pair_clip
 from hvdbench.errors import InputError
 from hvdbench.frames import write_clip
+from hvdbench.store import Dataset
 
 
 def levels(*values: int) -> np.ndarray:
@@ -43,3 +46,12 @@ def test_no_rate_is_invented(tmp_path):
     pair(tmp_path, ["0", "1"], ["0", "1"])
     clip = pair_clip(tmp_path / "in", tmp_path / "out", tmp_path / "mine", clip="two").clips()[-1]
     assert clip.track("t_s") is None
+
+
+def test_a_pair_goes_to_the_split_and_has_the_rate_that_were_stated(tmp_path):
+    pair(tmp_path, ["0", "1", "2"], ["0", "1", "2"])
+    asked = ["pair", str(tmp_path / "in"), str(tmp_path / "out"), "-o", str(tmp_path / "mine"), "--clip", "two"]
+    CliRunner().invoke(cli, [*asked, "--split", "train", "--fps", "25"], catch_exceptions=False)
+    clips = {f"{clip.split}/{clip.name}": clip for clip in Dataset.open(tmp_path / "mine").clips()}
+    assert sorted(clips) == ["test/one", "train/two"]
+    np.testing.assert_allclose(clips["train/two"].track("t_s"), [0, 0.04, 0.08])

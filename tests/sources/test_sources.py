@@ -44,10 +44,34 @@ def test_every_source_of_the_catalogue_lists_scenes_that_say_all(tmp_path: Path)
             assert first.texture.shape[1] > 64
 
 
-def test_the_sample_needs_no_folder_and_has_four_kinds_of_work() -> None:
-    kinds = {scene.name: scene.kind for scene in SampleSource(SourceOptions()).scenes()}
+def test_the_sample_needs_no_folder_and_has_several_kinds_of_work_in_both_splits() -> None:
+    scenes = SampleSource(SourceOptions()).scenes()
+    kinds = {scene.name: scene.kind for scene in scenes if scene.split == "test"}
     assert kinds == {"coffee": "planar", "astronaut": "planar", "motorcycle": "parallax", "cup": "moving_object"}
+    assert {scene.name: scene.kind for scene in scenes if scene.split == "train"} == {
+        "chelsea": "planar",
+        "rocket": "planar",
+    }
     assert all(scene.size == (320, 192) for scene in SampleSource(SourceOptions()).scenes())
+
+
+def test_frames_larger_than_the_embedded_photographs_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    SampleSource(SourceOptions()).scenes()
+    assert caplog.messages == []
+    SampleSource(SourceOptions(size=(1280, 720), names=("astronaut", "motorcycle"))).scenes()
+    (warning,) = caplog.messages  # they lie 1.5 and 1.65 frames wide, on 512 and 741 px
+    assert warning.startswith(
+        "frames of 1280x720 enlarge the embedded photographs (astronaut 3.8 times, motorcycle 2.9"
+    )
+    caplog.clear()
+    SampleSource(SourceOptions(size=(340, 192), names=("coffee",))).scenes()
+    assert caplog.messages == []
+
+
+def test_textures_have_the_photographs_own_size_at_most() -> None:
+    for scene in SampleSource(SourceOptions(size=(480, 270))).scenes():
+        height, width = scene.layers(0.0)[0].texture.shape[:2]
+        assert (width, height) == tuple(2 * side for side in scene.texture_size()[0])
 
 
 def test_an_unknown_sample_scene_gets_a_hint() -> None:

@@ -16,11 +16,13 @@ from hvdbench.camera.stabiliser.ois import small_signal_residual
 from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.catalog import names
 from hvdbench.cli.main import cli
-from hvdbench.errors import InputError, RecipeError
+from hvdbench.errors import InputError, RecipeError, UnknownNameError
+from hvdbench.recipe import load_recipe
 from hvdbench.sweep.figures import choose_stabilisers, run_sweep
 from hvdbench.sweep.measure import (
     DEFAULT_SET,
     Camera,
+    camera_of,
     compare_stabilisers,
     draw_hands,
     hands_of_log,
@@ -28,6 +30,7 @@ from hvdbench.sweep.measure import (
 )
 from hvdbench.sweep.rows import SharpRow, write_csv
 from hvdbench.sweep.run import sweep
+from hvdbench.synth.settings import DatasetSettings
 
 RATE_HZ = 2000.0
 OFF = OisSettings(kind="off")
@@ -93,6 +96,83 @@ def test_an_even_turn_blurs_by_its_length() -> None:
     assert np.isnan(row.sharp_run)
 
 
+PHONE = """
+title = "A tele lens that reads out slowly"
+source = "sample"
+size = [1280, 720]
+focal_per_width = 2.0
+fps = 50
+exposure_share = [0.2, 0.4]
+readout_s = 0.01
+oracle = { sharp_share = 0.002, blurry_share = 0.006 }
+"""
+
+
+def phone(folder: Path, text: str = PHONE) -> Camera:
+    (folder / "phone.toml").write_text(text)
+    return camera_of(load_recipe("datasets", str(folder / "phone.toml"), DatasetSettings).values)
+
+
+def test_a_recipes_camera_has_its_size_lens_rate_exposure_and_readout(tmp_path: Path) -> None:
+    camera = phone(tmp_path)
+    assert camera == Camera(1280, 2560.0, 50.0, (0.2, 0.4), 0.01, floor_px=4.0 * 1280 / 1920, sharp_share=0.002)
+    assert str(camera) == (
+        "1280 px wide, focal length 2560 px, 50 fps, exposure 0.2 to 0.4 of the frame time, readout 10 ms"
+    )
+    assert phone(tmp_path, PHONE.replace("size = [1280, 720]", "")).width_px == 1920
+
+
+def test_an_even_turn_through_a_recipes_camera_blurs_and_skews_by_its_length(tmp_path: Path) -> None:
+    camera = phone(tmp_path, PHONE.replace("[0.2, 0.4]", "[0.3, 0.3]"))
+    (row,) = compare_stabilisers({"off": OFF}, turning(30.0), camera=camera)
+    speed = 2560.0 * np.radians(30.0)  # px/s
+    assert row.blur_p50_px == pytest.approx(np.hypot(speed * 0.3 / 50 * np.sqrt(34 / 32), camera.floor_px), rel=1e-6)
+    assert row.motion_p50_px == pytest.approx(speed / 50, rel=1e-6)
+    assert (row.skew_p50_px, row.skew_p90_px) == (pytest.approx(speed * 0.01), pytest.approx(speed * 0.01))
+    assert row.frames == 100
+
+
+def test_exposures_are_drawn_for_each_clip_and_are_the_same_under_every_stabiliser(tmp_path: Path) -> None:
+    camera = phone(tmp_path)
+    clip = turning(30.0)["turning"]
+    hands = {"turning": np.repeat(clip, 40, axis=0)}
+    off, still = compare_stabilisers({"off": OFF, "also off": OFF}, hands, camera=camera, seed=3)
+    assert (still.blur_p10_px, still.blur_p90_px) == (off.blur_p10_px, off.blur_p90_px)
+    lengths = np.array([off.blur_p10_px, off.blur_p50_px, off.blur_p90_px])
+    shares = np.sqrt(lengths**2 - camera.floor_px**2) / np.sqrt(34 / 32) * 50 / (2560.0 * np.radians(30.0))
+    np.testing.assert_allclose(shares, [0.22, 0.3, 0.38], atol=0.03)
+
+
+def test_a_rolling_shutter_asks_all_rows_whether_a_frame_is_sharp() -> None:
+    # The hand rests for 3 ms before and after the middle of every frame, and turns otherwise.
+    jerky = turning(120.0)["turning"]
+    since_middle = (np.arange(jerky.shape[1]) / RATE_HZ - 3.0) % (1 / 30) - 0.5 / 30
+    jerky[:, np.abs(since_middle) < 0.003] = 0.0
+    camera = Camera(exposure_share=(0.1, 0.1))
+    (still,) = compare_stabilisers({"off": OFF}, {"jerky": jerky}, camera=camera)
+    (rolled,) = compare_stabilisers({"off": OFF}, {"jerky": jerky}, camera=dataclasses.replace(camera, readout_s=0.02))
+    assert (still.sharp_share, rolled.sharp_share) == (1.0, 0.0)
+    assert still.skew_p90_px == 0.0
+    assert rolled.skew_p50_px == pytest.approx(1387.0 * np.radians(120.0) * 0.014, rel=0.05)
+
+
+def test_the_command_looks_through_a_recipes_camera(tmp_path: Path) -> None:
+    (tmp_path / "phone.toml").write_text(PHONE)
+    asked = ["ois", "sweep", "--kind", "off", "--seconds", "2", "--recipe", str(tmp_path / "phone.toml")]
+    done = CliRunner().invoke(cli, [*asked, "-o", str(tmp_path / "out")], catch_exceptions=False)
+    assert done.output.startswith("camera: 1280 px wide, focal length 2560 px, 50 fps, exposure 0.2 to 0.4 of the")
+    page = (tmp_path / "out" / "sweep.html").read_text()
+    assert "1280 px wide, focal length 2560 px" in page
+    assert "skew 50/90 %" in page
+    assert "three HVD clips" not in page  # they were measured at another focal length
+
+
+def test_a_recipe_of_the_sweep_that_is_missing_is_named(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["ois", "sweep", "--recipe", "nowhere.toml", "-o", str(tmp_path / "x")])
+    assert isinstance(done.exception, UnknownNameError)
+    assert not (tmp_path / "x").exists()
+
+
 def test_the_floor_adds_in_quadrature_and_does_not_decide() -> None:
     (bare,) = compare_stabilisers({"off": OFF}, turning(5.0), camera=Camera(floor_px=0.0))
     (row,) = compare_stabilisers({"off": OFF}, turning(5.0))
@@ -136,7 +216,7 @@ def test_hands_do_not_depend_on_which_others_are_drawn() -> None:
 
 
 def test_a_table_reads_back(tmp_path: Path) -> None:
-    row = SharpRow("shaky", "a, b", 60, 1.5, 2.0, 3.25, 1, 2, 3, 0.25, float("nan"), 4.0, 0.5, 0.75)
+    row = SharpRow("shaky", "a, b", 60, 1.5, 2.0, 3.25, 1, 2, 3, 0.25, float("nan"), 4.0, 0.5, 0.75, 5.0, 6.0)
     write_csv(tmp_path / "t.csv", [row])
     with (tmp_path / "t.csv").open(newline="") as file:
         (read,) = csv.DictReader(file)

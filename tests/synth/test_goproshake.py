@@ -307,7 +307,7 @@ def test_a_clip_shorter_than_a_frame_is_refused(tmp_path: Path) -> None:
         ({"exposure_share": (0.8, 0.6)}, "must rise"),
         ({"ois": {"stroke_dg": 1}}, "unknown key 'stroke_dg'"),
         ({"hand": {"wobbly": 1.0}}, "wobbly"),
-        ({"size": (8, 8)}, "16 px"),
+        ({"size": (8, 8)}, "'size', entry 1: Input should be greater than or equal to 16"),
         ({"simulate_hz": 10}, "simulate_hz"),
         ({"response": "gama2.2"}, "did you mean 'gamma2.2'"),
         ({"ois": {"kind": "eis"}, "readout_s": 0.016}, "end within each frame's time, and they take 1.33"),

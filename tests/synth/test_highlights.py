@@ -117,8 +117,8 @@ def test_gains_are_drawn_evenly_from_their_range() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"gain": (3.0, 1.0)}, "gain must rise from 0 or more, found 3 before 1"),
-        ({"gain": (-1.0, 1.0)}, "gain must rise from 0 or more, found -1"),
+        ({"gain": (3.0, 1.0)}, "gain must rise, found 3 before 1"),
+        ({"gain": (-1.0, 1.0)}, r"'gain', entry 1: Input should be greater than or equal to 0 \(found -1"),
         ({"knee": 1.0}, "'knee': Input should be less than 1"),
         ({"kne": 1.0}, "unknown key 'kne'"),
     ],

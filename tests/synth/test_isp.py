@@ -158,9 +158,9 @@ def test_one_camera_alone_is_its_published_matrix() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"red_gain": (2.4, 1.9)}, "red_gain must rise from 1 or more, found 2.4 before 1.9"),
-        ({"blue_gain": (0.5, 1.9)}, "blue_gain must rise from 1 or more, found 0.5"),
-        ({"sharpen": (-0.1, 0.5)}, "sharpen must rise from 0 or more"),
+        ({"red_gain": (2.4, 1.9)}, "red_gain must rise, found 2.4 before 1.9"),
+        ({"blue_gain": (0.5, 1.9)}, "'blue_gain', entry 1: Input should be greater than or equal to 1"),
+        ({"sharpen": (-0.1, 0.5)}, "'sharpen', entry 1: Input should be greater than or equal to 0"),
         ({"sharpen_radius_px": 0.0}, "'sharpen_radius_px': Input should be greater than 0"),
         ({"sharpening": 1}, "unknown key 'sharpening'"),
     ],

@@ -17,7 +17,7 @@ from hvdbench.cli.main import cli
 from hvdbench.errors import UnknownNameError
 from hvdbench.recipe import load_recipe, recipe_names
 from hvdbench.store import Dataset
-from hvdbench.sweep.measure import Camera, compare_stabilisers, draw_hands
+from hvdbench.sweep.measure import camera_of, compare_stabilisers, draw_hands
 from hvdbench.sweep.rows import SharpRow
 from hvdbench.synth.settings import DatasetSettings
 
@@ -52,11 +52,7 @@ def measured(name: str, seconds: float) -> tuple[SharpRow, SharpRow]:
     """What a recipe of one hand and one exposure gives at the frame's centre: without its stabiliser, and with it."""
     settings = settings_of(name)
     (hand,) = settings.hand
-    share, same = settings.exposure_share
-    assert share == same
-    camera = Camera(
-        width_px=WIDTH_PX, focal_px=settings.focal_per_width * WIDTH_PX, fps=settings.fps, exposure_share=share
-    )
+    camera = camera_of(settings)
     hands = draw_hands(
         {hand: PRESETS[hand]}, clips=math.ceil(seconds / CLIP_S), duration_s=CLIP_S, rate_hz=RATE_HZ, seed=1
     )

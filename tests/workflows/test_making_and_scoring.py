@@ -19,8 +19,10 @@ from hvdbench.methods.inference.network_restoration import tell_if_long
 from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.methods.inference.plan import InferencePlan
 from hvdbench.methods.restoration import Budget
+from hvdbench.recipe import load_recipe
 from hvdbench.runs import restoring as runs
 from hvdbench.store import Dataset
+from hvdbench.synth.settings import DatasetSettings
 from hvdbench.workflows.datasets import SynthRequest, accuracy_rows, find_dataset, label, synth
 from hvdbench.workflows.evaluate import evaluate
 from hvdbench.workflows.train import made_from, train
@@ -72,6 +74,8 @@ def at_home(tmp_path, monkeypatch) -> Path:
         for key, value in QUICK.items():
             new = json.dumps(value)
             text = re.sub(rf'(?m)^({key}) = [^"\n].*$', lambda found, new=new: f"{found[1]} = {new}", text)
+        if path.parent.name == "datasets" and path.stem == "goproshake":
+            text = f"size = {json.dumps(SMALL['size'])}\n{text}"
         path.write_text(text)
     (home / "recipes" / "methods" / "selfhvd_quick.toml").write_text(WITHOUT_WEIGHTS)
     for variable in ("HVDBENCH_GOPRO_ROOT", "HVDBENCH_FOLDER_ROOT", "HVDBENCH_STRICT"):
@@ -119,7 +123,7 @@ def test_embedded_scenes_stand_in_for_a_root_that_nobody_named(caplog):
     request = SynthRequest(trajectories="handheld_simulated", overrides=SMALL)
     dataset = synth(request, fallback=LAX, engine=ONE)
     assert dataset.folder == Path("datasets/demo-goproshake")
-    assert (dataset.name, dataset.origin) == ("demo-goproshake", "demo")
+    assert (dataset.name, dataset.origin) == ("demo-goproshake-hvdbench-1", "demo")
     assert dataset.clips()[0].attributes()["origin"] == "demo"
     (warning,) = warnings_of(caplog)
     assert "'gopro'" in warning
@@ -136,6 +140,96 @@ def test_a_source_of_others_without_a_root_is_asked_and_nothing_stands_in_for_it
     dataset = synth(request, fallback=STRICT, engine=ONE)
     assert (dataset.folder, dataset.origin) == (Path("datasets/goproshake"), "simulated")
     assert dataset.manifest["recipe"]["source"] == "their_scenes:Theirs"
+
+
+OWN = """
+name = "night-walks"
+title = "Walks at night"
+source = "gopro"
+clips = ["GOPR0372_07_00"]
+trajectories = "handheld_simulated"
+seed = 5
+size = [64, 48]
+frames_per_clip = 2
+fps = 24
+exposure_share = [0.3, 0.4]
+hand = { hold = 1.0 }
+stroke_deg = [0.2, 0.3]
+focal_per_width = 0.9
+[ois]
+kind = "sensor_shift"
+leak_hz = 0.2
+"""
+
+
+def test_only_the_scenes_are_replaced_and_the_rest_of_a_recipe_stays(caplog):
+    Path("walks.toml").write_text(OWN)
+    dataset = synth(SynthRequest("walks.toml"), fallback=LAX, engine=ONE)
+    recipe = dict(dataset.manifest["recipe"])
+    assert {key: recipe[key] for key in ("seed", "fps", "exposure_share", "hand", "stroke_deg", "focal_per_width")} == {
+        "seed": 5,
+        "fps": 24,
+        "exposure_share": [0.3, 0.4],
+        "hand": {"hold": 1.0},
+        "stroke_deg": [0.2, 0.3],
+        "focal_per_width": 0.9,
+    }
+    assert (recipe["ois"]["kind"], recipe["ois"]["leak_hz"]) == ("sensor_shift", 0.2)
+    assert (recipe["source"], recipe["trajectories"]) == ("sample", "handheld_simulated")
+    assert {clip.split for clip in dataset.clips()} == {"train", "test"}
+    assert (dataset.name, dataset.folder) == ("demo-night-walks", Path("datasets/demo-walks"))
+    (warning,) = warnings_of(caplog)
+    assert warning.endswith(
+        "hvdbench uses the recipe 'walks', otherwise unchanged, with the embedded sample scenes in place of the clips "
+        "GOPR0372_07_00 instead"
+    )
+
+
+def test_a_recipe_that_asks_for_the_embedded_scenes_keeps_its_name_on_boards(caplog):
+    Path("walks.toml").write_text(OWN.replace("gopro", "sample").replace("GOPR0372_07_00", "coffee"))
+    dataset = synth(SynthRequest("walks.toml"), fallback=STRICT, engine=ONE)
+    assert (dataset.name, dataset.folder, dataset.origin) == ("night-walks", Path("datasets/walks"), "demo")
+    result = evaluate("blurry", dataset, workspace=STRICTLY)
+    assert result.board == Path("leaderboards/night-walks.csv")
+    assert set(read_board(result.board)["dataset"]) == {"night-walks"}
+
+
+def test_a_tiny_dataset_never_has_the_name_of_the_full_one():
+    Path("walks.toml").write_text(
+        OWN.replace("gopro", "sample").replace("GOPR0372_07_00", "coffee") + "[tiny]\nfps = 25\n"
+    )
+    tiny = synth(SynthRequest("walks.toml@tiny"), fallback=STRICT, engine=ONE)
+    assert (tiny.name, tiny.folder) == ("night-walks@tiny", Path("datasets/walks@tiny"))
+    assert evaluate("blurry", tiny, workspace=STRICTLY).board == Path("leaderboards/night-walks@tiny.csv")
+
+
+def test_embedded_scenes_that_were_asked_for_in_place_of_a_recipes_source_do_not_take_its_name():
+    Path("walks.toml").write_text(OWN.replace('clips = ["GOPR0372_07_00"]', 'clips = ["coffee"]'))
+    dataset = synth(SynthRequest("walks.toml", source="sample"), fallback=STRICT, engine=ONE)
+    assert (dataset.name, dataset.folder, dataset.origin) == ("demo-night-walks", Path("datasets/demo-walks"), "demo")
+
+
+THEIRS = """
+class Theirs:
+    def __init__(self, options):
+        self.folder = options.root
+    def scenes(self):
+        return sorted((self.folder / "clips").iterdir())
+"""
+
+
+def test_a_source_of_others_that_needs_a_folder_and_has_none_is_an_error_of_one_sentence(at_home, monkeypatch, caplog):
+    (at_home / "their_folder.py").write_text(THEIRS)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    request = SynthRequest(source="their_folder:Theirs", trajectories="handheld_simulated", overrides=SMALL)
+    with pytest.raises(InputError) as caught:
+        synth(request, fallback=LAX, engine=ONE)
+    assert str(caught.value) == (
+        "source 'their_folder:Theirs' failed as it listed its scenes: TypeError: unsupported operand type(s) for /: "
+        "'NoneType' and 'str'; no folder was given to it, and nothing replaces such a source: name one with --root"
+    )
+    assert warnings_of(caplog) == []
+    assert not Path("datasets").exists()
 
 
 def test_one_warning_tells_of_all_that_stands_in(caplog):
@@ -294,10 +388,24 @@ def test_weights_of_several_other_trainings_must_be_named(demo):
 
 def test_training_without_a_dataset_trains_the_tiny_size_on_embedded_scenes(caplog):
     path = train("selfhvd_basicvsrpp", None)
-    assert path == Path("runs/selfhvd_basicvsrpp@tiny/demo-goproshake/weights.safetensors")
+    assert path == Path("runs/selfhvd_basicvsrpp@tiny/demo-goproshake-hvdbench-1/weights.safetensors")
     assert any("'selfhvd_basicvsrpp@tiny'" in warning for warning in warnings_of(caplog))
     with pytest.raises(StrictError):
         train("selfhvd_basicvsrpp", None, workspace=Workspace(Path("other"), strict=True))
+
+
+def test_supervised_training_runs_on_embedded_scenes_and_never_on_those_that_are_scored():
+    path = train("supervised_estrnn@tiny", None)
+    told = json.loads((path.parent / "train.json").read_text())
+    assert told["clips"] == ["train/chelsea", "train/rocket"]
+    assert told["truth_read"]
+    dataset = find_dataset(None)
+    assert made_from(dataset, path) == "trained on this dataset's clips of train, with their truth"
+
+
+def test_the_embedded_recipe_with_a_train_split_is_the_demo_with_two_clips_more():
+    plain, more = (load_recipe("datasets", name, DatasetSettings).values for name in ("demo", "demo_train"))
+    assert more.model_copy(update={"title": plain.title, "clips": plain.clips}) == plain
 
 
 def test_a_method_that_fits_each_clip_has_nothing_to_train(demo):

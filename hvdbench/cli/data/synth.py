@@ -103,9 +103,9 @@ def synth(
     frames, and the motion of the camera.
 
     If no GoPro folder is configured, scenes that come with hvdbench are used instead; if no camera paths of MonST3R
-    were imported, simulated paths are used. Either way a warning says so, and the dataset goes to
-    datasets/demo-RECIPE. The options --ois, --hand, --clips, --fps, --source-fps and --seed replace the recipe's
-    values.
+    were imported, simulated paths are used. Either way a warning says so, the recipe's other settings stay, and the
+    dataset goes to datasets/demo-RECIPE. The options --ois, --hand, --clips, --fps, --source-fps and --seed replace the
+    recipe's values.
     """
     from hvdbench.camera.stabiliser.kinds import stabiliser_table
     from hvdbench.camera.stabiliser.log import read_log

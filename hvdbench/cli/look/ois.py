@@ -46,6 +46,12 @@ def ois() -> None:
 )
 @options.orientation
 @click.option(
+    "--recipe",
+    metavar="NAME|FILE",
+    help="Look through the camera of this dataset recipe: its size, focal length, frame rate, exposure and readout. "
+    "The default is a 26 mm lens on frames 1920 px wide, at 30 frames per second, exposed for 0.7 of the frame time.",
+)
+@click.option(
     "--seconds",
     metavar="SECONDS",
     type=click.FloatRange(min=1),
@@ -82,6 +88,7 @@ def ois() -> None:
 @options.examples(
     "hvdbench ois sweep -o sweep",
     "hvdbench ois sweep --kind lens_shift --stroke 0.5 --stroke 1 -o sweep",
+    "hvdbench ois sweep --recipe phone.toml -o sweep",
     "hvdbench ois sweep --through warp_average -o sweep",
 )
 def sweep(
@@ -90,6 +97,7 @@ def sweep(
     controllers: tuple[str, ...],
     log: Path | None,
     orientation: str,
+    recipe: str | None,
     seconds: float,
     method: str | None,
     data_recipe: str,
@@ -107,9 +115,12 @@ def sweep(
     set of all kinds is compared.
     """
     from hvdbench.camera.stabiliser.log import read_log
+    from hvdbench.recipe import load_recipe
     from hvdbench.sweep.figures import choose_stabilisers
+    from hvdbench.sweep.measure import Camera, camera_of
     from hvdbench.sweep.run import Through
     from hvdbench.sweep.run import sweep as run
+    from hvdbench.synth.settings import DatasetSettings
     from hvdbench.workspace.engine import parse_engine
     from hvdbench.workspace.fallback import Fallback
 
@@ -117,6 +128,9 @@ def sweep(
         raise click.UsageError("--orientation turns the axes of a log: name one with --log, or leave it out.")
     if log is not None:
         click.echo(f"{log} was read as: {read_log(log, orientation).read_as}")
+    camera = Camera()
+    if recipe is not None:
+        camera = camera_of(load_recipe("datasets", recipe, DatasetSettings, trust=trust).values)
     with showing() as progress:
         done, restored = run(
             choose_stabilisers(kinds, strokes, controllers, log, orientation),
@@ -125,11 +139,13 @@ def sweep(
             log=log,
             orientation=orientation,
             seed=seed,
+            camera=camera,
             through=Through(method, data_recipe, frames, trust=trust) if method else None,
             engine=parse_engine(engine),
             fallback=Fallback.from_environment(strict),
             progress=progress,
         )
+    click.echo(f"camera: {camera}")
     first = done.sharp[0].hand
     for row in done.sharp:
         if row.hand == first:

@@ -32,15 +32,21 @@ class FusionFitSettings(Settings):
     """Settings of the fit; the recipes mark which values are the paper's."""
 
     channels: int = Field(32, ge=1)
+    """Channels of the network's features."""
     blocks: int = Field(3, ge=0)
+    """Residual blocks of the network."""
     patch_px: int = Field(64, ge=8, multiple_of=2)
     """Side of the random crops in px, even."""
     batch: int = Field(8, ge=1)
+    """Crops of one optimiser step."""
     stage1_steps: int = Field(300, ge=0)
+    """Optimiser steps of stage 1."""
     stage2_steps: int = Field(300, ge=0)
+    """Optimiser steps of stage 2."""
     learning_rate: float = Field(3e-4, gt=0)
     """Adam's learning rate, which falls by a cosine to a thirtieth within each stage."""
     warm_up_steps: int = Field(20, ge=0)
+    """Steps over which the learning rate rises linearly at the start."""
     distortion_threshold: float = Field(0.5, ge=0, le=1)
     """Threshold ``τ`` of Eq. 8."""
     self_enhanced: bool = True

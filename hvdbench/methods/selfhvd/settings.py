@@ -84,8 +84,11 @@ class SelfHvdObjectiveSettings(Settings):
     spatial_consistency: float = Field(1.0, ge=0)
     """Weight ``λ`` of Eq. 14."""
     perceptual: PerceptualSettings = PerceptualSettings()
+    """VGG losses, Eqs. 11, 12."""
     flow: FlowSettings = FlowSettings()
+    """How sharp frames are aligned, Eq. 3."""
     masks: MaskSettings = MaskSettings()
+    """Where a warped sharp frame is trusted, Eqs. 4, 5."""
     sevd: bool = True
     """Whether stage 2 removes clues and chooses the better target, as in Eq. 7. If off, it keeps Eq. 6."""
     clues: Clues = "sharp"
@@ -97,6 +100,7 @@ class SelfHvdObjectiveSettings(Settings):
     scscm: bool = True
     """Whether self-constrained spatial consistency maintenance, Eq. 10, is on."""
     anchor: AnchorSettings = AnchorSettings()
+    """When the anchor of SCSCM moves on, Eqs. 9, 10."""
     reblur: float = Field(0.0, ge=0)
     """Weight of re-blur consistency in both stages; ours, not the paper's."""
 

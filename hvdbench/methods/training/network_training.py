@@ -32,7 +32,9 @@ class NetworkTrainingSettings(NetworkInput):
     splits: tuple[str, ...] = ()
     """Splits whose clips are trained on; empty for all of the dataset."""
     window: WindowSettings = WindowSettings()
+    """What a training window is."""
     engine: EngineSettings = EngineSettings()
+    """The training loop."""
 
 
 TrainingT = TypeVar("TrainingT", bound=NetworkTrainingSettings, covariant=True)

@@ -36,6 +36,7 @@ class EngineSettings(Settings):
     accumulate: int = Field(1, ge=1)
     """Number of parts in which a process computes its share of a batch, one after another, to save memory."""
     learning_rate: float = Field(1e-4, gt=0)
+    """Adam's learning rate after the warm-up."""
     final_learning_rate: float = Field(1e-7, ge=0)
     """Learning rate at which the cosine ends."""
     schedule: Literal["cosine", "constant"] = "cosine"
@@ -45,11 +46,11 @@ class EngineSettings(Settings):
     betas: tuple[float, float] = (0.9, 0.999)
     """Adam's decay rates of the two moments."""
     clip_gradient: float | None = Field(1.0, gt=0)
-    """Largest norm of the whole gradient; with None it is not clipped."""
+    """Largest norm of the whole gradient; a longer one is shortened to it."""
     precision: Precision = "float32"
     """Number format that the network computes in; losses are float32."""
     ema_decay: float | None = Field(None, gt=0, lt=1)
-    """Decay per step of an average of the weights, which is what is measured and kept; with None there is none."""
+    """Decay per step of an average of the weights, which is what is measured and kept; left out: none."""
     rates: dict[str, float] = {}
     """Factors on the learning rate, by the beginning of parameter names: ``{"spynet" = 0.25}``."""
     frozen_steps: dict[str, int] = {}
@@ -63,8 +64,8 @@ class EngineSettings(Settings):
     keep: int = Field(2, ge=1)
     """Number of checkpoints that are kept, the latest ones."""
     workers: int | None = Field(None, ge=0)
-    """Number of processes that load samples; with 0 they are loaded between steps. None means 0 on a CPU, and on a GPU
-    one less than there are cores, 8 at most. It does not change the result."""
+    """Number of processes that load samples; with 0 they are loaded between steps. It does not change the result. Left
+    out: 0 on a CPU, and on a GPU one less than there are cores, 8 at most."""
     explosion_factor: float = Field(10.0, gt=1)
     """Multiple of its running median above which a loss counts as too large."""
     explosion_steps: int = Field(5, ge=1)
@@ -72,6 +73,7 @@ class EngineSettings(Settings):
     drift_limit_px: float = Field(0.3, gt=0)
     """Shift of output to input above which a validation warns, in px."""
     validation: ValidationSettings = ValidationSettings()
+    """What is measured on the way."""
 
     @model_validator(mode="after")
     def _fits(self) -> "EngineSettings":

@@ -6,6 +6,7 @@ sheet of paper does. Its light is therefore estimated before the average, and cl
 
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +18,21 @@ from hvdbench.sources.scene import Layer, Scene, SceneKind, Times
 
 _KEPT = 16  # textures
 
+Gain = Annotated[float, Field(ge=0, le=1000)]
+
 
 class HighlightSettings(Settings):
     """How far highlights rise above full scale before sub-frames are averaged."""
 
-    gain: tuple[float, float] = (0.25, 5.0)
+    gain: tuple[Gain, Gain] = (0.25, 5.0)
     """Range of the light that is added at full scale, in units of full scale; drawn evenly for each clip."""
     knee: float = Field(default=0.9, ge=0, lt=1)
     """Linear light from which on light is added, rising smoothly to full scale."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "HighlightSettings":
-        if not 0 <= self.gain[0] <= self.gain[1]:
-            raise ValueError(f"gain must rise from 0 or more, found {self.gain[0]:g} before {self.gain[1]:g}")
+        if self.gain[0] > self.gain[1]:
+            raise ValueError(f"gain must rise, found {self.gain[0]:g} before {self.gain[1]:g}")
         return self
 
     def draw_gain(self, generator: np.random.Generator) -> float:

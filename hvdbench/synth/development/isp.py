@@ -5,6 +5,7 @@ picture. Real clips show them, whereas even noise on a finished picture does not
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from pydantic import Field, model_validator
 from hvdbench.frames import Frame, Image
 from hvdbench.recipe import Settings
 from hvdbench.response import Response
-from hvdbench.synth.development.sensor import Noise, Range, round_values
+from hvdbench.synth.development.sensor import Noise, round_values
 
 Matrix3 = NDArray[np.float64]
 
@@ -43,14 +44,18 @@ _DIAGONAL = (
 )
 
 
+Balance = Annotated[float, Field(ge=1, le=16)]
+Amount = Annotated[float, Field(ge=0, le=10)]
+
+
 class IspSettings(Settings):
     """The settings of the RAW round trip. Sensor noise is added in RAW; ``noise.read`` still follows the response."""
 
-    red_gain: Range = (1.9, 2.4)
+    red_gain: tuple[Balance, Balance] = (1.9, 2.4)
     """Range of the white balance of red over green, drawn evenly for each clip."""
-    blue_gain: Range = (1.5, 1.9)
+    blue_gain: tuple[Balance, Balance] = (1.5, 1.9)
     """Range of the white balance of blue over green, drawn evenly for each clip."""
-    sharpen: Range = (0.3, 0.8)
+    sharpen: tuple[Amount, Amount] = (0.3, 0.8)
     """Range of the amount of unsharp masking, drawn evenly for each clip; 0: none."""
     sharpen_radius_px: float = Field(default=1.0, gt=0, le=10)
     """Standard deviation of the Gaussian of unsharp masking."""
@@ -59,10 +64,10 @@ class IspSettings(Settings):
 
     @model_validator(mode="after")
     def _ordered(self) -> "IspSettings":
-        for name, least in (("red_gain", 1.0), ("blue_gain", 1.0), ("sharpen", 0.0)):
+        for name in ("red_gain", "blue_gain", "sharpen"):
             low, high = getattr(self, name)
-            if not least <= low <= high:
-                raise ValueError(f"{name} must rise from {least:g} or more, found {low:g} before {high:g}")
+            if low > high:
+                raise ValueError(f"{name} must rise, found {low:g} before {high:g}")
         return self
 
     def draw(self, generator: np.random.Generator) -> "Isp":

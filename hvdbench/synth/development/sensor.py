@@ -1,6 +1,7 @@
 """Turn light into 8-bit frames: saturation, noise, response, rounding."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -11,29 +12,30 @@ from hvdbench.response import Response, open_response
 
 _SCATTER = 0.26  # of the log of the dark variance, given the shot variance (Brooks et al., CVPR 2019)
 
-Range = tuple[float, float]
+Variance = Annotated[float, Field(gt=0, le=1)]
+Range = tuple[Variance, Variance]
 
 
 class SensorSettings(Settings):
     """The settings of the blurry frames' sensor noise; the truth has none."""
 
-    shot: float = Field(default=0.0, ge=0)
+    shot: float = Field(default=0.0, ge=0, le=1)
     """λ_s: variance per unit of linear light."""
-    dark: float = Field(default=0.0, ge=0)
+    dark: float = Field(default=0.0, ge=0, le=1)
     """λ_r: variance in linear light where there is no light, which is the read noise of the sensor itself."""
     shot_range: Range | None = None
     """Range from which λ_s is drawn for each clip, log-uniformly; left out: ``shot``."""
     dark_range: Range | None = None
     """Range from which λ_r is drawn for each clip, along with λ_s; left out: ``dark``."""
-    read: float = Field(default=1.0 / 255.0, ge=0)
+    read: float = Field(default=1.0 / 255.0, ge=0, le=1)
     """Standard deviation after the response, as a share of full scale: what a phone's own denoising leaves."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "SensorSettings":
         for name in ("shot_range", "dark_range"):
             bounds = getattr(self, name)
-            if bounds is not None and not 0 < bounds[0] <= bounds[1]:
-                raise ValueError(f"{name} must rise from above 0, found {bounds[0]:g} before {bounds[1]:g}")
+            if bounds is not None and bounds[0] > bounds[1]:
+                raise ValueError(f"{name} must rise, found {bounds[0]:g} before {bounds[1]:g}")
         return self
 
     def draw(self, generator: np.random.Generator) -> "Noise":
