@@ -58,7 +58,7 @@ def list_frames(folder: Path, names: str = "*") -> list[Path]:
             not read or has a name that is not UTF-8, or if two names have one place in the order.
     """
     if not folder.is_dir():
-        raise InputError(f"{readable(folder)} is not a folder of frames: name a folder that holds them")
+        raise InputError(f"{readable(folder)} is not a folder of frames: name a folder that contains them")
     files, unread = [], []
     for path in folder.iterdir():
         suffix = path.suffix.lower()
@@ -104,7 +104,7 @@ def no_frames(folder: Path) -> str:
     instead = (
         f"; its {len(unread)} pictures of other kinds ({kinds}) are not read: convert them to PNG" if unread else ""
     )
-    return f"{readable(folder)} holds no frames (looked for {', '.join(sorted(FRAME_SUFFIXES))}){instead}"
+    return f"{readable(folder)} contains no frames (looked for {', '.join(sorted(FRAME_SUFFIXES))}){instead}"
 
 
 def readable(path: Path) -> str:
@@ -132,12 +132,13 @@ def _in_order(folder: Path, files: Sequence[Path]) -> list[Path]:
     for (place, path), (next_place, next_path) in pairwise(ordered):
         if place == next_place and path.stem == next_path.stem:
             raise InputError(
-                f"{folder} holds {path.name} and {next_path.name}, which would be one frame twice: keep the frames of "
+                f"{folder} contains {path.name} and {next_path.name}, which would be the same frame twice: keep the "
+                f"frames of "
                 "one suffix"
             )
         if place == next_place:
             raise InputError(
-                f"{folder} holds {path.name!a} and {next_path.name!a}, whose numbers and letters are the same, so "
+                f"{folder} contains {path.name!a} and {next_path.name!a}, whose numbers and letters are the same, so "
                 "which comes first is not known: rename or remove one of them"
             )
     return [path for _, path in ordered]
@@ -229,7 +230,10 @@ def write_frame(path: Path, frame: Frame) -> None:
         InputError: if there is no encoder for the suffix.
     """
     if path.suffix.lower() not in FRAME_SUFFIXES:
-        raise InputError(f"{path}: no picture format '{path.suffix}' (known: {', '.join(sorted(FRAME_SUFFIXES))})")
+        raise InputError(
+            f"{path}: '{path.suffix}' is not a picture format that can be written (known: "
+            f"{', '.join(sorted(FRAME_SUFFIXES))})"
+        )
     quality = [cv2.IMWRITE_JPEG_QUALITY, 98] if path.suffix.lower() in LOSSY_SUFFIXES else []
     _, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(frame[..., ::-1]), quality)
     atomic_write_bytes(path, encoded.tobytes(), force=False)  # the clip is flushed to the disk as a whole

@@ -273,7 +273,7 @@ class DatasetWriter:
                 )
             return old
         if stranger_in(self.folder):
-            raise DatasetError(f"{self.folder} is not empty and holds no dataset.json: choose another --out")
+            raise DatasetError(f"{self.folder} is not empty and contains no dataset.json: choose another --out")
         return {}
 
     def _clear(self, old: Mapping[str, Any]) -> None:

@@ -54,7 +54,7 @@ Recipes of datasets, methods and boards also take these:
 
 | key | type | what it is |
 |---|---|---|
-| `based_on` | text | Recipe that holds what this file leaves out: its name, `name@tiny`, or a path from here. |
+| `based_on` | text | Recipe that contains what this file leaves out: its name, `name@tiny`, or a path from here. |
 | `tiny` | table | Values that are laid over the others where the recipe is asked for as `name@tiny`. |
 """
 

@@ -244,7 +244,7 @@ def boards(command: F) -> F:
         type=FOLDER,
         default=Path("leaderboards"),
         show_default=True,
-        help="Use the leaderboards in this folder, which holds one CSV file for each.",
+        help="Use the leaderboards in this folder, which contains one CSV file for each.",
     )(command)
 
 

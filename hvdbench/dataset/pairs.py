@@ -51,7 +51,7 @@ def pair_clip(
     checked_key(f"{split}/{clip}", "the clip")
     inputs, truths = list_frames(blurry), list_frames(sharp)
     if len(inputs) != len(truths):
-        raise InputError(f"{blurry} holds {len(inputs)} frames, {sharp} {len(truths)}: a pair has as many of each")
+        raise InputError(f"{blurry} contains {len(inputs)} frames, {sharp} {len(truths)}: a pair has as many of each")
     matched = match_names(truths, [path.stem for path in inputs], whose=str(sharp)) if inputs else Matched(())
     paired = [truths[index] for index in matched.files if index is not None]
     pictures = {"blur": read_frames(inputs, blurry), TRUTH_FOLDERS["mid"]: read_frames(paired, sharp)}

@@ -96,11 +96,12 @@ class Book:
         """
         for other, entry in self.captures.items():
             if other != key and entry["sha256"] == sha256:
-                raise InputError(f"{path} is the same capture as '{other}', which the dataset holds already")
+                raise InputError(f"{path} is the same capture as '{other}', which the dataset contains already")
         entry = self.captures.get(key, {})
         if entry and entry["split"] != split:
             raise InputError(
-                f"{path} is in '{entry['split']}' already and would go to '{split}': a capture has one split"
+                f"{path} is in '{entry['split']}' already and would now go to '{split}': a capture must stay in one "
+                f"split"
             )
         if not entry or not entry["complete"] or self.writer is None:
             return None

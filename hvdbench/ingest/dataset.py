@@ -183,7 +183,7 @@ class _Intake:
             self.key = self.book.key_for(fitted_name(f"{device}_{capture.name}", LONGEST_KEY_BYTES), sha256)
             done = self.book.check(capture.path, self.key, sha256, self.split)
             if done:
-                return f"{capture.label}: in '{self.split}' already, {len(done['clips'])} clips", ""
+                return f"{capture.label}: already in '{self.split}', {len(done['clips'])} clips", ""
             self.entry = self._entry(reader, device, sha256)
             plan = ClipPlan(self.split, self.key, request.clip_frames, request.clip_seconds, request.crop)
             notes = [device_note] if device_note else []
@@ -211,7 +211,7 @@ class _Intake:
             reason = str(error).removeprefix(f"{path}: ")
             if series.frames < FEWEST_FRAMES:
                 raise InputError(reason if reason.startswith(str(path)) else f"{path}: {reason}") from error
-            notes.append(f"stopped after {series.frames} frames: {reason}")
+            notes.append(f"reading stopped after {series.frames} frames: {reason}")
         progress(max(series.frames, 1), max(series.frames, 1), f"ingest {self.capture.label}")
         series.end()
         if not series.names:

@@ -88,4 +88,4 @@ def choose_device(camera: CameraFacts, mapped: str, given: str) -> tuple[str, st
     other = mapped or given
     if stated:
         return stated, f"states the device {stated}, which was kept" if other and other != stated else ""
-    return other or UNKNOWN, "" if other else "states no device: name it with --capture-device or --device-map"
+    return other or UNKNOWN, "" if other else "does not state a device: name it with --capture-device or --device-map"

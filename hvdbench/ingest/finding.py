@@ -40,7 +40,7 @@ def find_captures(paths: Sequence[Path]) -> Found:
     """List the captures of several paths, each once.
 
     A path is a film, a folder of frames, or any other folder, of which all films and folders of frames are taken. Below
-    ``train``, ``test`` and the like, as in a release, captures are of that split. Pictures beside films are taken for
+    ``train``, ``test`` and the like, as in a release, captures are of that split. Pictures beside videos are taken for
     photos and left out, as are previews, thumbnails, truths of pairs, datasets of ours and linked folders, each with a
     sentence; so are hidden files and folders, without one. A folder that cannot be listed is a capture with a fault, so
     that it does not take the others with it.
@@ -55,7 +55,7 @@ def find_captures(paths: Sequence[Path]) -> Found:
         told = len(found.left_out)
         captures = list(_below(path, "", path, found)) if path.is_dir() else [Capture(path)]
         if not captures and told == len(found.left_out):
-            found.failures.append(f"{readable(path)} holds no films and no frames")
+            found.failures.append(f"{readable(path)} contains neither videos nor folders of frames")
         for capture in captures:
             if (place := os.path.realpath(capture.path)) not in known:  # pathlib refuses a link to itself
                 found.captures.append(capture)
@@ -112,7 +112,7 @@ def _pictures(folder: Path, split: str, root: Path, has_films: bool, found: Foun
         return
     if is_truth_of_pairs(folder):
         found.left_out.append(
-            f"{readable(folder)} holds the sharp frames of pairs: take pairs in with 'hvdbench dataset import'"
+            f"{readable(folder)} contains the sharp frames of pairs: take pairs in with 'hvdbench dataset import'"
         )
         return
     try:

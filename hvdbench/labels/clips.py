@@ -90,7 +90,7 @@ def find_clips(path: Path) -> list[LabelSource]:
             found.append(LabelSource(folder.name, place))
     if not found:
         films = ": name one of its films" if films_in(path) else ""
-        raise InputError(f"{path} is no dataset, and neither it nor a folder in it holds frames{films}")
+        raise InputError(f"{path} is not a dataset, and neither it nor a folder in it contains frames{films}")
     return found
 
 

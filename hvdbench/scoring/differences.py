@@ -163,7 +163,7 @@ def _pair(restored: ResultFiles, truth: Path) -> Pair:
         InputError: there are none, or their names leave open which frame each is.
     """
     if restored.is_film:
-        raise InputError(f"{restored.place} holds no frames: protocols are compared on pictures")
+        raise InputError(f"{restored.place} contains no frames: protocols are compared on pictures")
     true = list_frames(truth)
     matched = match_names(restored.pictures, [path.stem for path in true], whose=str(restored.place))
     return Pair(tuple(restored.pictures[index] for index in matched.files if index is not None), tuple(true))

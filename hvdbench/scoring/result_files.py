@@ -107,8 +107,8 @@ def find_all(folder: Path, keys: Iterable[str]) -> dict[str, ResultFiles]:
     twice = next((keys for keys in clips_of.values() if len(keys) > 1), None)
     if twice is not None:
         raise InputError(
-            f"{places[twice[0]].place} holds the frames of one clip and would serve {len(twice)} ({shortened(twice)}): "
-            f"put them {LAYOUTS}"
+            f"{places[twice[0]].place} contains the frames of one clip, but {len(twice)} clips "
+            f"({shortened(twice)}) would be scored with them: put them {LAYOUTS}"
         )
     return places
 

@@ -51,7 +51,8 @@ def refuse_blurry(options: SourceOptions, clips: Iterable[Clip], *, of_release: 
                 f"blurry frames ({blurry[0].name})" if blurry else f"{lettered[0].name}, one of A and B: perhaps blurry"
             )
             raise InputError(
-                f"{root} holds {what}, which are no sharp source: name the folder of sharp frames alone as --src "
+                f"{root} contains {what}, which cannot be a sharp source: name the folder of sharp frames alone as "
+                f"--src "
                 "folder with its rate (--source-fps), or take pairs over with 'hvdbench dataset import'"
             )
 

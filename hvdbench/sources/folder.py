@@ -82,7 +82,9 @@ def _rate_of_frames(clip: Clip, given_fps: float | None) -> float:
         InputError: none is given for the sharp frames of pairs, whose blurry ones average several of another rate.
     """
     if given_fps is None and is_truth_of_pairs(clip.place):
-        raise InputError(f"{clip.place} holds the sharp frames of pairs and states no rate: give it with --source-fps")
+        raise InputError(
+            f"{clip.place} contains the sharp frames of pairs and states no rate: give it with --source-fps"
+        )
     if given_fps is None:
         _LOG.warning("%s states no rate and is taken at %g fps: give it with --source-fps", clip.place, FPS)
     return given_fps or FPS
@@ -95,7 +97,8 @@ def _clips(root: Path) -> list[Clip]:
     if len(files) >= FEWEST_FRAMES:
         if films := films_in(root):
             raise InputError(
-                f"{root} holds {len(files)} pictures beside the film {films[0].name}, which may be a camera's photos: "
+                f"{root} contains {len(files)} pictures beside the film {films[0].name}, which may be a camera's "
+                f"photos: "
                 "name the film as --root, or the frames in a folder of their own"
             )
         return [Clip(root.resolve().name, "test", root, files)]

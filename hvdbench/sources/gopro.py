@@ -12,7 +12,7 @@ from hvdbench.sources.layout import Layout, load_layout
 from hvdbench.sources.scene import SourceOptions
 
 WHOLE = "GOPRO_Large_all"
-_HOLDS = f"the folder of {WHOLE}, which holds train and test"
+_HOLDS = f"the folder of {WHOLE}, which contains train and test"
 
 
 class GoProSource:
@@ -92,7 +92,7 @@ def _clips_one_level_down(root: Path) -> list[Clip]:
         return whole
     below = {folder.name: clips for folder in list_folders(root) if (clips := _clips(folder))}
     if len(below) > 1:
-        raise InputError(f"{root} holds several folders of GoPro clips ({', '.join(below)}): name one of them")
+        raise InputError(f"{root} contains several folders of GoPro clips ({', '.join(below)}): name one of them")
     return next(iter(below.values()), [])
 
 
@@ -106,8 +106,8 @@ def _source_of_pairs(clip: Clip, layout: Layout, fps: float, given_fps: float | 
 
 def _nothing(root: Path) -> str:
     if len(frame_files(root)) >= 2:
-        return f"{root} holds frames but no clip folders: name the folder above it, or use the source 'folder'"
+        return f"{root} contains frames but no clip folders: name the folder above it, or use the source 'folder'"
     return (
-        f"{root} holds no GoPro clips: expected {root.name}/train/<clip>/000001.png ({WHOLE} at 240 fps), "
+        f"{root} contains no GoPro clips: expected {root.name}/train/<clip>/000001.png ({WHOLE} at 240 fps), "
         f"{root.name}/train/<clip>/sharp/000001.png (GOPRO_Large) or <clip> folders of frames"
     )

@@ -12,7 +12,7 @@ from hvdbench.sources.layout import load_layout
 from hvdbench.sources.scene import SourceOptions
 
 VALIDATION = "val_"  # begins the names of validation clips, since both parts of REDS count from 000
-_HOLDS = "the folder of REDS at 120 fps, which holds train/train_orig and val/val_orig"
+_HOLDS = "the folder of REDS at 120 fps, which contains train/train_orig and val/val_orig"
 _PARTS = (("train_orig", "train", ""), ("val_orig", "test", VALIDATION))
 _FLAT = (("train", "train", ""), ("val", "test", VALIDATION))
 _SLOW = ("train_sharp", "val_sharp", "train_blur", "val_blur", "test_blur")
@@ -92,10 +92,10 @@ def _nothing(root: Path) -> str:
     slow = [name for name in _SLOW if (root / name).is_dir() or (root / name.partition("_")[0] / name).is_dir()]
     if slow or root.name in _SLOW:
         return (
-            f"{root} holds REDS at 24 fps ({', '.join(slow) or root.name}): the source 'reds' needs the frames at "
+            f"{root} contains REDS at 24 fps ({', '.join(slow) or root.name}): the source 'reds' needs the frames at "
             "120 fps, train_orig and val_orig"
         )
     return (
-        f"{root} holds no REDS clips: expected {root.name}/train/train_orig/<clip>/00000000.png, "
+        f"{root} contains no REDS clips: expected {root.name}/train/train_orig/<clip>/00000000.png, "
         f"{root.name}/train_orig/<clip>/… or {root.name}/train/<clip>/… at 120 fps"
     )

@@ -34,7 +34,8 @@ def note_on_films(folder: Path) -> str:
     if not films:
         return ""
     return (
-        f"{folder.name} holds {films[0].name} beside its pictures, which alone were read: name a film to have it read"
+        f"{folder.name} contains {films[0].name} beside its pictures, which alone were read: name a film to have it "
+        f"read"
     )
 
 

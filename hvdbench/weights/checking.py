@@ -103,9 +103,11 @@ def add_weights(name: str, file: Path, *, overwrite: bool = False) -> str:
     known = known_weights(name)
     target = weights_folder() / known.file_name
     if not file.is_file():
-        raise WeightsError(f"{file} is no file: name the file that you downloaded from {known.page}")
+        raise WeightsError(f"{file} is not a file: name the file that you downloaded from {known.page}")
     if _kind(file) != target.suffix and (_kind(file) or target.suffix in _OTHER_KINDS):
-        raise WeightsError(f"{file} is no {target.suffix} file, as {name} is published: download it from {known.page}")
+        raise WeightsError(
+            f"{file} is not a {target.suffix} file, as {name} is published: download it from {known.page}"
+        )
     verified, digest = _verify(known, file)
     if target.exists() and target.samefile(file):
         return f"{target} is in its place; {verified}"

@@ -121,7 +121,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     content, steps = _unwrap(whole, path)
     state_dict, more = _strip_prefixes(content, is_lightning=isinstance(whole, Mapping) and _LIGHTNING in whole)
     if not state_dict:
-        raise WeightsError(f"{path} holds no state dict, only counters of a training")
+        raise WeightsError(f"{path} does not contain a state dict, only counters of a training")
     held = sum(value.numel() * value.element_size() for value in state_dict.values())
     if held > most_bytes(path):  # a few numbers stand for many, which every look at them would spread out
         raise WeightsError(
@@ -146,7 +146,7 @@ def check_whole(path: Path) -> None:
 def _check_place(path: Path, head: bytes) -> None:
     place = _what_stands_there(head)
     if place:
-        raise WeightsError(f"{path} is damaged or no weight file ({place}): download it again")
+        raise WeightsError(f"{path} is damaged or not a weight file ({place}): download it again")
 
 
 def _check_archive(path: Path, file: Path, head: bytes) -> None:
@@ -236,7 +236,7 @@ def _unpickling_message(path: Path, reason: str) -> str:
         named = _GLOBAL.search(reason)
         would = f", which would run {named[1].rstrip('.')}" if named else ""
         return (
-            f"{path} holds pickled code beside its tensors{would}; it is never run: "
+            f"{path} contains pickled code beside its tensors{would}; it is never run: "
             "save the state dict alone (model.state_dict()), best as .safetensors"
         )
     if "unsupported operand" in reason.lower():
@@ -248,7 +248,7 @@ def _unpickling_message(path: Path, reason: str) -> str:
 
 
 def _damaged_message(path: Path) -> str:
-    return f"{path} is damaged or no weight file: download it again"
+    return f"{path} is damaged or not a weight file: download it again"
 
 
 def _what_stands_there(head: bytes) -> str | None:
@@ -279,7 +279,7 @@ def _unwrap(content: Any, path: Path) -> "tuple[dict[str, Tensor], list[str]]":
         content = content[key]
     found = _state_dicts(content)
     if not found:
-        raise WeightsError(f"{path} holds no state dict, neither bare nor in anything that it holds")
+        raise WeightsError(f"{path} does not contain a state dict, neither bare nor in anything that it contains")
     if len(found) > 1:
         steps.append(f"several state dicts, each under its name: {some([repr(name) for name in found])}")
         return {f"{name}.{key}": value for name, one in found.items() for key, value in _tensors(one).items()}, steps

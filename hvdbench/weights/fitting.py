@@ -234,7 +234,7 @@ def pick(own: Shapes, state_dict: "Mapping[str, Tensor]", source: Path) -> "dict
             return candidate
         if len(found) > 1:
             listed = " and ".join(f"'{prefix}'" for prefix in found)
-            raise WeightsError(f"{source} holds the network under {listed}: save the one that is meant alone")
+            raise WeightsError(f"{source} contains the network under {listed}: save the one that is meant alone")
         if found:
             outside = [key for key in candidate if not key.startswith(found[0])]
             if outside:
@@ -249,7 +249,7 @@ def pick(own: Shapes, state_dict: "Mapping[str, Tensor]", source: Path) -> "dict
 
 
 def not_finite(state_dict: "Mapping[str, Tensor]") -> str | None:
-    """Describe which tensors hold values that are not finite; None where there are none."""
+    """Describe which tensors contain values that are not finite; None where there are none."""
     import torch
 
     dense = {
@@ -258,7 +258,7 @@ def not_finite(state_dict: "Mapping[str, Tensor]") -> str | None:
         if value.is_floating_point() and _has_numbers(value)
     }
     keys = [key for key, value in dense.items() if not torch.isfinite(value).all().item()]
-    return f"{len(keys)} tensors hold values that are not finite ({keys[0]} ...)" if keys else None
+    return f"{len(keys)} tensors contain values that are not finite ({keys[0]} ...)" if keys else None
 
 
 def _prefixes(own: Shapes, given: Shapes) -> list[str]:

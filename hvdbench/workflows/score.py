@@ -148,7 +148,8 @@ def _usual_dataset(folder: Path, workspace: Workspace, asked: Asked | None) -> D
             else "metrics that need no truth, such as niqe, are measured without a dataset"
         )
         raise InputError(
-            f"{folder} holds frames without a run.json, so that nothing tells which dataset they were restored from: "
+            f"{folder} contains frames without a run.json, so that nothing tells which dataset they were restored "
+            f"from: "
             f"name it with --data ({alone})"
         )
     return Dataset.open(usual)

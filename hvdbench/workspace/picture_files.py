@@ -41,7 +41,7 @@ def fault_of_bytes(data: bytes) -> str | None:
         return f"is a file of the kind '{kind}', whatever its name says, and is not read here: convert it to PNG"
     pages = page_count(data)
     if pages > 1:
-        return f"holds {pages} pages, and a frame is one: write each page to a file of its own"
+        return f"contains {pages} pages, but a frame is one: write each page to a file of its own"
     return _fault_of_tiff(data) if data[:2] in _TIFF_ORDERS else None
 
 

@@ -83,7 +83,7 @@ def test_a_gcsv_file_says_what_gyroflow_calls_its_axes(tmp_path: Path) -> None:
 def test_a_path_without_even_rows_is_resampled_for_monst3r(tmp_path: Path) -> None:
     path = hand()
     uneven = Trajectory(path.t_s**1.01, path.quaternion_wxyz, path.position_w)
-    with pytest.raises(TrajectoryError, match="MonST3R's layout holds no times: resample it"):
+    with pytest.raises(TrajectoryError, match="MonST3R's layout has no times: resample it"):
         export_path(uneven, "monst3r", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     (file,) = export_path(uneven, "monst3r", tmp_path / "out", rows_hz=30.0)

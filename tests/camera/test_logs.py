@@ -276,7 +276,7 @@ def test_px_in_the_header_are_refused(tmp_path: Path) -> None:
     [
         ("ois_log_ms/ms.csv", read_log, "milliseconds"),
         ("ois_log_units/gyro_deg.csv", read_log, "degrees per second"),
-        ("ois_log_units/lens_px.csv", read_log, "are no radians: .* divide px by the focal length"),
+        ("ois_log_units/lens_px.csv", read_log, "cannot be radians: .* divide px by the focal length"),
         ("ois_log_units/lens_sign.csv", read_log, "its lens adds to what the hand does"),
         ("ois_log_units/bom.csv", read_log, ""),
         ("gcsv_lenient_head/g_quat.gcsv", read_as_gyro, ""),
@@ -310,7 +310,7 @@ def test_gcsv_without_letters_is_read_with_gyroflows_and_that_is_said(
     # Top, left and front are -x, -z and y of the sensor; right is -left, down is -top, ahead is -front.
     np.testing.assert_allclose(stated[0], [0.03, 0.01, -0.02], atol=1e-12)
     (message,) = caplog.messages
-    assert message.endswith("left_out.gcsv does not state an orientation, so it is read as xzY, as in Gyroflow")
+    assert message.endswith("left_out.gcsv does not state the orientation, so it is read as xzY, as in Gyroflow")
 
 
 @pytest.mark.parametrize(

@@ -421,10 +421,10 @@ def test_a_log_moves_camera_and_lens_together(tmp_path: Path) -> None:
         ("t,gx,gy,lx\n0,1,1,1\n", "no column ly"),
         ("t,gx,gy,lx,ly\n0,1,1,1\n", "line 2 is not made of numbers in 5 columns"),
         ("t,gx,gy,lx,ly\n0,1,1,1,up\n", "line 2 is not made of numbers in 5 columns"),
-        ("t,gx,gy,lx,ly\n0,1,1,1,nan\n", "line 2 holds a number that is not finite"),
-        ("t,gx,gy,lx,ly\n0,1,1,1,1\n", "holds 1 row"),
+        ("t,gx,gy,lx,ly\n0,1,1,1,nan\n", "line 2 contains a number that is not finite"),
+        ("t,gx,gy,lx,ly\n0,1,1,1,1\n", "contains 1 row"),
         ("t,gx,gy,lx,ly\n" + "".join(f"{t / 100},0,0,0,0\n" for t in (0, 1, 2, 2, 3, 4, 5, 6, 7)), "must rise"),
-        ("t,gx,gy,lx,ly\n" + "".join(f"{t / 100},0,0,0,0\n" for t in (0, 1, 2, 3, 4, 5, 6, 16, 17)), "without gaps"),
+        ("t,gx,gy,lx,ly\n" + "".join(f"{t / 100},0,0,0,0\n" for t in (0, 1, 2, 3, 4, 5, 6, 16, 17)), "have no gaps"),
     ],
 )
 def test_a_log_that_cannot_be_used_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:

@@ -39,7 +39,7 @@ def test_what_is_stated_goes_before_the_map_and_the_map_before_the_name():
     assert choose_device(nothing, "", "HVD-Xiaomi") == ("HVD-Xiaomi", "")
     assert choose_device(nothing, "", "") == (
         "unknown-device",
-        "states no device: name it with --capture-device or --device-map",
+        "does not state a device: name it with --capture-device or --device-map",
     )
 
 

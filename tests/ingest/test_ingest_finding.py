@@ -59,8 +59,8 @@ def test_two_captures_of_one_name_in_two_folders_both_come_in_and_are_known_agai
     assert files_of(found) == {plain: "100APPLE/IMG_0001.MOV", hashed: "101APPLE/IMG_0001.MOV"}
     again = take_in(second, first, out=tmp_path / "ds")
     assert again.rows == (
-        "101APPLE/IMG_0001.MOV: in 'train' already, 1 clips",
-        "100APPLE/IMG_0001.MOV: in 'train' already, 1 clips",
+        "101APPLE/IMG_0001.MOV: already in 'train', 1 clips",
+        "100APPLE/IMG_0001.MOV: already in 'train', 1 clips",
     )
     assert again.dataset.digest == found.dataset.digest
 
@@ -239,7 +239,7 @@ def test_what_is_no_capture_is_left_out_with_a_word_and_what_a_system_hides_with
         "heic: 2 pictures of kinds that are not read (.heic)",
         "link is a link to a folder: name it itself to have it searched",
         "own is a dataset of hvdbench",
-        "pairs/sharp holds the sharp frames of pairs: take pairs in with 'hvdbench dataset import'",
+        "pairs/sharp contains the sharp frames of pairs: take pairs in with 'hvdbench dataset import'",
         "rare/f.insv is of a rare kind of film: name it itself to have it read",
     ]
 
@@ -257,12 +257,12 @@ def test_bad_captures_are_listed_at_the_end_and_nothing_of_them_is_left(tmp_path
     errors = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
     for name, words in (
         ("empty.mp4", "is empty (0 bytes)"),
-        ("cut.mp4", "it is damaged or of another kind"),
+        ("cut.mp4", "it is damaged, or not a video"),
         ("lost.mp4", "is a link to a file that is not there"),
         ("loop.mp4", "is a link to a file that is not there"),
         ("frames", "is not a picture that can be decoded"),
     ):
-        assert any(name in line and words in line for line in errors)
+        assert any(name in line and words in line for line in errors), (name, errors)
     assert len(errors) == 5
     assert result.stderr.splitlines()[-1] == "5 of 6 captures were not taken in"
     manifest = json.loads((tmp_path / "ds/dataset.json").read_text())

@@ -216,7 +216,7 @@ def test_one_reason_for_every_layout_is_the_reason():
 
 
 def test_a_network_that_declares_its_spec_is_checked_like_one_that_does_not():
-    with pytest.raises(FitError, match=r"gives a tuple with .*: name the restored part by the setting output"):
+    with pytest.raises(FitError, match=r"returns a tuple with .*: name the restored part with the setting output"):
         restore(opened("PairDeclared"), made_clip(1))
 
 

@@ -108,7 +108,7 @@ def test_the_digest_of_a_folder_follows_its_frames_and_not_its_place(tmp_path):
 def test_a_folder_without_frames_is_refused(tmp_path):
     with pytest.raises(
         InputError,
-        match=r"holds no frames: put them in <split>/<clip>/ or <clip>/, as <clip>_<frame>.png, or as <clip>.mp4",
+        match=r"contains no frames: put them in <split>/<clip>/ or <clip>/, as <clip>_<frame>.png, or as <clip>.mp4",
     ):
         open_method(f"folder:{tmp_path}")
     with pytest.raises(InputError, match="is not a folder: name the folder that contains the result frames"):

@@ -167,7 +167,7 @@ def test_every_network_of_the_catalogue_has_a_tiny_instance():
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_clips_of_odd_size_keep_their_shape(make, frames, count):
-    restored = restore_clip(make(), frames[:count])
+    restored = restore_clip(make(), frames[:count], looks_at_range=False)  # untrained, it may leave the range
     assert restored.shape == (count, 97, 131, 3)
     assert restored.dtype == np.uint8
 
@@ -272,4 +272,5 @@ def test_every_trainable_parameter_gets_a_finite_gradient_that_is_not_zero(make)
 
 def test_the_same_clip_gives_the_same_bytes(make, frames):
     network = make()
-    np.testing.assert_array_equal(restore_clip(network, frames[:2]), restore_clip(network, frames[:2]))
+    first, second = (restore_clip(network, frames[:2], looks_at_range=False) for _ in range(2))
+    np.testing.assert_array_equal(first, second)

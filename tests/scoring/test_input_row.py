@@ -66,4 +66,4 @@ def test_a_method_keeps_its_rows_where_the_input_cannot_be_entered(data, caplog)
         ran(data)
     assert metrics_of("theirs")
     assert not metrics_of("blurry")
-    assert f"the board '{NAME}' stays without its input: runs/blurry/{NAME}/test/one holds a run from" in caplog.text
+    assert f"the board '{NAME}' stays without its input: runs/blurry/{NAME}/test/one contains a run from" in caplog.text

@@ -81,7 +81,7 @@ def test_of_both_gopro_data_sets_in_one_folder_the_high_speed_one_is_taken(tmp_p
     whole_gopro(tmp_path / "GOPRO_Large_all")
     assert told(scenes(GoProSource, tmp_path)) == BOTH
     (tmp_path / "GOPRO_Large_all").rename(tmp_path / "gopro240")
-    with pytest.raises(InputError, match=r"holds several folders of GoPro clips \(GOPRO_Large, gopro240\): name one"):
+    with pytest.raises(InputError, match=r"contains several folders of GoPro clips \(GOPRO_Large, gopro240\)"):
         scenes(GoProSource, tmp_path)
 
 
@@ -151,7 +151,7 @@ def test_one_part_of_reds_may_be_the_root(tmp_path: Path, part: str, name: str) 
 def test_reds_at_24_fps_is_refused_with_the_reason(tmp_path: Path, where: str) -> None:
     write_frames(tmp_path / where / "000")
     with pytest.raises(
-        InputError, match=r"holds REDS at 24 fps \(train_sharp\): the source 'reds' needs the frames at"
+        InputError, match=r"contains REDS at 24 fps \(train_sharp\): the source 'reds' needs the frames at"
     ):
         scenes(RedsSource, tmp_path)
 
@@ -273,9 +273,12 @@ def test_a_clip_lies_in_a_folder_with_two_frames_or_more(tmp_path: Path) -> None
     [
         (
             GoProSource,
-            r"holds no GoPro clips: expected empty/train/<clip>/000001.png \(GOPRO_Large_all at 240 fps\), emp",
+            r"contains no GoPro clips: expected empty/train/<clip>/000001.png \(GOPRO_Large_all at 240 fps\), emp",
         ),
-        (RedsSource, r"holds no REDS clips: expected empty/train/train_orig/<clip>/00000000.png, empty/train_orig/<cl"),
+        (
+            RedsSource,
+            r"contains no REDS clips: expected empty/train/train_orig/<clip>/00000000.png, empty/train",
+        ),
         (FolderSource, "contains neither frames, nor clip folders of at least two frames, nor videos"),
     ],
 )
@@ -307,7 +310,7 @@ def test_a_file_is_no_root_of_a_data_set(tmp_path: Path, source: type) -> None:
 def test_a_gopro_clip_folder_named_as_root_is_told_from_a_data_set(tmp_path: Path) -> None:
     write_frames(tmp_path / "GOPR1", 3)
     with pytest.raises(
-        InputError, match="holds frames but no clip folders: name the folder above it, or use the source"
+        InputError, match="contains frames but no clip folders: name the folder above it, or use the source"
     ):
         scenes(GoProSource, tmp_path / "GOPR1")
 
@@ -380,10 +383,10 @@ def test_clips_below_a_folder_of_blurry_frames_are_refused_at_every_root(
             write_frames(tmp_path / "by_split" / kind / "train" / clip)
     roots = (tmp_path / "set" / blurry, tmp_path / "by_split" / blurry, tmp_path / "by_split" / blurry / "train")
     for root in roots:
-        with pytest.raises(InputError, match=rf"holds blurry frames \({blurry}\), which are no sharp source"):
+        with pytest.raises(InputError, match=rf"contains blurry frames \({blurry}\), which cannot be a sharp source"):
             scenes(source, root)
     if source is FolderSource:
-        with pytest.raises(InputError, match=rf"holds blurry frames \({blurry}\)"):
+        with pytest.raises(InputError, match=rf"contains blurry frames \({blurry}\)"):
             scenes(source, tmp_path / "set" / blurry / "GOPR0372_07_00")
 
 
@@ -394,7 +397,7 @@ def test_a_split_of_a_folder_of_blurry_frames_is_refused_without_the_sharp_one(
     tmp_path: Path, source: type, clip: str
 ) -> None:
     write_frames(tmp_path / "blur" / "train" / clip)
-    with pytest.raises(InputError, match=r"holds blurry frames \(blur\)"):
+    with pytest.raises(InputError, match=r"contains blurry frames \(blur\)"):
         scenes(source, tmp_path / "blur" / "train")
     write_frames(tmp_path / "deblurring" / "blur" / "own" / clip)  # a project's name says nothing of its frames
     assert len(scenes(FolderSource, tmp_path / "deblurring" / "blur" / "own", fps=60.0)) == 1
@@ -419,7 +422,7 @@ def test_of_a_and_b_nobody_knows_which_is_blurry(tmp_path: Path, letters: tuple[
     for letter in letters:
         write_frames(tmp_path / letter / "GOPR0372_07_00")
     for letter in letters:
-        with pytest.raises(InputError, match=f"holds {letter}, one of A and B: perhaps blurry, which are no sharp"):
+        with pytest.raises(InputError, match=f"contains {letter}, one of A and B: perhaps blurry, which cannot"):
             scenes(GoProSource, tmp_path / letter)
         assert len(scenes(FolderSource, tmp_path / letter, fps=30.0)) == 1  # its owner says so
     for letter in letters:
@@ -439,7 +442,7 @@ def test_clips_that_are_called_a_and_b_are_clips_where_they_are_no_pair(tmp_path
 def test_sharp_frames_of_pairs_get_no_rate_that_nobody_gave(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for kind in ("blur", "sharp"):
         write_frames(tmp_path / "train" / kind)
-    with pytest.raises(InputError, match=r"holds the sharp frames of pairs and states no rate: give it with --source"):
+    with pytest.raises(InputError, match=r"contains the sharp frames of pairs and states no rate: give it"):
         scenes(FolderSource, tmp_path / "train" / "sharp")
     assert told(scenes(FolderSource, tmp_path / "train" / "sharp", fps=34.0)) == [("test", "sharp", 34.0)]
     write_frames(tmp_path / "own")
@@ -451,7 +454,7 @@ def test_sharp_frames_of_pairs_get_no_rate_that_nobody_gave(tmp_path: Path, capl
 def test_photos_beside_a_film_are_no_sharp_source(tmp_path: Path) -> None:
     write_frames(tmp_path)
     write_film(tmp_path / "walk.mp4", fps=50)
-    with pytest.raises(InputError, match=r"holds 2 pictures beside the film walk\.mp4, which may be a camera's photos"):
+    with pytest.raises(InputError, match=r"contains 2 pictures beside the film walk\.mp4, which may be"):
         scenes(FolderSource, tmp_path)
     assert told(scenes(FolderSource, tmp_path / "walk.mp4")) == [("test", "walk", 50.0)]
 

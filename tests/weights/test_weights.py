@@ -242,7 +242,7 @@ def test_a_few_bytes_that_claim_many_numbers_are_refused(tmp_path):
         (b"\x89HDF\r\n\x1a\n" + bytes(50), "but an HDF5 file, as Keras writes it"),
         (b'{"weight_map": {}}', "but a text, as the index beside several weight files is"),
         (pickle.dumps({"a": 1}), "but a plain pickle, which torch.save did not write"),
-        (bytes(2000), "is damaged or no weight file"),
+        (bytes(2000), "is damaged or not a weight file"),
     ],
 )
 def test_another_kind_of_file_is_called_what_it_is(tmp_path, content, words):
@@ -276,7 +276,7 @@ def test_every_way_of_damage_gives_one_sentence(tmp_path):
     ):
         path = tmp_path / f"damaged{suffix}"
         path.write_bytes(content)
-        with pytest.raises(WeightsError, match=r"is damaged or no weight file|holds no state dict|a plain pickle"):
+        with pytest.raises(WeightsError, match=r"or not a weight file|does not contain a state dict|a plain pickle"):
             load_checkpoint(path)
 
 
@@ -356,7 +356,7 @@ class _Touches:
 def test_pickled_code_is_refused_and_not_run(tmp_path, zipped):
     path = tmp_path / "weights.pth"
     torch.save({"state_dict": STATE, "x": _Touches(tmp_path / "ran")}, path, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(WeightsError, match=r"holds pickled code beside its tensors, which would run getattr"):
+    with pytest.raises(WeightsError, match=r"contains pickled code beside its tensors, which would run getattr"):
         load_checkpoint(path)
     assert not (tmp_path / "ran").exists()
 
@@ -456,7 +456,7 @@ def test_plain_weights_come_before_averaged_ones_and_two_alike_are_asked_for(tmp
     load_into(target, load_checkpoint(path), path)
     torch.testing.assert_close(target.state_dict(), plain.state_dict(), atol=0, rtol=0)
     torch.save({"first": plain.state_dict(), "second": other.state_dict()}, path)
-    with pytest.raises(WeightsError, match=r"holds the network under 'first\.' and 'second\.': save the one"):
+    with pytest.raises(WeightsError, match=r"contains the network under 'first\.' and 'second\.': save the one"):
         load_into(target, load_checkpoint(path), path)
 
 

@@ -145,7 +145,7 @@ def _verified(name, path):
 
 def test_a_converted_file_is_not_put_under_the_published_name(folder, tmp_path, estrnn):
     save_file({key: value.contiguous() for key, value in estrnn.items()}, tmp_path / "estrnn.safetensors")
-    with pytest.raises(WeightsError, match=r"is not a \.tar file, and estrnn_gopro is published as one"):
+    with pytest.raises(WeightsError, match=r"is not a \.tar file, as estrnn_gopro is published"):
         add_weights("estrnn_gopro", tmp_path / "estrnn.safetensors")
 
 
@@ -265,7 +265,7 @@ def test_damaged_files_get_one_sentence(folder, tmp_path, download):
         path.write_bytes(content)
         result = _run("identify", path)
         assert isinstance(result.exception, WeightsError), content[:20]
-        assert re.search("is damaged or no weight file|is no weight file", str(result.exception))
+        assert re.search("is damaged or not a weight file|is no weight file", str(result.exception))
 
 
 def test_the_order_of_colours_is_told_and_not_guessed_from_the_numbers(folder, download):

@@ -373,7 +373,7 @@ def test_weights_of_another_network_under_the_same_name_are_not_taken(shaken, ow
 
 def test_a_recipe_without_a_tiny_size_asks_for_a_training(demo, own_recipe):
     Path(own_recipe).write_text('title = "a"\nscheme = "supervised"\n[settings]\nnetwork = "nets_of_mine:OneFrame"\n')
-    with pytest.raises(WeightsError, match=r"no trained weights for 'mine\.toml' .*, and no tiny size stands in"):
+    with pytest.raises(WeightsError, match=r"no trained weights for 'mine\.toml' .*, and no tiny size can be"):
         evaluate(own_recipe, demo, workspace=Workspace(trust=True))
 
 

@@ -59,7 +59,8 @@ def test_other_words_beside_the_clip_s_own_numbers_are_paired_by_number():
         ([f"out_{index:08d}" for index in range(1, 7)], r"1 missing: 00000000"),
         (
             NAMES[:3],
-            r"has 3 frames, the clip has 6: one is needed for each, under its name \(3 missing: 00000003, 00000004",
+            r"has 3 frames, and the clip has 6: each frame of the clip needs one result under its name \(3 missing: "
+            r"00000003, 00000004",
         ),
         ([*NAMES, "00000006"], r"1 that no frame of the clip is called: 00000006"),
         (["0", "1", "2", "4", "5", "6"], "numbered with a gap, from 2 to 4"),

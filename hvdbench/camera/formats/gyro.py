@@ -131,7 +131,7 @@ def _read_gcsv(lines: Sequence[str], path: Path, force: bool) -> tuple[Array, Ar
         check_rates(rates, path, stated=False, hint="gscale times g must be rad/s: correct gscale, or --force")
     lacking = [key for key in _GCSV_DEFAULTS if key not in fields]
     for key in lacking:
-        _LOG.warning("%s states no %s: read as %s, as Gyroflow does", path, key, _GCSV_DEFAULTS[key])
+        _LOG.warning("%s does not state the %s, so it is read as %s, as in Gyroflow", path, key, _GCSV_DEFAULTS[key])
     assumed = "".join(f"; {key} {_GCSV_DEFAULTS[key]} (not stated)" for key in lacking)
     if len(rows) < len(all_rows):
         assumed += f"; {len(all_rows) - len(rows)} line(s) of under four numbers passed over, as Gyroflow does"

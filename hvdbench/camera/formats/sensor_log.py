@@ -195,7 +195,7 @@ def read_log_table(lines: Sequence[str], file: Path, *, names: Sequence[str], op
     places = [column.place for column in chosen.values()]
     table = np.array([_numbers(row, places, n, file) for row, (n, _) in zip(words, numbered, strict=True)])
     if len(table) < 2:
-        raise TrajectoryError(f"{file} holds {len(table)} row(s): a log needs at least two ({wanted})")
+        raise TrajectoryError(f"{file} contains {len(table)} row(s): a log needs at least two ({wanted})")
     return LogTable(chosen, dict(zip(chosen, table.T, strict=True)), cut_off)
 
 
@@ -216,7 +216,7 @@ def _numbers(row: Sequence[str], places: Sequence[int], line: int, file: Path) -
             f"{file}: line {line} is not made of numbers in {len(places)} columns: {text!r}"
         ) from error
     if not np.isfinite(values).all():
-        raise TrajectoryError(f"{file}: line {line} holds a number that is not finite: {','.join(row)[:50]!r}")
+        raise TrajectoryError(f"{file}: line {line} contains a number that is not finite: {','.join(row)[:50]!r}")
     return values
 
 

@@ -105,9 +105,9 @@ def read_log(path: Path, orientation: str = "") -> GyroLensLog:
 def _read(path: Path, orientation: str) -> GyroLensLog:
     table = read_log_table(read_lines(path), path, names=LOG_COLUMNS, optional=(ROLL_COLUMN,))
     if len(table.values[TIME]) < FEWEST_ROWS:
-        raise InputError(f"{path} holds {len(table.values[TIME])} rows of values: expected {FEWEST_ROWS} or more")
+        raise InputError(f"{path} contains {len(table.values[TIME])} rows of values: expected {FEWEST_ROWS} or more")
     if any(column.unit == "px" for column in table.columns.values()):
-        raise InputError(f"{path}: lens shifts in px are no angles: divide them by the focal length in px, for rad")
+        raise InputError(f"{path}: lens shifts in px are not angles: divide them by the focal length in px, for rad")
     t_s, how = log_seconds(table.values[TIME], table.columns[TIME], path)
     gyro, lens = table.radians(GYRO_COLUMNS), table.radians(LENS_COLUMNS)
     hint = "name the columns gx_deg_s and gy_deg_s, or gx_rad_s and gy_rad_s where they are right"

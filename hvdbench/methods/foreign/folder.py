@@ -60,9 +60,9 @@ class FolderScheme(Scheme[FolderSettings]):
             InputError: if the folder does not exist or contains no frames.
         """
         if not self.folder.exists():
-            raise InputError(f"{self.folder} is not a folder of result frames")
+            raise InputError(f"{self.folder} is not a folder: name the folder that contains the result frames")
         if not all_results(self.folder):
-            raise InputError(f"{self.folder} holds no frames: put them {LAYOUTS}")
+            raise InputError(f"{self.folder} contains no frames: put them {LAYOUTS}")
 
     def check_clips(self, frame_names: Mapping[str, Sequence[str]], protocol: Protocol = DEFAULT) -> None:
         """Compare the folder with a dataset before anything is read.
@@ -111,7 +111,7 @@ class FolderScheme(Scheme[FolderSettings]):
             matched = _match(place, budget.frame_names, budget.protocol)
             frames = read_frames([place.pictures[index] for index in matched.files if index is not None], place.place)
         if _is_gray(frames[0]) and not _is_gray(blurry[0]):
-            logger.warning("%s holds gray frames and the clip is in colour: they are scored as they are", whose)
+            logger.warning("%s contains gray frames and the clip is in colour: they are scored as they are", whose)
         frames = _checked(frames, blurry, whose, matched.absent)
         facts |= {"absent": matched.absent} if matched.absent else {}
         facts |= {"left_out": list(matched.left_out)} if matched.left_out else {}

@@ -233,7 +233,7 @@ def _choose(path: Path, outputs: list[Any], wanted: int | str | None) -> Any:
     for number, output in enumerate(outputs):
         if wanted in (output.name, number, number - len(outputs)):
             return output
-    ask = "name one by the setting output" if wanted is None else f"none is {wanted!r}"
+    ask = "name one with the setting output" if wanted is None else f"none is {wanted!r}"
     raise InputError(f"{path} has {len(outputs)} outputs ({_names(outputs)}): {ask}")
 
 

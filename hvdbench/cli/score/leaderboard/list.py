@@ -13,7 +13,7 @@ from hvdbench.cli import options
     "everything",
     is_flag=True,
     help="Also list leaderboards that have a recipe or numbers from papers but no scores yet, and print what each "
-    "holds and its title.",
+    "contains and its title.",
 )
 @options.boards
 @options.examples("hvdbench leaderboard list", "hvdbench leaderboard list --all")
