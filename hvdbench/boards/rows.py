@@ -164,7 +164,7 @@ def typed_rows(rows: pd.DataFrame) -> pd.DataFrame:
             else:
                 typed[name] = pd.Series([_whole(cell) for cell in column], dtype="Int64")
         except (ValueError, TypeError, OverflowError) as error:
-            raise InputError(f"column '{name}' contains what is no number: {error}") from error
+            raise InputError(f"column '{name}' contains a value that is not a number: {error}") from error
     return cut_intervals(pd.DataFrame(typed, columns=list(COLUMNS)), metric_facts)
 
 

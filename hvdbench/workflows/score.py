@@ -148,7 +148,7 @@ def _usual_dataset(folder: Path, workspace: Workspace, asked: Asked | None) -> D
             else "metrics that need no truth, such as niqe, are measured without a dataset"
         )
         raise InputError(
-            f"{folder} contains frames without a run.json, so that nothing tells which dataset they were restored "
+            f"{folder} contains frames but no run.json, which would state which dataset they were restored "
             f"from: "
             f"name it with --data ({alone})"
         )

@@ -87,7 +87,7 @@ def test_degrees_per_second_are_refused_unless_forced(tmp_path: Path) -> None:
         ("frame,t_sof_s,exposure_s\n0,0.03,0.005\n1,0.06,0.005\n", "its header is 'frame,t_sof_s,exposure_s'"),
         ("t,gx,gy,gz\n0,0,0,0\n10,0,0,0\n20,0,0,0\n", "too few for a gyroscope"),
         ("0.5 0 0 0 0 0 0 1\n" * 2, "looks like format 'tum'"),
-        (GCSV.replace("gscale,0.5\n", "").format(axes="XYZ"), r"contains 0 row\(s\)"),
+        (GCSV.replace("gscale,0.5\n", "").format(axes="XYZ"), r"has 0 row\(s\)"),
         (GCSV.replace("gscale,0.5", "gscale,half").format(axes="XYZ") + "0,1,1,1\n10,1,1,1\n", "gscale is 'half'"),
         (GCSV.format(axes="XXZ") + "0,1,1,1\n10,1,1,1\n", "orientation 'XXZ' is not three letters"),
         (GCSV.format(axes="xYZ") + "0,1,1,1\n10,1,1,1\n", "orientation 'xYZ' is a mirror"),

@@ -249,7 +249,7 @@ def test_a_run_that_lacks_a_clip_or_has_one_too_many_is_refused(data):
     writer = DatasetWriter(Path("fewer"), name=NAME, origin="simulated", recipe={}, provenance={})
     shutil.copytree(data.folder / "test" / "one", "fewer/test/one")
     writer.finish(clip_of(Dataset(Path("fewer"), {}), "test/one"), data.manifest["clips"]["test/one"])
-    with pytest.raises(InputError, match="has the clip test/two, 'scored' does not"):
+    with pytest.raises(InputError, match="has the clip test/two, which is not in 'scored'"):
         scored(f"runs/blurry/{NAME}", data=Path("fewer"))
 
 
@@ -257,7 +257,7 @@ def test_a_metric_without_weights_says_so_and_the_others_run(data, caplog):
     made = ran("blurry", data, strict=False, asked=Asked(("musiq", "tlpips", "flicker", "flicker")))
     said = [record.getMessage() for record in caplog.records if record.name == "hvdbench.workspace.fallback"]
     assert [line.split(" needs ")[0] for line in said] == ["metric 'musiq'", "metric 'lpips'"]
-    assert said[0].endswith("going on with the other metrics")
+    assert said[0].endswith("hvdbench uses the other metrics instead")
     assert "musiq_koniq" in said[0]
     assert {"flicker"} == set(made.rows["metric"]) & {"musiq", "tlpips", "flicker"}
     with pytest.raises(StrictError, match="'musiq' needs"):

@@ -52,7 +52,7 @@ def test_what_is_no_sample_is_refused():
     for values in ([], [1.0, math.nan], [1.0, math.inf]):
         with pytest.raises(InputError, match="finite values"):
             mean_interval(values)
-    with pytest.raises(InputError, match="found 2 and 1"):
+    with pytest.raises(InputError, match="there are 2 and 1 of them"):
         compare_scores([1.0, 2.0], [1.0])
     with pytest.raises(InputError, match="level"):
         mean_interval([1.0, 2.0], 95)

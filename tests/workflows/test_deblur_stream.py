@@ -58,7 +58,7 @@ def manifest(output: Path) -> dict:
 
 
 def written(output: Path) -> set[str]:
-    return {path.name for path in output.parent.iterdir()}
+    return {path.name for path in output.parent.iterdir()} if output.parent.exists() else set()
 
 
 def signals(path: Path, size: tuple[int, int] | None = None) -> tuple[NDArray[np.uint16], NDArray[np.float64]]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hvdbench.flow import Flow, Preset, flow_dis, occlusion_mask, warp
 from hvdbench.frames import Frame, Frame16, Frames, Gray, Image, to_gray
 
-_CACHE_BYTES = 1_000_000_000  # 135 flows of 720p, 15 of 2160p: those of the frames that threads work on
+_CACHE_BYTES = 600_000_000  # 81 flows of 720p, 9 of 2160p: about those of the frames that threads work on
 _PER_LEVEL = 257  # steps of 16 bits in a level of 8
 
 

@@ -155,7 +155,7 @@ class FusionFit:
         as noise or flat.
         """
         rows = self._watched()
-        outputs, candidates = self._outputs(rows), self.stack.colours[rows]
+        outputs, candidates = self._outputs(rows), [self.stack.colours[row] for row in rows]
 
         def sharpest_and_farthest(pictures: Frames, blurry: NDArray[np.uint8]) -> tuple[float, float]:
             away = [np.abs(picture.astype(np.int16) - blurry).mean() for picture in pictures]
@@ -240,8 +240,11 @@ class FusionFit:
         return np.unique(np.linspace(0, count - 1, min(count, _WATCHED_FRAMES)).round().astype(np.intp))
 
     def _outputs(self, rows: NDArray[np.intp]) -> Frames:
-        restored = apply_fusion(self.network, self.stack.rows(rows), self.budget.device)
-        return np.asarray(np.rint(np.nan_to_num(restored)), np.uint8)
+        outputs = np.empty((len(rows), *self.stack.colours.shape[2:]), np.uint8)
+        for place, row in enumerate(rows):  # one by one: copies of whole stacks take gigabytes at 2160p
+            restored = apply_fusion(self.network, self.stack.rows(np.array([row])), self.budget.device)[0]
+            outputs[place] = np.rint(np.nan_to_num(restored))
+        return outputs
 
     def _rate(self, step: int, steps: int) -> float:
         warm = min(1.0, (step + 1) / max(1, self.settings.warm_up_steps))

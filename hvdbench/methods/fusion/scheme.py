@@ -27,7 +27,7 @@ from hvdbench.methods.scheme import STEPS_PER_MINUTE, Scheme
 from hvdbench.recipe import Settings
 from hvdbench.workspace.engine import thread_map
 
-_STACK_BYTES = 1_200_000_000
+_STACK_BYTES = 800_000_000
 """The fit draws its crops from as many evenly spread frames as fit in this."""
 
 
@@ -139,7 +139,7 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
         fit = FusionFit(stack, self.settings.fit, budget, blur, pairs=pairs, realign=realign)
         network = fit.run()
         fit.release()
-        del stack, pairs
+        del stack, pairs, blur
         restored = model.aligner.frames.copy()
 
         def one(i: int) -> Image:
