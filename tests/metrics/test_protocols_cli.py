@@ -56,7 +56,7 @@ def test_one_folder_of_frames_is_a_clip(clips):
 
 def test_what_does_not_fit_is_refused(clips):
     (clips / "run/two/00000004.png").unlink()
-    with pytest.raises(InputError, match=r"4 frames and .* contains 5, and they first differ at '00000004'"):
+    with pytest.raises(InputError, match=r"4 frames, and the clip has 5: .*1 missing: 00000004"):
         pairs_of_folders(clips / "run", clips / "truth")
     with pytest.raises(InputError, match="lacks the clip 'one'"):
         pairs_of_folders(clips / "run/one", clips / "truth")
@@ -84,7 +84,7 @@ def test_a_run_is_paired_with_a_datasets_truth(tmp_path, monkeypatch):
     object.__setattr__(dataset, "folder", tmp_path / "data")
     assert list(pairs_of_dataset(tmp_path / "run", dataset)) == ["test/a", "test/b"]
     assert list(pairs_of_dataset(tmp_path / "run/test/a", dataset, "train")) == ["train/c"]
-    with pytest.raises(InputError, match="no frames of train/c"):
+    with pytest.raises(InputError, match=r"no frames for 1 of 1 clips .train/c"):
         pairs_of_dataset(tmp_path / "run", dataset, "train")
     with pytest.raises(DatasetError, match="no truth 'centroid'"):
         pairs_of_dataset(tmp_path / "run", dataset, "test", "centroid")

@@ -477,7 +477,7 @@ def test_a_part_that_was_trained_in_parallel_and_missing_counters_are_no_hindran
         (lambda value: value.to(torch.int8), "of another kind of numbers .*int8 instead of float32"),
         (lambda value: value.to_sparse(), "of another kind of numbers .*sparse_coo instead of float32"),
         (lambda value: value.to("meta"), "of another kind of numbers .*without its numbers instead of float32"),
-        (lambda value: value * float("nan"), r"fits Conv2d, but 1 tensors hold values that are not finite \(weight"),
+        (lambda value: value * float("nan"), r"fits Conv2d, but 1 tensors contain values that are not finite \(weight"),
     ],
 )
 def test_numbers_that_would_lose_their_meaning_are_refused(change, words):
