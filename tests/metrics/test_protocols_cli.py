@@ -58,7 +58,7 @@ def test_what_does_not_fit_is_refused(clips):
     (clips / "run/two/00000004.png").unlink()
     with pytest.raises(InputError, match=r"4 frames, and the clip has 5: .*1 missing: 00000004"):
         pairs_of_folders(clips / "run", clips / "truth")
-    with pytest.raises(InputError, match="lacks the clip 'one'"):
+    with pytest.raises(InputError, match="has no clip 'one'"):
         pairs_of_folders(clips / "run/one", clips / "truth")
     with pytest.raises(InputError, match="neither frames nor folders"):
         pairs_of_folders(clips / "run", clips)
