@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 from typing import Literal, cast
 
@@ -193,7 +192,6 @@ def read_input(
     crop: Crop | None = None,
     size: Size | None = None,
     deinterlace: bool = False,
-    most_frames: int | None = None,
 ) -> InputClip:
     """Read a folder of frames or a video file whole, as :func:`open_input` opens it in 8 bits.
 
@@ -202,7 +200,6 @@ def read_input(
         crop: x, y, width, height in pixels of the upright picture.
         size: width and height to resize to (area averaging), after the crop.
         deinterlace: make whole pictures of a video's interlaced frames.
-        most_frames: stop after so many frames; None for all of them.
 
     Raises:
         InputError: as :func:`open_input`, or there are fewer than 2 frames.
@@ -211,7 +208,7 @@ def read_input(
     names: list[str] = []
     times_s: list[float | None] = []
     with open_input(path, crop=crop, size=size, deinterlace=deinterlace) as opened:
-        for frame in islice(opened.frames, most_frames):
+        for frame in opened.frames:
             pictures.append(cast(Frame, frame.picture))
             names.append(frame.name)
             times_s.append(frame.time_s)

@@ -4,7 +4,8 @@ No network and no weights. Positions are not measured: a camera that moves shows
 as disagreement between neighbours' residuals (:attr:`PairQuality.coherent_px`) where it is near.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -17,7 +18,7 @@ from hvdbench.camera.estimation.rotation_graph import Edge, solve_rotations
 from hvdbench.camera.estimation.tracks import Cornered, find_corners, follow
 from hvdbench.camera.trajectory import Trajectory
 from hvdbench.errors import TrajectoryError
-from hvdbench.frames import Frames, Gray, to_gray
+from hvdbench.frames import Frame, to_gray
 
 Array = NDArray[np.float64]
 
@@ -85,8 +86,8 @@ class RotationEstimate:
 
 
 def estimate_rotation(
-    frames: Frames,
-    t_s: Array,
+    frames: Iterable[Frame],
+    t_s: Sequence[float] | Array,
     *,
     focal_per_width: float | None = None,
     seed: int = 0,
@@ -99,8 +100,8 @@ def estimate_rotation(
     (:func:`hvdbench.camera.estimation.rotation_graph.solve_rotations`).
 
     Args:
-        frames: uint8 RGB (T, H, W, 3).
-        t_s: (T,) rising times.
+        frames: T frames, uint8 RGB (H, W, 3), one after the other; four of them are in memory at a time.
+        t_s: (T,) rising times, read after the last frame.
         focal_per_width: focal length over picture width; None: 0.751 of the longer side.
         seed: of the hypotheses.
         name: of the path.
@@ -111,30 +112,37 @@ def estimate_rotation(
     Raises:
         TrajectoryError: under 2 frames, times that do not fit, or no pair of frames that can be measured.
     """
-    if len(frames) < 2 or len(t_s) != len(frames):
-        raise TrajectoryError(
-            f"{name}: a path is measured between frames, and there are {len(frames)}: give two or more"
-        )
-    height, width = frames.shape[1:3]
-    focal_px = focal_per_width * width if focal_per_width else FOCAL_PER_SIDE * max(width, height)
-    camera = Pinhole(focal_px, (width, height))
-    cornered = [find_corners(to_gray(frame)) for frame in frames]
-    fits = _fit_pairs(cornered, camera, seed)
+    fits: dict[tuple[int, int], PairFit] = {}
+    sharpness: list[float] = []
+    held: deque[Cornered] = deque(maxlen=max(GAPS) + 1)
+    camera = Pinhole(1.0, (1, 1))
+    for i, frame in enumerate(frames):
+        if not i:
+            height, width = frame.shape[:2]
+            focal_px = focal_per_width * width if focal_per_width else FOCAL_PER_SIDE * max(width, height)
+            camera = Pinhole(focal_px, (width, height))
+        held.append(find_corners(to_gray(frame)))
+        sharpness.append(float(cv2.Laplacian(held[-1].gray, cv2.CV_64F).var()))
+        _fit_pairs(fits, held, i, camera, seed)
+    count, times_s = len(sharpness), np.asarray(t_s, np.float64)
+    if count < 2 or len(times_s) != count:
+        raise TrajectoryError(f"{name}: a path is measured between frames, and there are {count}: give two or more")
+    fits = {pair: fits[pair] for pair in sorted(fits, key=lambda pair: (pair[1] - pair[0], pair[0]))}
     edges = [Edge(i, j, fit.rotation_ab, edge_weight(fit, camera)) for (i, j), fit in fits.items() if _usable(fit)]
     if not any(edge.second - edge.first == 1 for edge in edges):
         raise TrajectoryError(
             f"{name}: no two frames have {FEWEST_INLIERS} points in common that agree, so the clip is too blurred, "
             "dark or smooth to measure"
         )
-    rotation = solve_rotations(t_s, edges)
-    blurred = _blurred([item.gray for item in cornered])
-    pairs = tuple(_judge(i, fits.get((i, i + 1)), rotation, t_s, blurred, camera) for i in range(len(frames) - 1))
+    rotation = solve_rotations(times_s, edges)
+    blurred = np.asarray(np.array(sharpness) < BLURRED_SHARE * np.median(sharpness))
+    pairs = tuple(_judge(i, fits.get((i, i + 1)), rotation, times_s, blurred, camera) for i in range(count - 1))
     path = Trajectory(
-        t_s=t_s - t_s[0],
+        t_s=times_s - times_s[0],
         quaternion_wxyz=rotation.as_quat()[:, [3, 0, 1, 2]],
-        position_w=np.zeros((len(frames), 3)),
+        position_w=np.zeros((count, 3)),
         name=name,
-        focal_per_width=focal_px / width,
+        focal_per_width=camera.focal_px / camera.size[0],
     )
     return RotationEstimate(path, pairs, camera)
 
@@ -145,24 +153,20 @@ def edge_weight(fit: PairFit, camera: Pinhole) -> Array:
     return np.asarray(1.0 / (variance + (0.25 * fit.coherent_px / camera.focal_px) ** 2))
 
 
-def _fit_pairs(frames: Sequence[Cornered], camera: Pinhole, seed: int) -> dict[tuple[int, int], PairFit]:
-    fits: dict[tuple[int, int], PairFit] = {}
+def _fit_pairs(
+    fits: dict[tuple[int, int], PairFit], held: Sequence[Cornered], last: int, camera: Pinhole, seed: int
+) -> None:
+    """Fit the pairs that end with frame ``last``, the last of those held."""
     for gap in GAPS:
-        for i in range(len(frames) - gap):
-            here, there = follow(frames[i], frames[i + gap])
-            fit = fit_rotation(here, there, camera, np.random.default_rng([seed, gap, i]))
+        if last >= gap:
+            here, there = follow(held[-1 - gap], held[-1])
+            fit = fit_rotation(here, there, camera, np.random.default_rng([seed, gap, last - gap]))
             if fit is not None:
-                fits[i, i + gap] = fit
-    return fits
+                fits[last - gap, last] = fit
 
 
 def _usable(fit: PairFit) -> bool:
     return fit.inliers >= FEWEST_INLIERS and fit.fields >= LEAST_FIELDS and fit.share >= LEAST_USABLE_SHARE
-
-
-def _blurred(grays: Sequence[Gray]) -> NDArray[np.bool_]:
-    sharpness = np.array([cv2.Laplacian(gray, cv2.CV_64F).var() for gray in grays])
-    return np.asarray(sharpness < BLURRED_SHARE * np.median(sharpness))
 
 
 def _judge(

@@ -1,12 +1,12 @@
 """Measure the camera path of a clip of your own, and write it in MonST3R's layout."""
 
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -15,12 +15,13 @@ from hvdbench.camera.breaks import find_gaps, resample
 from hvdbench.camera.estimation.estimate import RotationEstimate, estimate_rotation
 from hvdbench.camera.formats.monst3r import write_monst3r
 from hvdbench.camera.quality import assess
-from hvdbench.camera.trajectory import Array, Trajectory
+from hvdbench.camera.trajectory import Trajectory
 from hvdbench.errors import InputError, TrajectoryError
-from hvdbench.frames import Frames
+from hvdbench.frames import Frame
 from hvdbench.video.crop import Crop, Size
-from hvdbench.video.input import InputClip, open_input, read_input
+from hvdbench.video.input import InputFrames, open_input
 from hvdbench.workspace.atomic import atomic_folder, atomic_write_text
+from hvdbench.workspace.manifest import file_sha256
 
 REPORT_FILE = "estimate.json"
 LONGEST_SIDE_PX = 640
@@ -181,16 +182,14 @@ def measure_clip(
     if source.is_dir() and fps is None:
         raise TrajectoryError(f"{source} is a folder of frames, which have no times: say how many a second (--fps)")
     size, small = _sizes(source, crop)
-    clip = read_input(source, crop=crop, size=small, most_frames=most_frames)
-    frames, t_s, dropped = _timed(clip, fps)
-    estimate = estimate_rotation(frames, t_s, focal_per_width=focal_per_width, seed=seed, name=source.name)
+    with open_input(source, crop=crop, size=small) as clip:
+        timed = _TimedFrames(clip, fps, most_frames)
+        estimate = estimate_rotation(timed, timed.t_s, focal_per_width=focal_per_width, seed=seed, name=source.name)
     path, rate_hz, resampled = _even(estimate.path, rows_hz)
-    notes = [*clip.warnings, *dropped, *resampled]
-    if most_frames is not None and len(clip.frames) == most_frames:
-        notes.append(f"only its first {most_frames} frames were looked at")
+    notes = [*clip.notes, *timed.notes(), *resampled]
     if small is not None:
-        notes.append(f"measured at {frames.shape[2]}x{frames.shape[1]} px")
-    digest = None if source.is_dir() else hashlib.sha256(source.read_bytes()).hexdigest()
+        notes.append(f"measured at {small[0]}x{small[1]} px")
+    digest = None if source.is_dir() else file_sha256(source)
     return MeasuredClip(
         path, rate_hz, estimate, source.name, digest, size, crop, focal_per_width is not None, tuple(notes)
     )
@@ -231,16 +230,42 @@ def _sizes(source: Path, crop: Crop | None) -> tuple[Size, Size | None]:
     return (width, height), small if scale < 1.0 else None
 
 
-def _timed(clip: InputClip, fps: float | None) -> tuple[Frames, Array, list[str]]:
-    """Return the frames with rising times, and what was done to them."""
-    if fps is not None or clip.t_s is None:
-        own = "" if clip.fps is None else f"taken as {fps:g} frames a second; the file states {float(clip.fps):.4g}"
-        return clip.frames, np.arange(len(clip.frames)) / (fps or 1.0), [own] if own else []
-    later = np.concatenate([[True], np.diff(clip.t_s) > 0])
-    lost = int(np.count_nonzero(~later))
-    if lost == 0:
-        return clip.frames, clip.t_s, []
-    return clip.frames[later], clip.t_s[later], [f"{lost} frame(s) with the time of the one before were left out"]
+class _TimedFrames:
+    """The frames of an input whose times rise, one after the other, and their times.
+
+    Attributes:
+        t_s: the times of the frames that were handed on so far, s.
+    """
+
+    def __init__(self, clip: InputFrames, fps: float | None, most_frames: int | None) -> None:
+        self._clip, self._fps, self._most = clip, fps, most_frames
+        self._seen, self._lost = 0, 0
+        self.t_s: list[float] = []
+
+    def __iter__(self) -> Iterator[Frame]:
+        last_s = float("-inf")
+        for frame in islice(self._clip.frames, self._most):
+            own_s = None if self._fps is not None else frame.time_s
+            time_s = self._seen / (self._fps or 1.0) if own_s is None else own_s
+            self._seen += 1
+            if time_s > last_s:
+                self.t_s.append(time_s)
+                yield cast(Frame, frame.picture)
+            else:
+                self._lost += 1
+            last_s = time_s
+
+    def notes(self) -> list[str]:
+        """Write what was assumed of the times, and what was left out."""
+        notes = []
+        if self._fps is not None and self._clip.facts is not None:
+            stated = float(self._clip.fps or 0)
+            notes.append(f"taken as {self._fps:g} frames a second; the file states {stated:.4g}")
+        if self._lost:
+            notes.append(f"{self._lost} frame(s) with the time of the one before were left out")
+        if self._most is not None and self._seen == self._most:
+            notes.append(f"only its first {self._most} frames were looked at")
+        return notes
 
 
 def _even(path: Trajectory, rows_hz: float | None) -> tuple[Trajectory, float, list[str]]:

@@ -59,6 +59,11 @@ class Aligner:
                 self._flows.popitem(last=False)
         return found
 
+    def forget(self) -> None:
+        """Drop the flows that are kept; they are estimated again where they are asked for."""
+        with self._lock:
+            self._flows.clear()
+
     def mask(self, target: int, source: int) -> Image:
         """Return ``M_occ`` of ``source`` seen from ``target`` (:func:`hvdbench.flow.occlusion_mask`), (H, W)."""
         return occlusion_mask(self.flow(target, source), self.flow(source, target), self.scale)

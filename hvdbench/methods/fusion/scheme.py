@@ -27,6 +27,7 @@ from hvdbench.methods.scheme import STEPS_PER_MINUTE, Scheme
 from hvdbench.recipe import Settings
 from hvdbench.workspace.engine import thread_map
 
+_LARGE_BYTES = 12_000_000  # of a frame: more than 2560x1440
 _STACK_BYTES = 800_000_000
 """The fit draws its crops from as many evenly spread frames as fit in this."""
 
@@ -136,6 +137,8 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
         def realign(pictures: NDArray[np.float32]) -> CandidateStack:
             return realigned(model, learn_from, pictures, labels.is_selected, workers=budget.workers)
 
+        if model.aligner.frames[0].size > _LARGE_BYTES:
+            model.aligner.forget()  # beside the stack they would be the peak, and few of them are asked for again
         fit = FusionFit(stack, self.settings.fit, budget, blur, pairs=pairs, realign=realign)
         network = fit.run()
         fit.release()
