@@ -169,9 +169,7 @@ def read_frame(path: Path) -> Frame:
         InputError: if the file is missing, empty, truncated or not a picture, has several pages, or contains floats.
     """
     picture = _decoded(path)
-    if picture.dtype == np.uint16:
-        return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return np.asarray(picture, np.uint8)
+    return to_8_bits(picture)
 
 
 def read_frame16(path: Path) -> Frame16:
@@ -278,6 +276,13 @@ def write_clip(folder: Path, frames: Frames, names: Sequence[str] | None = None)
     folder.mkdir(parents=True, exist_ok=True)
     for index, frame in enumerate(frames):
         write_frame(folder / (names[index] if names else f"{index:08d}.png"), frame)
+
+
+def to_8_bits(picture: Frame | Frame16) -> Frame:
+    """Round 16-bit RGB, white at 65535, to 8 bits; 8-bit RGB is returned as it is."""
+    if picture.dtype == np.uint8:
+        return np.asarray(picture, np.uint8)
+    return np.asarray((picture.astype(np.uint32) + 128) // 257, np.uint8)
 
 
 def to_gray(frame: Frame) -> Gray:

@@ -174,10 +174,10 @@ def _find_clock(request: ImportRequest, form: TrajectoryFormat, files: Sequence[
     """Find the film that is asked for on the clock of the one log; None where none is."""
     if request.video is None:
         if request.video_fps is not None:
-            raise TrajectoryError(f"{request.video_fps:g} frames a second are those of a film: name it (--video)")
+            raise TrajectoryError(f"{request.video_fps:g} frames a second are those of a video: name it (--video)")
         return None
     if len(files) != 1:
-        raise TrajectoryError(f"{request.video} is one film for {len(files)} paths: import its log alone")
+        raise TrajectoryError(f"{request.video} is one video for {len(files)} paths: import its log alone")
     read = partial(form.read, files[0], fps=request.fps, force=request.force)
     return find_clock(read, request.video, fps=request.video_fps, orientation=request.orientation, force=request.force)
 

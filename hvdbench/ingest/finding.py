@@ -14,7 +14,7 @@ from hvdbench.sources.release import SPLITS
 from hvdbench.video.companions import companion_of_film
 from hvdbench.video.container import FILM_SUFFIXES
 
-_PICTURE = "a picture and no film: name the folder of a clip's frames"
+_PICTURE = "a picture and no video: name the folder of a clip's frames"
 # Of films that are read where they are named; several of them hold two fisheye pictures or a raw mosaic.
 _RARE_FILMS = frozenset(
     {".mxf", ".vob", ".mod", ".tod", ".dv", ".m2v", ".divx", ".f4v", ".rm", ".rmvb", ".ogm", ".insv", ".360", ".braw"}
@@ -86,7 +86,7 @@ def _below(folder: Path, split: str, root: Path, found: Found) -> Iterator[Captu
         elif entry.suffix.lower() in FILM_SUFFIXES:
             films.append(Capture(entry, (), split, below=_relative(entry, root)))
         elif entry.suffix.lower() in _RARE_FILMS:
-            found.left_out.append(f"{readable(entry)} is of a rare kind of film: name it itself to have it read")
+            found.left_out.append(f"{readable(entry)} is of a rare kind of video: name it itself to have it read")
     for companion, count in companions.items():
         found.left_out.append(f"{readable(folder)}: {count} x {companion}")
     yield from _pictures(folder, split, root, bool(films), found)
@@ -107,7 +107,8 @@ def _pictures(folder: Path, split: str, root: Path, has_films: bool, found: Foun
         return
     if has_films:
         found.left_out.append(
-            f"{readable(folder)}: {len(pictures)} photos beside films; frames of a clip belong in a folder of their own"
+            f"{readable(folder)}: {len(pictures)} photos beside videos; frames of a clip belong in a folder of their "
+            f"own"
         )
         return
     if is_truth_of_pairs(folder):

@@ -89,7 +89,7 @@ def find_clips(path: Path) -> list[LabelSource]:
         if list_frames(place):
             found.append(LabelSource(folder.name, place))
     if not found:
-        films = ": name one of its films" if films_in(path) else ""
+        films = ": name one of its videos" if films_in(path) else ""
         raise InputError(f"{path} is not a dataset, and neither it nor a folder in it contains frames{films}")
     return found
 

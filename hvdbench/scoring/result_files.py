@@ -183,7 +183,8 @@ def _film(place: Path, films: Sequence[Path]) -> ResultFiles | None:
     left = sorted(path for path in films if not names_no_result(path.stem)) if len(films) > 1 else list(films)
     if len(left) > 1:
         raise InputError(
-            f"{left[0].parent} has {len(left)} films for one clip ({left[0].name}, {left[1].name}): leave the one with "
+            f"{left[0].parent} has {len(left)} videos for one clip ({left[0].name}, {left[1].name}): leave the one "
+            f"with "
             f"the results of {place.name}"
         )
     return ResultFiles(left[0]) if left else None

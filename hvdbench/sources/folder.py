@@ -97,9 +97,9 @@ def _clips(root: Path) -> list[Clip]:
     if len(files) >= FEWEST_FRAMES:
         if films := films_in(root):
             raise InputError(
-                f"{root} contains {len(files)} pictures beside the film {films[0].name}, which may be a camera's "
+                f"{root} contains {len(files)} pictures beside the video {films[0].name}, which may be a camera's "
                 f"photos: "
-                "name the film as --root, or the frames in a folder of their own"
+                "name the video as --root, or the frames in a folder of their own"
             )
         return [Clip(root.resolve().name, "test", root, files)]
     found = [clip for split in SPLITS for clip in _clips_of_folder(root / split, split)]

@@ -18,9 +18,9 @@ _PREVIEW_FOLDERS = frozenset({"proxy", "proxies", "proxy media"})
 _EDITED = re.compile(r"(img_)e(\d{4}\.\w+)", re.IGNORECASE)
 _THUMBNAIL_SUFFIX, _THUMBNAIL_FOLDER = ".thm", "thmbnl"
 
-PREVIEW = "a preview that a camera or a program wrote beside its film, smaller and compressed anew"
-EDITED = "an edited copy of a film beside it"
-THUMBNAIL = "a thumbnail of a film"
+PREVIEW = "a preview that a camera or a program wrote beside its video, smaller and compressed anew"
+EDITED = "an edited copy of a video beside it"
+THUMBNAIL = "a thumbnail of a video"
 
 
 def companion_of_film(path: Path) -> str:

@@ -34,7 +34,7 @@ def note_on_films(folder: Path) -> str:
     if not films:
         return ""
     return (
-        f"{folder.name} contains {films[0].name} beside its pictures, which alone were read: name a film to have it "
+        f"{folder.name} contains {films[0].name} beside its pictures, which alone were read: name a video to have it "
         f"read"
     )
 

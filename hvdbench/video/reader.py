@@ -234,7 +234,7 @@ class VideoReader:
         facts, colour = self.facts, self._colour(timed)
         if (colour.transfer, colour.primaries) != (facts.colour.transfer, facts.colour.primaries):
             raise VideoError(
-                f"{self.path}: its transfer or primaries change at frame {timed.index}, and one film of 10 bits has "
+                f"{self.path}: its transfer or primaries change at frame {timed.index}, and one video of 10 bits has "
                 "one of each: cut the clip there first"
             )
         picture = facts.upright.apply(to_rgb16(timed.frame, self._reformatter, facts.square_size, colour))

@@ -65,7 +65,7 @@ def measure_alone(folder: Path, names: Sequence[str], *, fallback: Fallback, bud
     """
     clips = list_results(folder)
     if not clips:
-        raise InputError(f"{folder} contains no frames and no film, neither in it nor in folders below it")
+        raise InputError(f"{folder} contains no frames and no video, neither in it nor in folders below it")
     asked = measurable([name for name in names if name != SHARPNESS], fallback=fallback, has_truth=False)
     measures = [open_measure(name, budget.device) for name in asked]
     rows = []

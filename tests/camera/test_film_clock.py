@@ -146,7 +146,7 @@ def test_axes_that_are_not_the_pictures_are_told_with_the_letters_that_are(
 @pytest.mark.usefixtures("measured_once")
 def test_degrees_per_second_read_as_radians_are_told(film: Path, tmp_path: Path) -> None:
     log = write_log(tmp_path / "log.csv", shaking(1), factor=180 / np.pi)
-    with pytest.raises(TrajectoryError, match=r"the film's turns are 0\.017 of the log's, .* another unit"):
+    with pytest.raises(TrajectoryError, match=r"the video's turns are 0\.017 of the log's, .* another unit"):
         find_clock(reading(log, force=True), film, fps=FPS)
 
 
@@ -183,10 +183,10 @@ def test_an_import_with_a_film_keeps_what_was_found_beside_the_log(
     assert any(line.startswith("  clocks: the first frame of frames is at 3.31") for line in added.lines())
     (path,) = load_sets("mine")
     assert path.duration_s == pytest.approx(12.0, abs=0.01)
-    with pytest.raises(TrajectoryError, match="30 frames a second are those of a film: name it"):
+    with pytest.raises(TrajectoryError, match="30 frames a second are those of a video: name it"):
         import_set(ImportRequest((log,), "two", "gyro", "mine", "phone", video_fps=FPS))
     other = write_log(tmp_path / "other.csv", shaking(2))
-    with pytest.raises(TrajectoryError, match="is one film for 2 paths"):
+    with pytest.raises(TrajectoryError, match="is one video for 2 paths"):
         import_set(ImportRequest((log, other), "two", "gyro", "mine", "phone", video=film, video_fps=FPS))
 
 

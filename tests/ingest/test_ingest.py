@@ -290,7 +290,7 @@ def test_a_release_of_films_keeps_its_splits(tmp_path):
     for index, name in enumerate(("train/a.mp4", "test/b.mp4", "val/deeper/c.mov", ".hidden/d.mp4", "train/notes.txt")):
         (tmp_path / "hvd" / name).parent.mkdir(parents=True, exist_ok=True)
         if name.endswith("txt"):
-            (tmp_path / "hvd" / name).write_text("no film")
+            (tmp_path / "hvd" / name).write_text("no video")
         else:
             make_film(tmp_path / "hvd" / name, pattern(index))
     found = take_in(tmp_path / "hvd", out=tmp_path / "ds", device="p")

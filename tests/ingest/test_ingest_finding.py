@@ -124,7 +124,7 @@ def test_photos_beside_films_are_left_out_and_told(tmp_path):
     assert result.exit_code == 0
     assert "1 clips" in result.stdout
     assert "Left out: " in result.stderr
-    assert "Camera: 3 photos beside films; frames of a clip belong in a folder of their own" in result.stderr
+    assert "Camera: 3 photos beside videos; frames of a clip belong in a folder of their own" in result.stderr
 
 
 def test_what_a_pattern_of_the_shell_names_is_told_in_one_line_a_kind(tmp_path):
@@ -135,7 +135,7 @@ def test_what_a_pattern_of_the_shell_names_is_told_in_one_line_a_kind(tmp_path):
     assert (len(found.rows), found.failures) == (1, ())
     pictures, previews = found.left_out
     assert pictures.endswith(
-        "IMG_1.jpg and 2 more files: each is a picture and no film: name the folder of a clip's frames"
+        "IMG_1.jpg and 2 more files: each is a picture and no video: name the folder of a clip's frames"
     )
     assert previews.endswith("GL010001.LRV and 1 more files: each is " + PREVIEW)
 
@@ -240,7 +240,7 @@ def test_what_is_no_capture_is_left_out_with_a_word_and_what_a_system_hides_with
         "link is a link to a folder: name it itself to have it searched",
         "own is a dataset of hvdbench",
         "pairs/sharp contains the sharp frames of pairs: take pairs in with 'hvdbench dataset import'",
-        "rare/f.insv is of a rare kind of film: name it itself to have it read",
+        "rare/f.insv is of a rare kind of video: name it itself to have it read",
     ]
 
 

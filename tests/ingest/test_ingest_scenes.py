@@ -42,7 +42,7 @@ def test_a_time_that_goes_back_begins_a_scene():
 def test_frames_come_in_order_and_an_error_comes_last():
     def failing():
         yield from shots_of(pattern(1, 3))
-        raise VideoError("the film tore")
+        raise VideoError("the video tore")
 
     seen = with_cuts(failing())
     assert [next(seen).shot.time_s for _ in range(3)] == [0, 1 / 25, 2 / 25]

@@ -53,9 +53,9 @@ def test_photos_beside_a_film_are_labelled_with_a_word_and_a_folder_of_films_is_
     (tmp_path / "roll/VID_1.mp4").touch()
     assert run(tmp_path / "roll").exit_code == 0
     assert caplog.messages == [
-        "roll contains VID_1.mp4 beside its pictures, which alone were read: name a film to have it read"
+        "roll contains VID_1.mp4 beside its pictures, which alone were read: name a video to have it read"
     ]
     (tmp_path / "films").mkdir()
     (tmp_path / "films/VID_1.mp4").touch()
-    with pytest.raises(InputError, match="neither it nor a folder in it contains frames: name one of its films"):
+    with pytest.raises(InputError, match="neither it nor a folder in it contains frames: name one of its videos"):
         CliRunner().invoke(label, [str(tmp_path / "films")], catch_exceptions=False)

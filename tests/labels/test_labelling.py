@@ -164,7 +164,7 @@ def test_luma_of_a_film_ranks_frames_as_gray_does(film):
 
 
 def test_a_file_that_is_no_film_is_answered(tmp_path):
-    (tmp_path / "x.mp4").write_text("no film")
+    (tmp_path / "x.mp4").write_text("no video")
     with pytest.raises(HvdbenchError, match=r"x\.mp4"):
         luma_sharpness(tmp_path / "x.mp4")
 

@@ -291,7 +291,7 @@ def test_two_films_of_a_clip_are_refused_unless_one_is_its_input(tmp_path):
     found = find_results(tmp_path, "test/a")
     assert found == ResultFiles(tmp_path / "a_ours.mkv")
     write_video(tmp_path / "a_theirs.mkv", clip, fps=25)
-    with pytest.raises(InputError, match=r"has 2 films for one clip \(a_ours.mkv, a_theirs.mkv\)"):
+    with pytest.raises(InputError, match=r"has 2 videos for one clip \(a_ours.mkv, a_theirs.mkv\)"):
         find_results(tmp_path, "test/a")
 
 

@@ -454,7 +454,7 @@ def test_sharp_frames_of_pairs_get_no_rate_that_nobody_gave(tmp_path: Path, capl
 def test_photos_beside_a_film_are_no_sharp_source(tmp_path: Path) -> None:
     write_frames(tmp_path)
     write_film(tmp_path / "walk.mp4", fps=50)
-    with pytest.raises(InputError, match=r"contains 2 pictures beside the film walk\.mp4, which may be"):
+    with pytest.raises(InputError, match=r"contains 2 pictures beside the video walk\.mp4, which may be"):
         scenes(FolderSource, tmp_path)
     assert told(scenes(FolderSource, tmp_path / "walk.mp4")) == [("test", "walk", 50.0)]
 

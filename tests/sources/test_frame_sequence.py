@@ -132,7 +132,7 @@ def test_asking_past_the_end_of_a_film_says_how_long_it_is(tmp_path: Path) -> No
 def test_files_that_are_no_film_are_refused(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="does not exist"):
         open_movie(tmp_path / "none.mp4")
-    (tmp_path / "text.mp4").write_text("no film")
+    (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(VideoError, match="cannot be opened as a video"):
         open_movie(tmp_path / "text.mp4")
 

@@ -40,7 +40,7 @@ def test_a_film_beside_the_frames_that_were_read_is_mentioned(tmp_path):
     assert read_input(tmp_path / "clip").warnings == ()
     (tmp_path / "clip/VID_1.mp4").touch()
     (warning,) = read_input(tmp_path / "clip").warnings
-    assert warning == "clip contains VID_1.mp4 beside its pictures, which alone were read: name a film to have it read"
+    assert warning == "clip contains VID_1.mp4 beside its pictures, which alone were read: name a video to have it read"
 
 
 def test_ten_bits_hold_what_eight_bits_round(shared):

@@ -105,4 +105,4 @@ def test_a_metric_of_pairs_of_frames_or_with_a_truth_asks_for_the_dataset(here):
 def test_a_folder_without_frames_is_refused(here):
     (here / "empty").mkdir()
     (here / "empty" / "notes.json").write_text(json.dumps({}))
-    assert "empty contains no frames and no film" in said("empty", "--metric", "sharpness", code=1)
+    assert "empty contains no frames and no video" in said("empty", "--metric", "sharpness", code=1)

@@ -75,14 +75,14 @@ class ClockFit:
 
     def lines(self, film: str) -> list[str]:
         """Return the report as lines of text."""
-        drift = "the film is too short to show their drift"
+        drift = "the video is too short to show their drift"
         if self.drift_ppm is not None and self.drift_error_ppm is not None:
             drift = f"their drift is {self.drift_ppm:.0f} ± {2.0 * self.drift_error_ppm:.0f} ppm"
         return [
             f"  clocks: the first frame of {film} is at {self.offset_s:.4f} s ± {2e3 * self.offset_error_s:.1f} ms of "
             f"the log; {drift}",
-            f"  turning: film and log agree to {self.agreement:.3f} over {self.pairs} pairs of frames, at the next "
-            f"best lag to {self.next_agreement:.3f}; the film's turns are {self.scale:.2f} of the log's",
+            f"  turning: video and log agree to {self.agreement:.3f} over {self.pairs} pairs of frames, at the next "
+            f"best lag to {self.next_agreement:.3f}; the video's turns are {self.scale:.2f} of the log's",
         ]
 
     def record(self, film: str, notes: Sequence[str]) -> dict[str, Any]:
@@ -128,7 +128,8 @@ def fit_clock(film: Trajectory, pairs: Sequence[PairQuality], log: Trajectory) -
     scale = _scale(spans, rates, steps, float(lag_s[best]))
     if not LEAST_SCALE < scale < MOST_SCALE and own >= LEAST_AGREEMENT:
         raise TrajectoryError(
-            f"{log.name}: the film's turns are {scale:.2g} of the log's, though both go the same way: its rates are in "
+            f"{log.name}: the video's turns are {scale:.2g} of the log's, though both go the same way: its rates are "
+            f"in "
             "another unit than they were read in (degrees per second are 57 times as many as rad/s)"
         )
     fit = _refine(spans, rates, steps, float(lag_s[best]), frame_s)
@@ -153,7 +154,7 @@ class OtherAxesError(TrajectoryError):
 
     def __init__(self, letters: str, agreement: float, as_read: float) -> None:
         """Keep what was found; the caller knows the file's name and its letters."""
-        super().__init__(f"the film's turning agrees to {agreement:.2f} in other axes, to {as_read:.2f} as read")
+        super().__init__(f"the video's turning agrees to {agreement:.2f} in other axes, to {as_read:.2f} as read")
         self.letters, self.agreement, self.as_read = letters, agreement, as_read
 
 

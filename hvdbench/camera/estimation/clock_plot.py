@@ -25,7 +25,7 @@ def draw_clock(fit: ClockFit, film: str) -> bytes:
         axes.plot(fit.t_s, np.degrees(fit.film_rad_s[:, row]), color=_FILM, linewidth=0.9, marker=".", markersize=3,
                   label="film")  # fmt: skip
         axes.set_ylabel(f"about {name}, deg/s")
-        axes.set_xlabel("film, s" if row == 2 else "")
+        axes.set_xlabel("video, s" if row == 2 else "")
         if row == 0:
             sure = "" if fit.sure else "NOT SURE: "
             offset = f"first frame at {fit.offset_s:.4f} s ± {2e3 * fit.offset_error_s:.1f} ms of the log"
@@ -40,7 +40,7 @@ def draw_clock(fit: ClockFit, film: str) -> bytes:
         axes.axvline(fit.offset_s, color=_FILM, linewidth=0.9, linestyle="--")
         axes.axhline(fit.next_agreement, color="#999999", linewidth=0.8, linestyle=":")
         axes.set_title(f"{title} (dashed: the best, dotted: the next)", loc="left", fontsize=9)
-        axes.set_xlabel("the film begins at this time of the log, s")
+        axes.set_xlabel("the video begins at this time of the log, s")
         axes.set_ylabel("agreement")
     for axes in figure.axes:
         axes.grid(visible=True, color="#dddddd", linewidth=0.6)

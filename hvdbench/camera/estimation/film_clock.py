@@ -75,7 +75,7 @@ def find_clock(
     if not fit.sure:
         why = (
             f"their turning agrees to {fit.agreement:.2f}, at another lag to {fit.next_agreement:.2f}: they are of "
-            "different recordings, the film was taken at another rate, or it is too short, too still or shaken too "
+            "different recordings, the video was taken at another rate, or it is too short, too still or shaken too "
             "evenly"
         )
         if not force:

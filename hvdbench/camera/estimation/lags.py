@@ -52,7 +52,7 @@ def film_rates(film: Trajectory, pairs: Sequence[PairQuality]) -> tuple[Array, A
     if np.count_nonzero(usable) < FEWEST_PAIRS:
         raise TrajectoryError(
             f"{film.name}: {np.count_nonzero(usable)} pairs of frames show how the camera turned, and a clock needs "
-            f"{FEWEST_PAIRS}: take a longer or sharper film"
+            f"{FEWEST_PAIRS}: take a longer or sharper video"
         )
     return np.stack([t_s[:-1], t_s[1:]], axis=1)[usable], np.asarray(rates)[usable]
 
@@ -116,7 +116,7 @@ def search_lags(spans: Array, rates: Array, log: LogRates, frame_s: float) -> tu
     power = np.sqrt(np.maximum(film_power, 0.0) * np.maximum(log_power, 0.0))
     enough &= power > 1e-3 * power.max()
     if not enough.any():
-        raise TrajectoryError("film and log hold too little turning to be compared")
+        raise TrajectoryError("video and log hold too little turning to be compared")
     lag_s = (np.arange(len(overlap)) - (len(film_t) - 1)) * step_s + log_t[0]
     power = np.where(enough, power, 1.0)
     return lag_s, {

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.flow import Flow, Preset, flow_dis, occlusion_mask, warp
-from hvdbench.frames import Frame, Frame16, Frames, Gray, Image, to_gray
+from hvdbench.frames import Frame, Frames, Gray, Image, to_8_bits, to_gray
 
 _CACHE_BYTES = 600_000_000  # 81 flows of 720p, 9 of 2160p: about those of the frames that threads work on
 _PER_LEVEL = 257  # steps of 16 bits in a level of 8
@@ -43,7 +43,7 @@ class Aligner:
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._grays = [to_gray(_eight_bits(frame)) for frame in (self.frames if self.seen is None else self.seen)]
+        self._grays = [to_gray(to_8_bits(frame)) for frame in (self.frames if self.seen is None else self.seen)]
 
     def flow(self, a: int, b: int) -> Flow:
         """Return ``flow_ab``, the flow from frame a to frame b, (H, W, 2) px."""
@@ -79,19 +79,13 @@ class Aligner:
 
     def eight_bits(self, index: int) -> Frame:
         """Return a frame of the clip as uint8 (H, W, 3)."""
-        return _eight_bits(self.frames[index])
+        return to_8_bits(self.frames[index])
 
     def stored(self, picture: Image) -> NDArray[np.uint8] | NDArray[np.uint16]:
         """Round a picture, (H, W, 3) in [0, 255], to what the clip's frames are stored in."""
         if self.frames.dtype == np.uint16:
             return np.asarray(np.rint(np.clip(picture, 0, 255) * _PER_LEVEL), np.uint16)
         return np.asarray(np.rint(picture), np.uint8)
-
-
-def _eight_bits(frame: Frame | Frame16) -> Frame:
-    if frame.dtype == np.uint8:
-        return np.asarray(frame, np.uint8)
-    return np.asarray((frame.astype(np.uint32) + 128) // _PER_LEVEL, np.uint8)
 
 
 def sharp_neighbours(index: int, selected: Sequence[int] | NDArray[np.intp], each_side: int = 1) -> list[int]:

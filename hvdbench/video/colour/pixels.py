@@ -7,7 +7,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from hvdbench.frames import Frame, Frame16, Gray
+from hvdbench.frames import Frame, Frame16, Gray, to_8_bits
 from hvdbench.video.colour.matrices import to_signal
 from hvdbench.video.colour.stated import GRAY, Colour, colour_of, has_no_matrix
 
@@ -57,11 +57,6 @@ def to_rgb16(
     picture = np.asarray(_reformat(frame, reformatter, "rgb48le", size, colour).to_ndarray(), np.uint16)
     black, white = _levels_read(frame, colour)
     return picture if (black, white) == (0, WHITE16) else np.asarray(_stretched(black, white)[picture], np.uint16)
-
-
-def to_8_bits(picture: Frame16) -> Frame:
-    """Round 16-bit RGB, white at ``WHITE16``, to 8 bits."""
-    return np.asarray((picture.astype(np.uint32) + 128) // 257, np.uint8)
 
 
 def luma(frame: VideoFrame) -> Gray:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
-from hvdbench.frames import Frame, Frame16
-from hvdbench.video.colour.pixels import WHITE16, to_8_bits
+from hvdbench.frames import Frame, Frame16, to_8_bits
+from hvdbench.video.colour.pixels import WHITE16
 from hvdbench.video.colour.primaries import is_white_d65, luma_weights, to_bt709
 from hvdbench.video.colour.stated import Colour
 from hvdbench.video.colour.transfers import (

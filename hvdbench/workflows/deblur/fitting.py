@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
-from hvdbench.frames import Frame, Frames
+from hvdbench.frames import Frame, Frames, to_8_bits
 from hvdbench.labels.sharpness import SharpLabels, measured, select_sharp, with_segments
 from hvdbench.methods.inference.windows import plan_windows
 from hvdbench.methods.recipe import Method
@@ -137,7 +137,7 @@ class _Made:
         colour = self.stream.colour
         self.size = restored.shape[1], restored.shape[0]
         if not is_selected:
-            self.change.add(_eight_bits(blurry), _eight_bits(restored))
+            self.change.add(to_8_bits(blurry), to_8_bits(restored))
         before, after = screen_picture(blurry, colour), screen_picture(restored, colour)
         self.steadiness.add(reduced(before), reduced(after))
         if index in self.shown:
@@ -217,12 +217,6 @@ def _note_facts(made: _Made, restoration: Restoration, start: int, kept: tuple[i
             made.passed.append(start + index)
     where: dict[str, object] = {} if is_whole else {"frames": [start, start + len(restoration.frames)], "kept": kept}
     made.facts.append(where | restoration.facts)
-
-
-def _eight_bits(picture: NDArray[Any]) -> Frame:
-    if picture.dtype == np.uint8:
-        return np.asarray(picture, np.uint8)
-    return np.asarray((picture.astype(np.uint32) + 128) // 257, np.uint8)
 
 
 def _frames_to_show(labelled: LabelledInput) -> frozenset[int]:

@@ -3,9 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.frames import Frame, Frame16, Frames
+from hvdbench.frames import Frame, Frame16, Frames, to_8_bits
 from hvdbench.metrics.sharpness import gray_sharpness
-from hvdbench.video.colour.pixels import to_8_bits
 from hvdbench.video.colour.stated import Colour
 from hvdbench.video.colour.tone import to_sdr
 from hvdbench.video.crop import cut
