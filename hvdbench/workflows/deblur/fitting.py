@@ -31,8 +31,10 @@ from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult, check
 from hvdbench.workflows.deblur.samples import screen_picture
 from hvdbench.workflows.deblur.self_check import Change, Measured, Steadiness, advice, reduced, steadiness_lines
 from hvdbench.workflows.deblur.window_size import WindowSize, window_size
+from hvdbench.workspace.memory import return_freed_blocks
 from hvdbench.workspace.progress import Progress
 
+_LARGE_PX = 2560 * 1440
 _LONG_PX = 10_000_000  # 44 frames of 640x360, 11 of 1280x720: half a minute on two cores
 
 
@@ -49,7 +51,10 @@ def fit_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrit
         request.source, crop=request.crop, size=request.size, part=request.part, deinterlace=request.deinterlace
     ) as stream:
         check_output(request, has_rate=stream.fps is not None)
-        windows = window_size(read_size(reach, stream.size), request.source)
+        size = read_size(reach, stream.size)
+        windows = window_size(size, request.source)
+        if math.prod(size) > _LARGE_PX:
+            return_freed_blocks()
         if budget.announce is not None and _is_long(stream):  # before a large file is hashed, which takes a while
             budget.announce(windows.describe(request.source.name, method.name, stream.size, stream.frame_count))
         job = DeblurJob(request, method, whole, _digest(request, method, whole), overwrite)
