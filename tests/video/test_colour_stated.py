@@ -153,6 +153,7 @@ def two_charts(path: Path, *charts: Chart) -> Path:
     return path
 
 
+@pytest.mark.slow  # in test_colour_chart: why HEVC is tried among the slow tests alone
 def test_colours_that_change_in_mid_stream_are_read_frame_by_frame_and_told(tmp_path):
     charts = Chart(9, LIMITED, 10, PQ, 9), Chart(1, LIMITED, 10)
     path = two_charts(tmp_path / "a.ts", *charts)
@@ -165,6 +166,7 @@ def test_colours_that_change_in_mid_stream_are_read_frame_by_frame_and_told(tmp_
         list(reader.signals())
 
 
+@pytest.mark.slow  # in test_colour_chart: why HEVC is tried among the slow tests alone
 def test_colours_that_become_unreadable_end_the_film_there_with_one_sentence(tmp_path):
     path = two_charts(tmp_path / "a.ts", Chart(1, LIMITED, 8), Chart(11, LIMITED, 8))
     with VideoReader(path) as reader:
@@ -175,6 +177,7 @@ def test_colours_that_become_unreadable_end_the_film_there_with_one_sentence(tmp
             next(shots)
 
 
+@pytest.mark.slow  # as above
 @pytest.mark.parametrize(
     ("chart", "matrix"),
     [
