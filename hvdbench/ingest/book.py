@@ -36,8 +36,10 @@ class Book:
     writer: DatasetWriter | None = None
 
     def __post_init__(self) -> None:
-        if (self.out / MANIFEST).is_file() and (self._read() or not self.overwrite):
-            self.save()  # which says so where it is another dataset
+        if (self.out / MANIFEST).is_file():
+            with locked(self.out / MANIFEST):  # what is read must not be written back after another process wrote
+                if self._read() or not self.overwrite:
+                    self.save()  # which says so where it is another dataset
 
     def _read(self) -> bool:
         """Read the captures that the manifest has now; return whether it is one of the same settings."""
