@@ -144,7 +144,7 @@ def _seconds(call: Callable[[], Any]) -> float:
 
 
 def peak_mib(call: Callable[[], Any]) -> float:
-    """Give what a forked process grows by at most while it calls, in MiB."""
+    """Return what a forked process grows by at most while it calls, in MiB."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
 

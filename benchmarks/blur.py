@@ -52,7 +52,7 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """Say whether the goal is met."""
+        """Return whether the goal is met."""
         if self.goal is None:
             return ""
         return "met" if (self.value >= self.goal if self.sense == ">=" else self.value <= self.goal) else "MISSED"
@@ -77,7 +77,7 @@ def hand_path(count: int, extent_px: float = EXTENT_PX) -> Array:
 
 
 def places_of(maps: Array) -> Array:
-    """Say where each node of the grid looks: (N, GY, GX, 2) px."""
+    """Return where each node of the grid looks: (N, GY, GX, 2) px."""
     nodes = grid_of(SIZE, TILE)[1]
     x, y = nodes[0, :, 0], nodes[:, 0, 1]
     rows = [maps[:, row, :, None, None] for row in range(3)]
@@ -105,7 +105,7 @@ def blur_dynamic(frames: list[Frame], maps: Array) -> Frame:
 
 
 def open_picture(path: Path | None, seed: int = 0) -> Frame:
-    """Give a 1280x720 frame with mild grain: of a picture or a video's first frame, or of made leaves and noise."""
+    """Return a 1280x720 frame with mild grain: of a picture or a video's first frame, or of made leaves and noise."""
     rng = np.random.default_rng(seed)
     picture = made_leaves(rng) if path is None else first_frame(path)
     scale = max(SIZE[0] / picture.shape[1], SIZE[1] / picture.shape[0])

@@ -133,7 +133,7 @@ def enter_facts(clip: ClipFolder, extent: Any) -> None:
 
 
 def frame_table(base: Any, gain: Any, selected: Any) -> pd.DataFrame:
-    """Give one clip's frame scores."""
+    """Return one clip's frame scores."""
     table = pd.DataFrame({"frame": np.arange(FRAMES), "selected": selected, "shift_px": 0.1})
     table = table.assign(sharpness=300.0, sharpness_input=200.0, sharpness_ratio=1.5)
     for offset, truth in ((0.0, "mid"), (0.7, "centroid")):
@@ -154,7 +154,7 @@ def opened(page: Path, chromium: str) -> dict[str, float]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Report nothing."""
 
     with (
         http.server.HTTPServer(("127.0.0.1", 0), Listener) as server,

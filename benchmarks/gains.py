@@ -55,7 +55,7 @@ class Measured:
 
 
 def swept(folder: Path, data: Path) -> Iterator[Measured]:
-    """Give the clips of the sweep."""
+    """Return the clips of the sweep."""
     found: dict[tuple[str, float], list[Any]] = {}
     for path in sorted((folder / "records" / "sparsity").glob("*.json")):
         record = json.loads(path.read_text())
@@ -70,7 +70,7 @@ def swept(folder: Path, data: Path) -> Iterator[Measured]:
 
 
 def small(folder: Path, data: Path) -> Iterator[Measured]:
-    """Give the clips of the small benchmark."""
+    """Return the clips of the small benchmark."""
     found: dict[str, dict[str, list[float]]] = {}
     for path in sorted((folder / "scores").glob("*.json")):
         record = json.loads(path.read_text())

@@ -45,7 +45,7 @@ SHIFT_PX = (1.0, 0.5)
 
 
 def each(change: Callable[[Frame], np.ndarray]) -> Restore:
-    """Give a change of one frame as a method."""
+    """Return a change of one frame as a method."""
     return lambda frames: np.stack([np.rint(np.clip(change(f), 0, 255)).astype(np.uint8) for f in frames])
 
 
@@ -89,7 +89,7 @@ def shifted(frames: Frames) -> Frames:
 
 
 def recipe(name: str, overrides: Mapping[str, object] | None = None) -> Restore:
-    """Give a method recipe."""
+    """Return a method recipe."""
     return restorer(load_method(name, overrides=overrides), Budget())
 
 
@@ -168,7 +168,7 @@ def row(work: Path, name: str, clip: Clip, judged: HeldOutClip, method: str) -> 
 
 
 def summary(judged: HeldOutClip, method: str, folds: Sequence[Frames]) -> dict[str, float]:
-    """Give a clip's row of held-out scores."""
+    """Return a clip's row of held-out scores."""
     return {
         key: value
         for key, value in summarise(compare(judged, method, folds)).to_dict("records")[0].items()
@@ -202,7 +202,7 @@ def ranked(clips: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def places(clips: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, list[int]]]:
-    """Give the place of each method on each clip, 1 the best: by PSNR to the centroid, and by held-out score."""
+    """Return the place of each method on each clip, 1 the best: by PSNR to the centroid, and by held-out score."""
     keys = {"true": "true_centroid_not_selected", "held_out": "score_db"}
     return {
         method: {

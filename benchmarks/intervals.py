@@ -31,12 +31,12 @@ SCORES: dict[str, tuple[float, float, Draw]] = {
     "exponential": (1.0, 2.0, lambda rng, shape: rng.exponential(1, shape)),
     "log-normal": (math.exp(0.5), 6.2, lambda rng, shape: rng.lognormal(0, 1, shape)),
 }
-"""Name → true mean, skewness, draws of (draws, clips)."""
+"""True mean, skewness and draws of (draws, clips), by name."""
 INTERVALS = {"t": mean_interval, "bootstrap": bca_interval, "board": clip_interval}
 
 
 def coverage(name: str, clips: int, draws: int, seed: int = 0) -> dict[str, float]:
-    """Give the share of 95 % intervals that hold the true mean, by kind of interval."""
+    """Return the share of 95 % intervals that hold the true mean, by kind of interval."""
     truth, _, draw = SCORES[name]
     samples = draw(np.random.default_rng([seed, clips]), (draws, clips))
     return {
@@ -46,7 +46,7 @@ def coverage(name: str, clips: int, draws: int, seed: int = 0) -> dict[str, floa
 
 
 def shared_groups(clips: int, draws: int, *, others: bool, skewed: bool = False, seed: int = 0) -> float:
-    """Give the share of draws in which two equal methods share a tie group.
+    """Return the share of draws in which two equal methods share a tie group.
 
     Clips differ by 3 dB, each method by 0.4 dB a clip. With ``others``, four more methods lie 1.0 and 0.3 dB above and
     0.3 and 1.0 dB below the two.
@@ -67,7 +67,7 @@ def shared_groups(clips: int, draws: int, *, others: bool, skewed: bool = False,
 
 
 def found_differences(clips: int, draws: int, seed: int = 0) -> float:
-    """Give the share of draws that find a true difference as large as is called detectable (0.8 is right)."""
+    """Return the share of draws that find a true difference as large as is called detectable (0.8 is right)."""
     rng = np.random.default_rng([seed, clips])
     reference = rng.normal(0, 1, clips)
     size = compare_scores(reference / reference.std(ddof=1), np.zeros(clips)).detectable  # at a spread of 1

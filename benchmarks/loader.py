@@ -33,7 +33,7 @@ BATCH, BATCH_FRAMES, BATCHES = 4, 10, 12  # of the row "workers"
 
 
 def material(path: Path | None) -> tuple[Frames, Frames]:
-    """Give blurry and sharp frames of 1280x720, fewer than a clip's 60 or as many.
+    """Return blurry and sharp frames of 1280x720, fewer than a clip's 60 or as many.
 
     Of a folder with ``blur`` and ``sharp``; of a film, its blurry twin the mean of five frames; else of drifting discs.
     """
@@ -106,7 +106,7 @@ def read_pair(reader: ClipReader, key: str, frames: list[int], box: Box) -> list
 
 
 def copier(bytes_each: int) -> Callable[[], object]:
-    """Give the bound: copies of a sample's bytes, from memory that is in no cache into a new array."""
+    """Return the bound: copies of a sample's bytes, from memory that is in no cache into a new array."""
     store = np.zeros(max(64 * bytes_each, 1 << 28), np.uint8)
     places = iter(np.random.default_rng(0).integers(0, len(store) - bytes_each, 100_000))
     return lambda: [store[(place := int(next(places))) : place + bytes_each].copy() for _ in STREAMS]
@@ -147,7 +147,7 @@ def measure_stores(report: Report, folder: Path, repeats: int) -> None:
 
 
 def _each(read: Callable[[str, list[int], Box], object], keys: list[str]) -> Callable[[], object]:
-    """Give what reads the next sample; all stores meet the same ones."""
+    """Return what reads the next sample; all stores meet the same ones."""
     samples = draws(keys, 0)
     return lambda: read(*next(samples))
 

@@ -45,12 +45,12 @@ def paired(functions: Functions, repeats: int) -> dict[str, list[float]]:
 
 
 def ratio(spent: dict[str, list[float]], peer: str, ours: str = "ours") -> float:
-    """Give the median over the repeats of the peer's time over ours."""
+    """Return the median over the repeats of the peer's time over ours."""
     return statistics.median(a / b for a, b in zip(spent[peer], spent[ours], strict=True))
 
 
 def ssim_of_scikit_image(a: Any, b: Any) -> float:
-    """Give SSIM as ``hvdbench-1`` defines it, by scikit-image in float64."""
+    """Return SSIM as ``hvdbench-1`` defines it, by scikit-image in float64."""
     value: float = structural_similarity(
         a,
         b,
@@ -64,7 +64,7 @@ def ssim_of_scikit_image(a: Any, b: Any) -> float:
 
 
 def ssim_by_full_windows(a: Frame, b: Frame) -> float:
-    """Give the same by 11x11 windows that are not separated, in float64, as restoration toolboxes do."""
+    """Return the same by 11x11 windows that are not separated, in float64, as restoration toolboxes do."""
     window = np.outer(gaussian_taps(), gaussian_taps())
 
     def blurred(plane: Any) -> Any:
@@ -88,7 +88,7 @@ def four_blurs(frame: Frame) -> None:
 
 
 def differences(a: Frame, b: Frame) -> dict[str, float]:
-    """Give the largest difference from scikit-image's SSIM on random, flat and the measured pairs."""
+    """Return the largest difference from scikit-image's SSIM on random, flat and the measured pairs."""
     random = np.random.default_rng(0)
     noise = random.integers(0, 256, (2, 180, 320, 3)).astype(np.uint8)
     patches = [np.kron(random.integers(0, 256, (6, 8, 3)), np.ones((30, 40, 1))).astype(np.uint8) for _ in range(12)]

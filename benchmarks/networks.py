@@ -94,7 +94,7 @@ def _seconds(function: Callable[[], None], kind: str) -> float:
 
 
 def machine(device: str) -> str:
-    """Say what the figures were measured on."""
+    """Describe what the figures were measured on."""
     part = torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.processor() or "CPU"
     return f"{part}, torch {torch.__version__}, Python {platform.python_version()}"
 

@@ -184,7 +184,7 @@ def _shot(kind: str, dataset: Dataset) -> Shot:
 
 
 def uneven(path: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give (T,) the rms distance of paths (T, M, 2) from the even straight ones that fit them best, px."""
+    """Return (T,) the rms distance of paths (T, M, 2) from the even straight ones that fit them best, px."""
     shares = np.linspace(-0.5, 0.5, path.shape[1])
     centred = path - path.mean(axis=1, keepdims=True)
     line = np.einsum("m,tma->ta", shares, centred) / np.square(shares).sum()
@@ -213,7 +213,7 @@ def filmed(name: str, work: Path, data: Path) -> Shot:
 
 
 def measure(shot: Shot) -> dict[str, Any]:
-    """Give what the gate said of every frame that is not selected, and what correcting did to it.
+    """Return what the gate said of every frame that is not selected, and what correcting did to it.
 
     Returns:
         ``kind``, ``selected``, ``tau``, ``clip_gain`` (median), and ``frames``: a dict each of ``index``, ``gain``,
@@ -262,7 +262,7 @@ def _arms(model: ExposureModel, index: int, selected: NDArray[np.intp]) -> list[
 
 
 def left_over_noise(start: Image, index: int, model: ExposureModel) -> float:
-    """Give what a start does not explain of its frame, ``mean (B - K R)²``, over the frame's noise variance.
+    """Return what a start does not explain of its frame, ``mean (B - K R)²``, over the frame's noise variance.
 
     The noise is the median length of a Laplacian that does not see planes (Immerkaer's mask), and a third of a squared
     level for rounding and what the median missed.

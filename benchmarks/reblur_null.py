@@ -115,7 +115,7 @@ def _break_even(cells: Mapping[float, NDArray[np.float64]]) -> dict[str, Any]:
 
 
 def crossing(places: Sequence[float], values: Sequence[float]) -> float | None:
-    """Give where values, linear between places, first fall below 0; None: they begin there, or never do."""
+    """Return where values, linear between places, first fall below 0; None: they begin there, or never do."""
     for k in range(1, len(places)):
         if values[k - 1] >= 0 > values[k]:
             return float(places[k - 1] + (places[k] - places[k - 1]) * values[k - 1] / (values[k - 1] - values[k]))
@@ -202,7 +202,7 @@ def _exposed(picture: Image, path: NDArray[np.float64], is_light: bool) -> Image
 
 
 def _sharp(picture: Image, own: NDArray[np.float64], errors: Errors, random: np.random.Generator) -> Image:
-    """Give a sharp frame as flow with an error lays it onto the blurry one."""
+    """Return a sharp frame as flow with an error lays it onto the blurry one."""
     stored = _stored(_exposed(picture, own, errors.is_light), errors, random)
     return warp(stored, _field(errors.flow_px, random, stored.shape)) if errors.flow_px else stored
 

@@ -22,20 +22,20 @@ Numbers = NDArray[np.float64]
 
 
 def change(clip: Clip, arm: str, truth: str, start: str = "average") -> Numbers:
-    """Give (F,) PSNR of an arm less that of ``start``; a real pair has one truth, which counts as both."""
+    """Return (F,) PSNR of an arm less that of ``start``; a real pair has one truth, which counts as both."""
     key = truth if f"average_{truth}" in clip["frames"][0] else "mid"
     return np.array([row[f"{arm}_{key}"] - row[f"{start}_{key}"] for row in clip["frames"]])
 
 
 def column(clip: Clip, name: str) -> Numbers:
-    """Give one number of each frame, (F,)."""
+    """Return one number of each frame, (F,)."""
     return np.array([row[name] for row in clip["frames"]], np.float64)
 
 
 def opens(
     clip: Clip, frame_level: float = FRAME_GAIN, clip_level: float = CLIP_GAIN, left_over: float = 0.0
 ) -> NDArray[np.bool_]:
-    """Give (F,) where a gate of these thresholds opens.
+    """Return (F,) where a gate of these thresholds opens.
 
     Args:
         clip: as measured.
@@ -47,7 +47,7 @@ def opens(
 
 
 def score(clips: Sequence[Clip], gates: Sequence[NDArray[np.bool_]], truth: str) -> dict[str, float]:
-    """Give a gate's confusion table in frames, the mean change over clips, and the worst frame's change."""
+    """Return a gate's confusion table in frames, the mean change over clips, and the worst frame's change."""
     changes = [change(clip, "average+", truth) for clip in clips]
     gated = [np.where(gate, delta, 0.0) for gate, delta in zip(gates, changes, strict=True)]
     gate, delta = np.concatenate(list(gates)), np.concatenate(changes)
@@ -104,7 +104,7 @@ def _rules(
 
 
 def _blend_at(held: Sequence[Clip], level: float) -> dict[str, float]:
-    """Give the change, means over clips, by a blend that the average stands in for where a clip's gain is lower."""
+    """Return the change, means over clips, by a blend that the average stands in for where a clip's gain is lower."""
     found: dict[str, float] = {"clip_level": level}
     for truth in _TRUTHS:
         gated = [change(clip, "blend", truth) * (np.median(column(clip, "gain")) >= level) for clip in held]
@@ -115,7 +115,7 @@ def _blend_at(held: Sequence[Clip], level: float) -> dict[str, float]:
 
 
 def _blend(held: Sequence[Clip], gates: Sequence[NDArray[np.bool_]], truth: str) -> dict[str, float]:
-    """Give the change by the blend alone on frames where the gate is open and closed, and by blend and correction."""
+    """Return the change by the blend alone on frames where the gate is open and closed, and by blend and correction."""
     gate = np.concatenate(list(gates))
     blend = np.concatenate([change(clip, "blend", truth) for clip in held])
     whole = np.concatenate([change(clip, "blend+", truth) for clip in held])

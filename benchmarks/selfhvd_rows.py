@@ -73,7 +73,7 @@ def read_test_clip(clip: ClipFolder) -> TestClip:
 
 
 def score(restored: Sequence[Frames], clips: Sequence[TestClip]) -> dict[str, float]:
-    """Give means over clips of means over the frames not selected."""
+    """Return means over clips of means over the frames not selected."""
     found: dict[str, list[float]] = {}
     for frames, clip in zip(restored, clips, strict=True):
         per_clip = {
@@ -143,13 +143,13 @@ def speeds(method: Method, clips: ClipReader, given: argparse.Namespace) -> dict
 
 
 def steps_for(minutes: float, speed: dict[str, Any], precision: str, checks: int) -> int:
-    """Give the steps that fit into the time, a multiple of the checks; half of them in each stage."""
+    """Return the steps that fit into the time, a multiple of the checks; half of them in each stage."""
     seconds = statistics.mean(speed[f"{precision}, {stage} step"]["seconds"] for stage in ("first", "last"))
     return max(1, int(60 * minutes / seconds / checks)) * checks
 
 
 def stage1_key(method: Method, given: argparse.Namespace) -> str:
-    """Name what moves a run's numbers; equal for recipes that differ in stage 2 alone."""
+    """Return what moves a run's numbers; equal for recipes that differ in stage 2 alone."""
     values = method.recipe.values
     settings = {key: value for key, value in values.settings.items() if key not in OF_STAGE2}
     return digest_of([values.scheme, settings, given.digest, given.seed])

@@ -36,7 +36,7 @@ class MadeBoard:
 
 
 def made_sharp(seed: int) -> np.ndarray:
-    """Give a picture that drifts: (T, H, W, 3)."""
+    """Return a picture that drifts: (T, H, W, 3)."""
     rng = np.random.default_rng(seed)
     base = cv2.resize(rng.integers(0, 256, (12, 20, 3), dtype=np.uint8), (W, H), interpolation=cv2.INTER_CUBIC)
     return np.stack([np.roll(base, 2 * index, axis=1) for index in range(T)])

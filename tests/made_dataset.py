@@ -14,7 +14,7 @@ SELECTED = {LARGE: (4, 10, 16), SMALL: (1, 3)}
 
 
 def made_frames(shape: tuple[int, int, int], seed: int) -> Frames:
-    """Give noise on a slope that drifts: (T, H, W, 3)."""
+    """Return noise on a slope that drifts: (T, H, W, 3)."""
     count, height, width = shape
     random = np.random.default_rng(seed)
     slope = np.arange(count)[:, None, None] * 3 + np.arange(height)[None, :, None] + np.arange(width)

@@ -22,7 +22,7 @@ MASKED = "test/two"
 
 
 def sharp_frames(count: int, seed: int) -> Frames:
-    """Give a picture with straight edges that drifts by a pixel a frame, (T, H, W, 3)."""
+    """Return a picture with straight edges that drifts by a pixel a frame, (T, H, W, 3)."""
     random = np.random.default_rng(seed)
     ground = np.full((HEIGHT, WIDTH + count, 3), 60 + seed, np.uint8)
     ground[20:44, 24:56] = 190

@@ -11,7 +11,7 @@ BEGIN, END = "<!-- values -->\n", "<!-- end of values -->\n"
 
 
 def leaves(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Give the values of nested tables under dotted names."""
+    """Return the values of nested tables under dotted names."""
     for key, value in table.items():
         if isinstance(value, dict):
             yield from leaves(value, f"{before}{key}.")
@@ -20,7 +20,7 @@ def leaves(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]
 
 
 def values_table() -> str:
-    """Give a Markdown row for each setting that a method recipe's own file marks as ours."""
+    """Return a Markdown row for each setting that a method recipe's own file marks as ours."""
     lines = ["| recipe | setting | value | note |", "|---|---|---|---|"]
     for path in sorted((home_folder("recipes") / "methods").glob("*.toml")):
         recipe = tomllib.loads(path.read_text(encoding="utf-8"))

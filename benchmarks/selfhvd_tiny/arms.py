@@ -150,7 +150,7 @@ def controls(prepared: Prepared) -> Iterator[Restored]:
 
 
 def arms(prepared: Prepared, seed: int) -> Mapping[str, Callable[[], Iterator[Restored]]]:
-    """Name groups of arms that share work; each gives its arms when called."""
+    """Return groups of arms that share work by name; each returns its arms when called."""
     return {
         "paper": lambda: _two_stages(prepared, seed, PLAIN, "", with_blend=False),
         "rc": lambda: _two_stages(prepared, seed, RC, " rc", with_blend=True),

@@ -9,7 +9,7 @@ from hvdbench.workspace.engine import usable_cores
 
 
 def machine() -> str:
-    """Name cores, processor and versions."""
+    """Describe cores, processor and versions."""
     known = Path("/proc/cpuinfo")
     lines = known.read_text().splitlines() if known.is_file() else []
     named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

@@ -48,7 +48,7 @@ def _pair(inside: int, outside: int) -> nn.Sequential:
 
 
 def straight_kernel(length_px: float, angle: float) -> NDArray[np.float32]:
-    """Give the kernel of a straight motion, (15, 15), which sums to 1."""
+    """Return the kernel of a straight motion, (15, 15), which sums to 1."""
     side, offsets = 15, np.linspace(-0.5, 0.5, 41) * (length_px - 1.0)
     kernel = np.zeros((side, side), np.float32)
     for offset in offsets:

@@ -51,13 +51,13 @@ def _score(frame: Frame, clip: Clip, index: int) -> Row:
 
 
 def _psnr_of(frame: Frame, truth: Frame, pixels: NDArray[np.bool_]) -> float:
-    """Give the PSNR over some pixels."""
+    """Return the PSNR over some pixels."""
     error = float(np.square(frame[pixels].astype(np.float64) - truth[pixels]).mean())
     return min(CAP_DB, 10 * math.log10(255.0**2 / error)) if error > 0 else CAP_DB
 
 
 def subsets(clip: Clip) -> Mapping[str, NDArray[np.bool_]]:
-    """Name kinds of frames, (T,) each; kinds that do not occur are left out."""
+    """Return kinds of frames by name, (T,) each; kinds that do not occur are left out."""
     selected = clip.labels.is_selected
     found = {"all": np.ones(len(selected), bool), "selected": selected, "not_selected": ~selected}
     if clip.oracle is not None:
@@ -66,7 +66,7 @@ def subsets(clip: Clip) -> Mapping[str, NDArray[np.bool_]]:
 
 
 def summarise(rows: list[Row], before: list[Row], clip: Clip) -> dict[str, dict[str, float]]:
-    """Give means by kind of frame.
+    """Return means by kind of frame.
 
     Args:
         rows: of the restored clip.

@@ -59,7 +59,7 @@ def collect(folder: Path) -> dict[str, Any]:
 
 
 def groups(facts: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Name the clips of each role, and all."""
+    """Return the names of the clips of each role, and of all."""
     found = {"all": list(facts)}
     for role in ("held out", "tuning"):
         found[role] = [clip for clip, fact in facts.items() if fact["role"] == role]
@@ -103,7 +103,7 @@ def seed_mean(values: Values, clip: str, arm: str, kind: str, metric: str) -> fl
 
 
 def gain_share(values: Values, clip: str, arm: str, bound: str, metric: str) -> float | None:
-    """Give an arm's gain over the input as a share of the supervised one's, on frames that were not selected."""
+    """Return an arm's gain over the input as a share of the supervised one's, on frames that were not selected."""
     found = [seed_mean(values, clip, name, "not_selected", metric) for name in (arm, bound, "input")]
     if None in found:
         return None
@@ -118,7 +118,7 @@ def _interval(values: Iterable[float]) -> dict[str, float | int | None]:
 
 
 def _seed_spread(values: Values, clips: Iterable[str], arm: str, kind: str, metric: str) -> float | None:
-    """Give the standard deviation between seeds, pooled over clips."""
+    """Return the standard deviation between seeds, pooled over clips."""
     variances = [np.var(seeds, ddof=1) for clip in clips if len(seeds := values[clip][arm][kind][metric]) > 1]
     return round(float(np.sqrt(np.mean(variances))), 4) if variances else None
 

@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 
 def board(report: Mapping[str, Any]) -> pd.DataFrame:
-    """Give the board's rows; a row over clips is the mean of the clips' means over seeds."""
+    """Return the board's rows; a row over clips is the mean of the clips' means over seeds."""
     parts = [
         (f"validity-{name}", list(rows))
         for name, rows in (
@@ -61,7 +61,7 @@ def _circularity(part: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _kinds_of_fit(clips: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Give method → made clip → PSNR; clips without a centroid truth stay off the board, it is their mid one."""
+    """Return method → made clip → PSNR; clips without a centroid truth stay off the board, it is their mid one."""
     found: dict[str, dict[str, float]] = {}
     for clip, arms in clips.items():
         if clip.startswith("reds"):

@@ -52,7 +52,7 @@ class Judge:
 
 
 def truth_of(clip: Clip) -> Frames:
-    """Give the truth at the exposures' centroids; clips with one truth alone give that."""
+    """Return the truth at the exposures' centroids; clips with one truth alone give that."""
     return clip.truths.get("centroid", clip.truths["mid"])
 
 

@@ -77,7 +77,7 @@ class ExactFlows:
         return cls(shaken, plan.exposure_s)
 
     def centroid(self, a: int, b: int) -> Flow:
-        """Give flow_ab between the centroids of two exposures, (H, W, 2) px."""
+        """Return flow_ab between the centroids of two exposures, (H, W, 2) px."""
         if (a, b) not in self._known:
             view, t_s = self.shaken.view, self.shaken.t_s
             mean = CentroidView(view.scene, view.path, view.depth_m, self.exposure_s)
@@ -85,7 +85,7 @@ class ExactFlows:
         return self._known[a, b]
 
     def mid(self, a: int, b: int) -> Flow:
-        """Give flow_ab between the middles of two exposures, (H, W, 2) px."""
+        """Return flow_ab between the middles of two exposures, (H, W, 2) px."""
         t_s = self.shaken.t_s
         return np.asarray(self.shaken.view.flow(float(t_s[a]), float(t_s[b])), np.float32)
 
@@ -97,10 +97,10 @@ class ExactAligner(Aligner):
     exact: ExactFlows = field(kw_only=True)
 
     def flow(self, a: int, b: int) -> Flow:
-        """Give the exact ``flow_ab`` between the exposures' centroids."""
+        """Return the exact ``flow_ab`` between the exposures' centroids."""
         return self.exact.centroid(a, b)
 
 
 def end_point_error(found: Flow, exact: Flow) -> NDArray[np.float32]:
-    """Give the length of the difference, (H, W) px."""
+    """Return the length of the difference, (H, W) px."""
     return np.asarray(np.linalg.norm(found - exact, axis=-1), np.float32)

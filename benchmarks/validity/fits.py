@@ -53,12 +53,12 @@ def mean_psnr(restored: Frames, truth: Frames, chosen: NDArray[np.bool_]) -> flo
 
 
 def frame_psnr(frame: Frame, truth: Frame) -> float:
-    """Give a frame's PSNR, capped at 80 dB."""
+    """Return a frame's PSNR, capped at 80 dB."""
     return min(CAP_DB, psnr(frame, truth))
 
 
 def weighted_psnr(frame: NDArray[np.floating], truth: Frame, weight: NDArray[np.floating]) -> float:
-    """Give the PSNR in which each pixel counts by a weight (H, W); NaN where they sum to under 20 pixels."""
+    """Return the PSNR in which each pixel counts by a weight (H, W); NaN where they sum to under 20 pixels."""
     total = float(weight.sum())
     if total < 20:
         return math.nan

@@ -16,11 +16,11 @@ from hvdbench.synth.oracle import BLURRY, SHARP
 
 CORRUPTED = (0.1, 0.2, 0.4)
 Variants = dict[str, tuple[NDArray[np.bool_], bool]]
-"""Name → labels and whether the flow is exact."""
+"""Labels and whether the flow is exact, by name."""
 
 
 def variants(clip: Clip, seed: int) -> Variants:
-    """Name the labels to fit by; corrupted ones turn that share of the oracle's over, other frames for each seed."""
+    """Return the names of the labels to fit by; corrupted ones turn that share of the oracle's over, other frames for each seed."""
     if clip.oracle is None:
         raise ValueError(f"{clip.name} has no oracle")
     oracle = clip.oracle == SHARP

@@ -44,7 +44,7 @@ def _alignment(records: list[Any]) -> Numbers:
 
 
 def _propagation(records: list[Any]) -> Numbers:
-    """Give variant → stage → truth → averages, and labels' accuracy and precision."""
+    """Return variant → stage → truth → averages, and labels' accuracy and precision."""
     values: dict[str, dict[str, dict[str, dict[str, list[float]]]]] = {}
     labels: dict[str, dict[str, list[float]]] = {}
     for record in records:
@@ -68,7 +68,7 @@ def _propagation(records: list[Any]) -> Numbers:
 
 
 def _circularity(records: list[Any]) -> Numbers:
-    """Give restored clip → what restored it → metric → mean over seeds."""
+    """Return restored clip → what restored it → metric → mean over seeds."""
     found: dict[str, dict[str, dict[str, list[float]]]] = {}
     for record in records:
         for clip, arms in record["clips"].items():
@@ -85,7 +85,7 @@ def _circularity(records: list[Any]) -> Numbers:
 
 
 def _sparsity(records: list[Any]) -> Numbers:
-    """Give share → labels, and arm → truth → averages."""
+    """Return share → labels, and arm → truth → averages."""
     found: Numbers = {}
     for share in sorted({record["share"] for record in records}, reverse=True):
         mine = [record for record in records if record["share"] == share]
@@ -105,7 +105,7 @@ def _sparsity(records: list[Any]) -> Numbers:
 
 
 def _ladder(records: list[Any]) -> list[Numbers]:
-    """Give a row a rung: extents of labels and of scored frames, the input's PSNR, and each stage's."""
+    """Return a row a rung: extents of labels and of scored frames, the input's PSNR, and each stage's."""
     found = []
     for rung in range(len(records[0]["rows"])):
         row: Numbers = {}

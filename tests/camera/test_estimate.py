@@ -44,7 +44,7 @@ def photograph() -> NDArray[np.uint8]:
 
 
 def errors_deg(estimate: RotationEstimate, vectors: Array) -> tuple[float, float]:
-    """Give the rms error of a step between frames, and the largest error of an orientation."""
+    """Return the rms error of a step between frames, and the largest error of an orientation."""
     true = Rotation.from_rotvec(vectors)
     true = true[0].inv() * true
     got = estimate.path.rotation

@@ -17,7 +17,7 @@ FRAMES = 18
 
 
 def _opened(kind: str, folder: Path) -> float:
-    """Give the share of a made clip's asked frames on which the gate opens."""
+    """Return the share of a made clip's asked frames on which the gate opens."""
     blurry = made(kind, 0, folder, FRAMES).blurry
     model = fit_exposure_model(Aligner(blurry), label_paper(blurry).is_selected)
     return float(model.explained[np.isfinite(model.gain)].mean())

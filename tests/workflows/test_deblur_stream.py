@@ -62,14 +62,14 @@ def written(output: Path) -> set[str]:
 
 
 def signals(path: Path, size: tuple[int, int] | None = None) -> tuple[NDArray[np.uint16], NDArray[np.float64]]:
-    """Give a video's 16-bit frames and times from the first."""
+    """Return a video's 16-bit frames and times from the first."""
     with VideoReader(path, size=size) as reader:
         times_s, pictures = zip(*reader.signals(), strict=True)
     return np.stack(pictures), np.array(times_s) - times_s[0]
 
 
 def stored_as(path: Path) -> tuple[str, int, int, int]:
-    """Give pixel format, primaries, transfer and matrix of a video's first frame."""
+    """Return pixel format, primaries, transfer and matrix of a video's first frame."""
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
     return frame.format.name, int(frame.color_primaries), int(frame.color_trc), int(frame.colorspace)

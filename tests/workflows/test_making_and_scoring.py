@@ -109,7 +109,7 @@ def shaken(demo) -> Dataset:
 
 
 def warnings_of(caplog) -> list[str]:
-    """Give what was said of fallbacks."""
+    """Return what was said of fallbacks."""
     return [
         r.getMessage() for r in caplog.records if r.levelname == "WARNING" and r.name == "hvdbench.workspace.fallback"
     ]

@@ -85,7 +85,7 @@ def find_clock(
 
 
 def _other_axes(read: Callable[..., Trajectory], measured: MeasuredClip, log: Trajectory, error: OtherAxesError) -> str:
-    """Say in what axes the log goes with the film, as letters of ``--orientation`` where its format has them."""
+    """Describe the axes in which the log fits the video, as letters of ``--orientation`` where its format has them."""
     found = f"{measured.source} turns as {log.name} does in other axes than it was read in ({error})"
     try:
         sensor = read(orientation="XYZ")

@@ -36,7 +36,7 @@ def window() -> dict[str, Tensor]:
 
 
 def wake(network: nn.Module) -> None:
-    """Give layers that start at zero small weights: no gradient passes through them in a first step."""
+    """Fill layers that start at zero with small weights: no gradient passes through them in a first step."""
     random = torch.Generator().manual_seed(1)
     for parameter in network.parameters():
         if not parameter.any():
