@@ -20,7 +20,7 @@ Variants = dict[str, tuple[NDArray[np.bool_], bool]]
 
 
 def variants(clip: Clip, seed: int) -> Variants:
-    """Return the names of the labels to fit by; corrupted ones turn that share of the oracle's over, other frames for each seed."""
+    """Return the labels to fit by; corrupted ones turn that share of the oracle's over, other frames for each seed."""
     if clip.oracle is None:
         raise ValueError(f"{clip.name} has no oracle")
     oracle = clip.oracle == SHARP
