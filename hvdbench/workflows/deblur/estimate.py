@@ -14,11 +14,10 @@ from hvdbench.methods.inference.windows import plan_windows
 from hvdbench.methods.opening import open_method
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
-from hvdbench.video.input import open_input
 from hvdbench.workflows.deblur.clip_signs import ClipSigns, signs_of, small_gray
 from hvdbench.workflows.deblur.expected_gain import LEVEL, Expected, expected_gain, read_gains
 from hvdbench.workflows.deblur.fitting import label_stream
-from hvdbench.workflows.deblur.reach import reach_of, read_size
+from hvdbench.workflows.deblur.reach import read_size
 from hvdbench.workflows.deblur.request import DeblurRequest
 from hvdbench.workflows.deblur.self_check import advice, reduced
 from hvdbench.workflows.deblur.window_size import window_size
@@ -83,11 +82,8 @@ def estimate_clip(
         if index < _WINDOWS[-1]:
             sample.append(reduced(frame, _TIMED_PX))
 
-    with open_input(request.source) as stream:
-        reach = reach_of(request.crop, request.size, stream.size)
-    with open_input(
-        request.source, crop=request.crop, size=request.size, part=request.part, deinterlace=request.deinterlace
-    ) as stream:
+    reach = request.reach()
+    with request.open(bit_depth=8) as stream:
         windows = window_size(read_size(reach, stream.size), request.source)
         if budget.announce is not None:
             budget.announce(f"--estimate reads all frames of {request.source.name} once, a few at a time")

@@ -23,10 +23,10 @@ from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.pages.pages import DEBLUR_FRAMES
 from hvdbench.pages.view import BLURRY, ClipView, PickedFrames, telling_frames
 from hvdbench.recipe import digest_of
-from hvdbench.video.input import FEWEST_FRAMES, InputFrame, InputFrames, digest_input, open_input
+from hvdbench.video.input import FEWEST_FRAMES, InputFrame, InputFrames, digest_input
 from hvdbench.workflows.deblur.job import DeblurJob, Done, Shown, inference_of
 from hvdbench.workflows.deblur.output import open_sink
-from hvdbench.workflows.deblur.reach import Reach, reach_of, read_size
+from hvdbench.workflows.deblur.reach import Reach, read_size
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult, check_output, format_notes, written_names
 from hvdbench.workflows.deblur.samples import screen_picture
 from hvdbench.workflows.deblur.self_check import Change, Measured, Steadiness, advice, reduced, steadiness_lines
@@ -45,11 +45,8 @@ def fit_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrit
         InputError: if the input is not a clip, the output holds something else, or the memory does not suffice.
     """
     whole = replace(budget, inference=inference_of(budget))
-    with open_input(request.source) as stream:
-        reach = reach_of(request.crop, request.size, stream.size)
-    with open_input(
-        request.source, crop=request.crop, size=request.size, part=request.part, deinterlace=request.deinterlace
-    ) as stream:
+    reach = request.reach()
+    with request.open(bit_depth=8) as stream:
         check_output(request, has_rate=stream.fps is not None)
         size = read_size(reach, stream.size)
         windows = window_size(size, request.source)
@@ -152,14 +149,7 @@ class _Made:
 def _restore(job: DeblurJob, labelled: LabelledInput, reach: Reach, windows: WindowSize) -> Done:
     """Restore a clip window by window, and write its frames or the video as they come."""
     request, notes = job.request, list[str]()
-    with open_input(
-        request.source,
-        crop=reach.crop,
-        size=reach.size,
-        bit_depth=request.bit_depth,
-        part=request.part,
-        deinterlace=request.deinterlace,
-    ) as stream:
+    with request.open(reach) as stream:
         made = _Made(stream, _frames_to_show(labelled))
         with open_sink(request, stream, notes, first_s=labelled.first_s) as sink:
             for index, frame, picture in _restored(job, labelled.labels, windows, made):

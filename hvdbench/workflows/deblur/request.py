@@ -1,13 +1,15 @@
 """Hold what a user asks of ``deblur``, and check that the output can be written where it is to go."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from hvdbench.errors import InputError
 from hvdbench.frames import FRAME_SUFFIXES, LOSSY_SUFFIXES
 from hvdbench.video.crop import Crop, Size
-from hvdbench.video.input import WHOLE, BitDepth, Part
+from hvdbench.video.input import WHOLE, BitDepth, InputFrames, Part, open_input
+from hvdbench.workflows.deblur.reach import Reach, reach_of
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv"})
 UNWRITTEN_SUFFIXES = frozenset({".avi", ".flv", ".gif", ".m4v", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
@@ -53,6 +55,33 @@ class DeblurRequest:
     def choices(self) -> list[object]:
         """What was chosen of the input and for the output, for a digest."""
         return [self.crop, self.size, self.bit_depth, self.output.suffix, vars(self.part), self.deinterlace]
+
+    def reach(self) -> Reach:
+        """Return what is to be read of each frame: the crop with a margin.
+
+        Raises:
+            InputError: if the source cannot be read.
+        """
+        with open_input(self.source) as whole:
+            return reach_of(self.crop, self.size, whole.size)
+
+    def open(
+        self, reach: Reach | None = None, *, bit_depth: BitDepth | None = None
+    ) -> AbstractContextManager[InputFrames]:
+        """Open the part of the source that was asked for.
+
+        Args:
+            reach: what to read of each frame; None for the crop alone, without a margin.
+            bit_depth: 8 or 10; None for what was asked for.
+
+        Raises:
+            InputError: if the source cannot be read.
+        """
+        crop, size = (self.crop, self.size) if reach is None else (reach.crop, reach.size)
+        depth = self.bit_depth if bit_depth is None else bit_depth
+        return open_input(
+            self.source, crop=crop, size=size, bit_depth=depth, part=self.part, deinterlace=self.deinterlace
+        )
 
     @property
     def is_video(self) -> bool:

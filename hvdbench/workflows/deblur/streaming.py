@@ -22,10 +22,10 @@ from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
 from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe import digest_of
-from hvdbench.video.input import InputFrame, InputFrames, digest_input, open_input
+from hvdbench.video.input import InputFrame, InputFrames, digest_input
 from hvdbench.workflows.deblur.job import DeblurJob, Done, Shown, inference_of
 from hvdbench.workflows.deblur.output import open_sink
-from hvdbench.workflows.deblur.reach import Reach, reach_of
+from hvdbench.workflows.deblur.reach import Reach
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult, check_output, format_notes, written_names
 from hvdbench.workflows.deblur.samples import FrameSamples, screen_picture
 from hvdbench.workflows.deblur.self_check import Change, Steadiness, reduced, steadiness_lines
@@ -42,16 +42,8 @@ def stream_clip(request: DeblurRequest, method: Method, *, budget: Budget, overw
         FitError: if the network fails, or the memory does not suffice.
     """
     asked = replace(budget, inference=inference_of(budget))
-    with open_input(request.source) as stream:
-        reach = reach_of(request.crop, request.size, stream.size)
-    with open_input(
-        request.source,
-        crop=reach.crop,
-        size=reach.size,
-        bit_depth=request.bit_depth,
-        part=request.part,
-        deinterlace=request.deinterlace,
-    ) as stream:
+    reach = request.reach()
+    with request.open(reach) as stream:
         check_output(request, has_rate=stream.fps is not None)
         job = DeblurJob(request, method, asked, _digest(request, method, asked), overwrite)
         if job.is_done():
