@@ -50,7 +50,7 @@ class CropType(Crops):
         """
         if not isinstance(value, str):
             return value
-        from hvdbench.video.input import parse_crop
+        from hvdbench.video.crop import parse_crop
 
         return parse_crop(value)
 

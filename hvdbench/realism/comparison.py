@@ -12,8 +12,8 @@ from hvdbench.frames import Frames
 from hvdbench.realism.clip import COMMON_WIDTH_PX, LEAST_FLOOR_PX, ClipMeasure, measure_clip
 from hvdbench.realism.series import path_extent
 from hvdbench.store import ClipFolder, Dataset
-from hvdbench.video.crop import Crop, Size, cut
-from hvdbench.video.input import InputClip, open_input, parse_crop, read_input
+from hvdbench.video.crop import Crop, Size, cut, parse_crop
+from hvdbench.video.input import InputClip, open_input, read_input
 from hvdbench.workspace.progress import Progress, silent
 
 HALVES = ("left-half", "right-half")

@@ -1,11 +1,13 @@
 """Crop and resize upright pictures."""
 
+import re
 from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hvdbench.errors import InputError
 from hvdbench.frames import Frame
 
 Level = TypeVar("Level", np.uint8, np.uint16)
@@ -40,3 +42,28 @@ def cut(picture: NDArray[Level], crop: Crop | None, size: Size | None) -> NDArra
         resized = cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA)
         return np.asarray(resized, picture.dtype)
     return picture.copy()
+
+
+def parse_crop(text: str) -> Crop:
+    """Read ``x:y:w:h`` or ``x,y,w,h`` (pixels; the corner from 0, the size from 1).
+
+    Raises:
+        InputError: if the text is anything else.
+    """
+    found = re.fullmatch(r"(\d+)([:,])(\d+)\2([1-9]\d*)\2([1-9]\d*)", text.strip(), re.ASCII)
+    if not found:
+        raise InputError(f"crop '{text}' is not x:y:w:h in whole pixels, e.g. 100:0:640:480")
+    x, y, width, height = (int(found[part]) for part in (1, 3, 4, 5))
+    return x, y, width, height
+
+
+def parse_size(text: str) -> Size:
+    """Read ``WxH`` (pixels, both from 1).
+
+    Raises:
+        InputError: if the text is anything else.
+    """
+    found = re.fullmatch(r"([1-9]\d*)[xX]([1-9]\d*)", text.strip(), re.ASCII)
+    if not found:
+        raise InputError(f"size '{text}' is not WxH in whole pixels, e.g. 640x360")
+    return int(found[1]), int(found[2])

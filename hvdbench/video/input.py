@@ -245,19 +245,6 @@ def digest_input(path: Path) -> str:
     return total.hexdigest()
 
 
-def parse_crop(text: str) -> Crop:
-    """Read ``x:y:w:h`` or ``x,y,w,h`` (pixels; the corner from 0, the size from 1).
-
-    Raises:
-        InputError: if the text is anything else.
-    """
-    found = re.fullmatch(r"(\d+)([:,])(\d+)\2([1-9]\d*)\2([1-9]\d*)", text.strip(), re.ASCII)
-    if not found:
-        raise InputError(f"crop '{text}' is not x:y:w:h in whole pixels, e.g. 100:0:640:480")
-    x, y, width, height = (int(found[part]) for part in (1, 3, 4, 5))
-    return x, y, width, height
-
-
 def parse_time(text: str) -> float:
     """Read a time as seconds (``12.5``), ``m:ss`` or ``h:mm:ss``, each with decimals of a second where needed.
 
@@ -269,18 +256,6 @@ def parse_time(text: str) -> float:
         raise InputError(f"time '{text}' is neither seconds nor m:ss, e.g. 12.5 or 1:05")
     hours, minutes, seconds = (float(part or 0) for part in found.groups())
     return 3600 * hours + 60 * minutes + seconds
-
-
-def parse_size(text: str) -> Size:
-    """Read ``WxH`` (pixels, both from 1).
-
-    Raises:
-        InputError: if the text is anything else.
-    """
-    found = re.fullmatch(r"([1-9]\d*)[xX]([1-9]\d*)", text.strip(), re.ASCII)
-    if not found:
-        raise InputError(f"size '{text}' is not WxH in whole pixels, e.g. 640x360")
-    return int(found[1]), int(found[2])
 
 
 def _open_folder(folder: Path, crop: Crop | None, size: Size | None, bit_depth: BitDepth, part: Part) -> InputFrames:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import HvdbenchError, InputError
 from hvdbench.frames import write_frame
-from hvdbench.video.input import parse_crop, parse_size, read_input
+from hvdbench.video.crop import parse_crop, parse_size
+from hvdbench.video.input import read_input
 from hvdbench.video.writer import write_video
 
 

@@ -116,7 +116,8 @@ def deblur(
     from dataclasses import replace
 
     from hvdbench.methods.restoration import Budget
-    from hvdbench.video.input import Part, parse_size
+    from hvdbench.video.crop import parse_size
+    from hvdbench.video.input import Part
     from hvdbench.workflows.deblur.estimate import estimate_clip
     from hvdbench.workflows.deblur.request import DeblurRequest
     from hvdbench.workflows.deblur.several import deblur_clips, preview_part, requests_for
