@@ -23,8 +23,8 @@ from benchmarks.selfhvd_tiny.arms import PARTS, PLAIN, Prepared, fit, prepare, p
 from benchmarks.selfhvd_tiny.clips import make_clip
 from benchmarks.selfhvd_tiny.machine import machine
 from benchmarks.selfhvd_tiny.scoring import Row, score_clip, summarise
-from hvdbench.methods.fusion.candidates import CandidateStack
 from hvdbench.methods.fusion.apply import apply_fusion
+from hvdbench.methods.fusion.candidates import CandidateStack
 from hvdbench.methods.fusion.fit import FusionFit
 from hvdbench.methods.fusion.scheme import realigned
 from hvdbench.workspace.atomic import atomic_write_text

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from hvdbench.frames import Frame, Frames
 from hvdbench.methods.blur.alignment import Aligner, sharp_neighbours
-from hvdbench.methods.fusion.candidates import stack_candidates
 from hvdbench.methods.fusion.apply import apply_fusion
+from hvdbench.methods.fusion.candidates import stack_candidates
 from hvdbench.methods.fusion.fit import FusionFit, FusionFitSettings
 from hvdbench.methods.restoration import Budget
 from hvdbench.methods.warp_average import warp_average

@@ -7,9 +7,9 @@ import torch
 
 from hvdbench.methods.blur.reblur import reblur
 from hvdbench.methods.fusion import fit as fusion_fit
+from hvdbench.methods.fusion.apply import apply_fusion
 from hvdbench.methods.fusion.batches import CropDrawer, Pairs, ReblurModel, labels_of_stack
 from hvdbench.methods.fusion.candidates import CandidateStack
-from hvdbench.methods.fusion.apply import apply_fusion
 from hvdbench.methods.fusion.fit import FusionFit, FusionFitSettings
 from hvdbench.methods.restoration import Budget
 from hvdbench.networks.fusion import FusionNetwork

@@ -17,9 +17,9 @@ from hvdbench.frames import Frames, Image
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model
+from hvdbench.methods.fusion.apply import apply_fusion
 from hvdbench.methods.fusion.batches import ReblurModel
 from hvdbench.methods.fusion.candidates import CandidateStack, stack_candidates
-from hvdbench.methods.fusion.apply import apply_fusion
 from hvdbench.methods.fusion.fit import FusionFit, FusionFitSettings
 from hvdbench.methods.fusion.resynthesis import resynthesise
 from hvdbench.methods.reblur_blend import blend, corrected
