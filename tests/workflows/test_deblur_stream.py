@@ -23,7 +23,8 @@ from hvdbench.methods.restoration import Budget
 from hvdbench.video.input import open_input
 from hvdbench.video.reader import VideoReader, read_video
 from hvdbench.video.writer import write_video
-from hvdbench.workflows.deblur import deblur_clip, streaming
+from hvdbench.workflows.deblur import deblur_clip
+from hvdbench.workflows.deblur import request as requests
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult
 from hvdbench.workspace.workspace import Workspace
 
@@ -137,7 +138,7 @@ def test_as_many_frames_are_held_for_a_long_clip_as_for_a_short_one(tmp_path, mo
                 object.__setattr__(stream, "frames", counted())
                 yield stream
 
-        monkeypatch.setattr(streaming, "open_input", counting)
+        monkeypatch.setattr(requests, "open_input", counting)
         write_video(tmp_path / f"{count}.mp4", made_clip(count, 32, 32), fps=25)
         gc.collect()
         deblur(tmp_path / f"{count}.mp4", tmp_path / f"out{count}.mp4", inference=InferenceOptions(window=4))
