@@ -5,6 +5,7 @@ What is written decodes to the same size, times and, within a few levels, colour
 """
 
 import dataclasses
+import gc
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -187,10 +188,13 @@ class VideoWriter:
             self._open = stack.pop_all()
         with self._told():
             self._open.close()
+        del self._stream, self._container  # frees the encoder, see _start
 
     def _start(self, frame: Frame | Frame16) -> VideoStream:
         """Add the tracks, once the size is known."""
         encoding, (height, width) = self._encoding, frame.shape[:2]
+        if encoding.codec == "libx265":
+            gc.collect()  # x265 has one block size for all encoders of a process: frees those that are no longer used
         options = {"crf": str(encoding.crf), **dict(encoding.options)}
         stream = self._container.add_stream(encoding.codec, rate=self._rate, options=options)
         if not isinstance(stream, VideoStream):
