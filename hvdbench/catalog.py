@@ -27,6 +27,7 @@ SOURCES: Mapping[str, str] = {
     "gopro": "hvdbench.sources.gopro:GoProSource",
     "reds": "hvdbench.sources.reds:RedsSource",
     "folder": "hvdbench.sources.folder:FolderSource",
+    "photos": "hvdbench.sources.photos:PhotoSource",
 }
 TRAJECTORY_FORMATS: Mapping[str, str] = {
     "monst3r": "hvdbench.camera.formats.monst3r:MONST3R",
@@ -62,12 +63,14 @@ NETWORKS: Mapping[str, str] = {
     "nafnet": "hvdbench.networks.nafnet:NETWORK",
     "hypercut": "hvdbench.networks.hypercut:NETWORK",
     "fusion": "hvdbench.networks.fusion:NETWORK",
+    "candidate_fusion": "hvdbench.networks.candidate_fusion:NETWORK",
 }
 SCHEMES: Mapping[str, str] = {
     "blurry": "hvdbench.methods.blurry:Blurry",
     "warp_average": "hvdbench.methods.warp_average:WarpAverage",
     "reblur_blend": "hvdbench.methods.reblur_blend:ReblurBlend",
     "selfhvd_clip": "hvdbench.methods.fusion.scheme:SelfHvdClip",
+    "fusion_pretrained": "hvdbench.methods.fusion.pretrained.scheme:PretrainedFusion",
     "selfhvd": "hvdbench.methods.selfhvd.scheme:SelfHvd",
     "supervised": "hvdbench.methods.supervised:Supervised",
     "network": "hvdbench.methods.foreign.network_scheme:NetworkScheme",

@@ -22,6 +22,8 @@ from hvdbench.recipe import Settings, check
 from hvdbench.workspace.paths import home_folder
 
 MONST3R = "monst3r"
+NO_PATHS = "none"
+"""The name for no paths at all: the hand model alone moves the camera."""
 
 
 class TrajectorySet(Settings):

@@ -31,6 +31,7 @@ class ClipFacts:
         streams: those of ``blur``, ``sharp`` and ``sharp_centroid`` that the clip has.
         is_selected: (T,) whether the paper's labeller selects the frame for methods to learn from.
         sharpness: (T,) the measure of that labeller.
+        starts: first frames at which the windows of a training may begin; None for all frames.
     """
 
     key: str
@@ -40,6 +41,7 @@ class ClipFacts:
     streams: tuple[str, ...]
     is_selected: NDArray[np.bool_]
     sharpness: NDArray[np.float64]
+    starts: NDArray[np.intp] | None = None
 
 
 class ClipReader(Protocol):

@@ -13,6 +13,7 @@ from hvdbench.frames import Image, to_linear
 
 SceneKind = Literal["planar", "parallax", "moving_object", "video"]
 Mode = Literal["static", "dynamic"]
+Split = Literal["train", "test"]
 Matrix3 = NDArray[np.float64]
 Times = NDArray[np.float64]
 
@@ -115,6 +116,8 @@ class SourceOptions:
         interpolate: whether frames between fast-moving ones are interpolated along optical flow.
         response: the camera response of a source's 8-bit frames, as :func:`hvdbench.response.open_response` takes it.
         margin_share: the margin that video sources keep on each side of the frame for motion, as a share of its width.
+        views: the number of scenes made of each photograph.
+        split: the split of scenes whose source has none, which are those of photographs.
     """
 
     root: Path | None = None
@@ -126,6 +129,8 @@ class SourceOptions:
     interpolate: bool = True
     response: str = "gamma2.2"
     margin_share: float = 0.05
+    views: int = 1
+    split: Split = "test"
 
 
 def centred_K(focal_px: float, width: float, height: float) -> Matrix3:

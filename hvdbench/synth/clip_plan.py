@@ -66,6 +66,19 @@ def generator_for(seed: int, clip: str, purpose: str) -> np.random.Generator:
     return np.random.default_rng(np.frombuffer(digest, np.dtype("<u4")))
 
 
+def draw_variant(settings: DatasetSettings, clip: str) -> tuple[str, DatasetSettings]:
+    """Draw which of a recipe's variants a clip is; return its name and the settings that it leads to.
+
+    The name is empty, and the settings are those of the recipe, where the recipe has no variants.
+    """
+    if not settings.variants:
+        return "", settings
+    names = list(settings.variants)
+    shares = np.array([settings.variants[name].share for name in names])
+    drawn = names[int(generator_for(settings.seed, clip, "variant").choice(len(names), p=shares / shares.sum()))]
+    return drawn, settings.as_variant(drawn)
+
+
 def plan_clip(scene: Scene, settings: DatasetSettings, trajectories: Sequence[Trajectory]) -> ClipPlan:
     """Draw the values that a recipe leaves open.
 

@@ -18,7 +18,7 @@ from hvdbench.frames import Frame, write_frame
 from hvdbench.response import open_response
 from hvdbench.sources.scene import Scene, SourceOptions
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
-from hvdbench.synth.clip_plan import ClipPlan, ShakenClip, generator_for, plan_clip, shake_clip
+from hvdbench.synth.clip_plan import ClipPlan, ShakenClip, draw_variant, generator_for, plan_clip, shake_clip
 from hvdbench.synth.development.developer import Developer
 from hvdbench.synth.development.highlights import BrightScene
 from hvdbench.synth.exposure.one_exposure import Exposure, expose
@@ -61,6 +61,8 @@ def open_scenes(settings: DatasetSettings, root: Path | None = None) -> list[Sce
         interpolate=settings.interpolate,
         response=settings.response,
         margin_share=settings.margin_share,
+        views=settings.views,
+        split=settings.split,
     )
     source = resolve("source", settings.source)
     try:
@@ -163,8 +165,10 @@ def _provenance(scenes: Sequence[Scene], trajectories: Sequence[Trajectory]) -> 
 def _write_clip(job: _Job) -> str:
     """Render and write one clip, whole or not at all, and return its digest."""
     cv2.setNumThreads(1)
-    settings, scene = job.settings, job.scene
-    facts: dict[str, float | str] = {}
+    scene, facts = job.scene, dict[str, float | str]()
+    variant, settings = draw_variant(job.settings, scene.name)
+    if variant:
+        facts["variant"] = variant
     if settings.highlights is not None:
         gain = settings.highlights.draw_gain(generator_for(settings.seed, scene.name, "highlights"))
         scene = BrightScene(scene, gain, settings.highlights.knee)
@@ -199,6 +203,7 @@ def _expose_clip(
     exposures: list[Exposure],
 ) -> Iterator[Frame]:
     """Expose a clip frame by frame: write both truths, record the oracle's values, and yield the blurry frame."""
+    gain = np.float32(settings.light)
     for index, time in enumerate(shaken.t_s):
         exposure = expose(
             shaken.view,
@@ -209,10 +214,10 @@ def _expose_clip(
             readout_s=settings.readout_s,
         )
         file = f"{index:08d}.png"
-        write_frame(folder / TRUTH_FOLDERS["mid"] / file, developer.truth(exposure.mid))
-        write_frame(folder / TRUTH_FOLDERS["centroid"] / file, developer.truth(exposure.centroid))
+        write_frame(folder / TRUTH_FOLDERS["mid"] / file, developer.truth(gain * exposure.mid))
+        write_frame(folder / TRUTH_FOLDERS["centroid"] / file, developer.truth(gain * exposure.centroid))
         exposures.append(_without_pictures(exposure))
-        yield developer.frame(exposure.blurry)
+        yield developer.frame(gain * exposure.blurry)
 
 
 def _without_pictures(exposure: Exposure) -> Exposure:

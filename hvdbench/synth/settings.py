@@ -9,7 +9,7 @@ from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.recipe import Settings
 from hvdbench.recipe.trust import Part
 from hvdbench.response import open_response
-from hvdbench.sources.scene import Mode
+from hvdbench.sources.scene import Mode, Split
 from hvdbench.synth.development.codec import CodecSettings
 from hvdbench.synth.development.highlights import HighlightSettings
 from hvdbench.synth.development.isp import IspSettings
@@ -23,6 +23,31 @@ Depth = Annotated[float, Field(ge=0.01, le=100_000)]
 Weight = Annotated[float, Field(gt=0)]
 
 
+class Variant(Settings):
+    """Settings that differ in a share of the clips; what is left out is as in the rest of the recipe."""
+
+    share: Weight = 1.0
+    """Share of the clips that are of this variant, relative to the shares of the others."""
+    exposure_share: tuple[Share, Share] | None = None
+    """Exposure time over frame time."""
+    hand: dict[PresetName, Weight] | None = None
+    """Ways to hold the phone and their shares."""
+    stroke_deg: tuple[Stroke, Stroke] | None = None
+    """Range of the stabiliser's stroke."""
+    readout_s: float | None = Field(default=None, ge=0, le=0.05)
+    """Readout of the rolling shutter."""
+    light: float | None = Field(default=None, gt=0, le=10)
+    """Factor on the light of the scene."""
+    highlights: HighlightSettings | None = None
+    """Light above full scale."""
+    noise: SensorSettings | None = None
+    """Sensor noise of the blurry frames."""
+    isp: IspSettings | None = None
+    """RAW round trip of the blurry frames."""
+    codec: CodecSettings | None = None
+    """Video codec that the blurry frames go through."""
+
+
 class DatasetSettings(Settings):
     """The settings of a dataset of shaken, stabilised, blurred clips with exact truth."""
 
@@ -33,7 +58,8 @@ class DatasetSettings(Settings):
     source: Annotated[str, Part("source")]
     """Source of the scenes: a name of the catalogue, or an import string."""
     trajectories: str = "handheld_simulated"
-    """Set of camera paths in ``trajectories/index.toml``, or ``monst3r`` for every set that MonST3R estimated."""
+    """Set of camera paths in ``trajectories/index.toml``, ``monst3r`` for every set that MonST3R estimated, or ``none``
+    where the hand model alone moves the camera."""
     seed: int = Field(default=0, ge=0)
     """Random seed; all randomness in a clip comes from it and the clip's name."""
     size: tuple[Side, Side] | None = None
@@ -50,6 +76,10 @@ class DatasetSettings(Settings):
     """Frame rate of the source, in place of what its videos or names state; left out: theirs, or 240 for pictures."""
     interpolate: bool = True
     """Whether frames between those of a fast-moving source are interpolated along optical flow (``dynamic``)."""
+    views: int = Field(default=1, ge=1, le=1000)
+    """Number of clips made of each photograph; for the source ``photos``."""
+    split: Split = "test"
+    """Split of clips whose source has none; for the source ``photos``."""
     exposure_share: tuple[Share, Share] = (0.6, 0.85)
     """Exposure time over frame time, drawn evenly for each clip."""
     hand: dict[PresetName, Weight] = Field(default={"shaky": 1.0})
@@ -84,6 +114,8 @@ class DatasetSettings(Settings):
     """Readout of the rolling shutter, from the first row to the one after the last; phones: 0.008 to 0.016; 0: none."""
     response: str = "gamma2.2"
     """Camera response, which also linearises the source: ``gamma2.2``, ``srgb``, ``linear`` or the CSV of a curve."""
+    light: float = Field(default=1.0, gt=0, le=10)
+    """Factor on the light of the scene, in blurry frames and truth alike; 0.3 makes a dim evening of a day."""
     highlights: HighlightSettings | None = None
     """Light above full scale, so that lamps draw streaks; left out: none."""
     noise: SensorSettings = SensorSettings()
@@ -94,6 +126,8 @@ class DatasetSettings(Settings):
     """Video codec that the blurry frames go through; left out: none."""
     oracle: OracleSettings = OracleSettings()
     """Limits by which frames count as sharp."""
+    variants: dict[str, Variant] = {}
+    """Kinds of clips that differ in some settings, by name, of which one is drawn for each clip; left out: one kind."""
     flow: bool = False
     """Whether ``tracks.h5`` stores the exact flow from each frame to the next and back, which takes much space."""
 
@@ -107,6 +141,11 @@ class DatasetSettings(Settings):
     def _known(cls, spec: str) -> str:
         open_response(spec)
         return spec
+
+    def as_variant(self, name: str) -> "DatasetSettings":
+        """Return the settings of one variant, itself without variants."""
+        changed = {key: value for key, value in self.variants[name] if key != "share" and value is not None}
+        return self.model_copy(update=changed | {"variants": {}})
 
     @model_validator(mode="after")
     def _ordered(self) -> "DatasetSettings":
@@ -122,4 +161,9 @@ class DatasetSettings(Settings):
             )
         if not self.hand:
             raise ValueError("hand does not name a preset")
+        for name in self.variants:
+            try:
+                type(self).model_validate(self.as_variant(name).model_dump())
+            except ValueError as error:
+                raise ValueError(f"variant '{name}': {error}") from error
         return self

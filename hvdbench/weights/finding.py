@@ -7,6 +7,8 @@ from hvdbench.errors import WeightsError
 from hvdbench.weights.registry import KNOWN
 from hvdbench.workspace.paths import weights_folder
 
+_SHIPPED = Path(__file__).with_name("shipped")
+
 
 def find_weights(named: str) -> Path:
     """Find a weight file: a path, else the name of known weights, else a file in the folder of weights.
@@ -47,3 +49,16 @@ def missing_sentence(named: str) -> str:
     near = difflib.get_close_matches(named, [known.name for known in KNOWN], n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return f"the weights {named} are missing: {places} ({hint}'hvdbench weights list' says which names are known)"
+
+
+def shipped_weights(name: str) -> Path:
+    """Return the weights of a name that lie inside the package.
+
+    Raises:
+        WeightsError: if the package has none of this name.
+    """
+    file = _SHIPPED / f"{name}.safetensors"
+    if not file.is_file():
+        there = ", ".join(sorted(path.stem for path in _SHIPPED.glob("*.safetensors"))) or "none"
+        raise WeightsError(f"no weights '{name}' come with hvdbench (there are: {there}): name a file with --weights")
+    return file

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hvdbench.camera.index import load_sets
+from hvdbench.camera.index import NO_PATHS, load_sets
 from hvdbench.catalog import NamedPreset, resolve
 from hvdbench.errors import InputError
 from hvdbench.labels.accuracy import LabelAccuracy, label_accuracy
@@ -86,7 +86,7 @@ def synth(
         raise InputError(f"{root} does not exist: name the folder of the source's frames, or a video, with --root")
     if settings.source not in ROOTLESS:
         root = root or configured_root(settings.source)
-    paths = load_sets(settings.trajectories)
+    paths = [] if settings.trajectories == NO_PATHS else load_sets(settings.trajectories)
     missing, instead, replaced = [], [], dict[str, object]()
     if settings.source in ROOTED_SOURCES and root is None:  # a foreign source reports itself what it lacks
         missing.append(
@@ -95,7 +95,7 @@ def synth(
         of_clips = f" in place of the clips {', '.join(settings.clips)}" if settings.clips else ""
         instead.append(f"the embedded sample scenes{of_clips}")
         replaced |= {"source": "sample", "clips": (), "source_fps": None}
-    if not paths:
+    if not paths and settings.trajectories != NO_PATHS:
         missing.append("no MonST3R paths are imported in trajectories/index.toml")
         instead.append(f"the bundled, simulated set '{DEMO_SET}'")
         replaced["trajectories"] = DEMO_SET

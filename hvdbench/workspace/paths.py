@@ -22,8 +22,9 @@ from pathlib import Path
 from hvdbench.errors import InputError
 
 ROOTED_SOURCES = ("folder", "gopro", "reds")  # those of the catalogue; a test compares the two
+_WITH_ROOTS = (*ROOTED_SOURCES, "photos")  # of which the last can do without, if none of its files is asked for
 CONFIG_VARIABLE = "HVDBENCH_CONFIG"
-_FILES_TOO = frozenset({"folder"})  # sources whose root may also be a file, one video
+_FILES_TOO = frozenset({"folder", "photos"})  # sources whose root may also be a file, one video
 _KEYS = ("roots", "trusted", "weights")
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -184,7 +185,7 @@ def read_config() -> UserConfig:
         raise InputError(
             f'{path}: roots must be a table: write [roots], and below it e.g. gopro = "/data/GOPRO_Large_all"'
         )
-    _check_keys(f"{path}: [roots]", (name for name in roots if ":" not in name), ROOTED_SOURCES)
+    _check_keys(f"{path}: [roots]", (name for name in roots if ":" not in name), _WITH_ROOTS)
     return UserConfig(
         file=path,
         roots={name: _folder(path, f"[roots] {name}", value) for name, value in roots.items()},

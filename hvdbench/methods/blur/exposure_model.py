@@ -55,13 +55,16 @@ class ExposureModel:
         return is_sharp & (self.extent <= limit)
 
 
-def fit_exposure_model(aligner: Aligner, is_sharp: NDArray[np.bool_], workers: int = 1) -> ExposureModel:
+def fit_exposure_model(
+    aligner: Aligner, is_sharp: NDArray[np.bool_], workers: int = 1, *, with_paths: bool = True
+) -> ExposureModel:
     """Fit the blur model of a clip from its frames and its labels alone.
 
     Args:
         aligner: aligner of the clip's frames.
         is_sharp: (T,) labels; the blur of a frame without a selected neighbour counts as unexplained.
         workers: number of threads; the result does not depend on it.
+        with_paths: whether the free path of each frame is fitted; without it no frame's blur counts as explained.
     """
     count, width = len(aligner.frames), aligner.frames.shape[2]
     selected = np.flatnonzero(is_sharp)
@@ -69,9 +72,12 @@ def fit_exposure_model(aligner: Aligner, is_sharp: NDArray[np.bool_], workers: i
     reduced = dict(zip(asked, thread_map(lambda i: _reduced(aligner, i, selected), asked, workers), strict=True))
     tau = _fit_share([reduced[i] for i in asked], workers)
     gain, path = np.full(count, np.nan), np.full((count, 5), np.nan)
-    for i, (numbers, value) in zip(asked, thread_map(lambda i: reduced[i].free_path(tau), asked, workers), strict=True):
+    fitted = asked if with_paths else []
+    for i, (numbers, value) in zip(
+        fitted, thread_map(lambda i: reduced[i].free_path(tau), fitted, workers), strict=True
+    ):
         path[i], gain[i] = numbers, value
-    whole_clip = len(asked) > 0 and float(np.nanmedian(gain)) >= CLIP_GAIN
+    whole_clip = len(fitted) > 0 and float(np.nanmedian(gain)) >= CLIP_GAIN
     explained = np.nan_to_num(gain) >= FRAME_GAIN if whole_clip else np.zeros(count, bool)
     speed = list(thread_map(lambda i: _median_length(exposure_motion(aligner, i)), range(count), workers))
     return ExposureModel(aligner, tau, gain, explained, path, tau * np.array(speed) / width)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from hvdbench.flow import Flow, warp
 from hvdbench.frames import Image
@@ -60,30 +61,53 @@ def blend_by_reblur(
 ) -> Image:
     """Blend candidates by how well each re-blurs to the input, softly and locally.
 
-    With ``e`` the ``window``² mean of ``(K candidate - blurry)²``, the weights are
-    ``mask * exp(-(e - min e) / (2 tolerance²))``. The blurry frame is the last candidate, its error raised to
-    ``e * keep_blurry[0] + keep_blurry[1]``, so that it wins only where nothing sharp fits.
-
     Args:
         candidates: sharp frames warped onto this one, float32 (H, W, 3) in [0, 255].
         masks: where each candidate can be trusted, (H, W).
         blurry: the blurry frame, float32 (H, W, 3).
         motion: (H, W, 2) px per frame interval.
         tau: exposure share of the frame interval.
-        tolerance: re-blur error that still counts as a fit, in 8-bit levels.
-        keep_blurry: factor and offset applied to the error of the blurry candidate.
-        window: side of the local mean, px.
+        tolerance, keep_blurry: as for :func:`blend_by_errors`.
+        window: as for :func:`reblur_errors`.
     """
     everyone = [*candidates, blurry]
-    errors = np.stack([_local_error(reblur(c, motion, tau), blurry, window) for c in everyone])  # (n, H, W)
-    errors[-1] = errors[-1] * keep_blurry[0] + keep_blurry[1]
-    trust = np.stack([*masks, np.ones_like(blurry[..., 0])])
+    errors = reblur_errors(everyone, blurry, motion, tau, window=window)
+    return blend_by_errors(everyone, errors, masks, tolerance=tolerance, keep_blurry=keep_blurry)
+
+
+def reblur_errors(
+    pictures: Sequence[Image], blurry: Image, motion: Flow, tau: float, *, window: int = 7
+) -> NDArray[np.float32]:
+    """Return ``e``, the ``window``² mean of ``(K picture - blurry)²``, for each of n pictures: (n, H, W)."""
+    return np.stack([_local_error(reblur(picture, motion, tau), blurry, window) for picture in pictures])
+
+
+def blend_by_errors(
+    pictures: Sequence[Image],
+    errors: NDArray[np.float32],
+    masks: Sequence[Image],
+    *,
+    tolerance: float = 8.0,
+    keep_blurry: tuple[float, float] = (8.0, 128.0),
+) -> Image:
+    """Blend pictures by their re-blur errors: the weights are ``mask * exp(-(e - min e) / (2 tolerance²))``.
+
+    Args:
+        pictures: n pictures, float32 (H, W, 3) in [0, 255]; the last is the blurry frame, whose error is raised to
+            ``e * keep_blurry[0] + keep_blurry[1]``, so that it wins only where nothing sharp fits.
+        errors: re-blur errors of the pictures, (n, H, W).
+        masks: where each picture but the last can be trusted, (H, W).
+        tolerance: re-blur error that still counts as a fit, in 8-bit levels.
+        keep_blurry: factor and offset applied to the error of the blurry frame.
+    """
+    errors = np.concatenate([errors[:-1], errors[-1:] * keep_blurry[0] + keep_blurry[1]])
+    trust = np.stack([*masks, np.ones_like(errors[-1])])
     # a candidate that cannot be trusted must not set the smallest error
     smallest = np.where(trust > 0.05, errors, np.inf).min(axis=0)
     weights = trust * np.exp(-np.maximum(errors - smallest, 0.0) / (2 * tolerance**2))
     weights /= weights.sum(axis=0)
-    blended = np.zeros_like(blurry)
-    for weight, picture in zip(weights, everyone, strict=True):  # a stack of the products would take half as much again
+    blended = np.zeros_like(pictures[-1])
+    for weight, picture in zip(weights, pictures, strict=True):  # a stack of the products would take half as much again
         blended += weight[..., None] * picture
     return blended
 

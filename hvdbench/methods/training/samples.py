@@ -73,7 +73,8 @@ class TrainingWindows(Dataset[dict[str, Any]]):
       ``J(i)`` is the selected frame nearest in time over the whole clip, the earlier of two equally near ones;
     - ``nearest``: (T,) int64, ``J(i) - i``;
     - ``truth``: (T, 3, h, w), if it is asked for;
-    - ``warped`` (T, 3, h, w), ``warp_masks`` (T, 2, h, w), if all clips have these streams;
+    - ``warped`` (T, 3, h, w), ``warp_masks`` (T, 2, h, w), and any other stream that a reader made, if all clips have
+      it;
     - ``index``: k, the seed of further draws that belong to this window.
 
     Args:
@@ -109,7 +110,9 @@ class TrainingWindows(Dataset[dict[str, Any]]):
         self._length = length
         self._clips = reader.clips
         self._truth = TRUTH_FOLDERS[truth] if truth else None
-        self._aligned = [name for name in ALIGNED_STREAMS if all(name in clip.streams for clip in self._clips)]
+        stored = {"blur", *TRUTH_FOLDERS.values()}
+        made = [name for name in self._clips[0].streams if name not in stored] if self._clips else []
+        self._made = [name for name in made if all(name in clip.streams for clip in self._clips)]
         self._with_sharp = with_sharp
         chosen = selection or {}
         self._selected = {clip.key: np.asarray(chosen.get(clip.key, clip.is_selected)) for clip in self._clips}
@@ -140,7 +143,7 @@ class TrainingWindows(Dataset[dict[str, Any]]):
             item["sharp"] = read[len(frames) :]
         if self._truth:
             item["truth"] = self._picture(self._reader.read(key, self._truth, frames.tolist(), draw.box), draw)
-        for name in self._aligned if self._with_sharp else ():
+        for name in self._made:
             item[name] = self._picture(self._reader.read(key, name, frames.tolist(), draw.box), draw)
         return item
 
@@ -148,7 +151,9 @@ class TrainingWindows(Dataset[dict[str, Any]]):
         """Draw the place of window ``index``."""
         random = np.random.default_rng([self.seed, index])
         clip = self._clips[random.integers(len(self._clips))]
-        start = int(random.integers(clip.frame_count - self.frame_count + 1))
+        last = clip.frame_count - self.frame_count
+        starts = np.arange(last + 1) if clip.starts is None else clip.starts[clip.starts <= last]
+        start = int(starts[random.integers(len(starts))])
         top = int(random.integers(clip.height - self.side_px + 1))
         left = int(random.integers(clip.width - self.side_px + 1))
         mirrored, turns = bool(random.integers(2)), int(random.integers(_QUARTER_TURNS))

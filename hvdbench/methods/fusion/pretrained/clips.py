@@ -1,0 +1,106 @@
+"""Read the clips of a training with one more stream: the planes that the fusion network sees of each frame."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.dataset.facts import Box, CheckedReader, ClipFacts, ClipReader
+from hvdbench.flow import Preset
+from hvdbench.frames import Frames
+from hvdbench.methods.blur.alignment import Aligner
+from hvdbench.methods.blur.exposure_model import fit_exposure_model
+from hvdbench.methods.fusion.pretrained.planes import frame_planes
+from hvdbench.networks.candidate_fusion import PLANES
+from hvdbench.recipe import digest_of
+from hvdbench.workspace.atomic import atomic_path
+from hvdbench.workspace.progress import Progress, silent
+
+STREAM = "planes"
+
+
+class PlaneClips(CheckedReader):
+    """Clips with the stream ``planes``, uint8 (T, H, W, PLANES), which is made once and kept in the run's folder.
+
+    Windows begin where they show at least one frame that is not selected, since a selected one teaches little.
+
+    Args:
+        reader: reader of the clips.
+        selection: (T,) frames to take as selected by a clip's key, in place of the labels.
+        flow, mask_scale: alignment, as in the method's settings.
+        window_frames: number of frames in a window.
+        folder: folder of the run; None for a temporary one.
+        progress: function called with (done, total, what).
+    """
+
+    def __init__(
+        self,
+        reader: ClipReader,
+        selection: Mapping[str, NDArray[np.bool_]] | None,
+        *,
+        flow: Preset,
+        mask_scale: float,
+        window_frames: int,
+        folder: Path | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        chosen = selection or {}
+        selected = {clip.key: np.asarray(chosen.get(clip.key, clip.is_selected)) for clip in reader.clips}
+        useful = [clip for clip in reader.clips if selected[clip.key].any() and not selected[clip.key].all()]
+        clips = [
+            dataclasses.replace(
+                clip, streams=(*clip.streams, STREAM), starts=_starts(selected[clip.key], window_frames)
+            )
+            for clip in useful
+        ]
+        super().__init__(clips, name=reader.name, origin=reader.origin, digest=reader.digest)
+        self._reader = reader
+        self._temporary = TemporaryDirectory() if folder is None else None
+        self._folder = (Path(self._temporary.name) if self._temporary else folder or Path()) / STREAM
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._made: dict[str, NDArray[np.uint8]] = {}
+        for done, clip in enumerate(useful):
+            facts = [reader.digest, clip.key, selected[clip.key].tolist(), flow, mask_scale, PLANES]
+            file = self._folder / f"{digest_of(facts)}.npy"
+            if not file.is_file():
+                made = _planes_of(reader, clip, selected[clip.key], flow, mask_scale)
+                with atomic_path(file) as temporary, temporary.open("wb") as out:
+                    np.save(out, made)
+            self._made[clip.key] = np.load(file, mmap_mode="r")
+            progress(done + 1, len(useful), "align the clips")
+
+    def read(self, key: str, stream: str, frames: Sequence[int], box: Box | None = None) -> Frames:
+        """Read frames of one clip; see :meth:`ClipReader.read`. ``planes`` have PLANES channels."""
+        if stream != STREAM:
+            return self._reader.read(key, stream, frames, box)
+        wanted, box = self._check(key, stream, frames, box)
+        rows, columns = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
+        made = self._made[key]
+        return np.stack([made[i, rows, columns] for i in wanted])
+
+    def close(self) -> None:
+        """Close the reader of the clips, and remove the planes if no folder was named."""
+        self._reader.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+
+def _starts(selected: NDArray[np.bool_], window_frames: int) -> NDArray[np.intp]:
+    """Return the first frames of the windows that show at least one frame that is not selected."""
+    length = min(window_frames, len(selected))
+    shown = np.convolve(~selected, np.ones(length, np.intp), "valid")
+    return np.flatnonzero(shown > 0)
+
+
+def _planes_of(
+    reader: ClipReader, clip: ClipFacts, selected: NDArray[np.bool_], flow: Preset, mask_scale: float
+) -> NDArray[np.uint8]:
+    frames = reader.read(clip.key, "blur", range(clip.frame_count))
+    model = fit_exposure_model(Aligner(frames, flow, mask_scale), selected, with_paths=False)
+    made = np.empty((clip.frame_count, clip.height, clip.width, PLANES), np.uint8)
+    for index in range(clip.frame_count):
+        made[index] = np.rint(frame_planes(model, index, np.flatnonzero(selected)).planes.transpose(1, 2, 0))
+    return made

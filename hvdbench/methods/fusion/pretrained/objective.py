@@ -1,0 +1,100 @@
+"""The loss of the pre-trained fusion: distance to the truth, and how its error changes from frame to frame."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hvdbench.dataset.facts import ClipReader
+from hvdbench.methods.fusion.pretrained.clips import STREAM, PlaneClips
+from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
+from hvdbench.methods.training.objective import Objective, StepLoss
+from hvdbench.networks.candidate_fusion import ERRORS, MASKS, MIDDLE, PICTURES
+from hvdbench.workspace.progress import Progress
+
+_DRAW = 2  # keeps this draw apart from that of the window itself, which has the same seed and index
+_PATH_X = 3 * len(PICTURES) + len(MASKS) + len(ERRORS) + 6
+_COLOURS = [*range(0, 3 * len(PICTURES), 3), _PATH_X - 6, _PATH_X - 3]
+
+
+class FusionObjective(Objective):
+    """The Charbonnier distance of each restored frame to its truth, and of the change of its error to none."""
+
+    def __init__(self, settings: FusionTrainingSettings, seed: int) -> None:
+        self.settings, self.seed = settings, seed
+
+    def prepare(
+        self,
+        clips: ClipReader,
+        selection: Mapping[str, NDArray[np.bool_]] | None,
+        *,
+        device: torch.device,
+        folder: Path | None,
+        progress: Progress,
+    ) -> ClipReader:
+        """Align all clips once and return a reader with their planes."""
+        return PlaneClips(
+            clips,
+            selection,
+            flow=self.settings.flow,
+            mask_scale=self.settings.mask_scale,
+            window_frames=self.settings.window.clip_frames,
+            folder=folder,
+            progress=progress,
+        )
+
+    def loss(self, network: nn.Module, batch: Mapping[str, Tensor], step: int) -> StepLoss:
+        """Restore the frames of the windows and compare them with their truth.
+
+        Frames that are selected, which are sharp already, count less. Mirroring, turns and the order of the colours are
+        drawn for each window here, because the path of the exposure has to be mirrored and turned along.
+        """
+        planes, truth = self._drawn(batch)
+        count = planes.shape[1]
+        restored = network(planes.flatten(0, 1).unsqueeze(2)).unflatten(0, (-1, count))[:, :, 0]
+        error = restored - truth  # (N, T, 3, h, w)
+        weight = torch.where(batch["is_selected"].bool(), self.settings.selected_weight, 1.0).to(error)
+        epsilon = self.settings.charbonnier_epsilon
+        distance = (charbonnier(error, epsilon).mean(dim=(2, 3, 4)) * weight).sum() / weight.sum()
+        flicker = charbonnier(error[:, 1:] - error[:, :-1], epsilon).mean() if count > 1 else torch.zeros_like(distance)
+        terms = {"distance": distance.detach(), "flicker": flicker.detach()}
+        return StepLoss(distance + self.settings.flicker * flicker, terms)
+
+    def panel(self, network: nn.Module, batch: Mapping[str, Tensor], step: int) -> NDArray[np.uint8]:
+        """Draw the first frame: blurry, blend, restored, true, and the error multiplied by eight."""
+        planes, truth = batch[STREAM][0, :1], batch["truth"][0, :1]
+        shown = [planes[:, :3], planes[:, 3:6], network(planes.unsqueeze(2))[:, 0], truth]
+        shown.append((8 * (shown[2] - truth).abs()).clamp(0, 1))
+        side_by_side = torch.cat([picture.clamp(0, 1) for picture in shown], dim=3)[0].permute(1, 2, 0)
+        return np.asarray((255 * side_by_side.float()).round().byte().cpu().numpy(), np.uint8)
+
+    def _drawn(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return planes (N, T, PLANES, h, w) and truth (N, T, 3, h, w), each window in a way of its own."""
+        made, true = [], []
+        for row, index in enumerate(batch["index"].tolist()):
+            random = np.random.default_rng([self.seed, index, _DRAW])
+            flip_x, flip_y, is_turned = random.random(3) < 0.5
+            order = random.permutation(3) if self.settings.mix_colours else np.arange(3)
+            planes, truth = batch[STREAM][row].clone(), batch["truth"][row][:, order]
+            for first in _COLOURS:
+                planes[:, first : first + 3] = planes[:, first + torch.from_numpy(order)]
+            if flip_x:
+                planes, truth = planes.flip(-1), truth.flip(-1)
+                planes[:, _PATH_X] = 2 * MIDDLE - planes[:, _PATH_X]
+            if flip_y:
+                planes, truth = planes.flip(-2), truth.flip(-2)
+                planes[:, _PATH_X + 1] = 2 * MIDDLE - planes[:, _PATH_X + 1]
+            if is_turned:
+                planes, truth = planes.transpose(-1, -2), truth.transpose(-1, -2)
+                planes[:, [_PATH_X, _PATH_X + 1]] = planes[:, [_PATH_X + 1, _PATH_X]]
+            made.append(planes)
+            true.append(truth)
+        return torch.stack(made), torch.stack(true)
+
+
+def charbonnier(difference: Tensor, epsilon: float) -> Tensor:
+    """Return ``sqrt(d² + ε²)`` (Charbonnier et al., ICIP 1994), element by element."""
+    return (difference.square() + epsilon**2).sqrt()

@@ -1,0 +1,167 @@
+"""Restore a clip by fusion whose weights were trained before, on synthesised clips of other scenes with their truth."""
+
+import time
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hvdbench.errors import FitError, InputError
+from hvdbench.frames import Frames, Image
+from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.methods.blur.alignment import Aligner
+from hvdbench.methods.blur.exposure_model import fit_exposure_model
+from hvdbench.methods.fusion.pretrained.objective import FusionObjective
+from hvdbench.methods.fusion.pretrained.planes import frame_planes
+from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
+from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.methods.scheme import TrainedScheme
+from hvdbench.methods.training.samples import WindowSettings
+from hvdbench.methods.training.settings import EngineSettings
+from hvdbench.networks.candidate_fusion import CandidateFusion
+from hvdbench.networks.spec import NetworkSpec, VideoNetwork
+from hvdbench.recipe import Settings
+from hvdbench.store import Truth
+from hvdbench.weights.finding import shipped_weights
+from hvdbench.workspace.engine import thread_map
+
+_STRIP_PX = 1920 * 544
+
+
+class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
+    """A scheme that aligns, blends by re-blur, and lets a network that was trained before correct the blend.
+
+    Nothing is learned from the clip itself. Without weights of its own it takes those inside the package.
+    """
+
+    Settings: ClassVar[type[Settings]] = FusionTrainingSettings
+    reads_truth: ClassVar[bool] = True
+    has_network: ClassVar[bool] = False
+    takes_inference: ClassVar[bool] = False
+    takes_16_bits: ClassVar[bool] = True
+
+    @property
+    def weights(self) -> Path | None:
+        """The weights that were named, or else those inside the package; None if there are neither."""
+        return self._weights or (shipped_weights(self.settings.shipped) if self.settings.shipped else None)
+
+    @property
+    def window(self) -> WindowSettings:
+        """The settings of the windows that the network is trained on."""
+        return self.settings.window
+
+    @property
+    def engine(self) -> EngineSettings:
+        """The settings of the training loop."""
+        return self.settings.engine
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits whose clips are trained on; empty for all of the dataset."""
+        return self.settings.splits
+
+    @property
+    def truth(self) -> Truth:
+        """The kind of truth that it learns from."""
+        return self.settings.truth
+
+    def build(self, seed: int = 0) -> CandidateFusion:
+        """Build the network with random weights drawn from ``seed``; it returns the blend."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return CandidateFusion(self.settings.channels, self.settings.blocks)
+
+    def as_video(self, network: nn.Module) -> VideoNetwork:
+        """Return the network as one that takes its planes as the frames of a clip, (N, PLANES, 1, H, W)."""
+        return _OfPlanes(network)
+
+    def objective(self, seed: int = 0) -> FusionObjective:
+        """Build the objective of the training."""
+        return FusionObjective(self.settings, seed)
+
+    def with_steps(self, steps: int) -> Self:
+        """Return the same training with this number of steps."""
+        engine = self.settings.engine.model_copy(update={"steps": steps})
+        return type(self)(self.settings.model_copy(update={"engine": engine}))
+
+    def restore_with(self, network: nn.Module, blurry: Frames, budget: Budget) -> Restoration:
+        """Refuse to restore without labels, since the network blends frames that are known to be sharp.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError("pre-trained fusion needs the labels of a clip, so it cannot restore frames alone")
+
+    def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
+        """Restore the frames that are not selected, and selected ones whose motion does not confirm that they are.
+
+        Raises:
+            FitError: if no frame is selected.
+            WeightsError: if the weights are missing, damaged, or of another network.
+        """
+        if not labels.is_selected.any():
+            raise FitError("no frame of the clip is sharper than the rest: there is nothing to borrow from")
+        started = time.perf_counter()
+        network = self._loaded().to(budget.device)
+        assert isinstance(network, CandidateFusion)
+        budget.progress(0, 1, "flow and exposure")
+        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
+        model = fit_exposure_model(aligner, labels.is_selected, budget.workers, with_paths=False)
+        confirmed = model.confirmed_sharp(labels.is_selected)
+        passed = confirmed if self.settings.pass_through else np.zeros(len(blurry), bool)
+        todo = [int(i) for i in np.flatnonzero(~passed) if budget.keeps(int(i))]
+        restored = blurry.copy()
+
+        def one(i: int) -> Image:
+            return apply_network(network, frame_planes(model, i, labels.selected).planes, budget.device)
+
+        for done, picture in enumerate(thread_map(one, todo, budget.workers)):
+            restored[todo[done]] = aligner.stored(picture)
+            budget.progress(done + 1, len(todo), "align, blend and correct")
+        return Restoration(
+            restored,
+            {
+                "exposure_share": model.tau,
+                "passed_through": np.flatnonzero(passed).tolist(),
+                "selected_but_restored": np.flatnonzero(labels.is_selected & ~passed).tolist(),
+                "seconds": round(time.perf_counter() - started, 1),
+            },
+        )
+
+
+def apply_network(network: CandidateFusion, planes: np.ndarray, device: str) -> Image:
+    """Restore a frame from its planes, float32 (PLANES, H, W) in [0, 255], to (H, W, 3) in [0, 255].
+
+    Odd sizes are padded by repeating the edge. Frames go through the network in strips that overlap by what it sees,
+    which saves memory.
+    """
+    height, width = planes.shape[1:]
+    reach = network.reach_px
+    rows = max(64, _STRIP_PX // width // 2 * 2)
+    restored = np.empty((height, width, 3), np.float32)
+    for top in range(0, height, rows):
+        bottom = min(height, top + rows)
+        first, last = max(0, top - reach), min(height, bottom + reach)
+        part = torch.from_numpy(planes[None, :, first:last]).to(device) / 255
+        if part.shape[2] % 2 or part.shape[3] % 2:
+            part = torch.nn.functional.pad(part, (0, part.shape[3] % 2, 0, part.shape[2] % 2), mode="replicate")
+        with torch.inference_mode():
+            picture = 255 * network(part)[0].clamp(0, 1)
+        restored[top:bottom] = picture[:, top - first : bottom - first, :width].permute(1, 2, 0).cpu().numpy()
+    return restored
+
+
+class _OfPlanes(nn.Module):
+    """A network of planes behind the interface of networks of clips."""
+
+    spec: NetworkSpec = NetworkSpec()
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clip: Tensor) -> Tensor:
+        restored: Tensor = self.network(clip.squeeze(2))
+        return restored.unsqueeze(1)

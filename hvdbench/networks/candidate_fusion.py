@@ -1,0 +1,113 @@
+"""Candidate fusion: the network of ``fusion_pretrained``, which corrects the re-blur blend; it is this project's own.
+
+It sees a frame's candidates, how far each can be trusted, how well each re-blurs to the input, and what the blend lacks
+of the input once it is blurred again. Inside it works at half resolution, and a small head works at full resolution.
+The head's last convolution starts at zero, so that an untrained network returns the blend.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hvdbench.networks.layers.blocks import LEAKY_SLOPE, ResidualBlock
+from hvdbench.networks.network import Network
+
+PICTURES = ("blurry", "blend", "previous", "next", "before", "before_2", "after", "after_2")
+"""The pictures that are blended, three planes each: all but the first are warped onto the blurry frame."""
+MASKS = PICTURES[2:]
+"""The pictures that have a mask, one plane each."""
+ERRORS = PICTURES[4:]
+"""The sharp pictures, which have a re-blur error, one plane each."""
+PLANES = 3 * len(PICTURES) + len(MASKS) + len(ERRORS) + 3 + 3 + 2 + 1
+"""The number of planes; after the errors follow what the blend lacks, the same blurred, the path, and the noise."""
+MIDDLE = 128 / 255
+"""The value that stands for zero in planes with a sign."""
+
+_BLEND = PICTURES.index("blend")
+_COLOUR_CENTRE, _COLOUR_GAIN, _DIFFERENCE_GAIN, _SIGNED_GAIN = 0.45, 2.0, 6.0, 3.0
+_FAVOUR = 4.0
+_MASK_FLOOR = 1e-3
+_LOGIT_GAIN = 4.0
+_RESIDUAL_SCALE = 0.3
+_HEAD = 16
+
+
+class CandidateFusion(nn.Module):
+    """Blend a frame's candidates anew, pixel by pixel, and add a residual."""
+
+    def __init__(self, channels: int = 40, blocks: int = 5) -> None:
+        """Build the network.
+
+        Args:
+            channels: number of channels of the features at half resolution.
+            blocks: number of residual blocks.
+        """
+        super().__init__()
+        self.first = nn.Conv2d(4 * PLANES, channels, 3, padding=1)
+        self.body = nn.Sequential(*(ResidualBlock(channels, leaky_slope=LEAKY_SLOPE, gain=1.0) for _ in range(blocks)))
+        self.up = nn.Conv2d(channels, 4 * _HEAD, 3, padding=1)
+        self.head = nn.Conv2d(_HEAD + 6, _HEAD, 3, padding=1)
+        self.last = nn.Conv2d(_HEAD, len(PICTURES) + 3, 3, padding=1)
+        for layer in (self.first, self.up, self.head):
+            nn.init.kaiming_normal_(layer.weight, a=LEAKY_SLOPE)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+
+    @property
+    def reach_px(self) -> int:
+        """How far from a pixel its inputs may lie, px."""
+        return 2 * (2 + 2 * len(self.body)) + 2
+
+    def forward(self, planes: Tensor) -> Tensor:
+        """Restore frames.
+
+        Args:
+            planes: (N, PLANES, H, W) in [0, 1], H and W even, as
+                :func:`hvdbench.methods.fusion.pretrained.planes.frame_planes` makes them.
+
+        Returns:
+            The restored frames, RGB (N, 3, H, W), not clamped.
+
+        Raises:
+            ValueError: if the number of planes is another one, or H or W is odd.
+        """
+        if planes.dim() != 4 or planes.shape[1] != PLANES or planes.shape[2] % 2 or planes.shape[3] % 2:
+            raise ValueError(f"candidate fusion takes (N, {PLANES}, H, W) of even size, not {tuple(planes.shape)}")
+        colours, masks, errors, lacking, path, noise = planes.split(
+            (3 * len(PICTURES), len(MASKS), len(ERRORS), 6, 2, 1), dim=1
+        )
+        pictures = colours.unflatten(1, (len(PICTURES), 3))
+        blend = pictures[:, _BLEND]
+        others = [k for k in range(len(PICTURES)) if k != _BLEND]
+        inputs = torch.cat(
+            (
+                (blend - _COLOUR_CENTRE) * _COLOUR_GAIN,
+                ((pictures[:, others] - blend.unsqueeze(1)) * _DIFFERENCE_GAIN).flatten(1, 2),
+                masks,
+                errors,
+                (lacking - MIDDLE) * _SIGNED_GAIN,
+                (path - MIDDLE) * _SIGNED_GAIN,
+                noise,
+            ),
+            dim=1,
+        )
+        x = F.leaky_relu(self.first(F.pixel_unshuffle(inputs, 2)), LEAKY_SLOPE)  # (N, channels, H/2, W/2)
+        x = F.pixel_shuffle(self.up(self.body(x)), 2)  # (N, _HEAD, H, W)
+        x = torch.cat((x, inputs[:, :3], (lacking[:, :3] - MIDDLE) * _SIGNED_GAIN), dim=1)
+        x = self.last(F.leaky_relu(self.head(F.leaky_relu(x, LEAKY_SLOPE)), LEAKY_SLOPE))
+        logits, residual = x.split((len(PICTURES), 3), dim=1)
+        prior = torch.cat((torch.zeros_like(masks[:, :2]), torch.log(masks + _MASK_FLOOR)), dim=1)
+        favour = torch.zeros(len(PICTURES), 1, 1, device=x.device, dtype=x.dtype)
+        favour[_BLEND] = _FAVOUR
+        weights = torch.softmax(_LOGIT_GAIN * logits + prior + favour, dim=1).unsqueeze(2)  # (N, pictures, 1, H, W)
+        start = torch.softmax(prior + favour, dim=1).unsqueeze(2)
+        # Minus the start: the favoured blend is nearly, not wholly, what softmax gives, and the start must be exact.
+        return blend + ((weights - start) * pictures).sum(dim=1) + _RESIDUAL_SCALE * residual
+
+
+NETWORK = Network(
+    CandidateFusion,
+    restores_clips=False,
+    signature=("first.weight", "up.weight", "head.weight", "last.weight"),
+)
