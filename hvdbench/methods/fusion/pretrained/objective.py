@@ -36,15 +36,7 @@ class FusionObjective(Objective):
         progress: Progress,
     ) -> ClipReader:
         """Align all clips once and return a reader with their planes."""
-        return PlaneClips(
-            clips,
-            selection,
-            flow=self.settings.flow,
-            mask_scale=self.settings.mask_scale,
-            window_frames=self.settings.window.clip_frames,
-            folder=folder,
-            progress=progress,
-        )
+        return PlaneClips(clips, selection, settings=self.settings, folder=folder, progress=progress)
 
     def loss(self, network: nn.Module, batch: Mapping[str, Tensor], step: int) -> StepLoss:
         """Restore the frames of the windows and compare them with their truth.

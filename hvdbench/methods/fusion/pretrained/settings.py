@@ -16,9 +16,9 @@ class FusionTrainingSettings(Settings):
     """OpenCV DIS preset of the flow on the blurry input."""
     mask_scale: float = Field(0.5, gt=0)
     """Scale ``s`` of Eq. 5, per px."""
-    channels: int = Field(40, ge=1)
+    channels: int = Field(32, ge=1)
     """Channels of the network's features."""
-    blocks: int = Field(5, ge=0)
+    blocks: int = Field(4, ge=0)
     """Residual blocks of the network."""
     shipped: str = ""
     """Name of the weights inside the package that are used where none are named; empty for none."""
