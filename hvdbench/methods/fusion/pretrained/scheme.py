@@ -13,6 +13,7 @@ from hvdbench.frames import Frames, Image
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.blur.exposure_model import fit_exposure_model
+from hvdbench.methods.building import load_start
 from hvdbench.methods.fusion.pretrained.objective import FusionObjective
 from hvdbench.methods.fusion.pretrained.planes import frame_planes
 from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
@@ -72,6 +73,16 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return CandidateFusion(self.settings.channels, self.settings.blocks)
+
+    def start(self, seed: int = 0) -> CandidateFusion:
+        """Build the network with the weights that a training starts from.
+
+        Raises:
+            WeightsError: if the file is missing, damaged, or belongs to another network.
+        """
+        network = self.build(seed)
+        load_start(network, self.settings.start_from or None, {})
+        return network
 
     def as_video(self, network: nn.Module) -> VideoNetwork:
         """Return the network as one that takes its planes as the frames of a clip, (N, PLANES, 1, H, W)."""

@@ -20,6 +20,8 @@ class FusionTrainingSettings(Settings):
     """Channels of the network's features."""
     blocks: int = Field(4, ge=0)
     """Residual blocks of the network."""
+    start_from: str = ""
+    """Weights that a training starts from, a file or a registered name; empty for an untrained network."""
     shipped: str = ""
     """Name of the weights inside the package that are used where none are named; empty for none."""
     pass_through: bool = True
@@ -28,6 +30,9 @@ class FusionTrainingSettings(Settings):
     """Instant that the truth shows; flow on a blurry frame finds the centroid of its exposure."""
     charbonnier_epsilon: float = Field(1e-3, gt=0)
     """Constant ``ε`` of ``sqrt(d² + ε²)``."""
+    relative_floor: float = Field(0.004, gt=0)
+    """Error that is added to the blend's, by which each window's loss is divided so that noisy and clean clips count
+    alike; as a share of full scale."""
     flicker: float = Field(0.2, ge=0)
     """Weight of the change of the error from frame to frame."""
     selected_weight: float = Field(0.25, ge=0, le=1)
