@@ -43,8 +43,9 @@ class FusionObjective(Objective):
         """Restore the frames of the windows and compare them with their truth.
 
         Frames that are selected, which are sharp already, count less. The loss of a window is relative to the error of
-        its blends, since otherwise noise that nothing can take out would decide what is learned. Mirroring, turns and the order of the colours are
-        drawn for each window here, because the path of the exposure has to be mirrored and turned along.
+        its blends, since otherwise noise that nothing can take out would decide what is learned. Mirroring, turns and
+        the order of the colours are drawn for each window here, because the path of the exposure has to be mirrored and
+        turned along.
         """
         planes, truth = self._drawn(batch)
         count = planes.shape[1]
