@@ -108,11 +108,14 @@ class SelfHvdObjective(Objective):
         return self.settings.masks.least_coverage
 
     @torch.no_grad()
-    def distance(self, network: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+    def distance(self, network: nn.Module, batch: Mapping[str, Tensor]) -> Tensor | None:
         """Return Eq. 6, divided by the mean of the mask, with labels that are aligned to the input.
 
-        So neither the stage of the training nor what the output can be aligned to changes what it measures.
+        So neither the stage of the training nor what the output can be aligned to changes what it measures. Without
+        the fallback there is no distance.
         """
+        if not self.settings.fallback:
+            return None
         slots = own_slots(batch["blurry"])
         if WARPED in batch:
             label = self._label(batch["blurry"], batch, slots)

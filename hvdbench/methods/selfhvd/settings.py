@@ -113,6 +113,9 @@ class SelfHvdObjectiveSettings(Settings):
     """When the anchor of SCSCM moves on, Eqs. 9, 10."""
     reblur: float = Field(0.0, ge=0)
     """Weight of re-blur consistency in both stages; ours, not the paper's."""
+    fallback: bool = True
+    """Whether a training whose last weights are farther from the labels than its first ones ends with the best weights
+    of all validations. If off, it ends with the last ones, as in the paper."""
 
 
 class SelfHvdSettings(SelfHvdObjectiveSettings, NetworkTrainingSettings):
