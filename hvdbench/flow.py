@@ -6,6 +6,7 @@ weights. It runs on one thread per call because DIS splits its search by threads
 machine's number of cores.
 """
 
+from functools import lru_cache
 from typing import Literal
 
 import cv2
@@ -49,10 +50,13 @@ def flow_dis(a: Gray, b: Gray, preset: Preset = "medium") -> Flow:
     return np.ascontiguousarray(flow[:height, :width], np.float32)
 
 
+@lru_cache(maxsize=2)  # 66 MB each at 2160p
 def grid(height: int, width: int) -> Flow:
-    """Return the coordinate map ``G`` of Eq. 5: (H, W, 2) float32, x first."""
+    """Return the coordinate map ``G`` of Eq. 5: (H, W, 2) float32, x first; it is shared and cannot be written to."""
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return np.stack([x, y], axis=-1)
+    places = np.stack([x, y], axis=-1)
+    places.flags.writeable = False
+    return places
 
 
 def warp(
@@ -85,9 +89,8 @@ def round_trip_px(flow_ab: Flow, flow_ba: Flow) -> NDArray[np.float32]:
     back = cv2.remap(flow_ba, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
     difference = np.asarray(flow_ab + back, np.float32)
     error = np.asarray(np.hypot(difference[..., 0], difference[..., 1]), np.float32)
-    limit = np.array([width - 1, height - 1], np.float32)
-    outside = ((where < -_BORDER_PX) | (where > limit + _BORDER_PX)).any(axis=-1)
-    error[outside] = np.inf
+    for axis, last in enumerate((width - 1, height - 1)):
+        error[(where[..., axis] < -_BORDER_PX) | (where[..., axis] > last + _BORDER_PX)] = np.inf
     return error
 
 

@@ -148,7 +148,16 @@ class DatasetSettings(Settings):
         return self.model_copy(update=changed | {"variants": {}})
 
     @model_validator(mode="after")
-    def _ordered(self) -> "DatasetSettings":
+    def _fit_together(self) -> "DatasetSettings":
+        self._check()
+        for name in self.variants:
+            try:
+                self.as_variant(name)._check()
+            except ValueError as error:
+                raise ValueError(f"variant '{name}': {error}") from error
+        return self
+
+    def _check(self) -> None:
         for name in ("exposure_share", "stroke_deg", "scene_depth_m"):
             bounds = getattr(self, name)
             if bounds is not None and bounds[0] > bounds[1]:
@@ -161,9 +170,3 @@ class DatasetSettings(Settings):
             )
         if not self.hand:
             raise ValueError("hand does not name a preset")
-        for name in self.variants:
-            try:
-                type(self).model_validate(self.as_variant(name).model_dump())
-            except ValueError as error:
-                raise ValueError(f"variant '{name}': {error}") from error
-        return self

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hvdbench.flow import warp
 from hvdbench.frames import Image
+from hvdbench.methods.blur.averaging import average_along_path
 from hvdbench.methods.blur.path import fit_free_path, free_path_gain, path_offsets
 
 H, W = 60, 80
@@ -94,3 +95,14 @@ def test_offsets_have_a_mean_of_zero_and_follow_gain_line_and_bend():
     np.testing.assert_allclose(offsets.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(offsets[:, 0], [-2, -1, 0, 1, 2], atol=1e-6)  # (2 * 0.5 * 3 + 1) s
     np.testing.assert_allclose(offsets[:, 1], 12 * (np.array([4, 1, 0, 1, 4]) / 16 - 0.125), atol=1e-6)
+
+
+def test_the_average_along_a_path_is_the_mean_of_its_warps():
+    sharp, moves = texture(), motion(5.0, -3.0)
+    moves[: H // 2] *= -2
+    path = np.array([1.2, 2.0, -1.0, 6.0, 3.0])
+    warps = [warp(sharp, offsets, "linear") for offsets in path_offsets(path, moves, 0.6, 7)]
+    times = np.linspace(-0.5, 0.5, 7)
+    shifts = times[:, None] * path[1:3] + (times**2 - np.mean(times**2))[:, None] * path[3:]
+    found = average_along_path(sharp, moves, 1.2 * 0.6 * times, shifts)
+    np.testing.assert_allclose(found, np.mean(warps, axis=0), atol=0.01)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hvdbench.flow import warp
 from hvdbench.frames import Image
 from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.blur.reblur import blend_by_reblur, correct, exposure_motion, reblur
@@ -58,10 +59,51 @@ def test_without_exposure_or_motion_the_picture_comes_back():
     np.testing.assert_allclose(reblur(picture, even(0, 0), 0.8), picture, atol=1e-3)
 
 
-def test_an_even_motion_is_a_box_blur_of_its_length():
+def test_without_motion_the_picture_comes_back_exactly():
     picture = texture()
-    found = reblur(picture, even(20, 0), 0.5, samples=11)  # a step of one pixel
-    np.testing.assert_allclose(found[INSIDE], cv2.blur(picture, (11, 1))[INSIDE], atol=1e-2)
+    np.testing.assert_array_equal(reblur(picture, even(0, 0), 0.8), picture)
+    np.testing.assert_array_equal(reblur(picture[..., 0], even(9, 5), 0.0), picture[..., 0])
+
+
+def test_an_even_motion_is_the_mean_along_its_path():
+    picture, motion = cv2.GaussianBlur(texture(), (0, 0), 1.5), even(14, -9)
+    found = reblur(picture, motion, 0.7)
+    views = [warp(picture, np.asarray(0.7 * time * motion, np.float32)) for time in (np.arange(99) + 0.5) / 99 - 0.5]
+    np.testing.assert_allclose(found[INSIDE], np.mean(views, axis=0)[INSIDE], atol=1.0)
+    assert distance(picture, found) > 10
+
+
+@pytest.mark.parametrize("path_px", [(0.3, 0.1), (1.0, -2.0), (5.5, 5.5), (-9.0, 2.0), (0.0, 12.0)])
+def test_a_parabola_is_averaged_as_the_integral_says(path_px):
+    y, x = np.mgrid[:H, :W].astype(np.float32) / 10
+    across, down = path_px[0] / 20, path_px[1] / 20  # half the path, in the parabola's units
+    picture = x * x - 0.5 * x * y + 0.25 * y * y + 3
+    more = (across * across - 0.5 * across * down + 0.25 * down * down) / 3
+    np.testing.assert_allclose(reblur(picture, even(*path_px), 1.0)[INSIDE], (picture + more)[INSIDE], atol=2e-4)
+
+
+def test_borders_are_reflected_however_far_a_path_reaches():
+    picture = texture()
+    wide = cv2.copyMakeBorder(picture, 40, 40, 40, 40, cv2.BORDER_REFLECT_101)
+    motion = np.full((H + 80, W + 80, 2), (-60, 20), np.float32)
+    inner = reblur(wide, motion, 1.0)[40:-40, 40:-40]
+    np.testing.assert_allclose(reblur(picture, even(-60, 20), 1.0), inner, atol=1e-3)
+    assert np.isfinite(reblur(picture[:1, :1].copy(), np.full((1, 1, 2), 30, np.float32), 1.0)).all()
+
+
+def test_each_pixel_follows_its_own_path():
+    picture, motion = texture(), even(0, 0)
+    motion[:, W // 2 :] = (0, 10)
+    found = reblur(picture, motion, 0.5)
+    np.testing.assert_array_equal(found[:, : W // 2], picture[:, : W // 2])
+    np.testing.assert_allclose(found[:, W // 2 :], reblur(picture, even(0, 10), 0.5)[:, W // 2 :])
+
+
+def test_a_motion_that_is_not_finite_is_refused():
+    motion = even(2, 1)
+    motion[3, 4, 0] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        reblur(texture(), motion, 0.5)
 
 
 def test_a_gray_picture_is_blurred_as_a_channel_is():

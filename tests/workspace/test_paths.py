@@ -165,7 +165,7 @@ def test_the_root_of_the_folder_source_may_be_a_film(tmp_path, monkeypatch):
 
 
 def test_every_source_that_needs_a_folder_may_stand_in_the_users_file():
-    assert set(catalog.names("source")) - {"sample"} <= set(paths.ROOTED_SOURCES)
+    assert set(catalog.names("source")) - {"sample", "photos"} <= set(paths.ROOTED_SOURCES)
 
 
 def test_folders_that_are_trusted_are_listed_relative_to_the_file_or_to_the_home_folder(tmp_path, monkeypatch):

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.flow import Flow, warp
+from hvdbench.flow import Flow
 from hvdbench.frames import Image
+from hvdbench.methods.blur.averaging import average_along_path
 
 _SAMPLES = 11
 _START = np.array([1.0, 0.0, 0.0, 0.0, 0.0])
@@ -90,10 +91,8 @@ class _PathFit:
         return theta, error
 
     def _blurred(self, theta: NDArray[np.float64]) -> Image:
-        total = np.zeros_like(self.sharp)
-        for where in path_offsets(theta, self.motion, self.tau, _SAMPLES):
-            total += warp(self.sharp, where, "linear")
-        return total / np.float32(_SAMPLES)
+        shares, shifts = _places(theta, self.tau, _SAMPLES)
+        return average_along_path(self.sharp, self.motion, shares, shifts)
 
     def _error(self, picture: Image) -> float:
         return float((self.mask * (picture - self.blurry) ** 2).sum() / (self.mask.sum() + 1e-6))
@@ -108,7 +107,13 @@ def path_offsets(path: NDArray[np.float64], motion: Flow, tau: float, samples: i
         tau: exposure share of the frame interval.
         samples: number of times; odd, so that mid-exposure is one of them.
     """
+    for share, shift in zip(*_places(path, tau, samples), strict=True):
+        yield np.asarray(share * motion + shift, np.float32)
+
+
+def _places(path: NDArray[np.float64], tau: float, samples: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the share of the motion (N,) and the further shift (N, 2) px at even times of the exposure."""
     gain, line, bend = path[0], path[1:3], path[3:5]
-    shares = np.linspace(-0.5, 0.5, samples)
-    for share, curve in zip(shares, shares**2 - np.mean(shares**2), strict=True):
-        yield np.asarray(gain * tau * share * motion + (line * share + bend * curve), np.float32)
+    times = np.linspace(-0.5, 0.5, samples)
+    curve = times**2 - np.mean(times**2)
+    return gain * tau * times, times[:, None] * line + curve[:, None] * bend

@@ -1,7 +1,7 @@
 """Re-blur consistency: a sharp picture, blurred along the motion of its exposure, must reproduce the blurry frame.
 
 Notation: ``u`` (H, W, 2) is the motion of frame i in px per frame interval; the exposure covers the share ``tau`` of
-the interval, so a point travels ``tau * u`` while the shutter is open. ``K`` is the mean of warps along that path.
+the interval, so a point travels ``tau * u`` while the shutter is open. ``K`` is the mean along that path.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.flow import Flow, warp
+from hvdbench.flow import Flow
 from hvdbench.frames import Image
 from hvdbench.methods.blur.alignment import Aligner
+from hvdbench.methods.blur.averaging import average_along_line
 
 SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """The exposure shares that the fit chooses from."""
@@ -29,23 +30,19 @@ def exposure_motion(aligner: Aligner, index: int, sigma_px: float = 2.0) -> Flow
     seen += [-aligner.flow(index, index - 1)] if index > 0 else []
     if not seen:
         return np.zeros((*aligner.frames.shape[1:3], 2), np.float32)
-    motion = np.asarray(np.mean(seen, axis=0), np.float32)
+    motion = seen[0] if len(seen) == 1 else 0.5 * (seen[0] + seen[1])
     return np.asarray(cv2.GaussianBlur(motion, (0, 0), sigma_px), np.float32)
 
 
-def reblur(image: Image, motion: Flow, tau: float, samples: int = 11) -> Image:
-    """Blur a picture along the motion: ``K image``, the mean of ``samples`` bicubic warps over the exposure.
+def reblur(image: Image, motion: Flow, tau: float) -> Image:
+    """Blur a picture along the motion: ``K image``, its mean over the places that the exposure passes.
 
     Args:
-        image: picture to blur, float32 (H, W) or (H, W, C).
+        image: picture to blur, float32 (H, W) or (H, W, 3).
         motion: (H, W, 2) px per frame interval.
         tau: exposure share of the frame interval; 0 returns the picture unchanged.
-        samples: number of warps; odd, so that mid-exposure is one of them.
     """
-    total = np.zeros_like(image, dtype=np.float32)
-    for share in np.linspace(-0.5, 0.5, samples):
-        total += warp(image, np.asarray(share * tau * motion, np.float32))
-    return total / np.float32(samples)
+    return average_along_line(image, np.float32(tau) * motion)
 
 
 def blend_by_reblur(
@@ -113,7 +110,8 @@ def blend_by_errors(
 
 
 def _local_error(a: Image, b: Image, window: int) -> Image:
-    squared = ((a - b) ** 2).mean(axis=-1)
+    squared = (a - b) ** 2
+    squared = (squared[..., 0] + squared[..., 1] + squared[..., 2]) / np.float32(3)
     return np.asarray(cv2.boxFilter(squared, cv2.CV_32F, (window, window)), np.float32)
 
 

@@ -1,0 +1,119 @@
+"""Fusion with weights from other scenes: what its network sees, how it is trained, and what it does without weights."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hvdbench.errors import FitError, WeightsError
+from hvdbench.labels.sharpness import label_paper
+from hvdbench.methods.blur.alignment import Aligner
+from hvdbench.methods.blur.exposure_model import fit_exposure_model
+from hvdbench.methods.fusion.pretrained.objective import FusionObjective
+from hvdbench.methods.fusion.pretrained.planes import frame_planes
+from hvdbench.methods.fusion.pretrained.scheme import PretrainedFusion, apply_network
+from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
+from hvdbench.methods.reblur_blend import blend
+from hvdbench.methods.restoration import Budget
+from hvdbench.networks.candidate_fusion import MIDDLE, PLANES, CandidateFusion
+from tests.made_clip import shaken
+
+PATH = slice(40, 42)
+
+
+@pytest.fixture(scope="module")
+def clip():
+    """Return 8 frames that move, every fourth of them sharp, and their labels."""
+    frames = shaken()
+    return frames, label_paper(frames)
+
+
+def _model(clip):
+    frames, labels = clip
+    return fit_exposure_model(Aligner(frames), labels.is_selected, with_paths=False)
+
+
+def test_an_untrained_network_returns_the_re_blur_blend(clip):
+    model, labels = _model(clip), clip[1]
+    index = int(np.flatnonzero(~labels.is_selected)[2])
+    seen = frame_planes(model, index, labels.selected)
+    assert seen.planes.shape == (PLANES, *clip[0].shape[1:3])
+    assert np.array_equal(seen.blend, blend(model, index, labels.selected))
+    restored = apply_network(CandidateFusion(8, 1), seen.planes, "cpu")
+    assert np.abs(restored - np.clip(seen.blend, 0, 255)).max() < 1e-3
+
+
+def test_what_the_clip_does_not_have_is_not_trusted(clip):
+    model, labels = _model(clip), clip[1]
+    seen = frame_planes(model, 0, labels.selected[:1][labels.selected[:1] > 0])
+    masks, errors = seen.planes[24:30], seen.planes[30:34]
+    assert not masks[0].any()  # there is no frame before the first
+    assert not masks[2:4].any()
+    assert (errors[:2] == 255).all()
+
+
+def test_strips_give_what_the_whole_frame_gives(clip, monkeypatch):
+    model, labels = _model(clip), clip[1]
+    planes = frame_planes(model, 1, labels.selected).planes
+    torch.manual_seed(0)
+    network = CandidateFusion(8, 1)
+    torch.nn.init.normal_(network.last.weight, std=0.05)
+    tall = np.concatenate([planes] * 4, axis=1)[:, :-1, :-1]
+    whole = apply_network(network, tall, "cpu")
+    monkeypatch.setattr("hvdbench.methods.fusion.pretrained.scheme._STRIP_PX", 0)
+    assert np.abs(apply_network(network, tall, "cpu") - whole).max() < 1e-3
+
+
+def test_mirroring_and_turning_a_window_mirrors_and_turns_its_path():
+    """A path that points along the picture's own gradient must go on doing so, however the window is drawn."""
+    objective = FusionObjective(FusionTrainingSettings(mix_colours=False), seed=0)
+    y, x = torch.meshgrid(torch.arange(16.0), torch.arange(16.0), indexing="ij")
+    planes = torch.full((1, 2, PLANES, 16, 16), MIDDLE)
+    planes[:, :, 0] = (3 * x + y) / 100
+    planes[:, :, PATH.start], planes[:, :, PATH.start + 1] = MIDDLE + 0.3, MIDDLE + 0.1
+    ways = set()
+    for index in range(40):
+        batch = {"planes": planes, "truth": planes[:, :, :3], "index": torch.tensor([index])}
+        drawn, truth = objective._drawn(batch)
+        assert torch.equal(drawn[:, :, :3], truth)
+        picture = drawn[0, 0, 0]
+        slope = torch.stack([picture[8, 9] - picture[8, 8], picture[9, 8] - picture[8, 8]])
+        path = drawn[0, 0, PATH, 8, 8] - MIDDLE
+        assert torch.allclose(10 * slope, path, atol=1e-5)
+        ways.add(tuple(np.round(path.numpy(), 3)))
+    assert len(ways) == 8
+
+
+def test_flicker_costs_and_a_constant_error_does_not():
+    settings = FusionTrainingSettings(flicker=1.0, mix_colours=False, selected_weight=1.0)
+    objective = FusionObjective(settings, seed=0)
+    truth = torch.full((1, 2, 3, 8, 8), 0.5)
+    same, apart = torch.zeros(1, 2, PLANES, 8, 8), torch.zeros(1, 2, PLANES, 8, 8)
+    same[:, :, :3] = 0.6
+    apart[:, 0, :3], apart[:, 1, :3] = 0.6, 0.4
+
+    def first_picture(clip):
+        return clip[:, :3, 0].unsqueeze(1)
+
+    common = {"truth": truth, "index": torch.tensor([0]), "is_selected": torch.zeros(1, 2)}
+    steady, unsteady = (objective.loss(first_picture, common | {"planes": planes}, 0).terms for planes in (same, apart))
+    assert steady["distance"] == pytest.approx(float(unsteady["distance"]))
+    assert float(steady["flicker"]) < 0.01
+    assert float(unsteady["flicker"]) == pytest.approx(0.2, abs=0.01)
+
+
+def test_weights_are_asked_for_where_neither_the_user_nor_the_package_has_any(clip):
+    scheme = PretrainedFusion(FusionTrainingSettings(channels=8, blocks=1))
+    assert scheme.weights is None
+    with pytest.raises(WeightsError):
+        scheme.restore(*clip, Budget())
+    with pytest.raises(WeightsError, match="no weights 'nothing' come with hvdbench"):
+        _ = PretrainedFusion(FusionTrainingSettings(shipped="nothing")).weights
+
+
+def test_a_clip_without_a_sharp_frame_is_refused(clip):
+    frames, labels = clip
+    none = replace(labels, is_sharp=np.zeros(len(frames), bool), reason=("",) * len(frames))
+    with pytest.raises(FitError, match="nothing to borrow from"):
+        PretrainedFusion(FusionTrainingSettings()).restore(frames, none, Budget())
