@@ -1,5 +1,6 @@
 """Make the planes that the pre-trained fusion network sees of a frame: pictures, trust, re-blur errors, path, noise."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +72,9 @@ class FramePlanes:
         return np.clip(planes, 0, 255, out=planes)
 
 
-def frame_planes(model: ExposureModel, index: int, selected: NDArray[np.intp]) -> FramePlanes:
+def frame_planes(
+    model: ExposureModel, index: int, selected: NDArray[np.intp], without: Collection[int] = ()
+) -> FramePlanes:
     """Make the planes of one frame of a clip.
 
     A picture that the clip does not have, such as the frame before the first, is the blurry frame with a mask of zeros.
@@ -81,11 +84,12 @@ def frame_planes(model: ExposureModel, index: int, selected: NDArray[np.intp]) -
         model: blur model of the clip, with its aligner.
         index: number of the frame.
         selected: numbers of the selected frames.
+        without: numbers of neighbours that are not shown, as if the clip did not have them.
     """
     aligner = model.aligner
     blurry, motion = aligner.blurry(index), model.motion(index)
     sources = _in_slots(index, selected)
-    near = [index - 1 if index else None, index + 1 if index + 1 < len(aligner.frames) else None]
+    near = [k if 0 <= k < len(aligner.frames) and k not in without else None for k in (index - 1, index + 1)]
     warped = [blurry if source is None else aligner.warped(index, source) for source in (*near, *sources)]
     masks = [None if source is None else aligner.mask(index, source) for source in (*near, *sources)]
     there = [k for k, source in enumerate(sources) if source is not None]

@@ -1,5 +1,6 @@
 """Restore a clip by fusion whose weights were trained before, on synthesised clips of other scenes with their truth."""
 
+import copy
 import time
 from pathlib import Path
 from typing import ClassVar, Self
@@ -12,12 +13,13 @@ from hvdbench.errors import FitError, InputError
 from hvdbench.frames import Frames, Image
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.blur.alignment import Aligner
-from hvdbench.methods.blur.exposure_model import fit_exposure_model
+from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model
+from hvdbench.methods.fusion.pretrained.adaptation import adapt, adaptation_cost
 from hvdbench.methods.fusion.pretrained.objective import FusionObjective
 from hvdbench.methods.fusion.pretrained.planes import FramePlanes, frame_planes
 from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
 from hvdbench.methods.restoration import Budget, Restoration
-from hvdbench.methods.scheme import TrainedScheme
+from hvdbench.methods.scheme import FitCost, TrainedScheme
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.networks.candidate_fusion import CandidateFusion
@@ -33,7 +35,8 @@ _PART_PX = 640  # measured: 3.4 s for a megapixel on one core, and 4.5 where a f
 class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
     """A scheme that aligns, blends by re-blur, and lets a network that was trained before correct the blend.
 
-    Nothing is learned from the clip itself. Without weights of its own it takes those inside the package.
+    Nothing is learned from the clip itself, unless the settings ask for steps of an adaptation. Without weights of its
+    own it takes those inside the package.
     """
 
     Settings: ClassVar[type[Settings]] = FusionTrainingSettings
@@ -41,6 +44,7 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
     has_network: ClassVar[bool] = False
     takes_inference: ClassVar[bool] = False
     takes_16_bits: ClassVar[bool] = True
+    adapts: ClassVar[bool] = True
 
     @property
     def weights(self) -> Path | None:
@@ -86,6 +90,27 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         engine = self.settings.engine.model_copy(update={"steps": steps})
         return type(self)(self.settings.model_copy(update={"engine": engine}))
 
+    @property
+    def fit_steps(self) -> int:
+        """The number of steps of the adaptation to each clip; 0 if there is none."""
+        return self.settings.adaptation.steps
+
+    def with_fit_steps(self, steps: int) -> Self:
+        """Return the same scheme and weights with this number of steps of the adaptation to each clip."""
+        adaptation = self.settings.adaptation.model_copy(update={"steps": steps})
+        changed = copy.copy(self)
+        changed.settings = self.settings.model_copy(update={"adaptation": adaptation})
+        return changed
+
+    def fit_cost(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> FitCost:
+        """Time a few steps of an adaptation to a clip, and a part of its preparation.
+
+        Raises:
+            WeightsError: if the weights are missing, damaged, or of another network.
+        """
+        network, model = self._model(blurry, labels, budget)
+        return adaptation_cost(network, model, labels.is_selected, self.settings, budget)
+
     def restore_with(self, network: nn.Module, blurry: Frames, budget: Budget) -> Restoration:
         """Refuse to restore without labels, since the network blends frames that are known to be sharp.
 
@@ -101,14 +126,12 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
             FitError: if no frame is selected.
             WeightsError: if the weights are missing, damaged, or of another network.
         """
-        if not labels.is_selected.any():
-            raise FitError("no frame of the clip is sharper than the rest: there is nothing to borrow from")
         started = time.perf_counter()
-        network = self._loaded().to(budget.device)
-        assert isinstance(network, CandidateFusion)
-        budget.progress(0, 1, "flow and exposure")
-        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
-        model = fit_exposure_model(aligner, labels.is_selected, budget.workers, with_paths=False)
+        network, model = self._model(blurry, labels, budget)
+        aligner, adapted = model.aligner, dict[str, object]()
+        if self.fit_steps:
+            outcome = adapt(network, model, labels.is_selected, self.settings, budget)
+            network, adapted = outcome.network, {"adaptation": outcome.facts}
         confirmed = model.confirmed_sharp(labels.is_selected)
         passed = confirmed if self.settings.pass_through else np.zeros(len(blurry), bool)
         todo = [int(i) for i in np.flatnonzero(~passed) if budget.keeps(int(i))]
@@ -127,8 +150,24 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
                 "passed_through": np.flatnonzero(passed).tolist(),
                 "selected_but_restored": np.flatnonzero(labels.is_selected & ~passed).tolist(),
                 "seconds": round(time.perf_counter() - started, 1),
+                **adapted,
             },
         )
+
+    def _model(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> tuple[CandidateFusion, ExposureModel]:
+        """Load the network, and fit the blur model of a clip.
+
+        Raises:
+            FitError: if no frame is selected.
+            WeightsError: if the weights are missing, damaged, or of another network.
+        """
+        if not labels.is_selected.any():
+            raise FitError("no frame of the clip is sharper than the rest: there is nothing to borrow from")
+        network = self._loaded().to(budget.device)
+        assert isinstance(network, CandidateFusion)
+        budget.progress(0, 1, "flow and exposure")
+        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
+        return network, fit_exposure_model(aligner, labels.is_selected, budget.workers, with_paths=False)
 
 
 def apply_network(network: CandidateFusion, frame: FramePlanes, device: str) -> Image:
