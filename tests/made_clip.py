@@ -1,4 +1,4 @@
-"""A small clip with sharp frames in it, and two methods that take no time."""
+"""Small clips with sharp frames in them, and two methods that take no time."""
 
 import cv2
 import numpy as np
@@ -28,3 +28,11 @@ def shaken(count: int = 8, width: int = 64, height: int = 48) -> NDArray[np.uint
     texture = cv2.resize(noise, (4 * width, height), interpolation=cv2.INTER_CUBIC)
     frames = [texture[:, 3 * index : 3 * index + width] for index in range(count)]
     return np.stack([frame if i % 4 == 0 else cv2.blur(frame, (5, 1)) for i, frame in enumerate(frames)])
+
+
+def held_still(count: int = 24, width: int = 64, height: int = 48) -> NDArray[np.uint8]:
+    """Return a texture that swings to and fro; every fourth frame, where it turns back, is sharp."""
+    frames = shaken(8, width, height)
+    texture = np.concatenate([frames[0], frames[4][:, -12:]], axis=1)  # 12 px on, the next sharp frame shows more
+    moved = [texture[:, 3 * step : 3 * step + width] for step in (0, 1, 2, 1)]
+    return np.stack([moved[i % 4] if i % 4 == 0 else cv2.blur(moved[i % 4], (13, 1)) for i in range(count)])

@@ -136,17 +136,22 @@ class Method:
         values = self.recipe.values.model_copy(update={"settings": scheme.settings.model_dump(mode="json")})
         return replace(self, recipe=Recipe(self.recipe.name, values), scheme=scheme)
 
-    def for_minutes(self, minutes: float | None) -> "Method":
-        """Return the method with its steps scaled to about this many minutes on one core, or as it is for None.
+    @property
+    def takes_fit_steps(self) -> bool:
+        """Whether the method is fitted or can be adapted to each clip, in a number of steps that can be set."""
+        return self.scheme.adapts or self.scheme.fit_steps > 0
+
+    def with_fit_steps(self, steps: int | None) -> "Method":
+        """Return the method with this number of steps on each clip, or as it is for None.
 
         Raises:
-            InputError: if the method has no steps to scale.
+            InputError: if the method has no such steps.
         """
-        if minutes is None:
+        if steps is None:
             return self
-        if not self.scheme.fit_steps:
-            raise InputError(f"method '{self.name}' has no steps that --minutes could set: leave it out")
-        return self.with_scheme(self.scheme.for_minutes(minutes))
+        if not self.takes_fit_steps:
+            raise InputError(f"method '{self.name}' has no steps that --minutes or --steps could set: leave it out")
+        return self.with_scheme(self.scheme.with_fit_steps(steps))
 
     def _check_weights(self) -> None:
         if self.is_trained and self.weights is None:

@@ -22,9 +22,9 @@ class Budget:
         inference: how networks are run: precision, windows, tiles; the default value means that nothing was asked for.
         clip: key of the clip, ``<split>/<clip>``, for methods that look something up by it; None outside a dataset.
         engine: engine that runs independent jobs, one for each clip.
-        minutes: approximate time for a fit, or time after which a training stops at a checkpoint; None for the
-            recipe's steps.
-        steps: optimiser steps of a training in place of the recipe's.
+        minutes: time that ``deblur`` may take, from which it chooses the steps of a fit, or time after which a training
+            stops at a checkpoint; None for the recipe's steps.
+        steps: optimiser steps of a training, or of a fit to each clip, in place of the recipe's.
         announce: function called with a line before long work starts; None for no announcement.
         frame_names: names of the clip's frames, without suffix and in order; empty if they have none.
         keep: first and last frame, half open, of those that will be kept; the others are context and may be left as

@@ -8,6 +8,7 @@ here; ``docs/models.md`` has an example. Importing this module does not import t
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
@@ -29,11 +30,22 @@ if TYPE_CHECKING:
     from hvdbench.methods.training.settings import EngineSettings
     from hvdbench.networks.spec import VideoNetwork
 
-STEPS_PER_MINUTE = 600
-"""Number of steps per minute of a fit to one clip; fixed, so that the same command gives the same frames anywhere.
-"""
 SEGMENT_FRAMES = 20
 """Length, in frames, of the segments within which the stored labels were selected: the paper's."""
+
+
+@dataclass(frozen=True)
+class FitCost:
+    """The cost of a fit to one clip, in seconds.
+
+    Attributes:
+        fixed: what it takes whatever the number of steps.
+        per_step: what each step takes.
+    """
+
+    fixed: float
+    per_step: float
+
 
 SettingsT = TypeVar("SettingsT", bound=Settings, covariant=True)
 
@@ -51,6 +63,7 @@ class Scheme(ABC, Generic[SettingsT]):
         takes_inference: whether precision, windows and tiles have something to set.
         takes_16_bits: whether it restores uint16 frames, white at 65535, to uint16 frames.
         restores_anew: whether it can restore a clip again with some of its frames left out.
+        adapts: whether it can be adapted to a clip from its weights, which :meth:`with_fit_steps` asks for.
     """
 
     Settings: ClassVar[type[Settings]]
@@ -60,6 +73,7 @@ class Scheme(ABC, Generic[SettingsT]):
     takes_inference: ClassVar[bool] = False
     takes_16_bits: ClassVar[bool] = False
     restores_anew: ClassVar[bool] = True
+    adapts: ClassVar[bool] = False
 
     def __init__(self, settings: SettingsT) -> None:
         self.settings = settings
@@ -134,7 +148,7 @@ class Scheme(ABC, Generic[SettingsT]):
 
     @property
     def fit_steps(self) -> int:
-        """The number of steps of the fit to each clip, which ``--minutes`` scales; 0 if nothing is fitted."""
+        """The number of steps of the fit to each clip, which ``--minutes`` and ``--steps`` set; 0 without a fit."""
         return 0
 
     def with_steps(self, steps: int) -> "Scheme[SettingsT]":
@@ -145,9 +159,26 @@ class Scheme(ABC, Generic[SettingsT]):
         """
         raise InputError(f"{type(self).__name__} is not fitted to a clip, so it has no steps to set")
 
-    def for_minutes(self, minutes: float) -> "Scheme[SettingsT]":
-        """Return the same scheme with the number of steps for this many minutes, above 0."""
-        return self.with_steps(max(1, round(minutes * STEPS_PER_MINUTE)))
+    def with_fit_steps(self, steps: int) -> "Scheme[SettingsT]":
+        """Return the same scheme with this number of steps on each clip; in this base class, :meth:`with_steps`.
+
+        Raises:
+            InputError: if nothing is fitted to a clip.
+        """
+        return self.with_steps(steps)
+
+    def fit_cost(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> FitCost:
+        """Time a few steps of the fit on a few frames; called only if :attr:`adapts` is True.
+
+        Args:
+            blurry: frames of the clip, uint8 RGB (T, H, W, 3).
+            labels: labels of these frames, of which at least one is selected and one is not.
+            budget: seed, threads and device.
+
+        Raises:
+            InputError: if nothing is adapted to a clip.
+        """
+        raise InputError(f"{type(self).__name__} is not adapted to a clip")
 
 
 class TrainedScheme(Scheme[SettingsT]):

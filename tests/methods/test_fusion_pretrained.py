@@ -11,7 +11,7 @@ from hvdbench.labels.sharpness import label_paper
 from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.blur.exposure_model import fit_exposure_model
 from hvdbench.methods.fusion.pretrained.objective import FusionObjective
-from hvdbench.methods.fusion.pretrained.planes import frame_planes
+from hvdbench.methods.fusion.pretrained.planes import FramePlanes, frame_planes
 from hvdbench.methods.fusion.pretrained.scheme import PretrainedFusion, apply_network
 from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
 from hvdbench.methods.reblur_blend import blend
@@ -40,7 +40,7 @@ def test_an_untrained_network_returns_the_re_blur_blend(clip):
     seen = frame_planes(model, index, labels.selected)
     assert seen.planes.shape == (PLANES, *clip[0].shape[1:3])
     assert np.array_equal(seen.blend, blend(model, index, labels.selected))
-    restored = apply_network(CandidateFusion(8, 1), seen.planes, "cpu")
+    restored = apply_network(CandidateFusion(8, 1), seen, "cpu")
     assert np.abs(restored - np.clip(seen.blend, 0, 255)).max() < 1e-3
 
 
@@ -53,16 +53,32 @@ def test_what_the_clip_does_not_have_is_not_trusted(clip):
     assert (errors[:2] == 255).all()
 
 
-def test_strips_give_what_the_whole_frame_gives(clip, monkeypatch):
+def _repeated(seen: FramePlanes, across: int, down: int) -> FramePlanes:
+    """Return the planes of a larger frame of odd sides, which shows a frame several times."""
+
+    def larger(part):
+        ways = (down, across, 1)[: part.ndim]
+        return None if part is None else np.tile(part, ways)[:-1, :-1]
+
+    pictures, lacking = tuple(map(larger, seen.pictures)), tuple(map(larger, seen.lacking))
+    masks, errors = ([None if part is None else larger(part) for part in parts] for parts in (seen.masks, seen.errors))
+    return replace(
+        seen, pictures=pictures, masks=tuple(masks), errors=tuple(errors), lacking=lacking, path=larger(seen.path)
+    )
+
+
+def test_parts_give_what_the_whole_frame_gives(clip, monkeypatch):
     model, labels = _model(clip), clip[1]
-    planes = frame_planes(model, 1, labels.selected).planes
+    large = _repeated(frame_planes(model, 1, labels.selected), 2, 4)
     torch.manual_seed(0)
     network = CandidateFusion(8, 1)
     torch.nn.init.normal_(network.last.weight, std=0.05)
-    tall = np.concatenate([planes] * 4, axis=1)[:, :-1, :-1]
-    whole = apply_network(network, tall, "cpu")
-    monkeypatch.setattr("hvdbench.methods.fusion.pretrained.scheme._STRIP_PX", 0)
-    assert np.abs(apply_network(network, tall, "cpu") - whole).max() < 1e-3
+    whole = apply_network(network, large, "cpu")
+    assert np.abs(whole - large.blend).max() > 1
+    monkeypatch.setattr("hvdbench.methods.fusion.pretrained.scheme._PART_PX", 50)
+    assert np.abs(apply_network(network, large, "cpu") - whole).max() < 1e-3
+    part = large.part(slice(7, 20), slice(30, 41))
+    assert np.array_equal(part, large.planes[:, 7:20, 30:41])
 
 
 def test_mirroring_and_turning_a_window_mirrors_and_turns_its_path():

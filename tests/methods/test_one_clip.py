@@ -17,7 +17,7 @@ from hvdbench.labels.sharpness import BELOW, SharpLabels, label_paper
 from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.methods.recipe import load_method
 from hvdbench.methods.restoration import Budget
-from hvdbench.methods.training.one_clip import PIXELS_PER_MINUTE, OneClip, on_one_clip
+from hvdbench.methods.training.one_clip import OneClip, on_one_clip
 from hvdbench.runs.training import train_method
 from hvdbench.store import DatasetWriter
 from hvdbench.workflows.deblur import deblur_clip
@@ -147,14 +147,14 @@ def test_a_method_that_learns_from_a_truth_is_refused(source, out, tmp_path):
     assert not out.parent.exists()
 
 
-def test_minutes_set_the_steps_at_a_fixed_rate_by_the_size_of_a_step(method):
+def test_steps_of_a_fit_are_those_of_its_training(method):
     fitted = on_one_clip(load_method(method, trust=True))
-    longer = fitted.for_minutes(0.5)
+    longer = fitted.with_fit_steps(9)
     assert isinstance(longer.scheme, OneClip)
-    assert longer.scheme.settings.engine.steps == round(0.5 * PIXELS_PER_MINUTE / (4 * 24 * 24))
-    assert longer.recipe.values.settings["engine"]["steps"] == longer.scheme.settings.engine.steps
+    assert longer.scheme.settings.engine.steps == longer.scheme.fit_steps == 9
+    assert longer.recipe.values.settings["engine"]["steps"] == 9
     assert longer.digest != fitted.digest
-    assert fitted.for_minutes(None) is fitted
+    assert fitted.with_fit_steps(None) is fitted
 
 
 def test_a_fit_that_is_asked_to_stop_stops_and_leaves_no_output(source, out, method):

@@ -89,8 +89,8 @@ def test_a_class_of_others_is_a_method_with_the_usual_facts(here, body):
         False,
     )
     assert method.digest != open_method(reference).digest
-    with pytest.raises(InputError, match="has no steps that --minutes could set"):
-        method.for_minutes(1.0)
+    with pytest.raises(InputError, match="has no steps that --minutes or --steps could set"):
+        method.with_fit_steps(1)
     with pytest.raises(InputError, match="does not run a network"):
         method.open()
 

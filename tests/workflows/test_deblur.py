@@ -16,7 +16,6 @@ from hvdbench.frames import read_clip, write_clip
 from hvdbench.labels.sharpness import label_paper, select_sharp
 from hvdbench.methods.recipe import load_method
 from hvdbench.methods.restoration import Budget
-from hvdbench.methods.scheme import STEPS_PER_MINUTE
 from hvdbench.video.reader import read_video
 from hvdbench.video.writer import write_video
 from hvdbench.workflows.deblur import deblur_clip
@@ -284,15 +283,15 @@ def test_a_method_that_learns_from_a_truth_is_refused(source, out):
     assert not out.parent.exists()
 
 
-def test_minutes_set_the_steps_and_keep_the_shares_of_both_stages(method, control):
-    longer = load_method(method).for_minutes(0.5)
+def test_steps_keep_the_shares_of_both_stages(method, control):
+    longer = load_method(method).with_fit_steps(300)
     fit = longer.scheme.settings.fit
-    assert fit.stage1_steps == fit.stage2_steps == STEPS_PER_MINUTE // 4
+    assert fit.stage1_steps == fit.stage2_steps == 150
     assert longer.recipe.values.settings["fit"]["stage1_steps"] == fit.stage1_steps
     assert longer.digest != load_method(method).digest
-    assert load_method(method).for_minutes(None).digest == load_method(method).digest
-    with pytest.raises(InputError, match="has no steps that --minutes could set"):
-        load_method(control).for_minutes(1.0)
+    assert load_method(method).with_fit_steps(None).digest == load_method(method).digest
+    with pytest.raises(InputError, match="has no steps that --minutes or --steps could set"):
+        load_method(control).with_fit_steps(1)
 
 
 def test_a_clip_in_which_no_frame_is_sharper_is_told_what_to_expect(tmp_path):

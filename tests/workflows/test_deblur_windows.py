@@ -17,10 +17,12 @@ from hvdbench.frames import list_frames, read_clip, read_frame16, write_clip
 from hvdbench.labels.sharpness import label_paper
 from hvdbench.methods.recipe import load_method
 from hvdbench.methods.restoration import Budget
+from hvdbench.methods.scheme import FitCost
 from hvdbench.video.input import Part, open_input, parse_time
 from hvdbench.video.reader import VideoReader, read_video
 from hvdbench.video.writer import write_video
-from hvdbench.workflows.deblur import deblur_clip, window_size
+from hvdbench.workflows.deblur import deblur_clip, timing, window_size
+from hvdbench.workflows.deblur.cost import ClipCost, steps_for_minutes
 from hvdbench.workflows.deblur.reach import reach_of
 from hvdbench.workflows.deblur.request import DeblurRequest
 from hvdbench.workflows.deblur.several import deblur_clips, preview_part, requests_for
@@ -76,11 +78,31 @@ def test_a_window_without_a_selected_frame_takes_its_sharpest(tmp_path, fit, mon
     assert len(read_clip(tmp_path / "out")) == 16
 
 
-def test_minutes_are_those_of_the_whole_clip(tmp_path, fit, monkeypatch):
+def test_steps_are_those_of_each_window_and_minutes_of_the_whole_clip(tmp_path, fit, monkeypatch):
     write_clip(tmp_path / "clip", shaken(30))
     windows_of(monkeypatch, 16, 2)
-    deblur_clip(DeblurRequest(tmp_path / "clip", tmp_path / "out", method=fit), budget=Budget(minutes=0.01))
-    assert [window["steps"] for window in manifest(tmp_path / "out")["facts"]["windows"]] == [2, 2, 2]
+    deblur_clip(DeblurRequest(tmp_path / "clip", tmp_path / "out", method=fit), budget=Budget(steps=6))
+    assert [window["steps"] for window in manifest(tmp_path / "out")["facts"]["windows"]] == [6, 6, 6]
+    cost = ClipCost(0.0, 0.01, 0.0, 0.0, FitCost(0.0, 0.05), 2)
+    monkeypatch.setattr(timing, "measure_cost", lambda *_, **__: cost)
+    monkeypatch.setattr(timing, "steps_for_minutes", noted := Noted(steps_for_minutes))
+    asked = DeblurRequest(tmp_path / "clip", tmp_path / "timed", method=fit)
+    deblur_clip(asked, budget=Budget(minutes=0.1))
+    (steps,) = {window["steps"] for window in manifest(tmp_path / "timed")["facts"]["windows"]}
+    assert steps == noted.found[0] > 0
+    assert cost.seconds([(0, 16, 0, 14), (12, 28, 14, 26), (14, 30, 26, 30)], steps) <= 6
+    assert manifest(tmp_path / "timed")["time"]["steps"] == steps
+
+
+class Noted:
+    """A function that keeps what it returned."""
+
+    def __init__(self, function):
+        self.function, self.found = function, None
+
+    def __call__(self, *arguments):
+        self.found = self.function(*arguments)
+        return self.found
 
 
 @pytest.mark.slow

@@ -45,12 +45,20 @@ from hvdbench.cli.progress import showing
     "--minutes",
     metavar="MINUTES",
     type=click.FloatRange(min=0.1),
-    help="Fit for about this many minutes on one core. The default is the number of steps in the method's recipe.",
+    help="Take this many minutes in all: what the restoration leaves of them is spent on adapting the default method "
+    "to this clip, or on the fit of another. By default nothing is adapted, and fits make the steps of their recipe.",
+)
+@click.option(
+    "--steps",
+    metavar="STEPS",
+    type=click.IntRange(min=1),
+    help="Make this many steps of that adaptation or fit, on each window of a long clip. OUT.json says how many a run "
+    "with --minutes made, so that this repeats it exactly.",
 )
 @click.option(
     "--method",
     metavar="METHOD",
-    default="selfhvd_rc_fusion",
+    default="fusion_pretrained",
     show_default=True,
     help="Restore with this method: the name or file of a recipe, a network (with --weights), an import string such "
     "as their_pkg.net:Net, or a model file; 'hvdbench eval --help' lists all forms.",
@@ -73,7 +81,8 @@ from hvdbench.cli.progress import showing
     "hvdbench deblur clip.mp4 --estimate",
     "hvdbench deblur clip.mp4 -o restored.mp4",
     "hvdbench deblur clip.mp4 -o try.mp4 --preview",
-    "hvdbench deblur frames/ -o restored/ --size 640x360 --minutes 2",
+    "hvdbench deblur clip.mp4 -o restored.mp4 --minutes 5",
+    "hvdbench deblur frames/ -o restored/ --size 640x360 --steps 300",
     "hvdbench deblur a.mp4 b.mp4 -o restored/",
     "hvdbench deblur a.mp4 -o b.mp4 --method estrnn --weights estrnn.pth",
 )
@@ -88,6 +97,7 @@ def deblur(
     preview: bool,
     deinterlace: bool,
     minutes: float | None,
+    steps: int | None,
     method: str,
     weights: Path | None,
     bit_depth: str,
@@ -101,17 +111,20 @@ def deblur(
 ) -> None:
     """Restore a blurry video or a folder of blurry frames.
 
-    Each INPUT is a video file or a folder of frames. The default method needs no training: it is fitted to this clip
-    alone and borrows from the clip's own sharp frames. Use --method and --weights to restore it with a network instead.
+    Each INPUT is a video file or a folder of frames. The default method borrows from the clip's own sharp frames, and a
+    small network, which was trained on other scenes and comes with hvdbench, corrects the result. Nothing is learned
+    from the clip, unless --minutes or --steps ask for it: then the network is adapted to the clip, and the adapted one
+    is used only if it restores sharp frames of the clip better that were held out. Use --method and --weights to
+    restore with another method.
 
     The restored frames keep the names of the input's frames; those of JPEG frames end in .png, because JPEG would lose
     something again. Beside the output OUT this command writes OUT.html, a page
     that shows before and after, and OUT.json, which records what was done. Nothing leaves this machine.
 
     Memory does not grow with the length of the clip. A network with weights restores frames while the clip is decoded.
-    A method that is fitted to the clip, or trained on it because no --weights are named, works in windows of up to 100
-    frames (30 at 3840x2160) and is fitted to each of them. Up to 20 frames at both ends of a window are only looked at.
-    What is going to be done is announced first.
+    All other methods work in windows of up to 100 frames (30 at 3840x2160), and each window is adapted or fitted to
+    alone. Up to 20 frames at both ends of a window are only looked at. Before it starts, the command measures on a few
+    frames how long it is going to take, and prints it.
     """
     from dataclasses import replace
 
@@ -148,6 +161,7 @@ def deblur(
         device=options.choose_device(device),
         inference=options.read_inference(precision, window, tile, usual="auto"),
         minutes=minutes,
+        steps=steps,
         announce=lambda line: click.echo(line, err=True),
     )
     workspace = Workspace.from_environment(overwrite=overwrite, trust=trust)

@@ -24,7 +24,7 @@ from hvdbench.methods.fusion.fit import FusionFit, FusionFitSettings
 from hvdbench.methods.fusion.resynthesis import resynthesise
 from hvdbench.methods.reblur_blend import blend, corrected
 from hvdbench.methods.restoration import Budget, Restoration
-from hvdbench.methods.scheme import STEPS_PER_MINUTE, Scheme
+from hvdbench.methods.scheme import Scheme
 from hvdbench.recipe import Settings
 from hvdbench.workspace.engine import thread_map
 
@@ -74,11 +74,6 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
         """Return the same scheme with this number of steps, divided between its stages in the same ratio."""
         first = round(steps * self.settings.fit.stage1_steps / max(1, self.fit_steps))
         return self._with_stages(first, steps - first)
-
-    def for_minutes(self, minutes: float) -> "SelfHvdClip":
-        """Return the same scheme with both stages scaled to the minutes; the first stage keeps at least one step."""
-        fit, factor = self.settings.fit, minutes * STEPS_PER_MINUTE / max(1, self.fit_steps)
-        return self._with_stages(max(1, round(fit.stage1_steps * factor)), round(fit.stage2_steps * factor))
 
     def _with_stages(self, first: int, second: int) -> "SelfHvdClip":
         fit = self.settings.fit.model_copy(update={"stage1_steps": first, "stage2_steps": second})

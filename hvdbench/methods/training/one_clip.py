@@ -13,11 +13,6 @@ from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme, TrainedScheme
 from hvdbench.recipe import Settings
 
-PIXELS_PER_MINUTE = 2_000_000
-"""Pixels of windows per minute of training; a fixed rate, so that the same command makes the same frames anywhere. One
-core does 8 million with ESTRNN, 3 with IFIRNN, 2 with BasicVSR++ and 1.3 with RVRT at their ``@tiny`` sizes; full
-networks take longer than a minute for them on a CPU, and far less on a GPU."""
-
 
 class OneClip(Scheme[Settings]):
     """A self-supervised scheme that is trained on each clip alone; :func:`on_one_clip` makes it.
@@ -40,12 +35,6 @@ class OneClip(Scheme[Settings]):
     def with_steps(self, steps: int) -> "OneClip":
         """Return the same fit with this number of steps."""
         return OneClip(self._scheme.with_steps(steps))
-
-    def for_minutes(self, minutes: float) -> "OneClip":
-        """Return the same fit with the number of steps for the minutes, by the pixels of a step's windows."""
-        engine, window = self._scheme.engine, self._scheme.window
-        pixels = engine.batch * window.clip_frames * window.crop_px**2
-        return self.with_steps(max(1, round(minutes * PIXELS_PER_MINUTE / pixels)))
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Train the network on the clip, without a folder, and restore the clip with it.

@@ -1,4 +1,4 @@
-"""Restore a user's own clip, by a fit to it alone or frame by frame through a network with weights.
+"""Restore a user's own clip, from its own sharp frames or frame by frame through a network with weights.
 
 A method that is trained over clips without truth is trained on the clip alone where no weights are given.
 """
@@ -22,8 +22,8 @@ def deblur_clip(
     Args:
         request: what to restore, how, and where the result goes.
         workspace: whether an output that came from something else is replaced.
-        budget: seed, device, progress and about how many minutes to fit; how a network is run, by default in windows
-            and tiles that fit into memory. Its listener is told before a long run starts.
+        budget: seed, device, progress, and the minutes of the run or the steps on each window; how a network is run, by
+            default in windows and tiles that fit into memory. Its listener is told before a run starts what it takes.
 
     Raises:
         InputError: if the input is not a clip, the output contains other files, or the method has no use for an option.
@@ -46,17 +46,21 @@ def ready_method(request: DeblurRequest, *, workspace: Workspace, budget: Budget
     Args:
         request: names the method and its weights.
         workspace: whether import strings and commands inside a recipe's file may run.
-        budget: about how many minutes to fit.
+        budget: how many steps to make on each window; minutes, from which a run chooses the steps, are only checked.
 
     Raises:
-        InputError: if the method learns from a truth and has no weights, or has no steps that minutes could set.
+        InputError: if the method learns from a truth and has no weights, or has no steps that could be set.
         UnknownNameError: if there is no such method.
         WeightsError: if weights are missing, damaged, or made for another network.
     """
     method = open_method(request.method, weights=request.weights, trust=workspace.trust)
     if method.is_trained and method.weights is None:
         method = on_one_clip(method)
-    return method.for_minutes(budget.minutes)
+    if budget.minutes is not None and budget.steps is not None:
+        raise InputError("--minutes chooses the number of steps, so leave out either --minutes or --steps")
+    if budget.minutes is not None and not method.takes_fit_steps:
+        raise InputError(f"method '{method.name}' has no steps that --minutes could set: leave it out")
+    return method.with_fit_steps(budget.steps)
 
 
 def _check_fits(method: Method, request: DeblurRequest, budget: Budget) -> None:
@@ -69,5 +73,5 @@ def _check_fits(method: Method, request: DeblurRequest, budget: Budget) -> None:
     if request.bit_depth != 8 and not method.scheme.takes_16_bits:
         raise InputError(
             f"method '{method.name}' works in 8 bits: --bit-depth {request.bit_depth} is for networks with weights and "
-            "for selfhvd_rc_fusion, reblur_blend and other methods that blend the clip's own frames"
+            "for fusion_pretrained, reblur_blend and other methods that blend the clip's own frames"
         )

@@ -6,6 +6,7 @@ the second time it is restored in windows, so that memory does not grow with its
 """
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -24,13 +25,16 @@ from hvdbench.pages.pages import DEBLUR_FRAMES
 from hvdbench.pages.view import BLURRY, ClipView, PickedFrames, telling_frames
 from hvdbench.recipe import digest_of
 from hvdbench.video.input import FEWEST_FRAMES, InputFrame, InputFrames, digest_input
+from hvdbench.workflows.deblur.cost import FirstFrames
 from hvdbench.workflows.deblur.job import DeblurJob, Done, Shown, inference_of
 from hvdbench.workflows.deblur.output import open_sink
 from hvdbench.workflows.deblur.reach import Reach, read_size
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult, check_output, format_notes, written_names
 from hvdbench.workflows.deblur.samples import screen_picture
 from hvdbench.workflows.deblur.self_check import Change, Measured, Steadiness, advice, reduced, steadiness_lines
+from hvdbench.workflows.deblur.timing import Timing, time_run, with_announcement
 from hvdbench.workflows.deblur.window_size import WindowSize, window_size
+from hvdbench.workspace.manifest import file_sha256
 from hvdbench.workspace.memory import return_freed_blocks
 from hvdbench.workspace.progress import Progress
 
@@ -44,6 +48,7 @@ def fit_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrit
     Raises:
         InputError: if the input is not a clip, the output holds something else, or the memory does not suffice.
     """
+    began = time.perf_counter()
     whole = replace(budget, inference=inference_of(budget))
     reach = request.reach()
     with request.open(bit_depth=8) as stream:
@@ -58,8 +63,24 @@ def fit_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrit
         if job.is_done():
             return job.already_done()
         with job.claimed():
-            labelled = label_stream(stream, budget.progress)
-            return job.finish(_restore(job, labelled, reach, windows))
+            first, begun = FirstFrames(), time.perf_counter()
+            labelled = label_stream(stream, budget.progress, see=first.see)
+            timing = None
+            if budget.announce is not None or budget.minutes is not None:
+                count = len(labelled.names)
+                first.size = size
+                timing = time_run(
+                    method,
+                    first,
+                    labelled.labels,
+                    plan_windows(count, windows.frames, windows.look_ahead),
+                    replace(whole, workers=windows.workers),
+                    began=began,
+                    per_read=(time.perf_counter() - begun) / count,
+                )
+                timing = with_announcement(timing, request.source.name, budget)
+                job = replace(job, method=timing.method)
+            return job.finish(_restore(job, labelled, reach, windows, timing))
 
 
 def _is_long(stream: InputFrames) -> bool:
@@ -146,7 +167,7 @@ class _Made:
             self.blurry[index], self.restored[index] = before, after
 
 
-def _restore(job: DeblurJob, labelled: LabelledInput, reach: Reach, windows: WindowSize) -> Done:
+def _restore(job: DeblurJob, labelled: LabelledInput, reach: Reach, windows: WindowSize, timing: Timing | None) -> Done:
     """Restore a clip window by window, and write its frames or the video as they come."""
     request, notes = job.request, list[str]()
     with request.open(reach) as stream:
@@ -157,12 +178,20 @@ def _restore(job: DeblurJob, labelled: LabelledInput, reach: Reach, windows: Win
                 made.take(index, blurry, restored, is_selected=bool(labelled.labels.is_selected[index]))
                 sink.add(frame, restored)
         next(stream.frames, None)  # what is to be said of an input is complete when its frames have ended
-    return _done(
+    decided = () if timing is None else timing.notes
+    done = _done(
         job,
         labelled,
         made,
-        [*stream.notes, *advice(request.source, labelled.labels), *notes, *format_notes(request, stream.names)],
+        [
+            *stream.notes,
+            *advice(request.source, labelled.labels),
+            *notes,
+            *decided,
+            *format_notes(request, stream.names),
+        ],
     )
+    return done if timing is None else replace(done, more={**done.more, "time": timing.facts()})
 
 
 def _restored(
@@ -170,9 +199,6 @@ def _restored(
 ) -> Iterator[tuple[int, InputFrame, NDArray[Any]]]:
     """Yield the number, the frame and the restored picture of each frame in turn."""
     plan = plan_windows(len(labels.sharpness), windows.frames, windows.look_ahead)
-    method = job.method
-    if job.budget.minutes is not None and len(plan) > 1:  # the minutes are those of the whole clip
-        method = method.with_scheme(method.scheme.with_steps(max(1, method.scheme.fit_steps // len(plan))))
     held: list[InputFrame] = []
     first_held = 0
     for number, (start, stop, first, last) in enumerate(plan):
@@ -187,7 +213,7 @@ def _restored(
             progress=_named(job.budget.progress, stage),
             keep=(first - start, last - start),
         )
-        restoration = method.restore(cast(Frames, frames), _labels_of_window(labels, start, stop), budget)
+        restoration = job.method.restore(cast(Frames, frames), _labels_of_window(labels, start, stop), budget)
         _note_facts(made, restoration, start, (first, last), is_whole=len(plan) == 1)
         for index in range(first, last):
             yield index, held[index - start], restoration.frames[index - start]
@@ -251,7 +277,7 @@ def _done(job: DeblurJob, labelled: LabelledInput, made: _Made, warnings: list[s
         facts=made.facts[0] if len(made.facts) == 1 else {"windows": made.facts},
         measured=found,
         warnings=warnings,
-        lines=_lines(found),
+        lines=[*_lines(found), *_adaptation_lines(made)],
         page_facts=_page_facts(made, found),
         more={
             "frames": written_names(labelled.names),
@@ -264,8 +290,10 @@ def _done(job: DeblurJob, labelled: LabelledInput, made: _Made, warnings: list[s
 
 
 def _digest(request: DeblurRequest, method: Method, budget: Budget) -> str:
-    """Hash the command and its input; how a network is run is included where there is a network."""
-    how = [budget.inference.values()] if method.scheme.takes_inference else []
+    """Hash the command and its input; weights and how a network is run are included where there is a network."""
+    how: list[object] = [budget.inference.values()] if method.scheme.takes_inference else []
+    how += [{"weights": file_sha256(method.weights)}] if method.weights is not None else []
+    how += [{"minutes": budget.minutes}] if budget.minutes is not None else []  # the steps are not known yet
     return digest_of(["fit", method.digest, digest_input(request.source), request.choices, budget.seed, *how])
 
 
@@ -277,6 +305,16 @@ def _lines(measured: Measured) -> list[str]:
             f"{measured['shift_px_median']} px (no truth here: neither is a score)"
         )
     return lines + steadiness_lines(measured)
+
+
+def _adaptation_lines(made: _Made) -> list[str]:
+    """Return what became of the adaptation to each window, a sentence each."""
+    told = [(facts.get("frames"), facts["adaptation"]) for facts in made.facts if "adaptation" in facts]
+    return [
+        (f"frames {frames[0]} to {frames[1] - 1}: " if isinstance(frames, list) else "") + str(found["said"])
+        for frames, found in told
+        if isinstance(found, dict)
+    ]
 
 
 def _page_facts(made: _Made, measured: Measured) -> dict[str, str]:
@@ -293,4 +331,5 @@ def _page_facts(made: _Made, measured: Measured) -> dict[str, str]:
             f"{measured['warping_error_before']} → {measured['warping_error_after']}"
         )
         facts["Flicker in levels, before → after"] = f"{measured['flicker_before']} → {measured['flicker_after']}"
-    return facts
+    adapted = _adaptation_lines(made)
+    return facts | ({"Adaptation to the clip": "; ".join(adapted)} if adapted else {})

@@ -11,6 +11,8 @@ from hvdbench.video.crop import Crop, Size
 from hvdbench.video.input import WHOLE, BitDepth, InputFrames, Part, open_input
 from hvdbench.workflows.deblur.reach import Reach, reach_of
 
+DEFAULT_METHOD = "fusion_pretrained"
+"""The method of a request that names none: its weights come with hvdbench, so nothing has to be trained."""
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv"})
 UNWRITTEN_SUFFIXES = frozenset({".avi", ".flv", ".gif", ".m4v", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
 
@@ -35,7 +37,7 @@ class DeblurRequest:
     output: Path
     crop: Crop | None = None
     size: Size | None = None
-    method: str = "selfhvd_rc_fusion"
+    method: str = DEFAULT_METHOD
     weights: Path | None = None
     deinterlace: bool = False
     bit_depth: BitDepth = 8

@@ -16,8 +16,10 @@ from hvdbench.methods.restoration import Budget
 from hvdbench.store import ClipFolder
 from hvdbench.video.input import FEWEST_FRAMES, SMALLEST_SIDE_PX, InputClip, read_input
 from hvdbench.workflows.deblur import deblur_clip, ready_method
+from hvdbench.workflows.deblur.cost import FirstFrames
 from hvdbench.workflows.deblur.job import inference_of
-from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult
+from hvdbench.workflows.deblur.request import DEFAULT_METHOD, DeblurRequest, DeblurResult
+from hvdbench.workflows.deblur.timing import frames_timing
 from hvdbench.workflows.verbs.arguments import (
     PathLike,
     budget_of,
@@ -70,6 +72,7 @@ def deblur(
     weights: PathLike | None = ...,
     output: None = ...,
     minutes: float | None = ...,
+    steps: int | None = ...,
     seed: int = ...,
     device: str = ...,
     overwrite: bool = ...,
@@ -85,6 +88,7 @@ def deblur(
     weights: PathLike | None = ...,
     output: PathLike,
     minutes: float | None = ...,
+    steps: int | None = ...,
     seed: int = ...,
     device: str = ...,
     overwrite: bool = ...,
@@ -95,10 +99,11 @@ def deblur(
 def deblur(
     clip: Clip,
     *,
-    method: str = "selfhvd_rc_fusion",
+    method: str = DEFAULT_METHOD,
     weights: PathLike | None = None,
     output: PathLike | None = None,
     minutes: float | None = None,
+    steps: int | None = None,
     seed: int = 0,
     device: str = "cpu",
     overwrite: bool = False,
@@ -106,7 +111,9 @@ def deblur(
 ) -> Frames | DeblurResult:
     """Restore a clip.
 
-    The default method needs no training: it is fitted to this clip alone and borrows from the clip's own sharp frames.
+    The default method borrows from the clip's own sharp frames, and a small network, which was trained on other scenes
+    and comes with hvdbench, corrects the result. Nothing is learned from the clip unless ``minutes`` or ``steps`` ask
+    for it.
 
     Args:
         clip: a video file, a folder of frames, an array uint8 RGB (T, H, W, 3), an opened clip or a dataset's clip.
@@ -115,7 +122,10 @@ def deblur(
             trained on this clip alone.
         output: a folder or a video file to write, with a page and a manifest beside it, as the command does. An array
             and a clip that was opened from a folder have no frame rate, so they are written to folders.
-        minutes: about how long to fit; None does the recipe's steps.
+        minutes: how many minutes all of it may take: what is left after the restoration is spent on adapting the
+            default method to the clip, or on the fit of another; None adapts nothing, and does the recipe's steps of a
+            fit.
+        steps: the number of steps of that adaptation or fit, in place of ``minutes``, which repeats a run exactly.
         seed: random seed of the fit.
         device: ``cpu``, ``cuda``, or ``auto``, which takes the GPU if there is one.
         overwrite: replace an output that came from something else.
@@ -139,7 +149,7 @@ def deblur(
         'restored.html'
     """
     workspace = Workspace.from_environment(overwrite=overwrite, trust=trust)
-    budget = budget_of(seed=seed, device=device, minutes=minutes)
+    budget = budget_of(seed=seed, device=device, minutes=minutes, steps=steps)
     asked = DeblurRequest(Path(), Path(), method=method, weights=optional_path(weights, "weights"))
     if output is None:
         return _in_memory(clip, asked, workspace, budget)
@@ -169,6 +179,11 @@ def _in_memory(clip: Clip, asked: DeblurRequest, workspace: Workspace, budget: B
     else:
         frames = frames_in_memory(clip, "the clip")
         labels = label_paper(_checked_clip(frames))
+    if budget.minutes is not None:
+        first = FirstFrames()
+        for index, frame in enumerate(frames):
+            first.see(index, frame)
+        method = frames_timing(method, first, labels, budget).method
     return method.restore(frames, labels, budget).frames
 
 

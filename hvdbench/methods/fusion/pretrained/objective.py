@@ -1,6 +1,6 @@
 """The loss of the pre-trained fusion: distance to the truth, and how its error changes from frame to frame."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -74,23 +74,41 @@ class FusionObjective(Objective):
         made, true = [], []
         for row, index in enumerate(batch["index"].tolist()):
             random = np.random.default_rng([self.seed, index, _DRAW])
-            flip_x, flip_y, is_turned = random.random(3) < 0.5
-            order = random.permutation(3) if self.settings.mix_colours else np.arange(3)
-            planes, truth = batch[STREAM][row].clone(), batch["truth"][row][:, order]
-            for first in _COLOURS:
-                planes[:, first : first + 3] = planes[:, first + torch.from_numpy(order)]
-            if flip_x:
-                planes, truth = planes.flip(-1), truth.flip(-1)
-                planes[:, _PATH_X] = 2 * MIDDLE - planes[:, _PATH_X]
-            if flip_y:
-                planes, truth = planes.flip(-2), truth.flip(-2)
-                planes[:, _PATH_X + 1] = 2 * MIDDLE - planes[:, _PATH_X + 1]
-            if is_turned:
-                planes, truth = planes.transpose(-1, -2), truth.transpose(-1, -2)
-                planes[:, [_PATH_X, _PATH_X + 1]] = planes[:, [_PATH_X + 1, _PATH_X]]
+            planes, (truth,) = drawn_anew(
+                batch[STREAM][row], [batch["truth"][row]], random, mix_colours=self.settings.mix_colours
+            )
             made.append(planes)
             true.append(truth)
         return torch.stack(made), torch.stack(true)
+
+
+def drawn_anew(
+    planes: Tensor, pictures: Sequence[Tensor], random: np.random.Generator, *, mix_colours: bool
+) -> tuple[Tensor, list[Tensor]]:
+    """Mirror and turn a window, and permute its colours, at random; the path of the exposure is turned along.
+
+    Args:
+        planes: planes of a window, (..., PLANES, h, w) in [0, 1].
+        pictures: what belongs to it, each (..., C, h, w); those of three channels have colours.
+        random: generator that is drawn from.
+        mix_colours: whether the order of the colours is drawn.
+    """
+    flip_x, flip_y, is_turned = random.random(3) < 0.5
+    order = torch.from_numpy(random.permutation(3) if mix_colours else np.arange(3))
+    planes = planes.clone()
+    for first in _COLOURS:
+        planes[..., first : first + 3, :, :] = planes[..., first + order, :, :]
+    others = [picture[..., order, :, :] if picture.shape[-3] == 3 else picture for picture in pictures]
+    if flip_x:
+        planes, others = planes.flip(-1), [picture.flip(-1) for picture in others]
+        planes[..., _PATH_X, :, :] = 2 * MIDDLE - planes[..., _PATH_X, :, :]
+    if flip_y:
+        planes, others = planes.flip(-2), [picture.flip(-2) for picture in others]
+        planes[..., _PATH_X + 1, :, :] = 2 * MIDDLE - planes[..., _PATH_X + 1, :, :]
+    if is_turned:
+        planes, others = planes.transpose(-1, -2), [picture.transpose(-1, -2) for picture in others]
+        planes[..., [_PATH_X, _PATH_X + 1], :, :] = planes[..., [_PATH_X + 1, _PATH_X], :, :]
+    return planes, others
 
 
 def charbonnier(difference: Tensor, epsilon: float) -> Tensor:

@@ -1,10 +1,12 @@
 """Make the planes that the pre-trained fusion network sees of a frame: pictures, trust, re-blur errors, path, noise."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hvdbench.flow import Flow
 from hvdbench.frames import Image
 from hvdbench.methods.blur.alignment import sharp_neighbours
 from hvdbench.methods.blur.exposure_model import ExposureModel
@@ -22,17 +24,57 @@ _LACK_STEPS, _PATH_STEPS, _ERROR_STEPS, _NOISE_STEPS = 2.0, 4.0, 8.0, 16.0
 class FramePlanes:
     """What the network sees of one frame.
 
+    Planes of the whole frame are 172 bytes a pixel, 1.4 GB at 3840x2160, so that large frames are taken in parts.
+
     Attributes:
-        planes: float32 (PLANES, H, W) in [0, 255], in the order that
-            :mod:`hvdbench.networks.candidate_fusion` states. Zero stands at 128 in planes with a sign.
-        blend: the re-blur blend, float32 (H, W, 3) in [0, 255].
+        pictures: blurry frame, blend, and those that are warped onto it, each float32 (H, W, 3) in [0, 255].
+        masks: (H, W) where each of the warped pictures can be trusted, in [0, 1]; None for one that is not there.
+        errors: (H, W) re-blur errors of the sharp pictures, in squared levels; None for one that is not there.
+        lacking: what the blend, blurred again, lacks of the blurry frame, and the same blurred, (H, W, 3) in levels.
+        path: how far the exposure moves each pixel, (H, W, 2) px.
+        noise: standard deviation of the noise, in levels.
     """
 
-    planes: NDArray[np.float32]
-    blend: Image
+    pictures: tuple[Image, ...]
+    masks: tuple[Image | None, ...]
+    errors: tuple[NDArray[np.float32] | None, ...]
+    lacking: tuple[Image, Image]
+    path: Flow
+    noise: float
+
+    @property
+    def blend(self) -> Image:
+        """The re-blur blend, float32 (H, W, 3) in [0, 255]."""
+        return self.pictures[1]
+
+    @property
+    def planes(self) -> NDArray[np.float32]:
+        """The planes of the whole frame, as :meth:`part` returns them."""
+        return self.part(slice(None), slice(None))
+
+    def part(self, rows: slice, columns: slice) -> NDArray[np.float32]:
+        """Return the planes of a part of the frame, float32 (PLANES, h, w) in [0, 255].
+
+        Their order is that of :mod:`hvdbench.networks.candidate_fusion`. Zero stands at 128 in planes with a sign.
+        """
+        blurry = self.pictures[0][rows, columns]
+        planes = np.empty((PLANES, *blurry.shape[:2]), np.float32)
+        for k, picture in enumerate(self.pictures):
+            planes[3 * k : 3 * k + 3] = picture[rows, columns].transpose(2, 0, 1)
+        for k, mask in enumerate(self.masks):
+            planes[24 + k] = 0.0 if mask is None else 255 * mask[rows, columns]
+        for k, error in enumerate(self.errors):
+            planes[30 + k] = 255.0 if error is None else _ERROR_STEPS * np.sqrt(np.maximum(error[rows, columns], 0))
+        for k, lacking in enumerate(self.lacking):
+            planes[34 + 3 * k : 37 + 3 * k] = _MIDDLE + _LACK_STEPS * lacking[rows, columns].transpose(2, 0, 1)
+        planes[40:42] = _MIDDLE + _PATH_STEPS * self.path[rows, columns].transpose(2, 0, 1)
+        planes[42] = _NOISE_STEPS * self.noise
+        return np.clip(planes, 0, 255, out=planes)
 
 
-def frame_planes(model: ExposureModel, index: int, selected: NDArray[np.intp]) -> FramePlanes:
+def frame_planes(
+    model: ExposureModel, index: int, selected: NDArray[np.intp], without: Collection[int] = ()
+) -> FramePlanes:
     """Make the planes of one frame of a clip.
 
     A picture that the clip does not have, such as the frame before the first, is the blurry frame with a mask of zeros.
@@ -42,34 +84,31 @@ def frame_planes(model: ExposureModel, index: int, selected: NDArray[np.intp]) -
         model: blur model of the clip, with its aligner.
         index: number of the frame.
         selected: numbers of the selected frames.
+        without: numbers of neighbours that are not shown, as if the clip did not have them.
     """
     aligner = model.aligner
     blurry, motion = aligner.blurry(index), model.motion(index)
     sources = _in_slots(index, selected)
-    near = [index - 1 if index else None, index + 1 if index + 1 < len(aligner.frames) else None]
-    pictures: list[Image] = [blurry, blurry]
-    masks: list[Image] = []
-    nothing = np.zeros(blurry.shape[:2], np.float32)
-    for source in (*near, *sources):
-        pictures.append(blurry if source is None else aligner.warped(index, source))
-        masks.append(nothing if source is None else aligner.mask(index, source))
+    near = [k if 0 <= k < len(aligner.frames) and k not in without else None for k in (index - 1, index + 1)]
+    warped = [blurry if source is None else aligner.warped(index, source) for source in (*near, *sources)]
+    masks = [None if source is None else aligner.mask(index, source) for source in (*near, *sources)]
     there = [k for k, source in enumerate(sources) if source is not None]
-    candidates = [pictures[4 + k] for k in there]
-    errors = reblur_errors([*candidates, blurry], blurry, motion, model.tau)
-    blend = blend_by_errors([*candidates, blurry], errors, [masks[2 + k] for k in there])
-    pictures[1] = blend
+    candidates = [warped[2 + k] for k in there]
+    measured = reblur_errors([*candidates, blurry], blurry, motion, model.tau)
+    trust = [mask for mask in masks[2:] if mask is not None]
+    blend = blend_by_errors([*candidates, blurry], measured, trust)
     lacking = blurry - reblur(blend, motion, model.tau)
-    planes = np.empty((PLANES, *blurry.shape[:2]), np.float32)
-    planes[:24] = np.concatenate([picture.transpose(2, 0, 1) for picture in pictures])
-    planes[24:30] = 255 * np.stack(masks)
-    planes[30:34] = 255.0  # of a picture that is not there
+    errors: list[NDArray[np.float32] | None] = [None] * len(sources)
     for place, k in enumerate(there):
-        planes[30 + k] = _ERROR_STEPS * np.sqrt(np.maximum(errors[place], 0))
-    planes[34:37] = _MIDDLE + _LACK_STEPS * lacking.transpose(2, 0, 1)
-    planes[37:40] = _MIDDLE + _LACK_STEPS * reblur(lacking, motion, model.tau).transpose(2, 0, 1)
-    planes[40:42] = _MIDDLE + _PATH_STEPS * model.tau * motion.transpose(2, 0, 1)
-    planes[42] = _NOISE_STEPS * noise_levels(aligner.eight_bits(index))
-    return FramePlanes(np.clip(planes, 0, 255, out=planes), blend)
+        errors[k] = measured[place]
+    return FramePlanes(
+        (blurry, blend, *warped),
+        tuple(masks),
+        tuple(errors),
+        (lacking, reblur(lacking, motion, model.tau)),
+        np.asarray(model.tau * motion, np.float32),
+        noise_levels(aligner.eight_bits(index)),
+    )
 
 
 def _in_slots(index: int, selected: NDArray[np.intp]) -> list[int | None]:

@@ -1,5 +1,6 @@
 """Restore a clip by fusion whose weights were trained before, on synthesised clips of other scenes with their truth."""
 
+import copy
 import time
 from pathlib import Path
 from typing import ClassVar, Self
@@ -12,13 +13,14 @@ from hvdbench.errors import FitError, InputError
 from hvdbench.frames import Frames, Image
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.blur.alignment import Aligner
-from hvdbench.methods.blur.exposure_model import fit_exposure_model
+from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model
 from hvdbench.methods.building import load_start
+from hvdbench.methods.fusion.pretrained.adaptation import adapt, adaptation_cost
 from hvdbench.methods.fusion.pretrained.objective import FusionObjective
-from hvdbench.methods.fusion.pretrained.planes import frame_planes
+from hvdbench.methods.fusion.pretrained.planes import FramePlanes, frame_planes
 from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
 from hvdbench.methods.restoration import Budget, Restoration
-from hvdbench.methods.scheme import TrainedScheme
+from hvdbench.methods.scheme import FitCost, TrainedScheme
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.networks.candidate_fusion import CandidateFusion
@@ -28,13 +30,14 @@ from hvdbench.store import Truth
 from hvdbench.weights.finding import shipped_weights
 from hvdbench.workspace.engine import thread_map
 
-_STRIP_PX = 1920 * 544
+_PART_PX = 640  # measured: 3.4 s for a megapixel on one core, and 4.5 where a frame of 1280x720 is a single part
 
 
 class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
     """A scheme that aligns, blends by re-blur, and lets a network that was trained before correct the blend.
 
-    Nothing is learned from the clip itself. Without weights of its own it takes those inside the package.
+    Nothing is learned from the clip itself, unless the settings ask for steps of an adaptation. Without weights of its
+    own it takes those inside the package.
     """
 
     Settings: ClassVar[type[Settings]] = FusionTrainingSettings
@@ -42,6 +45,7 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
     has_network: ClassVar[bool] = False
     takes_inference: ClassVar[bool] = False
     takes_16_bits: ClassVar[bool] = True
+    adapts: ClassVar[bool] = True
 
     @property
     def weights(self) -> Path | None:
@@ -97,6 +101,27 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         engine = self.settings.engine.model_copy(update={"steps": steps})
         return type(self)(self.settings.model_copy(update={"engine": engine}))
 
+    @property
+    def fit_steps(self) -> int:
+        """The number of steps of the adaptation to each clip; 0 if there is none."""
+        return self.settings.adaptation.steps
+
+    def with_fit_steps(self, steps: int) -> Self:
+        """Return the same scheme and weights with this number of steps of the adaptation to each clip."""
+        adaptation = self.settings.adaptation.model_copy(update={"steps": steps})
+        changed = copy.copy(self)
+        changed.settings = self.settings.model_copy(update={"adaptation": adaptation})
+        return changed
+
+    def fit_cost(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> FitCost:
+        """Time a few steps of an adaptation to a clip, and a part of its preparation.
+
+        Raises:
+            WeightsError: if the weights are missing, damaged, or of another network.
+        """
+        network, model = self._model(blurry, labels, budget)
+        return adaptation_cost(network, model, labels.is_selected, self.settings, budget)
+
     def restore_with(self, network: nn.Module, blurry: Frames, budget: Budget) -> Restoration:
         """Refuse to restore without labels, since the network blends frames that are known to be sharp.
 
@@ -112,21 +137,19 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
             FitError: if no frame is selected.
             WeightsError: if the weights are missing, damaged, or of another network.
         """
-        if not labels.is_selected.any():
-            raise FitError("no frame of the clip is sharper than the rest: there is nothing to borrow from")
         started = time.perf_counter()
-        network = self._loaded().to(budget.device)
-        assert isinstance(network, CandidateFusion)
-        budget.progress(0, 1, "flow and exposure")
-        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
-        model = fit_exposure_model(aligner, labels.is_selected, budget.workers, with_paths=False)
+        network, model = self._model(blurry, labels, budget)
+        aligner, adapted = model.aligner, dict[str, object]()
+        if self.fit_steps:
+            outcome = adapt(network, model, labels.is_selected, self.settings, budget)
+            network, adapted = outcome.network, {"adaptation": outcome.facts}
         confirmed = model.confirmed_sharp(labels.is_selected)
         passed = confirmed if self.settings.pass_through else np.zeros(len(blurry), bool)
         todo = [int(i) for i in np.flatnonzero(~passed) if budget.keeps(int(i))]
         restored = blurry.copy()
 
         def one(i: int) -> Image:
-            return apply_network(network, frame_planes(model, i, labels.selected).planes, budget.device)
+            return apply_network(network, frame_planes(model, i, labels.selected), budget.device)
 
         for done, picture in enumerate(thread_map(one, todo, budget.workers)):
             restored[todo[done]] = aligner.stored(picture)
@@ -138,30 +161,54 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
                 "passed_through": np.flatnonzero(passed).tolist(),
                 "selected_but_restored": np.flatnonzero(labels.is_selected & ~passed).tolist(),
                 "seconds": round(time.perf_counter() - started, 1),
+                **adapted,
             },
         )
 
+    def _model(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> tuple[CandidateFusion, ExposureModel]:
+        """Load the network, and fit the blur model of a clip.
 
-def apply_network(network: CandidateFusion, planes: np.ndarray, device: str) -> Image:
-    """Restore a frame from its planes, float32 (PLANES, H, W) in [0, 255], to (H, W, 3) in [0, 255].
+        Raises:
+            FitError: if no frame is selected.
+            WeightsError: if the weights are missing, damaged, or of another network.
+        """
+        if not labels.is_selected.any():
+            raise FitError("no frame of the clip is sharper than the rest: there is nothing to borrow from")
+        network = self._loaded().to(budget.device)
+        assert isinstance(network, CandidateFusion)
+        budget.progress(0, 1, "flow and exposure")
+        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
+        return network, fit_exposure_model(aligner, labels.is_selected, budget.workers, with_paths=False)
 
-    Odd sizes are padded by repeating the edge. Frames go through the network in strips that overlap by what it sees,
-    which saves memory.
+
+def apply_network(network: CandidateFusion, frame: FramePlanes, device: str) -> Image:
+    """Restore a frame from its planes to (H, W, 3) in [0, 255]; odd sizes are padded by repeating the edge.
+
+    The network sees the frame in parts of up to 640x640 px, each with what its outputs depend on around it.
     """
-    height, width = planes.shape[1:]
-    reach = network.reach_px
-    rows = max(64, _STRIP_PX // width // 2 * 2)
+    height, width = frame.blend.shape[:2]
     restored = np.empty((height, width, 3), np.float32)
-    for top in range(0, height, rows):
-        bottom = min(height, top + rows)
-        first, last = max(0, top - reach), min(height, bottom + reach)
-        part = torch.from_numpy(planes[None, :, first:last]).to(device) / 255
-        if part.shape[2] % 2 or part.shape[3] % 2:
-            part = torch.nn.functional.pad(part, (0, part.shape[3] % 2, 0, part.shape[2] % 2), mode="replicate")
-        with torch.inference_mode():
-            picture = 255 * network(part)[0].clamp(0, 1)
-        restored[top:bottom] = picture[:, top - first : bottom - first, :width].permute(1, 2, 0).cpu().numpy()
+    for rows, outer_rows in _parts(height, network.reach_px):
+        for columns, outer_columns in _parts(width, network.reach_px):
+            part = torch.from_numpy(frame.part(outer_rows, outer_columns)[None]).to(device) / 255
+            tall, wide = part.shape[2:]
+            if tall % 2 or wide % 2:
+                part = torch.nn.functional.pad(part, (0, wide % 2, 0, tall % 2), mode="replicate")
+            with torch.inference_mode():
+                picture = 255 * network(part)[0].clamp(0, 1)
+            top, left = rows.start - outer_rows.start, columns.start - outer_columns.start
+            inner = picture[:, top : top + rows.stop - rows.start, left : left + columns.stop - columns.start]
+            restored[rows, columns] = inner.permute(1, 2, 0).cpu().numpy()
     return restored
+
+
+def _parts(length: int, reach: int) -> list[tuple[slice, slice]]:
+    """Cut a side into about equal parts that begin at even places, each alone and with what it depends on."""
+    step = -(-length // -(-length // _PART_PX))
+    step += step % 2
+    starts = range(0, length, step)
+    inner = [slice(start, min(length, start + step)) for start in starts]
+    return [(part, slice(max(0, part.start - reach), min(length, part.stop + reach))) for part in inner]
 
 
 class _OfPlanes(nn.Module):

@@ -9,6 +9,31 @@ from hvdbench.recipe import Settings
 from hvdbench.store import Truth
 
 
+class AdaptationSettings(Settings):
+    """Settings of the adaptation of weights that were trained before to one clip."""
+
+    steps: int = Field(0, ge=0)
+    """Optimiser steps on each clip, or on each window of a long one; 0 leaves the weights as they are."""
+    learning_rate: float = Field(1e-4, gt=0)
+    """Adam's learning rate, constant after the warm-up, so that a run of fewer steps begins like a longer one."""
+    warm_up_steps: int = Field(20, ge=0)
+    """Steps over which the learning rate rises linearly at the start."""
+    ema_decay: float = Field(0.98, ge=0, lt=1)
+    """Decay of the average of the weights, which is what is used in the end."""
+    exact_share: float = Field(0.5, ge=0, le=1)
+    """Share of crops whose label is exact, a sharp frame blurred again; the labels of the others are warped."""
+    items: int = Field(24, ge=1)
+    """Places of the clip that crops are drawn from, of each of the two kinds."""
+    item_px: int = Field(256, ge=16, multiple_of=2)
+    """Side of such a place in px, at most."""
+    crop_px: int = Field(64, ge=8, multiple_of=2)
+    """Side of a crop in px, at most."""
+    batch: int = Field(8, ge=1)
+    """Crops of a step."""
+    held_out: int = Field(6, ge=2)
+    """Sharp frames, at most a third of them, that nothing is learned from and that decide whether it helped."""
+
+
 class FusionTrainingSettings(Settings):
     """Settings of alignment, network and training."""
 
@@ -45,3 +70,5 @@ class FusionTrainingSettings(Settings):
     """What a training window is; mirroring and turns belong to the loss, which turns the path along."""
     engine: EngineSettings = EngineSettings()
     """The training loop."""
+    adaptation: AdaptationSettings = AdaptationSettings()
+    """The adaptation to a clip, which ``hvdbench deblur`` makes only where it is asked for."""
