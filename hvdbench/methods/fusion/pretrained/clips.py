@@ -21,7 +21,7 @@ from hvdbench.workspace.atomic import atomic_path
 from hvdbench.workspace.progress import Progress, silent
 
 STREAM = "planes"
-_SEEN = ("flow", "mask_scale", "truth")  # the settings that the planes depend on
+_SEEN = ("alignment", "flow", "mask_scale", "truth")  # the settings that the planes depend on
 
 
 class PlaneClips(CheckedReader):
@@ -109,7 +109,8 @@ def _planes_of(
 ) -> NDArray[np.uint8]:
     """Make the planes of a clip's frames and put their truth behind them: (T, H, W, PLANES + 3)."""
     frames = reader.read(clip.key, "blur", range(clip.frame_count))
-    model = fit_exposure_model(Aligner(frames, settings.flow, settings.mask_scale), selected, with_paths=False)
+    aligner = Aligner(frames, settings.flow, settings.mask_scale, alignment=settings.alignment)
+    model = fit_exposure_model(aligner, selected, with_paths=False)
     made = np.empty((clip.frame_count, clip.height, clip.width, PLANES + 3), np.uint8)
     made[..., PLANES:] = reader.read(clip.key, TRUTH_FOLDERS[settings.truth], range(clip.frame_count))
     for index in range(clip.frame_count):

@@ -177,7 +177,7 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         network = self._loaded().to(budget.device)
         assert isinstance(network, CandidateFusion)
         budget.progress(0, 1, "flow and exposure")
-        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
+        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale, alignment=self.settings.alignment)
         return network, fit_exposure_model(aligner, labels.is_selected, budget.workers, with_paths=False)
 
 

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from hvdbench.flow import Preset
+from hvdbench.methods.blur.planes import Alignment
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.recipe import Settings
@@ -39,6 +40,8 @@ class FusionTrainingSettings(Settings):
 
     flow: Preset = "medium"
     """OpenCV DIS preset of the flow on the blurry input."""
+    alignment: Alignment = "dis"
+    """``dis`` for the flow as it is; ``planes`` lays a homography over the flow of pairs of frames that one explains."""
     mask_scale: float = Field(0.5, gt=0)
     """Scale ``s`` of Eq. 5, per px."""
     channels: int = Field(32, ge=1)
