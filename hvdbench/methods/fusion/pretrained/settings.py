@@ -41,7 +41,7 @@ class FusionTrainingSettings(Settings):
     flow: Preset = "medium"
     """OpenCV DIS preset of the flow on the blurry input."""
     alignment: Alignment = "dis"
-    """``dis`` for the flow as it is; ``planes`` lays a homography over the flow of pairs of frames that one explains."""
+    """What aligns frames: ``dis``, flow alone, or ``planes``, with a homography over it where the scene follows one."""
     mask_scale: float = Field(0.5, gt=0)
     """Scale ``s`` of Eq. 5, per px."""
     channels: int = Field(32, ge=1)
