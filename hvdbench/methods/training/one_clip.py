@@ -15,8 +15,9 @@ from hvdbench.recipe import Settings
 
 PIXELS_PER_MINUTE = 2_000_000
 """Pixels of windows per minute of training; a fixed rate, so that the same command makes the same frames anywhere. One
-core does 8 million with ESTRNN, 3 with IFIRNN, 2 with BasicVSR++ and 1.3 with RVRT at their ``@tiny`` sizes; full
-networks take longer than a minute for them on a CPU, and far less on a GPU."""
+core does 8 million with ESTRNN, 3 with IFIRNN, 2 with BasicVSR++ and 1.3 with RVRT at their ``@tiny`` sizes, the last
+two measured with the SPyNet that they had then; full networks take longer than a minute for them on a CPU, and far less
+on a GPU."""
 
 
 class OneClip(Scheme[Settings]):
