@@ -1,5 +1,6 @@
 """Build the network that a method runs or trains, and load the weights that it has or starts from."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from torch import nn
 from hvdbench.catalog import NamedPreset, resolve
 from hvdbench.errors import HvdbenchError, InputError, RecipeError, WeightsError
 from hvdbench.methods.foreign.calling import reason
+from hvdbench.networks.layers.identity import can_start_at_identity
 from hvdbench.networks.spynet import SPyNet
 from hvdbench.weights.checkpoints import load_checkpoint
 from hvdbench.weights.finding import find_weights
 from hvdbench.weights.fitting import load_into
+
+logger = logging.getLogger(__name__)
 
 
 def build_network(
@@ -78,6 +82,20 @@ def ready_network(
             f"network '{name}' has no weights, so its output would be random: name a checkpoint (--weights)"
         )
     return network.eval()
+
+
+def start_at_identity(network: nn.Module) -> None:
+    """Make an untrained network return its frames; one that does not know how keeps its weights, with a warning.
+
+    Args:
+        network: network, which is changed in place if it has a method ``start_at_identity``.
+    """
+    if can_start_at_identity(network):
+        network.start_at_identity()
+    else:
+        logger.warning(
+            "%s has no method start_at_identity, so its training starts from random weights", type(network).__name__
+        )
 
 
 def load_start(network: nn.Module, start_from: str | None, start_parts: Mapping[str, str]) -> None:

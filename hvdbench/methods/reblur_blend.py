@@ -11,6 +11,7 @@ from hvdbench.frames import Frames, Image
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.blur.alignment import Aligner, sharp_neighbours
 from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model
+from hvdbench.methods.blur.planes import Alignment
 from hvdbench.methods.blur.reblur import blend_by_reblur, correct
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
@@ -25,6 +26,8 @@ class ReblurBlendSettings(Settings):
     """OpenCV DIS preset of the flow."""
     mask_scale: float = Field(0.5, gt=0)
     """Scale ``s`` of Eq. 5, per px."""
+    alignment: Alignment = "dis"
+    """What aligns frames: ``dis``, flow alone, or ``planes``, with a homography over it where the scene follows one."""
     correction_steps: int = Field(4, ge=0)
     """Number of correction steps on frames whose blur the flow explains; 0 leaves the blend as it is."""
 
@@ -38,7 +41,7 @@ class ReblurBlend(Scheme[ReblurBlendSettings]):
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Restore the frames that are not selected; selected ones stay as they are."""
         budget.progress(0, 1, "flow and exposure")
-        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
+        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale, alignment=self.settings.alignment)
         model = fit_exposure_model(aligner, labels.is_selected, budget.workers)
         todo = [int(i) for i in np.flatnonzero(~labels.is_selected) if budget.keeps(int(i))]
         restored = blurry.copy()

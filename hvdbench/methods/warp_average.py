@@ -12,6 +12,7 @@ from hvdbench.flow import Preset
 from hvdbench.frames import Frames, Image
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.blur.alignment import Aligner, sharp_neighbours
+from hvdbench.methods.blur.planes import Alignment
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
 from hvdbench.recipe import Settings
@@ -25,6 +26,8 @@ class WarpAverageSettings(Settings):
     """OpenCV DIS preset of the flow."""
     mask_scale: float = Field(0.5, gt=0)
     """Scale ``s`` of Eq. 5, per px."""
+    alignment: Alignment = "dis"
+    """What aligns frames: ``dis``, flow alone, or ``planes``, with a homography over it where the scene follows one."""
 
 
 class WarpAverage(Scheme[WarpAverageSettings]):
@@ -35,7 +38,7 @@ class WarpAverage(Scheme[WarpAverageSettings]):
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Restore the frames that are not selected; selected ones stay as they are."""
-        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
+        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale, alignment=self.settings.alignment)
         restored = blurry.copy()
         todo = [int(i) for i in np.flatnonzero(~labels.is_selected) if budget.keeps(int(i))]
 

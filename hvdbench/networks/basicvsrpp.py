@@ -1,6 +1,7 @@
 """BasicVSR++ for deblurring (Chan et al., CVPR 2022; arXiv:2104.13371), with the published parameter names."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from torchvision.ops import deform_conv2d
 
 from hvdbench.networks.layers.blocks import LEAKY_SLOPE, ResidualStack, ShuffleUpsampler, warp_by_flow
+from hvdbench.networks.layers.identity import zero_layer
 from hvdbench.networks.layers.sampling import is_served, sampled_convolution
 from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec
@@ -89,6 +91,7 @@ class BasicVSRPlusPlus(nn.Module):
         num_blocks: int = 15,
         max_residue_magnitude: float = 10,
         deform_groups: int = 16,
+        flow: Literal["spynet", "zero"] = "spynet",
     ) -> None:
         """Build the network with random weights.
 
@@ -97,14 +100,18 @@ class BasicVSRPlusPlus(nn.Module):
             num_blocks: residual blocks in each of the four propagation branches.
             max_residue_magnitude: largest learned offset, in px at 1/4 size.
             deform_groups: groups of the deformable convolution, an even number.
+            flow: ``spynet`` estimates flow with a SPyNet inside the network, of 1.44 M parameters; ``zero`` takes the
+                flow as zero, so that only the learned offsets align.
         """
         super().__init__()
+        if flow not in ("spynet", "zero"):
+            raise ValueError(f"flow must be 'spynet' or 'zero', not {flow!r}")
         if deform_groups % 2 or (2 * mid_channels) % deform_groups:
             raise ValueError(
                 f"deform_groups {deform_groups} must be even and divide 2 * mid_channels = {2 * mid_channels}"
             )
         self.mid_channels = mid_channels
-        self.spynet = SPyNet()
+        self.spynet = SPyNet() if flow == "spynet" else None
         self.feat_extract = nn.Sequential(
             nn.Conv2d(3, mid_channels, 3, stride=2, padding=1),
             nn.LeakyReLU(LEAKY_SLOPE),
@@ -124,6 +131,10 @@ class BasicVSRPlusPlus(nn.Module):
         self.upsample2 = ShuffleUpsampler(mid_channels, _FULL_SIZE_CHANNELS)
         self.conv_hr = nn.Conv2d(_FULL_SIZE_CHANNELS, _FULL_SIZE_CHANNELS, 3, padding=1)
         self.conv_last = nn.Conv2d(_FULL_SIZE_CHANNELS, 3, 3, padding=1)
+
+    def start_at_identity(self) -> None:
+        """Make an untrained network return its frames."""
+        zero_layer(self.conv_last)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Restore a clip (N, T, 3, H, W), RGB in [0, 1]; the result has the same shape and is not clamped.
@@ -159,8 +170,8 @@ class BasicVSRPlusPlus(nn.Module):
         """
         batch, frame_count = clip.shape[:2]
         height, width = clip.shape[-2] // _SCALE, clip.shape[-1] // _SCALE
-        if frame_count == 1:
-            none = clip.new_zeros(batch, 0, 2, height, width)
+        if frame_count == 1 or self.spynet is None:
+            none = clip.new_zeros(batch, frame_count - 1, 2, height, width)
             return none, none
         small = F.interpolate(clip.flatten(0, 1), scale_factor=1 / _SCALE, mode="bicubic", align_corners=False)
         small = small.unflatten(0, (batch, frame_count))  # (N, T, 3, H/4, W/4)
@@ -221,6 +232,6 @@ class BasicVSRPlusPlus(nn.Module):
 NETWORK = Network(
     BasicVSRPlusPlus,
     BasicVSRPlusPlus.spec,
-    presets={"tiny": {"mid_channels": 8, "num_blocks": 1}},
+    presets={"tiny": {"mid_channels": 8, "num_blocks": 1, "flow": "zero"}},
     signature=("feat_extract.4.main.0.weight", "deform_align.backward_1.conv_offset.0.weight"),
 )

@@ -35,7 +35,7 @@ _HEAD = 16
 class CandidateFusion(nn.Module):
     """Blend a frame's candidates anew, pixel by pixel, and add a residual."""
 
-    def __init__(self, channels: int = 40, blocks: int = 5) -> None:
+    def __init__(self, channels: int = 32, blocks: int = 4) -> None:
         """Build the network.
 
         Args:

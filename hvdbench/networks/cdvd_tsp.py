@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvdbench.networks.layers.blocks import at_full_precision, warp_by_flow
+from hvdbench.networks.layers.identity import FrameAdding
 from hvdbench.networks.network import Network
 from hvdbench.networks.pwc_net import PWCNet, inside_mask
 from hvdbench.networks.spec import NetworkSpec
@@ -93,7 +94,7 @@ def _blurred(frame: Tensor) -> Tensor:
     return F.avg_pool2d(frame, _MEAN_KERNEL, stride=1, padding=_MEAN_KERNEL // 2)
 
 
-class CDVDTSP(nn.Module):
+class CDVDTSP(FrameAdding):
     """Restore each frame from its aligned neighbours, then once more from the restored ones, with the same weights.
 
     It takes RGB in [0, 1]; a frame depends on two frames before and two after. The default size has 16 187 045
@@ -115,6 +116,10 @@ class CDVDTSP(nn.Module):
         super().__init__()
         self.flow_net = nn.ModuleDict({"moduleNetwork": PWCNet()})
         self.recons_net = Reconstructor(n_feat, n_resblock)
+
+    def start_at_identity(self) -> None:
+        """Make an untrained network return its frames, as a sum of each frame and a zero."""
+        self.add_frame(self.recons_net.outBlock[-1])
 
     def forward(self, clip: Tensor) -> Tensor:
         """Restore a clip (N, T, 3, H, W), RGB in [0, 1]; the result has the same shape and is not clamped.
@@ -160,7 +165,8 @@ class CDVDTSP(nn.Module):
         warped_before, _, mask_before = self.align(middle, before)
         warped_after, _, mask_after = self.align(middle, after)
         prior = sharpness_prior(middle, (warped_before, warped_after), mask_before * mask_after)
-        return self.recons_net(torch.cat((warped_before, middle, warped_after, prior), dim=1))
+        result = self.recons_net(torch.cat((warped_before, middle, warped_after, prior), dim=1))
+        return self.completed(result, middle)
 
 
 NETWORK = Network(

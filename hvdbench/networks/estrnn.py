@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hvdbench.networks.layers.identity import FrameAdding
 from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec, NetworkState
 
@@ -143,7 +144,7 @@ class _Reconstructor(nn.Module):
         return self.model(x)
 
 
-class ESTRNN(nn.Module):
+class ESTRNN(FrameAdding):
     """Restore a clip by a recurrence forward in time whose features are fused over a window of neighbours.
 
     It takes BGR in [-0.5, 0.5], as the published weights need it. A frame depends on all frames before it and on
@@ -151,7 +152,8 @@ class ESTRNN(nn.Module):
 
     The published module returns no frames whose window reaches over an end of the clip. Here :meth:`forward` restores
     them too, with the first and last frame repeated (as the authors advise in their tracker); :meth:`restore_inner` is
-    the published part.
+    the published part. The published network computes the picture itself; one that was started at the identity computes
+    its change (:class:`FrameAdding`).
     """
 
     spec = NetworkSpec(
@@ -176,6 +178,10 @@ class ESTRNN(nn.Module):
         self.recons = _Reconstructor(window * 5 * n_features, n_features)
         self.fusion = GlobalAttention(5 * n_features, window)
 
+    def start_at_identity(self) -> None:
+        """Make an untrained network return its frames, as a sum of each frame and a zero."""
+        self.add_frame(self.recons.model[-1])
+
     def forward(self, clip: Tensor) -> Tensor:
         """Restore a clip (N, T, 3, H, W), BGR in [-0.5, 0.5]; the result has the same shape and is not clamped.
 
@@ -193,8 +199,9 @@ class ESTRNN(nn.Module):
             is_end: whether the clip ends here, so that the results that are still missing are returned too.
 
         Returns:
-            The results (N, T', 3, H, W) and the state: that of the recurrence, (N, F, H/4, W/4), and the features of
-            the last frames, up to ``past_frames + future_frames`` of (N, 5F, H/4, W/4).
+            The results (N, T', 3, H, W) and the state: that of the recurrence, (N, F, H/4, W/4), the features of the
+            last frames, up to ``past_frames + future_frames`` of (N, 5F, H/4, W/4), and, if they are added to the
+            results, as many of the frames.
 
         Raises:
             ValueError: if the clip has another shape, or H or W is not a multiple of 4.
@@ -238,17 +245,25 @@ class ESTRNN(nn.Module):
             batch, _, height, width = frames[0].shape
             state = (frames[0].new_zeros(batch, self.n_features, height // _SCALE, width // _SCALE),)
         hidden, *kept = state
-        features = deque(kept)  # each (N, 5F, H/4, W/4)
+        count = len(kept) // 2 if self.adds_frame is not None else len(kept)
+        features = deque(kept[:count])  # each (N, 5F, H/4, W/4)
+        shown = deque(kept[count:])  # the frames of these features, if they are added to the results
         restored = []
         for frame in frames:
             feature, hidden = self.cell(frame, hidden)
             features.append(feature)
+            if self.adds_frame is not None:
+                shown.append(frame)
             if len(features) > self.past_frames + self.future_frames:
                 others = list(features)
                 reference = others.pop(self.past_frames)
-                restored.append(self.recons(self.fusion(reference, others)))  # (N, 3, H, W)
+                result = self.recons(self.fusion(reference, others))  # (N, 3, H, W)
                 features.popleft()
-        return restored, (hidden, *features)
+                if self.adds_frame is not None:
+                    result = result + shown[self.past_frames]
+                    shown.popleft()
+                restored.append(result)
+        return restored, (hidden, *features, *shown)
 
 
 NETWORK = Network(

@@ -7,6 +7,7 @@ of the same name in SimDeblur is a different one, whose weights do not fit.
 import torch
 from torch import Tensor, nn
 
+from hvdbench.networks.layers.identity import FrameAdding
 from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec, NetworkState
 
@@ -60,12 +61,13 @@ class _Cell(nn.Module):
         return hidden, self.F_h(hidden)
 
 
-class IFIRNN(nn.Module):
+class IFIRNN(FrameAdding):
     """A network that restores a clip frame by frame and refines the state several times on each frame.
 
     It takes BGR in [-0.5, 0.5], as the published weights need it. The result of a frame depends on it and on all frames
     before it. There are two cells: the first takes the state of the frame before, the second refines it ``iterations``
-    times and reconstructs the frame after the last. Widths are fixed, with 1 635 683 parameters.
+    times and reconstructs the frame after the last. Widths are fixed, with 1 635 683 parameters. The published network
+    computes the picture itself; one that was started at the identity computes its change (:class:`FrameAdding`).
     """
 
     spec = NetworkSpec(
@@ -84,6 +86,10 @@ class IFIRNN(nn.Module):
         self.iterations = iterations
         self.rnncell0 = _Cell(reconstructs=False)
         self.rnncell1 = _Cell(reconstructs=True)
+
+    def start_at_identity(self) -> None:
+        """Make an untrained network return its frames, as a sum of each frame and a zero."""
+        self.add_frame(self.rnncell1.F_L[-1])
 
     def forward(self, clip: Tensor) -> Tensor:
         """Restore a clip (N, T, 3, H, W), BGR in [-0.5, 0.5]; the result has the same shape and is not clamped.
@@ -121,7 +127,7 @@ class IFIRNN(nn.Module):
             feature = self.rnncell1.F_B(frame)  # (N, 60, H/4, W/4), the same in every iteration
             for _ in range(self.iterations):
                 hidden, hidden_state = self.rnncell1(feature, hidden_state)
-            restored.append(self.rnncell1.F_L(hidden))  # (N, 80, H/4, W/4) to (N, 3, H, W)
+            restored.append(self.completed(self.rnncell1.F_L(hidden), frame))  # (N, 80, H/4, W/4) to (N, 3, H, W)
         return torch.stack(restored, dim=1), (hidden_state,)
 
 

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hvdbench.networks.layers.identity import zero_layer
 from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec
 
@@ -102,6 +103,10 @@ class NAFNet(nn.Module):
             self.ups.append(nn.Sequential(nn.Conv2d(channels, 2 * channels, 1, bias=False), nn.PixelShuffle(2)))
             channels //= 2
             self.decoders.append(_blocks(channels, blocks))
+
+    def start_at_identity(self) -> None:
+        """Make an untrained network return its frames."""
+        zero_layer(self.ending)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Restore a clip (N, T, 3, H, W), RGB in [0, 1]; the result has the same shape and is not clamped.

@@ -5,6 +5,7 @@ Parameter names and layout are those of the published checkpoints. Their code is
 
 import itertools
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from hvdbench.networks.layers.blocks import LEAKY_SLOPE, warp_by_flow
 from hvdbench.networks.layers.guided_attention import CLIP, GuidedDeformableAttention
+from hvdbench.networks.layers.identity import zero_layer
 from hvdbench.networks.layers.swin import SwinStage
 from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec
@@ -70,6 +72,7 @@ class RVRT(nn.Module):
         attention_heads: int = 12,
         window: int = 8,
         max_residue_magnitude: float = 10,
+        flow: Literal["spynet", "zero"] = "spynet",
     ) -> None:
         """Build the network with random weights.
 
@@ -83,8 +86,12 @@ class RVRT(nn.Module):
             attention_heads: number of heads of the deformable attention.
             window: rows and columns of a window, at 1/4 size.
             max_residue_magnitude: largest learned offset, in px at 1/4 size.
+            flow: ``spynet`` estimates flow with a SPyNet inside the network, of 1.44 M parameters; ``zero`` takes the
+                flow as zero, so that only the learned offsets align.
         """
         super().__init__()
+        if flow not in ("spynet", "zero"):
+            raise ValueError(f"flow must be 'spynet' or 'zero', not {flow!r}")
         if deformable_groups % 2 or (4 * embed_dim) % deformable_groups:
             raise ValueError(
                 f"deformable_groups {deformable_groups} must be even and divide 4 * embed_dim = {4 * embed_dim}"
@@ -103,7 +110,7 @@ class RVRT(nn.Module):
         def at_full_size(factor: int) -> nn.Conv3d:
             return nn.Conv3d(_FULL_SIZE_CHANNELS, factor * _FULL_SIZE_CHANNELS, (1, 3, 3), padding=(0, 1, 1))
 
-        self.spynet = _RvrtSPyNet()
+        self.spynet = _RvrtSPyNet() if flow == "spynet" else None
         self.feat_extract = nn.ModuleDict(
             {"1": halving(3), "3": halving(embed_dim), "6": stage(1, 0, inputconv_groups[0], single)}
         )
@@ -121,6 +128,10 @@ class RVRT(nn.Module):
         self.conv_before_upsampler = nn.Sequential(nn.Conv3d(embed_dim, _FULL_SIZE_CHANNELS, 1))
         self.upsampler = nn.ModuleDict({"0": at_full_size(4), "5": at_full_size(4), "10": at_full_size(1)})
         self.conv_last = nn.Conv3d(_FULL_SIZE_CHANNELS, 3, (1, 3, 3), padding=(0, 1, 1))
+
+    def start_at_identity(self) -> None:
+        """Make an untrained network return its frames."""
+        zero_layer(self.conv_last)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Restore a clip (N, T, 3, H, W), RGB in [0, 1]; the result has the same shape and is not clamped.
@@ -162,6 +173,11 @@ class RVRT(nn.Module):
         Returns:
             Two flows (N, T-1, 2, H/4, W/4), in px of that size: from frame t+1 to t, and from frame t to t+1.
         """
+        if self.spynet is None:
+            none = clip.new_zeros(
+                clip.shape[0], clip.shape[1] - 1, 2, clip.shape[-2] // _SCALE, clip.shape[-1] // _SCALE
+            )
+            return none, none
         small = F.interpolate(clip.flatten(0, 1), scale_factor=1 / _SCALE, mode="bicubic", align_corners=False)
         small = small.unflatten(0, clip.shape[:2])  # (N, T, 3, H/4, W/4)
         before, after = small[:, :-1].flatten(0, 1), small[:, 1:].flatten(0, 1)  # (N*(T-1), 3, H/4, W/4)
@@ -241,6 +257,7 @@ NETWORK = Network(
             "num_blocks": (1, 1, 1),
             "deformable_groups": 2,
             "attention_heads": 2,
+            "flow": "zero",
         }
     },
     signature=("deform_align.backward_1.proj_v.1.bias",),

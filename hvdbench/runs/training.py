@@ -95,8 +95,8 @@ def run_training(
         FitError: if the loss exploded, or a clip cannot be trained on.
         KeyboardInterrupt: if a signal stopped the run; a checkpoint is written.
     """
+    from hvdbench.methods.training.checkpoints import run_digest
     from hvdbench.methods.training.processes import Processes
-    from hvdbench.methods.training.run import run_digest
     from hvdbench.methods.training.scheme import train_scheme
 
     workspace, budget = workspace or Workspace(), budget or Budget()

@@ -27,6 +27,7 @@ from hvdbench.workspace.names import kept_name
 DEFAULT_SIZE = (320, 192)
 _KINDS: tuple[SceneKind, ...] = ("planar", "parallax", "moving_object")
 _WIDE = (1.5, 2.6)  # width of the photograph over the frame's: less leaves no room for a hand, more shows too little
+_CRISP, _CRISP_SIGMA_PX = (0.0, 1.2), 0.8  # unsharp masking of the scene itself: area averages alone are soft
 _MARGIN = 0.2  # of the frame on each side, which a hand needs to move in
 _PLANES = 6
 _NEAR, _FAR = 2.2, 0.6  # inverse depth over the scene's median, of what stands in front and of the background
@@ -269,9 +270,9 @@ class PhotoScene:
         scale = max(wide * self.size[0] / width, (wide - 0.2) * self.size[1] / height)
         size = round(scale * width), round(scale * height)
         light = to_linear(picture)
-        if scale < 1:
-            return np.asarray(cv2.resize(light, size, interpolation=cv2.INTER_AREA), np.float32)
-        return np.asarray(np.clip(cv2.resize(light, size, interpolation=cv2.INTER_CUBIC), 0, 1), np.float32)
+        light = np.asarray(cv2.resize(light, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC))
+        soft = cv2.GaussianBlur(light, (0, 0), _CRISP_SIGMA_PX)
+        return np.asarray(np.clip(light + random.uniform(*_CRISP) * (light - soft), 0, 1), np.float32)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ _LISTED_KEYS = 5
 _MOSTLY = 0.5
 _MODULE = "module"
 _BATCH_COUNTER = "num_batches_tracked"
+_FORM = "adds_frame"  # a mark of hvdbench.networks.layers.identity, which makes a network take the form of its weights
 _AVERAGED = re.compile(r"(^|[._])ema([._]|$)")
 
 
@@ -82,8 +83,8 @@ class Fit:
 
 
 def shapes_of(state_dict: "Mapping[str, Tensor]") -> Shapes:
-    """Return the shapes of a state dict's tensors."""
-    return {key: tuple(value.shape) for key, value in state_dict.items()}
+    """Return the shapes of a state dict's tensors, without the mark of a network whose result is added to its frame."""
+    return {key: tuple(value.shape) for key, value in state_dict.items() if key.split(".")[-1] != _FORM}
 
 
 @cache
@@ -206,7 +207,13 @@ def load_into(network: "nn.Module", state_dict: "Mapping[str, Tensor]", source: 
         raise WeightsError(
             f"{source} fits {type(network).__name__}, but {bad}: it is damaged, or its training diverged"
         )
-    network.load_state_dict({**own, **fitting}, strict=True)
+    if _FORM in fitting and not hasattr(network, _FORM):
+        raise WeightsError(
+            f"{source} belongs to a network whose result is added to its frame, and {type(network).__name__} is none: "
+            "name the network that it was trained for"
+        )
+    kept = {key: value for key, value in own.items() if key != _FORM}
+    network.load_state_dict({**kept, **fitting}, strict=True)
 
 
 def pick(own: Shapes, state_dict: "Mapping[str, Tensor]", source: Path) -> "dict[str, Tensor]":

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hvdbench.flow import Flow, Preset, flow_dis, occlusion_mask, warp
 from hvdbench.frames import Frame, Frames, Gray, Image, to_8_bits, to_gray
+from hvdbench.methods.blur.planes import Alignment, lay_plane
 
 _CACHE_BYTES = 600_000_000  # 81 flows of 720p, 9 of 2160p: about those of the frames that threads work on
 _PER_LEVEL = 257  # steps of 16 bits in a level of 8
@@ -32,12 +33,15 @@ class Aligner:
         preset: OpenCV DIS preset.
         scale: ``s`` of Eq. 5, per px of forward-backward error.
         seen: frames that flow is estimated on, (T, H, W, 3); None for ``frames`` themselves.
+        alignment: ``dis`` for the flow as it is; ``planes`` lays a homography over the flow of pairs that one explains
+            (:func:`hvdbench.methods.blur.planes.lay_plane`).
     """
 
     frames: Frames
     preset: Preset = "medium"
     scale: float = 0.5
     seen: Frames | None = field(default=None, repr=False)
+    alignment: Alignment = field(default="dis", kw_only=True)
     _grays: list[Gray] = field(init=False, repr=False)
     _flows: OrderedDict[tuple[int, int], Flow] = field(default_factory=OrderedDict, init=False, repr=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
@@ -52,12 +56,24 @@ class Aligner:
             if known is not None:
                 self._flows.move_to_end((a, b))
                 return known
-        found = flow_dis(self._grays[a], self._grays[b], self.preset)
+        found = self._found(a, b)
         with self._lock:
-            self._flows[a, b] = found
-            while len(self._flows) * found.nbytes > _CACHE_BYTES and len(self._flows) > 1:
+            self._flows.update(found)
+            for pair in found:
+                self._flows.move_to_end(pair)
+            while len(self._flows) * found[a, b].nbytes > _CACHE_BYTES and len(self._flows) > len(found):
                 self._flows.popitem(last=False)
-        return found
+        return found[a, b]
+
+    def _found(self, a: int, b: int) -> dict[tuple[int, int], Flow]:
+        """Estimate the flow from a to b; with planes the flow back too, since one fit serves both."""
+        grays = self._grays
+        if self.alignment == "dis" or a == b:
+            return {(a, b): flow_dis(grays[a], grays[b], self.preset)}
+        a, b = min(a, b), max(a, b)  # the same fit whichever way was asked for first
+        there, back = flow_dis(grays[a], grays[b], self.preset), flow_dis(grays[b], grays[a], self.preset)
+        there, back = lay_plane(there, back, grays[a], grays[b])
+        return {(a, b): there, (b, a): back}
 
     def forget(self) -> None:
         """Drop the flows that are kept; they are estimated again where they are asked for."""

@@ -106,7 +106,8 @@ def _pair(
         pictures.append(_blurred(model, k, like, random) if is_made else model.aligner.eight_bits(k))
     flags = np.array([k in kept for k in around])
     place = around.index(j)
-    aligner = Aligner(np.stack(pictures), model.aligner.preset, model.aligner.scale)
+    whole = model.aligner
+    aligner = Aligner(np.stack(pictures), whole.preset, whole.scale, alignment=whole.alignment)
     there = replace(model, aligner=aligner)
     extra = (lambda i: blend(there, i, np.flatnonzero(flags))) if with_blend else None
     return stack_candidates(aligner, [place], flags, blend=extra)

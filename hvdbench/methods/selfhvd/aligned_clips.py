@@ -6,6 +6,7 @@ Flow on the blurry input is the same in every step, so with ``flow.cache`` it is
 import dataclasses
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,24 @@ _FRAMES_AT_ONCE = 4
 _MOST_IN_MEMORY = 2 * 2**30
 
 
+@dataclass(frozen=True)
+class FrameLabel(Label):
+    """A label together with which pictures it was aligned to.
+
+    Attributes:
+        on_output: (N,) bool, True where the sharp frame was aligned to the output, False where to the input.
+    """
+
+    on_output: Tensor
+
+
 def label_of(
     restored: Tensor, batch: Mapping[str, Tensor], slots: Tensor, flows: FlowModel, settings: SelfHvdObjectiveSettings
-) -> Label:
+) -> FrameLabel:
     """Return the label of the frame in each slot, ``S_{J(k)→k}``, and its masks (Eqs. 3-5).
+
+    With ``flow.on = "output"`` a frame whose output cannot be aligned, by ``flow.output_share``, is aligned to its
+    input.
 
     Args:
         restored: (N, T, 3, h, w), the pictures that labels are aligned to with ``flow.on = "output"``.
@@ -42,11 +57,55 @@ def label_of(
     """
     if WARPED in batch:
         masks = at_slots(batch[MASKS], slots)
-        return Label(at_slots(batch[WARPED], slots), masks[:, :1], masks[:, 1:])
-    reference = restored if settings.flow.on == "output" else batch["blurry"]
+        nowhere = torch.zeros(len(masks), dtype=torch.bool, device=masks.device)
+        return FrameLabel(at_slots(batch[WARPED], slots), masks[:, :1], masks[:, 1:], nowhere)
+    if settings.flow.on == "input":
+        return input_label(batch, slots, flows, settings)
     in_place = at_slots(batch["nearest"] == 0, slots) if settings.flow.own_label == "in_place" else None
-    sharp = at_slots(batch["sharp"], slots)
-    return align(at_slots(reference.detach(), slots), sharp, flows, settings.masks, in_place)
+    label = align(at_slots(restored.detach(), slots), at_slots(batch["sharp"], slots), flows, settings.masks, in_place)
+    share, trust = settings.flow.output_share, _trust(label, settings)
+    on_output = torch.ones_like(trust, dtype=torch.bool)
+    rows = (trust < share).nonzero().flatten()  # above it no alignment to the input could be that much better
+    warped, occlusion, mask = label.warped, label.occlusion, label.mask
+    if len(rows):
+        other = input_label(batch, slots, flows, settings, rows)
+        worse = trust[rows] < share * _trust(other, settings)
+        taken = rows[worse]
+        warped = warped.index_copy(0, taken, other.warped[worse])
+        occlusion = occlusion.index_copy(0, taken, other.occlusion[worse])
+        mask = mask.index_copy(0, taken, other.mask[worse])
+        on_output[taken] = False
+    return FrameLabel(warped, occlusion, mask, on_output)
+
+
+def input_label(
+    batch: Mapping[str, Tensor],
+    slots: Tensor,
+    flows: FlowModel,
+    settings: SelfHvdObjectiveSettings,
+    rows: Tensor | None = None,
+) -> FrameLabel:
+    """Return the label of the frame in each slot, aligned to the blurry input, whatever ``flow.on`` says.
+
+    Args:
+        batch: windows, without labels.
+        slots: (N, T) frame in each slot.
+        flows: model that estimates the flow.
+        settings: settings of the masks, and of a selected frame's own label.
+        rows: numbers of the pictures, of N * T, that are needed; None for all.
+    """
+    own = at_slots(batch["nearest"] == 0, slots)
+    rows = torch.arange(len(own), device=own.device) if rows is None else rows
+    in_place = own[rows] if settings.flow.own_label == "in_place" else None
+    blurry, sharp = at_slots(batch["blurry"], slots)[rows], at_slots(batch["sharp"], slots)[rows]
+    found = align(blurry, sharp, flows, settings.masks, in_place)
+    return FrameLabel(found.warped, found.occlusion, found.mask, torch.zeros_like(own[rows]))
+
+
+def _trust(label: Label, settings: SelfHvdObjectiveSettings) -> Tensor:
+    """Return the mean mask of each picture, (N,); where all masks are switched off, that of the occlusion mask."""
+    masks = settings.masks
+    return (label.mask if masks.occlusion or masks.uncertainty else label.occlusion).flatten(1).mean(1)
 
 
 def draw_window_slots(batch: Mapping[str, Tensor], clues: Clues, segment_frames: int, *, seed: int) -> Tensor:

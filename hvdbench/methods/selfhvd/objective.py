@@ -14,11 +14,17 @@ from torch import Tensor, nn
 
 from hvdbench.dataset.facts import ClipReader
 from hvdbench.methods.selfhvd import equations
-from hvdbench.methods.selfhvd.aligned_clips import AlignedClips, draw_window_slots, label_of
+from hvdbench.methods.selfhvd.aligned_clips import (
+    WARPED,
+    AlignedClips,
+    FrameLabel,
+    draw_window_slots,
+    input_label,
+    label_of,
+)
 from hvdbench.methods.selfhvd.anchor import AnchorRule
 from hvdbench.methods.selfhvd.clues import at_slots, gather, own_slots
 from hvdbench.methods.selfhvd.flows import FlowModel, make_flows
-from hvdbench.methods.selfhvd.masks import Label
 from hvdbench.methods.selfhvd.panel import PanelRow, draw_panel
 from hvdbench.methods.selfhvd.perceptual import make_features
 from hvdbench.methods.selfhvd.reblur_term import WindowBlur, fit_blur, reblur_term
@@ -39,6 +45,8 @@ OCCLUSION_COVERAGE = "occlusion_coverage"
 """Logged term: the mean of ``M_occ``, the share of trusted area that Eq. 8 asks for."""
 CLUES_REMOVED_SHARE = "clues_removed_share"
 """Logged term: the share of frames that another frame replaces (RSCR)."""
+ON_OUTPUT_SHARE = "aligned_to_output_share"
+"""Logged term: the share of frames whose label is aligned to the output, not to the input."""
 EXPLAINED_SHARE = "explained_share"
 """Logged term: the share of frames whose blur the flow explains, where re-blur consistency is on."""
 _PANEL_ROWS = 3
@@ -53,7 +61,7 @@ class _Pass:
     slots: Tensor  # (N, T), the frame k in slot i
     restored: Tensor  # R̃_i, with gradient
     teacher: Tensor  # R_k
-    label: Label  # S_{J(k)→k} and its masks
+    label: FrameLabel  # S_{J(k)→k} and its masks
     takes_sharp: Tensor  # (N * T,), c
 
 
@@ -93,6 +101,28 @@ class SelfHvdObjective(Objective):
     def validate_at(self) -> tuple[int, ...]:
         """The step at which the first anchor is taken, so that its sharpness is known."""
         return (self.stage1_steps,)
+
+    @property
+    def least_coverage(self) -> float:
+        """The mean mask below which the training stops."""
+        return self.settings.masks.least_coverage
+
+    @torch.no_grad()
+    def distance(self, network: nn.Module, batch: Mapping[str, Tensor]) -> Tensor | None:
+        """Return Eq. 6, divided by the mean of the mask, with labels that are aligned to the input.
+
+        So neither the stage of the training nor what the output can be aligned to changes what it measures. Without
+        the fallback there is no distance.
+        """
+        if not self.settings.fallback:
+            return None
+        slots = own_slots(batch["blurry"])
+        if WARPED in batch:
+            label = self._label(batch["blurry"], batch, slots)
+        else:
+            label = input_label(batch, slots, self._flows, self.settings)
+        restored = network(batch["blurry"]).flatten(0, 1)
+        return equations.reconstruction_loss(restored, label.warped, label.mask, divided=True)
 
     def prepare(
         self,
@@ -248,10 +278,10 @@ class SelfHvdObjective(Objective):
         teacher = at_slots(all_restored, slots)
         return _Pass(slots, restored, teacher, label, self._takes_sharp(label, teacher))
 
-    def _label(self, restored: Tensor, batch: Mapping[str, Tensor], slots: Tensor) -> Label:
+    def _label(self, restored: Tensor, batch: Mapping[str, Tensor], slots: Tensor) -> FrameLabel:
         return label_of(restored, batch, slots, self._flows, self.settings)
 
-    def _takes_sharp(self, label: Label, teacher: Tensor) -> Tensor:
+    def _takes_sharp(self, label: FrameLabel, teacher: Tensor) -> Tensor:
         """Choose the target of each frame: by Eq. 8, or the same for all frames."""
         if self.settings.supervision == "select":
             threshold = self.settings.distortion_threshold
@@ -259,22 +289,25 @@ class SelfHvdObjective(Objective):
         always_sharp = self.settings.supervision == "always_sharp"
         return torch.full((len(teacher),), always_sharp, device=teacher.device)
 
-    def _reconstruction(self, restored: Tensor, label: Label) -> tuple[Tensor, Tensor]:
+    def _reconstruction(self, restored: Tensor, label: FrameLabel) -> tuple[Tensor, Tensor]:
         """Return Eqs. 6 and 11."""
-        loss = equations.reconstruction_loss(restored, label.warped, label.mask)
+        divided = self.settings.masks.divided
+        loss = equations.reconstruction_loss(restored, label.warped, label.mask, divided=divided)
         if self._features is None:
             return loss, loss.new_zeros(())
         own, (wanted,) = self._features_of(restored, label.warped)
-        return loss, equations.perceptual_loss(own, wanted, label.mask)
+        return loss, equations.perceptual_loss(own, wanted, label.mask, divided=divided)
 
     def _self_enhanced(self, seen: _Pass) -> tuple[Tensor, Tensor]:
         """Return Eqs. 7 and 12."""
-        label = seen.label
-        loss = equations.self_enhanced_loss(seen.restored, label.warped, label.mask, seen.teacher, seen.takes_sharp)
+        label, chosen, divided = seen.label, seen.takes_sharp, self.settings.masks.divided
+        loss = equations.self_enhanced_loss(
+            seen.restored, label.warped, label.mask, seen.teacher, chosen, divided=divided
+        )
         if self._features is None:
             return loss, loss.new_zeros(())
         own, (sharp, teacher) = self._features_of(seen.restored, label.warped, seen.teacher)
-        return loss, equations.self_enhanced_perceptual_loss(own, sharp, label.mask, teacher, seen.takes_sharp)
+        return loss, equations.self_enhanced_perceptual_loss(own, sharp, label.mask, teacher, chosen, divided=divided)
 
     def _vgg_term(self, perceptual: Tensor) -> dict[str, Tensor]:
         return {} if self._features is None else {"vgg": perceptual}
@@ -294,7 +327,7 @@ class SelfHvdObjective(Objective):
         restored: Tensor,
         batch: Mapping[str, Tensor],
         slots: Tensor,
-        label: Label,
+        label: FrameLabel,
     ) -> StepLoss:
         """Add the re-blur term where it is on, and the terms that are only logged."""
         if self.settings.reblur > 0:
@@ -306,6 +339,7 @@ class SelfHvdObjective(Objective):
         terms |= {
             MASK_COVERAGE: label.mask.mean(),
             OCCLUSION_COVERAGE: label.occlusion.mean(),
+            ON_OUTPUT_SHARE: label.on_output.float().mean(),
             CLUES_REMOVED_SHARE: (slots != own_slots(batch["blurry"])).float().mean(),
         }
         return StepLoss(total, {name: value.detach() for name, value in terms.items()})

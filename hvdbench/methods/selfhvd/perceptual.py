@@ -11,14 +11,19 @@ from hvdbench.weights.fitting import load_into
 
 _KNOWN_WEIGHTS = "vgg19"
 _BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # width and number of convolutions of each block
-LAYERS = tuple(f"relu{block}_{n}" for block, (_, count) in enumerate(_BLOCKS, start=1) for n in range(1, count + 1))
-"""The names of the ReLUs, as in the paper on VGG."""
+LAYERS = tuple(
+    f"{kind}{block}_{n}"
+    for kind in ("relu", "conv")
+    for block, (_, count) in enumerate(_BLOCKS, start=1)
+    for n in range(1, count + 1)
+)
+"""The names of the ReLUs, as in the paper on VGG, then those of the convolutions before them."""
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, for RGB in [0, 1]: VGG19 was trained with them
 _PREFIX = "features."
 
 
 class VggFeatures(nn.Module):
-    """VGG19 up to one of its ReLUs, frozen; it takes RGB in [0, 1] and normalises it itself.
+    """VGG19 up to one of its ReLUs or convolutions, frozen; it takes RGB in [0, 1] and normalises it itself.
 
     Its parameters are named as in torchvision's ``vgg19``; its random weights are Kaiming's, as in torchvision.
     """
@@ -47,8 +52,11 @@ def _layers(last: str) -> list[nn.Module]:
             convolution = nn.Conv2d(channels, width, 3, padding=1)
             nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
             nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-            layers += [convolution, nn.ReLU(inplace=True)]
             channels = width
+            layers.append(convolution)
+            if last == f"conv{block}_{number}":
+                return layers
+            layers.append(nn.ReLU(inplace=True))
             if last == f"relu{block}_{number}":
                 return layers
         layers.append(nn.MaxPool2d(2, 2))

@@ -26,6 +26,10 @@ class FlowSettings(Settings):
     on: Literal["output", "input"] = "output"
     """Pictures that the sharp frame is aligned to: the network's output, as in the paper, or the blurry frame, which
     training does not change, so that the label cannot drift with the output."""
+    output_share: float = Field(0.8, ge=0, le=1)
+    """With ``on = "output"``: share of the mean mask of an alignment to the input that the alignment to the output must
+    reach. A frame that does not reach it is aligned to the input. With 0 every frame is aligned to the output, as in
+    the paper, even where a network from random weights returns nothing that could be aligned."""
     cache: bool = False
     """Whether all frames are aligned once, whole, before the first step, and the warped frames and masks are cut with
     each window, in 8 bits; only for flow on the input, which training does not change."""
@@ -51,6 +55,12 @@ class MaskSettings(Settings):
     """Whether ``M_uncer``, the flow's confidence both ways, is on. If off, it is 1 everywhere."""
     scale: float = Field(0.5, gt=0)
     """Scale ``s`` of Eq. 5, per px."""
+    divided: bool = True
+    """Whether the masked losses, Eqs. 6, 7, 11 and 12, are divided by the mean of the mask, so that they are means over
+    the trusted pixels. If off, they are only multiplied by the mask, as in the paper, and an output that cannot be
+    aligned has the smallest loss."""
+    least_coverage: float = Field(0.02, ge=0, lt=1)
+    """Smallest mean of the mask, over the steps between two lines of the log, at which the training goes on."""
 
 
 class PerceptualSettings(Settings):
@@ -58,8 +68,8 @@ class PerceptualSettings(Settings):
 
     weight: float = Field(1.0, ge=0)
     """Weight ``β`` of Eqs. 13, 14; at 0 no VGG is built and no weights are needed."""
-    layer: str = Field("relu5_4", pattern=r"^relu([12]_[12]|[345]_[1234])$")
-    """Layer of VGG19 whose features are compared."""
+    layer: str = Field("relu5_4", pattern=r"^(relu|conv)([12]_[12]|[345]_[1234])$")
+    """Layer of VGG19 whose features are compared: after a ReLU, such as ``relu5_4``, or before it, ``conv5_4``."""
     weights: str = ""
     """torchvision's weight file, a registered name, or ``random``; if empty, the registered file in the weights'
     folder."""
@@ -103,6 +113,9 @@ class SelfHvdObjectiveSettings(Settings):
     """When the anchor of SCSCM moves on, Eqs. 9, 10."""
     reblur: float = Field(0.0, ge=0)
     """Weight of re-blur consistency in both stages; ours, not the paper's."""
+    fallback: bool = True
+    """Whether a training whose last weights are farther from the labels than its first ones ends with the best weights
+    of all validations. If off, it ends with the last ones, as in the paper."""
 
 
 class SelfHvdSettings(SelfHvdObjectiveSettings, NetworkTrainingSettings):

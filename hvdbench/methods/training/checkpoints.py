@@ -14,6 +14,8 @@ from typing import Any
 from torch import Tensor
 
 from hvdbench.errors import DatasetError, WeightsError
+from hvdbench.methods.training.settings import MOVES_NOTHING, EngineSettings
+from hvdbench.recipe import digest_of
 from hvdbench.workspace.atomic import atomic_folder, atomic_path, atomic_write_text, recover_below
 
 FORMAT = 1
@@ -36,6 +38,11 @@ class TrainingState:
     digest: str
     tensors: Mapping[str, Mapping[str, Tensor]]
     notes: dict[str, Any] = field(default_factory=dict)
+
+
+def run_digest(digest: str, settings: EngineSettings, seed: int) -> str:
+    """Hash everything that changes the weights: the caller's ``digest``, the loop's settings and the seed."""
+    return digest_of([digest, settings.model_dump(mode="json", exclude=set(MOVES_NOTHING)), seed])
 
 
 def checkpoint_folder(folder: Path, step: int) -> Path:

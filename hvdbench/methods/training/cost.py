@@ -13,6 +13,7 @@ from torch import nn
 
 from hvdbench.methods.inference import memory
 from hvdbench.methods.training.objective import Objective
+from hvdbench.methods.training.settings import EngineSettings
 
 logger = logging.getLogger(__name__)
 _QUICK_S = 2.0
@@ -65,6 +66,25 @@ def measure_step(
             seconds = _timed_step(trial_network, trial, batch, adam, step, device)
     total = parts * seconds  # counts Adam's update once for each part, which adds little
     return StepCost(total, None if peak["bytes"] is None else peak["bytes"] - copies)
+
+
+def estimate_cost(
+    network: nn.Module, objective: Objective, batch: Mapping[str, Any], settings: EngineSettings, step: int
+) -> str | None:
+    """Describe what the rest of a run will take, from its next and its last step; None where neither can be measured.
+
+    Args:
+        network: network without wrapper, on its device.
+        objective: objective of the run.
+        batch: one part of a batch, with floats on the device.
+        settings: settings of the loop.
+        step: number of optimiser steps done.
+    """
+    now = measure_step(network, objective, batch, settings.accumulate, step)
+    late = measure_step(network, objective, batch, settings.accumulate, settings.steps - 1)
+    if now is None or late is None:
+        return None
+    return describe_cost(now, late, settings.steps - step, str(next(network.parameters()).device))
 
 
 def describe_cost(first: StepCost, last: StepCost, steps: int, device: str) -> str:

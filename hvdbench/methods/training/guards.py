@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from hvdbench.dataset.facts import ClipFacts
+from hvdbench.errors import FitError
 from hvdbench.methods.training.objective import MASK_COVERAGE
 from hvdbench.methods.training.settings import EngineSettings
 
@@ -119,6 +120,25 @@ class ValidationGuard:
         """Restore the state that :meth:`state` returned."""
         self.was_aligned = bool(state["was_aligned"])
         self.same, self.flat = int(state["same"]), int(state["flat"])
+
+
+def check_coverage(coverage: float, least: float, step: int) -> None:
+    """Stop a run whose labels cover too little to learn from.
+
+    Args:
+        coverage: mean of the mask over the latest steps, 0 to 1.
+        least: mean below which the run stops.
+        step: number of steps done, for the message.
+
+    Raises:
+        FitError: if the coverage is below the least one.
+    """
+    if coverage < least:
+        raise FitError(
+            f"at step {step} the labels cover {coverage:.1%} of the pixels, and less than {least:.0%} is nothing to "
+            "learn from: start from weights that restore already, align to the input, or leave out clips whose "
+            "frames do not match their sharp frames"
+        )
 
 
 def unclear_clips(clips: Sequence[ClipFacts]) -> dict[str, float]:

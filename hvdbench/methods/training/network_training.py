@@ -5,7 +5,7 @@ from typing import Annotated, Self, TypeVar
 from torch import nn
 
 from hvdbench.frames import Frames
-from hvdbench.methods.building import build_network, load_start
+from hvdbench.methods.building import build_network, load_start, start_at_identity
 from hvdbench.methods.foreign.adapting import NetworkInput, as_video_network
 from hvdbench.methods.inference.network_restoration import restore_with
 from hvdbench.methods.restoration import Budget, Restoration
@@ -27,6 +27,10 @@ class NetworkTrainingSettings(NetworkInput):
     """Weights that a training starts from, a file or a registered name; empty for random ones."""
     start_parts: dict[str, str] = {}
     """Weights of parts of the network, by the part's name: ``{spynet = "spynet"}``; loaded after ``start_from``."""
+    identity_start: bool = False
+    """Whether a network that starts from random weights starts as the identity: its last layer is zero, and each frame
+    is added to the result of a network that is published without that sum. The weights record the sum, so they are
+    always applied as they were trained; with ``start_from`` the setting does nothing."""
     zero_flow_start: bool = False
     """Whether an untrained SPyNet starts at zero flow; for fits without its pre-trained weights."""
     splits: tuple[str, ...] = ()
@@ -71,12 +75,16 @@ class NetworkTraining(TrainedScheme[TrainingT]):
         )
 
     def start(self, seed: int = 0) -> nn.Module:
-        """Build the network with the weights that a training starts from: the recipe's, else those of ``seed``.
+        """Build the network that a training starts from: with the recipe's weights, else those drawn from ``seed``.
+
+        With ``identity_start``, drawn weights are changed so that the network returns its frames.
 
         Raises:
             WeightsError: if a weight file is missing, damaged, or belongs to another network.
         """
         network = self.build(seed)
+        if self.settings.identity_start and not self.settings.start_from:
+            start_at_identity(network)
         load_start(network, self.settings.start_from or None, self.settings.start_parts)
         return network
 

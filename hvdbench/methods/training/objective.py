@@ -60,6 +60,23 @@ class Objective(ABC):
         """The steps at which a validation is due in addition to the regular ones."""
         return ()
 
+    @property
+    def least_coverage(self) -> float:
+        """The mean of the logged ``mask_coverage`` below which a run stops; with 0, as here, none does."""
+        return 0.0
+
+    def distance(self, network: nn.Module, batch: Mapping[str, Tensor]) -> Tensor | None:
+        """Return how far the outputs are from the labels, a scalar that means the same in every step of a run.
+
+        By it the run decides whether training made the weights worse than those that it started from. It is called
+        without gradient, also with a network that returns its input. In this base class there is none.
+
+        Args:
+            network: network as :meth:`loss` gets it.
+            batch: samples that are not trained on.
+        """
+        return None
+
     def prepare(
         self,
         clips: ClipReader,

@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from hvdbench.errors import InputError
+from hvdbench.workspace.engine import usable_cores
+
+_MOST_WORKERS = 8
 
 
 class Processes:
@@ -54,6 +57,12 @@ class Processes:
                 f"take a multiple of {self.count * parts}"
             )
         return batch // (self.count * parts)
+
+    def workers(self, asked: int | None) -> int:
+        """Return how many processes load samples: as many as asked for, else none on a CPU, and up to 8 on a GPU."""
+        if asked is not None:
+            return asked
+        return min(_MOST_WORKERS, usable_cores() - 1) if self.device.type == "cuda" else 0
 
     def wrap(self, network: nn.Module) -> nn.Module:
         """Wrap the network so that gradients are averaged over processes; one process gets the network itself."""

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
@@ -13,15 +13,17 @@ from torch import Tensor, nn
 
 from hvdbench.errors import FitError
 from hvdbench.methods.inference import memory
+from hvdbench.methods.training.best import BestState
 from hvdbench.methods.training.checkpoints import (
     TrainingState,
     list_checkpoints,
     load_latest,
     read_tensors,
+    run_digest,
     save_checkpoint,
 )
-from hvdbench.methods.training.cost import describe_cost, duration, measure_step
-from hvdbench.methods.training.guards import StopWish, ValidationGuard
+from hvdbench.methods.training.cost import duration, estimate_cost
+from hvdbench.methods.training.guards import StopWish, ValidationGuard, check_coverage
 from hvdbench.methods.training.objective import MASK_COVERAGE, Objective
 from hvdbench.methods.training.processes import Processes
 from hvdbench.methods.training.records import Records
@@ -29,11 +31,9 @@ from hvdbench.methods.training.rgb import RgbNetwork
 from hvdbench.methods.training.run_plot import draw_run
 from hvdbench.methods.training.samples import TrainingWindows, loader
 from hvdbench.methods.training.schedule import AveragedWeights, Optimiser
-from hvdbench.methods.training.settings import MOVES_NOTHING, EngineSettings
+from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.methods.training.terms import Terms
-from hvdbench.methods.training.validation import Validation, batch_of, mean_loss, measure
-from hvdbench.recipe import digest_of
-from hvdbench.workspace.engine import usable_cores
+from hvdbench.methods.training.validation import Validation, batch_of, first_panel, measure_all, start_distances
 from hvdbench.workspace.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -43,12 +43,6 @@ StoppedBy = Literal["time", "signal"]
 _LOOK_EVERY = 10
 _LEAST_TO_ESTIMATE = 50
 _PLOT_EVERY_S = 60.0
-_MOST_WORKERS = 8
-
-
-def run_digest(digest: str, settings: EngineSettings, seed: int) -> str:
-    """Hash everything that changes the weights: the caller's ``digest``, the loop's settings and the seed."""
-    return digest_of([digest, settings.model_dump(mode="json", exclude=set(MOVES_NOTHING)), seed])
 
 
 class Run:
@@ -77,6 +71,7 @@ class Run:
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=scaled, init_scale=2.0**12)
         self.terms = Terms(settings, processes, skips_infinite=scaled)
         self.watch = ValidationGuard(settings.drift_limit_px)
+        self.best = BestState()
         self.records = Records(None)
         self.stopped_by: StoppedBy | None = None
         self.step = 0
@@ -102,6 +97,8 @@ class Run:
                 self.scaler.load_state_dict(notes["scaler"])
             self.terms.load_state(notes["terms"])
             self.watch.load_state(notes["watch"])
+            if notes["best"] is not None:
+                self.best.load_state(notes["best"], self._on_device(found.tensors["best"]))
             self._facts, self._warned = dict(notes["facts"]), list(notes["warned"])
             logger.info("the training goes on after step %d of %d", self.step, self.settings.steps)
         if self.processes.is_main:
@@ -110,31 +107,34 @@ class Run:
 
     def estimate(self, say: Say) -> None:
         """Announce what the rest of the run will take, measured by steps on copies, unless the run is short."""
-        left = self.settings.steps - self.step
-        if left < _LEAST_TO_ESTIMATE or not self.processes.is_main:
+        if self.settings.steps - self.step < _LEAST_TO_ESTIMATE or not self.processes.is_main:
             return
         first = self.step * self.settings.batch
         batch = batch_of(self.windows, range(first, first + self.share), self.processes.device)
-        parts = self.settings.accumulate
-        now = measure_step(self.network, self.objective, batch, parts, self.step)
-        late = measure_step(self.network, self.objective, batch, parts, self.settings.steps - 1)
-        if now is not None and late is not None:
-            say(describe_cost(now, late, left, str(self.processes.device)))
+        told = estimate_cost(self.network, self.objective, batch, self.settings, self.step)
+        if told is not None:
+            say(told)
 
     def finish(self) -> dict[str, Any]:
         """Put the weights to use into the network, and return the facts of the run as JSON values."""
         if self.average is not None:
             self.network.inner.load_state_dict(self.average.values)
+        if self.step >= self.settings.steps and self.best.is_needed:
+            self.network.inner.load_state_dict(self.best.weights)
         self.network.eval()
         self._plot()
-        return self._facts | {
-            "steps": self.step,
-            "seconds": round(self.seconds + time.perf_counter() - self._started, 1),
-            "peak_bytes": memory.peak_memory(self.processes.device),
-            "processes": self.processes.count,
-            "precision": self.network.precision,
-            "warnings": self._warned,
-        }
+        return (
+            self._facts
+            | self.best.facts()
+            | {
+                "steps": self.step,
+                "seconds": round(self.seconds + time.perf_counter() - self._started, 1),
+                "peak_bytes": memory.peak_memory(self.processes.device),
+                "processes": self.processes.count,
+                "precision": self.network.precision,
+                "warnings": self._warned,
+            }
+        )
 
     def latest(self) -> Path | None:
         """Return the latest checkpoint's folder."""
@@ -148,12 +148,13 @@ class Run:
         settings = self.settings
         if self.step >= settings.steps:
             return
+        self._measure_start()
         wrapped = self.processes.wrap(self.network)
         batches = iter(
             loader(
                 self.windows,
                 self.share,
-                self._workers(),
+                self.processes.workers(settings.workers),
                 self.step * settings.batch,
                 self.processes.device,
                 rank=self.processes.rank,
@@ -176,16 +177,13 @@ class Run:
                 self._log((time.perf_counter() - began) / (done - begin))
             if validates:
                 self._validate()
+            if is_last:
+                self._warn(self.best.sentences())
             if saves and (stops or is_last or self.terms.is_calm):
                 self._save()
             if stops:
                 self.stopped_by = "signal" if wish.is_asked else "time"
                 break
-
-    def _workers(self) -> int:
-        if self.settings.workers is not None:
-            return self.settings.workers
-        return min(_MOST_WORKERS, usable_cores() - 1) if self.processes.device.type == "cuda" else 0
 
     def _train_step(self, wrapped: nn.Module, batches: Iterator[Mapping[str, Any]]) -> None:
         """Run one optimiser step."""
@@ -222,6 +220,16 @@ class Run:
 
     # --- what is looked at
 
+    def _measure_start(self) -> None:
+        """Measure the distance of the input and of the first weights to the labels, if the objective has one."""
+        if self.step:
+            return
+        self.network.eval()
+        measured = start_distances(self.network, self.objective, self.validation, self.processes)
+        if measured:
+            self.best.begin(measured["input"], measured["start"], self.network.inner.state_dict())
+        self.network.train()
+
     def _look(self) -> None:
         """Fetch the terms of the latest steps, and end the run if the loss exploded."""
         fault = self.terms.look(self.step)
@@ -248,6 +256,7 @@ class Run:
         means = self.terms.take()
         rate = self.optimiser.set_rate(self.step - 1)
         self._facts |= {name: means[name] for name in ("loss", MASK_COVERAGE) if name in means}
+        check_coverage(means.get(MASK_COVERAGE, 1.0), self.objective.least_coverage, self.step)
         if self.processes.is_main:
             line = {"learning_rate": rate, **means, "seconds": round(self._elapsed(), 1)}
             self.records.write("step", self.step, line)
@@ -258,44 +267,36 @@ class Run:
         """Measure the network, let the objective decide, warn, and draw."""
         with self.average.lent_to(self.network.inner) if self.average else nullcontext():
             self.network.eval()
-            found = self.processes.tell(self._measured() if self.processes.is_main else None)
+            found = measure_all(self.network, self.objective, self.validation, self.step, self.processes)
             if "fault" in found:
                 raise self._explosion(self.step, "the network returned values that are not finite")
             decided = self.objective.at_validation(self.network, self.step, found) if "shift_px" in found else {}
+            if "label_distance" in found:
+                self.best.observe(self.step, found["label_distance"], self.network.inner.state_dict())
             if self.processes.is_main and found:
                 self.records.write("validation", self.step, {**found, **decided, "seconds": round(self._elapsed(), 1)})
-            if self.processes.is_main:
-                self._draw_panel()
+            if self.processes.is_main and self.folder is not None:
+                picture = first_panel(self.network, self.objective, self.validation, self.step, self.processes.device)
+                if picture is not None:
+                    self.records.picture("panels", self.step, picture)
             self.network.train()
         self._facts["validation"] = {name: round(value, 6) for name, value in {**found, **decided}.items()}
         best = self._facts.get("best_validation_loss")
         if "loss" in found and (best is None or found["loss"] < best["loss"]):
             self._facts["best_validation_loss"] = {"step": self.step, "loss": found["loss"]}
         latest = {name: value for name, value in self._facts.items() if name == MASK_COVERAGE}
-        for text in self.watch.warnings({**found, **latest}, is_late=2 * self.step >= self.settings.steps):
-            self._warned.append(f"step {self.step}: {text}")
+        self._warn(self.watch.warnings({**found, **latest}, is_late=2 * self.step >= self.settings.steps))
+
+    def _warn(self, sentences: Sequence[str]) -> None:
+        """Warn in the log and in the run's record, once for each step and sentence."""
+        for text in sentences:
+            told = f"step {self.step}: {text}"
+            if told in self._warned:
+                continue
+            self._warned.append(told)
             if self.processes.is_main:
-                logger.warning("step %d: %s", self.step, text)
+                logger.warning("%s", told)
                 self.records.write("warning", self.step, {"text": text})
-
-    def _measured(self) -> dict[str, float]:
-        try:
-            found = measure(self.network, self.validation.clips, self.processes.device)
-        except FitError:
-            return {"fault": 1.0}
-        if self.validation.windows is not None:
-            device = self.processes.device
-            found["loss"] = mean_loss(self.network, self.objective, self.validation.windows, self.step - 1, device)
-        return found
-
-    def _draw_panel(self) -> None:
-        """Draw the objective's panel, always for the same sample."""
-        if self.folder is not None and self.validation.windows is not None:
-            batch = batch_of(self.validation.windows, [0], self.processes.device)
-            with torch.no_grad():
-                picture = self.objective.panel(self.network, batch, self.step)
-            if picture is not None:
-                self.records.picture("panels", self.step, picture)
 
     def _plot(self) -> None:
         """Draw the plot of the run."""
@@ -320,12 +321,15 @@ class Run:
             tensors = {"model": model, "optimiser": self.optimiser.state(), "objective": self.objective.state()}
             if self.average is not None:
                 tensors["ema"] = self.average.values
+            if self.best.weights:
+                tensors["best"] = self.best.weights
             notes = {
                 "seconds": self._elapsed(),
                 "next_window": self.step * self.settings.batch,
                 "random": "every step seeds torch from (seed, step, process)",
                 "terms": self.terms.state(),
                 "watch": self.watch.state(),
+                "best": self.best.state(),
                 "scaler": self.scaler.state_dict(),
                 "facts": self._facts,
                 "warned": self._warned,

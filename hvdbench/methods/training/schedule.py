@@ -31,7 +31,7 @@ class Optimiser:
         settings: betas, rates, schedule.
 
     Raises:
-        RecipeError: if a name in the settings fits no parameter.
+        RecipeError: if a name in the settings fits no parameter, unless its rate is 1 or it is frozen for 0 steps.
     """
 
     def __init__(self, network: nn.Module, settings: EngineSettings) -> None:
@@ -42,7 +42,9 @@ class Optimiser:
         trained = {id(parameter) for parameter in self.parameters}
         for parameter in network.parameters():
             parameter.requires_grad_(id(parameter) in trained)
-        for table, prefix in ((t, p) for t in ("rates", "frozen_steps") for p in getattr(settings, t)):
+        asked = [("rates", prefix) for prefix, factor in settings.rates.items() if factor != 1]
+        asked += [("frozen_steps", prefix) for prefix, steps in settings.frozen_steps.items() if steps]
+        for table, prefix in asked:
             if not any(_begins(name, prefix) for name in self.names):
                 raise RecipeError(f"[engine.{table}]: no parameter of the network begins with '{prefix}'")
         factors = [_longest(settings.rates, name, 1.0) for name in self.names]

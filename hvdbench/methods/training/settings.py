@@ -52,9 +52,11 @@ class EngineSettings(Settings):
     ema_decay: float | None = Field(None, gt=0, lt=1)
     """Decay per step of an average of the weights, which is what is measured and kept; left out: none."""
     rates: dict[str, float] = {}
-    """Factors on the learning rate, by the beginning of parameter names: ``{"spynet" = 0.25}``."""
+    """Factors on the learning rate, by the beginning of parameter names: ``{"spynet" = 0.25}``. A name with the
+    factor 1 need not exist."""
     frozen_steps: dict[str, int] = {}
-    """Number of first steps in which parameters stay as they are, by the beginning of their names."""
+    """Number of first steps in which parameters stay as they are, by the beginning of their names. A name with 0 steps
+    need not exist."""
     log_every: int = Field(100, ge=1)
     """Number of steps between lines of the log, each of which is a mean over them."""
     validate_every: int = Field(5000, ge=1)

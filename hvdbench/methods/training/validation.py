@@ -11,9 +11,11 @@ from torch import nn
 from torch.utils.data import default_collate
 
 from hvdbench.dataset.facts import ClipFacts, ClipReader
+from hvdbench.errors import FitError
 from hvdbench.frames import Frames
 from hvdbench.methods.inference.restore import restore_clip
 from hvdbench.methods.training.objective import Objective
+from hvdbench.methods.training.processes import Processes
 from hvdbench.methods.training.samples import TrainingWindows, WindowSettings, to_float
 from hvdbench.methods.training.settings import ValidationSettings
 from hvdbench.metrics.fidelity import psnr
@@ -141,6 +143,78 @@ def mean_loss(
     """Return the mean loss over all samples, computed one at a time, as optimiser step ``step`` computes it."""
     losses = [float(objective.loss(network, batch_of(windows, [k], device), step).total) for k in range(len(windows))]
     return float(np.mean(losses))
+
+
+@torch.no_grad()
+def mean_distance(
+    network: nn.Module, objective: Objective, windows: TrainingWindows | None, device: torch.device
+) -> float | None:
+    """Return the mean of the objective's distance over all samples; None without samples or a distance."""
+    distances: list[float] = []
+    for k in range(0 if windows is None else len(windows)):
+        distance = objective.distance(network, batch_of(windows, [k], device))  # type: ignore[arg-type]
+        if distance is None:
+            return None
+        distances.append(float(distance))
+    return float(np.mean(distances)) if distances else None
+
+
+def start_distances(
+    network: nn.Module, objective: Objective, validation: Validation, processes: Processes
+) -> dict[str, float]:
+    """Measure how far the input and the outputs before the first step are from the labels.
+
+    Returns:
+        ``input`` and ``start``, the same on every process; nothing if the objective has no distance.
+    """
+    found = {}
+    if processes.is_main:
+        for name, measured in (("input", nn.Identity()), ("start", network)):
+            distance = mean_distance(measured, objective, validation.windows, processes.device)
+            if distance is not None:
+                found[name] = distance
+    return processes.tell(found)
+
+
+def measure_all(
+    network: nn.Module, objective: Objective, validation: Validation, step: int, processes: Processes
+) -> dict[str, float]:
+    """Measure a network on the clips and the samples of a validation.
+
+    Args:
+        network: network without wrapper, in evaluation.
+        objective: objective of the run.
+        validation: what is measured.
+        step: number of optimiser steps done, 1 or more.
+        processes: processes of the run; the main one measures for all.
+
+    Returns:
+        The numbers of :func:`measure`; with samples ``loss``, and ``label_distance`` if the objective has a distance.
+        If the network returned values that are not finite, there is only ``fault``.
+    """
+    if not processes.is_main:
+        return processes.tell(None)
+    device = processes.device
+    try:
+        found = measure(network, validation.clips, device)
+    except FitError:
+        return processes.tell({"fault": 1.0})
+    if validation.windows is not None:
+        found["loss"] = mean_loss(network, objective, validation.windows, step - 1, device)
+    distance = mean_distance(network, objective, validation.windows, device)
+    if distance is not None:
+        found["label_distance"] = distance
+    return processes.tell(found)
+
+
+@torch.no_grad()
+def first_panel(
+    network: nn.Module, objective: Objective, validation: Validation, step: int, device: torch.device
+) -> NDArray[np.uint8] | None:
+    """Draw the objective's panel, always for the same sample; None without samples."""
+    if validation.windows is None:
+        return None
+    return objective.panel(network, batch_of(validation.windows, [0], device), step)
 
 
 def _read(reader: ClipReader, clip: ClipFacts, count: int, truth: Truth | None) -> ValidationClip:

@@ -184,8 +184,11 @@ def test_a_label_that_hardly_covers_its_frame_is_not_taken_and_never_seen_outsid
     unmasked = made(clues="off", flows=OffTheFrame(), **off).loss(Scaled(), batch, step=0)
     assert unmasked.terms[MASK_COVERAGE].item() == 1
     assert unmasked.terms[SHARP_CHOSEN_SHARE].item() == 0  # Eq. 8 asks M_occ all the same
-    forced = made(clues="off", flows=OffTheFrame(), supervision="always_sharp").loss(Scaled(), batch, step=0)
-    assert forced.total.item() == pytest.approx((blurry - sharp)[..., 12:].abs().mean().item() / 4, rel=1e-4)
+    on_trusted = (blurry - sharp)[..., 12:].abs().mean().item()
+    for divided, expected in ((True, on_trusted), (False, on_trusted / 4)):
+        masks = {"masks": {"divided": divided}}
+        always = made(clues="off", flows=OffTheFrame(), supervision="always_sharp", **masks)
+        assert always.loss(Scaled(), batch, step=0).total.item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_gradients_flow_through_the_output_without_clues_alone():

@@ -26,6 +26,7 @@ def test_the_parameters_are_torchvisions_by_name_and_shape():
 def test_a_layer_is_named_as_in_the_paper_of_vgg(layer, count):
     assert len(VggFeatures(layer).features) == count
     assert isinstance(theirs(count)[-1], nn.ReLU)
+    assert len(VggFeatures(layer.replace("relu", "conv")).features) == count - 1
 
 
 def test_pictures_are_normalised_as_torchvision_does():
@@ -91,7 +92,18 @@ def test_weights_of_another_network_are_refused(tmp_path):
         make_features(PerceptualSettings(weights=str(tmp_path / "part.safetensors"), layer="relu1_1"))
 
 
-@pytest.mark.parametrize("layer", ["relu6_1", "relu1_3", "conv5_4", "relu5_5"])
+def test_features_of_a_convolution_are_those_before_its_relu():
+    pictures = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    before = VggFeatures("conv2_2")
+    after = VggFeatures("relu2_2")
+    after.load_state_dict(before.state_dict())
+    found = before(pictures)
+    assert (found < 0).any()
+    torch.testing.assert_close(found.relu(), after(pictures))
+
+
+@pytest.mark.parametrize("layer", ["relu6_1", "relu1_3", "conv1_3", "relu5_5"])
 def test_a_layer_that_is_not_there_is_refused(layer):
     with pytest.raises(ValueError, match="layer"):
         PerceptualSettings(layer=layer)

@@ -16,7 +16,8 @@ NO_WEIGHTS = {"flow": {"model": "dis_fast"}, "perceptual": {"weight": 0}}
 
 
 def scheme(**changes) -> SelfHvd:
-    return SelfHvd(SelfHvdSettings.model_validate({"network": "basicvsrpp@tiny", **NO_WEIGHTS, **changes}))
+    network = {"network": "basicvsrpp@tiny", "network_arguments": {"flow": "spynet"}}
+    return SelfHvd(SelfHvdSettings.model_validate(network | NO_WEIGHTS | changes))
 
 
 def test_the_defaults_are_the_papers_values_where_it_has_them():

@@ -9,17 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.dataset.facts import Box, CheckedReader, ClipFacts, ClipReader
-from hvdbench.flow import Preset
 from hvdbench.frames import Frames
 from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.blur.exposure_model import fit_exposure_model
 from hvdbench.methods.fusion.pretrained.planes import frame_planes
+from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
 from hvdbench.networks.candidate_fusion import PLANES
 from hvdbench.recipe import digest_of
+from hvdbench.store import TRUTH_FOLDERS
 from hvdbench.workspace.atomic import atomic_path
 from hvdbench.workspace.progress import Progress, silent
 
 STREAM = "planes"
+_SEEN = ("alignment", "flow", "mask_scale", "truth")  # the settings that the planes depend on
 
 
 class PlaneClips(CheckedReader):
@@ -30,7 +32,7 @@ class PlaneClips(CheckedReader):
     Args:
         reader: reader of the clips.
         selection: (T,) frames to take as selected by a clip's key, in place of the labels.
-        flow, mask_scale: alignment, as in the method's settings.
+        settings: alignment and truth.
         window_frames: number of frames in a window.
         folder: folder of the run; None for a temporary one.
         progress: function called with (done, total, what).
@@ -41,9 +43,7 @@ class PlaneClips(CheckedReader):
         reader: ClipReader,
         selection: Mapping[str, NDArray[np.bool_]] | None,
         *,
-        flow: Preset,
-        mask_scale: float,
-        window_frames: int,
+        settings: FusionTrainingSettings,
         folder: Path | None = None,
         progress: Progress = silent,
     ) -> None:
@@ -52,7 +52,7 @@ class PlaneClips(CheckedReader):
         useful = [clip for clip in reader.clips if selected[clip.key].any() and not selected[clip.key].all()]
         clips = [
             dataclasses.replace(
-                clip, streams=(*clip.streams, STREAM), starts=_starts(selected[clip.key], window_frames)
+                clip, streams=(*clip.streams, STREAM), starts=_starts(selected[clip.key], settings.window.clip_frames)
             )
             for clip in useful
         ]
@@ -61,25 +61,34 @@ class PlaneClips(CheckedReader):
         self._temporary = TemporaryDirectory() if folder is None else None
         self._folder = (Path(self._temporary.name) if self._temporary else folder or Path()) / STREAM
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._channels = {
+            STREAM: slice(0, PLANES),
+            "blur": slice(0, 3),
+            TRUTH_FOLDERS[settings.truth]: slice(PLANES, PLANES + 3),
+        }
         self._made: dict[str, NDArray[np.uint8]] = {}
         for done, clip in enumerate(useful):
-            facts = [reader.digest, clip.key, selected[clip.key].tolist(), flow, mask_scale, PLANES]
+            how = settings.model_dump(mode="json", include=set(_SEEN))
+            facts = [reader.digest, clip.key, selected[clip.key].tolist(), how, PLANES]
             file = self._folder / f"{digest_of(facts)}.npy"
             if not file.is_file():
-                made = _planes_of(reader, clip, selected[clip.key], flow, mask_scale)
+                made = _planes_of(reader, clip, selected[clip.key], settings)
                 with atomic_path(file) as temporary, temporary.open("wb") as out:
                     np.save(out, made)
             self._made[clip.key] = np.load(file, mmap_mode="r")
             progress(done + 1, len(useful), "align the clips")
 
     def read(self, key: str, stream: str, frames: Sequence[int], box: Box | None = None) -> Frames:
-        """Read frames of one clip; see :meth:`ClipReader.read`. ``planes`` have PLANES channels."""
-        if stream != STREAM:
+        """Read frames of one clip; see :meth:`ClipReader.read`. ``planes`` have PLANES channels.
+
+        Blurry frames and their truth lie beside the planes, which is faster than to read the clip's own files.
+        """
+        if stream not in self._channels:
             return self._reader.read(key, stream, frames, box)
         wanted, box = self._check(key, stream, frames, box)
         rows, columns = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
         made = self._made[key]
-        return np.stack([made[i, rows, columns] for i in wanted])
+        return np.stack([made[i, rows, columns, self._channels[stream]] for i in wanted])
 
     def close(self) -> None:
         """Close the reader of the clips, and remove the planes if no folder was named."""
@@ -96,11 +105,15 @@ def _starts(selected: NDArray[np.bool_], window_frames: int) -> NDArray[np.intp]
 
 
 def _planes_of(
-    reader: ClipReader, clip: ClipFacts, selected: NDArray[np.bool_], flow: Preset, mask_scale: float
+    reader: ClipReader, clip: ClipFacts, selected: NDArray[np.bool_], settings: FusionTrainingSettings
 ) -> NDArray[np.uint8]:
+    """Make the planes of a clip's frames and put their truth behind them: (T, H, W, PLANES + 3)."""
     frames = reader.read(clip.key, "blur", range(clip.frame_count))
-    model = fit_exposure_model(Aligner(frames, flow, mask_scale), selected, with_paths=False)
-    made = np.empty((clip.frame_count, clip.height, clip.width, PLANES), np.uint8)
+    aligner = Aligner(frames, settings.flow, settings.mask_scale, alignment=settings.alignment)
+    model = fit_exposure_model(aligner, selected, with_paths=False)
+    made = np.empty((clip.frame_count, clip.height, clip.width, PLANES + 3), np.uint8)
+    made[..., PLANES:] = reader.read(clip.key, TRUTH_FOLDERS[settings.truth], range(clip.frame_count))
     for index in range(clip.frame_count):
-        made[index] = np.rint(frame_planes(model, index, np.flatnonzero(selected)).planes.transpose(1, 2, 0))
+        planes = frame_planes(model, index, np.flatnonzero(selected)).planes
+        made[index, ..., :PLANES] = np.rint(planes.transpose(1, 2, 0))
     return made

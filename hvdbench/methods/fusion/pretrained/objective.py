@@ -15,6 +15,7 @@ from hvdbench.methods.training.objective import Objective, StepLoss
 from hvdbench.networks.candidate_fusion import ERRORS, MASKS, MIDDLE, PICTURES
 from hvdbench.workspace.progress import Progress
 
+_BLEND = slice(3, 6)
 _DRAW = 2  # keeps this draw apart from that of the window itself, which has the same seed and index
 _PATH_X = 3 * len(PICTURES) + len(MASKS) + len(ERRORS) + 6
 _COLOURS = [*range(0, 3 * len(PICTURES), 3), _PATH_X - 6, _PATH_X - 3]
@@ -36,21 +37,15 @@ class FusionObjective(Objective):
         progress: Progress,
     ) -> ClipReader:
         """Align all clips once and return a reader with their planes."""
-        return PlaneClips(
-            clips,
-            selection,
-            flow=self.settings.flow,
-            mask_scale=self.settings.mask_scale,
-            window_frames=self.settings.window.clip_frames,
-            folder=folder,
-            progress=progress,
-        )
+        return PlaneClips(clips, selection, settings=self.settings, folder=folder, progress=progress)
 
     def loss(self, network: nn.Module, batch: Mapping[str, Tensor], step: int) -> StepLoss:
         """Restore the frames of the windows and compare them with their truth.
 
-        Frames that are selected, which are sharp already, count less. Mirroring, turns and the order of the colours are
-        drawn for each window here, because the path of the exposure has to be mirrored and turned along.
+        Frames that are selected, which are sharp already, count less. The loss of a window is relative to the error of
+        its blends, since otherwise noise that nothing can take out would decide what is learned. Mirroring, turns and
+        the order of the colours are drawn for each window here, because the path of the exposure has to be mirrored and
+        turned along.
         """
         planes, truth = self._drawn(batch)
         count = planes.shape[1]
@@ -58,10 +53,13 @@ class FusionObjective(Objective):
         error = restored - truth  # (N, T, 3, h, w)
         weight = torch.where(batch["is_selected"].bool(), self.settings.selected_weight, 1.0).to(error)
         epsilon = self.settings.charbonnier_epsilon
-        distance = (charbonnier(error, epsilon).mean(dim=(2, 3, 4)) * weight).sum() / weight.sum()
-        flicker = charbonnier(error[:, 1:] - error[:, :-1], epsilon).mean() if count > 1 else torch.zeros_like(distance)
-        terms = {"distance": distance.detach(), "flicker": flicker.detach()}
-        return StepLoss(distance + self.settings.flicker * flicker, terms)
+        start = (planes[:, :, _BLEND] - truth).abs().mean(dim=(1, 2, 3, 4)) + self.settings.relative_floor  # (N,)
+        distance = (charbonnier(error, epsilon).mean(dim=(2, 3, 4)) * weight).sum(dim=1) / weight.sum(dim=1)
+        change = error[:, 1:] - error[:, :-1] if count > 1 else error * 0
+        flicker = charbonnier(change, epsilon).mean(dim=(1, 2, 3, 4))
+        total = ((distance + self.settings.flicker * flicker) / start).mean()
+        terms = {"distance": distance.mean().detach(), "flicker": flicker.mean().detach()}
+        return StepLoss(total, terms | {"of_blend": (distance / start).mean().detach()})
 
     def panel(self, network: nn.Module, batch: Mapping[str, Tensor], step: int) -> NDArray[np.uint8]:
         """Draw the first frame: blurry, blend, restored, true, and the error multiplied by eight."""

@@ -108,7 +108,7 @@ class PlaceMaker:
         """Return the blur model of a part of some frames."""
         whole = self.model.aligner
         part = np.stack([whole.eight_bits(k)[box] for k in frames])
-        return replace(self.model, aligner=Aligner(part, whole.preset, whole.scale))
+        return replace(self.model, aligner=Aligner(part, whole.preset, whole.scale, alignment=whole.alignment))
 
     def _exact(self, frame: int, donor: int, box: tuple[slice, slice], seed: int, sources: NDArray[np.intp]) -> Place:
         """Blur a sharp frame again as the donor was, and put it in the donor's place among sharp frames."""

@@ -14,6 +14,7 @@ from hvdbench.frames import Frames, Image
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model
+from hvdbench.methods.building import load_start
 from hvdbench.methods.fusion.pretrained.adaptation import adapt, adaptation_cost
 from hvdbench.methods.fusion.pretrained.objective import FusionObjective
 from hvdbench.methods.fusion.pretrained.planes import FramePlanes, frame_planes
@@ -83,6 +84,16 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return CandidateFusion(self.settings.channels, self.settings.blocks)
+
+    def start(self, seed: int = 0) -> CandidateFusion:
+        """Build the network with the weights that a training starts from.
+
+        Raises:
+            WeightsError: if the file is missing, damaged, or belongs to another network.
+        """
+        network = self.build(seed)
+        load_start(network, self.settings.start_from or None, {})
+        return network
 
     def as_video(self, network: nn.Module) -> VideoNetwork:
         """Return the network as one that takes its planes as the frames of a clip, (N, PLANES, 1, H, W)."""
@@ -173,7 +184,7 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         network = self._loaded().to(budget.device)
         assert isinstance(network, CandidateFusion)
         budget.progress(0, 1, "flow and exposure")
-        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
+        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale, alignment=self.settings.alignment)
         return network, fit_exposure_model(aligner, labels.is_selected, budget.workers, with_paths=False)
 
 

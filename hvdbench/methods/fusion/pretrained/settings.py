@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from hvdbench.flow import Preset
+from hvdbench.methods.blur.planes import Alignment
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.recipe import Settings
@@ -39,12 +40,16 @@ class FusionTrainingSettings(Settings):
 
     flow: Preset = "medium"
     """OpenCV DIS preset of the flow on the blurry input."""
+    alignment: Alignment = "dis"
+    """What aligns frames: ``dis``, flow alone, or ``planes``, with a homography over it where the scene follows one."""
     mask_scale: float = Field(0.5, gt=0)
     """Scale ``s`` of Eq. 5, per px."""
-    channels: int = Field(40, ge=1)
+    channels: int = Field(32, ge=1)
     """Channels of the network's features."""
-    blocks: int = Field(5, ge=0)
+    blocks: int = Field(4, ge=0)
     """Residual blocks of the network."""
+    start_from: str = ""
+    """Weights that a training starts from, a file or a registered name; empty for an untrained network."""
     shipped: str = ""
     """Name of the weights inside the package that are used where none are named; empty for none."""
     pass_through: bool = True
@@ -53,6 +58,9 @@ class FusionTrainingSettings(Settings):
     """Instant that the truth shows; flow on a blurry frame finds the centroid of its exposure."""
     charbonnier_epsilon: float = Field(1e-3, gt=0)
     """Constant ``ε`` of ``sqrt(d² + ε²)``."""
+    relative_floor: float = Field(0.004, gt=0)
+    """Error that is added to the blend's, by which each window's loss is divided so that noisy and clean clips count
+    alike; as a share of full scale."""
     flicker: float = Field(0.2, ge=0)
     """Weight of the change of the error from frame to frame."""
     selected_weight: float = Field(0.25, ge=0, le=1)

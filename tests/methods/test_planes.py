@@ -1,0 +1,146 @@
+"""A homography laid over flow: where one explains a pair, what stays with the flow, and that both ways agree."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hvdbench.errors import RecipeError
+from hvdbench.flow import Flow, flow_dis, round_trip_px
+from hvdbench.frames import Gray
+from hvdbench.methods.blur.alignment import Aligner
+from hvdbench.methods.blur.planes import fit_plane, lay_plane, plane_flow
+from hvdbench.methods.recipe import load_method
+from hvdbench.workspace.engine import thread_map
+
+H, W = 120, 160
+TURN = np.array([[1.01, -0.02, 3.0], [0.015, 0.99, -2.0], [4e-5, -3e-5, 1.0]])
+BACK = np.linalg.inv(TURN)
+
+
+def texture(height: int = H, width: int = W, seed: int = 3) -> Gray:
+    random = np.random.default_rng(seed)
+    picture = np.full((height, width), 128, np.float32)
+    for grain in (4, 8, 16, 32):
+        noise = random.normal(0, 28, (height // grain + 2, width // grain + 2)).astype(np.float32)
+        picture += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def pair() -> tuple[Gray, Gray]:
+    """Two views of a wide texture; the second is the first, moved by ``TURN``."""
+    wide = texture(H + 80, W + 80)
+    move = np.array([[1, 0, 40], [0, 1, 40], [0, 0, 1.0]])
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    b = cv2.warpPerspective(wide, move @ BACK, (W, H), flags=flags)
+    return wide[40:-40, 40:-40].copy(), b
+
+
+def noisy(flow: Flow, sigma_px: float = 0.15, seed: int = 0) -> Flow:
+    return flow + np.random.default_rng(seed).normal(0, sigma_px, flow.shape).astype(np.float32)
+
+
+def error_px(found: Flow, exact: Flow) -> NDArray[np.float32]:
+    return np.asarray(np.hypot(*np.moveaxis(found - exact, -1, 0)), np.float32)
+
+
+def test_the_flow_of_a_plane_is_what_its_homography_says():
+    flow = plane_flow(TURN, H, W)
+    points = np.array([[[0, 0]], [[100, 7]], [[W - 1, H - 1]]], np.float32)
+    moved = cv2.perspectiveTransform(points, TURN)
+    found = [flow[int(y), int(x)] for ((x, y),) in points]
+    np.testing.assert_allclose(found, (moved - points)[:, 0], atol=1e-4)
+    np.testing.assert_allclose(plane_flow(np.eye(3), H, W), 0, atol=1e-6)
+
+
+def test_the_plane_is_found_in_noise_and_among_strangers():
+    there, back = noisy(plane_flow(TURN, H, W)), noisy(plane_flow(BACK, H, W), seed=1)
+    there[:20, :30] += 6  # a twentieth moves by itself, and does not lead back
+    found = fit_plane(there, back)
+    assert found is not None
+    assert error_px(plane_flow(found, H, W), plane_flow(TURN, H, W)).max() < 0.15
+    np.testing.assert_array_equal(fit_plane(there, back), found)
+
+
+def test_a_scene_of_two_motions_is_no_plane():
+    there, back = plane_flow(TURN, H, W), plane_flow(BACK, H, W)
+    there[:, : W // 3] += (4, 0)
+    back[:, : W // 3] -= (4, 0)
+    assert fit_plane(there, back) is None
+    a, b = pair()
+    same_there, same_back = lay_plane(there, back, a, b)
+    assert same_there is there
+    assert same_back is back
+
+
+def test_flows_that_nowhere_agree_are_left_alone():
+    there, back = plane_flow(TURN, H, W), plane_flow(TURN, H, W) + 5
+    assert fit_plane(there, back) is None
+    small = np.zeros((5, 5, 2), np.float32)
+    assert fit_plane(small, small) is None
+
+
+def test_a_horizon_within_the_frame_is_refused():
+    tilt = np.array([[1, 0, 0], [0, 1, 0], [-0.0061, 0, 1.0]])
+    assert fit_plane(plane_flow(tilt, H, W), plane_flow(np.linalg.inv(tilt), H, W)) is None
+
+
+def test_on_a_planar_pair_the_noise_goes_and_both_ways_agree():
+    a, b = pair()
+    exact = plane_flow(TURN, H, W)
+    there, back = lay_plane(noisy(exact, 0.3), noisy(plane_flow(BACK, H, W), 0.3, 1), a, b)
+    assert there.dtype == np.float32
+    assert error_px(there, exact).mean() < 0.2 * error_px(noisy(exact, 0.3), exact).mean()
+    trip = round_trip_px(there, back)
+    assert np.median(trip[np.isfinite(trip)]) < 0.01
+
+
+def test_a_small_thing_that_moves_by_itself_stays_with_the_flow():
+    a, b = pair()
+    there, back = plane_flow(TURN, H, W), plane_flow(BACK, H, W)
+    thing = texture(24, 28, seed=9)
+    a[50:74, 60:88], b[55:79, 66:94] = thing, thing
+    there[50:74, 60:88], back[55:79, 66:94] = (6, 5), (-6, -5)
+    laid, laid_back = lay_plane(noisy(there), noisy(back, seed=1), a, b)
+    assert error_px(laid, there)[54:70, 64:84].max() < 1
+    assert error_px(laid_back, back)[59:75, 70:90].max() < 1
+    assert error_px(laid, there)[:20].mean() < 0.1
+
+
+def panning(count: int = 4) -> NDArray[np.uint8]:
+    wide = texture(H + 60, W + 60)
+    frames = [wide[20 + 3 * i : 20 + 3 * i + H, 40 - 5 * i : 40 - 5 * i + W] for i in range(count)]
+    return np.repeat(np.stack(frames)[..., None], 3, axis=3)
+
+
+def test_an_aligner_with_planes_follows_a_pan_to_its_border():
+    frames = panning()
+    plain, planes = Aligner(frames), Aligner(frames, alignment="planes")
+    exact = np.broadcast_to(np.array([10, -6], np.float32), (H, W, 2))
+    assert error_px(planes.flow(1, 3), exact).max() < 0.3
+    assert error_px(plain.flow(1, 3), exact).max() > 1
+    np.testing.assert_array_equal(plain.flow(1, 3), flow_dis(frames[1, ..., 0], frames[3, ..., 0]))
+    assert planes.mask(1, 3)[8:, :-12].min() > 0.9
+
+
+def test_planes_do_not_hang_on_which_way_is_asked_for_first_or_on_threads():
+    frames = panning()
+    one, other = Aligner(frames, alignment="planes"), Aligner(frames, alignment="planes")
+    there, back = one.flow(0, 2), one.flow(2, 0)
+    np.testing.assert_array_equal(other.flow(2, 0), back)
+    np.testing.assert_array_equal(other.flow(0, 2), there)
+    shared = Aligner(frames, alignment="planes")
+    pairs = [(0, 2), (2, 0), (1, 2), (0, 2)]
+    found = list(thread_map(lambda pair: shared.flow(*pair), pairs, 3))
+    np.testing.assert_array_equal(found[0], there)
+    np.testing.assert_array_equal(found[1], back)
+    np.testing.assert_allclose(shared.flow(1, 1), 0, atol=1e-3)
+
+
+def test_a_recipe_names_its_alignment(tmp_path):
+    text = 'title = "a"\nscheme = "reblur_blend"\n[settings]\nalignment = "{}"\n'
+    (tmp_path / "mine.toml").write_text(text.format("planes"))
+    assert load_method(str(tmp_path / "mine.toml")).scheme.settings.alignment == "planes"
+    (tmp_path / "mine.toml").write_text(text.format("plains"))
+    with pytest.raises(RecipeError, match="'alignment': Input should be 'dis' or 'planes'"):
+        load_method(str(tmp_path / "mine.toml"))
