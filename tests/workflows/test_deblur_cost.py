@@ -138,6 +138,15 @@ def test_shipped_weights_restore_without_training_or_adaptation(clip, tmp_path, 
     np.testing.assert_array_equal(read_clip(tmp_path / "out"), expected)
 
 
+def test_a_board_is_told_whose_weights_they_are(method, tmp_path):
+    opened = open_method(method)
+    assert opened.made_from == (
+        "weights 'fusion_pretrained' of hvdbench, trained on clips of other scenes with their truth"
+    )
+    assert opened.with_weights(tmp_path / "mine.safetensors").made_from is None
+    assert opened.weights == tmp_path / "shipped" / "fusion_pretrained.safetensors"
+
+
 def test_other_weights_are_another_command(clip, tmp_path, method):
     asked = DeblurRequest(clip, tmp_path / "out", method=method)
     deblur_clip(asked)

@@ -53,6 +53,13 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         return self._weights or (shipped_weights(self.settings.shipped) if self.settings.shipped else None)
 
     @property
+    def made_from(self) -> str | None:
+        """The origin of the frames, in words for a board, where the weights are those inside the package."""
+        if self._weights is not None or not self.settings.shipped:
+            return None
+        return f"weights '{self.settings.shipped}' of hvdbench, trained on clips of other scenes with their truth"
+
+    @property
     def window(self) -> WindowSettings:
         """The settings of the windows that the network is trained on."""
         return self.settings.window
