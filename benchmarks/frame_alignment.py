@@ -9,7 +9,6 @@ the paper's labels.
 """
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +78,8 @@ def errors_px(case: Case, aligner: Aligner) -> tuple[float, float]:
     """Average the end-point error inside and outside the mask of flow alone, over pixels that both frames show."""
     if case.exact is None:
         return float("nan"), float("nan")
-    inside, outside = [], []
+    inside: list[float] = []
+    outside: list[float] = []
     grays = [to_gray(frame) for frame in case.blurry]
     for i in np.flatnonzero(~case.labels.is_selected).tolist():
         for j in sharp_neighbours(i, case.labels.selected):
@@ -123,4 +123,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
