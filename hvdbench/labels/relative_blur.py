@@ -2,7 +2,7 @@
 
 Spectra alone show how much more each frame of a clip is blurred than its sharpest. This serves clips whose frames were
 moved after they were exposed, so that the view's motion no longer shows the blur. Where the motion does show it, the
-spectra correct what the motion makes one expect.
+spectra are a second source, as good as noise and the size of the frames let them be.
 """
 
 import numpy as np
@@ -43,37 +43,35 @@ def relative_covariances(pairs: SpectralPairs, count: int) -> Array:
     early = np.repeat(np.arange(len(RADII)) < _START_RINGS, DIRECTIONS)
     loose = np.full(count, _RIDGE)
     for _ in range(3):
-        covariance = covariance + _step(pairs, covariance, forms, pairs.weight * early, loose, covariance, linear=True)
+        covariance = covariance + _step(pairs, covariance, forms, pairs.weight * early, loose, linear=True)
     sharpest = int(np.argmin(covariance[:, 0] + covariance[:, 2]))
     covariance = _positive(covariance - covariance[sharpest])
     keep = loose.copy()
     keep[sharpest] = _HELD
     for _ in range(_ROUNDS):
-        change = _step(pairs, covariance, forms, pairs.weight, keep, covariance, linear=False)
+        change = _step(pairs, covariance, forms, pairs.weight, keep, linear=False)
         covariance = _positive(covariance + np.clip(change, -_REACH_PX2, _REACH_PX2))
     return covariance
 
 
-def corrected_covariances(pairs: SpectralPairs, expected: Array, spread_px2: Array) -> Array:
-    """Correct expected blur kernels by the spectra, as far as the spectra can tell.
+def evidence(pairs: SpectralPairs, count: int, extent_px: float) -> Array:
+    """Return how much the spectra can tell of a blur of some extent in each frame, (T,).
 
-    It is the most probable set of covariances where each entry is normal about what is expected and log ratios of power
-    have Cauchy errors. Where noise hides the spectra, or blur is too small to change them, what is expected remains.
+    It is the squared change that an even motion of that extent makes in the log ratios of a frame's pairs, over their
+    squared errors and summed over the bins that count as facts of their own: near 0 where noise hides the spectra or
+    the extent is small beside a pixel, about 1 where both are as large as each other.
 
     Args:
         pairs: the compared frames.
-        expected: (T, 3) the expected covariances, px² of the compared pictures.
-        spread_px2: (T,) standard deviation of the entries about what is expected, px².
-
-    Returns:
-        The covariances (T, 3) as xx, xy and yy, px².
+        count: the number of frames T.
+        extent_px: the extent, px of the compared pictures.
     """
-    covariance, forms, keep = expected, _forms(), 1.0 / spread_px2**2
-    weight = pairs.weight * (2.0 / (_SPREAD**2 * BINS_PER_FACT))
-    for _ in range(_ROUNDS):
-        change = _step(pairs, covariance, forms, weight, keep, expected, linear=False)
-        covariance = _positive(covariance + np.clip(change, -_REACH_PX2, _REACH_PX2))
-    return covariance
+    change = np.repeat(2 * np.pi**2 * np.asarray(RADII) ** 2, DIRECTIONS) * extent_px**2 / 12  # mean over directions
+    told = (pairs.weight * (change / _SPREAD) ** 2).sum(axis=1) / BINS_PER_FACT
+    found = np.zeros(count)
+    np.add.at(found, pairs.first, told)
+    np.add.at(found, pairs.second, told)
+    return found
 
 
 def covariance_extents(covariance: Array) -> Array:
@@ -101,13 +99,8 @@ def _taken(covariance: Array, forms: Array) -> Array:
     return np.clip(covariance @ forms.T, -20.0, 50.0)
 
 
-def _step(
-    pairs: SpectralPairs, covariance: Array, forms: Array, weight: Array, keep: Array, expected: Array, *, linear: bool
-) -> Array:
-    """Return one Gauss-Newton step (T, 3) towards the covariances that explain the ratios.
-
-    Each frame's covariance is drawn to ``expected`` with the weight ``keep`` (T,).
-    """
+def _step(pairs: SpectralPairs, covariance: Array, forms: Array, weight: Array, keep: Array, *, linear: bool) -> Array:
+    """Return one Gauss-Newton step (T, 3) towards the covariances that explain the ratios, held by ``keep`` (T,)."""
     taken = _taken(covariance, forms)
     left = np.exp(-taken)
     log_left = -taken if linear else np.log(left + _LEFT)
@@ -128,7 +121,6 @@ def _step(
     np.add.at(right, pairs.first, -(robust * off * first) @ forms)
     np.add.at(right, pairs.second, (robust * off * second) @ forms)
     blocks[:, 0] += keep[:, None, None] * np.eye(3)
-    right += keep[:, None] * (expected - covariance)
     return solve_blocks(blocks, right)
 
 
