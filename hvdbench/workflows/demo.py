@@ -31,7 +31,7 @@ from hvdbench.workspace.manifest import versions
 from hvdbench.workspace.progress import Progress, silent
 from hvdbench.workspace.workspace import Workspace
 
-METHODS = ("blurry", "warp_average", "reblur_blend", "selfhvd_fusion", "selfhvd_rc_fusion")
+METHODS = ("blurry", "warp_average", "reblur_blend", "selfhvd_fusion", "selfhvd_rc_fusion", "fusion_pretrained")
 """The rows of the demo's board, with the headline last."""
 
 INTRO = (
@@ -40,6 +40,8 @@ INTRO = (
     "The methods below saw the blurry frames alone.",
     "warp_average learns nothing: it warps and averages the two neighbouring sharp frames. A method that does not beat "
     "it on a clip has learned nothing from that clip.",
+    "fusion_pretrained brings weights that were trained on synthesised clips of other scenes. The fits named selfhvd "
+    "learn from each of these clips alone.",
 )
 
 
@@ -82,7 +84,8 @@ def run_demo(out: Path, *, engine: Engine, seed: int = 0, progress: Progress = s
     path = out / "leaderboards" / "demo.csv"
     scores = {name: score(run, dataset) for name, run in runs.items()}
     for name, run in runs.items():
-        enter(scores[name], run, dataset, path, origin="demo", seed=seed, source=made_from(dataset, None))
+        source = load_method(name).made_from or made_from(dataset, None)
+        enter(scores[name], run, dataset, path, origin="demo", seed=seed, source=source)
     page = out / "index.html"
     progress(0, 1, "page")
     lines = accuracy_rows(labelled)
@@ -146,11 +149,13 @@ def _fit_notes(runs: Mapping[str, Run], key: str) -> list[str]:
     facts = json.loads((runs[name].folders[key] / "run.json").read_text(encoding="utf-8"))["facts"]
     if "exposure_share" not in facts:
         return []
-    return [
+    line = (
         f"{name}: exposure share {facts['exposure_share']:g}, {len(facts['passed_through'])} selected frames passed "
-        f"through, {len(facts['selected_but_restored'])} restored although selected, flow explains the blur of "
-        f"{len(facts['explained_by_flow'])} frames"
-    ]
+        f"through, {len(facts['selected_but_restored'])} restored although selected"
+    )
+    if "explained_by_flow" in facts:
+        line += f", flow explains the blur of {len(facts['explained_by_flow'])} frames"
+    return [line]
 
 
 def _notes(runs: Mapping[str, Run]) -> list[str]:
