@@ -29,6 +29,7 @@ _VETO = (3.0, 5.0)  # flow fits blur and noise too, so a right plane's error is 
 _AROUND = 7  # reduced pixels
 _LEAST_SCALE = 0.1  # a hand turns by a few degrees between frames, which changes depth by a few percent
 _FLOOR = 4.0  # squared levels, of rounding
+_BAND_ROWS = 256
 
 
 def lay_plane(flow_ab: Flow, flow_ba: Flow, a: Gray, b: Gray) -> tuple[Flow, Flow]:
@@ -95,9 +96,13 @@ def _keeps_in_front(homography: Matrix, height: int, width: int) -> bool:
 
 def plane_flow(homography: Matrix, height: int, width: int) -> Flow:
     """Return the flow of a plane whose points move by a homography, (H, W, 2) px."""
-    x, y = np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)[:, None]
-    across, down, scale = (row[0] * x + (row[1] * y + row[2]) for row in homography)
-    return np.stack([across / scale, down / scale], axis=-1).astype(np.float32) - grid(height, width)
+    x, flow = np.arange(width, dtype=np.float64), np.empty((height, width, 2), np.float32)
+    for top in range(0, height, _BAND_ROWS):  # in float64 a whole frame of 3840x2160 would take half a gigabyte
+        y = np.arange(top, min(height, top + _BAND_ROWS), dtype=np.float64)[:, None]
+        across, down, scale = (row[0] * x + (row[1] * y + row[2]) for row in homography)
+        flow[top : top + _BAND_ROWS, :, 0] = across / scale
+        flow[top : top + _BAND_ROWS, :, 1] = down / scale
+    return np.asarray(flow - grid(height, width), np.float32)
 
 
 def _laid(flow_ab: Flow, flow_ba: Flow, homography: Matrix, a: Gray, b: Gray) -> Flow:

@@ -17,6 +17,7 @@ from hvdbench.methods.blur.averaging import average_along_line
 
 SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """The exposure shares that the fit chooses from."""
+_BAND_ROWS = 256
 
 
 def exposure_motion(aligner: Aligner, index: int, sigma_px: float = 2.0) -> Flow:
@@ -97,15 +98,17 @@ def blend_by_errors(
         tolerance: re-blur error that still counts as a fit, in 8-bit levels.
         keep_blurry: factor and offset applied to the error of the blurry frame.
     """
-    errors = np.concatenate([errors[:-1], errors[-1:] * keep_blurry[0] + keep_blurry[1]])
-    trust = np.stack([*masks, np.ones_like(errors[-1])])
-    # a candidate that cannot be trusted must not set the smallest error
-    smallest = np.where(trust > 0.05, errors, np.inf).min(axis=0)
-    weights = trust * np.exp(-np.maximum(errors - smallest, 0.0) / (2 * tolerance**2))
-    weights /= weights.sum(axis=0)
     blended = np.zeros_like(pictures[-1])
-    for weight, picture in zip(weights, pictures, strict=True):  # a stack of the products would take half as much again
-        blended += weight[..., None] * picture
+    for top in range(0, len(blended), _BAND_ROWS):  # whole frames would take a gigabyte at 3840x2160
+        rows = slice(top, top + _BAND_ROWS)
+        error = np.concatenate([errors[:-1, rows], errors[-1:, rows] * keep_blurry[0] + keep_blurry[1]])
+        trust = np.stack([*(mask[rows] for mask in masks), np.ones_like(error[-1])])
+        # a candidate that cannot be trusted must not set the smallest error
+        smallest = np.where(trust > 0.05, error, np.inf).min(axis=0)
+        weights = trust * np.exp(-np.maximum(error - smallest, 0.0) / (2 * tolerance**2))
+        weights /= weights.sum(axis=0)
+        for weight, picture in zip(weights, pictures, strict=True):
+            blended[rows] += weight[..., None] * picture[rows]
     return blended
 
 
