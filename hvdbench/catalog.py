@@ -50,6 +50,7 @@ STABILISERS: Mapping[str, str] = {
 LABELLERS: Mapping[str, str] = {
     "paper": "hvdbench.labels.sharpness:label_paper",
     "extent": "hvdbench.labels.extent:label_extent",
+    "clues": "hvdbench.labels.clues:label_clues",
 }
 NETWORKS: Mapping[str, str] = {
     "spynet": "hvdbench.networks.spynet:NETWORK",

@@ -7,8 +7,11 @@ the extent of the blur in pixels, and a frame is sharp where it stays below a fi
 has to exist: a clip may be sharp from end to end, or blurry.
 
 The spectra also show by themselves how much more blurred each frame is than the clip's sharpest
-(:mod:`hvdbench.labels.relative_blur`). That is a second source beside the motion, and the only one where motion
-explains little of what the spectra show, as in clips that were stabilised after exposure.
+(:mod:`hvdbench.labels.relative_blur`). That is a second source beside the motion, and counts as far as noise and size
+let the spectra tell anything. It is the only one where motion explains little of what the spectra show, as in clips
+that were stabilised after exposure.
+
+Limits: docs/labels.md states how accurate the labels are on clips that are small, noisy or of little contrast.
 """
 
 from dataclasses import dataclass
@@ -18,11 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
-from hvdbench.frames import Frames, to_gray
-from hvdbench.labels.registration import Array, exposure_tracks, frame_points, reduced, view_path
-from hvdbench.labels.relative_blur import relative_extents
+from hvdbench.frames import Frames, Gray, to_gray
+from hvdbench.labels.registration import Array, ViewFollower, exposure_tracks, frame_points, reduced
+from hvdbench.labels.relative_blur import (
+    BINS_PER_FACT,
+    covariance_extents,
+    evidence,
+    ratio_misfit,
+    relative_covariances,
+)
 from hvdbench.labels.sharpness import SharpLabels, with_segments
-from hvdbench.labels.spectra import SpectralPairs, compare_spectra, transfer
+from hvdbench.labels.spectra import SpectraComparer, SpectralPairs, transfer
 
 LABELLER = "extent"
 SHARP_BELOW = 0.0045
@@ -36,9 +45,11 @@ _SHARES = np.concatenate([[0.02], np.arange(0.05, 1.001, 0.05)])
 _SPREAD = 0.35  # of a log ratio about its model, since neither scenes nor noise cancel wholly
 _LEFT = 0.02  # power left where the model leaves none: windows leak, and not all of the view moves alike
 _USUAL_SHARE, _USUAL_SPREAD = 0.5, 0.7  # of exposures, and of their logarithm: decides only where no blur shows
-_BINS_PER_FACT = 20.0  # neighbouring bins and lags carry nearly the same information
 _SAMPLES = 9
-_DIFFERENT, _EXPLAINED = 0.3, 0.25  # clips of calibration explain 0.38 and more of the difference, stabilised ones 0.00
+_DIFFERENT, _EXPLAINED = 0.3, 0.2  # simulated clips, noisy ones too, explain 0.32 and more, stabilised ones 0.00
+_HALF_TOLD = (
+    0.1  # evidence at which spectra count half; it is 12 at 480 px, 2 at 320, 0.15 there in the dark, 0.02 at 96
+)
 _FLAT_LEVELS = 0.5
 _FINEST = 0.1  # of the limit: extents much below it are treated as equal
 
@@ -53,8 +64,8 @@ class BlurExtents:
         exposure_share: the time open over the time between frames that explains the spectra best.
         differ: how much the spectra of neighbouring frames differ, the mean of ``log(1 + (ratio / 0.35)²)``; below 0.3
             blur hardly changes from frame to frame.
-        explained: the share of that difference that motion blur accounts for, 0 to 1; near 0 where frames were moved
-            after they were exposed (electronic stabilisers).
+        explained: how much of that difference the motion of the view accounts for, as a share of what blur of any kind
+            could, 0 to 1; near 0 where frames were moved after they were exposed (electronic stabilisers).
         basis: ``motion``, or ``spectra`` where frames differ and motion does not explain how.
     """
 
@@ -63,6 +74,53 @@ class BlurExtents:
     differ: float
     explained: float
     basis: Literal["motion", "spectra"]
+
+
+class ExtentMeter:
+    """Measure the extent of motion blur in the frames of a clip that come one by one.
+
+    Only four frames are kept, reduced to 640 px, and about 3 kB of spectra for each frame of the clip, so that a long
+    film needs not be held in memory.
+    """
+
+    def __init__(self) -> None:
+        self._follower, self._comparer = ViewFollower(), SpectraComparer()
+        self._flat: list[bool] = []
+        self._size, self._px_per_px = (0, 0), 1.0
+
+    def add(self, gray: Gray) -> None:
+        """Take the next frame, uint8 (H, W), of the same size as those before it."""
+        small = reduced(gray, LONGEST_SIDE_PX)
+        place, is_new = self._follower.add(small)
+        self._comparer.add(small, place, is_new=is_new)
+        self._flat.append(float(small.std()) < _FLAT_LEVELS)
+        self._size, self._px_per_px = (small.shape[1], small.shape[0]), gray.shape[1] / small.shape[1]
+
+    def measure(self) -> BlurExtents:
+        """Return the extents in all frames so far.
+
+        Raises:
+            InputError: if there is no frame.
+        """
+        if not self._flat:
+            raise InputError("blur is measured between frames, and the clip has none: give at least one frame")
+        path, stretches = self._follower.path()
+        pairs = self._comparer.pairs()
+        fit = fit_exposure_share(pairs, path, stretches, self._size)
+        by_spectra = fit.differ > _DIFFERENT and fit.explained < _EXPLAINED
+        extent_px = covariance_extents(relative_covariances(pairs, len(path)))
+        if not by_spectra:
+            points = frame_points(*self._size, 9, 5)
+            from_way = extents(exposure_tracks(path, stretches, fit.share, points, _SAMPLES))
+            limit_px = SHARP_BELOW * self._size[0]
+            extent_px = joined_extents(from_way, extent_px, evidence(pairs, len(path), limit_px), limit_px)
+        return BlurExtents(
+            extent_px=np.where(self._flat, np.nan, extent_px * self._px_per_px),
+            exposure_share=fit.share,
+            differ=fit.differ,
+            explained=fit.explained,
+            basis="spectra" if by_spectra else "motion",
+        )
 
 
 def blur_extents(frames: Frames) -> BlurExtents:
@@ -76,25 +134,10 @@ def blur_extents(frames: Frames) -> BlurExtents:
     """
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or len(frames) == 0:
         raise InputError(f"labels are made from uint8 RGB (T, H, W, 3), found {frames.dtype} {frames.shape}")
-    grays = [reduced(to_gray(frame), LONGEST_SIDE_PX) for frame in frames]
-    height, width = grays[0].shape
-    path, stretches = view_path(grays)
-    pairs = compare_spectra(grays, path, stretches)
-    fit = fit_exposure_share(pairs, path, stretches, (width, height))
-    by_spectra = fit.differ > _DIFFERENT and fit.explained < _EXPLAINED
-    extent_px = relative_extents(pairs, len(frames))
-    if not by_spectra:
-        points = frame_points(width, height, 9, 5)
-        from_way = extents(exposure_tracks(path, stretches, fit.share, points, _SAMPLES))
-        extent_px = joined_extents(from_way, extent_px, SHARP_BELOW * width)
-    flat = np.array([float(gray.std()) < _FLAT_LEVELS for gray in grays])
-    return BlurExtents(
-        extent_px=np.where(flat, np.nan, extent_px * (frames.shape[2] / width)),
-        exposure_share=fit.share,
-        differ=fit.differ,
-        explained=fit.explained,
-        basis="spectra" if by_spectra else "motion",
-    )
+    meter = ExtentMeter()
+    for frame in frames:
+        meter.add(to_gray(frame))
+    return meter.measure()
 
 
 def extents(tracks: NDArray[np.float32]) -> Array:
@@ -106,21 +149,24 @@ def extents(tracks: NDArray[np.float32]) -> Array:
     return np.asarray(np.median(reach, axis=1), np.float64)
 
 
-def joined_extents(from_way: Array, from_spectra: Array, limit_px: float) -> Array:
+def joined_extents(from_way: Array, from_spectra: Array, told: Array, limit_px: float) -> Array:
     """Join the extents that the motion of the view shows with those that the spectra show.
 
     Spectra show only differences of the kernels' variances. So their squares are first shifted to agree with the
-    motion's over the frames near or below the limit. Then the squares are averaged, and the motion's count twice: on
+    motion's over the frames near or below the limit. Then the squares are averaged. The motion's count twice: on
     simulated clips it errs less, but it knows nothing of jerks between frames or of rows that were exposed at other
-    times.
+    times. The spectra's count once where they are clear, and less where they can tell little of a blur at the limit.
 
     Args:
         from_way, from_spectra: (T,) extents from the motion of the view and from the spectra, px.
+        told: (T,) what spectra can tell at the limit, from :func:`hvdbench.labels.relative_blur.evidence`.
         limit_px: the extent around which precision matters most.
     """
     near = from_way < 3 * limit_px
     shift = float(np.median(from_way[near] ** 2 - from_spectra[near] ** 2)) if near.any() else 0.0
-    return np.asarray(np.sqrt((2 * from_way**2 + np.maximum(from_spectra**2 + shift, 0.0)) / 3))
+    weight = told / (told + _HALF_TOLD)
+    square = (2 * from_way**2 + weight * np.maximum(from_spectra**2 + shift, 0.0)) / (2 + weight)
+    return np.asarray(np.sqrt(square), np.float64)
 
 
 @dataclass(frozen=True)
@@ -152,8 +198,10 @@ def fit_exposure_share(pairs: SpectralPairs, path: Array, stretches: list[slice]
             left = np.log(transfer(exposure_tracks(path, stretches, float(share), points, _SAMPLES)) + _LEFT)
             off = (pairs.log_ratio - left[pairs.first] + left[pairs.second]) / _SPREAD
             misfit[index] = float((pairs.weight * np.log1p(off**2)).sum())
-    unblurred = float((pairs.weight * np.log1p((pairs.log_ratio / _SPREAD) ** 2)).sum())
-    cost = misfit / _BINS_PER_FACT + usual
+    none = np.zeros((len(path), 3))
+    unblurred = ratio_misfit(pairs, none)
+    most = unblurred - ratio_misfit(pairs, relative_covariances(pairs, len(path)))
+    cost = misfit / BINS_PER_FACT + usual
     best = int(np.argmin(cost))
     share = float(_SHARES[best])
     if 1 < best < len(_SHARES) - 1:  # the first step is narrower than the others
@@ -162,7 +210,7 @@ def fit_exposure_share(pairs: SpectralPairs, path: Array, stretches: list[slice]
     return ExposureFit(
         share=float(share),
         differ=unblurred / max(float(pairs.weight.sum()), 1e-9),
-        explained=float(np.clip(1.0 - misfit[best] / unblurred, 0.0, 1.0)) if unblurred > 0 else 0.0,
+        explained=float(np.clip((unblurred - misfit[best]) / most, 0.0, 1.0)) if most > 0 else 0.0,
     )
 
 

@@ -36,6 +36,44 @@ def reduced(gray: Gray, longest_px: int) -> Gray:
     return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+class ViewFollower:
+    """Follow the view through a clip whose frames come one by one; only the last one is kept, reduced."""
+
+    def __init__(self) -> None:
+        self._last: Gray | None = None
+        self._places: list[Array] = []
+        self._starts: list[int] = []
+
+    def add(self, gray: Gray) -> tuple[Array, bool]:
+        """Take the next frame.
+
+        Args:
+            gray: the frame, uint8 (H, W), of the same size as those before it.
+
+        Returns:
+            The place of the view (4,), as in a row of :func:`view_path`, and whether a new stretch begins here.
+        """
+        small = reduced(gray, FLOW_SIDE_PX)
+        place, is_new = np.zeros(4), True
+        if self._last is not None:
+            place = self._places[-1]
+            step = fit_similarity(flow_dis(self._last, small, "fast"))
+            is_new = _correlation(self._last, small, step) < _LEAST_CORRELATION
+            if not is_new:
+                per_px = gray.shape[1] / small.shape[1]
+                place = place + step * (1.0, 1.0, per_px, per_px)
+        if is_new:
+            self._starts.append(len(self._places))
+        self._places.append(place)
+        self._last = small
+        return place, is_new
+
+    def path(self) -> tuple[Array, list[slice]]:
+        """Return the path (T, 4) and the stretches so far, as :func:`view_path` does."""
+        bounds = [*self._starts, len(self._places)]
+        return np.reshape(self._places, (-1, 4)), [slice(*both) for both in pairwise(bounds)]
+
+
 def view_path(grays: Sequence[Gray]) -> tuple[Array, list[slice]]:
     """Follow the view through a clip.
 
@@ -46,18 +84,10 @@ def view_path(grays: Sequence[Gray]) -> tuple[Array, list[slice]]:
         The path (T, 4), which holds growth, turn (rad), shift x and shift y of the picture's centre (px) since frame 0,
         small angles added up; and the stretches of frames between which the view could be followed (a cut ends one).
     """
-    small = [reduced(gray, FLOW_SIDE_PX) for gray in grays]
-    per_px = grays[0].shape[1] / small[0].shape[1]
-    steps = np.zeros((len(grays), 4))
-    stretches, start = [], 0
-    for index, (a, b) in enumerate(pairwise(small), start=1):
-        step = fit_similarity(flow_dis(a, b, "fast"))
-        if _correlation(a, b, step) < _LEAST_CORRELATION:
-            stretches.append(slice(start, index))
-            start = index
-            continue
-        steps[index] = step * (1.0, 1.0, per_px, per_px)
-    return np.cumsum(steps, axis=0), [*stretches, slice(start, len(grays))]
+    follower = ViewFollower()
+    for gray in grays:
+        follower.add(gray)
+    return follower.path()
 
 
 def fit_similarity(flow: Flow, rounds: int = _ROUNDS) -> Array:

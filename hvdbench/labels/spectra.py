@@ -3,6 +3,7 @@
 The content of the view is in both spectra and cancels. What remains is how much each shutter removed, and from where.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -81,41 +82,72 @@ def _power(picture: Image) -> tuple[Array, float]:
     return binned, float(power[layout.corner].mean()) / layout.corner_gain
 
 
-def compare_spectra(grays: Sequence[Gray], path: Array, stretches: Sequence[slice]) -> SpectralPairs:
-    """Compare each frame with the next three, on the part of the view that both show.
+class SpectraComparer:
+    """Compare each frame with the three before it as frames come, on the part of the view that both show.
 
-    The pictures are cut at whole pixels and never resampled, since resampling would itself blur them.
+    Pictures are cut at whole pixels and never resampled, since resampling would itself blur them. Three frames are
+    kept.
+    """
+
+    def __init__(self) -> None:
+        self._recent: deque[tuple[int, Gray, Array]] = deque(maxlen=max(LAGS))
+        self._count = 0
+        self._pairs: list[tuple[int, int]] = []
+        self._powers: list[tuple[Array, Array]] = []
+        self._noises: list[float] = []
+        self._gains: list[Array] = []
+
+    def add(self, gray: Gray, place: Array, *, is_new: bool) -> None:
+        """Take the next frame.
+
+        Args:
+            gray: the frame, uint8 (H, W).
+            place: the place of the view (4,), from :class:`hvdbench.labels.registration.ViewFollower`.
+            is_new: whether a new stretch begins, so that this frame is compared with none before it.
+        """
+        if is_new:
+            self._recent.clear()
+        for first, before, place_before in self._recent:
+            cuts = _overlap(gray.shape, place[2:] - place_before[2:])
+            if cuts is None:
+                continue
+            parts = [picture[cut].astype(np.float32) for picture, cut in zip((before, gray), cuts, strict=True)]
+            (a, noise_a), (b, noise_b) = (_power(part) for part in parts)
+            layout = _layout(*parts[0].shape)
+            self._pairs.append((first, self._count))
+            self._powers.append((a, b))
+            self._noises.append(min(noise_a, noise_b))
+            self._gains.append(np.where(layout.count > 0, layout.noise_gain, np.inf))
+        self._recent.append((self._count, gray, place))
+        self._count += 1
+
+    def pairs(self) -> SpectralPairs:
+        """Return the pairs compared so far; the noise that is subtracted is that of the quietest of them."""
+        if not self._pairs:
+            none = np.zeros(0, np.intp)
+            return SpectralPairs(none, none, np.zeros((0, BINS)), np.zeros((0, BINS)))
+        power = np.asarray(self._powers).transpose(1, 0, 2)  # (2, N, BINS)
+        floor = np.asarray(self._gains) * max(float(np.percentile(self._noises, _QUIET_SHARE)), 1e-6)
+        with np.errstate(invalid="ignore"):
+            clean = np.maximum(power - floor, np.maximum(0.05 * power, 1e-9))
+            weight = np.clip(1.0 - 2.0 * floor / np.maximum(power, 1e-9), 0.0, 1.0).prod(axis=0)
+        first_of, second_of = np.asarray(self._pairs, np.intp).T
+        return SpectralPairs(first_of, second_of, np.log(clean[0] / clean[1]), weight)
+
+
+def compare_spectra(grays: Sequence[Gray], path: Array, stretches: Sequence[slice]) -> SpectralPairs:
+    """Compare each frame with the next three by :class:`SpectraComparer`.
 
     Args:
         grays: T gray pictures, uint8 (H, W).
         path: the path of the view (T, 4), from :func:`hvdbench.labels.registration.view_path`.
         stretches: the stretches of connected frames.
     """
-    pairs, powers, noises, gains = [], [], [], []
-    for stretch in stretches:
-        for lag in LAGS:
-            for first in range(stretch.start, stretch.stop - lag):
-                second = first + lag
-                cuts = _overlap(grays[0].shape, path[second, 2:] - path[first, 2:])
-                if cuts is None:
-                    continue
-                parts = [grays[index][cut].astype(np.float32) for index, cut in zip((first, second), cuts, strict=True)]
-                (a, noise_a), (b, noise_b) = (_power(part) for part in parts)
-                layout = _layout(*parts[0].shape)
-                pairs.append((first, second))
-                powers.append((a, b))
-                noises.append(min(noise_a, noise_b))
-                gains.append(np.where(layout.count > 0, layout.noise_gain, np.inf))
-    if not pairs:
-        none = np.zeros(0, np.intp)
-        return SpectralPairs(none, none, np.zeros((0, BINS)), np.zeros((0, BINS)))
-    power = np.asarray(powers).transpose(1, 0, 2)  # (2, N, BINS)
-    floor = np.asarray(gains) * max(float(np.percentile(noises, _QUIET_SHARE)), 1e-6)
-    with np.errstate(invalid="ignore"):
-        clean = np.maximum(power - floor, np.maximum(0.05 * power, 1e-9))
-        weight = np.clip(1.0 - 2.0 * floor / np.maximum(power, 1e-9), 0.0, 1.0).prod(axis=0)
-    first_of, second_of = np.asarray(pairs, np.intp).T
-    return SpectralPairs(first_of, second_of, np.log(clean[0] / clean[1]), weight)
+    comparer = SpectraComparer()
+    starts = {stretch.start for stretch in stretches}
+    for index, (gray, place) in enumerate(zip(grays, path, strict=True)):
+        comparer.add(gray, place, is_new=index in starts)
+    return comparer.pairs()
 
 
 def _overlap(shape: tuple[int, ...], shift: Array) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:

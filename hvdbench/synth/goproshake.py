@@ -14,8 +14,8 @@ import numpy as np
 from hvdbench.camera.trajectory import Trajectory
 from hvdbench.catalog import is_import_string, resolve
 from hvdbench.errors import DatasetError, HvdbenchError, InputError
-from hvdbench.frames import Frame, write_frame
-from hvdbench.response import open_response
+from hvdbench.frames import Frame, Image, write_frame
+from hvdbench.response import Response, open_response
 from hvdbench.sources.scene import Scene, SourceOptions
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
 from hvdbench.synth.clip_plan import ClipPlan, ShakenClip, draw_variant, generator_for, plan_clip, shake_clip
@@ -203,7 +203,7 @@ def _expose_clip(
     exposures: list[Exposure],
 ) -> Iterator[Frame]:
     """Expose a clip frame by frame: write both truths, record the oracle's values, and yield the blurry frame."""
-    gain = np.float32(settings.light)
+    response = developer.response
     for index, time in enumerate(shaken.t_s):
         exposure = expose(
             shaken.view,
@@ -214,10 +214,20 @@ def _expose_clip(
             readout_s=settings.readout_s,
         )
         file = f"{index:08d}.png"
-        write_frame(folder / TRUTH_FOLDERS["mid"] / file, developer.truth(gain * exposure.mid))
-        write_frame(folder / TRUTH_FOLDERS["centroid"] / file, developer.truth(gain * exposure.centroid))
+        write_frame(folder / TRUTH_FOLDERS["mid"] / file, developer.truth(lit(exposure.mid, settings, response)))
+        write_frame(
+            folder / TRUTH_FOLDERS["centroid"] / file, developer.truth(lit(exposure.centroid, settings, response))
+        )
         exposures.append(_without_pictures(exposure))
-        yield developer.frame(gain * exposure.blurry)
+        yield developer.frame(lit(exposure.blurry, settings, response))
+
+
+def lit(light: Image, settings: DatasetSettings, response: Response) -> Image:
+    """Apply a recipe's contrast, about level 128, and then its light to linear light."""
+    if settings.contrast != 1.0:
+        middle = response.to_light(np.array([128], np.uint8))[0]
+        light = middle + np.float32(settings.contrast) * (light - middle)
+    return np.asarray(np.float32(settings.light) * light, np.float32)
 
 
 def _without_pictures(exposure: Exposure) -> Exposure:

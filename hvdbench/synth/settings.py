@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from hvdbench.camera.hand import PresetName
 from hvdbench.camera.stabiliser.settings import OisSettings
@@ -116,6 +116,9 @@ class DatasetSettings(Settings):
     """Camera response, which also linearises the source: ``gamma2.2``, ``srgb``, ``linear`` or the CSV of a curve."""
     light: float = Field(default=1.0, gt=0, le=10)
     """Factor on the light of the scene, in blurry frames and truth alike; 0.3 makes a dim evening of a day."""
+    contrast: float = Field(default=1.0, gt=0, le=1)
+    """Factor on the contrast of light about that of level 128, in blurry frames and truth alike, as in haze; it is
+    applied before ``light``."""
     highlights: HighlightSettings | None = None
     """Light above full scale, so that lamps draw streaks; left out: none."""
     noise: SensorSettings = SensorSettings()
@@ -130,6 +133,12 @@ class DatasetSettings(Settings):
     """Kinds of clips that differ in some settings, by name, of which one is drawn for each clip; left out: one kind."""
     flow: bool = False
     """Whether ``tracks.h5`` stores the exact flow from each frame to the next and back, which takes much space."""
+
+    @model_serializer(mode="wrap")
+    def _without_full_contrast(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Recipes older than this setting keep the digests that their datasets and weights carry.
+        values: dict[str, Any] = serialise(self)
+        return {key: value for key, value in values.items() if key != "contrast" or value != 1.0}
 
     @field_validator("hand", mode="before")
     @classmethod

@@ -4,11 +4,19 @@ from made_shake import make_shake
 
 from hvdbench.errors import InputError
 from hvdbench.flow import grid
-from hvdbench.labels.extent import ABOVE_EXTENT, UNKNOWN_EXTENT, blur_extents, extents, label_extent
+from hvdbench.labels.extent import (
+    ABOVE_EXTENT,
+    UNKNOWN_EXTENT,
+    ExtentMeter,
+    blur_extents,
+    extents,
+    joined_extents,
+    label_extent,
+)
 from hvdbench.labels.registration import exposure_tracks, fit_similarity, frame_points, view_path
-from hvdbench.labels.relative_blur import relative_extents, solve_blocks
+from hvdbench.labels.relative_blur import covariance_extents, evidence, relative_covariances, solve_blocks
 from hvdbench.labels.sharpness import SEGMENT
-from hvdbench.labels.spectra import DIRECTIONS, RADII, compare_spectra, transfer
+from hvdbench.labels.spectra import BINS, DIRECTIONS, RADII, SpectralPairs, compare_spectra, transfer
 
 
 @pytest.fixture(scope="module")
@@ -168,4 +176,49 @@ def test_a_banded_system_is_solved_as_a_whole_one():
 
 def test_without_pairs_no_frame_is_blurrier_than_another():
     pairs = compare_spectra([np.zeros((32, 32), np.uint8)], np.zeros((1, 4)), [slice(0, 1)])
-    assert relative_extents(pairs, 1).tolist() == [0.0]
+    assert covariance_extents(relative_covariances(pairs, 1)).tolist() == [0.0]
+    assert evidence(pairs, 1, 2.0).tolist() == [0.0]
+
+
+def test_spectra_count_where_they_can_tell_and_the_motion_where_they_cannot():
+    from_way, from_spectra = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 1.0])
+    hidden = joined_extents(from_way, from_spectra, np.zeros(3), 2.0)
+    clear = joined_extents(from_way, from_spectra, np.full(3, 1e6), 2.0)
+    np.testing.assert_allclose(hidden, from_way)
+    np.testing.assert_allclose(clear, np.sqrt((2 * from_way**2 + from_spectra**2) / 3), rtol=1e-5)
+
+
+def test_evidence_falls_with_noise_and_with_the_fourth_power_of_the_extent():
+    first, second = np.array([0, 1]), np.array([1, 2])
+    pairs = [SpectralPairs(first, second, np.zeros((2, BINS)), np.full((2, BINS), weight)) for weight in (1.0, 0.25)]
+    clear, noisy = (evidence(some, 3, 2.0) for some in pairs)
+    np.testing.assert_allclose(noisy, clear / 4)
+    np.testing.assert_allclose(evidence(pairs[0], 3, 1.0), clear / 16)
+    np.testing.assert_allclose(clear[1], clear[0] + clear[2])
+
+
+def test_noise_and_little_light_do_not_make_sharp_frames_blurry(shake):
+    limit = float(np.median(shake.extent_px))
+    dark = shake.blurry / 3.0 + np.random.default_rng(1).normal(0, 12, shake.blurry.shape)
+    labels = label_extent(np.clip(np.rint(dark), 0, 255).astype(np.uint8), sharp_below=limit / shake.blurry.shape[2])
+    clear = np.abs(np.log(shake.extent_px / limit)) > 0.25
+    right = labels.is_sharp == (shake.extent_px < limit)
+    assert clear.sum() >= 12
+    assert right[clear].mean() >= 0.9
+
+
+def test_an_eighth_of_the_contrast_leaves_the_extents(shake, found):
+    flat = np.rint(128 + 0.12 * (shake.blurry - 128.0)).astype(np.uint8)
+    ratio = blur_extents(flat).extent_px / found.extent_px
+    assert np.median(np.abs(np.log(ratio))) < 0.15
+
+
+def test_frames_that_come_one_by_one_are_measured_as_those_in_memory(shake, found):
+    meter = ExtentMeter()
+    for gray in as_grays(shake.blurry):
+        meter.add(gray)
+    measured = meter.measure()
+    assert measured.extent_px.tobytes() == found.extent_px.tobytes()
+    assert (measured.exposure_share, measured.basis) == (found.exposure_share, found.basis)
+    with pytest.raises(InputError, match="at least one frame"):
+        ExtentMeter().measure()

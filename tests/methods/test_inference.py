@@ -464,7 +464,8 @@ def test_a_run_is_reported():
 def test_300_frames_of_720p_stay_under_2_gb():
     code = """
     import numpy, torch
-    from hvdbench.methods.inference import make_plan, restore_stream
+    from hvdbench.methods.inference.plan import make_plan
+    from hvdbench.methods.inference.restore import restore_stream
     from hvdbench.networks.estrnn import NETWORK
 
     torch.set_num_threads(1)

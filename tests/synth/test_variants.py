@@ -6,10 +6,11 @@ import pytest
 from hvdbench.errors import RecipeError
 from hvdbench.frames import list_frames, read_frame
 from hvdbench.recipe import check
+from hvdbench.response import open_response
 from hvdbench.sources.photos import PhotoSource
 from hvdbench.sources.scene import SourceOptions
 from hvdbench.synth.clip_plan import draw_variant
-from hvdbench.synth.goproshake import synthesise
+from hvdbench.synth.goproshake import lit, synthesise
 from hvdbench.synth.settings import DatasetSettings
 from hvdbench.workspace.engine import Engine
 
@@ -62,3 +63,13 @@ def test_less_light_darkens_blurry_frames_and_truth_alike(tmp_path):
         ]
     for bright, dark in zip(levels[1.0], levels[0.25], strict=True):
         assert dark / bright == pytest.approx(0.25 ** (1 / 2.2), abs=0.03)
+
+
+def test_less_contrast_draws_levels_to_the_middle_and_full_contrast_leaves_the_digest():
+    light = np.array([[[0.0, 0.2159, 1.0]]], np.float32)
+    settings = check("recipe", TABLE | {"contrast": 0.12}, DatasetSettings)
+    seen = lit(light, settings, open_response("gamma2.2"))
+    assert np.ptp(seen) == pytest.approx(0.12, abs=1e-6)
+    assert seen[0, 0, 1] == pytest.approx(0.2195, abs=2e-3)
+    assert "contrast" not in check("recipe", TABLE, DatasetSettings).model_dump()
+    assert settings.model_dump()["contrast"] == 0.12

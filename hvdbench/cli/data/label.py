@@ -44,7 +44,8 @@ _measure = click.option(
     "--labeller",
     metavar="NAME",
     help="Label by this rule: extent (the length of the blur, estimated from motion), paper (the variance of the "
-    "Laplacian and Otsu's threshold), or an import string. The default is extent, or paper if --measure is set.",
+    "Laplacian and Otsu's threshold), clues (the least blurred frames of each stretch, sharp or not, which a method "
+    "learns from), or an import string. The default is extent, or paper if --measure is set.",
 )
 @_measure
 @click.option(

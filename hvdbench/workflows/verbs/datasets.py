@@ -145,7 +145,7 @@ def label(dataset: Dataset | PathLike, *, labeller: str = DEFAULT_LABELLER) -> p
 
     Args:
         dataset: the dataset or its folder.
-        labeller: ``paper``, ``extent``, or an import string.
+        labeller: ``paper``, ``extent``, ``clues``, or an import string.
 
     Returns:
         One row for each frame: ``split``, ``clip``, ``frame``, ``sharpness``, ``is_sharp`` and ``is_selected``.
