@@ -58,9 +58,9 @@ def test_an_exact_place_is_a_sharp_frame_that_was_blurred_again(clip):
 
 def test_the_label_of_a_warped_place_is_not_among_its_candidates(clip):
     """Every frame is of a brightness of its own, by which it is known again."""
-    frames, labels, _ = clip
+    frames, labels, model = clip
     brighter = (frames // 2 + 5 * np.arange(len(frames))[:, None, None, None]).astype(np.uint8)
-    model = fit_exposure_model(Aligner(brighter), labels.is_selected, with_paths=False)
+    model = replace(model, aligner=Aligner(brighter))
     held = labels.selected[1:2]
     places = PlaceMaker(model, labels.is_selected, 1000, 0).warped(12, held)
     assert held[0] not in {place.frame for place in places}
@@ -71,7 +71,7 @@ def test_the_label_of_a_warped_place_is_not_among_its_candidates(clip):
             if place.planes[3 * len(PICTURES) + number].any() and trusted.any():
                 known += 1
                 assert np.abs(picture(place, name).astype(float) - place.label)[:, trusted].mean() > 3
-    assert known > 20
+    assert known > 5
 
 
 def test_a_place_is_the_same_for_any_number_of_threads(clip):
@@ -105,21 +105,38 @@ def test_no_frame_that_is_held_out_is_learned_from(clip, monkeypatch):
     assert len(learned) == 2 * SMALL.adaptation.items
 
 
-@pytest.mark.parametrize(("gain", "kept"), [(1.0, True), (-1.0, False), (0.0, False)])
-def test_adapted_weights_are_used_only_where_they_restore_held_out_frames_better(clip, monkeypatch, gain, kept):
+@pytest.mark.parametrize(
+    ("gain", "beside", "kept"), [(1.0, 0.5, True), (1.0, -0.5, False), (-1.0, 0.5, False), (0.0, 0.0, False)]
+)
+def test_adapted_weights_are_used_only_where_both_ways_to_judge_say_so(clip, monkeypatch, gain, beside, kept):
+    """The measurements are two before and two after: of frames blurred again, and of the frames beside them."""
     _, labels, model = clip
     start, measured = network(), list[CandidateFusion]()
 
     def psnr(asked, places, device):
         measured.append(asked)
-        return np.array([30.0 + 0.01 * k + (gain if len(measured) == 2 else 0) for k in range(len(places))])
+        more = {3: gain, 4: beside}.get(len(measured), 0.0)
+        return np.array([30.0 + 0.01 * k + more for k in range(len(places))])
 
     monkeypatch.setattr(adaptation, "held_out_psnr", psnr)
     found = adapt(start, model, labels.is_selected, SMALL, Budget())
+    assert measured[0] is measured[1] is start
     assert found.facts["kept"] is kept
     assert (found.network is start) is not kept
-    assert found.facts["said"].startswith("the adaptation helped" if kept else "the adaptation did not surely help")
+    words = "helped" if kept else "did not surely help"
+    assert found.facts["said"].startswith(f"the adaptation to the clip {words}")
     assert found.facts["steps"] == 3
+    assert found.facts["neighbours_gain_db"] == beside
+
+
+def test_held_out_frames_judge_the_blurry_frames_beside_them(clip):
+    frames, labels, model = clip
+    held = labels.selected[2:4]
+    places = PlaceMaker(model, labels.is_selected, 1000, 0).judging(held)
+    assert [place.frame for place in places] == [int(frame) for frame in held for _ in range(4)]
+    for place in places:
+        trusted = place.mask[0] > 250
+        assert np.abs(place.label - frames[place.frame].transpose(2, 0, 1).astype(float))[:, trusted].max() > 1
 
 
 def test_a_gain_counts_only_beyond_its_noise_and_frames_are_the_measurements():
@@ -130,6 +147,7 @@ def test_a_gain_counts_only_beyond_its_noise_and_frames_are_the_measurements():
     assert gain == pytest.approx(0.2)
     assert low == pytest.approx(0.2 - 2.920 * np.std([0.6, -0.4, 0.4], ddof=1) / 3**0.5, abs=1e-3)
     assert gain_of(before[:2], before[:2] + 1, [1, 1])[1] == -np.inf
+    assert gain_of(np.array([]), np.array([]), []) == (0.0, -np.inf)
 
 
 def test_a_third_of_the_sharp_frames_at_most_is_held_out():

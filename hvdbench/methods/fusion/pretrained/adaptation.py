@@ -2,7 +2,9 @@
 
 Stage 1 of SelfHVD (Eqs. 3 to 6 and 13, without the VGG term) starts from weights of other scenes here, and exact
 places (:mod:`hvdbench.methods.fusion.pretrained.places`) share its batches. Some of the clip's sharp frames are held
-out: blurred again, they measure the weights before and after.
+out, and measure the weights before and after in two ways: blurred again, as what is to be restored; and warped onto the
+blurry frames beside them, as what these should look like. Neither alone is enough: on a validation clip the first grew
+by 2.5 dB while the true frames lost 0.4, because our blur is no camera's, and the second rewards what is soft.
 """
 
 import copy
@@ -27,8 +29,10 @@ from hvdbench.networks.candidate_fusion import CandidateFusion
 
 _LEVEL = 0.95
 _DRAWS = 2  # places of each frame that is held out
+_BESIDE = 3  # about as many blurry frames are near one
 _FEWEST_SHARP = 4
 _TIMED_STEPS = 3
+_JUDGES = ("held_out", "neighbours")
 
 
 @dataclass(frozen=True)
@@ -72,35 +76,43 @@ def adapt(
     held = hold_out(sharp, how.held_out)
     maker = PlaceMaker(model, is_selected, how.item_px, budget.seed, budget.workers)
     budget.progress(0, how.steps, "prepare to adapt")
-    judged = maker.exact([int(k) for k in held], _DRAWS * len(held), held)
+    judges = [maker.exact([int(k) for k in held], _DRAWS * len(held), held), maker.judging(held)]
     learned = np.setdiff1d(sharp, held)
     exact = maker.exact([int(k) for k in learned], how.items, held) if how.exact_share > 0 else []
     warped = maker.warped(how.items, held) if how.exact_share < 1 else []
-    before = held_out_psnr(network, judged, budget.device)
+    before = [held_out_psnr(network, places, budget.device) for places in judges]
     fit = AdaptationFit(network, exact, warped, settings, budget)
     for step in range(how.steps):
         fit.step()
         budget.progress(step + 1, how.steps, "adapt to the clip")
-    after = held_out_psnr(fit.averaged, judged, budget.device)
-    gain, low = gain_of(before, after, [place.frame for place in judged])
-    kept = bool(math.isfinite(low) and low > 0)
+    after = [held_out_psnr(fit.averaged, places, budget.device) for places in judges]
+    gains = [
+        gain_of(was, becomes, [place.frame for place in places])
+        for was, becomes, places in zip(before, after, judges, strict=True)
+    ]
+    kept = all(low > 0 for _, low in gains)
     facts: dict[str, object] = {
         "steps": how.steps,
         "seconds": round(time.perf_counter() - started, 1),
         "held_out_frames": held.tolist(),
-        "held_out_psnr_before": round(float(np.mean(before)), 3),
-        "held_out_psnr_after": round(float(np.mean(after)), 3),
-        "gain_db": round(gain, 3),
-        "gain_low_db": round(low, 3) if math.isfinite(low) else None,
         "kept": kept,
     }
+    told = []
+    for name, was, becomes, (gain, low) in zip(_JUDGES, before, after, gains, strict=True):
+        found = [round(float(np.mean(values)), 3) if len(values) else None for values in (was, becomes)]
+        facts[f"{name}_psnr_before"], facts[f"{name}_psnr_after"] = found
+        facts[f"{name}_gain_db"] = round(gain, 3)
+        facts[f"{name}_gain_low_db"] = round(low, 3) if math.isfinite(low) else None
+        told.append(
+            "nothing to compare" if found[0] is None else f"{found[0]:.2f} dB before and {found[1]:.2f} dB after"
+        )
     measured = (
-        f"{facts['held_out_psnr_before']} dB before and {facts['held_out_psnr_after']} dB after on {len(held)} sharp "
-        "frames of the clip that were held out and blurred again"
+        f"{len(held)} sharp frames were held out; blurred again and restored: {told[0]}; compared with restored frames "
+        f"beside them: {told[1]}"
     )
-    said = f"the adaptation helped ({measured}), so its weights are used"
+    said = f"the adaptation to the clip helped, so its weights are used ({measured})"
     if not kept:
-        said = f"the adaptation did not surely help ({measured}), so the weights stay as they were"
+        said = f"the adaptation to the clip did not surely help, so the weights stay as they were ({measured})"
     return Adaptation(fit.averaged if kept else network, facts | {"said": said})
 
 
@@ -147,7 +159,7 @@ def adaptation_cost(
         fit.step()
     of_step = (time.perf_counter() - started) / _TIMED_STEPS
     kinds = int(how.exact_share > 0) + int(how.exact_share < 1)
-    judged = _DRAWS * how.held_out
+    judged = (_DRAWS + _BESIDE) * how.held_out
     return FitCost((kinds * how.items + judged) * of_place + 2 * judged * of_measure, of_step)
 
 
@@ -218,14 +230,16 @@ class AdaptationFit:
 
 
 def held_out_psnr(network: CandidateFusion, places: Sequence[Place], device: str) -> NDArray[np.float64]:
-    """Measure the PSNR of restored places, in dB, one for each."""
+    """Measure the PSNR of restored places where their masks trust the label, in dB, one for each."""
     found = []
     for place in places:
         height, width = (side // 2 * 2 for side in place.label.shape[1:])
         planes = torch.from_numpy(place.planes[None, :, :height, :width]).to(device).float() / 255
         with torch.inference_mode():
             restored = network(planes)[0].clamp(0, 1).cpu().numpy()
-        error = float(np.mean((255 * restored - place.label[:, :height, :width]) ** 2))
+        mask = place.mask[0, :height, :width] / 255.0
+        square = ((255 * restored - place.label[:, :height, :width]) ** 2).mean(axis=0)
+        error = float((mask * square).sum() / max(mask.sum(), 1.0))
         found.append(10 * math.log10(255**2 / max(error, 1e-4)))
     return np.array(found)
 
@@ -238,7 +252,8 @@ def gain_of(before: NDArray[np.float64], after: NDArray[np.float64], frames: Seq
         frames: frame of each place; places of one frame are one measurement.
     """
     of_frame = [float(np.mean((after - before)[np.array(frames) == frame])) for frame in dict.fromkeys(frames)]
-    gain, count = float(np.mean(of_frame)), len(of_frame)
+    count = len(of_frame)
+    gain = float(np.mean(of_frame)) if count else 0.0
     if count < 2:
         return gain, -math.inf
     error = float(np.std(of_frame, ddof=1)) / math.sqrt(count)

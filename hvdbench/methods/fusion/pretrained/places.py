@@ -1,10 +1,12 @@
 """Make the places of a clip that an adaptation learns from, and those that decide whether it helped.
 
 There are two kinds. The label of an exact place is a sharp frame of the clip, and its input is that frame blurred again
-along the motion of a blurry frame, its donor. The label of a warped place is a sharp frame warped onto a blurry one
-(Eq. 3), trusted by its mask (Eq. 5); the input is the blurry frame without that sharp frame among its candidates,
-because the network would only have to copy it. No sharp frame that is held out is a label of either kind, or a
-candidate.
+along about the motion of a blurry frame, its donor. Were it blurred exactly as the planes assume, the network would
+learn that this assumption holds, and real blur would come out worse.
+
+The label of a warped place is a sharp frame warped onto a blurry one (Eq. 3), trusted by its mask (Eq. 5); the input is
+the blurry frame without that sharp frame among its candidates, because the network would only have to copy it. No sharp
+frame that is held out is a label that is learned from, or a candidate.
 """
 
 from collections.abc import Sequence
@@ -13,15 +15,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.frames import Frame, to_display, to_linear
+from hvdbench.frames import Frame, to_display
 from hvdbench.methods.blur.alignment import Aligner, sharp_neighbours
 from hvdbench.methods.blur.exposure_model import ExposureModel
-from hvdbench.methods.blur.reblur import reblur
 from hvdbench.methods.fusion.pretrained.planes import frame_planes
-from hvdbench.methods.fusion.resynthesis import noise_levels
+from hvdbench.methods.fusion.resynthesis import blur_again, noise_levels
 from hvdbench.workspace.engine import thread_map
 
 _EACH_SIDE = 2
+_REACH_FRAMES = 2  # as far as a withheld frame may lie from what it judges in ``hvdbench heldout``
+_GAINS = (0.8, 1.2)
+_LINE, _BEND = 0.15, 0.5  # standard deviations of what a path has besides the motion, in lengths of the path
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,21 @@ class PlaceMaker:
             jobs.append((index, int(self._random.choice(near)), self._box()))
         return list(thread_map(lambda job: self._warped(*job, sources), jobs, self.workers))
 
+    def judging(self, frames: NDArray[np.intp]) -> list[Place]:
+        """Make warped places whose labels are these sharp frames, of each blurry frame within two frames of one.
+
+        Args:
+            frames: sharp frames, which are labels here and candidates of none.
+        """
+        sources = np.setdiff1d(np.flatnonzero(self.is_selected), frames)
+        jobs = [
+            (int(index), int(frame), self._box())
+            for frame in frames
+            for index in np.flatnonzero(~self.is_selected)
+            if abs(index - frame) <= _REACH_FRAMES
+        ]
+        return list(thread_map(lambda job: self._warped(*job, sources), jobs, self.workers))
+
     def _box(self) -> tuple[slice, slice]:
         parts = []
         for length in self.model.aligner.frames.shape[1:3]:
@@ -131,7 +150,8 @@ class PlaceMaker:
                 hidden.append(place)
         made = replace(there, aligner=replace(there.aligner, frames=np.stack(pictures)))
         place = around.index(frame)
-        planes = frame_planes(made, place, _places(around, kept), hidden).planes
+        motion = donors.motion(donor - run.start)  # the sharp frame's own is that of a camera that held still
+        planes = frame_planes(made, place, _places(around, kept), hidden, motion).planes
         label = there.aligner.frames[place]
         return _place(frame, planes, np.asarray(label, np.float32), np.ones(label.shape[:2], np.float32))
 
@@ -160,8 +180,13 @@ def _place(frame: int, planes: NDArray[np.float32], label: NDArray[np.float32], 
 
 
 def _blurred(frame: Frame, donors: ExposureModel, like: int, random: np.random.Generator) -> Frame:
-    """Blur a frame as the donor was, and add the noise that it then lacks compared with the donor."""
-    picture = to_display(reblur(to_linear(frame), donors.motion(like), donors.tau))
+    """Blur a frame along about the donor's path, and add the noise that it then lacks compared with the donor."""
+    motion = donors.motion(like)
+    length = donors.tau * float(np.median(np.hypot(motion[..., 0], motion[..., 1])))
+    path = np.array(
+        [random.uniform(*_GAINS), *random.normal(0, _LINE * length, 2), *random.normal(0, _BEND * length, 2)]
+    )
+    picture = to_display(blur_again(frame, motion, path, donors.tau))
     lacking = noise_levels(donors.aligner.eight_bits(like)) ** 2 - noise_levels(picture) ** 2
     noise = random.normal(0.0, np.sqrt(max(0.0, lacking)), picture.shape)
     return np.asarray(np.clip(picture + noise, 0, 255).round(), np.uint8)

@@ -73,7 +73,11 @@ class FramePlanes:
 
 
 def frame_planes(
-    model: ExposureModel, index: int, selected: NDArray[np.intp], without: Collection[int] = ()
+    model: ExposureModel,
+    index: int,
+    selected: NDArray[np.intp],
+    without: Collection[int] = (),
+    motion: Flow | None = None,
 ) -> FramePlanes:
     """Make the planes of one frame of a clip.
 
@@ -85,9 +89,10 @@ def frame_planes(
         index: number of the frame.
         selected: numbers of the selected frames.
         without: numbers of neighbours that are not shown, as if the clip did not have them.
+        motion: motion of the frame, (H, W, 2) px per frame interval; None for what its neighbours say.
     """
     aligner = model.aligner
-    blurry, motion = aligner.blurry(index), model.motion(index)
+    blurry, motion = aligner.blurry(index), model.motion(index) if motion is None else motion
     sources = _in_slots(index, selected)
     near = [k if 0 <= k < len(aligner.frames) and k not in without else None for k in (index - 1, index + 1)]
     warped = [blurry if source is None else aligner.warped(index, source) for source in (*near, *sources)]

@@ -2,6 +2,8 @@
 
 import copy
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -158,9 +160,10 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         def one(i: int) -> Image:
             return apply_network(network, frame_planes(model, i, labels.selected), budget.device)
 
-        for done, picture in enumerate(thread_map(one, todo, budget.workers)):
-            restored[todo[done]] = aligner.stored(picture)
-            budget.progress(done + 1, len(todo), "align, blend and correct")
+        with _threads_shared_by(budget.workers):
+            for done, picture in enumerate(thread_map(one, todo, budget.workers)):
+                restored[todo[done]] = aligner.stored(picture)
+                budget.progress(done + 1, len(todo), "align, blend and correct")
         return Restoration(
             restored,
             {
@@ -186,6 +189,17 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         budget.progress(0, 1, "flow and exposure")
         aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale, alignment=self.settings.alignment)
         return network, fit_exposure_model(aligner, labels.is_selected, budget.workers, with_paths=False)
+
+
+@contextmanager
+def _threads_shared_by(workers: int) -> Iterator[None]:
+    """Divide torch's threads among frames that are restored side by side, instead of giving each frame all of them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before // workers))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def apply_network(network: CandidateFusion, frame: FramePlanes, device: str) -> Image:
