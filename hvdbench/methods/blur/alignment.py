@@ -17,7 +17,7 @@ from hvdbench.flow import Flow, Preset, flow_dis, occlusion_mask, warp
 from hvdbench.frames import Frame, Frames, Gray, Image, to_8_bits, to_gray
 from hvdbench.methods.blur.planes import Alignment, lay_plane
 
-_CACHE_BYTES = 600_000_000  # 81 flows of 720p, 9 of 2160p: about those of the frames that threads work on
+FLOW_CACHE_BYTES = 300_000_000  # 40 flows of 720p, 4 of 2160p: those of the pairs that threads work on
 _PER_LEVEL = 257  # steps of 16 bits in a level of 8
 
 
@@ -61,7 +61,7 @@ class Aligner:
             self._flows.update(found)
             for pair in found:
                 self._flows.move_to_end(pair)
-            while len(self._flows) * found[a, b].nbytes > _CACHE_BYTES and len(self._flows) > len(found):
+            while len(self._flows) * found[a, b].nbytes > FLOW_CACHE_BYTES and len(self._flows) > len(found):
                 self._flows.popitem(last=False)
         return found[a, b]
 

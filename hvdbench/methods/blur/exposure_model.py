@@ -69,18 +69,24 @@ def fit_exposure_model(
     count, width = len(aligner.frames), aligner.frames.shape[2]
     selected = np.flatnonzero(is_sharp)
     asked = [i for i in range(count) if not is_sharp[i] and nearest_sharp(i, selected) is not None]
-    reduced = dict(zip(asked, thread_map(lambda i: _reduced(aligner, i, selected), asked, workers), strict=True))
-    tau = _fit_share([reduced[i] for i in asked], workers)
+    is_asked = np.isin(np.arange(count), asked)
+
+    def look(i: int) -> tuple[float, _Reduced | None]:  # in one go, while the flows are at hand
+        motion = exposure_motion(aligner, i)
+        return _median_length(motion), _reduced(aligner, i, selected, motion) if is_asked[i] else None
+
+    looks = list(thread_map(look, range(count), workers))
+    speed = np.array([length for length, _ in looks])
+    reduced = {i: found for i, (_, found) in enumerate(looks) if found is not None}
+    tau = _fit_share(list(reduced.values()), workers)
     gain, path = np.full(count, np.nan), np.full((count, 5), np.nan)
-    fitted = asked if with_paths else []
-    for i, (numbers, value) in zip(
-        fitted, thread_map(lambda i: reduced[i].free_path(tau), fitted, workers), strict=True
-    ):
+    fitted = list(reduced) if with_paths else []
+    found = thread_map(lambda i: reduced[i].free_path(tau), fitted, workers)
+    for i, (numbers, value) in zip(fitted, found, strict=True):
         path[i], gain[i] = numbers, value
     whole_clip = len(fitted) > 0 and float(np.nanmedian(gain)) >= CLIP_GAIN
     explained = np.nan_to_num(gain) >= FRAME_GAIN if whole_clip else np.zeros(count, bool)
-    speed = list(thread_map(lambda i: _median_length(exposure_motion(aligner, i)), range(count), workers))
-    return ExposureModel(aligner, tau, gain, explained, path, tau * np.array(speed) / width)
+    return ExposureModel(aligner, tau, gain, explained, path, tau * speed / width)
 
 
 def _median_length(motion: Flow) -> float:
@@ -107,13 +113,13 @@ class _Reduced:
         return path / np.array([1.0, *[self.factor] * 4]), gain
 
 
-def _reduced(aligner: Aligner, index: int, selected: NDArray[np.intp]) -> _Reduced:
+def _reduced(aligner: Aligner, index: int, selected: NDArray[np.intp], motion: Flow) -> _Reduced:
     source = nearest_sharp(index, selected)
     if source is None:
         raise ValueError(f"frame {index} has no selected neighbour")
     sharp = np.asarray(cv2.cvtColor(aligner.warped(index, source), cv2.COLOR_RGB2GRAY), np.float32)
     blurry = np.asarray(cv2.cvtColor(aligner.blurry(index), cv2.COLOR_RGB2GRAY), np.float32)
-    mask, motion = aligner.mask(index, source), exposure_motion(aligner, index)
+    mask = aligner.mask(index, source)
     factor = _FIT_WIDTH_PX / sharp.shape[1]
     if factor >= 1:
         return _Reduced(sharp, blurry, mask, motion, 1.0)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hvdbench.errors import InputError
+from hvdbench.methods.blur.alignment import FLOW_CACHE_BYTES
 from hvdbench.video.input import SMALLEST_SIDE_PX
 from hvdbench.workspace.engine import usable_cores
 from hvdbench.workspace.memory import free_memory
@@ -19,7 +20,6 @@ _FRAME_BYTES = 4  # of a frame of the window before its restoration: colours and
 _RESTORED_BYTES = 3
 _FLOW_BYTES = 8
 _FLOWS_A_FRAME = 10
-_FLOW_CACHE_BYTES = 600_000_000  # in all: the aligner's bound
 _STACK_BYTES = 48  # of a frame that the fit learns from
 _STACKS_BYTES = 800_000_000  # in all: the bound of the fit's stack
 _BLEND_BYTES = 210  # of a thread that blends a frame
@@ -86,7 +86,7 @@ def _window(size: tuple[int, int]) -> WindowSize:
     frames = min(MOST_FRAMES, max(FEWEST_FRAMES, _CLIP_BYTES // (3 * pixels)))
     thread = max(_BLEND_BYTES * pixels, _NETWORK_BYTES * min(pixels, _NETWORK_PX))
     workers = max(1, min(usable_cores(), _THREADS_BYTES // thread))
-    flows = min(_FLOW_CACHE_BYTES, frames * _FLOWS_A_FRAME * _FLOW_BYTES * pixels)
+    flows = min(FLOW_CACHE_BYTES, frames * _FLOWS_A_FRAME * _FLOW_BYTES * pixels)
     learning = min(_STACKS_BYTES, frames * _STACK_BYTES * pixels) + workers * _BLEND_BYTES * pixels
     restoring = frames * _RESTORED_BYTES * pixels + workers * thread
     peak = _BASE_BYTES + frames * _FRAME_BYTES * pixels + flows + max(learning, restoring)

@@ -95,8 +95,10 @@ def frame_planes(
     blurry, motion = aligner.blurry(index), model.motion(index) if motion is None else motion
     sources = _in_slots(index, selected)
     near = [k if 0 <= k < len(aligner.frames) and k not in without else None for k in (index - 1, index + 1)]
-    warped = [blurry if source is None else aligner.warped(index, source) for source in (*near, *sources)]
-    masks = [None if source is None else aligner.mask(index, source) for source in (*near, *sources)]
+    warped, masks = list[Image](), list[Image | None]()
+    for source in (*near, *sources):  # one after the other, while the flows of a pair are at hand
+        warped.append(blurry if source is None else aligner.warped(index, source))
+        masks.append(None if source is None else aligner.mask(index, source))
     there = [k for k, source in enumerate(sources) if source is not None]
     candidates = [warped[2 + k] for k in there]
     measured = reblur_errors([*candidates, blurry], blurry, motion, model.tau)
