@@ -88,7 +88,7 @@ def test_a_flow_is_estimated_once(monkeypatch):
 def test_memory_is_bounded_and_what_was_dropped_comes_again_the_same(monkeypatch):
     frames = panning()
     one = flow_dis(to_gray(frames[0]), to_gray(frames[1]))
-    monkeypatch.setattr(alignment, "_CACHE_BYTES", 3 * one.nbytes)
+    monkeypatch.setattr(alignment, "FLOW_CACHE_BYTES", 3 * one.nbytes)
     aligner = Aligner(frames)
     first = aligner.flow(0, 1).copy()
     for target in range(1, 5):
@@ -101,7 +101,7 @@ def test_memory_is_bounded_and_what_was_dropped_comes_again_the_same(monkeypatch
 
 
 def test_a_bound_below_one_flow_keeps_the_latest(monkeypatch):
-    monkeypatch.setattr(alignment, "_CACHE_BYTES", 1)
+    monkeypatch.setattr(alignment, "FLOW_CACHE_BYTES", 1)
     aligner = Aligner(panning())
     aligner.flow(0, 1)
     aligner.flow(1, 2)
