@@ -114,7 +114,7 @@ def deblur(
     Each INPUT is a video file or a folder of frames. The default method borrows from the clip's own sharp frames, and a
     small network, which was trained on other scenes and comes with hvdbench, corrects the result. Nothing is learned
     from the clip, unless --minutes or --steps ask for it: then the network is adapted to the clip, and the adapted one
-    is used only if it restores sharp frames of the clip better that were held out. Use --method and --weights to
+    is used only if sharp frames of the clip that were held out say that it is better. Use --method and --weights to
     restore with another method.
 
     The restored frames keep the names of the input's frames; those of JPEG frames end in .png, because JPEG would lose
