@@ -6,9 +6,9 @@ import pytest
 import torch
 from made_training import QUIET, MadeObjective, network, settings, train
 
-from hvdbench.methods.training.best import BestState
 from hvdbench.methods.training.checkpoints import list_checkpoints
 from hvdbench.methods.training.settings import ValidationSettings
+from hvdbench.methods.training.validation import BestState
 
 MEASURED = ValidationSettings(clips=0, loss_samples=2)
 STEPS = 8

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from hvdbench import catalog
 from hvdbench.errors import UnknownNameError
 from hvdbench.methods.inference.restore import restore_clip
+from hvdbench.networks.candidate_fusion import MIDDLE, PLANES
 from hvdbench.networks.layers.blocks import warp_by_flow
 from hvdbench.networks.spec import NetworkSpec, trainable_parameters
 
@@ -52,6 +53,23 @@ def _fusion() -> nn.Module:
     network = catalog.resolve("network", "fusion").build(candidates=3, channels=8, blocks=1)
     nn.init.normal_(network.last.weight, std=0.01)  # it starts at zero, which would hide the layers before
     return FusedWithNeighbours(network)
+
+
+class BlendedFromNeighbours(FusedWithNeighbours):
+    """Each frame as its own blend, with the frames before and after in the places of all other pictures, unaligned."""
+
+    def forward(self, clip: Tensor) -> Tensor:
+        before = torch.cat((clip[:, :1], clip[:, :-1]), dim=1)
+        after = torch.cat((clip[:, 1:], clip[:, -1:]), dim=1)
+        pictures = torch.cat((clip, clip, before, after, before, before, after, after), dim=2)  # (N, T, 24, H, W)
+        rest = torch.full_like(pictures[:, :, :1], MIDDLE).expand(-1, -1, PLANES - pictures.shape[2], -1, -1)
+        return self.network(torch.cat((pictures, rest), dim=2).flatten(0, 1)).unflatten(0, clip.shape[:2])
+
+
+def _candidate_fusion() -> nn.Module:
+    network = catalog.resolve("network", "candidate_fusion").build(channels=8, blocks=1)
+    nn.init.normal_(network.last.weight, std=0.01)  # it starts at zero, which would hide the layers before
+    return BlendedFromNeighbours(network)
 
 
 def _sea_raft() -> nn.Module:
@@ -109,6 +127,7 @@ def _nafnet() -> nn.Module:
 
 WITH_TINY = {name for name in catalog.names("network") if "tiny" in catalog.resolve("network", name).presets}
 TINY: dict[str, Callable[[], nn.Module]] = {name: partial(_tiny, name) for name in WITH_TINY} | {
+    "candidate_fusion": _candidate_fusion,
     "cdvd_tsp": _cdvd_tsp,
     "fusion": _fusion,
     "hypercut": lambda: OrderedByPairs(catalog.resolve("network", "hypercut").build(out_dim=8)),

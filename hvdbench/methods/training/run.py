@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from hvdbench.errors import FitError
 from hvdbench.methods.inference import memory
-from hvdbench.methods.training.best import BestState
 from hvdbench.methods.training.checkpoints import (
     TrainingState,
     list_checkpoints,
@@ -33,7 +32,14 @@ from hvdbench.methods.training.samples import TrainingWindows, loader
 from hvdbench.methods.training.schedule import AveragedWeights, Optimiser
 from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.methods.training.terms import Terms
-from hvdbench.methods.training.validation import Validation, batch_of, first_panel, measure_all, start_distances
+from hvdbench.methods.training.validation import (
+    BestState,
+    Validation,
+    batch_of,
+    first_panel,
+    measure_all,
+    start_distances,
+)
 from hvdbench.workspace.progress import Progress
 
 logger = logging.getLogger(__name__)
