@@ -4,7 +4,8 @@ Stage 1 of SelfHVD (Eqs. 3 to 6 and 13, without the VGG term) starts from weight
 places (:mod:`hvdbench.methods.fusion.pretrained.places`) share its batches. Some of the clip's sharp frames are held
 out, and measure the weights before and after in two ways: blurred again, as what is to be restored; and warped onto the
 blurry frames beside them, as what these should look like. Neither alone is enough: on a validation clip the first grew
-by 2.5 dB while the true frames lost 0.4, because our blur is no camera's, and the second rewards what is soft.
+by 2.5 dB while the true frames lost 0.4, because our blur is no camera's, and the second rewards what is soft. Nor are
+both together: on one of three validation clips they approve of a loss of 0.1 dB (docs/fusion.md).
 """
 
 import copy
@@ -110,7 +111,10 @@ def adapt(
         f"{len(held)} sharp frames were held out; blurred again and restored: {told[0]}; compared with restored frames "
         f"beside them: {told[1]}"
     )
-    said = f"the adaptation to the clip helped, so its weights are used ({measured})"
+    said = (
+        f"held-out frames approve of the adaptation to the clip, so its weights are used ({measured}); they have been "
+        "wrong before, so compare the result with one made without --minutes and --steps"
+    )
     if not kept:
         said = f"the adaptation to the clip did not surely help, so the weights stay as they were ({measured})"
     return Adaptation(fit.averaged if kept else network, facts | {"said": said})
