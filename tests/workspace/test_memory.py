@@ -33,3 +33,15 @@ def test_freed_blocks_go_back_to_the_system():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     works, returned = done.stdout.split()
     assert works == "False" or int(returned) > 150 << 20
+
+
+def test_freed_pages_go_back_to_the_system_though_a_block_that_is_kept_lies_above_them():
+    code = (
+        "import numpy as np; from hvdbench.workspace import memory\n"
+        "def resident(): return memory._field(memory._STATUS, 'VmRSS')\n"
+        "blocks = [np.ones(64 << 10, np.uint8) for _ in range(2000)]\n"
+        "held = resident(); del blocks[:-1]; print(memory.return_freed_pages(), held - resident())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    works, returned = done.stdout.split()
+    assert works == "False" or int(returned) > 100 << 20

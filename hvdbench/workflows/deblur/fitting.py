@@ -35,7 +35,7 @@ from hvdbench.workflows.deblur.self_check import Change, Measured, Steadiness, a
 from hvdbench.workflows.deblur.timing import Timing, time_run, with_announcement
 from hvdbench.workflows.deblur.window_size import WindowSize, window_size
 from hvdbench.workspace.manifest import file_sha256
-from hvdbench.workspace.memory import return_freed_blocks
+from hvdbench.workspace.memory import return_freed_blocks, return_freed_pages
 from hvdbench.workspace.progress import Progress
 
 _LARGE_PX = 2560 * 1440
@@ -217,6 +217,8 @@ def _restored(
         _note_facts(made, restoration, start, (first, last), is_whole=len(plan) == 1)
         for index in range(first, last):
             yield index, held[index - start], restoration.frames[index - start]
+        del frames, restoration
+        return_freed_pages()
 
 
 def _labels_of_window(labels: SharpLabels, start: int, stop: int) -> SharpLabels:
