@@ -38,6 +38,8 @@ def home(tmp_path_factory) -> Path:
     home = tmp_path_factory.mktemp("home")
     shutil.copytree(home_folder("recipes"), home / "recipes")
     for path in home.glob("recipes/*/*.toml"):
+        if path.stem == "fusion_pretrained":  # the weights that come with hvdbench are of its own size
+            continue
         text = path.read_text()
         for key, value in QUICK.items():
             new = json.dumps(value)
