@@ -45,6 +45,10 @@ class Processes:
         """Whether this process writes the files."""
         return self.rank == 0
 
+    def moved(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return tensors on this process's device, under their names."""
+        return {name: value.to(self.device) for name, value in tensors.items()}
+
     def share(self, batch: int, parts: int) -> int:
         """Return the number of samples in one part of this process's share of a batch.
 

@@ -96,7 +96,7 @@ class Run:
             self.step, self.seconds = found.step, float(notes["seconds"])
             self.network.inner.load_state_dict(dict(found.tensors["model"]))
             self.optimiser.load_state(dict(found.tensors["optimiser"]))
-            self.objective.load_state(self._on_device(found.tensors["objective"]))
+            self.objective.load_state(self.processes.moved(found.tensors["objective"]))
             if self.average is not None:
                 self.average.load_state(dict(found.tensors["ema"]))
             if notes["scaler"]:
@@ -104,7 +104,7 @@ class Run:
             self.terms.load_state(notes["terms"])
             self.watch.load_state(notes["watch"])
             if notes["best"] is not None:
-                self.best.load_state(notes["best"], self._on_device(found.tensors["best"]))
+                self.best.load_state(notes["best"], self.processes.moved(found.tensors["best"]))
             self._facts, self._warned = dict(notes["facts"]), list(notes["warned"])
             logger.info("the training goes on after step %d of %d", self.step, self.settings.steps)
         if self.processes.is_main:
@@ -347,6 +347,3 @@ class Run:
 
     def _elapsed(self) -> float:
         return self.seconds + time.perf_counter() - self._started
-
-    def _on_device(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {name: value.to(self.processes.device) for name, value in tensors.items()}
