@@ -32,7 +32,7 @@ def return_freed_blocks() -> bool:
 
 
 def return_freed_pages() -> bool:
-    """Give all memory that was freed so far back to the system; False where the C library cannot.
+    """Return all memory that was freed so far to the system; False where the C library cannot.
 
     Between the windows of a long clip this keeps holes that smaller blocks left from adding up: without it the last of
     five windows of 640x360 took 0.35 GiB more than the first.

@@ -51,7 +51,7 @@ class FusionTrainingSettings(Settings):
     start_from: str = ""
     """Weights that a training starts from, a file or a registered name; empty for an untrained network."""
     shipped: str = ""
-    """Name of the weights inside the package that are used where none are named; empty for none."""
+    """Weights inside the package, by their name, that are used where the user names none; empty for none."""
     pass_through: bool = True
     """Whether selected frames stay as they are if their motion confirms that they are sharp."""
     truth: Truth = "centroid"
