@@ -1,4 +1,5 @@
 import pickle
+import signal
 import subprocess
 import sys
 from multiprocessing import get_context
@@ -98,9 +99,12 @@ def test_a_forked_process_reads_beside_its_parent(store: str, stores: dict[str, 
         waiting = pool.map_async(_sum, range(19))
         mine = [int(reader.read(LARGE, "blur", [i]).sum()) for i in range(19)]
         assert waiting.get(20) == mine == expected
+        pool.close()
+        pool.join()
 
 
 def _keep(reader: ClipReader) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # an earlier test may have left the command's handler to be inherited
     globals()["_reader"] = reader
 
 
