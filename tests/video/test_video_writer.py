@@ -170,7 +170,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path):
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 
-def smooth16(count: int = 4, width: int = 64, height: int = 48) -> np.ndarray:
+def smooth16(count: int = 4, width: int = 96, height: int = 64) -> np.ndarray:
     """Ramps of more than 256 levels."""
     x = np.linspace(8000, 52000, width)
     frame = np.stack(np.broadcast_arrays(x, x[::-1], np.full((height, 1), 30000.0)), -1)
@@ -209,13 +209,31 @@ def test_h264_holds_ten_bits_where_there_is_no_encoder_of_hevc(tmp_path, monkeyp
         assert (reader.facts.codec, reader.facts.colour.pixel_format) == ("h264", "yuv420p10le")
 
 
+def test_films_of_a_frame_or_two_are_written_in_ten_bits_each_time(tmp_path):
+    for number in range(24):  # one in ten used to be refused
+        count = 1 + number % 2
+        with VideoWriter(tmp_path / "a.mp4", fps=25, encoding=ten_bit_encoding(PQ)) as writer:
+            for frame in smooth16(count, 96, 64):
+                writer.add(frame)
+        with VideoReader(tmp_path / "a.mp4") as reader:
+            assert (reader.facts.codec, len(list(reader))) == ("hevc", count)
+
+
+@pytest.mark.parametrize(("width", "height", "codec"), [(48, 34, "h264"), (47, 65, "h264"), (65, 67, "hevc")])
+def test_ten_bits_below_64_px_are_h264_since_x265_writes_past_its_memory_there(tmp_path, width, height, codec):
+    with VideoWriter(tmp_path / "a.mp4", fps=25, encoding=ten_bit_encoding(PQ)) as writer:
+        writer.add(smooth16(1, width, height)[0])
+    with VideoReader(tmp_path / "a.mp4") as reader:
+        assert (reader.facts.codec, reader.facts.colour.bit_depth) == (codec, 10)
+
+
 def test_ten_bits_of_odd_size_keep_it_and_the_same_input_gives_the_same_bytes(tmp_path):
     for name in ("a.mp4", "b.mp4"):
         with VideoWriter(tmp_path / name, fps=25, encoding=ten_bit_encoding(PQ)) as writer:
-            for frame in smooth16(6, 63, 47):
+            for frame in smooth16(6, 93, 67):
                 writer.add(frame)
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
-    assert read_video(tmp_path / "a.mp4").frames.shape == (6, 47, 63, 3)
+    assert read_video(tmp_path / "a.mp4").frames.shape == (6, 67, 93, 3)
 
 
 @pytest.mark.parametrize(("full_range", "black", "white"), [(False, 64, 940), (True, 0, 1023)])
