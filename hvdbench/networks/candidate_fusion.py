@@ -1,9 +1,12 @@
 """Candidate fusion: the network of ``fusion_pretrained``, which corrects the re-blur blend; it is this project's own.
 
-It sees a frame's candidates, how far each can be trusted, how well each re-blurs to the input, and what the blend lacks
-of the input once it is blurred again. Inside it works at half resolution, and a small head works at full resolution.
-The head's last convolution starts at zero, so that an untrained network returns the blend.
+It sees a frame's candidates, how far each can be trusted, how well each re-blurs to the input, what the blend lacks of
+the input once it is blurred again, and the blend corrected by that. Inside it works at half resolution, and a small
+head works at full resolution. The head's last convolution starts at zero, so that an untrained network returns the
+blend.
 """
+
+from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
@@ -12,14 +15,18 @@ from torch import Tensor, nn
 from hvdbench.networks.layers.blocks import LEAKY_SLOPE, ResidualBlock
 from hvdbench.networks.network import Network
 
-PICTURES = ("blurry", "blend", "previous", "next", "before", "before_2", "after", "after_2")
-"""The pictures that are blended, three planes each: all but the first are warped onto the blurry frame."""
-MASKS = PICTURES[2:]
+PICTURES = ("blurry", "blend", "corrected", "previous", "next", "before", "before_2", "after", "after_2")
+"""The pictures that are blended, three planes each: from ``previous`` on they are warped onto the blurry frame, and
+``corrected`` is the blend after a few steps towards a picture that re-blurs to the input."""
+MASKS = PICTURES[3:]
 """The pictures that have a mask, one plane each."""
-ERRORS = PICTURES[4:]
+ERRORS = PICTURES[5:]
 """The sharp pictures, which have a re-blur error, one plane each."""
-PLANES = 3 * len(PICTURES) + len(MASKS) + len(ERRORS) + 3 + 3 + 2 + 1
-"""The number of planes; after the errors follow what the blend lacks, the same blurred, the path, and the noise."""
+COUNTS = (3 * len(PICTURES), len(MASKS), len(ERRORS), 3, 2, 1)
+"""The numbers of planes of pictures, masks, errors, what the blend lacks, the path, and the noise, in this order."""
+PLANES = sum(COUNTS)
+MASK_PLANE, ERROR_PLANE, LACKING_PLANE, PATH_PLANE, NOISE_PLANE = accumulate(COUNTS[:-1])
+"""The first plane of each kind after the pictures."""
 MIDDLE = 128 / 255
 """The value that stands for zero in planes with a sign."""
 
@@ -74,9 +81,7 @@ class CandidateFusion(nn.Module):
         """
         if planes.dim() != 4 or planes.shape[1] != PLANES or planes.shape[2] % 2 or planes.shape[3] % 2:
             raise ValueError(f"candidate fusion takes (N, {PLANES}, H, W) of even size, not {tuple(planes.shape)}")
-        colours, masks, errors, lacking, path, noise = planes.split(
-            (3 * len(PICTURES), len(MASKS), len(ERRORS), 6, 2, 1), dim=1
-        )
+        colours, masks, errors, lacking, path, noise = planes.split(COUNTS, dim=1)
         pictures = colours.unflatten(1, (len(PICTURES), 3))
         blend = pictures[:, _BLEND]
         others = [k for k in range(len(PICTURES)) if k != _BLEND]
@@ -94,10 +99,12 @@ class CandidateFusion(nn.Module):
         )
         x = F.leaky_relu(self.first(F.pixel_unshuffle(inputs, 2)), LEAKY_SLOPE)  # (N, channels, H/2, W/2)
         x = F.pixel_shuffle(self.up(self.body(x)), 2)  # (N, _HEAD, H, W)
-        x = torch.cat((x, inputs[:, :3], (lacking[:, :3] - MIDDLE) * _SIGNED_GAIN), dim=1)
+        x = torch.cat((x, inputs[:, :3], (lacking - MIDDLE) * _SIGNED_GAIN), dim=1)
         x = self.last(F.leaky_relu(self.head(F.leaky_relu(x, LEAKY_SLOPE)), LEAKY_SLOPE))
         logits, residual = x.split((len(PICTURES), 3), dim=1)
-        prior = torch.cat((torch.zeros_like(masks[:, :2]), torch.log(masks + _MASK_FLOOR)), dim=1)
+        prior = torch.cat(
+            (torch.zeros_like(masks[:, : len(PICTURES) - len(MASKS)]), torch.log(masks + _MASK_FLOOR)), dim=1
+        )
         favour = torch.zeros(len(PICTURES), 1, 1, device=x.device, dtype=x.dtype)
         favour[_BLEND] = _FAVOUR
         weights = torch.softmax(_LOGIT_GAIN * logits + prior + favour, dim=1).unsqueeze(2)  # (N, pictures, 1, H, W)

@@ -10,16 +10,25 @@ from hvdbench.errors import FitError, WeightsError
 from hvdbench.labels.sharpness import label_paper
 from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.blur.exposure_model import fit_exposure_model
+from hvdbench.methods.blur.reblur import reblur
 from hvdbench.methods.fusion.pretrained.objective import FusionObjective
 from hvdbench.methods.fusion.pretrained.planes import FramePlanes, frame_planes
 from hvdbench.methods.fusion.pretrained.scheme import PretrainedFusion, apply_network
 from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
 from hvdbench.methods.reblur_blend import blend
 from hvdbench.methods.restoration import Budget
-from hvdbench.networks.candidate_fusion import MIDDLE, PLANES, CandidateFusion
+from hvdbench.networks.candidate_fusion import (
+    ERROR_PLANE,
+    LACKING_PLANE,
+    MASK_PLANE,
+    MIDDLE,
+    PATH_PLANE,
+    PLANES,
+    CandidateFusion,
+)
 from tests.made_clip import shaken
 
-PATH = slice(40, 42)
+PATH = slice(PATH_PLANE, PATH_PLANE + 2)
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +56,22 @@ def test_an_untrained_network_returns_the_re_blur_blend(clip):
 def test_what_the_clip_does_not_have_is_not_trusted(clip):
     model, labels = _model(clip), clip[1]
     seen = frame_planes(model, 0, labels.selected[:1][labels.selected[:1] > 0])
-    masks, errors = seen.planes[24:30], seen.planes[30:34]
+    masks, errors = seen.planes[MASK_PLANE:ERROR_PLANE], seen.planes[ERROR_PLANE:LACKING_PLANE]
     assert not masks[0].any()  # there is no frame before the first
     assert not masks[2:4].any()
     assert (errors[:2] == 255).all()
+
+
+def test_the_corrected_blend_re_blurs_nearer_to_the_input_than_the_blend(clip):
+    model, labels = _model(clip), clip[1]
+    index = int(np.flatnonzero(~labels.is_selected)[2])
+    pictures = frame_planes(model, index, labels.selected).pictures
+    blurry, picture, corrected = pictures[:3]
+    assert not np.array_equal(picture, corrected)
+    far, near = (
+        np.abs(reblur(shown, model.motion(index), model.tau) - blurry).mean() for shown in (picture, corrected)
+    )
+    assert near < far
 
 
 def _repeated(seen: FramePlanes, across: int, down: int) -> FramePlanes:
@@ -60,7 +81,7 @@ def _repeated(seen: FramePlanes, across: int, down: int) -> FramePlanes:
         ways = (down, across, 1)[: part.ndim]
         return None if part is None else np.tile(part, ways)[:-1, :-1]
 
-    pictures, lacking = tuple(map(larger, seen.pictures)), tuple(map(larger, seen.lacking))
+    pictures, lacking = tuple(map(larger, seen.pictures)), larger(seen.lacking)
     masks, errors = ([None if part is None else larger(part) for part in parts] for parts in (seen.masks, seen.errors))
     return replace(
         seen, pictures=pictures, masks=tuple(masks), errors=tuple(errors), lacking=lacking, path=larger(seen.path)

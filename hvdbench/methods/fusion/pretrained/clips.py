@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hvdbench.dataset.facts import Box, CheckedReader, ClipFacts, ClipReader
 from hvdbench.frames import Frames
+from hvdbench.labels.stored import DEFAULT_LABELLER, make_labels
 from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.blur.exposure_model import fit_exposure_model
 from hvdbench.methods.fusion.pretrained.planes import frame_planes
@@ -47,8 +48,7 @@ class PlaneClips(CheckedReader):
         folder: Path | None = None,
         progress: Progress = silent,
     ) -> None:
-        chosen = selection or {}
-        selected = {clip.key: np.asarray(chosen.get(clip.key, clip.is_selected)) for clip in reader.clips}
+        selected = selection or _clues(reader, settings.labeller, progress)
         useful = [clip for clip in reader.clips if selected[clip.key].any() and not selected[clip.key].all()]
         clips = [
             dataclasses.replace(
@@ -95,6 +95,18 @@ class PlaneClips(CheckedReader):
         self._reader.close()
         if self._temporary is not None:
             self._temporary.cleanup()
+
+
+def _clues(reader: ClipReader, labeller: str, progress: Progress) -> dict[str, NDArray[np.bool_]]:
+    """Return the frames of each clip that a labeller selects, (T,) by the clip's key."""
+    if labeller == DEFAULT_LABELLER:
+        return {clip.key: np.asarray(clip.is_selected) for clip in reader.clips}
+    selected = {}
+    for done, clip in enumerate(reader.clips):
+        frames = reader.read(clip.key, "blur", range(clip.frame_count))
+        selected[clip.key] = make_labels(labeller, frames).is_selected
+        progress(done + 1, len(reader.clips), "choose clues")
+    return selected
 
 
 def _starts(selected: NDArray[np.bool_], window_frames: int) -> NDArray[np.intp]:

@@ -12,13 +12,12 @@ from hvdbench.dataset.facts import ClipReader
 from hvdbench.methods.fusion.pretrained.clips import STREAM, PlaneClips
 from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
 from hvdbench.methods.training.objective import Objective, StepLoss
-from hvdbench.networks.candidate_fusion import ERRORS, MASKS, MIDDLE, PICTURES
+from hvdbench.networks.candidate_fusion import LACKING_PLANE, MASK_PLANE, MIDDLE, PATH_PLANE
 from hvdbench.workspace.progress import Progress
 
 _BLEND = slice(3, 6)
 _DRAW = 2  # keeps this draw apart from that of the window itself, which has the same seed and index
-_PATH_X = 3 * len(PICTURES) + len(MASKS) + len(ERRORS) + 6
-_COLOURS = [*range(0, 3 * len(PICTURES), 3), _PATH_X - 6, _PATH_X - 3]
+_COLOURS = [*range(0, MASK_PLANE, 3), LACKING_PLANE]
 
 
 class FusionObjective(Objective):
@@ -101,13 +100,13 @@ def drawn_anew(
     others = [picture[..., order, :, :] if picture.shape[-3] == 3 else picture for picture in pictures]
     if flip_x:
         planes, others = planes.flip(-1), [picture.flip(-1) for picture in others]
-        planes[..., _PATH_X, :, :] = 2 * MIDDLE - planes[..., _PATH_X, :, :]
+        planes[..., PATH_PLANE, :, :] = 2 * MIDDLE - planes[..., PATH_PLANE, :, :]
     if flip_y:
         planes, others = planes.flip(-2), [picture.flip(-2) for picture in others]
-        planes[..., _PATH_X + 1, :, :] = 2 * MIDDLE - planes[..., _PATH_X + 1, :, :]
+        planes[..., PATH_PLANE + 1, :, :] = 2 * MIDDLE - planes[..., PATH_PLANE + 1, :, :]
     if is_turned:
         planes, others = planes.transpose(-1, -2), [picture.transpose(-1, -2) for picture in others]
-        planes[..., [_PATH_X, _PATH_X + 1], :, :] = planes[..., [_PATH_X + 1, _PATH_X], :, :]
+        planes[..., [PATH_PLANE, PATH_PLANE + 1], :, :] = planes[..., [PATH_PLANE + 1, PATH_PLANE], :, :]
     return planes, others
 
 

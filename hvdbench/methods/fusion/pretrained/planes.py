@@ -10,11 +10,19 @@ from hvdbench.flow import Flow
 from hvdbench.frames import Image
 from hvdbench.methods.blur.alignment import sharp_neighbours
 from hvdbench.methods.blur.exposure_model import ExposureModel
-from hvdbench.methods.blur.reblur import blend_by_errors, reblur, reblur_errors
+from hvdbench.methods.blur.reblur import blend_by_errors, correct, reblur, reblur_errors
 from hvdbench.methods.fusion.resynthesis import noise_levels
-from hvdbench.networks.candidate_fusion import PLANES
+from hvdbench.networks.candidate_fusion import (
+    ERROR_PLANE,
+    LACKING_PLANE,
+    MASK_PLANE,
+    NOISE_PLANE,
+    PATH_PLANE,
+    PLANES,
+)
 
 _EACH_SIDE = 2
+_CORRECTIONS = 2  # on REDS clips the first two steps bring all that more would
 _MIDDLE = 128.0
 _LACK_STEPS, _PATH_STEPS, _ERROR_STEPS, _NOISE_STEPS = 2.0, 4.0, 8.0, 16.0
 """Steps of a plane per level or px: of what the blend lacks, of the path, of errors, of the noise."""
@@ -27,10 +35,11 @@ class FramePlanes:
     Planes of the whole frame are 172 bytes a pixel, 1.4 GB at 3840x2160, so that large frames are taken in parts.
 
     Attributes:
-        pictures: blurry frame, blend, and those that are warped onto it, each float32 (H, W, 3) in [0, 255].
+        pictures: blurry frame, blend, corrected blend, and those that are warped onto the frame, each float32 (H, W, 3)
+            in [0, 255].
         masks: (H, W) where each of the warped pictures can be trusted, in [0, 1]; None for one that is not there.
         errors: (H, W) re-blur errors of the sharp pictures, in squared levels; None for one that is not there.
-        lacking: what the blend, blurred again, lacks of the blurry frame, and the same blurred, (H, W, 3) in levels.
+        lacking: what the blend, blurred again, lacks of the blurry frame, (H, W, 3) in levels.
         path: how far the exposure moves each pixel, (H, W, 2) px.
         noise: standard deviation of the noise, in levels.
     """
@@ -38,7 +47,7 @@ class FramePlanes:
     pictures: tuple[Image, ...]
     masks: tuple[Image | None, ...]
     errors: tuple[NDArray[np.float32] | None, ...]
-    lacking: tuple[Image, Image]
+    lacking: Image
     path: Flow
     noise: float
 
@@ -62,13 +71,14 @@ class FramePlanes:
         for k, picture in enumerate(self.pictures):
             planes[3 * k : 3 * k + 3] = picture[rows, columns].transpose(2, 0, 1)
         for k, mask in enumerate(self.masks):
-            planes[24 + k] = 0.0 if mask is None else 255 * mask[rows, columns]
+            planes[MASK_PLANE + k] = 0.0 if mask is None else 255 * mask[rows, columns]
         for k, error in enumerate(self.errors):
-            planes[30 + k] = 255.0 if error is None else _ERROR_STEPS * np.sqrt(np.maximum(error[rows, columns], 0))
-        for k, lacking in enumerate(self.lacking):
-            planes[34 + 3 * k : 37 + 3 * k] = _MIDDLE + _LACK_STEPS * lacking[rows, columns].transpose(2, 0, 1)
-        planes[40:42] = _MIDDLE + _PATH_STEPS * self.path[rows, columns].transpose(2, 0, 1)
-        planes[42] = _NOISE_STEPS * self.noise
+            planes[ERROR_PLANE + k] = (
+                255.0 if error is None else _ERROR_STEPS * np.sqrt(np.maximum(error[rows, columns], 0))
+            )
+        planes[LACKING_PLANE:PATH_PLANE] = _MIDDLE + _LACK_STEPS * self.lacking[rows, columns].transpose(2, 0, 1)
+        planes[PATH_PLANE:NOISE_PLANE] = _MIDDLE + _PATH_STEPS * self.path[rows, columns].transpose(2, 0, 1)
+        planes[NOISE_PLANE] = _NOISE_STEPS * self.noise
         return np.clip(planes, 0, 255, out=planes)
 
 
@@ -104,15 +114,14 @@ def frame_planes(
     measured = reblur_errors([*candidates, blurry], blurry, motion, model.tau)
     trust = [mask for mask in masks[2:] if mask is not None]
     blend = blend_by_errors([*candidates, blurry], measured, trust)
-    lacking = blurry - reblur(blend, motion, model.tau)
     errors: list[NDArray[np.float32] | None] = [None] * len(sources)
     for place, k in enumerate(there):
         errors[k] = measured[place]
     return FramePlanes(
-        (blurry, blend, *warped),
+        (blurry, blend, correct(blend, blurry, motion, model.tau, steps=_CORRECTIONS), *warped),
         tuple(masks),
         tuple(errors),
-        (lacking, reblur(lacking, motion, model.tau)),
+        blurry - reblur(blend, motion, model.tau),
         np.asarray(model.tau * motion, np.float32),
         noise_levels(aligner.eight_bits(index)),
     )

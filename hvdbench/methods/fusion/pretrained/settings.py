@@ -42,6 +42,8 @@ class FusionTrainingSettings(Settings):
     """OpenCV DIS preset of the flow on the blurry input."""
     alignment: Alignment = "dis"
     """What aligns frames: ``dis``, flow alone, or ``planes``, with a homography over it where the scene follows one."""
+    labeller: str = "paper"
+    """Labeller that selects the frames of training clips which are borrowed from."""
     mask_scale: float = Field(0.5, gt=0)
     """Scale ``s`` of Eq. 5, per px."""
     channels: int = Field(32, ge=1)
