@@ -91,8 +91,12 @@ class Scheme(ABC, Generic[SettingsT]):
 
     @property
     def identity(self) -> dict[str, object]:
-        """Everything that changes the frames, as JSON values: all settings, and the content of files."""
-        return self.settings.model_dump(mode="json")
+        """Everything that changes the frames, as JSON values: all settings, and the content of files.
+
+        The usual labeller is left out, so that runs from before there was a choice keep their digest.
+        """
+        values: dict[str, object] = self.settings.model_dump(mode="json")
+        return {name: value for name, value in values.items() if (name, value) != ("labeller", DEFAULT_LABELLER)}
 
     @property
     def labeller(self) -> str:
