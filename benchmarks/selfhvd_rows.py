@@ -212,7 +212,9 @@ def restore_all(network: nn.Module, test: Sequence[TestClip], device: str) -> li
 def control_rows(dataset: Dataset, test: Sequence[TestClip]) -> list[dict[str, Any]]:
     """Score what nothing was learned for."""
     warped = load_method("warp_average").scheme
-    restored = [warped.restore(c.blurry(), labels_of(c), Budget()).frames for c in dataset.clips("test")]
+    restored = [
+        warped.restore(c.blurry(), labels_of(c, warped.labeller), Budget()).frames for c in dataset.clips("test")
+    ]
     return [
         {"row": "blurry", "scores": score([clip.blurry for clip in test], test)},
         {"row": "warp_average", "scores": score(restored, test)},

@@ -26,7 +26,7 @@ from hvdbench.workspace.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
-CSV_COLUMNS = ("clip", "frame", "sharpness", "is_sharp", "threshold", "reason")
+CSV_COLUMNS = ("clip", "frame", "sharpness", "is_sharp", "threshold", "reason", "is_selected")
 
 
 @dataclass(frozen=True)
@@ -143,31 +143,39 @@ def label_clips(
 
 
 def write_labels_csv(path: Path, found: Sequence[LabelledClip]) -> None:
-    """Write labels as a CSV of :data:`CSV_COLUMNS`, one row per frame; ``is_sharp`` is 1 or 0."""
+    """Write labels as a CSV of :data:`CSV_COLUMNS`, one row per frame; ``is_sharp`` and ``is_selected`` are 1 or 0."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(CSV_COLUMNS)
     for clip in found:
         labels = clip.labels
-        for frame, (value, sharp, reason) in enumerate(
-            zip(labels.sharpness.tolist(), labels.is_sharp.tolist(), labels.reason, strict=True)
-        ):
-            table.writerow([clip.source.name, frame, repr(value), int(sharp), repr(labels.threshold), reason])
+        rows = zip(
+            labels.sharpness.tolist(), labels.is_sharp.tolist(), labels.reason, labels.is_selected.tolist(), strict=True
+        )
+        for frame, (value, sharp, reason, selected) in enumerate(rows):
+            threshold = repr(labels.threshold)
+            table.writerow([clip.source.name, frame, repr(value), int(sharp), threshold, reason, int(selected)])
     atomic_write_text(path, text.getvalue())
 
 
 def label_lines(found: Sequence[LabelledClip]) -> list[str]:
-    """Write one line on each clip's labels: how many frames are sharp, and which."""
+    """Write one line on each clip's labels: how many frames are sharp, how many others are selected, and which."""
     lines = []
     for clip in found:
         labels = clip.labels
         sharp, only = int(labels.is_sharp.sum()), int((labels.is_selected & ~labels.is_sharp).sum())
-        extra = f", {only} more selected for their segment" if only else ""
+        why = "for their segment" if labels.is_clue is None else "among their neighbours"
+        extra = f", {only} more selected {why}" if only else ""
         lines.append(f"{clip.source.name}: {sharp} of {len(labels.is_sharp)} frames sharp{extra}  {run_string(labels)}")
     return lines
 
 
 def run_string(labels: SharpLabels) -> str:
-    """Write a clip's labels as one letter per frame: ``S`` sharp, ``s`` selected for its segment, ``.`` neither."""
-    pairs = zip(labels.is_sharp, labels.from_segment, strict=True)
-    return "".join("s" if segment else "S" if sharp else "." for sharp, segment in pairs)
+    """Write a clip's labels as one letter per frame.
+
+    ``S`` is sharp and selected, ``s`` selected for its segment or though it is not sharp, ``-`` sharp and not selected,
+    and ``.`` neither.
+    """
+    own = labels.is_passed & ~labels.from_segment
+    kinds = zip(own, labels.is_selected, labels.is_sharp, strict=True)
+    return "".join("S" if one else "s" if selected else "-" if sharp else "." for one, selected, sharp in kinds)

@@ -1,16 +1,18 @@
-"""Choose the frames that a method learns from; this is the labeller ``clues``.
+"""Choose the frames that a method borrows from, and judge apart from that which are sharp; the labeller ``clues``.
 
 Restoration borrows from the sharpest frames there are nearby, sharp or not. So a frame is chosen where its blur extent
 (:mod:`hvdbench.labels.extent`) is small among its neighbours', whereas the labeller ``extent`` judges every frame by
-one limit and leaves hardly any in a clip that is blurry throughout.
+one limit and leaves hardly any in a clip that is blurry throughout. The verdict of ``extent`` stands beside the choice,
+because a frame that is chosen though it is not sharp has to be restored too.
 """
 
+from dataclasses import replace
+
 import numpy as np
-from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
-from hvdbench.frames import Frames, to_gray
-from hvdbench.labels.extent import SHARP_BELOW, UNKNOWN_EXTENT, ExtentMeter
+from hvdbench.frames import Frame, Frames, to_gray
+from hvdbench.labels.extent import SHARP_BELOW, UNKNOWN_EXTENT, ExtentMeter, extent_verdict
 from hvdbench.labels.registration import Array
 from hvdbench.labels.sharpness import SharpLabels, with_segments
 
@@ -31,11 +33,11 @@ def choose_clues(extent_px: Array, width: int, *, segment_length: int = 20) -> S
     """Choose clues by the blur extents of a clip.
 
     A frame is chosen if its extent is below 0.8 times the median of the 21 frames around it, or if none of the three
-    frames on either side has a smaller one. A segment without a chosen frame has its sharpest one selected.
-    ``is_sharp`` marks the frames that were chosen; it is no verdict on how sharp they are.
+    frames on either side has a smaller one. Extents are levelled off at a tenth of the limit of sharp frames before
+    they are compared. A segment without a chosen frame has its sharpest one selected.
 
-    ``sharpness`` is the local median over the frame's extent, both levelled off at a tenth of the limit of sharp
-    frames. Its threshold is 1.25; a frame that is chosen as the least of its neighbours may lie below it.
+    ``is_clue`` marks the frames that were chosen, and ``reason`` says why. ``sharpness``, its threshold and
+    ``is_sharp`` are the labeller ``extent``'s: a chosen frame may be blurry, and a sharp one may not be chosen.
 
     Args:
         extent_px: (T,) blur extents, px; NaN where a frame has no texture, and such a frame is never chosen.
@@ -58,21 +60,20 @@ def choose_clues(extent_px: Array, width: int, *, segment_length: int = 20) -> S
     known = ~np.isnan(extent_px)
     levelled = np.where(known, np.hypot(extent_px, _FLOOR_SHARE * SHARP_BELOW * width), np.inf)
     count = len(levelled)
-    sharpness, is_least = np.zeros(count), np.zeros(count, np.bool_)
+    is_low, is_least = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
     for index in np.flatnonzero(known):
         around = levelled[max(0, index - MEDIAN_REACH) : index + MEDIAN_REACH + 1]
-        sharpness[index] = float(np.median(around[np.isfinite(around)])) / levelled[index]
+        is_low[index] = levelled[index] < SHARE_OF_MEDIAN * float(np.median(around[np.isfinite(around)]))
         before = levelled[max(0, index - LEAST_REACH) : index]
         after = levelled[index + 1 : index + LEAST_REACH + 1]
         is_least[index] = bool((before > levelled[index]).all() and (after >= levelled[index]).all())
-    threshold = 1.0 / SHARE_OF_MEDIAN
-    above = sharpness > threshold
     reason = [
-        BELOW_MEDIAN if high else LEAST if least else NOT_CHOSEN for high, least in zip(above, is_least, strict=True)
+        BELOW_MEDIAN if low else LEAST if least else NOT_CHOSEN for low, least in zip(is_low, is_least, strict=True)
     ]
     for index in np.flatnonzero(~known):
         reason[index] = UNKNOWN_EXTENT
-    labels = SharpLabels(sharpness, above | is_least, threshold, tuple(reason), LABELLER)
+    verdict = extent_verdict(extent_px, width)
+    labels = replace(verdict, reason=tuple(reason), labeller=LABELLER, is_clue=is_low | is_least)
     return with_segments(labels, segment_length=segment_length)
 
 
@@ -103,7 +104,7 @@ class ClueChooser:
         self._meter = ExtentMeter()
         self._width = 0
 
-    def add(self, frame: NDArray[np.uint8]) -> None:
+    def add(self, frame: Frame) -> None:
         """Take the next frame, uint8 RGB (H, W, 3), of the same size as those before it."""
         self._width = frame.shape[1]
         self._meter.add(to_gray(frame))

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
-from hvdbench.frames import Frames, Gray, to_gray
+from hvdbench.frames import Frame, Frames, Gray, to_gray
 from hvdbench.labels.registration import Array, ViewFollower, exposure_tracks, frame_points, reduced
 from hvdbench.labels.relative_blur import (
     BINS_PER_FACT,
@@ -87,9 +87,17 @@ class ExtentMeter:
         self._follower, self._comparer = ViewFollower(), SpectraComparer()
         self._flat: list[bool] = []
         self._size, self._px_per_px = (0, 0), 1.0
+        self._given: tuple[int, ...] = (0, 0)
 
     def add(self, gray: Gray) -> None:
         """Take the next frame, uint8 (H, W), of the same size as those before it."""
+        if self._flat and gray.shape != self._given:
+            (height, width), (tall, wide) = gray.shape, self._given
+            raise InputError(
+                f"frame {len(self._flat)} of the clip has {width}x{height} px and those before it {wide}x{tall}: blur "
+                "is measured on frames of one size"
+            )
+        self._given = gray.shape
         small = reduced(gray, LONGEST_SIDE_PX)
         place, is_new = self._follower.add(small)
         self._comparer.add(small, place, is_new=is_new)
@@ -232,15 +240,48 @@ def label_extent(frames: Frames, *, segment_length: int = 20, sharp_below: float
     """
     if not 0 < sharp_below < 1:
         raise InputError(f"sharp_below is {sharp_below:g}: give a share of the frame's width, e.g. {SHARP_BELOW}")
-    found = blur_extents(frames).extent_px / frames.shape[2] / sharp_below
-    if len(frames) == 1:
-        found[:] = np.nan
+    verdict = extent_verdict(blur_extents(frames).extent_px, frames.shape[2], sharp_below)
+    return with_segments(verdict, segment_length=segment_length)
+
+
+def extent_verdict(extent_px: Array, width: int, sharp_below: float = SHARP_BELOW) -> SharpLabels:
+    """Judge each frame by its blur extent alone; no frame is selected for its segment.
+
+    Args:
+        extent_px: (T,) blur extents, px; NaN where a frame has no texture. A single frame is never sharp, since its
+            extent is measured against no other.
+        width: width of the frames in which extents are measured, px.
+        sharp_below: the extent below which a frame is sharp, as a share of the width.
+    """
+    found = np.asarray(extent_px, np.float64) / width / sharp_below
+    if len(found) == 1:
+        found = np.full(1, np.nan)
     sharpness = np.nan_to_num(1.0 / np.hypot(found, _FINEST), nan=0.0)
     threshold = float(1.0 / np.hypot(1.0, _FINEST))
     is_sharp = sharpness > threshold
     reason = [BELOW_EXTENT if sharp else ABOVE_EXTENT for sharp in is_sharp]
     for index in np.flatnonzero(np.isnan(found)):
         reason[index] = UNKNOWN_EXTENT
-    return with_segments(
-        SharpLabels(sharpness, is_sharp, threshold, tuple(reason), LABELLER), segment_length=segment_length
-    )
+    return SharpLabels(sharpness, is_sharp, threshold, tuple(reason), LABELLER)
+
+
+class ExtentLabeller:
+    """Label a clip whose frames come one by one, as :func:`label_extent` does; it keeps four reduced frames."""
+
+    def __init__(self) -> None:
+        self._meter = ExtentMeter()
+        self._width = 0
+
+    def add(self, frame: Frame) -> None:
+        """Take the next frame, uint8 RGB (H, W, 3), of the same size as those before it."""
+        self._width = frame.shape[1]
+        self._meter.add(to_gray(frame))
+
+    def labels(self, *, segment_length: int = 20) -> SharpLabels:
+        """Label all frames so far.
+
+        Raises:
+            InputError: if there is no frame, or segments have less than one frame.
+        """
+        verdict = extent_verdict(self._meter.measure().extent_px, self._width)
+        return with_segments(verdict, segment_length=segment_length)

@@ -4,6 +4,7 @@ This is the rule of SelfHVD's section 3.1 (arXiv:2508.08605). A frame above the 
 segment without a sharp frame the sharpest one is selected, so that every stretch of the clip has a frame to learn from.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -42,21 +43,40 @@ class SharpLabels:
     """The reason for each frame's label, T phrases."""
     labeller: str
     """The name under which the labels are stored."""
+    is_clue: NDArray[np.bool_] | None = None
+    """Whether the labeller chooses the frame to borrow from, (T,); None where it chooses those that it calls sharp."""
 
     @property
     def from_segment(self) -> NDArray[np.bool_]:
-        """Whether a frame is selected only because its segment has no sharp one, (T,)."""
+        """Whether a frame is selected only because its segment has no other, (T,)."""
         return np.array([reason == SEGMENT for reason in self.reason], np.bool_)
 
     @property
     def is_selected(self) -> NDArray[np.bool_]:
-        """Whether a frame is selected, as sharp or for its segment, so that methods learn from it, (T,)."""
-        return self.is_sharp | self.from_segment
+        """Whether a frame is selected, for itself or for its segment, so that methods borrow from it, (T,)."""
+        return (self.is_sharp if self.is_clue is None else self.is_clue) | self.from_segment
+
+    @property
+    def is_passed(self) -> NDArray[np.bool_]:
+        """Whether a frame is selected and also sharp, so that methods may pass it through unchanged, (T,)."""
+        return self.is_selected & self.is_sharp
 
     @property
     def selected(self) -> NDArray[np.intp]:
         """The indices of the selected frames, ascending; every segment has at least one."""
         return np.flatnonzero(self.is_selected)
+
+    def of_frames(self, places: Sequence[int]) -> "SharpLabels":
+        """Return the labels of some frames of the clip; the sharpest is selected where none of them was."""
+        index = np.array(places, np.intp)
+        some = replace(
+            self,
+            sharpness=self.sharpness[index],
+            is_sharp=self.is_sharp[index],
+            reason=tuple(self.reason[place] for place in places),
+            is_clue=None if self.is_clue is None else self.is_clue[index],
+        )
+        return some if some.is_selected.any() else with_segments(some, segment_length=len(index))
 
 
 def otsu_threshold(values: NDArray[np.float64]) -> float:
@@ -109,7 +129,7 @@ def select_sharp(values: NDArray[np.float64], *, segment_length: int = 20, label
 
 
 def with_segments(labels: SharpLabels, *, segment_length: int = 20) -> SharpLabels:
-    """Select the sharpest frame of each segment without a sharp one; its ``reason`` says so, ``is_sharp`` stays.
+    """Select the sharpest frame of each segment without a selected one; its ``reason`` says so, ``is_sharp`` stays.
 
     Args:
         labels: the labels of one clip.
@@ -120,10 +140,10 @@ def with_segments(labels: SharpLabels, *, segment_length: int = 20) -> SharpLabe
     """
     if segment_length < 1:
         raise InputError(f"segment_length is {segment_length}: it must be at least one frame")
-    reason = list(labels.reason)
+    reason, is_selected = list(labels.reason), labels.is_selected
     for start in range(0, len(reason), segment_length):
         segment = slice(start, start + segment_length)
-        if not labels.is_sharp[segment].any():
+        if not is_selected[segment].any():
             reason[start + int(np.argmax(labels.sharpness[segment]))] = SEGMENT
     return replace(labels, reason=tuple(reason))
 

@@ -13,13 +13,15 @@ import numpy as np
 
 from hvdbench.catalog import resolve
 from hvdbench.errors import DatasetError, InputError
-from hvdbench.frames import Frames, list_frames, read_clip, read_frame
-from hvdbench.labels.sharpness import MEASURES, Measure, SharpLabels, measured, paper_name, select_sharp
+from hvdbench.frames import Frames, list_frames, read_frame
+from hvdbench.labels.arriving import open_labeller, parted
+from hvdbench.labels.sharpness import MEASURES, Measure, SharpLabels, paper_name
 from hvdbench.store import ClipFolder
 
 DEFAULT_LABELLER = "paper"
 """The labeller whose labels methods learn from and scores are split by, where none is named."""
 
+_CLUE = "is_clue"
 _CLIPS_KEPT = 4096  # labels are small, about 20 bytes per frame
 _Stamp = tuple[tuple[str, int, int], ...]  # of each frame: name, bytes, time of last change in ns
 
@@ -67,7 +69,7 @@ def ensure_labels(clip: ClipFolder, labeller: str = DEFAULT_LABELLER, measure: M
         HvdbenchError: under the conditions of :func:`labels_of` and :func:`write_labels`.
     """
     labels = labels_of(clip, labeller, measure)
-    if ":" in labeller or not has_labels(clip, labels.labeller):
+    if ":" in labeller or read_labels(clip, labels.labeller) is None:
         write_labels(clip, labels)
     return labels
 
@@ -94,7 +96,7 @@ def make_labels(labeller: str, frames: Frames, measure: Measure | None = None) -
     Raises:
         HvdbenchError: if there is no such labeller, or if it refuses the frames.
     """
-    labeller, measure = _parted(labeller) if measure is None else (labeller, measure)
+    labeller, measure = parted(labeller) if measure is None else (labeller, measure)
     make: Callable[..., SharpLabels] = resolve("labeller", labeller)
     return make(frames) if measure is None else make(frames, measure=measure)
 
@@ -114,6 +116,8 @@ def read_labels(clip: ClipFolder, name: str) -> SharpLabels | None:
         return None
     with h5py.File(clip.tracks_path, "r") as tracks:
         group = tracks[f"labels/{name}"]
+        if name == "clues" and _CLUE not in group:
+            return None  # they were stored when the choice stood in the place of the verdict
         try:
             return SharpLabels(
                 sharpness=np.asarray(group["sharpness"][()], np.float64),
@@ -121,6 +125,7 @@ def read_labels(clip: ClipFolder, name: str) -> SharpLabels | None:
                 threshold=float(group.attrs["threshold"]),
                 reason=tuple(group["reason"].asstr()[()]),
                 labeller=name,
+                is_clue=np.asarray(group[_CLUE][()], np.bool_) if _CLUE in group else None,
             )
         except KeyError as error:
             raise DatasetError(
@@ -159,14 +164,11 @@ def _writer(labels: SharpLabels) -> Callable[[h5py.File], None]:
         group.attrs["threshold"] = labels.threshold
         group.create_dataset("sharpness", data=labels.sharpness)
         group.create_dataset("is_sharp", data=labels.is_sharp)
+        if labels.is_clue is not None:
+            group.create_dataset(_CLUE, data=labels.is_clue)
         group.create_dataset("reason", data=list(labels.reason), dtype=h5py.string_dtype())
 
     return write
-
-
-def _parted(name: str) -> tuple[str, Measure | None]:
-    """Split a stored name into labeller and measure, which is None for the usual one."""
-    return next((("paper", measure) for measure in MEASURES if name == paper_name(measure) != "paper"), (name, None))
 
 
 def _stamp(folder: Path) -> _Stamp:
@@ -176,9 +178,8 @@ def _stamp(folder: Path) -> _Stamp:
 
 @lru_cache(_CLIPS_KEPT)
 def _made(folder: Path, name: str, stamp: _Stamp) -> SharpLabels:
-    """Label a folder of frames; the paper's labellers read one frame at a time."""
-    labeller, measure = _parted(name)
-    if labeller != "paper":
-        return make_labels(name, read_clip(folder))
-    values = [measured(read_frame(folder / file), measure or "gray") for file, _, _ in stamp]
-    return select_sharp(np.array(values, np.float64), labeller=name)
+    """Label a folder of frames, which are read one by one."""
+    labeller = open_labeller(name)
+    for file, _, _ in stamp:
+        labeller.add(read_frame(folder / file))
+    return labeller.labels()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 from hvdbench.errors import InputError, WeightsError
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.labels.stored import DEFAULT_LABELLER
 from hvdbench.methods.inference.options import Extents, InferenceOptions
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.metrics.protocols.definition import Protocol
@@ -84,14 +85,23 @@ class Scheme(ABC, Generic[SettingsT]):
 
         Args:
             blurry: uint8 RGB (T, H, W, 3); uint16 too where the scheme takes 16 bits.
-            labels: which of its frames are sharp.
+            labels: which of its frames are sharp, and which are selected to be borrowed from, by :attr:`labeller`.
             budget: seed, threads, device, and how a network is run.
         """
 
     @property
     def identity(self) -> dict[str, object]:
-        """Everything that changes the frames, as JSON values: all settings, and the content of files."""
-        return self.settings.model_dump(mode="json")
+        """Everything that changes the frames, as JSON values: all settings, and the content of files.
+
+        The usual labeller is left out, so that runs from before there was a choice keep their digest.
+        """
+        values: dict[str, object] = self.settings.model_dump(mode="json")
+        return {name: value for name, value in values.items() if (name, value) != ("labeller", DEFAULT_LABELLER)}
+
+    @property
+    def labeller(self) -> str:
+        """The labeller that selects what is borrowed from: the setting ``labeller``, or else the paper's."""
+        return str(getattr(self.settings, "labeller", DEFAULT_LABELLER))
 
     @property
     def made_from(self) -> str | None:

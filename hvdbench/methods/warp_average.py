@@ -3,7 +3,7 @@
 A method that does not beat this control on a clip has learned nothing from the clip.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -16,6 +16,7 @@ from hvdbench.methods.blur.planes import Alignment
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
 from hvdbench.recipe import Settings
+from hvdbench.recipe.trust import Part
 from hvdbench.workspace.engine import thread_map
 
 
@@ -24,6 +25,8 @@ class WarpAverageSettings(Settings):
 
     flow: Preset = "medium"
     """OpenCV DIS preset of the flow."""
+    labeller: Annotated[str, Part("labeller")] = "paper"
+    """Labeller that selects the frames that are borrowed from."""
     mask_scale: float = Field(0.5, gt=0)
     """Scale ``s`` of Eq. 5, per px."""
     alignment: Alignment = "dis"
@@ -37,13 +40,17 @@ class WarpAverage(Scheme[WarpAverageSettings]):
     takes_16_bits: ClassVar[bool] = True
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
-        """Restore the frames that are not selected; selected ones stay as they are."""
+        """Restore the frames that are not both selected and sharp; these stay as they are.
+
+        A frame that is selected though it is not sharp is averaged with its neighbours, as one of them.
+        """
         aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale, alignment=self.settings.alignment)
         restored = blurry.copy()
-        todo = [int(i) for i in np.flatnonzero(~labels.is_selected) if budget.keeps(int(i))]
+        todo = [int(i) for i in np.flatnonzero(~labels.is_passed) if budget.keeps(int(i))]
 
         def average(i: int) -> Image:
-            return warp_average(aligner, i, sharp_neighbours(i, labels.selected))
+            own = [i] if labels.is_selected[i] else []
+            return warp_average(aligner, i, [*sharp_neighbours(i, labels.selected), *own])
 
         for done, picture in enumerate(thread_map(average, todo, budget.workers)):
             restored[todo[done]] = aligner.stored(picture)
@@ -54,13 +61,15 @@ class WarpAverage(Scheme[WarpAverageSettings]):
 def warp_average(aligner: Aligner, index: int, sources: list[int]) -> Image:
     """Average the warped ``sources`` by their masks onto frame ``index``; float32 (H, W, 3) in [0, 255].
 
-    At each pixel the average gets the weight of the largest mask there, and the blurry frame gets the rest.
+    At each pixel the average gets the weight of the largest mask there, and the blurry frame gets the rest. The frame
+    itself may be among the sources, and is trusted everywhere.
     """
     blurry = aligner.blurry(index)
     if not sources:
         return blurry
-    masks = np.stack([aligner.mask(index, j) for j in sources])[..., None]  # (n, H, W, 1)
-    warps = np.stack([aligner.warped(index, j) for j in sources])  # (n, H, W, 3)
+    whole = np.ones(blurry.shape[:2], np.float32)
+    masks = np.stack([whole if j == index else aligner.mask(index, j) for j in sources])[..., None]  # (n, H, W, 1)
+    warps = np.stack([blurry if j == index else aligner.warped(index, j) for j in sources])  # (n, H, W, 3)
     average = (masks * warps).sum(axis=0) / (masks.sum(axis=0) + 1e-6)
     covered = masks.max(axis=0)
     return np.asarray(covered * average + (1.0 - covered) * blurry, np.float32)

@@ -20,7 +20,12 @@ DPI = 110
 MOST_SHOWN = 12
 COLUMNS = 4
 CELL_PX = 420
-LABEL_COLOURS = {"sharp": "#009e73", "selected for its segment": "#e69f00", "not sharp": "#9aa0a6"}
+LABEL_COLOURS = {
+    "sharp": "#009e73",
+    "selected for its segment": "#e69f00",
+    "selected, not sharp": "#56b4e9",
+    "not sharp": "#9aa0a6",
+}
 CLASS_COLOURS = ("#009e73", "#e69f00", "#d55e00")
 CLASS_NAMES = ("sharp", "mild", "blurry")
 _LEFT_OUT = "#d55e00"
@@ -74,7 +79,8 @@ def _evenly(indices: NDArray[np.intp], most: int) -> NDArray[np.intp]:
 
 
 def _kinds(labels: SharpLabels) -> NDArray[np.str_]:
-    kinds = np.where(labels.is_sharp, "sharp", "not sharp")
+    others = np.where(labels.is_selected, "selected, not sharp", "not sharp")
+    kinds = np.where(labels.is_sharp, "sharp", others)
     return np.where(labels.from_segment, "selected for its segment", kinds)
 
 

@@ -41,7 +41,7 @@ function clip(section) {
     find(".frame-name").textContent = `Frame ${frame.index}`;
     find(".frame-time").textContent = frame.t_s === null ? "" : `at ${frame.t_s.toFixed(3)} s`;
     find(".why").textContent = frame.why;
-    find(".labeller").textContent = frame.selected ? "selected as sharp" : "not selected";
+    find(".labeller").textContent = frame.selected ? "selected" : "not selected";
     find(".sharpness").textContent = `${frame.sharpness.toFixed(1)} (threshold ${data.threshold.toFixed(1)})`;
     if (find(".oracle")) {
       find(".oracle").textContent = frame.oracle;

@@ -52,7 +52,7 @@ def chips(clip: ClipView) -> list[str]:
     height, width = clip.frames[BLURRY].shape[1:3]
     shown = shown_size(width, height)
     facts = [clip.source, clip.scene_kind.replace("_", " "), f"{len(clip.t_s)} frames of {width}×{height}"]
-    facts.append(f"{int(clip.is_selected.sum())} selected as sharp")
+    facts.append(f"{int(clip.is_selected.sum())} selected")
     if shown != (width, height):
         facts.append(f"shown at {shown[0]}×{shown[1]}")
     return [fact for fact in facts if fact]

@@ -42,6 +42,7 @@ class RunJob:
     Attributes:
         method: the method, open and with its weights.
         clip: the clip's folder.
+        labels: the clip's labels by the method's labeller.
         out: the folder for the restored frames.
         digest: digest of everything that changes the frames.
         dataset: the dataset's name.
@@ -51,6 +52,7 @@ class RunJob:
 
     method: Method
     clip: Path
+    labels: SharpLabels
     out: Path
     digest: str
     dataset: str
@@ -94,12 +96,14 @@ def plan_run(
         key = f"{clip.split}/{clip.name}"
         out = run_folder(workspace.runs, method.name, dataset.name, clip)
         clip_digest = str(dataset.manifest["clips"][key])
-        digest = _digest(method, clip_digest, labels_of(clip), budget)
+        labels = labels_of(clip, method.scheme.labeller)
+        digest = _digest(method, clip_digest, labels, budget)
         folders[key], digests[key] = out, digest
         recover(out)
         if not _finished(RunClip(out, clip), digest, clip_digest, workspace.overwrite):
             check_replaceable(out)
-            jobs.append(RunJob(method, clip.folder, out, digest, dataset.name, clip_digest, budget.for_clip(key)))
+            own = budget.for_clip(key)
+            jobs.append(RunJob(method, clip.folder, labels, out, digest, dataset.name, clip_digest, own))
     return Run(method.name, folders, digest_of(digests)), jobs
 
 
@@ -136,20 +140,23 @@ def do_jobs(jobs: Sequence[RunJob], budget: Budget, *, what: str) -> None:
 def restore_clip_job(job: RunJob) -> None:
     """Restore one clip, write its run whole or not at all, and score it; the scores are kept beside the frames.
 
+    Frames are scored in the subsets of the paper's labels whatever the method borrows from, so that all methods are
+    compared on the same frames.
+
     If another process restores the same clip, this one waits for it and uses its result.
     """
     clip = ClipFolder(job.clip)
     blurry = clip.blurry()
-    place, labels = RunClip(job.out, clip), labels_of(clip, frames=blurry)
+    place = RunClip(job.out, clip)
     with locked(job.out):
         if not _finished(place, job.digest, job.clip_digest, overwrite=True):
-            _restore(job, place, blurry, labels)
-    score_clip(place, labels, job.budget.protocol)
+            _restore(job, place, blurry)
+    score_clip(place, labels_of(clip, frames=blurry), job.budget.protocol)
 
 
-def _restore(job: RunJob, place: RunClip, blurry: Frames, labels: SharpLabels) -> None:
+def _restore(job: RunJob, place: RunClip, blurry: Frames) -> None:
     """Restore one clip and write its run."""
-    method, clip = job.method, place.clip
+    method, clip, labels = job.method, place.clip, job.labels
     names = tuple(path.stem for path in list_frames(clip.folder / "blur"))
     budget = replace(job.budget, frame_names=names)
     started = time.perf_counter()
@@ -163,7 +170,8 @@ def _restore(job: RunJob, place: RunClip, blurry: Frames, labels: SharpLabels) -
         "dataset": job.dataset,
         "clip": budget.clip,
         "clip_digest": place.clip_digest,
-        "selected": labels.is_selected.nonzero()[0].tolist(),
+        "labeller": method.scheme.labeller,
+        "selected": labels.selected.tolist(),
         "seed": budget.seed,
         "device": budget.device,
         "weights_sha256": file_sha256(method.weights),
@@ -183,8 +191,9 @@ def _restore(job: RunJob, place: RunClip, blurry: Frames, labels: SharpLabels) -
 
 def _digest(method: Method, clip_digest: str, labels: SharpLabels, budget: Budget) -> str:
     """Hash everything that changes the frames; how a network is run is included only if it is not the usual way."""
-    how = [] if budget.inference.is_usual else [budget.inference.values()]
-    selected, weights = labels.is_selected.tolist(), file_sha256(method.weights)
+    how: list[object] = [] if budget.inference.is_usual else [budget.inference.values()]
+    selected, passed, weights = labels.is_selected.tolist(), labels.is_passed.tolist(), file_sha256(method.weights)
+    how += [] if passed == selected else [{"passed": passed}]
     return digest_of([method.digest, clip_digest, selected, budget.seed, weights, *how])
 
 

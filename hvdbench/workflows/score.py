@@ -10,7 +10,7 @@ from hvdbench.boards.rows import Stamp
 from hvdbench.boards.settings import board_path, choose_place, usual_board
 from hvdbench.catalog import is_import_string
 from hvdbench.errors import DatasetError, InputError, TrustError
-from hvdbench.labels.stored import labels_of
+from hvdbench.labels.stored import DEFAULT_LABELLER, labels_of
 from hvdbench.methods.restoration import Budget
 from hvdbench.metrics.opening import find_metric
 from hvdbench.recipe import digest_of
@@ -227,8 +227,14 @@ def read_stored(folder: Path, data: Path | None) -> StoredRun:
 
 
 def _check_labels(place: RunClip) -> None:
-    """Refuse a run that was made with other labels than the clip has."""
-    selected = labels_of(place.clip).is_selected.nonzero()[0].tolist()
+    """Refuse a run that was made with other labels than the clip has by the same labeller.
+
+    A run's note may be a stranger's, so that no import string in it is followed.
+    """
+    labeller = str(place.manifest.get("labeller", DEFAULT_LABELLER))
+    if is_import_string(labeller):
+        return
+    selected = labels_of(place.clip, labeller).selected.tolist()
     if place.manifest.get("selected", selected) != selected:
         raise InputError(
             f"{place.folder} was restored with other labels than {place.clip.folder} has now: restore it again "

@@ -1,5 +1,7 @@
 """Clues: which frames methods learn from, chosen among their neighbours and not by one limit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_shake import make_shake, make_shaken_dataset
@@ -8,7 +10,7 @@ from hvdbench.errors import InputError
 from hvdbench.labels.clues import BELOW_MEDIAN, LEAST, NOT_CHOSEN, ClueChooser, choose_clues, label_clues
 from hvdbench.labels.extent import UNKNOWN_EXTENT, label_extent
 from hvdbench.labels.sharpness import SEGMENT
-from hvdbench.labels.stored import ensure_labels, labels_of
+from hvdbench.labels.stored import ensure_labels, labels_of, read_labels, write_labels
 
 WIDTH = 320
 
@@ -22,7 +24,7 @@ def test_frames_well_below_the_local_median_are_chosen_however_blurry_the_clip_i
     assert labels.reason[20] == SEGMENT
     assert [labels.reason[index] for index in (4, 5, 17)] == [BELOW_MEDIAN] * 3
     assert labels.reason[1] == NOT_CHOSEN
-    assert (labels.sharpness[[4, 5, 17]] > labels.threshold).all()
+    assert not labels.is_sharp.any()
 
 
 def test_the_least_of_seven_frames_is_chosen_though_it_is_hardly_better():
@@ -30,7 +32,6 @@ def test_the_least_of_seven_frames_is_chosen_though_it_is_hardly_better():
     labels = choose_clues(extent_px, WIDTH)
     assert labels.selected.tolist() == [4]
     assert labels.reason[4] == LEAST
-    assert labels.sharpness[4] < labels.threshold
 
 
 def test_a_drift_of_sharpness_through_the_clip_leaves_no_stretch_without_a_clue():
@@ -50,7 +51,9 @@ def test_a_segment_whose_frames_fall_steadily_has_its_sharpest_selected():
 
 def test_extents_far_below_the_limit_count_as_equal():
     extent_px = np.array([0.001, 0.1, 0.002, 0.05, 0.001, 0.08, 0.003])
-    assert not (choose_clues(extent_px, 1920).sharpness > 1.01).any()
+    labels = choose_clues(extent_px, 1920)
+    assert BELOW_MEDIAN not in labels.reason
+    assert labels.is_sharp.all()
 
 
 def test_a_frame_without_texture_is_never_chosen_for_itself():
@@ -82,8 +85,41 @@ def test_clues_are_found_where_the_verdict_finds_no_sharp_frame():
 def test_a_dataset_stores_clues_as_it_stores_other_labels(tmp_path):
     clip = make_shaken_dataset(tmp_path / "set", {"a": make_shake(frames=10)}).clips()[0]
     made = ensure_labels(clip, "clues")
-    assert labels_of(clip, "clues").sharpness.tobytes() == made.sharpness.tobytes()
-    assert clip.track("labels/clues/is_sharp") is not None
+    read = read_labels(clip, "clues")
+    for name in ("sharpness", "is_sharp", "is_clue", "is_selected"):
+        assert getattr(read, name).tobytes() == getattr(made, name).tobytes(), name
+    assert (read.reason, read.threshold) == (made.reason, made.threshold)
+
+
+def test_clues_that_were_stored_in_the_place_of_a_verdict_are_made_anew(tmp_path):
+    clip = make_shaken_dataset(tmp_path / "set", {"a": make_shake(frames=10)}).clips()[0]
+    made = ensure_labels(clip, "clues")
+    write_labels(clip, replace(made, is_sharp=made.is_selected, is_clue=None))
+    assert read_labels(clip, "clues") is None
+    assert labels_of(clip, "clues").is_sharp.tolist() == made.is_sharp.tolist()
+    ensure_labels(clip, "clues")
+    assert read_labels(clip, "clues").is_clue.tolist() == made.is_clue.tolist()
+
+
+def test_the_verdict_beside_the_choice_is_the_one_of_extent():
+    shake = make_shake(frames=24)
+    verdict, clues = label_extent(shake.blurry), label_clues(shake.blurry)
+    np.testing.assert_array_equal(clues.is_sharp, verdict.is_sharp)
+    np.testing.assert_array_equal(clues.sharpness, verdict.sharpness)
+    assert clues.threshold == verdict.threshold
+    assert (clues.is_selected & ~clues.is_sharp).any()
+    np.testing.assert_array_equal(clues.is_passed, clues.is_selected & verdict.is_sharp)
+
+
+def test_labels_of_some_frames_keep_choice_and_verdict_and_never_lack_a_clue():
+    labels = choose_clues(np.array([9.0, 8.0, 1.0, 8.0, 9.0, 9.5, 9.7, 9.9]), WIDTH)
+    some = labels.of_frames([1, 2, 5])
+    assert some.selected.tolist() == [1]
+    assert some.is_passed.tolist() == [False, True, False]
+    none = labels.of_frames(range(4, 8))
+    assert none.selected.tolist() == [0]
+    assert none.reason[0] == SEGMENT
+    assert not none.is_passed.any()
 
 
 def test_what_is_no_extent_is_refused():

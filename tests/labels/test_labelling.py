@@ -79,13 +79,14 @@ def test_the_csv_has_a_row_a_frame_and_says_why(tmp_path, dataset):
     found = label_clips(find_clips(dataset.folder))
     write_labels_csv(tmp_path / "labels.csv", found)
     lines = (tmp_path / "labels.csv").read_text(encoding="utf-8").splitlines()
-    assert lines[0] == "clip,frame,sharpness,is_sharp,threshold,reason"
+    assert lines[0] == "clip,frame,sharpness,is_sharp,threshold,reason,is_selected"
     assert len(lines) == 1 + 24
-    clip, frame, sharpness, is_sharp, threshold, reason = lines[3].split(",")
+    clip, frame, sharpness, is_sharp, threshold, reason, is_selected = lines[3].split(",")
     assert (clip, frame, is_sharp) == ("test/a", "2", str(int(found[0].labels.is_sharp[2])))
     assert float(sharpness) == found[0].labels.sharpness[2]
     assert float(threshold) == found[0].labels.threshold
     assert reason == found[0].labels.reason[2]
+    assert is_selected == str(int(found[0].labels.is_selected[2]))
 
 
 def test_a_run_string_tells_sharp_frames_from_those_taken_for_their_segment():

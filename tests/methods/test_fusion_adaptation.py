@@ -98,7 +98,7 @@ def test_no_frame_that_is_held_out_is_learned_from(clip, monkeypatch):
 
     monkeypatch.setattr(AdaptationFit, "__init__", noted)
     monkeypatch.setattr(PlaceMaker, "exact", seen)
-    facts = adapt(network(), model, labels.is_selected, SMALL, Budget()).facts
+    facts = adapt(network(), model, labels, SMALL, Budget()).facts
     assert facts["held_out_frames"] == used[0]
     assert len(used[0]) >= 2
     assert not set(used[0]) & set(learned)
@@ -119,7 +119,7 @@ def test_adapted_weights_are_used_only_where_both_ways_to_judge_say_so(clip, mon
         return np.array([30.0 + 0.01 * k + more for k in range(len(places))])
 
     monkeypatch.setattr(adaptation, "held_out_psnr", psnr)
-    found = adapt(start, model, labels.is_selected, SMALL, Budget())
+    found = adapt(start, model, labels, SMALL, Budget())
     assert measured[0] is measured[1] is start
     assert found.facts["kept"] is kept
     assert (found.network is start) is not kept
@@ -173,17 +173,17 @@ def test_too_few_sharp_frames_leave_the_weights_as_they_are(clip):
     frames, labels, _ = clip
     few = fit_exposure_model(Aligner(frames[:12]), labels.is_selected[:12], with_paths=False)
     start = network()
-    found = adapt(start, few, labels.is_selected[:12], SMALL, Budget())
+    found = adapt(start, few, labels.of_frames(range(12)), SMALL, Budget())
     assert found.network is start
     assert "no adaptation was made: 2 frames are surely sharp" in found.facts["said"]
 
 
 def test_what_a_step_and_the_preparation_take_is_measured(clip):
     _, labels, model = clip
-    cost = adaptation_cost(network(), model, labels.is_selected, SMALL, Budget())
+    cost = adaptation_cost(network(), model, labels, SMALL, Budget())
     assert cost.per_step > 0
     more = SMALL.model_copy(update={"adaptation": SMALL.adaptation.model_copy(update={"items": 3000})})
-    assert adaptation_cost(network(), model, labels.is_selected, more, Budget()).fixed > 10 * cost.fixed
+    assert adaptation_cost(network(), model, labels, more, Budget()).fixed > 10 * cost.fixed
 
 
 def test_a_restoration_records_its_adaptation_and_without_steps_makes_none(clip, tmp_path):
@@ -207,4 +207,4 @@ def replace_steps(steps: int) -> PretrainedFusion:
 def test_a_clip_of_sharp_frames_alone_has_nothing_to_learn(clip):
     frames, labels, model = clip
     everything = replace(labels, is_sharp=np.ones(len(frames), bool))
-    assert adapt(network(), model, everything.is_selected, SMALL, Budget()).facts["kept"] is False
+    assert adapt(network(), model, everything, SMALL, Budget()).facts["kept"] is False

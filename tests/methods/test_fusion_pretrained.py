@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from hvdbench.errors import FitError, WeightsError
 from hvdbench.labels.sharpness import label_paper
@@ -154,3 +155,16 @@ def test_a_clip_without_a_sharp_frame_is_refused(clip):
     none = replace(labels, is_sharp=np.zeros(len(frames), bool), reason=("",) * len(frames))
     with pytest.raises(FitError, match="nothing to borrow from"):
         PretrainedFusion(FusionTrainingSettings()).restore(frames, none, Budget())
+
+
+def test_a_clue_that_is_not_sharp_is_restored_though_its_motion_is_small(clip, tmp_path):
+    frames, labels = clip
+    save_file(CandidateFusion(8, 1).state_dict(), tmp_path / "tiny.safetensors")
+    scheme = PretrainedFusion(FusionTrainingSettings(channels=8, blocks=1)).with_weights(tmp_path / "tiny.safetensors")
+    still = np.concatenate([frames[:2]] * 4)  # to and fro, so that the centre of each exposure stands still
+    sharp = replace(labels, is_clue=labels.is_selected)
+    passed = scheme.restore(still, sharp, Budget()).facts["passed_through"]
+    assert passed
+    facts = scheme.restore(still, replace(sharp, is_sharp=np.zeros(len(still), bool)), Budget()).facts
+    assert facts["passed_through"] == []
+    assert facts["selected_but_restored"] == labels.selected.tolist()

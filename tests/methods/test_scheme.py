@@ -10,7 +10,7 @@ import pytest
 from made_model import made_clip, restore
 
 from hvdbench.catalog import SCHEMES
-from hvdbench.errors import InputError, WeightsError
+from hvdbench.errors import InputError, TrustError, WeightsError
 from hvdbench.labels.sharpness import label_paper
 from hvdbench.methods.blurry import Blurry
 from hvdbench.methods.opening import open_method
@@ -204,3 +204,26 @@ def test_a_trained_method_restores_once_it_has_weights(tmp_path):
         method.restore(clip, label_paper(clip), Budget())
     with pytest.raises(InputError, match="'warp_average' has nothing to train"):
         load_method("warp_average").with_weights(tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "labeller"),
+    [
+        ("warp_average", "clues"),
+        ("reblur_blend", "clues"),
+        ("fusion_pretrained", "clues"),
+        ("reblur_blend_dis", "paper"),
+        ("selfhvd_fusion", "paper"),
+        ("selfhvd_basicvsrpp@tiny", "paper"),
+        ("blurry", "paper"),
+    ],
+)
+def test_methods_of_our_own_borrow_by_clues_and_those_of_the_paper_by_its_rule(name, labeller):
+    assert load_method(name).scheme.labeller == labeller
+
+
+def test_a_strangers_recipe_names_no_labeller_that_would_run_code(tmp_path):
+    path = tmp_path / "theirs.toml"
+    path.write_text('title = "x"\nscheme = "warp_average"\n[settings]\nlabeller = "theirs:label"\n')
+    with pytest.raises(TrustError, match="labeller = 'theirs:label' would import the module 'theirs'"):
+        load_method(str(path))

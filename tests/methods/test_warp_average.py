@@ -1,6 +1,7 @@
 """The methods without learning: what they leave alone, what they average, what they tell."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -166,3 +167,46 @@ def test_labels_by_sharpness_lead_to_the_same_frames():
     a = WarpAverage(WarpAverageSettings()).restore(blurry, chosen, Budget()).frames
     b = WarpAverage(WarpAverageSettings()).restore(blurry, labels(IS_SHARP), Budget()).frames
     np.testing.assert_array_equal(a, b)
+
+
+def clues(is_clue: NDArray[np.bool_], is_sharp: NDArray[np.bool_]) -> SharpLabels:
+    return replace(labels(is_sharp), is_clue=is_clue)
+
+
+def mild() -> tuple[NDArray[np.uint8], NDArray[np.uint8], SharpLabels]:
+    """The pan with noise, whose least blurred frames are blurred still: its labels choose them and call none sharp."""
+    blurry, sharp = pan()
+    noise = np.random.default_rng(2).normal(0, 6, blurry.shape)
+    soft = [cv2.blur(frame, (3, 1)) if IS_SHARP[i] else frame for i, frame in enumerate(blurry)]
+    return np.rint(np.clip(np.stack(soft) + noise, 0, 255)).astype(np.uint8), sharp, clues(IS_SHARP, np.zeros(T, bool))
+
+
+@pytest.mark.parametrize("name", ["warp_average", "reblur_blend"])
+def test_a_clue_that_is_not_sharp_is_restored_and_one_that_is_sharp_stays(name):
+    blurry, sharp, chosen = mild()
+    restored = METHODS[name]().restore(blurry, chosen, Budget()).frames
+    inner = np.s_[8:-8, 12:-12]
+    for index in np.flatnonzero(IS_SHARP):
+        before, after = (psnr(of[index][inner], sharp[index][inner]) for of in (blurry, restored))
+        assert after > before
+    passed = METHODS[name]().restore(blurry, replace(chosen, is_sharp=IS_SHARP), Budget()).frames
+    np.testing.assert_array_equal(passed[IS_SHARP], blurry[IS_SHARP])
+    np.testing.assert_array_equal(passed[~IS_SHARP], restored[~IS_SHARP])
+
+
+@pytest.mark.parametrize("name", ["warp_average", "reblur_blend"])
+def test_a_sharp_frame_that_is_not_chosen_is_restored_and_lends_nothing(name):
+    blurry, _ = pan()
+    every = METHODS[name]().restore(blurry, clues(IS_SHARP, np.ones(T, bool)), Budget()).frames
+    chosen = METHODS[name]().restore(blurry, labels(IS_SHARP), Budget()).frames
+    np.testing.assert_array_equal(every, chosen)
+
+
+def test_a_frame_among_its_own_sources_is_one_of_those_averaged():
+    blurry, _ = pan()
+    aligner = Aligner(blurry)
+    trust = [aligner.mask(4, j)[..., None] for j in (1, 7)]
+    warps = [aligner.warped(4, j) for j in (1, 7)]
+    expected = (trust[0] * warps[0] + trust[1] * warps[1] + aligner.blurry(4)) / (trust[0] + trust[1] + 1)
+    np.testing.assert_allclose(warp_average(aligner, 4, [1, 7, 4]), expected, atol=1e-3)
+    np.testing.assert_allclose(warp_average(aligner, 4, [4]), aligner.blurry(4), atol=1e-3)

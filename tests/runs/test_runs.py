@@ -21,6 +21,8 @@ from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.runs.restoring import do_jobs, plan_run, run_folder
 from hvdbench.runs.training import train_method
 from hvdbench.scoring.run import Run
+from hvdbench.scoring.run_clip import RunClip
+from hvdbench.scoring.run_scores import read_scores
 from hvdbench.store import TRUTH_FOLDERS, Dataset
 from hvdbench.weights.checkpoints import load_checkpoint
 from hvdbench.workflows.datasets import SynthRequest, synth
@@ -392,3 +394,28 @@ def test_arguments_that_a_network_does_not_take_are_answered(dataset, tmp_path):
     name = method_file(tmp_path, NETWORK.replace("mid_channels", "channels", 1))
     with pytest.raises(InputError, match="cannot be made with channels = "):
         train_method(load_method(name), dataset, workspace=Workspace(tmp_path / "runs"))
+
+
+def test_a_method_borrows_by_its_own_labeller_and_is_scored_on_the_frames_of_all_methods(dataset, tmp_path):
+    name = method_file(tmp_path, 'title = "x"\nscheme = "warp_average"\n[settings]\nlabeller = "clues"\n')
+    run = restore(name, dataset, tmp_path / "runs")
+    clip = dataset.clips()[0]
+    told, clues = run_json(run, f"{clip.split}/{clip.name}"), labels_of(clip, "clues")
+    assert (told["labeller"], told["selected"]) == ("clues", clues.selected.tolist())
+    restored = read_clip(run.folders[f"{clip.split}/{clip.name}"])
+    expected = load_method(name).restore(clip.blurry(), clues, Budget()).frames
+    np.testing.assert_array_equal(restored, expected)
+    table = read_scores(RunClip(run.folders[f"{clip.split}/{clip.name}"], clip), labels_of(clip))
+    frames = table.drop_duplicates("frame").sort_values("frame")
+    assert frames["selected"].tolist() == labels_of(clip).is_selected.tolist()
+
+
+def test_a_verdict_that_changes_what_is_passed_through_makes_the_run_another(dataset, tmp_path):
+    name = method_file(tmp_path, 'title = "x"\nscheme = "warp_average"\n[settings]\nlabeller = "clues"\n')
+    digests = set()
+    for is_sharp in (True, False):
+        for clip in dataset.clips():
+            labels = labels_of(clip, "clues")
+            write_labels(clip, replace(labels, is_sharp=np.full(len(labels.is_sharp), is_sharp)))
+        digests.add(plan_run(load_method(name), dataset, workspace=Workspace(tmp_path / "runs"))[0].digest)
+    assert len(digests) == 2

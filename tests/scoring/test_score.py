@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from hvdbench.cli.main import cli
 from hvdbench.errors import DatasetError, InputError, StrictError, TrustError, UnknownNameError
 from hvdbench.frames import read_frame, write_frame
 from hvdbench.labels.sharpness import BELOW, SharpLabels
-from hvdbench.labels.stored import write_labels
+from hvdbench.labels.stored import labels_of, write_labels
 from hvdbench.methods.restoration import Budget
 from hvdbench.networks.nafnet import NAFNet
 from hvdbench.scoring.run_tables import Asked
@@ -358,3 +359,13 @@ def test_the_commands_eval_and_score(data):
     assert bytes_of("rebuilt") == bytes_of("leaderboards")
     done = CliRunner().invoke(cli, ["score", "a", "b", "--name", "x"])
     assert (done.exit_code, "--name belongs to one method" in done.output) == (2, True)
+
+
+def test_a_run_is_checked_against_the_labels_that_it_borrowed_by(data):
+    ran("warp_average", data)
+    scored(f"runs/warp_average/{NAME}")
+    clip = clip_of(data, "test/one")
+    labels = labels_of(clip, "clues")
+    write_labels(clip, replace(labels, is_clue=~labels.is_selected, reason=("",) * 4))
+    with pytest.raises(InputError, match="was restored with other labels"):
+        scored(f"runs/warp_average/{NAME}")

@@ -13,6 +13,7 @@ from made_video import make_sound
 from hvdbench.cli.main import main
 from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.frames import read_clip, write_clip
+from hvdbench.labels.clues import choose_clues
 from hvdbench.labels.sharpness import label_paper, select_sharp
 from hvdbench.methods.recipe import load_method
 from hvdbench.methods.restoration import Budget
@@ -298,6 +299,12 @@ def test_a_clip_in_which_no_frame_is_sharper_is_told_what_to_expect(tmp_path):
     (told,) = advice(Path("clip.mp4"), select_sharp(np.array([100.0, 101, 99, 108])))
     assert told.startswith("no frame of clip.mp4 is sharper than the rest (the sharpest has 1.07 times")
     assert advice(Path("clip.mp4"), select_sharp(np.array([100.0, 101, 99, 300]))) == []
+
+
+def test_blur_extents_that_hardly_differ_have_nothing_to_lend():
+    (told,) = advice(Path("clip.mp4"), choose_clues(np.array([8.0, 8.1, 7.0, 8.2]), 320))
+    assert told.startswith("no frame of clip.mp4 is sharper than the rest (the sharpest has 1.15 times")
+    assert advice(Path("clip.mp4"), choose_clues(np.array([8.0, 8.1, 5.0, 8.2]), 320)) == []
 
 
 def test_change_is_the_ratio_of_sharpness_and_the_median_shift():

@@ -10,10 +10,12 @@ import cv2
 import numpy as np
 import pytest
 from made_clip import CONTROL, FIT, shaken
+from made_shake import make_shake
 from made_video import make_sound
 
-from hvdbench.errors import InputError
+from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.frames import list_frames, read_clip, read_frame16, write_clip
+from hvdbench.labels.clues import label_clues
 from hvdbench.labels.sharpness import label_paper
 from hvdbench.methods.recipe import load_method
 from hvdbench.methods.restoration import Budget
@@ -308,3 +310,28 @@ def test_frames_before_a_part_are_not_converted(tmp_path):
     with open_input(tmp_path / "clip.mp4", part=Part(0.12, 0.2)) as opened:
         assert opened.frame_count == 2
         assert [frame.time_s for frame in opened.frames] == pytest.approx([0.12, 0.16])
+
+
+def test_a_clip_is_labelled_by_the_labeller_of_the_method_as_it_is_read(tmp_path):
+    frames = make_shake(frames=24, swing_px=40.0).blurry
+    write_clip(tmp_path / "clip", frames)
+    (tmp_path / "by_clues.toml").write_text(CONTROL + '[settings]\nlabeller = "clues"\n')
+    method = str(tmp_path / "by_clues.toml")
+    result = deblur_clip(DeblurRequest(tmp_path / "clip", tmp_path / "out", method=method))
+    labels, told = label_clues(frames), manifest(tmp_path / "out")
+    assert told["labeller"] == "clues"
+    assert told["selected"] == labels.selected.tolist()
+    assert told["selected_and_sharp"] == np.flatnonzero(labels.is_passed).tolist()
+    assert len(told["selected"]) > len(told["selected_and_sharp"])
+    chosen, sharp = len(told["selected"]), len(told["selected_and_sharp"])
+    assert f"{chosen} of 24 frames are borrowed from, {sharp} of them sharp" in result.lines
+    expected = load_method(method).restore(frames, labels, Budget()).frames
+    np.testing.assert_array_equal(read_clip(tmp_path / "out"), expected)
+
+
+def test_a_labeller_that_does_not_exist_is_one_sentence_and_nothing_is_written(tmp_path):
+    write_clip(tmp_path / "clip", shaken())
+    (tmp_path / "mine.toml").write_text(CONTROL + '[settings]\nlabeller = "clue"\n')
+    with pytest.raises(UnknownNameError, match="no labeller named 'clue'; did you mean 'clues'"):
+        deblur_clip(DeblurRequest(tmp_path / "clip", tmp_path / "out", method=str(tmp_path / "mine.toml")))
+    assert not list(tmp_path.glob("out*"))

@@ -17,6 +17,10 @@ from hvdbench.methods.blur.averaging import average_along_line
 
 SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """The exposure shares that the fit chooses from."""
+KEEP_BLURRY = (8.0, 128.0)
+"""Factor and offset on the error of the blurry frame, so that it wins only where nothing sharp fits."""
+AS_EQUAL = (1.0, 0.0)
+"""Factor and offset with which a frame competes as an equal with those that are warped onto it."""
 _BAND_ROWS = 256
 
 
@@ -54,7 +58,7 @@ def blend_by_reblur(
     tau: float,
     *,
     tolerance: float = 8.0,
-    keep_blurry: tuple[float, float] = (8.0, 128.0),
+    keep_blurry: tuple[float, float] = KEEP_BLURRY,
     window: int = 7,
 ) -> Image:
     """Blend candidates by how well each re-blurs to the input, softly and locally.
@@ -86,7 +90,7 @@ def blend_by_errors(
     masks: Sequence[Image],
     *,
     tolerance: float = 8.0,
-    keep_blurry: tuple[float, float] = (8.0, 128.0),
+    keep_blurry: tuple[float, float] = KEEP_BLURRY,
 ) -> Image:
     """Blend pictures by their re-blur errors: the weights are ``mask * exp(-(e - min e) / (2 tolerance²))``.
 

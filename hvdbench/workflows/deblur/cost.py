@@ -10,10 +10,9 @@ from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from hvdbench.frames import Frame, Frames
-from hvdbench.labels.sharpness import SharpLabels, with_segments
+from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.blur.alignment import sharp_neighbours
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
@@ -64,7 +63,7 @@ class ClipCost:
         per_seen: for each frame of a window, whether it is restored or only looked at.
         per_restored: in addition for each frame that is restored.
         per_written: for each frame that is read again, measured and written.
-        unchanged: share of the frames that are not restored because they are sharp.
+        unchanged: share of the frames that are not restored because they are selected and sharp.
         fit: the fit or the adaptation to each window; None for a method without steps.
         measured_on: number of frames that were restored to measure this.
     """
@@ -106,7 +105,7 @@ def measure_cost(
     """
     chosen, kept = _chosen(labels, len(first.parts), max(2, budget.workers))
     frames = np.stack([first.parts[k] for k in chosen])
-    some, quiet = _labels_of(labels, chosen), Budget(seed=budget.seed, workers=budget.workers, device=budget.device)
+    some, quiet = labels.of_frames(chosen), Budget(seed=budget.seed, workers=budget.workers, device=budget.device)
     few, many = _STEPS if method.scheme.fit_steps and not method.scheme.adapts else (0, 0)
     start = method.with_fit_steps(few) if method.takes_fit_steps else method
     small = np.ascontiguousarray(frames[:, :_WARM_UP_PX, :_WARM_UP_PX])
@@ -124,13 +123,13 @@ def measure_cost(
     elif few:
         per_step = max(0.0, seconds(method.with_fit_steps(many), kept) - restoring) / (many - few)
         fit, restoring = FitCost(0.0, per_step), max(looking, restoring - few * per_step)
-    counted = max(1, int((~some.is_selected[kept[0] : kept[1]]).sum()))
+    counted = max(1, int((~some.is_passed[kept[0] : kept[1]]).sum()))
     larger = first.times_larger
     return ClipCost(
         per_seen=larger * looking / len(chosen),
         per_restored=larger * max(0.0, restoring - looking) / counted,
         per_written=per_read + _per_written(frames, larger),
-        unchanged=float(labels.is_selected.mean()),
+        unchanged=float(labels.is_passed.mean()),
         fit=fit,
         measured_on=counted,
     )
@@ -183,14 +182,6 @@ def _chosen(labels: SharpLabels, held: int, wanted: int) -> tuple[list[int], tup
     found |= {k for i in (asked[0], asked[-1]) for k in sharp_neighbours(int(i), selected, _EACH_SIDE)}
     chosen = sorted(found)
     return chosen, (chosen.index(int(asked[0])), chosen.index(int(asked[-1])) + 1)
-
-
-def _labels_of(labels: SharpLabels, chosen: Sequence[int]) -> SharpLabels:
-    """Return the labels of some frames; the sharpest is selected where none of them was."""
-    places: NDArray[np.intp] = np.array(chosen, np.intp)
-    reason = tuple(labels.reason[k] for k in chosen)
-    some = replace(labels, sharpness=labels.sharpness[places], is_sharp=labels.is_sharp[places], reason=reason)
-    return some if some.is_selected.any() else with_segments(some, segment_length=len(chosen))
 
 
 def _per_written(frames: Frames, larger: float) -> float:

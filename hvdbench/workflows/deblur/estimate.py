@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, Gray
+from hvdbench.labels.arriving import open_labeller
+from hvdbench.labels.stored import DEFAULT_LABELLER
 from hvdbench.methods.inference.windows import plan_windows
 from hvdbench.methods.opening import open_method
 from hvdbench.methods.recipe import Method
@@ -33,8 +35,8 @@ class Estimate:
 
     Attributes:
         frames: the number of frames of the clip.
-        selected: the number of frames that were selected as sharp.
-        signs: what suggests a gain; None where all frames were selected.
+        selected: the number of frames that are borrowed from.
+        signs: what suggests a gain, by the paper's labels; None where these select all frames.
         expected: the expected gain; None where nothing was learned about the method, or there are no signs.
         seconds: about how many seconds the restoration is going to take here.
         lines: all of this in sentences.
@@ -73,9 +75,11 @@ def estimate_clip(
     method = ready_method(request, workspace=workspace, budget=budget)
     began = time.perf_counter()
     grays, first = list[Gray](), FirstFrames()
+    by_paper = open_labeller(DEFAULT_LABELLER)  # what gains were learned with
 
     def see(index: int, frame: Frame) -> None:
         grays.append(small_gray(frame))
+        by_paper.add(frame)
         first.see(index, frame)
 
     reach = request.reach()
@@ -83,8 +87,9 @@ def estimate_clip(
         windows = window_size(read_size(reach, stream.size), request.source)
         if budget.announce is not None:
             budget.announce(f"--estimate reads all frames of {request.source.name} once, a few at a time")
-        labels = label_stream(stream, budget.progress, see=see).labels
-    signs = signs_of(grays, labels, usable_cores())
+        labels = label_stream(stream, method.scheme.labeller, budget.progress, see=see).labels
+    paper = by_paper.labels()
+    signs = signs_of(grays, paper, usable_cores())
     named = _LEARNED_AS.get(method.name, method.name)
     learned = read_gains().get(named)
     expected = None if signs is None or learned is None else expected_gain(signs, learned)
@@ -101,9 +106,9 @@ def estimate_clip(
     )
     lines = [
         *(f"note: {warning}" for warning in stream.notes),
-        f"{request.source}: {count} frames of {width}x{height}, {int(labels.is_selected.sum())} of them "
-        "selected as sharp",
-        *_signs_lines(signs),
+        f"{request.source}: {count} frames of {width}x{height}, {int(labels.is_selected.sum())} of them are borrowed "
+        f"from, and {int(labels.is_passed.sum())} of these are sharp",
+        *_signs_lines(signs, int(paper.is_selected.sum())),
         *advice(request.source, labels),
         *_gain_lines(method, expected),
         *timing.notes,
@@ -112,12 +117,12 @@ def estimate_clip(
     return Estimate(count, int(labels.is_selected.sum()), signs, expected, timing.seconds, tuple(lines))
 
 
-def _signs_lines(signs: ClipSigns | None) -> list[str]:
+def _signs_lines(signs: ClipSigns | None, selected: int) -> list[str]:
     if signs is None:
         return ["no frame is left to restore, or none to learn from: there is nothing to expect"]
     return [
-        f"the others are {signs.distance_frames:.1f} frames from the nearest of these on average; these are "
-        f"{signs.contrast:.1f} times as sharp",
+        f"the paper's rule selects {selected}; the others are {signs.distance_frames:.1f} frames from the nearest of "
+        f"these on average, and these are {signs.contrast:.1f} times as sharp",
         f"flow finds its way between them on {100 * signs.flow_reliability:.0f} % of the picture; the picture moves by "
         f"{100 * signs.motion_share:.1f} % of its width a frame",
     ]
@@ -131,8 +136,10 @@ def _gain_lines(method: Method, expected: Expected | None) -> list[str]:
     from_other = "" if learned.method == method.name else f", which {method.name} starts from"
     lines = [
         f"gain of {learned.method}{from_other}: {expected.gain_db:+.1f} dB to expect, {expected.low_db:+.1f} to "
-        f"{expected.high_db:+.1f} for {100 * LEVEL:.0f} of 100 clips (PSNR of the frames not selected; learned from "
-        f"{learned.clips} clips of {learned.scenes} scenes, most of them simulated)",
+        f"{expected.high_db:+.1f} for {100 * LEVEL:.0f} of 100 clips (PSNR of the frames that the paper's rule does "
+        "not select; learned "
+        f"from {learned.clips} clips of {learned.scenes} scenes, most of them simulated, where it borrowed from the "
+        "frames that this rule selects)",
         verdict(expected),
     ]
     if expected.outside:

@@ -1,6 +1,6 @@
-"""Restore a clip by a fit to it alone: find its sharp frames, fit, and write frames or a video.
+"""Restore a clip by a fit to it alone: find the frames to borrow from, fit, and write frames or a video.
 
-The clip is read twice. The first time only its sharpness is measured, so that the labels are those of the whole clip;
+The clip is read twice. The first time only its frames are labelled, so that the labels are those of the whole clip;
 the second time it is restored in windows, so that memory does not grow with its length. A clip of up to 100 frames at
 1080p is a single window.
 """
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, Frames, to_8_bits
-from hvdbench.labels.sharpness import SharpLabels, measured, select_sharp, with_segments
+from hvdbench.labels.arriving import open_labeller
+from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.inference.windows import plan_windows
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget, Restoration
@@ -64,7 +65,7 @@ def fit_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrit
             return job.already_done()
         with job.claimed():
             first, begun = FirstFrames(), time.perf_counter()
-            labelled = label_stream(stream, budget.progress, see=first.see)
+            labelled = label_stream(stream, method.scheme.labeller, budget.progress, see=first.see)
             timing = None
             if budget.announce is not None or budget.minutes is not None:
                 count = len(labelled.names)
@@ -108,37 +109,38 @@ class LabelledInput:
 
 
 def label_stream(
-    stream: InputFrames, progress: Progress, *, see: Callable[[int, Frame], None] | None = None
+    stream: InputFrames, labeller: str, progress: Progress, *, see: Callable[[int, Frame], None] | None = None
 ) -> LabelledInput:
-    """Label the frames of an opened 8-bit input by the paper's rule, as they come.
+    """Label the frames of an opened 8-bit input as they come.
 
     Args:
         stream: the input.
+        labeller: the labeller of the method.
         progress: told how many frames are labelled.
         see: called with the number of each frame and the frame.
 
     Raises:
         InputError: if there are fewer than 2 frames, or one cannot be read.
+        UnknownNameError: if there is no such labeller.
     """
-    values: list[float] = []
+    labelling = open_labeller(labeller)
     names: list[str] = []
     times_s: list[float | None] = []
     for index, frame in enumerate(stream.frames):
         picture = np.asarray(frame.picture, np.uint8)
-        values.append(measured(picture))
+        labelling.add(picture)
         names.append(frame.name)
         times_s.append(frame.time_s)
         if see is not None:
             see(index, picture)
         progress(index + 1, max(stream.frame_count or 0, index + 2), "label")
-    count = len(values)
+    count = len(names)
     if count < FEWEST_FRAMES:
         raise InputError(f"{stream.path} has {count} frame: at least {FEWEST_FRAMES} are needed")
     progress(count, count, "label")
     t_s = None if stream.facts is None else np.array(times_s, np.float64)
     first_s = 0.0 if t_s is None else float(t_s[0])
-    labels = select_sharp(np.array(values, np.float64))
-    return LabelledInput(labels, tuple(names), None if t_s is None else t_s - first_s, first_s, stream)
+    return LabelledInput(labelling.labels(), tuple(names), None if t_s is None else t_s - first_s, first_s, stream)
 
 
 @dataclass
@@ -155,11 +157,11 @@ class _Made:
     passed: list[int] = field(default_factory=list)
     size: tuple[int, int] = (0, 0)
 
-    def take(self, index: int, blurry: NDArray[Any], restored: NDArray[Any], *, is_selected: bool) -> None:
+    def take(self, index: int, blurry: NDArray[Any], restored: NDArray[Any], *, is_passed: bool) -> None:
         """Measure a frame before and after, and keep both where the page shows them."""
         colour = self.stream.colour
         self.size = restored.shape[1], restored.shape[0]
-        if not is_selected:
+        if not is_passed:
             self.change.add(to_8_bits(blurry), to_8_bits(restored))
         before, after = screen_picture(blurry, colour), screen_picture(restored, colour)
         self.steadiness.add(reduced(before), reduced(after))
@@ -175,7 +177,7 @@ def _restore(job: DeblurJob, labelled: LabelledInput, reach: Reach, windows: Win
         with open_sink(request, stream, notes, first_s=labelled.first_s) as sink:
             for index, frame, picture in _restored(job, labelled.labels, windows, made):
                 blurry, restored = reach.cut(frame.picture), np.ascontiguousarray(reach.cut(picture))
-                made.take(index, blurry, restored, is_selected=bool(labelled.labels.is_selected[index]))
+                made.take(index, blurry, restored, is_passed=bool(labelled.labels.is_passed[index]))
                 sink.add(frame, restored)
         next(stream.frames, None)  # what is to be said of an input is complete when its frames have ended
     decided = () if timing is None else timing.notes
@@ -213,19 +215,12 @@ def _restored(
             progress=_named(job.budget.progress, stage),
             keep=(first - start, last - start),
         )
-        restoration = job.method.restore(cast(Frames, frames), _labels_of_window(labels, start, stop), budget)
+        restoration = job.method.restore(cast(Frames, frames), labels.of_frames(range(start, stop)), budget)
         _note_facts(made, restoration, start, (first, last), is_whole=len(plan) == 1)
         for index in range(first, last):
             yield index, held[index - start], restoration.frames[index - start]
         del frames, restoration
         return_freed_pages()
-
-
-def _labels_of_window(labels: SharpLabels, start: int, stop: int) -> SharpLabels:
-    """Return the labels of some consecutive frames; the sharpest is selected where none of them was."""
-    part = slice(start, stop)
-    some = replace(labels, sharpness=labels.sharpness[part], is_sharp=labels.is_sharp[part], reason=labels.reason[part])
-    return some if some.is_selected.any() else with_segments(some, segment_length=stop - start)
 
 
 def _named(progress: Progress, stage: str) -> Progress:
@@ -261,7 +256,8 @@ def _frames_to_show(labelled: LabelledInput) -> frozenset[int]:
 def _done(job: DeblurJob, labelled: LabelledInput, made: _Made, warnings: list[str]) -> Done:
     """Gather what page, manifest and terminal show."""
     labels, count = labelled.labels, len(labelled.names)
-    found = {"frames": count, "selected": int(labels.is_selected.sum())} | made.change.measured
+    chosen = {"selected": int(labels.is_selected.sum()), "sharp": int(labels.is_passed.sum())}
+    found = {"frames": count} | chosen | made.change.measured
     found |= made.steadiness.measured
     shape = (count, *next(iter(made.blurry.values())).shape)
     return Done(
@@ -283,7 +279,9 @@ def _done(job: DeblurJob, labelled: LabelledInput, made: _Made, warnings: list[s
         page_facts=_page_facts(made, found),
         more={
             "frames": written_names(labelled.names),
+            "labeller": job.method.scheme.labeller,
             "selected": labels.selected.tolist(),
+            "selected_and_sharp": np.flatnonzero(labels.is_passed).tolist(),
             "threshold": labels.threshold,
             "seed": job.budget.seed,
             "bit_depth": job.request.bit_depth,
@@ -300,7 +298,9 @@ def _digest(request: DeblurRequest, method: Method, budget: Budget) -> str:
 
 
 def _lines(measured: Measured) -> list[str]:
-    lines = [f"{measured['selected']} of {measured['frames']} frames selected as sharp"]
+    lines = [
+        f"{measured['selected']} of {measured['frames']} frames are borrowed from, {measured['sharp']} of them sharp"
+    ]
     if measured["sharpness_ratio"] is not None:
         lines.append(
             f"other frames: sharpness {measured['sharpness_ratio']} times the input's, median shift to the input "
@@ -323,7 +323,7 @@ def _page_facts(made: _Made, measured: Measured) -> dict[str, str]:
     passed = sorted(made.passed)
     numbers = ", ".join(map(str, passed))
     facts = {
-        "Selected as sharp": f"{measured['selected']}",
+        "Borrowed from": f"{measured['selected']} frames, {measured['sharp']} of them sharp",
         "Passed through unchanged": f"{len(passed)} (frames {numbers})" if passed else "none",
         "Sharpness to input": f"{measured['sharpness_ratio']}",
         "Median shift to input": f"{measured['shift_px_median']} px",

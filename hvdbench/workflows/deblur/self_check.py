@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from hvdbench.flow import flow_dis
 from hvdbench.frames import Frame, to_gray
+from hvdbench.labels.clues import SHARE_OF_MEDIAN
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.metrics.sharpness import gray_sharpness, shift_px
 from hvdbench.metrics.temporal import brightness_step, visible, warping_error
 
 SHARPER_THAN_REST = 1.15
-"""A clip has nothing to borrow if its sharpest frame has less than this times the median sharpness."""
+"""A clip has nothing to borrow if its sharpest frame has less than this times the median variance of the Laplacian."""
 SMALLEST_SCORED_PX = 27
 STEADINESS_PX = 640
 """Steadiness is measured on frames whose longer side is reduced to this, which costs a fraction of the restoration."""
@@ -26,7 +27,8 @@ def advice(source: Path, labels: SharpLabels) -> list[str]:
     """Return advice on a clip in which no frame is sharper than the rest; otherwise nothing."""
     median = float(np.median(labels.sharpness))
     best = float(labels.sharpness.max())
-    if median <= 0 or best >= SHARPER_THAN_REST * median:
+    needed = SHARPER_THAN_REST if labels.is_clue is None else 1.0 / SHARE_OF_MEDIAN  # of blur extents
+    if median <= 0 or best >= needed * median:
         return []
     return [
         f"no frame of {source} is sharper than the rest (the sharpest has {best / median:.2f} times the median "

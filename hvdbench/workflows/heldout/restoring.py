@@ -7,7 +7,7 @@ import numpy as np
 
 from hvdbench.errors import InputError
 from hvdbench.frames import Frames
-from hvdbench.labels.sharpness import label_paper
+from hvdbench.labels.stored import make_labels
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
 from hvdbench.methods.training.one_clip import on_one_clip
@@ -36,7 +36,7 @@ def restorer(method: Method, budget: Budget) -> Restore:
         )
     alone = replace(budget, clip=None)
     ready = on_one_clip(method) if method.is_trained and method.weights is None else method
-    return lambda frames: ready.restore(frames, label_paper(frames), alone).frames
+    return lambda frames: ready.restore(frames, make_labels(ready.scheme.labeller, frames), alone).frames
 
 
 def restore_fold(restore: Restore, frames: Frames, plan: HeldOutPlan, fold: int) -> Frames:

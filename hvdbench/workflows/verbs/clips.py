@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
 from hvdbench.frames import Frames, list_frames, write_clip
-from hvdbench.labels.sharpness import label_paper
-from hvdbench.labels.stored import labels_of
+from hvdbench.labels.stored import labels_of, make_labels
 from hvdbench.methods.restoration import Budget
 from hvdbench.store import ClipFolder
 from hvdbench.video.input import FEWEST_FRAMES, SMALLEST_SIDE_PX, InputClip, read_input
@@ -174,11 +173,11 @@ def _in_memory(clip: Clip, asked: DeblurRequest, workspace: Workspace, budget: B
     budget = replace(budget, workers=usable_cores(), inference=inference_of(budget))
     if isinstance(clip, ClipFolder):
         names = tuple(path.stem for path in list_frames(clip.folder / "blur"))
-        frames, labels = clip.blurry(), labels_of(clip)
+        frames, labels = clip.blurry(), labels_of(clip, method.scheme.labeller)
         budget = replace(budget, clip=f"{clip.split}/{clip.name}", frame_names=names)
     else:
         frames = frames_in_memory(clip, "the clip")
-        labels = label_paper(_checked_clip(frames))
+        labels = make_labels(method.scheme.labeller, _checked_clip(frames))
     if budget.minutes is not None:
         first = FirstFrames()
         for index, frame in enumerate(frames):

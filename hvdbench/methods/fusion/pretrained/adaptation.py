@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 from torch import Tensor
 
+from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.blur.exposure_model import ExposureModel
 from hvdbench.methods.fusion.pretrained.objective import charbonnier, drawn_anew
 from hvdbench.methods.fusion.pretrained.places import Place, PlaceMaker
@@ -53,7 +54,7 @@ class Adaptation:
 def adapt(
     network: CandidateFusion,
     model: ExposureModel,
-    is_selected: NDArray[np.bool_],
+    labels: SharpLabels,
     settings: FusionTrainingSettings,
     budget: Budget,
 ) -> Adaptation:
@@ -62,12 +63,12 @@ def adapt(
     Args:
         network: network with its weights, in evaluation; it stays as it is.
         model: blur model of the clip.
-        is_selected: (T,) whether each frame is selected as sharp.
+        labels: labels of the clip's T frames.
         settings: settings of the method.
         budget: seed, threads, device and progress.
     """
     started, how = time.perf_counter(), settings.adaptation
-    sharp = np.flatnonzero(model.confirmed_sharp(is_selected))
+    is_selected, sharp = labels.is_selected, np.flatnonzero(model.confirmed_sharp(labels.is_passed))
     if len(sharp) < _FEWEST_SHARP or is_selected.all():
         return _unchanged(
             network,
@@ -134,7 +135,7 @@ def hold_out(sharp: NDArray[np.intp], most: int) -> NDArray[np.intp]:
 def adaptation_cost(
     network: CandidateFusion,
     model: ExposureModel,
-    is_selected: NDArray[np.bool_],
+    labels: SharpLabels,
     settings: FusionTrainingSettings,
     budget: Budget,
 ) -> FitCost:
@@ -143,13 +144,13 @@ def adaptation_cost(
     Args:
         network: network with its weights.
         model: blur model of a few frames of the clip.
-        is_selected: (T,) whether each of these frames is selected as sharp; at least one is, and one is not.
+        labels: labels of these T frames, of which at least one is selected and one is not.
         settings: settings of the method.
         budget: seed, threads and device.
     """
     how, nothing = settings.adaptation, np.array([], np.intp)
-    maker = PlaceMaker(model, is_selected, how.item_px, budget.seed, budget.workers)
-    sharp = [int(k) for k in np.flatnonzero(is_selected)]
+    maker = PlaceMaker(model, labels.is_selected, how.item_px, budget.seed, budget.workers)
+    sharp = [int(k) for k in labels.selected]
     started = time.perf_counter()
     made = maker.exact(sharp, budget.workers, nothing)
     of_place = (time.perf_counter() - started) / len(made)

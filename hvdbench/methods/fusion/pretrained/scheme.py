@@ -129,7 +129,7 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
             WeightsError: if the weights are missing, damaged, or of another network.
         """
         network, model = self._model(blurry, labels, budget)
-        return adaptation_cost(network, model, labels.is_selected, self.settings, budget)
+        return adaptation_cost(network, model, labels, self.settings, budget)
 
     def restore_with(self, network: nn.Module, blurry: Frames, budget: Budget) -> Restoration:
         """Refuse to restore without labels, since the network blends frames that are known to be sharp.
@@ -140,7 +140,7 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         raise InputError("pre-trained fusion needs the labels of a clip, so it cannot restore frames alone")
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
-        """Restore the frames that are not selected, and selected ones whose motion does not confirm that they are.
+        """Restore the frames that are not selected, and selected ones that labels and motion do not both call sharp.
 
         Raises:
             FitError: if no frame is selected.
@@ -150,9 +150,9 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         network, model = self._model(blurry, labels, budget)
         aligner, adapted = model.aligner, dict[str, object]()
         if self.fit_steps:
-            outcome = adapt(network, model, labels.is_selected, self.settings, budget)
+            outcome = adapt(network, model, labels, self.settings, budget)
             network, adapted = outcome.network, {"adaptation": outcome.facts}
-        confirmed = model.confirmed_sharp(labels.is_selected)
+        confirmed = model.confirmed_sharp(labels.is_passed)
         passed = confirmed if self.settings.pass_through else np.zeros(len(blurry), bool)
         todo = [int(i) for i in np.flatnonzero(~passed) if budget.keeps(int(i))]
         restored = blurry.copy()

@@ -1,5 +1,7 @@
 """Settings of the fusion that is trained before it sees a user's clip."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from hvdbench.flow import Preset
@@ -7,6 +9,7 @@ from hvdbench.methods.blur.planes import Alignment
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.recipe import Settings
+from hvdbench.recipe.trust import Part
 from hvdbench.store import Truth
 
 
@@ -42,8 +45,8 @@ class FusionTrainingSettings(Settings):
     """OpenCV DIS preset of the flow on the blurry input."""
     alignment: Alignment = "dis"
     """What aligns frames: ``dis``, flow alone, or ``planes``, with a homography over it where the scene follows one."""
-    labeller: str = "paper"
-    """Labeller that selects the frames of training clips which are borrowed from."""
+    labeller: Annotated[str, Part("labeller")] = "paper"
+    """Labeller that selects the frames that are borrowed from."""
     mask_scale: float = Field(0.5, gt=0)
     """Scale ``s`` of Eq. 5, per px."""
     channels: int = Field(32, ge=1)
@@ -55,7 +58,7 @@ class FusionTrainingSettings(Settings):
     shipped: str = ""
     """Weights inside the package, by their name, that are used where the user names none; empty for none."""
     pass_through: bool = True
-    """Whether selected frames stay as they are if their motion confirms that they are sharp."""
+    """Whether selected frames that are sharp stay as they are if their motion confirms it."""
     truth: Truth = "centroid"
     """Instant that the truth shows; flow on a blurry frame finds the centroid of its exposure."""
     charbonnier_epsilon: float = Field(1e-3, gt=0)
