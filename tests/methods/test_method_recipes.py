@@ -103,7 +103,7 @@ def test_a_typo_in_a_key_is_answered_with_the_known_ones(tmp_path):
     for text, words in {
         'title = "a"\nscheme = "blurry"\nnotes = "b"\n': r"mine\.toml: unknown key 'notes' \(known: needs, note, ",
         'title = "a"\nscheme = "warp_average"\n[settings]\nmask_scal = 1\n': (
-            r"mine: \[settings\]: unknown key 'mask_scal' \(known: alignment, flow, mask_scale\)"
+            r"mine: \[settings\]: unknown key 'mask_scal' \(known: alignment, flow, labeller, mask_scale\)"
         ),
         'title = "a"\nscheme = "selfhvd_clip"\n[settings.fit]\nbatches = 1\n': r"\[fit\]: unknown key 'batches'",
         'title = "a"\nscheme = "warp_average"\n[settings]\nflow = "slow"\n': r"'flow': Input should be 'ultrafast'",
