@@ -206,20 +206,13 @@ def test_a_trained_method_restores_once_it_has_weights(tmp_path):
         load_method("warp_average").with_weights(tmp_path / "w.safetensors")
 
 
-@pytest.mark.parametrize(
-    ("name", "labeller"),
-    [
-        ("warp_average", "clues"),
-        ("reblur_blend", "clues"),
-        ("fusion_pretrained", "clues"),
-        ("reblur_blend_dis", "paper"),
-        ("selfhvd_fusion", "paper"),
-        ("selfhvd_basicvsrpp@tiny", "paper"),
-        ("blurry", "paper"),
-    ],
-)
-def test_methods_of_our_own_borrow_by_clues_and_those_of_the_paper_by_its_rule(name, labeller):
-    assert load_method(name).scheme.labeller == labeller
+def test_a_recipe_names_the_labeller_that_its_method_borrows_by(tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        'based_on = "warp_average"\ntitle = "By clues"\n[settings]\nlabeller = "clues"\n'
+    )
+    assert load_method(str(tmp_path / "mine.toml")).scheme.labeller == "clues"
+    for name in ("warp_average", "reblur_blend", "fusion_pretrained", "selfhvd_basicvsrpp@tiny", "blurry"):
+        assert load_method(name).scheme.labeller == "paper"
 
 
 def test_a_strangers_recipe_names_no_labeller_that_would_run_code(tmp_path):

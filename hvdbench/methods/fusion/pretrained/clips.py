@@ -48,7 +48,7 @@ class PlaneClips(CheckedReader):
         folder: Path | None = None,
         progress: Progress = silent,
     ) -> None:
-        selected = selection or _clues(reader, settings.labeller, progress)
+        selected = selection or _clues(reader, settings.training_labeller, progress)
         useful = [clip for clip in reader.clips if selected[clip.key].any() and not selected[clip.key].all()]
         clips = [
             dataclasses.replace(

@@ -47,6 +47,8 @@ class FusionTrainingSettings(Settings):
     """What aligns frames: ``dis``, flow alone, or ``planes``, with a homography over it where the scene follows one."""
     labeller: Annotated[str, Part("labeller")] = "paper"
     """Labeller that selects the frames that are borrowed from."""
+    training_labeller: Annotated[str, Part("labeller")] = "paper"
+    """Labeller that selects them in the clips of a training."""
     mask_scale: float = Field(0.5, gt=0)
     """Scale ``s`` of Eq. 5, per px."""
     channels: int = Field(32, ge=1)
