@@ -1,17 +1,20 @@
 """Exact flow between any two frames of a clip that hvdbench made, at mid-exposure or at the exposures' centroids."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
-from hvdbench.camera.index import load_sets
+from hvdbench.camera.hand import PresetName
+from hvdbench.camera.index import NO_PATHS, load_sets
 from hvdbench.errors import DatasetError
 from hvdbench.flow import Flow
 from hvdbench.methods.blur.alignment import Aligner
-from hvdbench.store import Dataset
-from hvdbench.synth.clip_plan import ClipPlan, ShakenClip, plan_clip, shake_clip
+from hvdbench.store import ClipFolder, Dataset
+from hvdbench.synth.clip_plan import ClipPlan, ShakenClip, shake_clip
 from hvdbench.synth.exposure.view import View
 from hvdbench.synth.exposure.warp import Array
 from hvdbench.synth.goproshake import open_scenes
@@ -38,23 +41,41 @@ class CentroidView(View):
         return [H.reshape(*np.shape(t_s), 3, 3) for H in maps]
 
 
-def shaken_again(dataset: Dataset) -> tuple[ShakenClip, ClipPlan]:
-    """Simulate the camera of a one-clip dataset of embedded scenes again, as its recipe says.
+def shaken_again(dataset: Dataset, clip: ClipFolder, root: Path | None = None) -> ShakenClip:
+    """Simulate the camera of a clip again, from the values that were drawn for it.
+
+    Args:
+        dataset: dataset that hvdbench made.
+        clip: one of its clips.
+        root: folder of the source's pictures, for a source that reads any.
 
     Raises:
-        DatasetError: it does not come out as it was, or the recipe has a rolling shutter.
+        DatasetError: if no scene has the clip's name, or the camera does not come out as it was.
     """
     values = {key: value for key, value in dataset.manifest["recipe"].items() if key != "made_of"}
-    settings = DatasetSettings.model_validate(values)
-    clip = dataset.clips()[0]
-    (scene,) = open_scenes(settings)
-    plan = plan_clip(scene, settings, load_sets(settings.trajectories))
-    shaken = shake_clip(scene, settings, plan)
-    stored = clip.attributes()
-    is_same = (stored["motions_rejected"], stored["reference_hz"]) == (shaken.draws, shaken.reference_hz)
-    if settings.readout_s or not is_same:
+    settings, drawn = DatasetSettings.model_validate(values), clip.attributes()
+    if settings.variants:
+        settings = settings.as_variant(str(drawn["variant"]))
+    scenes = [s for s in open_scenes(settings, root) if (s.split, s.name) == (clip.split, clip.name)]
+    if not scenes:
+        raise DatasetError(f"{clip.folder}: the recipe of its dataset has no scene of its name")
+    paths = [] if settings.trajectories == NO_PATHS else load_sets(settings.trajectories)
+    stored_path = {name: clip.track(name) for name in ("exposure_s", "pose/rotation_wc", "lens_shift_px")}
+    exposure_s, rotation, lens = (np.asarray(values) for values in stored_path.values())
+    plan = ClipPlan(
+        trajectory=next((path for path in paths if path.name == drawn["trajectory"]), None),
+        hand=cast(PresetName, drawn["hand"]),
+        exposure_s=float(exposure_s[0]),
+        stroke_deg=float(drawn["stroke_deg"]),
+        depth_m=float(drawn["depth_m"]),
+        frames=len(exposure_s),
+    )
+    shaken = shake_clip(scenes[0], settings, plan)
+    path = shaken.view.path
+    again = Rotation.from_rotvec(path.rotation_at(shaken.t_s)).as_matrix()
+    if not (np.allclose(again, rotation, atol=1e-6) and np.allclose(path.lens_shift_at(shaken.t_s), lens, atol=1e-3)):
         raise DatasetError(f"{clip.folder}: its camera does not come out as it was: make the clip again")
-    return shaken, plan
+    return shaken
 
 
 @dataclass
@@ -64,30 +85,33 @@ class ExactFlows:
     Args:
         shaken: the clip's camera.
         exposure_s: of every frame.
+        readout_s: of the rolling shutter.
     """
 
     shaken: ShakenClip
     exposure_s: float
+    readout_s: float = 0.0
     _known: dict[tuple[int, int], Flow] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def of(cls, dataset: Dataset) -> "ExactFlows":
-        """Open a one-clip dataset."""
-        shaken, plan = shaken_again(dataset)
-        return cls(shaken, plan.exposure_s)
+    def of(cls, dataset: Dataset, clip: ClipFolder | None = None, root: Path | None = None) -> "ExactFlows":
+        """Open a clip of a dataset, the first one if none is named; see :func:`shaken_again`."""
+        clip = clip or dataset.clips()[0]
+        exposure_s = np.asarray(clip.track("exposure_s"))
+        return cls(shaken_again(dataset, clip, root), float(exposure_s[0]), float(clip.attributes()["readout_s"]))
 
     def centroid(self, a: int, b: int) -> Flow:
         """Return flow_ab between the centroids of two exposures, (H, W, 2) px."""
         if (a, b) not in self._known:
             view, t_s = self.shaken.view, self.shaken.t_s
             mean = CentroidView(view.scene, view.path, view.depth_m, self.exposure_s)
-            self._known[a, b] = mean.flow(float(t_s[a]), float(t_s[b]))
+            self._known[a, b] = mean.flow(float(t_s[a]), float(t_s[b]), readout_s=self.readout_s)
         return self._known[a, b]
 
     def mid(self, a: int, b: int) -> Flow:
         """Return flow_ab between the middles of two exposures, (H, W, 2) px."""
         t_s = self.shaken.t_s
-        return np.asarray(self.shaken.view.flow(float(t_s[a]), float(t_s[b])), np.float32)
+        return self.shaken.view.flow(float(t_s[a]), float(t_s[b]), readout_s=self.readout_s)
 
 
 @dataclass

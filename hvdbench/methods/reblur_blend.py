@@ -30,7 +30,8 @@ class ReblurBlendSettings(Settings):
     mask_scale: float = Field(0.5, gt=0)
     """Scale ``s`` of Eq. 5, per px."""
     alignment: Alignment = "dis"
-    """What aligns frames: ``dis``, flow alone, or ``planes``, with a homography over it where the scene follows one."""
+    """What aligns frames: ``dis``, flow alone; ``planes``, with a homography over it where the scene follows one; or
+    ``refined``, with one that is fitted to the pictures and is laid where only a part of the scene follows too."""
     correction_steps: int = Field(4, ge=0)
     """Number of correction steps on frames whose blur the flow explains; 0 leaves the blend as it is."""
 

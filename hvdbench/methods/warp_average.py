@@ -30,7 +30,8 @@ class WarpAverageSettings(Settings):
     mask_scale: float = Field(0.5, gt=0)
     """Scale ``s`` of Eq. 5, per px."""
     alignment: Alignment = "dis"
-    """What aligns frames: ``dis``, flow alone, or ``planes``, with a homography over it where the scene follows one."""
+    """What aligns frames: ``dis``, flow alone; ``planes``, with a homography over it where the scene follows one; or
+    ``refined``, with one that is fitted to the pictures and is laid where only a part of the scene follows too."""
 
 
 class WarpAverage(Scheme[WarpAverageSettings]):

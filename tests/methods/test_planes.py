@@ -10,6 +10,7 @@ from hvdbench.flow import Flow, flow_dis, round_trip_px
 from hvdbench.frames import Gray
 from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.blur.planes import fit_plane, lay_plane, plane_flow
+from hvdbench.methods.blur.refined_plane import fit_refined_plane, lay_refined_plane
 from hvdbench.methods.recipe import load_method
 from hvdbench.workspace.engine import thread_map
 
@@ -27,12 +28,12 @@ def texture(height: int = H, width: int = W, seed: int = 3) -> Gray:
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def pair() -> tuple[Gray, Gray]:
-    """Two views of a wide texture; the second is the first, moved by ``TURN``."""
+def pair(back: NDArray[np.float64] = BACK) -> tuple[Gray, Gray]:
+    """Two views of a wide texture; the second is the first, moved by ``TURN`` or the inverse of ``back``."""
     wide = texture(H + 80, W + 80)
     move = np.array([[1, 0, 40], [0, 1, 40], [0, 0, 1.0]])
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    b = cv2.warpPerspective(wide, move @ BACK, (W, H), flags=flags)
+    b = cv2.warpPerspective(wide, move @ back, (W, H), flags=flags)
     return wide[40:-40, 40:-40].copy(), b
 
 
@@ -107,15 +108,102 @@ def test_a_small_thing_that_moves_by_itself_stays_with_the_flow():
     assert error_px(laid, there)[:20].mean() < 0.1
 
 
+BENT = np.array([0.35, -0.25], np.float32)  # px: what blur across edges does to flow
+
+
+def bent_flows(turn: NDArray[np.float64] = TURN) -> tuple[Flow, Flow]:
+    """Noisy flows of a plane that are off to one side, and agree with each other all the same."""
+    there, back = plane_flow(turn, H, W), plane_flow(np.linalg.inv(turn), H, W)
+    return noisy(there + BENT, 0.1), noisy(back - BENT, 0.1, 1)
+
+
+def test_a_plane_that_is_fitted_to_the_pictures_loses_what_bends_the_flow():
+    a, b = pair()
+    there, back = bent_flows()
+    whole, _ = lay_plane(there, back, a, b)
+    refined, refined_back = lay_refined_plane(there, back, a, b)
+    exact = plane_flow(TURN, H, W)
+    assert error_px(whole, exact).mean() > 0.35
+    assert error_px(refined, exact).mean() < 0.1
+    assert error_px(refined_back, plane_flow(BACK, H, W)).mean() < 0.1
+    trip = round_trip_px(refined, refined_back)
+    assert np.median(trip[np.isfinite(trip)]) < 0.01
+
+
+@pytest.mark.parametrize("blurred", [0, 1])
+def test_blur_of_one_frame_and_another_light_do_not_move_the_plane(blurred):
+    pictures = list(pair())
+    pictures[blurred] = cv2.blur(pictures[blurred], (7, 1))
+    pictures[1] = np.clip(0.8 * pictures[1] + 12, 0, 255).astype(np.uint8)
+    refined, _ = lay_refined_plane(*bent_flows(), *pictures)
+    assert error_px(refined, plane_flow(TURN, H, W)).mean() < 0.12
+
+
+def test_a_pan_under_a_rolling_shutter_is_a_plane_too():
+    readout, pan = 0.4, np.array([9.0, 5.0])  # share of the frame time; px per frame
+    skew = np.eye(3)
+    skew[:2, 2] = pan
+    skew[:2, 1] += readout * 0.1 * pan / H * np.array([1, 1])  # the second frame pans a tenth faster
+    a, b = pair(np.linalg.inv(skew))
+    there, back = bent_flows(skew)
+    exact = plane_flow(skew, H, W)
+    refined, _ = lay_refined_plane(there, back, a, b)
+    assert error_px(refined, exact).mean() < 0.3 * error_px(there, exact).mean()
+
+
+def test_without_texture_the_plane_stays_that_of_the_flow():
+    flat = np.full((H, W), 90, np.uint8)
+    found = fit_refined_plane(plane_flow(TURN, H, W), plane_flow(BACK, H, W), flat, flat)
+    assert found is not None
+    assert error_px(plane_flow(found[0], H, W), plane_flow(TURN, H, W)).max() < 0.05
+    assert found[1] == 1.0
+
+
+def test_a_large_thing_that_moves_by_itself_leaves_the_plane_to_the_rest():
+    a, b = pair()
+    thing = texture(64, 72, seed=9)
+    there, back = bent_flows()
+    a[30:94, 50:122], b[36:100, 42:114] = thing, thing
+    there[30:94, 50:122], back[36:100, 42:114] = (-8, 6), (8, -6)
+    assert lay_plane(there, back, a, b)[0] is there  # 94 % do not follow
+    laid, _ = lay_refined_plane(there, back, a, b)
+    exact, rest = plane_flow(TURN, H, W), np.ones((H, W), bool)
+    rest[20:104, 40:132] = False
+    assert error_px(there, exact)[rest].mean() > 0.35
+    assert error_px(laid, exact)[rest].mean() < 0.12
+    np.testing.assert_array_equal(laid[40:84, 60:112], there[40:84, 60:112])
+
+
+def test_a_scene_of_many_depths_that_one_plane_nearly_explains_keeps_its_flow():
+    a, b = pair()
+    slant = np.zeros((H, W, 2), np.float32)
+    slant[..., 0] = 2.2 * np.abs(np.linspace(-1, 1, W, dtype=np.float32))  # depth that no homography has
+    there, back = plane_flow(TURN, H, W) + slant, plane_flow(BACK, H, W) - slant
+    assert lay_plane(there, back, a, b)[0] is there
+    assert lay_refined_plane(there, back, a, b)[0] is there
+
+
+def test_a_plane_that_few_follow_is_not_laid_at_all():
+    a, b = pair()
+    there, back = plane_flow(TURN, H, W), plane_flow(BACK, H, W)
+    for place, step in enumerate((-9, 12, 3, -15, 7, 15, -4, 0)):  # eight bands, each with a motion of its own
+        rows = slice(15 * place, 15 * (place + 1))
+        there[rows] += (step, 0)
+        back[rows] -= (step, 0)
+    assert fit_refined_plane(there, back, a, b) is None
+    assert lay_refined_plane(there, back, a, b)[0] is there
+
+
 def panning(count: int = 4) -> NDArray[np.uint8]:
     wide = texture(H + 60, W + 60)
     frames = [wide[20 + 3 * i : 20 + 3 * i + H, 40 - 5 * i : 40 - 5 * i + W] for i in range(count)]
     return np.repeat(np.stack(frames)[..., None], 3, axis=3)
 
 
-def test_an_aligner_with_planes_follows_a_pan_to_its_border():
+@pytest.mark.parametrize("alignment", ["planes", "refined"])
+def test_an_aligner_with_planes_follows_a_pan_to_its_border(alignment):
     frames = panning()
-    plain, planes = Aligner(frames), Aligner(frames, alignment="planes")
+    plain, planes = Aligner(frames), Aligner(frames, alignment=alignment)
     exact = np.broadcast_to(np.array([10, -6], np.float32), (H, W, 2))
     assert error_px(planes.flow(1, 3), exact).max() < 0.3
     assert error_px(plain.flow(1, 3), exact).max() > 1
@@ -142,5 +230,5 @@ def test_a_recipe_names_its_alignment(tmp_path):
     (tmp_path / "mine.toml").write_text(text.format("planes"))
     assert load_method(str(tmp_path / "mine.toml")).scheme.settings.alignment == "planes"
     (tmp_path / "mine.toml").write_text(text.format("plains"))
-    with pytest.raises(RecipeError, match="'alignment': Input should be 'dis' or 'planes'"):
+    with pytest.raises(RecipeError, match="'alignment': Input should be 'dis', 'planes' or 'refined'"):
         load_method(str(tmp_path / "mine.toml"))

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from made_scene import F, MadeScene
@@ -11,7 +12,7 @@ from benchmarks.selfhvd_tiny.clips import Clip
 from benchmarks.validity.alignment import binned
 from benchmarks.validity.board import board
 from benchmarks.validity.clips import planted_order
-from benchmarks.validity.exact import CentroidView, ExactAligner, end_point_error
+from benchmarks.validity.exact import CentroidView, ExactAligner, ExactFlows, end_point_error
 from benchmarks.validity.fits import mean_psnr, weighted_psnr
 from benchmarks.validity.ladder import rungs
 from benchmarks.validity.propagation import variants
@@ -19,9 +20,13 @@ from benchmarks.validity.summary import over_clips
 from benchmarks.validity.tables import TABLES, filled
 from hvdbench.boards.files import read_board, write_board
 from hvdbench.camera.motion import CameraPath
+from hvdbench.errors import DatasetError
 from hvdbench.flow import warp
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.synth.exposure.view import View
+from hvdbench.workflows.datasets import SynthRequest, synth
+from hvdbench.workspace.engine import Engine
+from hvdbench.workspace.fallback import Fallback
 
 EXPOSURE_S = 0.02
 ACCELERATION = 40.0  # px / s²
@@ -71,6 +76,36 @@ def test_the_exact_aligner_warps_along_exact_flow_and_masks_what_left_the_frame(
     assert mask[:, 57:].max() == 0.0
     np.testing.assert_allclose(aligner.warped(0, 2)[:, :56], frames[0][:, :56], atol=1e-3)
     np.testing.assert_allclose(warp(frames[2], aligner.flow(0, 2))[:, :56], frames[0][:, :56], atol=1e-3)
+
+
+def test_the_camera_of_a_clip_under_a_rolling_shutter_is_simulated_again(tmp_path):
+    changes = {"clips": ["skimage_text"], "views": 1, "frames_per_clip": 2, "size": [64, 48], "flow": True, "seed": 1}
+    variants = {"still": {"share": 1.0}, "rolling": {"share": 1e6, "readout_s": 0.012, "stroke_deg": [0.4, 0.5]}}
+    request = SynthRequest(recipe="pretrain", out=tmp_path / "d", overrides=changes | {"variants": variants})
+    dataset = synth(request, fallback=Fallback(), engine=Engine())
+    (clip,) = dataset.clips()
+    exact = ExactFlows.of(dataset, clip)
+    assert exact.readout_s == 0.012
+    stored = clip.track("oracle/flow_next")
+    assert stored is not None
+    np.testing.assert_allclose(exact.mid(0, 1), stored[0], atol=1e-4)
+    assert not np.allclose(ExactFlows(exact.shaken, exact.exposure_s).mid(0, 1), stored[0], atol=1e-3)
+
+
+def test_a_clip_whose_camera_does_not_come_out_as_it_was_is_refused(tmp_path):
+    changes = {"clips": ["coffee"], "frames_per_clip": 2, "size": [64, 48]}
+    dataset = synth(
+        SynthRequest(recipe="demo", out=tmp_path / "d", overrides=changes), fallback=Fallback(), engine=Engine()
+    )
+    (clip,) = dataset.clips()
+
+    def turn(tracks: h5py.File) -> None:
+        tracks["lens_shift_px"][...] = tracks["lens_shift_px"][...] + 0.5
+
+    ExactFlows.of(dataset)
+    clip.edit_tracks(turn)
+    with pytest.raises(DatasetError, match="does not come out as it was"):
+        ExactFlows.of(dataset)
 
 
 def test_the_end_point_error_is_the_length_of_the_difference():

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hvdbench.flow import Flow, Preset, flow_dis, occlusion_mask, warp
 from hvdbench.frames import Frame, Frames, Gray, Image, to_8_bits, to_gray
 from hvdbench.methods.blur.planes import Alignment, lay_plane
+from hvdbench.methods.blur.refined_plane import lay_refined_plane
 
 FLOW_CACHE_BYTES = 300_000_000  # 40 flows of 720p, 4 of 2160p: those of the pairs that threads work on
 _PER_LEVEL = 257  # steps of 16 bits in a level of 8
@@ -34,7 +35,8 @@ class Aligner:
         scale: ``s`` of Eq. 5, per px of forward-backward error.
         seen: frames that flow is estimated on, (T, H, W, 3); None for ``frames`` themselves.
         alignment: ``dis`` for the flow as it is; ``planes`` lays a homography over the flow of pairs that one explains
-            (:func:`hvdbench.methods.blur.planes.lay_plane`).
+            (:func:`hvdbench.methods.blur.planes.lay_plane`); ``refined`` fits it to the pictures, and lays it
+            where only a part of the scene follows too (:func:`hvdbench.methods.blur.refined_plane.lay_refined_plane`).
     """
 
     frames: Frames
@@ -72,7 +74,8 @@ class Aligner:
             return {(a, b): flow_dis(grays[a], grays[b], self.preset)}
         a, b = min(a, b), max(a, b)  # the same fit whichever way was asked for first
         there, back = flow_dis(grays[a], grays[b], self.preset), flow_dis(grays[b], grays[a], self.preset)
-        there, back = lay_plane(there, back, grays[a], grays[b])
+        lay = lay_plane if self.alignment == "planes" else lay_refined_plane
+        there, back = lay(there, back, grays[a], grays[b])
         return {(a, b): there, (b, a): back}
 
     def forget(self) -> None:

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from hvdbench.flow import Flow, grid, round_trip_px, warp
 from hvdbench.frames import Gray, Image
 
-Alignment = Literal["dis", "planes"]
+Alignment = Literal["dis", "planes", "refined"]
 Matrix = NDArray[np.float64]  # (3, 3)
 
-_SAMPLES = 4000  # enough for eight numbers; fitting more takes longer than the flow
-_LEAST_SAMPLES = 50
+SAMPLES = 4000  # enough for eight numbers; fitting more takes longer than the flow
+LEAST_SAMPLES = 50
 _AGREE_PX = 0.5  # forward-backward error of a match that counts
 _INLIER_PX = 0.6
-_FOLLOWS_PX = 1.2  # flow of a blurry frame is this noisy where a plane explains all
-_PLANAR_SHARE = 0.94  # flat scenes have 0.94 to 1, the demo's moving cup 0.92 at most, a walk through a street 0.82
+FOLLOWS_PX = 1.2  # flow of a blurry frame is this noisy where a plane explains all
+PLANAR_SHARE = 0.94  # flat scenes have 0.94 to 1, the demo's moving cup 0.92 at most, a walk through a street 0.82
 _REDUCED = 4  # times; errors of a window are smooth
 _WINDOW_PX = 10.0
 _VETO = (3.0, 5.0)  # flow fits blur and noise too, so a right plane's error is up to twice as large
@@ -54,7 +54,7 @@ def lay_plane(flow_ab: Flow, flow_ba: Flow, a: Gray, b: Gray) -> tuple[Flow, Flo
     if forward is None:
         return flow_ab, flow_ba
     backward = np.asarray(np.linalg.inv(forward), np.float64)
-    return _laid(flow_ab, flow_ba, forward, a, b), _laid(flow_ba, flow_ab, backward, b, a)
+    return laid_whole(flow_ab, flow_ba, forward, a, b), laid_whole(flow_ba, flow_ab, backward, b, a)
 
 
 def fit_plane(flow_ab: Flow, flow_ba: Flow) -> Matrix | None:
@@ -65,7 +65,21 @@ def fit_plane(flow_ab: Flow, flow_ba: Flow) -> Matrix | None:
         which the flows agree, or if there are fewer than 50 of those.
     """
     height, width = flow_ab.shape[:2]
-    step = max(1, round((height * width / _SAMPLES) ** 0.5))
+    here, found = matches(flow_ab, flow_ba, SAMPLES)
+    forward = robust_homography(here, found, height, width)
+    if forward is None:
+        return None
+    return forward if (misses_px(forward, here, found) < FOLLOWS_PX).mean() >= PLANAR_SHARE else None
+
+
+def matches(flow_ab: Flow, flow_ba: Flow, samples: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """List the matches on which two flows agree to half a pixel, on an even grid of about ``samples`` pixels.
+
+    Returns:
+        Their places in frame a and in frame b, (N, 2) px each, x first.
+    """
+    height, width = flow_ab.shape[:2]
+    step = max(1, round((height * width / samples) ** 0.5))
     y, x = (places.ravel() for places in np.mgrid[step // 2 : height : step, step // 2 : width : step])
     there = flow_ab[y, x]
     here = np.stack([x, y], axis=-1).astype(np.float32)
@@ -74,18 +88,26 @@ def fit_plane(flow_ab: Flow, flow_ba: Flow) -> Matrix | None:
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
     round_trip = there + flow_ba[row.clip(0, height - 1), column.clip(0, width - 1)]
     good = inside & (np.hypot(round_trip[:, 0], round_trip[:, 1]) < _AGREE_PX)
-    if good.sum() < _LEAST_SAMPLES:
+    return here[good], found[good]
+
+
+def robust_homography(here: NDArray[np.float32], found: NDArray[np.float32], height: int, width: int) -> Matrix | None:
+    """Fit a homography to matches by MAGSAC++; None if there are fewer than 50, or if a horizon crosses the frame."""
+    if len(here) < LEAST_SAMPLES:
         return None
-    here, found = here[good], found[good]
     forward, _ = cv2.findHomography(here, found, cv2.USAC_MAGSAC, _INLIER_PX, None, 2000, 0.999)
-    if forward is None or not _keeps_in_front(forward, height, width):
+    if forward is None or not keeps_in_front(forward, height, width):
         return None
-    moved = cv2.perspectiveTransform(here[:, None], forward)[:, 0]
-    follows = np.hypot(*(moved - found).T) < _FOLLOWS_PX
-    return np.asarray(forward, np.float64) if follows.mean() >= _PLANAR_SHARE else None
+    return np.asarray(forward, np.float64)
 
 
-def _keeps_in_front(homography: Matrix, height: int, width: int) -> bool:
+def misses_px(homography: Matrix, here: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how far from each match a homography leads, (N,) px."""
+    moved = cv2.perspectiveTransform(here[:, None], homography)[:, 0]
+    return np.asarray(np.hypot(*(moved - found).T), np.float32)
+
+
+def keeps_in_front(homography: Matrix, height: int, width: int) -> bool:
     """Return whether both the homography and its inverse keep the whole frame on one side of the horizon."""
     if not np.isfinite(homography).all() or abs(np.linalg.det(homography)) < _LEAST_SCALE:
         return False
@@ -105,7 +127,8 @@ def plane_flow(homography: Matrix, height: int, width: int) -> Flow:
     return np.asarray(flow - grid(height, width), np.float32)
 
 
-def _laid(flow_ab: Flow, flow_ba: Flow, homography: Matrix, a: Gray, b: Gray) -> Flow:
+def laid_whole(flow_ab: Flow, flow_ba: Flow, homography: Matrix, a: Gray, b: Gray) -> Flow:
+    """Lay a homography over a flow, except near where it fits the pictures much worse; see :func:`lay_plane`."""
     height, width = a.shape
     plane = plane_flow(homography, height, width)
     # covered parts fit neither, and would make the thing that covers them look as if it fitted both
