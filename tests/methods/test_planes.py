@@ -177,7 +177,7 @@ def test_a_large_thing_that_moves_by_itself_leaves_the_plane_to_the_rest():
 def test_a_scene_of_many_depths_that_one_plane_nearly_explains_keeps_its_flow():
     a, b = pair()
     slant = np.zeros((H, W, 2), np.float32)
-    slant[..., 0] = 2.2 * np.abs(np.linspace(-1, 1, W, dtype=np.float32))  # depth that no homography has
+    slant[..., 0] = 1.6 * np.sin(np.linspace(0, 4 * np.pi, W))  # depth that no homography has
     there, back = plane_flow(TURN, H, W) + slant, plane_flow(BACK, H, W) - slant
     assert lay_plane(there, back, a, b)[0] is there
     assert lay_refined_plane(there, back, a, b)[0] is there
