@@ -22,7 +22,7 @@ from hvdbench.workspace.atomic import atomic_path
 from hvdbench.workspace.progress import Progress, silent
 
 STREAM = "planes"
-_SEEN = ("alignment", "flow", "mask_scale", "truth")  # the settings that the planes depend on
+_SEEN = ("training_alignment", "flow", "mask_scale", "truth")  # the settings that the planes depend on
 
 
 class PlaneClips(CheckedReader):
@@ -121,7 +121,7 @@ def _planes_of(
 ) -> NDArray[np.uint8]:
     """Make the planes of a clip's frames and put their truth behind them: (T, H, W, PLANES + 3)."""
     frames = reader.read(clip.key, "blur", range(clip.frame_count))
-    aligner = Aligner(frames, settings.flow, settings.mask_scale, alignment=settings.alignment)
+    aligner = Aligner(frames, settings.flow, settings.mask_scale, alignment=settings.training_alignment)
     model = fit_exposure_model(aligner, selected, with_paths=False)
     made = np.empty((clip.frame_count, clip.height, clip.width, PLANES + 3), np.uint8)
     made[..., PLANES:] = reader.read(clip.key, TRUTH_FOLDERS[settings.truth], range(clip.frame_count))

@@ -44,9 +44,12 @@ class FusionTrainingSettings(Settings):
     flow: Preset = "medium"
     """OpenCV DIS preset of the flow on the blurry input."""
     alignment: Alignment = "dis"
-    """What aligns frames: ``dis``, flow alone, or ``planes``, with a homography over it where the scene follows one."""
+    """What aligns frames: ``dis``, flow alone, ``planes``, with a homography over it where the scene follows one, or
+    ``refined``, with one that is fitted to the pictures."""
     labeller: Annotated[str, Part("labeller")] = "paper"
     """Labeller that selects the frames that are borrowed from."""
+    training_alignment: Alignment = "dis"
+    """What aligns the clips of a training."""
     training_labeller: Annotated[str, Part("labeller")] = "paper"
     """Labeller that selects them in the clips of a training."""
     mask_scale: float = Field(0.5, gt=0)
