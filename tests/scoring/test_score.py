@@ -362,10 +362,11 @@ def test_the_commands_eval_and_score(data):
 
 
 def test_a_run_is_checked_against_the_labels_that_it_borrowed_by(data):
-    ran("warp_average", data)
-    scored(f"runs/warp_average/{NAME}")
+    Path("clues.toml").write_text('based_on = "warp_average"\ntitle = "By clues"\n[settings]\nlabeller = "clues"\n')
+    ran("clues.toml", data)
+    scored(f"runs/clues/{NAME}")
     clip = clip_of(data, "test/one")
     labels = labels_of(clip, "clues")
     write_labels(clip, replace(labels, is_clue=~labels.is_selected, reason=("",) * 4))
     with pytest.raises(InputError, match="was restored with other labels"):
-        scored(f"runs/warp_average/{NAME}")
+        scored(f"runs/clues/{NAME}")
