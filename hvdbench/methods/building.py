@@ -5,12 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from hvdbench.catalog import NamedPreset, resolve
 from hvdbench.errors import HvdbenchError, InputError, RecipeError, WeightsError
+from hvdbench.flow import flow_dis
 from hvdbench.methods.foreign.calling import reason
+from hvdbench.networks.basicvsrpp import BasicVSRPlusPlus
 from hvdbench.networks.layers.identity import can_start_at_identity
 from hvdbench.networks.spynet import SPyNet
 from hvdbench.weights.checkpoints import load_checkpoint
@@ -52,11 +56,33 @@ def build_network(
         except (Exception, SystemExit) as error:  # foreign code can fail in any way, and may even call sys.exit
             given = ", ".join(f"{key} = {value}" for key, value in arguments.items()) or "no arguments"
             raise InputError(f"network '{name}' cannot be made with {given}: {reason(error)}") from error
-    if zero_flow_start:
-        for part in network.modules():
-            if isinstance(part, SPyNet):
-                part.start_at_zero_flow()
+    for part in network.modules():
+        if zero_flow_start and isinstance(part, SPyNet):
+            part.start_at_zero_flow()
+        if isinstance(part, BasicVSRPlusPlus):
+            part.given_flow = flow_of_pictures
     return network
+
+
+def flow_of_pictures(a: Tensor, b: Tensor) -> Tensor:
+    """Estimate the flow from a to b by DIS for a network that has none of its own.
+
+    Args:
+        a, b: (N, 3, H, W), RGB in [0, 1].
+
+    Returns:
+        The flow (N, 2, H, W), float32, x first, in px, on the device of ``a``.
+    """
+    gray_a, gray_b = (_gray(pictures) for pictures in (a, b))
+    flows = np.stack([flow_dis(one, other) for one, other in zip(gray_a, gray_b, strict=True)])
+    return torch.from_numpy(flows).permute(0, 3, 1, 2).to(a.device)
+
+
+def _gray(pictures: Tensor) -> NDArray[np.uint8]:
+    """Return the luma of pictures, (N, H, W) uint8."""
+    weights = torch.tensor([0.299, 0.587, 0.114], device=pictures.device)
+    gray = (pictures.float().permute(0, 2, 3, 1) @ weights).clamp(0, 1)
+    return np.asarray((255 * gray).round().byte().cpu().numpy(), np.uint8)
 
 
 def ready_network(

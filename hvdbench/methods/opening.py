@@ -32,6 +32,7 @@ FORMS = (
 )
 """The forms that ``--method`` takes, for help texts and messages."""
 
+_SMALL = "_small"
 _SUFFIXES = {".ts": "torchscript", ".torchscript": "torchscript", ".onnx": "onnx"}
 _IMPORT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
@@ -108,6 +109,30 @@ def open_tiny(method: Method, *, trust: bool = False) -> Method:
     name = None if method.label is None else str(NamedPreset.parse(method.label).tiny)
     tiny = open_method(str(NamedPreset.parse(method.reference).tiny), name=name, trust=trust)
     return replace(tiny, stands_in_for=method.reference)
+
+
+def is_small(method: Method) -> bool:
+    """Return whether a method is the tiny size of another, or its recipe for a small network."""
+    return method.preset is not None or method.recipe.name.endswith(_SMALL)
+
+
+def open_small(method: Method, *, trust: bool = False) -> Method | None:
+    """Open the recipe ``<name>_small``, which replaces a method that has no weights; return None if there is none.
+
+    Such a recipe fits a small network to the clips from weights inside the package.
+
+    Args:
+        method: method at its full size.
+        trust: whether import strings and commands inside a recipe's file may run.
+
+    Raises:
+        HvdbenchError: under the conditions of :func:`open_method`.
+    """
+    small = f"{method.recipe.name}{_SMALL}"
+    if method.reference != method.recipe.name or small not in recipe_names("methods"):
+        return None
+    name = None if method.label is None else f"{method.label}{_SMALL}"
+    return replace(open_method(small, name=name, trust=trust), stands_in_for=method.reference)
 
 
 def _is_recipe(reference: str) -> bool:

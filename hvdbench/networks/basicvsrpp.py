@@ -1,6 +1,6 @@
 """BasicVSR++ for deblurring (Chan et al., CVPR 2022; arXiv:2104.13371), with the published parameter names."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import torch
@@ -10,13 +10,13 @@ from torchvision.ops import deform_conv2d
 
 from hvdbench.networks.layers.blocks import LEAKY_SLOPE, ResidualStack, ShuffleUpsampler, warp_by_flow
 from hvdbench.networks.layers.identity import zero_layer
+from hvdbench.networks.layers.neighbour_blend import REACH, NeighbourBlend
 from hvdbench.networks.layers.sampling import is_served, sampled_convolution
 from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec
 from hvdbench.networks.spynet import SPyNet
 
 _SCALE = 4  # features and flow have a quarter of the picture's size
-_FULL_SIZE_CHANNELS = 64
 _TAPS = 9  # of the 3x3 deformable convolution
 BRANCHES = ("backward_1", "forward_1", "backward_2", "forward_2")
 
@@ -91,7 +91,8 @@ class BasicVSRPlusPlus(nn.Module):
         num_blocks: int = 15,
         max_residue_magnitude: float = 10,
         deform_groups: int = 16,
-        flow: Literal["spynet", "zero"] = "spynet",
+        flow: Literal["spynet", "zero", "given"] = "spynet",
+        full_size_channels: int = 64,
     ) -> None:
         """Build the network with random weights.
 
@@ -101,17 +102,22 @@ class BasicVSRPlusPlus(nn.Module):
             max_residue_magnitude: largest learned offset, in px at 1/4 size.
             deform_groups: groups of the deformable convolution, an even number.
             flow: ``spynet`` estimates flow with a SPyNet inside the network, of 1.44 M parameters; ``zero`` takes the
-                flow as zero, so that only the learned offsets align.
+                flow as zero, so that only the learned offsets align; ``given`` takes it from the function
+                ``given_flow``, which whoever builds the network sets, and blends each frame with its neighbours
+                (:class:`NeighbourBlend`, ours).
+            full_size_channels: width of the features at the picture's own size.
         """
         super().__init__()
-        if flow not in ("spynet", "zero"):
-            raise ValueError(f"flow must be 'spynet' or 'zero', not {flow!r}")
+        if flow not in ("spynet", "zero", "given"):
+            raise ValueError(f"flow must be 'spynet', 'zero' or 'given', not {flow!r}")
         if deform_groups % 2 or (2 * mid_channels) % deform_groups:
             raise ValueError(
                 f"deform_groups {deform_groups} must be even and divide 2 * mid_channels = {2 * mid_channels}"
             )
         self.mid_channels = mid_channels
         self.spynet = SPyNet() if flow == "spynet" else None
+        self.blend = NeighbourBlend(full_size_channels) if flow == "given" else None
+        self.given_flow: Callable[[Tensor, Tensor], Tensor] | None = None
         self.feat_extract = nn.Sequential(
             nn.Conv2d(3, mid_channels, 3, stride=2, padding=1),
             nn.LeakyReLU(LEAKY_SLOPE),
@@ -128,13 +134,17 @@ class BasicVSRPlusPlus(nn.Module):
             self.backbone[branch] = ResidualStack((2 + earlier) * mid_channels, mid_channels, num_blocks)
         self.reconstruction = ResidualStack(5 * mid_channels, mid_channels, 5)
         self.upsample1 = ShuffleUpsampler(mid_channels, mid_channels)
-        self.upsample2 = ShuffleUpsampler(mid_channels, _FULL_SIZE_CHANNELS)
-        self.conv_hr = nn.Conv2d(_FULL_SIZE_CHANNELS, _FULL_SIZE_CHANNELS, 3, padding=1)
-        self.conv_last = nn.Conv2d(_FULL_SIZE_CHANNELS, 3, 3, padding=1)
+        self.upsample2 = ShuffleUpsampler(mid_channels, full_size_channels)
+        self.conv_hr = nn.Conv2d(full_size_channels, full_size_channels, 3, padding=1)
+        if self.blend is None:
+            self.conv_last = nn.Conv2d(full_size_channels, 3, 3, padding=1)
 
     def start_at_identity(self) -> None:
         """Make an untrained network return its frames."""
-        zero_layer(self.conv_last)
+        if self.blend is None:
+            zero_layer(self.conv_last)
+        else:
+            self.blend.start_at_identity()
 
     def forward(self, clip: Tensor) -> Tensor:
         """Restore a clip (N, T, 3, H, W), RGB in [0, 1]; the result has the same shape and is not clamped.
@@ -148,16 +158,40 @@ class BasicVSRPlusPlus(nn.Module):
             )
         frames = clip.flatten(0, 1)  # (N*T, 3, H, W)
         spatial = self.feat_extract(frames).unflatten(0, clip.shape[:2])  # (N, T, C, H/4, W/4)
-        flows_forward, flows_backward = self.compute_flow(clip)  # (N, T-1, 2, H/4, W/4) each
+        if self.blend is None:
+            flows_forward, flows_backward = self.compute_flow(clip)  # (N, T-1, 2, H/4, W/4) each
+        else:
+            flows_at = self._ask_for_flows(clip)
+            flows_forward, flows_backward = _quarter(flows_at[0])
         features: list[list[Tensor]] = [list(spatial.unbind(1))]  # T of (N, C, H/4, W/4); each branch adds a list
         for branch in BRANCHES:
             flows = flows_backward if branch.startswith("backward") else flows_forward
             features.append(self._propagate(branch, features, flows))
-        restored = [
-            self._reconstruct(torch.cat(at_frame, dim=1)) + frame  # (N, 5C, H/4, W/4) to (N, 3, H, W)
-            for frame, *at_frame in zip(clip.unbind(1), *features, strict=True)
-        ]
+        grown = (
+            self._grow(torch.cat(at_frame, dim=1)) for at_frame in zip(*features, strict=True)
+        )  # T of (N, F, H, W)
+        shown = clip.unbind(1)
+        if self.blend is None:
+            restored = [self.conv_last(at_frame) + frame for at_frame, frame in zip(grown, shown, strict=True)]
+        else:
+            near = (_neighbours(shown, flows_at, index) for index in range(len(shown)))
+            restored = [self.blend(*at_frame) for at_frame in zip(shown, grown, near, strict=True)]
         return torch.stack(restored, dim=1)  # (N, T, 3, H, W)
+
+    def _ask_for_flows(self, clip: Tensor) -> list[Tensor]:
+        """Return the flows between frames 1, 2 … apart, each (2, N, T-d, 2, H, W): from t+d to t, and from t to t+d."""
+        if self.given_flow is None:
+            raise ValueError("flow is 'given', but given_flow is not set to a function of two batches of pictures")
+        flows = []
+        for apart in range(1, REACH + 1):
+            early, late = clip[:, :-apart], clip[:, apart:]  # (N, T-d, 3, H, W)
+            found = clip.new_zeros(2, *early.shape[:2], 2, *clip.shape[-2:])
+            if early.shape[1]:
+                with torch.no_grad():
+                    pairs = (torch.cat((a.flatten(0, 1), b.flatten(0, 1))) for a, b in ((late, early), (early, late)))
+                    found = self.given_flow(*pairs).view(found.shape)
+            flows.append(found)
+        return flows
 
     def compute_flow(self, clip: Tensor) -> tuple[Tensor, Tensor]:
         """Estimate the flow between neighbours at 1/4 size.
@@ -220,18 +254,46 @@ class BasicVSRPlusPlus(nn.Module):
         condition = torch.cat((warped_1, current, warped_2), dim=1)  # (N, 3C, h, w)
         return self.deform_align[branch](torch.cat((one_ago, two_ago), dim=1), condition, flow_1, flow_2)
 
-    def _reconstruct(self, features: Tensor) -> Tensor:
-        """Turn the features of one frame into the picture that is added to it; (N, 5C, H/4, W/4) to (N, 3, H, W)."""
+    def _grow(self, features: Tensor) -> Tensor:
+        """Bring the features of one frame to the picture's size; (N, 5C, H/4, W/4) to (N, F, H, W)."""
         x = self.reconstruction(features)  # (N, C, H/4, W/4)
         x = F.leaky_relu(self.upsample1(x), LEAKY_SLOPE)  # (N, C, H/2, W/2)
-        x = F.leaky_relu(self.upsample2(x), LEAKY_SLOPE)  # (N, 64, H, W)
-        x = F.leaky_relu(self.conv_hr(x), LEAKY_SLOPE)
-        return self.conv_last(x)  # (N, 3, H, W)
+        x = F.leaky_relu(self.upsample2(x), LEAKY_SLOPE)  # (N, F, H, W)
+        return F.leaky_relu(self.conv_hr(x), LEAKY_SLOPE)
+
+
+def _quarter(flow: Tensor) -> Tensor:
+    """Reduce flows (..., H, W) to 1/4 size and to px of that size."""
+    blocks = flow.unflatten(-1, (-1, _SCALE)).unflatten(-3, (-1, _SCALE))  # (..., H/4, 4, W/4, 4)
+    return blocks.mean((-3, -1)) / _SCALE
+
+
+def _neighbours(
+    frames: Sequence[Tensor], flows: Sequence[Tensor], index: int
+) -> list[tuple[int, Tensor, Tensor, Tensor]]:
+    """List the neighbours of a frame as :class:`NeighbourBlend` takes them."""
+    found = []
+    for apart, (to_early, to_late) in enumerate(flows, start=1):
+        if index >= apart:
+            at = index - apart
+            found.append((apart, frames[at], to_early[:, at], to_late[:, at]))
+        if index + apart < len(frames):
+            found.append((apart, frames[index + apart], to_late[:, index], to_early[:, index]))
+    return found
 
 
 NETWORK = Network(
     BasicVSRPlusPlus,
     BasicVSRPlusPlus.spec,
-    presets={"tiny": {"mid_channels": 8, "num_blocks": 1, "flow": "zero"}},
+    presets={
+        "tiny": {"mid_channels": 8, "num_blocks": 1, "flow": "zero"},
+        "small": {
+            "mid_channels": 16,
+            "num_blocks": 1,
+            "deform_groups": 4,
+            "flow": "given",
+            "full_size_channels": 16,
+        },
+    },
     signature=("feat_extract.4.main.0.weight", "deform_align.backward_1.conv_offset.0.weight"),
 )

@@ -269,6 +269,6 @@ class ESTRNN(FrameAdding):
 NETWORK = Network(
     ESTRNN,
     ESTRNN.spec,
-    presets={"tiny": {"n_features": 4, "n_blocks": 1}},
+    presets={"tiny": {"n_features": 4, "n_blocks": 1}, "small": {"n_features": 8, "n_blocks": 3}},
     signature=("cell.F_B0.weight", "cell.F_B1.rdb.dense_layers.0.conv.weight"),
 )

@@ -11,7 +11,7 @@ _SHIPPED = Path(__file__).with_name("shipped")
 
 
 def find_weights(named: str) -> Path:
-    """Find a weight file: a path, else the name of known weights, else a file in the folder of weights.
+    """Find a weight file: a path, else weights inside the package or known ones by name, else a file in the folder.
 
     Args:
         named: the text that the user wrote; ``~`` is the home folder.
@@ -22,6 +22,8 @@ def find_weights(named: str) -> Path:
     here = Path(named).expanduser()
     if here.is_file():
         return here
+    if is_shipped(named):
+        return shipped_weights(named)
     known = next((known for known in KNOWN if named == known.name), None)
     there = weights_folder() / (known.file_name if known else here)
     if there.is_file():
@@ -51,6 +53,11 @@ def missing_sentence(named: str) -> str:
     return f"the weights {named} are missing: {places} ({hint}'hvdbench weights list' says which names are known)"
 
 
+def is_shipped(name: str) -> bool:
+    """Return whether weights of this name lie inside the package."""
+    return (_SHIPPED / f"{name}.safetensors").is_file()
+
+
 def shipped_weights(name: str) -> Path:
     """Return the weights of a name that lie inside the package.
 
@@ -58,7 +65,7 @@ def shipped_weights(name: str) -> Path:
         WeightsError: if the package has none of this name.
     """
     file = _SHIPPED / f"{name}.safetensors"
-    if not file.is_file():
+    if not is_shipped(name):
         there = ", ".join(sorted(path.stem for path in _SHIPPED.glob("*.safetensors"))) or "none"
         raise WeightsError(f"no weights '{name}' come with hvdbench (there are: {there}): name a file with --weights")
     return file

@@ -23,6 +23,7 @@ from hvdbench.scoring.run_clip import RunClip
 from hvdbench.scoring.run_metrics import check_protocol, clips_of, score_all, usable
 from hvdbench.scoring.run_tables import Asked, RunScores
 from hvdbench.store import ClipFolder, Dataset
+from hvdbench.workflows.beside import CONTROL, against_start, start_of
 from hvdbench.workflows.efficiency import count_costs
 from hvdbench.workflows.train import made_from, open_with_weights
 from hvdbench.workspace.names import checked_name
@@ -61,8 +62,12 @@ def evaluate(
     protocol: str | None = None,
     label: str | None = None,
     asked: Asked | None = None,
+    from_scratch: bool = False,
 ) -> Evaluation:
     """Restore a dataset with a method, score it and enter it on the dataset's board, beside the blurry input.
+
+    Beside a fit that started from weights of hvdbench, these weights without the fit are entered too, and the control
+    that learns nothing; the fit's rows say whether it came out above its start.
 
     Args:
         method: a method recipe, a network, or a foreign model, which is opened here, once
@@ -77,6 +82,7 @@ def evaluate(
         protocol: the protocol under which frames are scored; None means the board's own, or else ``hvdbench-1``.
         label: the method's name on the board, if the method is opened here; None means its own name.
         asked: metrics and strata in addition to those that every board has.
+        from_scratch: whether a fit that replaces missing weights starts from random weights.
 
     Raises:
         HvdbenchError: under the conditions of :func:`hvdbench.workflows.train.open_with_weights`,
@@ -89,7 +95,9 @@ def evaluate(
         checked_name(label, "the method")
     asked = usable(asked or Asked(), dataset, fallback=workspace.fallback)
     budget = replace(budget, protocol=where.protocol)
-    ready = open_with_weights(method, dataset, workspace=workspace, budget=budget, weights=weights, label=label)
+    ready = open_with_weights(
+        method, dataset, workspace=workspace, budget=budget, weights=weights, label=label, from_scratch=from_scratch
+    )
     _check_before(ready, dataset, budget)
 
     threads = max(1, budget.engine.workers // len(dataset.clips()))
@@ -116,38 +124,62 @@ def evaluate(
     aside = stood_in and board is None and not dataset.name.startswith("demo")
     path = board_path(workspace.boards, f"{'demo-' if aside else ''}{where.board}")
     source = ready.made_from or made_from(dataset, ready.weights)
+    beside = _Beside(dataset, path, scores.was_asked, workspace, budget)
+    start = start_of(ready)
+    if start is not None and (begun := beside.enter(start)) is not None:
+        beside.enter(CONTROL)
+        verdict = against_start(scores.frames, begun.scores.frames, start, where.protocol)
+        source = f"{source}; {verdict}" if verdict else source
     rows, path = enter(scores, run, dataset, path, origin=origin, seed=budget.seed, source=source)
     if not isinstance(ready.scheme, Blurry):
-        _enter_input(dataset, path, set(rows["metric"]), scores.was_asked, workspace, budget)
+        beside.enter_input(set(rows["metric"]))
     return Evaluation(run, ready.name, scores, rows, path)
 
 
-def _enter_input(
-    dataset: Dataset, board: Path, metrics: set[str], asked: Asked, workspace: Workspace, budget: Budget
-) -> None:
-    """Enter the blurry input beside a method, unless the board has it by all metrics that the method was scored by.
+@dataclass(frozen=True)
+class _Beside:
+    """What enters other methods beside one on its board, scored by the same metrics.
 
-    Where it cannot be entered, a warning says why, and the method's own rows stand.
+    Attributes:
+        dataset: the dataset.
+        board: the path of the board's CSV.
+        asked: the metrics and strata that the method was scored by in addition.
+        workspace: where runs and boards lie.
+        budget: the budget that the method had.
     """
-    found = read_board(board)
-    own = found[(found["method"] == INPUT) & (found["dataset_digest"] == dataset.digest)]
-    of_runs = {name for name in metrics if (facts := metric_facts(name)) is not None and facts.per == "run"}
-    if metrics - of_runs <= set(own["metric"]):
-        return
-    asked = replace(asked, metrics=tuple(name for name in asked.metrics if name != EFFICIENCY))
-    usual = Budget(device=budget.device, engine=budget.engine, progress=budget.progress)
-    try:
-        evaluate(
-            INPUT,
-            dataset,
-            workspace=replace(workspace, overwrite=False),
-            budget=usual,
-            board=board.stem,
-            protocol=budget.protocol.name,
-            asked=asked,
-        )
-    except HvdbenchError as error:
-        logger.warning("the board '%s' stays without its input: %s", board.stem, error)
+
+    dataset: Dataset
+    board: Path
+    asked: Asked
+    workspace: Workspace
+    budget: Budget
+
+    def enter_input(self, metrics: set[str]) -> None:
+        """Enter the blurry input, unless the board has it by all metrics that the method was scored by."""
+        found = read_board(self.board)
+        own = found[(found["method"] == INPUT) & (found["dataset_digest"] == self.dataset.digest)]
+        of_runs = {name for name in metrics if (facts := metric_facts(name)) is not None and facts.per == "run"}
+        if not metrics - of_runs <= set(own["metric"]):
+            self.enter(INPUT)
+
+    def enter(self, method: str) -> Evaluation | None:
+        """Enter a method; where that cannot be done, a warning says why, and the first method's own rows stand."""
+        asked = replace(self.asked, metrics=tuple(name for name in self.asked.metrics if name != EFFICIENCY))
+        usual = Budget(device=self.budget.device, engine=self.budget.engine, progress=self.budget.progress)
+        try:
+            return evaluate(
+                method,
+                self.dataset,
+                workspace=replace(self.workspace, overwrite=False),
+                budget=usual,
+                board=self.board.stem,
+                protocol=self.budget.protocol.name,
+                asked=asked,
+            )
+        except HvdbenchError as error:
+            what = "its input" if method == INPUT else f"'{method}'"
+            logger.warning("the board '%s' stays without %s: %s", self.board.stem, what, error)
+            return None
 
 
 def _check_before(method: Method, dataset: Dataset, budget: Budget) -> None:

@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from hvdbench.errors import InputError, RecipeError, WeightsError
-from hvdbench.methods.opening import open_method, open_tiny
+from hvdbench.methods.opening import is_small, open_method, open_small, open_tiny
 from hvdbench.methods.recipe import Method, load_method
 from hvdbench.methods.restoration import Budget
 from hvdbench.store import Dataset
+from hvdbench.weights.finding import is_shipped
 from hvdbench.workflows.datasets import find_dataset
 from hvdbench.workspace.manifest import file_sha256
 from hvdbench.workspace.workspace import Workspace
@@ -75,6 +76,7 @@ def open_with_weights(
     budget: Budget,
     weights: Path | None = None,
     label: str | None = None,
+    from_scratch: bool = False,
 ) -> Method:
     """Open a method with the weights that it needs to restore: none, those named, those trained, or a tiny fit's.
 
@@ -88,9 +90,12 @@ def open_with_weights(
         budget: seed, device and progress of the tiny fit.
         weights: the weights that the user named.
         label: the method's name on boards; None means its own name.
+        from_scratch: whether a fit that replaces missing weights starts from random weights, even where weights inside
+            the package could be its start.
 
     Returns:
-        The method with its weights; where a tiny fit was made instead, ``<name>@tiny``, which records what it replaces.
+        The method with its weights; where a fit was made instead, ``<name>_small`` or ``<name>@tiny``, which records
+        what it replaces.
 
     Raises:
         UnknownNameError: if there is no such recipe, network, file or folder.
@@ -104,7 +109,7 @@ def open_with_weights(
         method = open_method(method, weights=weights, name=label, trust=workspace.trust)
     if not method.is_trained or method.weights is not None:
         return method
-    if method.preset is None:
+    if not is_small(method):
         asked = method.reference
         trained = sorted(workspace.runs.glob(f"{method.recipe.name}/*/weights.safetensors"))
         here = [path for path in trained if path.parent.name == dataset.name] or trained
@@ -118,15 +123,29 @@ def open_with_weights(
         missing = (
             f"there are no trained weights for '{asked}' (name some with --weights, or run 'hvdbench train {asked}')"
         )
-        try:
-            tiny = open_tiny(method, trust=workspace.trust)
-        except RecipeError as error:
-            raise WeightsError(f"{missing}, and no tiny size can be used instead: {error}") from error
-        workspace.fallback.take(missing, f"'{asked}@tiny'")
-        method = tiny
+        method = _stand_in(method, missing, from_scratch, workspace)
     workers = budget.engine.workers
     path = train_method(method, dataset, workspace=workspace, budget=replace(budget, workers=workers))
     return method.with_weights(path)
+
+
+def _stand_in(method: Method, missing: str, from_scratch: bool, workspace: Workspace) -> Method:
+    """Open the small or tiny size that replaces a method without weights, and warn of what is missing.
+
+    Raises:
+        WeightsError: if there is no such size.
+        StrictError: if the mode is strict.
+    """
+    small = None if from_scratch else open_small(method, trust=workspace.trust)
+    if small is not None:
+        workspace.fallback.take(missing, f"'{small.reference}', a small network that starts from weights of hvdbench,")
+        return small
+    try:
+        tiny = open_tiny(method, trust=workspace.trust)
+    except RecipeError as error:
+        raise WeightsError(f"{missing}, and no tiny size can be used instead: {error}") from error
+    workspace.fallback.take(missing, f"'{tiny.reference}'")
+    return tiny
 
 
 def _check_same_network(method: Method, weights: Path) -> None:
@@ -167,6 +186,9 @@ def made_from(dataset: Dataset, weights: Path | None) -> str:
     if not ours:
         return f"weights {weights.name}, trained elsewhere"
     read = "with their truth" if training.get("truth_read") else "no truth read"
+    start = training.get("recipe", {}).get("settings", {}).get("start_from")
+    if start:
+        read += f", from the weights '{start}'" + (" of hvdbench" if is_shipped(start) else "")
     if training["dataset_digest"] != dataset.digest:
         return f"trained on {training['dataset']}, {read}"
     every = set(dataset.manifest["clips"])

@@ -157,7 +157,7 @@ def test_a_preset_holds_arguments_and_those_of_the_caller_come_first():
     assert estrnn.arguments_of("tiny") == {"n_features": 4, "n_blocks": 1}
     assert estrnn.arguments_of(None) == {}
     assert (estrnn.build("tiny").n_features, estrnn.build("tiny", n_features=6).n_features) == (4, 6)
-    with pytest.raises(UnknownNameError, match=r"network ESTRNN has no preset 'tny' \(known: tiny\)"):
+    with pytest.raises(UnknownNameError, match=r"network ESTRNN has no preset 'tny' \(known: small, tiny\)"):
         estrnn.build("tny")
     with pytest.raises(UnknownNameError, match=r"network SPyNet has no preset 'tiny' \(known: none\)"):
         catalog.resolve("network", "spynet").build("tiny")

@@ -7,10 +7,12 @@ import pytest
 
 import hvdbench
 from hvdbench.methods.opening import open_method
-from hvdbench.recipe import load_recipe
+from hvdbench.methods.recipe import load_method
+from hvdbench.recipe import load_recipe, recipe_names
 from hvdbench.sources.photos import known_photographs
 from hvdbench.synth.settings import DatasetSettings
 from hvdbench.weights.checkpoints import read_checkpoint
+from hvdbench.weights.finding import find_weights
 from hvdbench.weights.fitting import load_into
 from hvdbench.workspace.manifest import file_sha256
 
@@ -40,9 +42,23 @@ def test_weights_fit_the_network_of_their_recipe(file):
     load_into(network, read_checkpoint(file).state_dict, file)
 
 
-def test_the_card_names_every_photograph_and_licence_that_the_weights_were_trained_on():
-    card = (FOLDER / "fusion_pretrained.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_card_names_every_photograph_and_licence_that_the_weights_were_trained_on(file):
+    card = file.with_suffix(".md").read_text(encoding="utf-8")
     recipe = load_recipe("datasets", "pretrain", DatasetSettings).values
     for name in recipe.clips:
         assert name in card
         assert known_photographs()[name].licence in card
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_weights_inside_the_package_are_found_by_their_name_alone(file):
+    assert find_weights(file.stem) == file
+
+
+def test_every_recipe_for_a_small_network_starts_from_weights_inside_the_package():
+    small = [name for name in recipe_names("methods") if name.endswith("_small")]
+    assert {"selfhvd_basicvsrpp_small", "selfhvd_estrnn_small"} <= set(small)
+    for name in small:
+        scheme = load_method(name).trained_scheme
+        load_into(scheme.start(), read_checkpoint(find_weights(scheme.settings.start_from)).state_dict, Path(name))

@@ -303,8 +303,33 @@ def test_labels_are_compared_with_the_oracle_where_there_is_one(demo):
     assert accuracy_rows([first])[0].endswith("frames selected")
 
 
-def test_a_tiny_fit_stands_in_for_weights_and_its_rows_say_so(shaken, caplog):
+def test_a_fit_from_weights_of_hvdbench_stands_in_beside_its_start_and_the_control(shaken, caplog):
     result = evaluate("selfhvd_basicvsrpp", shaken)
+    (warning,) = warnings_of(caplog)
+    assert "no trained weights for 'selfhvd_basicvsrpp'" in warning
+    assert "'selfhvd_basicvsrpp_small', a small network that starts from weights of hvdbench" in warning
+    board = read_board(result.board)
+    made_from = board.groupby("method")["source"].agg(lambda texts: " | ".join(sorted(set(texts))))
+    assert set(made_from.index) == {"blurry", "warp_average", "basicvsrpp_pretrained", "selfhvd_basicvsrpp_small"}
+    assert made_from["basicvsrpp_pretrained"].startswith("weights 'basicvsrpp_pretrained' of hvdbench, trained on")
+    assert made_from["selfhvd_basicvsrpp_small"].startswith(
+        "trained on the scored clips themselves, no truth read, from the weights 'basicvsrpp_pretrained' of hvdbench; "
+    )
+    assert re.search(
+        r"(above|not above|below) its start 'basicvsrpp_pretrained': [+-]\d\.\d\d dB \[[+-]\d+\.\d\d, [+-]\d+\.\d\d\] "
+        "PSNR centroid over 2 clips",
+        made_from["selfhvd_basicvsrpp_small"],
+    )
+    origins = board.groupby("method")["origin"].agg(set)
+    assert origins["selfhvd_basicvsrpp_small"] == {"demo"}
+    assert origins["basicvsrpp_pretrained"] == {"simulated"}
+    again = evaluate("selfhvd_basicvsrpp_small", shaken, workspace=STRICTLY)  # its own name needs no stand-in
+    assert again.run == result.run
+    assert len(warnings_of(caplog)) == 1
+
+
+def test_a_tiny_fit_from_scratch_stands_in_for_weights_and_its_rows_say_so(shaken, caplog):
+    result = evaluate("selfhvd_basicvsrpp", shaken, from_scratch=True)
     (warning,) = warnings_of(caplog)
     assert "no trained weights for 'selfhvd_basicvsrpp'" in warning
     assert "'selfhvd_basicvsrpp@tiny'" in warning

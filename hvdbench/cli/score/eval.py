@@ -32,6 +32,11 @@ from hvdbench.cli.standings import tell
     help="Use this name for the method on the leaderboard and below RUNS. The default is made from --method.",
 )
 @click.option("--board", metavar="NAME", help="Enter the scores on this leaderboard. The default is the dataset's own.")
+@click.option(
+    "--from-scratch",
+    is_flag=True,
+    help="Let a fit that replaces missing weights start from random weights, not from weights of hvdbench.",
+)
 @options.boards
 @options.metrics
 @options.runs
@@ -53,6 +58,7 @@ def evaluate(
     weights: Path | None,
     name: str | None,
     board: str | None,
+    from_scratch: bool,
     boards: Path,
     metric_names: tuple[str, ...],
     strata: bool,
@@ -74,8 +80,9 @@ def evaluate(
     printed. Clips that were restored before are not restored again. If a network will take long, the command says so
     first.
 
-    If a method needs training and has no weights, its tiny version is fitted to the dataset and entered as METHOD@tiny,
-    with a warning. If the weights of a metric are missing, a warning says so, and the other metrics are measured.
+    If a method needs training and has no weights, a small network is fitted to the dataset and entered as METHOD_small
+    where hvdbench has weights that it can start from, else, or with --from-scratch, a tiny one as METHOD@tiny; a
+    warning says so. If the weights of a metric are missing, a warning says so, and the other metrics are measured.
     """
     from hvdbench.metrics.opening import measurable
     from hvdbench.workspace.workspace import Workspace
@@ -109,5 +116,6 @@ def evaluate(
             protocol=protocol,
             label=name,
             asked=Asked(tuple(names), strata),
+            from_scratch=from_scratch,
         )
     tell(result)

@@ -1,5 +1,6 @@
 """Share what all trainings of a video network need: the network, its start, its windows and loop, its restorations."""
 
+from pathlib import Path
 from typing import Annotated, Self, TypeVar
 
 from torch import nn
@@ -14,6 +15,7 @@ from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe.trust import Part
+from hvdbench.weights.finding import shipped_weights
 
 
 class NetworkTrainingSettings(NetworkInput):
@@ -24,7 +26,10 @@ class NetworkTrainingSettings(NetworkInput):
     network_arguments: dict[str, object] = {}
     """Constructor arguments of the network."""
     start_from: str = ""
-    """Weights that a training starts from, a file or a registered name; empty for random ones."""
+    """Weights that a training starts from: a file, or the name of registered weights or of those inside the package;
+    empty for random ones."""
+    shipped: str = ""
+    """Name of weights inside the package, which the method takes where no others are named; empty for none."""
     start_parts: dict[str, str] = {}
     """Weights of parts of the network, by the part's name: ``{spynet = "spynet"}``; loaded after ``start_from``."""
     identity_start: bool = False
@@ -46,6 +51,18 @@ TrainingT = TypeVar("TrainingT", bound=NetworkTrainingSettings, covariant=True)
 
 class NetworkTraining(TrainedScheme[TrainingT]):
     """A training of any video network over windows of clips; subclasses define the objective."""
+
+    @property
+    def weights(self) -> Path | None:
+        """The weights that were named, or else those inside the package; None if there are neither."""
+        return self._weights or (shipped_weights(self.settings.shipped) if self.settings.shipped else None)
+
+    @property
+    def made_from(self) -> str | None:
+        """The origin of the frames, in words for a board, where the weights are those inside the package."""
+        if self._weights is not None or not self.settings.shipped:
+            return None
+        return f"weights '{self.settings.shipped}' of hvdbench, trained on clips of other scenes with their truth"
 
     @property
     def window(self) -> WindowSettings:

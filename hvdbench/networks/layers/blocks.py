@@ -12,14 +12,15 @@ def at_full_precision(px: Tensor) -> Tensor:
     return px.float() if px.dtype in (torch.float16, torch.bfloat16) else px
 
 
-def sample_at(picture: Tensor, x: Tensor, y: Tensor, *, padding_mode: str = "zeros") -> Tensor:
-    """Sample bilinearly at places in px, with pixel centres at integers.
+def sample_at(picture: Tensor, x: Tensor, y: Tensor, *, padding_mode: str = "zeros", mode: str = "bilinear") -> Tensor:
+    """Sample at places in px, with pixel centres at integers.
 
     Args:
         picture: picture, (N, C, H, W).
         x: columns, (N, h, w), float32 or wider.
         y: rows, of the same shape.
         padding_mode: values outside of the picture: "zeros" or "border".
+        mode: interpolation: "bilinear" or "bicubic".
 
     Returns:
         The samples, (N, C, h, w), in the dtype of ``picture``.
@@ -27,21 +28,18 @@ def sample_at(picture: Tensor, x: Tensor, y: Tensor, *, padding_mode: str = "zer
     height, width = picture.shape[-2:]
     grid = torch.stack((2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1), dim=-1)  # (N, h, w, 2)
     wide = torch.promote_types(picture.dtype, grid.dtype)
-    sampled = F.grid_sample(
-        picture.to(wide), grid.to(wide), mode="bilinear", padding_mode=padding_mode, align_corners=True
-    )
+    sampled = F.grid_sample(picture.to(wide), grid.to(wide), mode=mode, padding_mode=padding_mode, align_corners=True)
     return sampled.to(picture.dtype)
 
 
-def warp_by_flow(picture: Tensor, flow_ab: Tensor, *, padding_mode: str = "zeros") -> Tensor:
+def warp_by_flow(picture: Tensor, flow_ab: Tensor, *, padding_mode: str = "zeros", mode: str = "bilinear") -> Tensor:
     """Sample ``picture`` (view b) where the flow of view a points, so that the result looks like a.
-
-    Sampling is bilinear, with pixel centres at integers.
 
     Args:
         picture: view b, (N, C, H, W).
         flow_ab: flow from a to b, (N, 2, H, W), x first, in px of this size.
         padding_mode: values outside of the picture: "zeros" or "border".
+        mode: interpolation: "bilinear" or "bicubic".
 
     Returns:
         The warped picture, (N, C, H, W).
@@ -50,7 +48,7 @@ def warp_by_flow(picture: Tensor, flow_ab: Tensor, *, padding_mode: str = "zeros
     flow_ab = at_full_precision(flow_ab)
     x = torch.arange(width, device=flow_ab.device, dtype=flow_ab.dtype) + flow_ab[:, 0]  # (N, H, W)
     y = torch.arange(height, device=flow_ab.device, dtype=flow_ab.dtype)[:, None] + flow_ab[:, 1]  # (N, H, W)
-    return sample_at(picture, x, y, padding_mode=padding_mode)
+    return sample_at(picture, x, y, padding_mode=padding_mode, mode=mode)
 
 
 def initialise_residual(conv: nn.Conv2d, *, gain: float) -> None:

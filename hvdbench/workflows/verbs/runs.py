@@ -26,6 +26,7 @@ def evaluate(
     device: str = "cpu",
     workers: int = 1,
     overwrite: bool = False,
+    from_scratch: bool = False,
     strict: bool = False,
     trust: bool = False,
 ) -> pd.DataFrame:
@@ -46,7 +47,8 @@ def evaluate(
         device: ``cpu``, ``cuda``, or ``auto``, which takes the GPU if there is one.
         workers: worker processes, one clip each.
         overwrite: replace what was made from other settings.
-        strict: raise an error where a tiny fit would replace missing weights.
+        from_scratch: let a fit that replaces missing weights start from random weights, not from those of hvdbench.
+        strict: raise an error where a fit would replace missing weights.
         trust: let a recipe file name code to run.
 
     Returns:
@@ -77,6 +79,7 @@ def evaluate(
         protocol=protocol,
         label=name,
         asked=Asked((metrics,) if isinstance(metrics, str) else tuple(metrics), strata),
+        from_scratch=from_scratch,
     ).rows
 
 

@@ -1,0 +1,79 @@
+"""BasicVSR++ with flow from outside: sharp neighbours reach blurry frames, and the rest stays as it was."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from hvdbench.methods.building import build_network, flow_of_pictures
+from hvdbench.networks.basicvsrpp import BasicVSRPlusPlus
+from hvdbench.networks.layers.neighbour_blend import REACH
+
+
+def texture(side: int = 64) -> Tensor:
+    """Smooth noise, (1, 3, side, side)."""
+    noise = torch.rand(1, 3, side // 4, side // 4, generator=torch.Generator().manual_seed(0))
+    return functional.interpolate(noise, size=(side, side), mode="bicubic").clamp(0, 1)
+
+
+def blurred(picture: Tensor) -> Tensor:
+    return functional.avg_pool2d(functional.pad(picture, (4, 4, 4, 4), mode="replicate"), 9, 1)
+
+
+def clip_with_sharp(frame: int, frames: int = 5) -> tuple[Tensor, Tensor]:
+    """A still clip in which one frame is sharp, (1, T, 3, 64, 64), and that frame."""
+    sharp = texture()
+    pictures = [sharp if i == frame else blurred(sharp) for i in range(frames)]
+    return torch.stack(pictures, 1), sharp
+
+
+def small() -> torch.nn.Module:
+    return build_network("basicvsrpp@small", {}).eval().requires_grad_(False)
+
+
+def test_a_blurry_frame_takes_over_what_a_sharp_neighbour_shows():
+    clip, sharp = clip_with_sharp(2)
+    restored = small()(clip)
+    before, after = ((picture - sharp).abs().mean() for picture in (clip[:, 1], restored[:, 1]))
+    assert after < 0.5 * before
+    assert (restored[:, 2] - sharp).abs().mean() < 0.1 * before
+
+
+def test_frames_out_of_reach_do_not_take_part():
+    clip, _ = clip_with_sharp(REACH + 1)
+    torch.testing.assert_close(small()(clip)[:, 0], clip[:, 0], atol=1e-3, rtol=0)
+
+
+def test_a_neighbour_whose_flow_does_not_lead_back_is_left_out():
+    clip, _ = clip_with_sharp(2)
+    network = small()
+    network.given_flow = lambda a, b: torch.full((len(a), 2, *a.shape[-2:]), 5.0)
+    before = (clip[:, 1] - texture()).abs().mean()
+    assert (network(clip)[:, 1] - clip[:, 1]).abs().mean() < 0.05 * before
+
+
+def test_it_starts_at_the_identity_and_learns_from_there():
+    network = build_network("basicvsrpp@small", {})
+    network.start_at_identity()
+    clip, sharp = clip_with_sharp(1, frames=3)
+    torch.testing.assert_close(network(clip), clip, atol=1e-6, rtol=0)
+    (network(clip) - sharp[:, None]).abs().mean().backward()
+    assert network.blend.strength.grad < 0
+
+
+@pytest.mark.parametrize("frames", [1, 2, 7])
+def test_clips_of_any_length_are_restored(frames):
+    clip = torch.rand(2, frames, 3, 24, 32)
+    assert small()(clip).shape == clip.shape
+
+
+def test_the_flow_is_that_of_dis_in_px_with_x_first():
+    wide = texture(80)
+    flow = flow_of_pictures(wide[..., 8:72, 8:72], wide[..., 8:72, 5:69])  # the picture moves 3 px to the right
+    torch.testing.assert_close(flow.mean((0, 2, 3)), torch.tensor([3.0, 0.0]), atol=0.2, rtol=0)
+
+
+def test_without_a_flow_it_says_what_is_missing():
+    network = BasicVSRPlusPlus(8, 1, flow="given", full_size_channels=8)
+    with pytest.raises(ValueError, match="given_flow is not set"):
+        network(torch.rand(1, 2, 3, 16, 16))

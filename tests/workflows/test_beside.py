@@ -1,0 +1,44 @@
+"""What stands beside a fit that started from weights of hvdbench, and what its row says of its start."""
+
+import pandas as pd
+import pytest
+
+from hvdbench.methods.recipe import load_method
+from hvdbench.metrics.protocols.known import DEFAULT
+from hvdbench.scoring.frame_scores import frame_columns
+from hvdbench.workflows.beside import against_start, start_of
+
+
+def scores(*gains: float, truth: str = "centroid") -> pd.DataFrame:
+    """Scores of two frames a clip, of which one is selected and never better than 20 dB."""
+    rows = []
+    for clip, gain in enumerate(gains):
+        for frame, selected in enumerate((False, True)):
+            row = dict.fromkeys(frame_columns(DEFAULT), 1.0)
+            own = {"method": "m", "split": "test", "clip": f"c{clip}", "frame": frame, "selected": selected}
+            row |= own | {f"psnr_{truth}": 20.0 if selected else 30.0 + clip + gain}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("gains", "words"),
+    [
+        ((0.5, 0.6, 0.4), "above its start 'w': +0.50 dB [+0.25, +0.75] PSNR centroid over 3 clips"),
+        ((-0.5, -0.6, -0.4), "below its start 'w': -0.50 dB [-0.75, -0.25] PSNR centroid over 3 clips"),
+        ((0.5, -0.5, 0.3), "not above its start 'w': +0.10 dB [-1.21, +1.41] PSNR centroid over 3 clips"),
+    ],
+)
+def test_a_fit_says_how_far_it_came_from_its_start(gains, words):
+    assert against_start(scores(*gains), scores(0, 0, 0), "w", DEFAULT) == words
+
+
+def test_without_a_truth_it_says_nothing():
+    bare = scores(0).drop(columns=[column for column in scores(0) if column.endswith(("_centroid", "_mid"))])
+    assert against_start(bare, bare, "w", DEFAULT) is None
+
+
+def test_only_weights_inside_the_package_count_as_a_start():
+    assert start_of(load_method("selfhvd_basicvsrpp_small")) == "basicvsrpp_pretrained"
+    assert start_of(load_method("selfhvd_basicvsrpp_pretrained")) is None
+    assert start_of(load_method("warp_average")) is None
