@@ -6,11 +6,13 @@ from hvdbench.methods.recipe import Method
 from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.scoring.summary import clip_rows
 from hvdbench.statistics.comparison import compare_scores
+from hvdbench.store import Truth
 from hvdbench.weights.finding import is_shipped
 
 CONTROL = "warp_average"
 """The method that learns nothing, against which every fit is read."""
 _SUBSET, _METRIC = "not_selected", "psnr"
+_TRUTHS: tuple[Truth, ...] = ("centroid", "mid")  # the first that frames have
 
 
 def start_of(method: Method) -> str | None:
@@ -31,19 +33,17 @@ def against_start(own: pd.DataFrame, start: pd.DataFrame, name: str, protocol: P
     Returns:
         The words; None where no frame is compared with a truth.
     """
-    truths = [truth for truth in ("centroid", "mid") if f"{_METRIC}_{truth}" in own]
-    before, after = (_by_clip(frames, truths[0], protocol) for frames in (start, own)) if truths else (None, None)
-    if before is None or after is None or before.empty:
+    by_truth = ((truth, *(_by_clip(frames, truth, protocol) for frames in (own, start))) for truth in _TRUTHS)
+    truth, after, before = next((found for found in by_truth if not found[1].empty), ("", None, None))
+    if after is None or before is None:
         return None
     found = compare_scores(after.to_numpy(), before.loc[after.index].to_numpy()).difference
     verdict = "above its start" if found.low > 0 else "below its start" if found.high < 0 else "not above its start"
-    return (
-        f"{verdict} '{name}': {found.mean:+.2f} dB [{found.low:+.2f}, {found.high:+.2f}] PSNR {truths[0]} "
-        f"over {len(after)} clips"
-    )
+    over = "one clip" if len(after) == 1 else f"{len(after)} clips, [{found.low:+.2f}, {found.high:+.2f}]"
+    return f"{verdict} '{name}': {found.mean:+.2f} dB PSNR {truth} over {over}"
 
 
-def _by_clip(frames: pd.DataFrame, truth: str, protocol: Protocol) -> "pd.Series[float]":
+def _by_clip(frames: pd.DataFrame, truth: Truth, protocol: Protocol) -> "pd.Series[float]":
     """Return the mean PSNR of each clip over the frames that were not selected."""
     rows = clip_rows(frames, protocol)
     rows = rows[(rows["truth"] == truth) & (rows["subset"] == _SUBSET) & (rows["metric"] == _METRIC)]

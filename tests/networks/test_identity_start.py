@@ -116,5 +116,5 @@ def test_without_a_spynet_no_parameter_is_left_for_flow(name):
     with_flow.load_state_dict(tiny.state_dict(), strict=False)
     clip = clip_for(tiny)
     torch.testing.assert_close(with_flow.eval()(clip), tiny(clip), atol=1e-5, rtol=0)
-    with pytest.raises(ValueError, match="flow must be 'spynet'.* or '.*', not 'dis'"):
+    with pytest.raises(ValueError, match=r"flow must be 'spynet'.* or '.*', not 'dis'"):
         catalog.resolve("network", name).build("tiny", flow="dis")

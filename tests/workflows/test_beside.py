@@ -1,5 +1,6 @@
 """What stands beside a fit that started from weights of hvdbench, and what its row says of its start."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -24,17 +25,28 @@ def scores(*gains: float, truth: str = "centroid") -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("gains", "words"),
     [
-        ((0.5, 0.6, 0.4), "above its start 'w': +0.50 dB [+0.25, +0.75] PSNR centroid over 3 clips"),
-        ((-0.5, -0.6, -0.4), "below its start 'w': -0.50 dB [-0.75, -0.25] PSNR centroid over 3 clips"),
-        ((0.5, -0.5, 0.3), "not above its start 'w': +0.10 dB [-1.21, +1.41] PSNR centroid over 3 clips"),
+        ((0.5, 0.6, 0.4), "above its start 'w': +0.50 dB PSNR centroid over 3 clips, [+0.25, +0.75]"),
+        ((-0.5, -0.6, -0.4), "below its start 'w': -0.50 dB PSNR centroid over 3 clips, [-0.75, -0.25]"),
+        ((0.5,), "not above its start 'w': +0.50 dB PSNR centroid over one clip"),
+        ((0.5, -0.5, 0.3), "not above its start 'w': +0.10 dB PSNR centroid over 3 clips, [-1.21, +1.41]"),
     ],
 )
 def test_a_fit_says_how_far_it_came_from_its_start(gains, words):
-    assert against_start(scores(*gains), scores(0, 0, 0), "w", DEFAULT) == words
+    assert against_start(scores(*gains), scores(*(0.0 for _ in gains)), "w", DEFAULT) == words
+
+
+def without(table: pd.DataFrame, *truths: str) -> pd.DataFrame:
+    """The same scores where some truths are missing."""
+    return table.assign(**{column: np.nan for column in table for truth in truths if column.endswith(f"_{truth}")})
+
+
+def test_without_the_centroid_truth_it_compares_with_the_other_one():
+    own, start = (without(scores(gain, truth="mid"), "centroid") for gain in (1.0, 0.0))
+    assert against_start(own, start, "w", DEFAULT) == "not above its start 'w': +1.00 dB PSNR mid over one clip"
 
 
 def test_without_a_truth_it_says_nothing():
-    bare = scores(0).drop(columns=[column for column in scores(0) if column.endswith(("_centroid", "_mid"))])
+    bare = without(scores(0.0), "centroid", "mid")
     assert against_start(bare, bare, "w", DEFAULT) is None
 
 

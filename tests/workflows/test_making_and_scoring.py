@@ -316,8 +316,7 @@ def test_a_fit_from_weights_of_hvdbench_stands_in_beside_its_start_and_the_contr
         "trained on the scored clips themselves, no truth read, from the weights 'basicvsrpp_pretrained' of hvdbench; "
     )
     assert re.search(
-        r"(above|not above|below) its start 'basicvsrpp_pretrained': [+-]\d\.\d\d dB \[[+-]\d+\.\d\d, [+-]\d+\.\d\d\] "
-        "PSNR centroid over 2 clips",
+        r"(above|not above|below) its start 'basicvsrpp_pretrained': [+-]\d\.\d\d dB PSNR centroid over 2 clips, \[",
         made_from["selfhvd_basicvsrpp_small"],
     )
     origins = board.groupby("method")["origin"].agg(set)
