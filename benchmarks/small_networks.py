@@ -39,7 +39,7 @@ PARTS: Mapping[str, Mapping[str, Any]] = {
     "+ both": {},
 }
 INPUT, CONTROL, START = "input", "`warp_average`", "supervised start"
-FRAMES = 20
+FRAMES = 12
 Scores = dict[str, float]  # dB by clip
 
 
@@ -131,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--work", type=Path, required=True, help="clips and scores; a second call goes on there")
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=NETWORKS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=24)
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

@@ -15,6 +15,7 @@ from hvdbench.errors import HvdbenchError, InputError, RecipeError, WeightsError
 from hvdbench.flow import flow_dis
 from hvdbench.methods.foreign.calling import reason
 from hvdbench.networks.basicvsrpp import BasicVSRPlusPlus
+from hvdbench.networks.estrnn import ESTRNN
 from hvdbench.networks.layers.identity import can_start_at_identity
 from hvdbench.networks.spynet import SPyNet
 from hvdbench.weights.checkpoints import load_checkpoint
@@ -59,7 +60,7 @@ def build_network(
     for part in network.modules():
         if zero_flow_start and isinstance(part, SPyNet):
             part.start_at_zero_flow()
-        if isinstance(part, BasicVSRPlusPlus):
+        if isinstance(part, BasicVSRPlusPlus | ESTRNN):
             part.given_flow = flow_of_pictures
     return network
 

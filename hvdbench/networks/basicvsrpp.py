@@ -10,7 +10,7 @@ from torchvision.ops import deform_conv2d
 
 from hvdbench.networks.layers.blocks import LEAKY_SLOPE, ResidualStack, ShuffleUpsampler, warp_by_flow
 from hvdbench.networks.layers.identity import zero_layer
-from hvdbench.networks.layers.neighbour_blend import REACH, NeighbourBlend
+from hvdbench.networks.layers.neighbour_blend import REACH, Neighbour, NeighbourBlend
 from hvdbench.networks.layers.sampling import is_served, sampled_convolution
 from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec
@@ -116,7 +116,10 @@ class BasicVSRPlusPlus(nn.Module):
             )
         self.mid_channels = mid_channels
         self.spynet = SPyNet() if flow == "spynet" else None
-        self.blend = NeighbourBlend(full_size_channels) if flow == "given" else None
+        self.blend = NeighbourBlend() if flow == "given" else None
+        self.conv_last = nn.Conv2d(full_size_channels, 3, 3, padding=1)
+        if self.blend is not None:
+            zero_layer(self.conv_last)  # the blend alone is the better start
         self.given_flow: Callable[[Tensor, Tensor], Tensor] | None = None
         self.feat_extract = nn.Sequential(
             nn.Conv2d(3, mid_channels, 3, stride=2, padding=1),
@@ -136,14 +139,11 @@ class BasicVSRPlusPlus(nn.Module):
         self.upsample1 = ShuffleUpsampler(mid_channels, mid_channels)
         self.upsample2 = ShuffleUpsampler(mid_channels, full_size_channels)
         self.conv_hr = nn.Conv2d(full_size_channels, full_size_channels, 3, padding=1)
-        if self.blend is None:
-            self.conv_last = nn.Conv2d(full_size_channels, 3, 3, padding=1)
 
     def start_at_identity(self) -> None:
         """Make an untrained network return its frames."""
-        if self.blend is None:
-            zero_layer(self.conv_last)
-        else:
+        zero_layer(self.conv_last)
+        if self.blend is not None:
             self.blend.start_at_identity()
 
     def forward(self, clip: Tensor) -> Tensor:
@@ -171,11 +171,10 @@ class BasicVSRPlusPlus(nn.Module):
             self._grow(torch.cat(at_frame, dim=1)) for at_frame in zip(*features, strict=True)
         )  # T of (N, F, H, W)
         shown = clip.unbind(1)
-        if self.blend is None:
-            restored = [self.conv_last(at_frame) + frame for at_frame, frame in zip(grown, shown, strict=True)]
-        else:
-            near = (_neighbours(shown, flows_at, index) for index in range(len(shown)))
-            restored = [self.blend(*at_frame) for at_frame in zip(shown, grown, near, strict=True)]
+        restored = [self.conv_last(own) + frame for own, frame in zip(grown, shown, strict=True)]
+        if self.blend is not None:
+            near = [_neighbours(shown, flows_at, index) for index in range(len(shown))]
+            restored = [one + self.blend(*at) for one, *at in zip(restored, shown, near, strict=True)]
         return torch.stack(restored, dim=1)  # (N, T, 3, H, W)
 
     def _ask_for_flows(self, clip: Tensor) -> list[Tensor]:
@@ -268,9 +267,7 @@ def _quarter(flow: Tensor) -> Tensor:
     return blocks.mean((-3, -1)) / _SCALE
 
 
-def _neighbours(
-    frames: Sequence[Tensor], flows: Sequence[Tensor], index: int
-) -> list[tuple[int, Tensor, Tensor, Tensor]]:
+def _neighbours(frames: Sequence[Tensor], flows: Sequence[Tensor], index: int) -> list[Neighbour]:
     """List the neighbours of a frame as :class:`NeighbourBlend` takes them."""
     found = []
     for apart, (to_early, to_late) in enumerate(flows, start=1):

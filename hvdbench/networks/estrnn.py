@@ -4,13 +4,15 @@ The names of parameters are those of the published checkpoints, without ``module
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvdbench.networks.layers.identity import FrameAdding
+from hvdbench.networks.layers.neighbour_blend import REACH, Neighbour, NeighbourBlend
 from hvdbench.networks.network import Network
 from hvdbench.networks.spec import NetworkSpec, NetworkState
 
@@ -160,7 +162,14 @@ class ESTRNN(FrameAdding):
         size_multiple=_SCALE, min_size_px=_SCALE, channel_order="bgr", value_range=(-0.5, 0.5), carries_state=True
     )
 
-    def __init__(self, n_features: int = 16, n_blocks: int = 15, past_frames: int = 2, future_frames: int = 2) -> None:
+    def __init__(
+        self,
+        n_features: int = 16,
+        n_blocks: int = 15,
+        past_frames: int = 2,
+        future_frames: int = 2,
+        flow: Literal["none", "given"] = "none",
+    ) -> None:
         """Build the network with random weights.
 
         Args:
@@ -168,8 +177,13 @@ class ESTRNN(FrameAdding):
             n_blocks: number of residual dense blocks in the recurrent cell.
             past_frames: number of frames in the window before the one to restore.
             future_frames: number of frames in the window after it.
+            flow: ``none`` as published; ``given`` takes flow from the function ``given_flow``, which whoever builds the
+                network sets, blends each frame with its neighbours (:class:`NeighbourBlend`, ours), and lets the
+                network compute the change of that.
         """
         super().__init__()
+        if flow not in ("none", "given"):
+            raise ValueError(f"flow must be 'none' or 'given', not {flow!r}")
         window = past_frames + 1 + future_frames
         self.n_features = n_features
         self.past_frames = past_frames
@@ -177,10 +191,16 @@ class ESTRNN(FrameAdding):
         self.cell = _Cell(n_features, n_blocks)
         self.recons = _Reconstructor(window * 5 * n_features, n_features)
         self.fusion = GlobalAttention(5 * n_features, window)
+        self.blend = NeighbourBlend() if flow == "given" else None
+        self.given_flow: Callable[[Tensor, Tensor], Tensor] | None = None
+        if self.blend is not None:
+            self.add_frame(self.recons.model[-1])
 
     def start_at_identity(self) -> None:
         """Make an untrained network return its frames, as a sum of each frame and a zero."""
         self.add_frame(self.recons.model[-1])
+        if self.blend is not None:
+            self.blend.start_at_identity()
 
     def forward(self, clip: Tensor) -> Tensor:
         """Restore a clip (N, T, 3, H, W), BGR in [-0.5, 0.5]; the result has the same shape and is not clamped.
@@ -261,14 +281,31 @@ class ESTRNN(FrameAdding):
                 features.popleft()
                 if self.adds_frame is not None:
                     result = result + shown[self.past_frames]
+                    if self.blend is not None:
+                        result = result + self.blend(shown[self.past_frames], self._neighbours(shown))
                     shown.popleft()
                 restored.append(result)
         return restored, (hidden, *features, *shown)
+
+    def _neighbours(self, window: Sequence[Tensor]) -> list[Neighbour]:
+        """List the frames around the reference of a window with their flows, as :class:`NeighbourBlend` takes them."""
+        if self.given_flow is None:
+            raise ValueError("flow is 'given', but given_flow is not set to a function of two batches of pictures")
+        centre = self.past_frames
+        places = [place for place in range(len(window)) if 0 < abs(place - centre) <= REACH]
+        low = self.spec.value_range[0]
+        frame, *others = (window[place].flip(1) - low for place in (centre, *places))  # RGB in [0, 1]
+        found = []
+        with torch.no_grad():
+            for place, other in zip(places, others, strict=True):
+                there, back = self.given_flow(torch.cat((frame, other)), torch.cat((other, frame))).chunk(2)
+                found.append((abs(place - centre), window[place], there, back))
+        return found
 
 
 NETWORK = Network(
     ESTRNN,
     ESTRNN.spec,
-    presets={"tiny": {"n_features": 4, "n_blocks": 1}, "small": {"n_features": 8, "n_blocks": 3}},
+    presets={"tiny": {"n_features": 4, "n_blocks": 1}, "small": {"n_features": 8, "n_blocks": 3, "flow": "given"}},
     signature=("cell.F_B0.weight", "cell.F_B1.rdb.dense_layers.0.conv.weight"),
 )

@@ -12,7 +12,6 @@ from hvdbench.weights.finding import is_shipped
 CONTROL = "warp_average"
 """The method that learns nothing, against which every fit is read."""
 _SUBSET, _METRIC = "not_selected", "psnr"
-_TRUTHS: tuple[Truth, ...] = ("centroid", "mid")  # the first that frames have
 
 
 def start_of(method: Method) -> str | None:
@@ -33,9 +32,12 @@ def against_start(own: pd.DataFrame, start: pd.DataFrame, name: str, protocol: P
     Returns:
         The words; None where no frame is compared with a truth.
     """
-    by_truth = ((truth, *(_by_clip(frames, truth, protocol) for frames in (own, start))) for truth in _TRUTHS)
-    truth, after, before = next((found for found in by_truth if not found[1].empty), ("", None, None))
-    if after is None or before is None:
+    truth: Truth
+    for truth in ("centroid", "mid"):
+        after, before = (_by_clip(frames, truth, protocol) for frames in (own, start))
+        if not after.empty:
+            break
+    else:
         return None
     found = compare_scores(after.to_numpy(), before.loc[after.index].to_numpy()).difference
     verdict = "above its start" if found.low > 0 else "below its start" if found.high < 0 else "not above its start"

@@ -1,4 +1,4 @@
-"""BasicVSR++ with flow from outside: sharp neighbours reach blurry frames, and the rest stays as it was."""
+"""BasicVSR++ and ESTRNN with flow from outside: sharp neighbours reach blurry frames, and the rest stays as it was."""
 
 import pytest
 import torch
@@ -77,3 +77,17 @@ def test_without_a_flow_it_says_what_is_missing():
     network = BasicVSRPlusPlus(8, 1, flow="given", full_size_channels=8)
     with pytest.raises(ValueError, match="given_flow is not set"):
         network(torch.rand(1, 2, 3, 16, 16))
+
+
+def test_estrnn_blends_the_same_frames_in_its_own_colours_and_goes_on_from_its_state():
+    clip, sharp = clip_with_sharp(2)
+    network = build_network("estrnn@small", {}).eval().requires_grad_(False)
+    bgr = clip.flip(2) - 0.5
+    restored = network(bgr)
+    before, after = ((picture - sharp).abs().mean() for picture in (clip[:, 1], (restored[:, 1] + 0.5).flip(1)))
+    assert after < 0.5 * before
+    first, state = network.forward_from(bgr[:, :3], None, is_end=False)
+    rest, _ = network.forward_from(bgr[:, 3:], state, is_end=True)
+    torch.testing.assert_close(torch.cat((first, rest), 1), restored, atol=1e-6, rtol=0)
+    network.start_at_identity()
+    torch.testing.assert_close(network(bgr), bgr, atol=1e-6, rtol=0)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hvdbench.networks.layers.blocks import LEAKY_SLOPE, warp_by_flow
 from hvdbench.networks.layers.identity import zero_layer
 
+Neighbour = tuple[int, Tensor, Tensor, Tensor]
 REACH = 2
 """How many frames before and after a frame take part."""
 _WIDTH = 16
@@ -24,34 +25,33 @@ _LEAST_TRUST = 1e-3
 class NeighbourBlend(nn.Module):
     """Blend a frame with warped neighbours by a softmax: the sharper, the better aligned and the nearer, the more.
 
-    A convolution corrects each neighbour's weight, and another adds a residue from the features.
+    A convolution, which is zero until it is trained, corrects each neighbour's weight.
     """
 
-    def __init__(self, channels: int) -> None:
-        """Build the layers for features of ``channels`` channels at the picture's own size."""
+    def __init__(self) -> None:
+        """Build the layers."""
         super().__init__()
         self.priors = nn.Parameter(torch.tensor([_CONTRAST, _TRUST, _DISTANCE]))
         self.strength = nn.Parameter(torch.ones(()))
-        self.weigh = nn.Sequential(nn.Conv2d(9, _WIDTH, 3, padding=1), nn.LeakyReLU(LEAKY_SLOPE), _zero(_WIDTH, 1))
-        self.residue = _zero(channels, 3)
+        self.weigh = nn.Sequential(
+            nn.Conv2d(9, _WIDTH, 3, padding=1), nn.LeakyReLU(LEAKY_SLOPE), nn.Conv2d(_WIDTH, 1, 3, padding=1)
+        )
+        zero_layer(self.weigh[-1])
 
     def start_at_identity(self) -> None:
-        """Make untrained layers return the frame."""
+        """Make untrained layers return zero."""
         nn.init.zeros_(self.strength)
 
-    def forward(
-        self, frame: Tensor, feature: Tensor, neighbours: Sequence[tuple[int, Tensor, Tensor, Tensor]]
-    ) -> Tensor:
-        """Restore a frame.
+    def forward(self, frame: Tensor, neighbours: Sequence[Neighbour]) -> Tensor:
+        """Return what to add to a frame.
 
         Args:
-            frame: the frame, (N, 3, H, W), RGB in [0, 1].
-            feature: its features, (N, C, H, W).
+            frame: the frame, (N, 3, H, W), of a range of one from black to white.
             neighbours: for each neighbour how many frames it is away, the picture (N, 3, H, W), the flow from the frame
                 to it (N, 2, H, W) in px, and the flow back.
 
         Returns:
-            The restored frame, (N, 3, H, W).
+            The blend less the frame, (N, 3, H, W).
         """
         contrast_weight, trust_weight, distance_weight = self.priors.unbind()
         changes = [torch.zeros_like(frame)]
@@ -64,15 +64,8 @@ class NeighbourBlend(nn.Module):
             logits.append(prior - distance_weight * (distance - 1) + self.weigh(seen))
             changes.append(change)
         shares = torch.softmax(torch.cat(logits, dim=1), dim=1).unbind(1)  # each (N, H, W)
-        blended = sum((share[:, None] * change for share, change in zip(shares, changes, strict=True)), start=frame * 0)
-        return frame + self.strength * blended + self.residue(feature)
-
-
-def _zero(in_channels: int, out_channels: int) -> nn.Conv2d:
-    """Return a convolution that is zero until it is trained."""
-    layer = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-    zero_layer(layer)
-    return layer
+        weighed = [share[:, None] * change for share, change in zip(shares, changes, strict=True)]
+        return self.strength * torch.stack(weighed).sum(0)
 
 
 def _trusted(flow_ab: Tensor, flow_ba: Tensor) -> Tensor:
