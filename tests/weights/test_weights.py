@@ -495,7 +495,9 @@ def test_weights_of_another_size_say_so_and_which_size_they_fit():
         WeightsError, match=r"does not fit ESTRNN: .*; it fits estrnn@tiny; it is of another size: set "
     ):
         load_into(ESTRNN(n_features=8, n_blocks=1), ESTRNN(n_features=4, n_blocks=1).state_dict(), path)
-    with pytest.raises(WeightsError, match=r"network_arguments \(n_features, n_blocks, past_frames, future_frames, flow\)"):
+    with pytest.raises(
+        WeightsError, match=r"network_arguments \(n_features, n_blocks, past_frames, future_frames, flow\)"
+    ):
         load_into(ESTRNN(n_features=4, n_blocks=1), ESTRNN(n_features=8, n_blocks=1).state_dict(), path)
     short = dict(list(ESTRNN(n_features=4, n_blocks=1).state_dict().items())[1:])
     with pytest.raises(WeightsError, match=r"1 missing \(cell\.F_B0\.weight\); its keys look like those of estrnn"):
