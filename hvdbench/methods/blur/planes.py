@@ -96,9 +96,8 @@ def robust_homography(here: NDArray[np.float32], found: NDArray[np.float32], hei
     if len(here) < LEAST_SAMPLES:
         return None
     forward, _ = cv2.findHomography(here, found, cv2.USAC_MAGSAC, _INLIER_PX, None, 2000, 0.999)
-    if forward is None or not keeps_in_front(forward, height, width):
-        return None
-    return np.asarray(forward, np.float64)
+    homography = None if forward is None else np.asarray(forward, np.float64)
+    return homography if homography is not None and keeps_in_front(homography, height, width) else None
 
 
 def misses_px(homography: Matrix, here: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float32]:

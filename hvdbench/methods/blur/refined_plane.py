@@ -160,4 +160,4 @@ def _laid_in_parts(flow_ab: Flow, flow_ba: Flow, homography: Matrix, a: Gray, b:
 
 
 def _squared_levels(flow_ab: Flow, a: Image, b: Image) -> Image:
-    return np.minimum(np.abs(warp(b, flow_ab, "linear") - a), np.float32(_FARTHEST_LEVELS)) ** 2
+    return np.asarray(np.minimum(np.abs(warp(b, flow_ab, "linear") - a), np.float32(_FARTHEST_LEVELS)) ** 2, np.float32)
