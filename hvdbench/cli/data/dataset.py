@@ -5,12 +5,16 @@ from pathlib import Path
 import click
 
 from hvdbench.cli import options
+from hvdbench.cli.data.check_gopro import check_gopro
 from hvdbench.cli.progress import showing
 
 
 @click.group()
 def dataset() -> None:
     """Import a published dataset, or describe a dataset."""
+
+
+dataset.add_command(check_gopro)
 
 
 @dataset.command("import")
