@@ -251,7 +251,7 @@ def test_the_command_averages_by_its_options(tmp_path: Path, monkeypatch: pytest
     write_film(tmp_path / "all", frames)
 
     command = ["synth", "--blur", "average"]
-    options = ["--root", "all", "--window", "7", "--stride", "7", "--response", "linear", "-o", "out"]
+    options = ["--root", "all", "--average", "7", "--stride", "7", "--response", "linear", "-o", "out"]
     answer = CliRunner().invoke(cli, [*command, *options])
     assert answer.exit_code == 0, answer.output
     clip = Dataset.open(tmp_path / "out").clips()[0]

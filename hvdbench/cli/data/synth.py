@@ -45,7 +45,8 @@ HANDS = (
     "frames, before a camera that stands still. The default is the recipe's way.",
 )
 @click.option(
-    "--window",
+    "--average",
+    "window",
     metavar="N",
     type=click.IntRange(min=1),
     help="Average this many source frames for each blurry frame. The default is the recipe's number.",
@@ -114,7 +115,7 @@ HANDS = (
     "hvdbench synth",
     "hvdbench synth --src folder --root video.mp4 -o datasets/mine",
     "hvdbench synth --recipe goproshake_day --ois off --hand walk --seed 7",
-    "hvdbench synth --blur average --window 7 --stride 7 --response linear --root GOPRO_Large_all",
+    "hvdbench synth --blur average --average 7 --stride 7 --root GOPRO_Large_all",
 )
 def synth(
     source: str | None,
