@@ -42,7 +42,7 @@ def write_board(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     _check_protocol(board, settings)
     papers = published(str(board["board"].iloc[0]))
     text = document(
-        board, title=settings.title, truths=settings.truths, rank=settings.rank, note=settings.note, papers=papers
+        board, title=settings.title, truths=settings.truths, rank=settings.rank, note=settings.words, papers=papers
     )
     atomic_write_text(path, frame_csv(board))
     atomic_write_text(path.with_suffix(".md"), text)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
+from pydantic import field_validator
 
 from hvdbench.boards.rows import read_rows
 from hvdbench.errors import InputError
@@ -12,8 +13,11 @@ from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.metrics.protocols.known import DEFAULT, PROTOCOLS, find_protocol
 from hvdbench.recipe import Recipe, Settings, load_recipe, recipe_names
 from hvdbench.recipe.trust import Part
+from hvdbench.sources.layout import UNKNOWN
 from hvdbench.store import Truth
 from hvdbench.workspace.names import checked_name
+
+NO_PAPERS = "none"
 
 
 class BoardSettings(Settings):
@@ -31,6 +35,20 @@ class BoardSettings(Settings):
     """The metric that orders the rows; a board without it is ordered by sharpness."""
     note: str = ""
     """A sentence or two below the table."""
+    papers: str = NO_PAPERS
+    """Protocol that the papers used whose rows stand beside the board's own: a protocol's name, ``unknown`` where they
+    do not say it, or ``none`` where there are no such rows."""
+
+    @field_validator("papers")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        return name if name in (NO_PAPERS, UNKNOWN) else find_protocol(name).name
+
+    @property
+    def words(self) -> str:
+        """The note, and what is known of the papers' protocol."""
+        told = {NO_PAPERS: "", UNKNOWN: "Which protocol the papers' rows are under is unknown."}
+        return f"{self.note} {told.get(self.papers, f'The papers used protocol {self.papers}.')}".strip()
 
 
 def board_settings(name: str) -> Recipe[BoardSettings]:
@@ -56,9 +74,8 @@ def settings_of(board: pd.DataFrame) -> BoardSettings:
     base = name.removesuffix(f"-{protocol}")
     if base != name and base in known:
         told = board_settings(base).values
-        return told.model_copy(
-            update={"title": f"{told.title} (protocol {protocol})", "protocol": protocol, "note": ""}
-        )
+        title = f"{told.title} (protocol {protocol})"
+        return told.model_copy(update={"title": title, "protocol": protocol, "note": "", "papers": NO_PAPERS})
     return BoardSettings(title=name, dataset=str(board["dataset"].iloc[0]), protocol=protocol)
 
 

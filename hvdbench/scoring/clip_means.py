@@ -8,8 +8,9 @@ import pandas as pd
 
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, Image
+from hvdbench.metrics.protocols.clip_pairs import ClipPairs
 from hvdbench.metrics.protocols.definition import Protocol
-from hvdbench.metrics.protocols.frame_pair import FrameScore, measure_frame
+from hvdbench.metrics.protocols.frame_pair import FrameScore
 from hvdbench.metrics.protocols.known import find_protocol
 from hvdbench.scoring.summary import scores_over_clips
 
@@ -36,10 +37,10 @@ class Means:
 
 
 def score(protocol: Protocol | str, restored: Iterable[Frame | Image], truth: Iterable[Frame]) -> pd.DataFrame:
-    """Score the frames of one clip, one pair in memory at a time.
+    """Score the frames of one clip, one pair in memory at a time, or one sequence where the protocol has sequences.
 
     Args:
-        protocol: the protocol, or its name.
+        protocol: the protocol, or its name; under one with sequences, the frames are whole sequences.
         restored: RGB frames (H, W, 3), uint8 or float32 in [0, 1].
         truth: as many uint8 RGB frames.
 
@@ -49,10 +50,11 @@ def score(protocol: Protocol | str, restored: Iterable[Frame | Image], truth: It
 
     Raises:
         UnknownNameError: if there is no such protocol.
-        InputError: if there are more frames of one than of the other, if sizes differ, or if frames are too small.
+        InputError: if there are more frames of one than of the other, if sizes differ, if frames are too small, or if a
+            sequence is not whole.
     """
     protocol = find_protocol(protocol) if isinstance(protocol, str) else protocol
-    scores, left, right = [], iter(restored), iter(truth)
+    pairs, count, left, right = ClipPairs(protocol, sequences=True), 0, iter(restored), iter(truth)
     for index, frame in enumerate(left):
         other = next(right, None)
         if other is None:
@@ -60,13 +62,13 @@ def score(protocol: Protocol | str, restored: Iterable[Frame | Image], truth: It
                 f"there are more restored frames than the {index} of the truth: a run must have one for each frame of "
                 "its truth"
             )
-        scores.append(measure_frame(protocol, frame, other))
+        pairs.add(frame, other)
+        count += 1
     if next(right, None) is not None:
         raise InputError(
-            f"{len(scores)} frames were restored, and the truth has more: a run must have one for each frame of its "
-            "truth"
+            f"{count} frames were restored, and the truth has more: a run must have one for each frame of its truth"
         )
-    return frame_table(protocol, scores)
+    return frame_table(protocol, pairs.scores())
 
 
 def frame_table(protocol: Protocol, scores: list[FrameScore]) -> pd.DataFrame:

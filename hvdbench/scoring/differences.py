@@ -1,5 +1,7 @@
 """Score one folder of results under all protocols, so that the effect of each can be seen."""
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +10,8 @@ import pandas as pd
 
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import list_folders, list_frames, read_frame
+from hvdbench.metrics.protocols.clip_pairs import ClipPairs
 from hvdbench.metrics.protocols.definition import Protocol
-from hvdbench.metrics.protocols.frame_pair import FrameScore, measure_frame
 from hvdbench.metrics.protocols.known import PROTOCOLS
 from hvdbench.scoring.clip_means import frame_table, mean_scores
 from hvdbench.scoring.result_files import ResultFiles, find_all
@@ -17,8 +19,10 @@ from hvdbench.store import TRUTH_FOLDERS, Dataset, Truth
 from hvdbench.workspace.frame_names import match_names
 from hvdbench.workspace.progress import Progress, silent
 
+OVER_CLIPS = "*"
 COLUMNS = (
     "protocol",
+    "clip",
     "psnr",
     "psnr_difference",
     "ssim",
@@ -28,30 +32,44 @@ COLUMNS = (
     "unregistered",
     "differs",
 )
+RB2V_FRAMES = 7
+_OF_RB2V = re.compile(r"(.+)_([1-7])")  # 0000_1 to 0000_7
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The files of one clip: restored frames, and as many true frames."""
+    """The files of one clip.
+
+    Args:
+        restored: restored frames.
+        truth: as many true frames.
+        sequence: how many frames in a row make one sequence, restored of one blurry picture; 1: the truth's names do
+            not say that there are sequences.
+    """
 
     restored: tuple[Path, ...]
     truth: tuple[Path, ...]
+    sequence: int = 1
 
 
 def differences(
     pairs: Mapping[str, Pair],
     protocols: Sequence[Protocol] = PROTOCOLS,
     progress: Progress = silent,
+    *,
+    by_clip: bool = False,
 ) -> pd.DataFrame:
-    """Score clips under several protocols, one pair of frames in memory at a time.
+    """Score clips under several protocols, with no more pairs of frames in memory than a sequence has.
 
     Args:
         pairs: a :class:`Pair` for each clip.
         protocols: the protocols; the others are compared with the first one.
         progress: function called with (done, total, what).
+        by_clip: whether each clip has rows of its own, below those over all clips.
 
     Returns:
-        A table of :data:`COLUMNS`, one row per protocol; the differences are to the first row.
+        A table of :data:`COLUMNS`: a row per protocol over all clips (clip ``*``), and then one per protocol and clip.
+        The differences are to the first protocol's value of the same clips.
 
     Raises:
         InputError: if there is no clip, a picture cannot be read, or frames do not fit each other.
@@ -61,7 +79,7 @@ def differences(
     total, done = sum(len(pair.restored) for pair in pairs.values()), 0
     tables: dict[str, dict[str, pd.DataFrame]] = {protocol.name: {} for protocol in protocols}
     for clip, pair in pairs.items():
-        scores: dict[str, list[FrameScore]] = {protocol.name: [] for protocol in protocols}
+        scores = {one.name: ClipPairs(one, sequences=one.sequence == pair.sequence) for one in protocols}
         for restored, truth in zip(pair.restored, pair.truth, strict=True):
             progress(done, total, "scoring")
             frames = read_frame(restored), read_frame(truth)
@@ -71,22 +89,29 @@ def differences(
                     f"{restored} is {sizes[0]}, and {truth} is {sizes[1]}: only frames of one size can be compared"
                 )
             for protocol in protocols:
-                scores[protocol.name].append(measure_frame(protocol, *frames))
+                scores[protocol.name].add(*frames)
             done += 1
         for protocol in protocols:
-            tables[protocol.name][clip] = frame_table(protocol, scores[protocol.name])
+            tables[protocol.name][clip] = frame_table(protocol, scores[protocol.name].scores())
     progress(done, total, "scoring")
-    rows = [_row(protocol, tables[protocol.name]) for protocol in protocols]
-    table = pd.DataFrame(rows)
+    parts = [_rows(OVER_CLIPS, protocols, tables)]
+    for clip in pairs if by_clip else ():
+        parts.append(_rows(clip, protocols, {name: {clip: clips[clip]} for name, clips in tables.items()}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _rows(clip: str, protocols: Sequence[Protocol], tables: Mapping[str, Mapping[str, pd.DataFrame]]) -> pd.DataFrame:
+    table = pd.DataFrame([_row(clip, protocol, tables[protocol.name]) for protocol in protocols])
     for name in ("psnr", "ssim"):
         table[f"{name}_difference"] = table[name] - table[name].iloc[0]
     return table[list(COLUMNS)]
 
 
-def _row(protocol: Protocol, clips: Mapping[str, pd.DataFrame]) -> dict[str, object]:
+def _row(clip: str, protocol: Protocol, clips: Mapping[str, pd.DataFrame]) -> dict[str, object]:
     means = mean_scores(protocol, clips)
     return {
         "protocol": protocol.identity,
+        "clip": clip,
         "psnr": means.psnr,
         "ssim": means.ssim,
         "frames": means.frames,
@@ -166,4 +191,23 @@ def _pair(restored: ResultFiles, truth: Path) -> Pair:
         raise InputError(f"{restored.place} contains no frames: protocols are compared on pictures")
     true = list_frames(truth)
     matched = match_names(restored.pictures, [path.stem for path in true], whose=str(restored.place))
-    return Pair(tuple(restored.pictures[index] for index in matched.files if index is not None), tuple(true))
+    files = tuple(restored.pictures[index] for index in matched.files if index is not None)
+    return Pair(files, tuple(true), _sequence_of([path.stem for path in true], truth))
+
+
+def _sequence_of(names: Sequence[str], folder: Path) -> int:
+    """Return how many frames in a row make one sequence by their names: 7 where they are RB2V's, otherwise 1.
+
+    Raises:
+        InputError: if a sequence is not whole.
+    """
+    found = [match for name in names if (match := _OF_RB2V.fullmatch(name))]
+    if len(found) < len(names) or RB2V_FRAMES not in {int(match[2]) for match in found}:
+        return 1
+    short = [stem for stem, count in Counter(match[1] for match in found).items() if count != RB2V_FRAMES]
+    if short:
+        raise InputError(
+            f"{folder} has sequences of {RB2V_FRAMES} frames, such as {found[0][1]}_1 to {found[0][1]}_{RB2V_FRAMES}, "
+            f"and not all {RB2V_FRAMES} of '{short[0]}': give whole sequences"
+        )
+    return RB2V_FRAMES

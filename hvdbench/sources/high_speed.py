@@ -71,6 +71,14 @@ class VideoScene:
     def duration_s(self) -> float:
         return len(self.frames) / self.fps
 
+    @property
+    def frame_count(self) -> int:
+        return len(self.frames)
+
+    def picture(self, place: float) -> Image:
+        """Return a frame, or what lies between two frames, as linear light of the texture's size, (H, W, 3)."""
+        return np.ascontiguousarray(self._picture_at(place)[..., :3])
+
     def key_times(self, start_s: float, end_s: float) -> Times:
         """Return the times of the source frames, and of instants in between, that cover an interval.
 
@@ -269,18 +277,21 @@ def open_video_scene(
     if not (math.isfinite(fps) and fps > 0):
         raise InputError(f"{where}: {fps} is not a number of frames per second: set the source's fps to one above 0")
     width, height = frames.size
+    margin_share = 0.0 if options.whole_frames else options.margin_share
     if options.size is None:
-        margin = round(options.margin_share * width)
+        margin = round(margin_share * width)
         size = ((width - 2 * margin) // 8 * 8, (height - 2 * margin) // 8 * 8)
+        if options.whole_frames:
+            size = width, height
         scale = 1.0
     else:
         size = options.size
-        border = 2.0 * options.margin_share * size[0]
+        border = 2.0 * margin_share * size[0]
         scale = max((size[0] + border) / width, (size[1] + border) / height)
     if scale > 1.0 or min(size) < 16:
         raise InputError(
             f"{where}: frames are {width}x{height}, too small for {size[0]}x{size[1]} with a margin of "
-            f"{options.margin_share:.0%} a side: set a smaller size or margin_share"
+            f"{margin_share:.0%} a side: set a smaller size or margin_share"
         )
     open_response(options.response)
     if fps < HIGH_SPEED_FPS:

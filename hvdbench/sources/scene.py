@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -102,6 +102,25 @@ class Scene(Protocol):
         """Return motion in the pictures themselves, (h, w, 2) output px per s, any resolution; None: layers have it."""
 
 
+@runtime_checkable
+class FilmedScene(Scene, Protocol):
+    """A scene of frames taken at even times; frame i shows the time (i + 1/2) / fps."""
+
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+
+    @property
+    def frame_count(self) -> int:
+        """The number of frames."""
+
+    def picture(self, place: float) -> Image:
+        """Return frame ``place``, or what lies between two frames: (H, W, 3) linear light, unwarped.
+
+        It may be larger than :attr:`size`, which is cut from its middle.
+        """
+
+
 @dataclass(frozen=True)
 class SourceOptions:
     """What a dataset requests from a source.
@@ -118,6 +137,7 @@ class SourceOptions:
         margin_share: the margin that video sources keep on each side of the frame for motion, as a share of its width.
         views: the number of scenes made of each photograph.
         split: the split of scenes whose source has none, which are those of photographs.
+        whole_frames: whether video sources keep no margin at all, for a camera that stands still.
     """
 
     root: Path | None = None
@@ -131,6 +151,7 @@ class SourceOptions:
     margin_share: float = 0.05
     views: int = 1
     split: Split = "test"
+    whole_frames: bool = False
 
 
 def centred_K(focal_px: float, width: float, height: float) -> Matrix3:

@@ -3,8 +3,9 @@
 The sharp frames occur as they do in nature, where the camera happens to be at rest.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from hvdbench.errors import DatasetError, HvdbenchError, InputError
 from hvdbench.frames import Frame, Image, write_frame
 from hvdbench.response import Response, open_response
 from hvdbench.sources.scene import Scene, SourceOptions
-from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
+from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter, Truth
+from hvdbench.synth.averaged_clip import average_clip, check_filmed
 from hvdbench.synth.clip_plan import ClipPlan, ShakenClip, draw_variant, generator_for, plan_clip, shake_clip
 from hvdbench.synth.development.developer import Developer
-from hvdbench.synth.development.highlights import BrightScene
+from hvdbench.synth.development.highlights import BrightScene, expand_highlights
 from hvdbench.synth.exposure.one_exposure import Exposure, expose
 from hvdbench.synth.settings import DatasetSettings
 from hvdbench.synth.tracks import SynthesisedClip, write_tracks
@@ -48,7 +50,7 @@ def open_scenes(settings: DatasetSettings, root: Path | None = None) -> list[Sce
 
     Raises:
         InputError: if the source needs a folder, or the folder does not have the layout that the source expects, or a
-            source of the user's own fails.
+            source of the user's own fails, or a scene has no frames to average.
         UnknownNameError: if there is no such source or scene.
     """
     options = SourceOptions(
@@ -63,6 +65,7 @@ def open_scenes(settings: DatasetSettings, root: Path | None = None) -> list[Sce
         margin_share=settings.margin_share,
         views=settings.views,
         split=settings.split,
+        whole_frames=settings.blur == "average",
     )
     source = resolve("source", settings.source)
     try:
@@ -81,6 +84,7 @@ def open_scenes(settings: DatasetSettings, root: Path | None = None) -> list[Sce
         counts[scene.split] = counts.get(scene.split, 0) + 1
         if settings.max_clips is None or counts[scene.split] <= settings.max_clips:
             chosen.append(scene)
+    check_filmed(chosen, settings)
     return chosen
 
 
@@ -169,12 +173,22 @@ def _write_clip(job: _Job) -> str:
     variant, settings = draw_variant(job.settings, scene.name)
     if variant:
         facts["variant"] = variant
+    gain, knee = 0.0, 0.0
     if settings.highlights is not None:
         gain = settings.highlights.draw_gain(generator_for(settings.seed, scene.name, "highlights"))
-        scene = BrightScene(scene, gain, settings.highlights.knee)
+        knee = settings.highlights.knee
         facts["highlight_gain"] = gain
-    plan = plan_clip(scene, settings, job.trajectories)
-    shaken = shake_clip(scene, settings, plan)
+    windows = None
+    if settings.blur == "average":
+        averaged = average_clip(scene, settings, partial(expand_highlights, gain=gain, knee=knee))
+        settings, plan, shaken = averaged.settings, averaged.plan, averaged.still
+        made, windows = averaged.frames.exposures(), averaged.frames.windows
+        facts |= averaged.facts
+    else:
+        scene = scene if settings.highlights is None else BrightScene(scene, gain, knee)
+        plan = plan_clip(scene, settings, job.trajectories)
+        shaken = shake_clip(scene, settings, plan)
+        made = _exposures(shaken, settings, plan)
     developer = Developer(
         open_response(settings.response),
         generator_for(settings.seed, scene.name, "noise"),
@@ -183,29 +197,23 @@ def _write_clip(job: _Job) -> str:
         codec=settings.codec,
     )
     with atomic_folder(job.folder) as folder:
-        for name in ("blur", *TRUTH_FOLDERS.values()):
-            (folder / name).mkdir()
         exposures: list[Exposure] = []
-        blurry = _expose_clip(shaken, settings, plan, developer, folder, exposures)
+        truths: tuple[Truth, ...] = ("mid",) if windows else ("mid", "centroid")
+        for name in ("blur", *(TRUTH_FOLDERS[truth] for truth in truths)):
+            (folder / name).mkdir()
+        blurry = _expose_clip(made, settings, developer, folder, truths, exposures)
         for index, frame in enumerate(developer.clip(blurry, fps=settings.fps)):
             write_frame(folder / "blur" / f"{index:08d}.png", frame)
         facts |= developer.drawn()
-        write_tracks(folder / "tracks.h5", SynthesisedClip(job.origin, settings, plan, shaken, exposures, facts))
+        clip = SynthesisedClip(job.origin, settings, plan, shaken, exposures, facts, windows)
+        write_tracks(folder / "tracks.h5", clip)
         return ClipFolder(folder).digest()
 
 
-def _expose_clip(
-    shaken: ShakenClip,
-    settings: DatasetSettings,
-    plan: ClipPlan,
-    developer: Developer,
-    folder: Path,
-    exposures: list[Exposure],
-) -> Iterator[Frame]:
-    """Expose a clip frame by frame: write both truths, record the oracle's values, and yield the blurry frame."""
-    response = developer.response
-    for index, time in enumerate(shaken.t_s):
-        exposure = expose(
+def _exposures(shaken: ShakenClip, settings: DatasetSettings, plan: ClipPlan) -> Iterator[Exposure]:
+    """Expose the frames of a clip along the motion of its camera."""
+    for time in shaken.t_s:
+        yield expose(
             shaken.view,
             float(time),
             plan.exposure_s,
@@ -213,11 +221,24 @@ def _expose_clip(
             sub_frame_hz=settings.sub_frame_hz,
             readout_s=settings.readout_s,
         )
-        file = f"{index:08d}.png"
-        write_frame(folder / TRUTH_FOLDERS["mid"] / file, developer.truth(lit(exposure.mid, settings, response)))
-        write_frame(
-            folder / TRUTH_FOLDERS["centroid"] / file, developer.truth(lit(exposure.centroid, settings, response))
-        )
+
+
+def _expose_clip(
+    made: Iterable[Exposure],
+    settings: DatasetSettings,
+    developer: Developer,
+    folder: Path,
+    truths: Sequence[Truth],
+    exposures: list[Exposure],
+) -> Iterator[Frame]:
+    """Develop a clip frame by frame: write its truths, record the oracle's values, and yield the blurry frame."""
+    response = developer.response
+    for index, exposure in enumerate(made):
+        for truth in truths:
+            light = exposure.mid if truth == "mid" else exposure.centroid
+            write_frame(
+                folder / TRUTH_FOLDERS[truth] / f"{index:08d}.png", developer.truth(lit(light, settings, response))
+            )
         exposures.append(_without_pictures(exposure))
         yield developer.frame(lit(exposure.blurry, settings, response))
 

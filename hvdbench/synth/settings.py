@@ -1,15 +1,17 @@
 """Define the settings of a dataset recipe."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from hvdbench.camera.hand import PresetName
+from hvdbench.camera.index import NO_PATHS
 from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.recipe import Settings
 from hvdbench.recipe.trust import Part
 from hvdbench.response import open_response
 from hvdbench.sources.scene import Mode, Split
+from hvdbench.synth.averaging import AverageSettings
 from hvdbench.synth.development.codec import CodecSettings
 from hvdbench.synth.development.highlights import HighlightSettings
 from hvdbench.synth.development.isp import IspSettings
@@ -21,6 +23,23 @@ Side = Annotated[int, Field(ge=16, le=8192)]
 Stroke = Annotated[float, Field(gt=0, le=45)]
 Depth = Annotated[float, Field(ge=0.01, le=100_000)]
 Weight = Annotated[float, Field(gt=0)]
+
+# Settings of a camera that moves, which have no meaning where whole frames are averaged.
+_OF_MOTION = (
+    "exposure_share",
+    "trajectory_gain",
+    "lowpass_hz",
+    "reference_hz",
+    "speed_without_scale_m_s",
+    "stroke_deg",
+    "margin_share",
+    "scene_depth_m",
+    "mode",
+    "simulate_hz",
+    "step_px",
+    "sub_frame_hz",
+    "readout_s",
+)
 
 
 class Variant(Settings):
@@ -80,6 +99,11 @@ class DatasetSettings(Settings):
     """Number of clips made of each photograph; for the source ``photos``."""
     split: Split = "test"
     """Split of clips whose source has none; for the source ``photos``."""
+    blur: Literal["shake", "average"] = "shake"
+    """``shake``: what a moving camera sees of the scene; ``average``: the mean of whole source frames, before a camera
+    that stands still."""
+    average: AverageSettings | None = None
+    """Which source frames are averaged where ``blur`` is ``average``; left out: 11, as ``fps`` asks."""
     exposure_share: tuple[Share, Share] = (0.6, 0.85)
     """Exposure time over frame time, drawn evenly for each clip."""
     hand: dict[PresetName, Weight] = Field(default={"shaky": 1.0})
@@ -135,10 +159,22 @@ class DatasetSettings(Settings):
     """Whether ``tracks.h5`` stores the exact flow from each frame to the next and back, which takes much space."""
 
     @model_serializer(mode="wrap")
-    def _without_full_contrast(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Recipes older than this setting keep the digests that their datasets and weights carry.
+    def _with_what_counts(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Recipes older than these settings keep the digests that their datasets and weights carry.
         values: dict[str, Any] = serialise(self)
-        return {key: value for key, value in values.items() if key != "contrast" or value != 1.0}
+        left_out = {"contrast"} if self.contrast == 1.0 else set()
+        if self.blur == "shake":
+            left_out |= {"blur", "average"}
+        else:
+            left_out |= {*_OF_MOTION, *({"fps"} - self.model_fields_set)}
+        return {key: value for key, value in values.items() if key not in left_out}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stands_still(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("blur") == "average":
+            return {"trajectories": NO_PATHS, "hand": "still", "ois": {"kind": "off"}, "average": {}, **values}
+        return values
 
     @field_validator("hand", mode="before")
     @classmethod
@@ -167,6 +203,10 @@ class DatasetSettings(Settings):
         return self
 
     def _check(self) -> None:
+        if self.blur == "average":
+            self._check_still()
+        elif self.average is not None:
+            raise ValueError("average is set, and blur is 'shake': set blur to 'average', or leave average out")
         for name in ("exposure_share", "stroke_deg", "scene_depth_m"):
             bounds = getattr(self, name)
             if bounds is not None and bounds[0] > bounds[1]:
@@ -179,3 +219,14 @@ class DatasetSettings(Settings):
             )
         if not self.hand:
             raise ValueError("hand does not name a preset")
+
+    def _check_still(self) -> None:
+        moving = [key for key in _OF_MOTION if key in self.model_fields_set]
+        moving += ["hand"] if set(self.hand) != {"still"} else []
+        moving += ["trajectories"] if self.trajectories != NO_PATHS else []
+        moving += ["ois"] if self.ois.kind != "off" or self.ois.log is not None else []
+        if moving:
+            raise ValueError(
+                "blur 'average' takes whole frames before a camera that stands still, and the recipe says how one "
+                f"moves: leave out {', '.join(moving)}"
+            )

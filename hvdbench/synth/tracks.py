@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from hvdbench.synth.averaging import Windows
 from hvdbench.synth.clip_plan import ClipPlan, ShakenClip
 from hvdbench.synth.exposure.one_exposure import Exposure
 from hvdbench.synth.settings import DatasetSettings
@@ -33,6 +34,7 @@ class SynthesisedClip:
         shaken: the scene in front of its camera.
         exposures: the exposures, one per frame.
         drawn: the values drawn for response, noise and codec.
+        windows: which source frames were averaged into which frame, where that is how the blur was made.
     """
 
     origin: str
@@ -41,6 +43,7 @@ class SynthesisedClip:
     shaken: ShakenClip
     exposures: Sequence[Exposure]
     drawn: Mapping[str, float | str]
+    windows: Windows | None = None
 
 
 def write_tracks(file: Path, facts: SynthesisedClip) -> None:
@@ -48,6 +51,9 @@ def write_tracks(file: Path, facts: SynthesisedClip) -> None:
     fields = _motion(facts) | _oracle(facts)
     if facts.settings.flow:
         fields |= _flows(facts)
+    if facts.windows is not None:
+        fields["average/source_frames"] = facts.windows.source_frames
+        fields["average/truth_frame"] = facts.windows.truth_frame
     with h5py.File(file, "w") as tracks:
         for name, values in fields.items():
             packed = {"compression": "gzip", "compression_opts": 4} if values.nbytes > _SMALL_BYTES else {}

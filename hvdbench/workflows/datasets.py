@@ -73,7 +73,8 @@ def synth(
         default was used, or where the user asked for the embedded scenes in place of the recipe's source.
 
     Raises:
-        InputError: if a folder that the user named is missing or has another layout.
+        InputError: if a folder that the user named is missing or has another layout, or none is configured and frames
+            are to be averaged, for which nothing stands in.
         DatasetError: if the folder contains another dataset.
         StrictError: if something is not configured, in strict mode.
     """
@@ -88,6 +89,11 @@ def synth(
         root = root or configured_root(settings.source)
     paths = [] if settings.trajectories == NO_PATHS else load_sets(settings.trajectories)
     missing, instead, replaced = [], [], dict[str, object]()
+    if settings.blur == "average" and settings.source in ROOTED_SOURCES and root is None:
+        raise InputError(
+            f"blur 'average' averages the frames of a film, and no folder is configured for source "
+            f"'{settings.source}': name one with --root, {how_to_set_root(settings.source)}; nothing stands in for it"
+        )
     if settings.source in ROOTED_SOURCES and root is None:  # a foreign source reports itself what it lacks
         missing.append(
             f"no folder is configured for source '{settings.source}' (--root, {how_to_set_root(settings.source)})"

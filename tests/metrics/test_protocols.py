@@ -47,7 +47,7 @@ def pair():
 
 
 def test_every_protocol_has_a_name_an_origin_and_says_what_it_does_otherwise():
-    assert len({protocol.name for protocol in PROTOCOLS}) == len(PROTOCOLS) == 8
+    assert len({protocol.name for protocol in PROTOCOLS}) == len(PROTOCOLS) == 11
     assert all(protocol.origin and protocol.differs and protocol.revision >= 1 for protocol in PROTOCOLS)
     assert (DEFAULT.name, DEFAULT.cap_db) == (PROTOCOL, 80.0)
     with pytest.raises(UnknownNameError, match="basicsr-rgb"):
@@ -137,6 +137,89 @@ def test_realblur_ecc_scores_what_it_cannot_register_as_it_lies():
     assert found.psnr == pytest.approx(10 * math.log10(1 / np.mean((x - z) ** 2)), abs=1e-4)
 
 
+def shifted_rows(picture, down, right):
+    """Shift a picture by whole pixels with np.roll, and blacken what came in over the border."""
+    moved = np.roll(picture, (down, right), axis=(0, 1)).astype(np.float64)
+    rows, columns = np.indices(picture.shape[:2])
+    inside = (rows - down >= 0) & (rows - down < picture.shape[0])
+    inside &= (columns - right >= 0) & (columns - right < picture.shape[1])
+    return moved * inside[..., None], inside[..., None]
+
+
+@pytest.mark.parametrize(("height", "width", "down", "right"), [(60, 80, 3, -5), (61, 83, -7, 2), (60, 80, 0, 0)])
+def test_dvd_koehler_agrees_with_the_benchmarks_formulas_in_numpy(height, width, down, right):
+    truth = frame(height, width, seed=5)
+    restored = noisy(shifted_rows(truth, -down, -right)[0] * 0.9, 4.0)
+    x, z = truth.astype(np.float64), restored.astype(np.float64)
+    scaled = z * (np.vdot(x, z) / np.vdot(z, z))
+    # The best shift by definition: the largest sum of products over all circular shifts.
+    planes = [picture.mean(axis=2) for picture in (x, scaled)]
+    sums = {
+        (a, b): np.vdot(planes[0], np.roll(planes[1], (a, b), axis=(0, 1)))
+        for a in range(-height // 4, height // 4)
+        for b in range(-width // 4, width // 4)
+    }
+    assert max(sums, key=sums.get) == (down, right)
+    moved, inside = shifted_rows(scaled, down, right)
+    gray = [picture @ [0.299, 0.587, 0.114] for picture in (x * inside, moved)]
+    found = measure_frame(find_protocol("dvd-koehler"), restored, truth)
+    assert found.psnr == pytest.approx(20 * math.log10(255 / math.sqrt(np.mean((gray[0] - gray[1]) ** 2))), abs=1e-9)
+    assert found.ssim == pytest.approx(scikit_ssim(*gray), abs=1e-9)
+    assert found.psnr > measure_frame(DEFAULT, restored, truth).psnr + 1
+
+
+def test_dvd_koehler_scores_a_black_frame_as_it_lies():
+    truth = frame()
+    gray = truth @ [0.299, 0.587, 0.114]
+    found = measure_frame(find_protocol("dvd-koehler"), np.zeros_like(truth), truth)
+    assert found.psnr == pytest.approx(20 * math.log10(255 / math.sqrt(np.mean(gray**2))), abs=1e-9)
+
+
+def test_gyrovd_agrees_with_a_uniform_window_in_numpy(pair):
+    x, y = (np.lib.stride_tricks.sliding_window_view(one.astype(np.float64) / 255, (7, 7), axis=(0, 1)) for one in pair)
+    mean_x, mean_y = x.mean((-2, -1)), y.mean((-2, -1))
+    var_x, var_y = x.var((-2, -1), ddof=1), y.var((-2, -1), ddof=1)
+    cov = ((x - mean_x[..., None, None]) * (y - mean_y[..., None, None])).sum((-2, -1)) / 48
+    map_ = (2 * mean_x * mean_y + 0.01**2) * (2 * cov + 0.03**2)
+    map_ /= (mean_x**2 + mean_y**2 + 0.01**2) * (var_x + var_y + 0.03**2)
+    found = measure_frame(find_protocol("gyrovd"), *pair)
+    assert found.ssim == pytest.approx(map_.mean(), abs=1e-9)
+    error = np.mean((pair[0] / 255 - pair[1] / 255) ** 2)
+    assert found.psnr == pytest.approx(-10 * math.log10(error), abs=1e-9)
+    assert found.ssim != pytest.approx(scikit_ssim(*pair), abs=1e-3)
+
+
+def test_gyrovd_leaves_out_two_frames_at_each_end_and_averages_over_frames():
+    truth = [frame(20, 20, seed) for seed in range(7)]
+    table = score("gyrovd", [noisy(one, 3 + 4 * index) for index, one in enumerate(truth)], truth)
+    assert list(table["counts"]) == [False, False, True, True, True, False, False]
+    short = table.iloc[:5].assign(counts=[False, False, True, False, False])
+    means = mean_scores("gyrovd", {"a": table, "b": short})
+    assert means.psnr == pytest.approx(np.mean([*table["psnr"][2:5], table["psnr"][2]]), abs=1e-12)
+
+
+def test_rb2v_scores_a_sequence_in_the_order_that_is_closer_without_rounding_or_clipping():
+    truth = [frame(20, 24, seed) for seed in range(14)]
+    floats = [one.astype(np.float32) / 255 + np.float32(0.01 * (index - 6.5)) for index, one in enumerate(truth)]
+    restored = [*floats[:7], *floats[:6:-1]]  # the second sequence is given backward
+    assert max(one.max() for one in restored) > 1
+
+    def exact(a, b):
+        return 20 * math.log10(255 / math.sqrt(np.mean((a.astype(np.float64) * 255 - b) ** 2)))
+
+    table = score("rb2v", restored, truth)
+    expected = [exact(a, b) for a, b in zip(floats, truth, strict=True)]
+    assert table["psnr"].to_numpy() == pytest.approx(expected, abs=1e-4)
+    assert mean_scores("rb2v", {"a": table}).psnr == pytest.approx(np.mean(expected), abs=1e-4)
+    # Single frames of a sequence cannot be turned; the order of the whole decides.
+    mixed = [floats[6], *floats[1:6], floats[0]]
+    kept = score("rb2v", mixed, truth[:7])["psnr"]
+    assert kept[3] == pytest.approx(expected[3], abs=1e-4)
+    assert kept[0] < 20 < kept[1]
+    with pytest.raises(InputError, match="sequences of 7 frames, and 13 frames are no multiple of 7"):
+        score("rb2v", restored[:13], truth[:13])
+
+
 def test_aligned_is_the_boards_registered_psnr_and_undoes_a_shift():
     truth = frame(90, 120, sigma=3.0)
     matrix = np.array([[1, 0, 1.5], [0, 1, -0.5]], np.float32)
@@ -201,12 +284,16 @@ STORED = {  # dB and SSIM of REDS 020's official frame 3, rows 200-519, columns 
     "basicsr-y": (19.5523, 0.528184),
     "estrnn-2020": (18.0576, 0.483941),
     "realblur-ecc": (18.4583, 0.485508),
+    "dvd-koehler": (18.5613, 0.492345),
+    "gyrovd": (18.0576, 0.461182),
+    "rb2v": (18.0576, 0.483941),
     "aligned": (18.1014, 0.489467),
 }
 
 
 def test_a_real_pair_keeps_the_stored_value_under_every_protocol(shared):
-    # Made by this package on 2026-11-20 (OpenCV 5.0); scikit-image 0.26 gives the same for the planes, as tested above.
+    # Made by this package (OpenCV 5.0), on 2026-11-20 or when the protocol was added; scikit-image 0.26 gives the same
+    # for the planes, as tested above.
     folder = shared / "data/paired/reds_020_720p_f000-007"
     blurry, sharp = (read_frame(folder / kind / "00000003.png")[200:520, 400:880] for kind in ("blur", "sharp"))
     found = {one.name: measure_frame(one, blurry, sharp) for one in PROTOCOLS}

@@ -48,6 +48,43 @@ def test_a_folder_of_clips_is_scored_under_each_protocol(clips):
     assert find_protocol("estrnn-2020").differs in markdown.stdout
 
 
+def test_each_clip_has_rows_of_its_own_on_request(clips):
+    arguments = ["diff", str(clips / "run"), "--truth", str(clips / "truth"), *NAMES, "--by-clip"]
+    result = CliRunner().invoke(protocols, [*arguments, "--format", "csv", "-o", str(clips / "table.csv")])
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv(clips / "table.csv")
+    assert list(table["clip"]) == ["*"] * 3 + ["one"] * 3 + ["two"] * 3
+    for index, clip in enumerate(("one", "two")):
+        rows = table[table["clip"] == clip].set_index("protocol")
+        pairs = list(zip(frames(index), frames(index + 10), strict=True))
+        for name, counted in (("hvdbench-1", pairs), ("basicsr-y", pairs), ("estrnn-2020", pairs[2:3])):
+            expected = np.mean([measure_frame(find_protocol(name), *pair).psnr for pair in counted])
+            assert rows["psnr"][f"{name} r1"] == pytest.approx(expected, abs=1e-12)
+        assert rows["psnr_difference"].iloc[0] == 0
+        assert rows["psnr_difference"].iloc[1] == pytest.approx(rows["psnr"].iloc[1] - rows["psnr"].iloc[0])
+    of_clips = table[table["protocol"] == "basicsr-y r1"].set_index("clip")["psnr"]
+    assert of_clips["*"] == pytest.approx((of_clips["one"] + of_clips["two"]) / 2, abs=1e-12)
+    markdown = CliRunner().invoke(protocols, arguments)
+    assert "| two | basicsr-y r1 |" in markdown.stdout
+
+
+def test_sequences_are_known_by_the_names_of_the_truth(tmp_path):
+    names = [f"{index:04d}_{place}.png" for index in (0, 1) for place in range(1, 8)]
+    truth = frames(1, 14)
+    write_clip(tmp_path / "truth", truth, names)
+    write_clip(tmp_path / "run", np.concatenate([truth[6::-1], truth[7:]]) // 2 * 2, names)
+    (row,) = differences(pairs_of_folders(tmp_path / "run", tmp_path / "truth"), [find_protocol("rb2v")])["psnr"]
+    assert row > 45  # though the first sequence is given backward
+    plain = frames(1, 14)
+    write_clip(tmp_path / "plain", plain)
+    pairs = pairs_of_folders(tmp_path / "plain", tmp_path / "plain")
+    assert [pair.sequence for pair in pairs.values()] == [1]
+    (tmp_path / "truth/0001_3.png").unlink()
+    (tmp_path / "run/0001_3.png").unlink()
+    with pytest.raises(InputError, match="not all 7 of '0001'"):
+        pairs_of_folders(tmp_path / "run", tmp_path / "truth")
+
+
 def test_one_folder_of_frames_is_a_clip(clips):
     pairs = pairs_of_folders(clips / "run/one", clips / "truth/one/sharp")
     table = differences(pairs, [find_protocol("basicsr-rgb")])

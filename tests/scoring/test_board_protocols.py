@@ -15,6 +15,7 @@ from scipy import stats
 
 from hvdbench.boards.files import read_board, write_board
 from hvdbench.boards.merging import merge_submissions
+from hvdbench.boards.published import published
 from hvdbench.boards.ranking.order import ranked
 from hvdbench.boards.ranking.pairs import compare
 from hvdbench.boards.rows import merge_rows
@@ -27,6 +28,7 @@ from hvdbench.frames import read_clip, write_clip
 from hvdbench.methods.restoration import Budget
 from hvdbench.metrics.protocols.frame_pair import measure_frame
 from hvdbench.metrics.protocols.known import PROTOCOLS, find_protocol
+from hvdbench.recipe import check, read_recipe_table, recipe_names
 from hvdbench.scoring import run_scores
 from hvdbench.scoring.run_tables import Asked
 from hvdbench.statistics.pooling import pooled_scores
@@ -81,7 +83,7 @@ def the(rows: pd.DataFrame, **where) -> pd.Series:
     return rows.iloc[0]
 
 
-@pytest.mark.parametrize("protocol", [one.name for one in PROTOCOLS if one.name not in ("hvdbench-1", "estrnn-2020")])
+@pytest.mark.parametrize("protocol", [one.name for one in PROTOCOLS[1:] if not one.skip_first])
 def test_a_board_under_a_protocol_has_its_numbers_its_name_and_its_mean(data, protocol):
     write_results(Path("theirs"), data)
     made = ran("folder:theirs", data, protocol=protocol)
@@ -167,6 +169,24 @@ def test_the_board_s_recipe_decides_where_nothing_is_named(tmp_path):
         place = choose_place("goproshake", tmp_path, protocol=asked)
         assert (place.board, place.protocol.name) == expected
     assert BoardSettings(title="t", dataset="d").protocol == "hvdbench-1"
+
+
+@pytest.mark.parametrize("name", recipe_names("boards"))
+def test_every_board_s_recipe_names_the_protocol_of_its_papers(name):
+    table, _ = read_recipe_table("boards", name)
+    known = {protocol.name for protocol in PROTOCOLS}
+    assert table["papers"] in known | {"none", "unknown"}
+    assert (table["papers"] == "none") == published(name).empty
+    words = board_settings(name).values.words
+    assert ("protocol" in words.removeprefix(table.get("note", ""))) == (table["papers"] != "none")
+
+
+def test_a_board_s_text_says_which_protocol_its_papers_used():
+    assert board_settings("blur2vid").values.protocol == "rb2v"
+    assert board_settings("blur2vid").values.words.endswith("The papers used protocol rb2v.")
+    assert "Which protocol the papers' rows are under is unknown." in board_settings("realblur").values.words
+    with pytest.raises(UnknownNameError, match="no protocol named 'rb2w'; did you mean 'rb2v'"):
+        check("b.toml", {"title": "t", "dataset": "d", "papers": "rb2w"}, BoardSettings)
 
 
 def test_a_dataset_without_truth_is_scored_under_hvdbench_1_alone(here):

@@ -33,7 +33,45 @@ HANDS = (
     help="Take camera paths from this set, one of those that 'hvdbench traj list' shows; monst3r stands for all sets "
     "that MonST3R estimated. The default is the recipe's set.",
 )
-@click.option("--recipe", metavar="NAME|FILE", default="goproshake", show_default=True, help="Use this dataset recipe.")
+@click.option(
+    "--recipe",
+    metavar="NAME|FILE",
+    help="Use this dataset recipe. The default is goproshake, or averaging with --blur average.",
+)
+@click.option(
+    "--blur",
+    type=click.Choice(["shake", "average"]),
+    help="Make blur in this way: shake moves a camera over the source, and average takes the mean of whole source "
+    "frames, before a camera that stands still. The default is the recipe's way.",
+)
+@click.option(
+    "--average",
+    "window",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Average this many source frames for each blurry frame. The default is the recipe's number.",
+)
+@click.option(
+    "--stride",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Begin each window this many source frames after the one before. The default is the recipe's stride, or else "
+    "as many as its frame rate asks for.",
+)
+@click.option(
+    "--between",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="Interpolate this many pictures between two source frames, and average them too. The default is the recipe's "
+    "number.",
+)
+@click.option(
+    "--response",
+    metavar="NAME|FILE",
+    help="Average in the light of this camera response: linear takes the mean of the 8-bit levels as they are, "
+    "gamma2.2 of their powers, srgb of sRGB's light, and the path of a .csv file of the light that a measured curve "
+    "gives. The default is the recipe's response.",
+)
 @click.option(
     "--root",
     type=options.PATH,
@@ -77,11 +115,17 @@ HANDS = (
     "hvdbench synth",
     "hvdbench synth --src folder --root video.mp4 -o datasets/mine",
     "hvdbench synth --recipe goproshake_day --ois off --hand walk --seed 7",
+    "hvdbench synth --blur average --average 7 --stride 7 --root GOPRO_Large_all",
 )
 def synth(
     source: str | None,
     trajectories: str | None,
-    recipe: str,
+    recipe: str | None,
+    blur: str | None,
+    window: int | None,
+    stride: int | None,
+    between: int | None,
+    response: str | None,
     root: Path | None,
     out: Path | None,
     ois: str | None,
@@ -104,8 +148,8 @@ def synth(
 
     If no GoPro folder is configured, scenes that come with hvdbench are used instead; if no camera paths of MonST3R
     were imported, simulated paths are used. Either way a warning says so, the recipe's other settings stay, and the
-    dataset goes to datasets/demo-RECIPE. The options --ois, --hand, --clips, --fps, --source-fps and --seed replace the
-    recipe's values.
+    dataset goes to datasets/demo-RECIPE. Nothing stands in for frames that are to be averaged. The options from --blur
+    to --response, and --ois, --hand, --clips, --fps, --source-fps and --seed, replace the recipe's values.
     """
     from hvdbench.camera.stabiliser.kinds import stabiliser_table
     from hvdbench.camera.stabiliser.log import read_log
@@ -119,7 +163,12 @@ def synth(
     stabiliser = stabiliser_table(ois, orientation) if ois else None
     if stabiliser and stabiliser["log"]:
         click.echo(f"{ois} was read as: {read_log(Path(stabiliser['log']), orientation).read_as}")
+    windows = {"window": window, "stride": stride, "between": between}
+    average = {key: value for key, value in windows.items() if value is not None}
     named = {
+        "blur": blur,
+        "average": average or None,
+        "response": response,
         "ois": stabiliser,
         "hand": hand,
         "max_clips": clips,
@@ -128,7 +177,7 @@ def synth(
         "seed": seed,
     }
     request = SynthRequest(
-        recipe=recipe,
+        recipe=recipe or ("averaging" if blur == "average" else "goproshake"),
         source=source,
         trajectories=trajectories,
         root=root,

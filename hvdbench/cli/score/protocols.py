@@ -74,6 +74,7 @@ def list_protocols(kind: str) -> None:
     help="Score under this protocol only. This option may be repeated; the other protocols are compared with the "
     "first. The default is all protocols.",
 )
+@click.option("--by-clip", is_flag=True, help="Also give each clip rows of its own. Clip * stands for all clips.")
 @click.option(
     "--format",
     "kind",
@@ -86,6 +87,7 @@ def list_protocols(kind: str) -> None:
 @options.examples(
     "hvdbench protocols diff restored/ --truth sharp/",
     "hvdbench protocols diff theirs/ --data datasets/mine --protocol realblur-ecc",
+    "hvdbench protocols diff theirs/ --truth sharp/ --by-clip --format csv",
 )
 def diff(
     results: Path,
@@ -94,6 +96,7 @@ def diff(
     split: str | None,
     which: str,
     names: tuple[str, ...],
+    by_clip: bool,
     kind: str,
     output: Path | None,
 ) -> None:
@@ -101,7 +104,8 @@ def diff(
 
     RESULTS is a folder of restored frames, or of clip folders that hold them. The frames are compared with those in the
     folder --truth or in the dataset --data. Protocols that first align each frame with the ground truth take seconds
-    for each frame of 1280x720 px; choose other protocols with --protocol if that is too slow.
+    for each frame of 1280x720 px; choose other protocols with --protocol if that is too slow. Where the names of the
+    ground truth are those of sequences (0000_1 to 0000_7), the protocol rb2v turns each sequence as a whole.
     """
     from typing import cast
 
@@ -120,7 +124,7 @@ def diff(
     else:
         pairs = pairs_of_dataset(results, Dataset.open(cast(Path, data)), split, cast(Truth, which))
     with showing() as progress:
-        table = differences(pairs, chosen, progress)
+        table = differences(pairs, chosen, progress, by_clip=by_clip)
     text = frame_csv(table) if kind == "csv" else differences_markdown(table)
     if output is None:
         click.echo(text, nl=False)

@@ -17,6 +17,7 @@ from hvdbench.metrics.ssim_window import K1, K2, RADIUS_PX, WINDOW_PX, gaussian_
 _PEAK = 255.0
 _LUMA = np.array([65.481, 128.553, 24.966], np.float32) / np.float32(255)
 _LUMA_BLACK = np.float32(16)
+_GRAY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, full range
 _ECC = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 100, 0.0)
 _ECC_BLUR_PX = 5
 
@@ -56,8 +57,12 @@ def measure_frame(protocol: Protocol, restored: Frame | Image, truth: Frame, *, 
     check_pair(frame, truth, REGISTRATION_MINIMUM_PX if protocol.registration == "translation" else WINDOW_PX)
     if protocol.registration == "homography":
         return _under_homography(frame, truth, similarity)
+    if protocol.registration == "pixels":
+        return _under_shift(frame, truth, similarity)
     is_registered = True
     moved: Frame | Image = frame
+    if protocol.rounding == "none" and restored.dtype == np.float32:
+        moved = np.multiply(restored, _PEAK, dtype=np.float32)
     if protocol.registration == "translation":
         moved, is_registered = translated(frame, truth)
     inside = slice(protocol.border_px, -protocol.border_px or None)
@@ -67,7 +72,7 @@ def measure_frame(protocol: Protocol, restored: Frame | Image, truth: Frame, *, 
     closeness = _psnr(*pair)
     alike = math.nan
     if similarity:
-        alike = volume_ssim(*pair) if protocol.ssim == "volume" else _ssim(*pair)
+        alike = _SIMILARITY.get(protocol.ssim, _ssim)(*pair)
     capped = closeness if protocol.cap_db is None else min(closeness, protocol.cap_db)
     return FrameScore(capped, alike, is_registered)
 
@@ -84,6 +89,14 @@ def to_8_bit(frame: Frame | Image, protocol: Protocol) -> Frame:
         raise InputError(f"a restored frame must be uint8, or float32 in [0, 1], found {frame.dtype}")
     levels = np.multiply(np.clip(frame, 0, 1), _PEAK, dtype=np.float32)
     return np.asarray(levels if protocol.rounding == "truncate" else np.rint(levels), np.float32).astype(np.uint8)
+
+
+def uniform_ssim(restored: Frame | Image, truth: Frame | Image) -> float:
+    """Return scikit-image's SSIM at its defaults: a 7x7 window without weights, sample variances, mean over colours."""
+    from skimage.metrics import structural_similarity  # imported late because it is slow
+
+    levels = (np.asarray(frame, np.float64) for frame in (truth, restored))
+    return float(structural_similarity(*levels, channel_axis=2, data_range=_PEAK))  # type: ignore[no-untyped-call]
 
 
 def luma(frame: Frame | Image) -> Image:
@@ -116,6 +129,9 @@ def volume_ssim(restored: Frame | Image, truth: Frame | Image) -> float:
     c1, c2 = (K1 * _PEAK) ** 2, (K2 * _PEAK) ** 2
     similarity = (2 * both + c1) * (2 * covariance + c2) / ((squares + c1) * (variances + c2))
     return float(similarity.mean())
+
+
+_SIMILARITY = {"volume": volume_ssim, "uniform": uniform_ssim}
 
 
 def _psnr(restored: Frame | Image, truth: Frame | Image) -> float:
@@ -156,6 +172,28 @@ def _under_homography(restored: Frame, truth: Frame, similarity: bool) -> FrameS
     error = float(np.square(moved - x).sum(dtype=np.float64)) / float(covered.sum(dtype=np.float64))
     alike = _covered_ssim(x, moved, covered) if similarity else math.nan
     return FrameScore(_decibel(error, 1.0), alike, is_registered=found is not None)
+
+
+def _under_shift(restored: Frame, truth: Frame, similarity: bool) -> FrameScore:
+    """Score as the benchmark of Köhler et al. does: brightness matched, shifted by whole pixels, on gray, 0 to 255.
+
+    The shift is where the circular correlation of the means over the colours is largest. The shifted frame is 0 where
+    nothing is left of it, the truth is made 0 there too, and the mean is over all pixels.
+    """
+    x, z = truth.astype(np.float64), restored.astype(np.float64)
+    energy = float(np.sum(z * z))
+    matched = z * (float(np.sum(x * z)) / energy) if energy > 0 else z
+    spectra = [np.fft.rfft2(frame.mean(axis=2)) for frame in (x, matched)]
+    correlation = np.fft.irfft2(spectra[0] * spectra[1].conj(), s=x.shape[:2])
+    place = np.unravel_index(int(np.argmax(correlation)), correlation.shape)
+    shift = [int(at) if at < side // 2 else int(at) - side for at, side in zip(place, x.shape[:2], strict=True)]
+    there = tuple(slice(max(by, 0), side + min(by, 0)) for by, side in zip(shift, x.shape[:2], strict=True))
+    here = tuple(slice(max(-by, 0), side - max(by, 0)) for by, side in zip(shift, x.shape[:2], strict=True))
+    moved, covered = np.zeros_like(x), np.zeros_like(x)
+    moved[there], covered[there] = matched[here], x[there]
+    pair = moved @ _GRAY, covered @ _GRAY
+    alike = float(ssim_map(*pair, peak=_PEAK).mean()) if similarity else math.nan
+    return FrameScore(_decibel(float(np.square(pair[0] - pair[1]).mean()), _PEAK), alike)
 
 
 def _covered_ssim(truth: Image, moved: Image, covered: Image) -> float:

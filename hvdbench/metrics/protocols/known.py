@@ -65,6 +65,40 @@ PROTOCOLS: tuple[Protocol, ...] = (
         averaging="frames",
     ),
     Protocol(
+        name="dvd-koehler",
+        revision=1,
+        origin="DVD's paper (Su et al., CVPR 2017): the evaluation code of Köhler et al. (ECCV 2012), as its author "
+        "writes (shuochsu/DeepVideoDeblurring#3); that code as codeslake/PVDNet keeps it",
+        differs="brightness matched, shifted by whole pixels onto the truth, BT.601 gray of full range, black where "
+        "nothing is left; equal frames are infinite",
+        ours="SSIM by Wang's window on that gray (which one the paper prints is unknown); all frames; the mean over "
+        "clips, since the mean of the ten printed values of clips is the printed mean",
+        colour="gray",
+        registration="pixels",
+    ),
+    Protocol(
+        name="gyrovd",
+        revision=1,
+        origin="GyroVD's evaluation (rimchang/GyroDVD, CVPR 2026): scikit-image 0.17.2 at its defaults",
+        differs="SSIM in a uniform 7x7 window with sample variances; the first and last two frames of a clip do not "
+        "count; mean over frames; equal frames are infinite",
+        skip_first=2,
+        skip_last=2,
+        ssim="uniform",
+        averaging="frames",
+    ),
+    Protocol(
+        name="rb2v",
+        revision=1,
+        origin="HyperCUT's evaluation on RB2V (VinAIResearch/HyperCUT, utils/metrics.py): pPSNR",
+        differs="floats are neither rounded nor clipped; the seven frames of a sequence are scored forward or "
+        "backward, whichever mean PSNR is larger; mean over frames; equal frames are infinite",
+        ours="SSIM (there is none there); a single frame counts as the middle one, which stays where it is",
+        rounding="none",
+        sequence=7,
+        averaging="frames",
+    ),
+    Protocol(
         name="aligned",
         revision=1,
         origin="hvdbench's own, for methods that shift their output",

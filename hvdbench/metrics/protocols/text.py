@@ -10,11 +10,16 @@ from hvdbench.tables.texts import markdown
 
 
 def differences_markdown(found: pd.DataFrame) -> str:
-    """Write :func:`hvdbench.scoring.differences.differences` as Markdown, rounded as boards are."""
+    """Write :func:`hvdbench.scoring.differences.differences` as Markdown, rounded as boards are.
+
+    A column names the clips where there are rows of single clips.
+    """
     first = str(found["protocol"].iloc[0])
     numbers = ("PSNR (dB)", f"to {first}", "SSIM", f"to {first}", "frames")
+    by_clip = len(set(found["clip"])) > 1
     rows = [
         [
+            *([row["clip"]] if by_clip else []),
             row["protocol"],
             cell(float(row["psnr"]), 2),
             cell(float(row["psnr_difference"]), 2, signed=True),
@@ -25,7 +30,8 @@ def differences_markdown(found: pd.DataFrame) -> str:
         ]
         for row in found.to_dict("records")
     ]
-    heads: list[tuple[str, Kind]] = [("protocol", "words"), *((title, "number") for title in numbers)]
+    of_clips: list[tuple[str, Kind]] = [("clip", "words")] if by_clip else []
+    heads: list[tuple[str, Kind]] = [*of_clips, ("protocol", "words"), *((title, "number") for title in numbers)]
     return markdown(table_of([*heads, ("what it does otherwise", "words")], rows))
 
 

@@ -47,7 +47,7 @@ def write_page(
     leaderboard_page(
         path,
         title=settings.title,
-        note=settings.note,
+        note=settings.words,
         board=board,
         papers=papers,
         truths=settings.truths,
