@@ -10,7 +10,7 @@ from hvdbench.cli.progress import showing
 
 @click.group()
 def dataset() -> None:
-    """Import a published dataset, or describe a dataset."""
+    """Import or check a published dataset, or describe a dataset."""
 
 
 @dataset.command("import")
@@ -49,18 +49,32 @@ def dataset() -> None:
     help="Find the sharp frames by this pattern, such as '{split}/{clip}/sharp/*.png', or in the folders that have "
     "this name.",
 )
+@click.option(
+    "--subset",
+    is_flag=True,
+    help="Import what is there of a release that is not whole. The default name of the dataset then ends in -subset.",
+)
 @options.overwrite
 @options.examples(
     "hvdbench dataset import GOPRO_Large --layout gopro -o datasets/gopro_large",
     "hvdbench dataset import GOPRO --layout gopro --blur blur_gamma -o gamma",
 )
 def import_(
-    root: Path, layout: str, out: Path, name: str, link: bool, blur: str | None, sharp: str | None, overwrite: bool
+    root: Path,
+    layout: str,
+    out: Path,
+    name: str,
+    link: bool,
+    blur: str | None,
+    sharp: str | None,
+    subset: bool,
+    overwrite: bool,
 ) -> None:
     """Import a published release without changing its files.
 
     ROOT is the folder of the release. It may hold pairs of blurry and sharp frames, or blurry frames only. Nothing in
-    ROOT is changed.
+    ROOT is changed. A release is refused if its clips are not those of the layout, if some of them are missing, or if
+    the folders of blurry and sharp frames are exchanged.
 
     The pattern of --blur or --sharp is a path relative to ROOT, in which {clip} stands for the folder of a clip and
     {split}, if the release has splits, for the folder train, test or val. A plain folder name replaces the folder
@@ -68,12 +82,34 @@ def import_(
     """
     from hvdbench.dataset.importing import AdoptRequest, adopt
 
-    request = AdoptRequest(root, layout, out, name, blur, sharp, "link" if link else "copy", overwrite)
+    request = AdoptRequest(root, layout, out, name, blur, sharp, "link" if link else "copy", overwrite, subset)
     with showing() as progress:
         adopted = adopt(request, progress=progress)
     found = adopted.dataset
     click.echo("\n".join(adopted.notes))
     click.echo(f"{found.folder}: '{found.name}', {len(found.clips())} clips, {found.origin}, digest {found.digest}")
+
+
+@dataset.command()
+@click.argument("root", type=options.FOLDER)
+@click.option(
+    "--layout",
+    metavar="NAME",
+    required=True,
+    help="Compare the release with this layout: the name of a file in recipes/layouts, or the path of a .toml file of "
+    "your own.",
+)
+@click.option("--subset", is_flag=True, help="Accept a release of which clips or frames are missing.")
+@options.examples("hvdbench dataset check GOPRO_Large --layout gopro")
+def check(root: Path, layout: str, subset: bool) -> None:
+    """Check a published release without importing it.
+
+    ROOT is the folder of the release. Nothing is written. The names and numbers of its clips and frames are compared
+    with those that the layout states, and the blurry frames with the sharp ones.
+    """
+    from hvdbench.dataset.wholeness import check_release
+
+    click.echo("\n".join(check_release(root, layout, subset=subset)))
 
 
 @dataset.command()
