@@ -1,4 +1,4 @@
-"""Commands that import published releases and describe datasets."""
+"""Commands that import published releases, and that describe and export datasets."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from hvdbench.cli.progress import showing
 
 @click.group()
 def dataset() -> None:
-    """Import or check a published dataset, or describe a dataset."""
+    """Import, check, export or describe a dataset."""
 
 
 @dataset.command("import")
@@ -125,3 +125,53 @@ def describe(dataset_folder: Path, out: Path | None) -> None:
     from hvdbench.store import Dataset
 
     click.echo("\n".join(describe_dataset(Dataset.open(dataset_folder), out)))
+
+
+@dataset.command()
+@click.argument("dataset_folder", metavar="DATASET", type=options.FOLDER)
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["gopro", "bsd", "basicsr", "basicsr-lmdb", "kair", "kair-lmdb"]),
+    required=True,
+    help="Write the folders or the LMDB files that this code reads.",
+)
+@options.output("Write to this folder, which must be new or empty.", "out", required=True)
+@click.option(
+    "--link/--copy",
+    "link",
+    default=True,
+    show_default=True,
+    help="Make symbolic links to the dataset's frames, or copies of them. LMDB files always hold copies.",
+)
+@click.option(
+    "--truth",
+    type=click.Choice(["mid", "centroid"]),
+    default="mid",
+    show_default=True,
+    help="Write this truth as the sharp frames.",
+)
+@options.examples(
+    "hvdbench dataset export datasets/goproshake --as bsd -o BSD_goproshake",
+    "hvdbench dataset export datasets/goproshake --as basicsr-lmdb -o goproshake_lmdb",
+)
+def export(dataset_folder: Path, form: str, out: Path, link: bool, truth: str) -> None:
+    """Export a dataset for other people's training code.
+
+    DATASET is the folder of a dataset, which is not changed. gopro and bsd are the folders of GOPRO_Large and of BSD;
+    basicsr and kair are those that BasicSR and KAIR train video networks on, with their meta_info files, and with
+    -lmdb the LMDB files that they read.
+    """
+    from hvdbench.dataset.exporting import export_dataset
+    from hvdbench.store import Dataset
+
+    with showing() as progress:
+        notes = export_dataset(
+            Dataset.open(dataset_folder),
+            out,
+            form,
+            transfer="link" if link else "copy",
+            truth="mid" if truth == "mid" else "centroid",
+            progress=progress,
+        )
+    click.echo("\n".join([*notes, f"{out} has been written as {form} reads it"]))
