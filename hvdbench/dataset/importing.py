@@ -19,7 +19,8 @@ import h5py
 
 from hvdbench.dataset.release_pairs import Pair, is_rgb_png, join_pairs
 from hvdbench.dataset.sidecars import read_tracks
-from hvdbench.dataset.wholeness import absent_splits, find_own, lacking, refuse_swapped
+from hvdbench.dataset.swapped import refuse_swapped
+from hvdbench.dataset.wholeness import absent_splits, find_own, lacking
 from hvdbench.errors import InputError
 from hvdbench.frames import read_frame, write_frame
 from hvdbench.sources.layout import UNKNOWN, Layout, load_layout

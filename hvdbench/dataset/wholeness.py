@@ -3,24 +3,15 @@
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
-
-import cv2
 
 from hvdbench.dataset.release_pairs import join_pairs
+from hvdbench.dataset.swapped import refuse_swapped
 from hvdbench.errors import InputError
-from hvdbench.frames import read_frame, to_gray
-from hvdbench.metrics.sharpness import sharpness
 from hvdbench.sources.blurry_folders import truth_beside
 from hvdbench.sources.layout import Layout, Part, layout_names, load_layout
 from hvdbench.sources.release import Release, ReleaseClip, find_release
 
 _MOST_NAMED = 3
-_CLIPS_LOOKED_AT, _FRAMES_LOOKED_AT = 6, 3
-_SMALL_SIDE_PX = 240  # frames are reduced to at least this, which takes noise away before sharpness is measured
-_SHARPER = 1.5  # a frame this much above the other is the sharper of the two
-_FEWEST_VOTES, _SURE = 3, 0.9
-_Thing = TypeVar("_Thing")
 
 
 def find_own(root: Path, name: str, layout: Layout, *, blur: str | None = None, sharp: str | None = None) -> Release:
@@ -122,32 +113,6 @@ def absent_splits(layout: Layout, release: Release) -> list[str]:
     return sorted(set(layout.parts) - {clip.their_split for clip in release.blurry.values()})
 
 
-def refuse_swapped(pairs: Sequence[tuple[ReleaseClip, ReleaseClip | None]]) -> None:
-    """Refuse pairs whose blurry frames are clearly the sharper ones.
-
-    A few frames of a few clips are reduced, so that noise counts little, and the variance of their Laplacian is
-    compared. Nothing is said unless at least three frames differ clearly, and nearly all of these the wrong way round.
-
-    Raises:
-        InputError: if the folders are exchanged.
-    """
-    with_truth = [(blur, truth) for blur, truth in pairs if truth is not None]
-    votes = [
-        vote
-        for blur, truth in _spread(with_truth, _CLIPS_LOOKED_AT)
-        for ours, theirs in _spread(list(zip(blur.files, truth.files, strict=True)), _FRAMES_LOOKED_AT)
-        if (vote := _sharper(ours, theirs)) is not None
-    ]
-    wrong = sum(votes)
-    if wrong >= _FEWEST_VOTES and wrong >= _SURE * len(votes):
-        blur, truth = with_truth[0]
-        raise InputError(
-            f"the frames of {blur.folder} are sharper than those of {truth.folder}, as in {wrong} of the {len(votes)} "
-            "pairs that were compared: the folders of blurry and sharp frames seem to be exchanged; if they are right, "
-            "name them with --blur and --sharp"
-        )
-
-
 def _refuse_stranger(root: Path, name: str, layout: Layout, release: Release) -> None:
     """Refuse clips that are not called as the layout's, or that are of another split there.
 
@@ -168,7 +133,8 @@ def _refuse_stranger(root: Path, name: str, layout: Layout, release: Release) ->
             f"clip '{clip.name}' in {clip.folder} is not one of {layout.title}, {clip.their_split}: restore its name, "
             "or import clips of your own with a layout of your own or with --blur and --sharp"
         )
-    if layout.names_are_known and not _are_numbers(release):
+    is_own = name not in layout_names()  # a file of the user's is taken at its word
+    if is_own or (layout.names_are_known and not _are_numbers(release)):
         return
     other = resembling(root, name)
     if other is not None and not _is_whole(layout, release):
@@ -209,29 +175,6 @@ def _refuse_truth_left_out(root: Path, layout: Layout, release: Release) -> None
                 f"{layout.title} has no sharp frames, and {beside} is named as if it contained the sharp frames of "
                 f"{clip.folder}: import it with the layout of its own release"
             )
-
-
-def _sharper(ours: Path, theirs: Path) -> bool | None:
-    """Return whether the first of two frames is clearly sharper; None where neither is."""
-    one, other = _measured(ours), _measured(theirs)
-    if max(one, other) < _SHARPER * min(one, other) or one == other:
-        return None
-    return one > other
-
-
-def _measured(file: Path) -> float:
-    gray = to_gray(read_frame(file))
-    factor = max(min(gray.shape) // _SMALL_SIDE_PX, 1)
-    size = (gray.shape[1] // factor, gray.shape[0] // factor)
-    return sharpness(cv2.resize(gray, size, interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
-
-
-def _spread(things: Sequence[_Thing], count: int) -> list[_Thing]:
-    """Return at most so many things, evenly spread, the first and the last among them."""
-    last = len(things) - 1
-    if last < count:
-        return list(things)
-    return [things[round(index * last / (count - 1))] for index in range(count)]
 
 
 def _lacking_of(root: Path, layout: Layout, split: str, part: Part, clips: Sequence[ReleaseClip]) -> Iterator[str]:

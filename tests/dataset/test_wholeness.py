@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from made_release import make_release
 
 from hvdbench.dataset.importing import AdoptRequest, adopt
 from hvdbench.dataset.wholeness import check_release
@@ -118,6 +119,16 @@ def test_the_whole_test_set_of_gopro_is_taken_for_it(tmp_path: Path) -> None:
     (tmp_path / "GOPRO_Large" / "test" / "GOPR0384_11_00" / "sharp" / "000099.png").unlink()
     with pytest.raises(InputError, match=r"frames of GOPRO_Large, test are missing \(GOPR0384_11_00 has 99 of 100\)"):
         check_release(tmp_path / "GOPRO_Large", "gopro")
+
+
+def test_a_layout_of_ones_own_is_taken_at_its_word_where_a_release_lies_alike(tmp_path: Path) -> None:
+    make_release(tmp_path / "mine", "reds")
+    (tmp_path / "mine.toml").write_text(
+        'title = "Mine"\n[[patterns]]\nblurry = "{split}/{split}_blur/{clip}/*.png"\n'
+        'sharp = "{split}/{split}_sharp/{clip}/*.png"\n'
+    )
+    adopted = adopt(AdoptRequest(tmp_path / "mine", str(tmp_path / "mine.toml"), tmp_path / "out"))
+    assert adopted.dataset.manifest["provenance"]["release"] == "mine"
 
 
 # Exchanged folders --------------------------------------------------------------------------------------------------
