@@ -46,7 +46,7 @@ class AdoptRequest:
             them.
         transfer: ``link`` or ``copy``; a file that is not an 8-bit RGB PNG is always decoded and written as one.
         overwrite: whether to replace a dataset made from other files.
-        subset: whether to take what is there of a release that is not whole; the default name then ends in
+        incomplete: whether to take what is there of a release that is not whole; the default name then ends in
             ``-subset``.
     """
 
@@ -58,7 +58,7 @@ class AdoptRequest:
     sharp: str | None = None
     transfer: Literal["link", "copy"] = "link"
     overwrite: bool = False
-    subset: bool = False
+    incomplete: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ def adopt(request: AdoptRequest, *, progress: Progress = silent) -> Adopted:
     facts = layout if reason is None else layout.model_copy(update=_NOTHING_KNOWN)
     release_name = layout_name if reason is None else UNKNOWN
     lacks = lacking(request.root, layout, release) if reason is None else []
-    if lacks and not request.subset:
-        raise InputError(f"{request.root}: {lacks[0]}; download the rest, or import what is there with --subset")
+    if lacks and not request.incomplete:
+        raise InputError(f"{request.root}: {lacks[0]}; download the rest, or import what is there with --incomplete")
     own_name = layout.dataset or layout_name if reason is None else None
     name = request.name or _default_name(request, own_name) + ("-subset" if lacks else "")
     _check_name(name)

@@ -75,13 +75,13 @@ def lacking(root: Path, layout: Layout, release: Release) -> list[str]:
     ]
 
 
-def check_release(root: Path, layout_name: str, *, subset: bool = False) -> list[str]:
+def check_release(root: Path, layout_name: str, *, incomplete: bool = False) -> list[str]:
     """Check that a folder is a layout's release, the whole of it, without writing anything.
 
     Args:
         root: the folder.
         layout_name: a layout's name, or the path of a ``.toml`` file with one.
-        subset: whether clips and frames may be missing.
+        incomplete: whether clips and frames may be missing.
 
     Returns:
         What was found, in sentences.
@@ -94,8 +94,8 @@ def check_release(root: Path, layout_name: str, *, subset: bool = False) -> list
     name, layout = load_layout(layout_name)
     release = find_own(root, name, layout)
     lacks = lacking(root, layout, release)
-    if lacks and not subset:
-        raise InputError(f"{root}: {lacks[0]}; download the rest, or look at what is there with --subset")
+    if lacks and not incomplete:
+        raise InputError(f"{root}: {lacks[0]}; download the rest, or look at what is there with --incomplete")
     pairs = join_pairs(release)
     refuse_swapped(pairs)
     found = []

@@ -17,7 +17,7 @@ from hvdbench.frames import read_clip, read_frame, write_frame
 from hvdbench.sources.release import find_clips
 from hvdbench.store import Dataset
 
-AdoptRequest = partial(importing.AdoptRequest, subset=True)  # a few clips stand for a release; test_wholeness.py
+AdoptRequest = partial(importing.AdoptRequest, incomplete=True)  # a few clips stand for a release; test_wholeness.py
 
 
 def write_pictures(folder: Path, count: int = 3, *, start: int = 0, name: str = "{:08d}.png", size=(24, 16)) -> Path:

@@ -30,7 +30,7 @@ def gopro(tmp_path: Path) -> Path:
 
 
 def test_import_takes_a_release_over_and_says_what_it_did(gopro: Path, tmp_path: Path) -> None:
-    result = run("import", gopro, "--layout", "gopro", "--subset", "--out", tmp_path / "d")
+    result = run("import", gopro, "--layout", "gopro", "--incomplete", "--out", tmp_path / "d")
     assert result.exit_code == 0, result.output
     found = Dataset.open(tmp_path / "d")
     assert result.stdout.splitlines() == [
@@ -47,9 +47,9 @@ def test_import_takes_a_release_over_and_says_what_it_did(gopro: Path, tmp_path:
 
 
 def test_import_passes_every_option_on(gopro: Path, tmp_path: Path) -> None:
-    run("import", gopro, "--layout", "gopro", "--subset", "--out", tmp_path / "d")
+    run("import", gopro, "--layout", "gopro", "--incomplete", "--out", tmp_path / "d")
     asked = ["--blur", "blur_gamma", "--sharp", "{split}/{clip}/sharp/*", "--copy", "--name", "mine"]
-    asked += ["--subset", "--overwrite"]
+    asked += ["--incomplete", "--overwrite"]
     result = run("import", gopro, "--layout", "gopro", "--out", tmp_path / "d", *asked)
     assert result.exit_code == 0, result.output
     found = Dataset.open(tmp_path / "d")
@@ -65,7 +65,7 @@ def test_import_leaves_errors_to_the_command_line(gopro: Path, tmp_path: Path) -
 
 
 def test_check_says_what_a_folder_holds_and_what_it_lacks(gopro: Path) -> None:
-    result = run("check", gopro, "--layout", "gopro", "--subset")
+    result = run("check", gopro, "--layout", "gopro", "--incomplete")
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[:2] == [f"{gopro} is GOPRO_Large", "test: 1 clips, 3 paired frames"]
     refused = run("check", gopro, "--layout", "gopro").exception
@@ -82,7 +82,7 @@ def test_an_unknown_layout_is_answered_with_all_that_there_are(gopro: Path, tmp_
 def test_describe_echoes_what_the_description_says(
     gopro: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run("import", gopro, "--layout", "gopro", "--subset", "--out", tmp_path / "d")
+    run("import", gopro, "--layout", "gopro", "--incomplete", "--out", tmp_path / "d")
     asked = []
 
     def describe_dataset(found: Dataset, out: Path | None) -> list[str]:

@@ -40,7 +40,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
 
 
 def take(root: Path, name: str, out: Path) -> Adopted:
-    return adopt(AdoptRequest(root, name, out, subset=True))
+    return adopt(AdoptRequest(root, name, out, incomplete=True))
 
 
 @pytest.mark.parametrize("name", BLURRY)
@@ -71,7 +71,7 @@ def test_a_tree_of_every_layout_is_read_and_verified(trees: dict[str, Made], nam
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_tree_of_every_layout_is_checked_without_being_written(trees: dict[str, Made], name: str) -> None:
     before = sorted(trees[name].root.rglob("*"))
-    found = check_release(trees[name].root, name, subset=True)
+    found = check_release(trees[name].root, name, incomplete=True)
     assert found[0] == f"{trees[name].root} is {LAYOUTS[name].title}"
     kind = "paired" if name in PAIRED else "blurry" if name in BLURRY else "sharp"
     assert any(f" {kind} frames" in line for line in found)
@@ -84,7 +84,7 @@ def test_a_tree_of_every_layout_is_scored(trees: dict[str, Made], name: str, tmp
     monkeypatch.chdir(tmp_path)
     runner = CliRunner()
     root = str(trees[name].root)
-    imported = ["dataset", "import", root, "--layout", name, "-o", "data", "--subset", "--name", "made"]
+    imported = ["dataset", "import", root, "--layout", name, "-o", "data", "--incomplete", "--name", "made"]
     assert runner.invoke(cli, imported).exit_code == 0
     result = runner.invoke(cli, ["eval", "--method", "blurry", "--data", "data", "--engine", "local:1"])
     assert result.exit_code == 0, result.output
@@ -109,7 +109,7 @@ def test_a_missing_sharp_frame_is_refused(trees: dict[str, Made], name: str, tmp
 def test_a_release_that_is_not_whole_is_refused_with_what_is_missing(
     trees: dict[str, Made], name: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=r"(are missing|are there).*; download the rest, or import .*--subset"):
+    with pytest.raises(InputError, match=r"(are missing|are there).*; download the rest, or import .*--incomplete"):
         adopt(AdoptRequest(trees[name].root, name, tmp_path / "out"))
     assert take(trees[name].root, name, tmp_path / "out").dataset.name.endswith("-subset")
 

@@ -16,7 +16,7 @@ from hvdbench.store import Dataset
 
 
 def take(tmp_path: Path, name: str) -> Dataset:
-    return adopt(AdoptRequest(tmp_path / "release", name, tmp_path / "out", subset=True)).dataset
+    return adopt(AdoptRequest(tmp_path / "release", name, tmp_path / "out", incomplete=True)).dataset
 
 
 def test_gyrovd_keeps_exposures_and_rates_on_one_clock(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_metadata_and_lists_that_are_missing_are_asked_for(tmp_path: Path) -> No
     make_release(tmp_path / "other", "realblur-r")
     (tmp_path / "other" / "RealBlur_R_test_list.txt").unlink()
     with pytest.raises(InputError, match=r"RealBlur_R_test_list.txt is not there"):
-        adopt(AdoptRequest(tmp_path / "other", "realblur-r", tmp_path / "out", subset=True))
+        adopt(AdoptRequest(tmp_path / "other", "realblur-r", tmp_path / "out", incomplete=True))
 
 
 def test_b_aist_keeps_boxes_and_says_nothing_of_frames_without_one(tmp_path: Path) -> None:

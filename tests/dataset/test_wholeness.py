@@ -90,7 +90,7 @@ def test_what_is_missing_or_too_much_is_refused(tmp_path: Path, counts: dict[str
 
 def test_a_subset_says_so_in_its_name_and_its_notes(tmp_path: Path) -> None:
     root, layout = make(tmp_path, {"train/park": 3})
-    adopted = adopt(AdoptRequest(root, layout, tmp_path / "out", subset=True))
+    adopted = adopt(AdoptRequest(root, layout, tmp_path / "out", incomplete=True))
     assert adopted.dataset.name == "walks-subset"
     assert "it is a subset: 1 of the 2 clips of Night walks, train are missing (street)" in adopted.notes
 
@@ -98,7 +98,7 @@ def test_a_subset_says_so_in_its_name_and_its_notes(tmp_path: Path) -> None:
 def test_too_much_is_no_subset(tmp_path: Path) -> None:
     root, layout = make(tmp_path, WHOLE | {"train/park": 4})
     with pytest.raises(InputError, match="contains 4 frames, and clip park"):
-        adopt(AdoptRequest(root, layout, tmp_path / "out", subset=True))
+        adopt(AdoptRequest(root, layout, tmp_path / "out", incomplete=True))
 
 
 def test_the_whole_test_set_of_gopro_is_taken_for_it(tmp_path: Path) -> None:

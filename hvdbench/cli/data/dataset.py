@@ -7,6 +7,12 @@ import click
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
 
+_incomplete = click.option(
+    "--incomplete",
+    is_flag=True,
+    help="Accept a release of which clips or frames are missing. A dataset's default name then ends in -subset.",
+)
+
 
 @click.group()
 def dataset() -> None:
@@ -49,11 +55,7 @@ def dataset() -> None:
     help="Find the sharp frames by this pattern, such as '{split}/{clip}/sharp/*.png', or in the folders that have "
     "this name.",
 )
-@click.option(
-    "--subset",
-    is_flag=True,
-    help="Import what is there of a release that is not whole. The default name of the dataset then ends in -subset.",
-)
+@_incomplete
 @options.overwrite
 @options.examples(
     "hvdbench dataset import GOPRO_Large --layout gopro -o datasets/gopro_large",
@@ -67,7 +69,7 @@ def import_(
     link: bool,
     blur: str | None,
     sharp: str | None,
-    subset: bool,
+    incomplete: bool,
     overwrite: bool,
 ) -> None:
     """Import a published release without changing its files.
@@ -82,7 +84,7 @@ def import_(
     """
     from hvdbench.dataset.importing import AdoptRequest, adopt
 
-    request = AdoptRequest(root, layout, out, name, blur, sharp, "link" if link else "copy", overwrite, subset)
+    request = AdoptRequest(root, layout, out, name, blur, sharp, "link" if link else "copy", overwrite, incomplete)
     with showing() as progress:
         adopted = adopt(request, progress=progress)
     found = adopted.dataset
@@ -99,9 +101,9 @@ def import_(
     help="Compare the release with this layout: the name of a file in recipes/layouts, or the path of a .toml file of "
     "your own.",
 )
-@click.option("--subset", is_flag=True, help="Accept a release of which clips or frames are missing.")
+@_incomplete
 @options.examples("hvdbench dataset check GOPRO_Large --layout gopro")
-def check(root: Path, layout: str, subset: bool) -> None:
+def check(root: Path, layout: str, incomplete: bool) -> None:
     """Check a published release without importing it.
 
     ROOT is the folder of the release. Nothing is written. The names and numbers of its clips and frames are compared
@@ -109,7 +111,7 @@ def check(root: Path, layout: str, subset: bool) -> None:
     """
     from hvdbench.dataset.wholeness import check_release
 
-    click.echo("\n".join(check_release(root, layout, subset=subset)))
+    click.echo("\n".join(check_release(root, layout, incomplete=incomplete)))
 
 
 @dataset.command()
@@ -152,8 +154,8 @@ def describe(dataset_folder: Path, out: Path | None) -> None:
     help="Write this truth as the sharp frames.",
 )
 @options.examples(
-    "hvdbench dataset export datasets/goproshake --as bsd -o BSD_goproshake",
-    "hvdbench dataset export datasets/goproshake --as basicsr-lmdb -o goproshake_lmdb",
+    "hvdbench dataset export datasets/mine --as bsd -o BSD_mine",
+    "hvdbench dataset export datasets/mine --as basicsr-lmdb -o lmdb",
 )
 def export(dataset_folder: Path, form: str, out: Path, link: bool, truth: str) -> None:
     """Export a dataset for other people's training code.
