@@ -9,7 +9,7 @@ from hvdbench.dataset.swapped import refuse_swapped
 from hvdbench.errors import InputError
 from hvdbench.sources.blurry_folders import truth_beside
 from hvdbench.sources.layout import Layout, Part, layout_names, load_layout
-from hvdbench.sources.release import Release, ReleaseClip, find_release
+from hvdbench.sources.release import NoReleaseError, Release, ReleaseClip, find_release
 
 _MOST_NAMED = 3
 
@@ -28,8 +28,8 @@ def find_own(root: Path, name: str, layout: Layout, *, blur: str | None = None, 
     """
     try:
         release = find_release(root, layout, blur=blur, sharp=sharp)
-    except InputError as error:
-        other = resembling(root, name) if root.is_dir() else None
+    except NoReleaseError as error:
+        other = resembling(root, name)
         if other is None:
             raise
         raise InputError(_is_another(root, layout.title, other)) from error

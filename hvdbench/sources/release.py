@@ -66,6 +66,10 @@ class Release:
     truth: Mapping[str, ReleaseClip]
 
 
+class NoReleaseError(InputError):
+    """No release, or more than one, lies where a layout's patterns look."""
+
+
 _Candidate = tuple[tuple[str, ...], str | None]
 _SplitOf = Callable[[str], str | None]
 
@@ -86,9 +90,9 @@ def find_release(root: Path, layout: Layout, *, blur: str | None = None, sharp: 
         blur, sharp: patterns in place of the layout's; a plain word replaces the folder ``blur`` or ``sharp`` in them.
 
     Raises:
-        InputError: if there is no folder, there are no clips, there are several releases, a text is not a pattern, a
-            file that says what belongs to which split is absent or names a clip twice, or sharp frames of an exposure
-            are missing.
+        NoReleaseError: if there are no clips, or several releases.
+        InputError: if there is no folder, a text is not a pattern, a file that says what belongs to which split is
+            absent or names a clip twice, or sharp frames of an exposure are missing.
     """
     if not root.is_dir():
         raise InputError(f"{root} is not a folder: name the folder of the release")
@@ -104,7 +108,7 @@ def find_release(root: Path, layout: Layout, *, blur: str | None = None, sharp: 
     for _ in range(2):
         found = [hit for folder in roots if (hit := _first_match(folder, candidates, splits, layout.split_of))]
         if len(found) > 1:
-            raise InputError(
+            raise NoReleaseError(
                 f"{root} contains several releases ({', '.join(hit.root.name for hit in found)}): name one of them"
             )
         if found and sharp and not found[0].truth:
@@ -114,7 +118,7 @@ def find_release(root: Path, layout: Layout, *, blur: str | None = None, sharp: 
         roots = list_folders(root)
     looked_for = ", ".join(dict.fromkeys(pattern for places, _ in candidates for pattern in places))
     what = "blurry clips" if layout.is_blurry else "clips"
-    raise InputError(
+    raise NoReleaseError(
         f"{root} contains no {what}: looked for {looked_for} with {{split}} one of {', '.join(splits)}; --blur "
         "and --sharp name other patterns"
     )
