@@ -29,6 +29,7 @@ SCHEMA = 1
 MANIFEST = "dataset.json"
 ORIGINS = ("demo", "simulated", "measured")
 ANNOTATIONS = "annotations"  # the folder of labels made by hand
+SERIES_FOLDER = "sharp_series"  # several sharp frames of each exposure, <frame>_<number>
 Truth = Literal["mid", "centroid"]
 TRUTH_FOLDERS: Mapping[str, str] = {"mid": "sharp", "centroid": "sharp_centroid"}
 
@@ -88,7 +89,7 @@ class ClipFolder:
     def digest(self) -> str:
         """Return the SHA-256 of frames and tracks in hex; labels are left out, since they are added later."""
         total = hashlib.sha256()
-        for name in ("blur", *TRUTH_FOLDERS.values(), "linear"):
+        for name in ("blur", *TRUTH_FOLDERS.values(), "linear", SERIES_FOLDER):
             folder = self.folder / name
             for path in list_frames(folder) if folder.is_dir() else []:
                 total.update(f"{name}/{path.name}".encode())

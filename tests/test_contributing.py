@@ -148,6 +148,7 @@ def test_the_examples_keep_to_the_style_of_the_house(house):
         ("camera/test_format_contract.py", ""),
         ("methods/test_scheme.py", "every_scheme"),
         ("dataset/test_layouts.py", ""),
+        ("dataset/test_releases.py", "night-walks and not scored"),
     ],
 )
 def test_the_contracts_hold_with_the_examples_and_need_no_other_line(house, file, word):

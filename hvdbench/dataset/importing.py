@@ -1,8 +1,8 @@
 """Take foreign releases, paired or blurry only, over as datasets; their files are linked or copied, never changed.
 
-The layout states what is stamped on the dataset (licence, release, rate). It is stamped only if the clips are the
-layout's, that is, if its own patterns found them and they have the names that it states. Nothing is known of frames in
-another layout, so nothing is stamped on them.
+The layout states what is stamped on the dataset (licence, release, rate). Clips that its own patterns find must have
+the names and the numbers of frames that it states, or they are refused. Nothing is known of frames that were found by
+patterns of the user's and have other names, so nothing is stamped on them.
 
 Links are symbolic and absolute, so that they take no space and work across file systems and with read-only releases.
 ``hvdbench verify`` reads through them, and so notices a release that was moved or changed.
@@ -16,21 +16,20 @@ from pathlib import Path
 from typing import Literal
 
 import h5py
-import numpy as np
 
+from hvdbench.dataset.release_pairs import Pair, is_rgb_png, join_pairs
+from hvdbench.dataset.sidecars import read_tracks
+from hvdbench.dataset.swapped import refuse_swapped
+from hvdbench.dataset.wholeness import absent_splits, find_own, lacking
 from hvdbench.errors import InputError
 from hvdbench.frames import read_frame, write_frame
 from hvdbench.sources.layout import UNKNOWN, Layout, load_layout
 from hvdbench.sources.release import Release, ReleaseClip, find_release, is_word
-from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
+from hvdbench.store import SERIES_FOLDER, TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter
 from hvdbench.workspace.atomic import atomic_folder
-from hvdbench.workspace.names import checked_key
 from hvdbench.workspace.progress import Progress, silent
 
-_Pair = tuple[ReleaseClip, ReleaseClip | None]
 _RESERVED = re.compile(r"goproshake(-hvdbench.*)?|demo(-.*)?")  # names of datasets that hvdbench makes
-_PNG_START, _PNG_HEAD = b"\x89PNG\r\n\x1a\n", 26  # then chunk length, "IHDR", width, height, bits, colour type
-_PNG_RGB8 = bytes((8, 2))
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,8 @@ class AdoptRequest:
             them.
         transfer: ``link`` or ``copy``; a file that is not an 8-bit RGB PNG is always decoded and written as one.
         overwrite: whether to replace a dataset made from other files.
+        incomplete: whether to take what is there of a release that is not whole; the default name then ends in
+            ``-subset``.
     """
 
     root: Path
@@ -57,6 +58,7 @@ class AdoptRequest:
     sharp: str | None = None
     transfer: Literal["link", "copy"] = "link"
     overwrite: bool = False
+    incomplete: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,23 +79,33 @@ def adopt(request: AdoptRequest, *, progress: Progress = silent) -> Adopted:
         UnknownNameError: if there is no such layout.
         RecipeError: if the layout's file is not valid.
         InputError: if the layout has no blurry frames, there are no clips, clips lack their truth, counts, numbers or
-            sizes differ, the name is taken, or ``out`` lies within the release.
+            sizes differ, the clips are not those of the layout or not all of them, blurry and sharp folders are
+            exchanged, the name is taken, or ``out`` lies within the release.
         DatasetError: if ``out`` contains another dataset.
     """
     layout_name, layout = _open_layout(request)
-    release = find_release(request.root, layout, blur=request.blur, sharp=request.sharp)
+    release = _find(request, layout_name, layout)
     reason = _not_of_the_layout(request, layout, release)
     facts = layout if reason is None else layout.model_copy(update=_NOTHING_KNOWN)
     release_name = layout_name if reason is None else UNKNOWN
-    name = request.name or _default_name(request, layout_name if reason is None else None)
+    lacks = lacking(request.root, layout, release) if reason is None else []
+    if lacks and not request.incomplete:
+        raise InputError(f"{request.root}: {lacks[0]}; download the rest, or import what is there with --incomplete")
+    own_name = layout.dataset or layout_name if reason is None else None
+    name = request.name or _default_name(request, own_name) + ("-subset" if lacks else "")
     _check_name(name)
     out, root = request.out.resolve(), request.root.resolve()
     if out.is_relative_to(root) or root.is_relative_to(out):
         raise InputError(
             f"one of {request.out} and the release {request.root} is inside the other: choose another --out"
         )
-    pairs = _pairs(request, release)
-    notes = (*_notes(request, layout_name, layout, release, pairs), *([reason] if reason else []))
+    pairs = join_pairs(release)
+    if not _is_given(request):
+        refuse_swapped(pairs)
+    notes = (
+        *_notes(request, layout_name, layout, release, pairs),
+        *([reason] if reason else _of_the_whole(layout, release, lacks)),
+    )
     writer = DatasetWriter(
         request.out,
         name=name,
@@ -135,25 +147,45 @@ def _open_layout(request: AdoptRequest) -> tuple[str, Layout]:
     return layout_name, layout
 
 
+def _find(request: AdoptRequest, layout_name: str, layout: Layout) -> Release:
+    """Find the clips, by the user's patterns at the user's word, or by the layout's own with all its checks."""
+    if not _is_given(request):
+        return find_own(request.root, layout_name, layout, blur=request.blur, sharp=request.sharp)
+    return find_release(request.root, layout, blur=request.blur, sharp=request.sharp)
+
+
+def _is_given(request: AdoptRequest) -> bool:
+    """Return whether the user says by a pattern where the frames lie."""
+    return any(text and not is_word(text) for text in (request.blur, request.sharp))
+
+
 def _not_of_the_layout(request: AdoptRequest, layout: Layout, release: Release) -> str | None:
     """Return a note that says why the clips are not the layout's release, or None where they are.
 
     A layout of unknown patterns is completed by the patterns in the request, so they prove nothing. Names that are
     plain numbers prove nothing either, since anybody's clips may be called so.
     """
-    if layout.is_guess:
+    if layout.is_guess or not _is_given(request):
         return None
     clips = [clip.name for clip in release.blurry.values()]
     unknown_facts = "so its release, licence and rate are not known here"
-    if layout.clip_names and not layout.names_fit(clips):
+    if not layout.names_fit(clips):
         return f"clip '{layout.stranger(clips)}' is not named as those of {layout.title}, {unknown_facts}"
-    if layout.clip_names and not all(name.isdecimal() for name in clips):
+    if layout.names_are_known and not all(name.isdecimal() for name in clips):
         return None
-    given = [text for text in (request.blur, request.sharp) if text and not is_word(text)]
-    return f"it was found by patterns that are not those of {layout.title}, {unknown_facts}" if given else None
+    return f"it was found by patterns that are not those of {layout.title}, {unknown_facts}"
 
 
-_NOTHING_KNOWN = {"licence": UNKNOWN, "fps": None, "averaged": None, "source": "", "citation": ""}
+_NOTHING_KNOWN = {
+    "licence": UNKNOWN,
+    "fps": None,
+    "averaged": None,
+    "exposure_in_name": "",
+    "tables": (),
+    "boxes": None,
+    "source": "",
+    "citation": "",
+}
 
 
 def _default_name(request: AdoptRequest, layout_name: str | None) -> str:
@@ -169,86 +201,7 @@ def _check_name(name: str) -> None:
         raise InputError(f"'{name}' is the name of a dataset that hvdbench makes: give the release another name")
 
 
-def _pairs(request: AdoptRequest, release: Release) -> list[_Pair]:
-    """Join blurry clips and their truth; a split of the release without any truth is taken without it.
-
-    Raises:
-        InputError: if a clip lacks its other half, or counts, numbers or sizes differ.
-    """
-    if request.sharp and not release.truth:
-        raise InputError(f"{release.root} contains no sharp clips: looked for {release.sharp or request.sharp}")
-    alone = sorted(set(release.truth) - set(release.blurry))
-    if alone:
-        raise InputError(
-            f"{release.truth[alone[0]].folder} contains sharp frames, and {release.blur} finds no blurry frames of "
-            "that clip"
-        )
-    with_truth = {clip.their_split for clip in release.truth.values()}
-    pairs = []
-    for key, blur in release.blurry.items():
-        checked_key(key, "the clip", where=blur.folder)
-        truth = release.truth.get(key)
-        if truth is None and blur.their_split in with_truth:
-            raise InputError(
-                f"{blur.folder} contains blurry frames, and {release.sharp} finds no sharp frames of that clip"
-            )
-        pairs.append((blur, truth))
-        _check_pair(blur, truth)
-    return pairs
-
-
-def _check_pair(blur: ReleaseClip, truth: ReleaseClip | None) -> None:
-    if truth and len(truth.files) != len(blur.files):
-        found = f"{blur.folder} contains {len(blur.files)} frames, and {truth.folder} contains {len(truth.files)}"
-        raise InputError(f"{found}: a pair must have as many of each")
-    sizes: dict[tuple[int, int], Path] = {}
-    for file in (*blur.files, *(truth.files if truth else ())):
-        sizes.setdefault(_size_px(file), file)
-    if len(sizes) > 1:
-        (one, one_file), (other, other_file) = list(sizes.items())[:2]
-        raise InputError(
-            f"{one_file} is {one[0]}x{one[1]}, and {other_file} is {other[0]}x{other[1]}: a clip and its truth must "
-            "have one size"
-        )
-    for ours, theirs in zip(blur.files, truth.files if truth else (), strict=False):
-        if _number(ours) != _number(theirs):
-            raise InputError(
-                f"{ours} would be paired with {theirs}: paired frames must have the same number, or the same name"
-            )
-
-
-def _number(file: Path) -> int | str:
-    """Return the last number in a file's name; the name where it has none."""
-    found = re.findall(r"\d+", file.stem)
-    return int(found[-1]) if found else file.stem
-
-
-def _size_px(file: Path) -> tuple[int, int]:
-    """Read width and height of a picture, for PNG from its head alone, otherwise by decoding it."""
-    if file.suffix.lower() == ".png":
-        head = _png_head(file)
-        return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
-    height, width = read_frame(file).shape[:2]
-    return width, height
-
-
-def _is_rgb_png(file: Path) -> bool:
-    """Return whether a file is an 8-bit RGB PNG, the format of a dataset."""
-    return file.suffix.lower() == ".png" and _png_head(file)[24:] == _PNG_RGB8
-
-
-def _png_head(file: Path) -> bytes:
-    try:
-        with file.open("rb") as stream:
-            head = stream.read(_PNG_HEAD)
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}") from error
-    if len(head) < _PNG_HEAD or not head.startswith(_PNG_START):
-        raise InputError(f"{file} is not a PNG, in spite of its name: the release is damaged, so download it again")
-    return head
-
-
-def _write(target: ClipFolder, pair: _Pair, transfer: str, layout: Layout, release_name: str) -> str:
+def _write(target: ClipFolder, pair: Pair, transfer: str, layout: Layout, release_name: str) -> str:
     """Write a clip and return its digest."""
     blur, truth = pair
     with atomic_folder(target.folder) as folder:
@@ -257,13 +210,18 @@ def _write(target: ClipFolder, pair: _Pair, transfer: str, layout: Layout, relea
                 (folder / name).mkdir()
                 for index, file in enumerate(clip.files):
                     _place(file, folder / name / f"{index:08d}.png", transfer)
+        if truth and truth.series:
+            (folder / SERIES_FOLDER).mkdir()
+            for index, frames in enumerate(truth.series):
+                for number, file in enumerate(frames, start=1):
+                    _place(file, folder / SERIES_FOLDER / f"{index:08d}_{number}.png", transfer)
         written = ClipFolder(folder)
         written.edit_tracks(_tracks(blur, release_name, layout))
         return written.digest()
 
 
 def _place(file: Path, target: Path, transfer: str) -> None:
-    if not _is_rgb_png(file):
+    if not is_rgb_png(file):
         write_frame(target, read_frame(file))
     elif transfer == "copy":
         shutil.copyfile(file, target)
@@ -275,19 +233,20 @@ def _place(file: Path, target: Path, transfer: str) -> None:
 
 
 def _tracks(clip: ReleaseClip, release: str, layout: Layout) -> Callable[[h5py.File], None]:
+    fields = read_tracks(clip, layout)
+
     def write(tracks: h5py.File) -> None:
         source = f"{release} {clip.their_split}/{clip.name}"
         tracks.attrs.update({"origin": "measured", "source": source, "trajectory": "", "scene_kind": "video"})
         tracks.attrs["licence"] = layout.licence
-        fps = layout.fps_of(clip.name)
-        if fps:
-            tracks.create_dataset("t_s", data=np.arange(len(clip.files), dtype=np.float64) / fps)
+        for field, values in fields.items():
+            tracks.create_dataset(field, data=values)
 
     return write
 
 
 def _notes(
-    request: AdoptRequest, layout_name: str, layout: Layout, release: Release, pairs: Sequence[_Pair]
+    request: AdoptRequest, layout_name: str, layout: Layout, release: Release, pairs: Sequence[Pair]
 ) -> Iterator[str]:
     """Yield the notes that a user must know, without folders of this machine, since the manifest keeps them."""
     patterns = release.blur + (f" and {release.sharp}" if release.sharp else "")
@@ -300,12 +259,22 @@ def _notes(
     without = sorted({blur.their_split for blur, truth in pairs if truth is None})
     if without:
         yield f"there is no truth for {', '.join(without)}"
-    decoded = sum(not _is_rgb_png(file) for pair in pairs for clip in pair if clip for file in clip.files)
+    if layout.remark:
+        yield layout.remark
+    decoded = sum(not is_rgb_png(file) for pair in pairs for clip in pair if clip for file in clip.files)
     if decoded:
         yield f"{decoded} frames are not 8-bit RGB PNGs, so they were decoded and written as such"
 
 
-def _original_names(pair: _Pair, truth: str) -> dict[str, str | list[str]]:
+def _of_the_whole(layout: Layout, release: Release, lacks: Sequence[str]) -> Iterator[str]:
+    """Yield what the dataset has less of than the release."""
+    yield from (f"it is a subset: {text}" for text in lacks)
+    absent = absent_splits(layout, release)
+    if absent:
+        yield f"nothing of {', '.join(absent)} was found"
+
+
+def _original_names(pair: Pair, truth: str) -> dict[str, str | list[str]]:
     """Return the names that clip and frames had: a range where they are consecutive, nothing where they are kept."""
     named: dict[str, str | list[str]] = {} if pair[0].our_name.endswith(pair[0].name) else {"clip": pair[0].name}
     for kind, clip in zip(("blur", TRUTH_FOLDERS[truth]), pair, strict=True):

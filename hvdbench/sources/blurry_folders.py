@@ -70,6 +70,17 @@ def is_truth_of_pairs(folder: Path) -> bool:
     )
 
 
+def truth_beside(place: Path, root: Path) -> Path | None:
+    """Find a folder named as truth beside a folder of blurry frames, or beside one above it up to the root."""
+    for folder in _inside(place, root):
+        if folder == root.resolve():
+            break
+        for other in _others(folder):
+            if _word(other) in _TRUTH:
+                return other
+    return None
+
+
 def _is_blurry(folder: Path) -> bool:
     word = _word(folder)
     return word in _BLURRY or (word in _INPUT and bool(_beside(folder) & _TRUTH))

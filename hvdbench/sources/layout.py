@@ -23,23 +23,94 @@ UNKNOWN = "unknown"
 class Pattern(Settings):
     """Where the frames of one arrangement lie, relative to the release, such as ``{split}/{clip}/blur/*.png``."""
 
-    blurry: str | None = None
-    """Of blurry frames; left out: the release has none, as high-speed footage."""
+    blurry: str | tuple[str, ...] | None = None
+    """Of blurry frames, or several for the several places of one release; left out: the release has none, as high-speed
+    footage."""
     sharp: str | None = None
-    """Of sharp frames at mid-exposure; left out: the release has no truth."""
+    """Of sharp frames; without ``{clip}``, one folder of all of them, in which a frame's truth has the frame's name;
+    left out: the release has no truth."""
 
     @model_validator(mode="after")
     def _holds_something(self) -> "Pattern":
         if self.blurry is None and self.sharp is None:
             raise ValueError("a pattern needs 'blurry', 'sharp' or both")
+        for text in self.places:
+            if not is_pattern(text):
+                raise ValueError(f"'{text}' is not a pattern of frames: {PATTERN_HELP}")
+        if self.sharp is not None and not is_pattern(self.sharp) and not (self.blurry and is_pool(self.sharp)):
+            raise ValueError(f"'{self.sharp}' is not a pattern of frames: {PATTERN_HELP}")
         return self
 
-    @field_validator("blurry", "sharp")
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The patterns of blurry frames."""
+        return (self.blurry,) if isinstance(self.blurry, str) else self.blurry or ()
+
+
+class Part(Settings):
+    """What a whole split of the release holds. What is left out is unknown and not checked."""
+
+    clips: tuple[str, ...] | dict[str, int] = ()
+    """The names of its clips, in which ``000..239`` stands for all numbers between; or a table of names with the number
+    of frames of each."""
+    count: int | None = Field(default=None, gt=0)
+    """The number of clips, where their names are unknown."""
+    frames: int | None = Field(default=None, gt=0)
+    """The number of blurry frames of each clip."""
+    total: int | None = Field(default=None, gt=0)
+    """The number of blurry frames of all clips."""
+    stated_by: str = UNKNOWN
+    """Where these names and numbers are published."""
+
+    @field_validator("clips")
     @classmethod
-    def _well_formed(cls, text: str | None) -> str | None:
-        if text is not None and not is_pattern(text):
-            raise ValueError(f"'{text}' is not a pattern of frames: {PATTERN_HELP}")
-        return text
+    def _spelt_out(cls, clips: tuple[str, ...] | dict[str, int]) -> tuple[str, ...] | dict[str, int]:
+        return clips if isinstance(clips, dict) else tuple(name for text in clips for name in _names_of(text))
+
+    @property
+    def clip_count(self) -> int | None:
+        """The number of clips; None where it is unknown."""
+        return len(self.clips) or self.count
+
+    def frames_of(self, clip: str) -> int | None:
+        """Return the number of a clip's blurry frames; None where it is unknown."""
+        return self.clips.get(clip, self.frames) if isinstance(self.clips, dict) else self.frames
+
+
+class Metadata(Settings):
+    """A JSON file in which the release lists its blurry frames one by one, in a table called ``data``."""
+
+    file: str
+    """Relative to the release."""
+    blurry: str
+    """The key of a frame's path, relative to the file."""
+    split: str
+    """The key of a frame's split."""
+    tracks: dict[str, str] = Field(default_factory=dict)
+    """Keys whose words are kept, and the fields of ``tracks.h5`` that they become."""
+
+
+class SensorTable(Settings):
+    """A file of comma-separated numbers without a header beside each clip, which becomes a field of ``tracks.h5``."""
+
+    file: str
+    """Relative to the folder of the clip's blurry frames, such as ``../meta_info/gyro.csv``."""
+    track: str
+    """The field of ``tracks.h5`` that holds the values."""
+    columns: tuple[int, ...] = Field(min_length=1)
+    """The columns of the values, from 0; negative numbers count from the last."""
+    time_ns: int | None = None
+    """The column of times in nanoseconds, which become ``t_s`` beside the values on the clock of the frames; left out:
+    the file has one row for each frame, or one of another length is not taken."""
+
+
+class Boxes(Settings):
+    """A pickled table beside each blurry frame, which is read without running anything in it."""
+
+    folder: str
+    """Relative to the folder of the clip's blurry frames; a frame's file has the frame's name and the suffix .pkl."""
+    key: str
+    """The key of the box: left, top, right, bottom in px, and whatever follows."""
 
 
 class Averaged(Settings):
@@ -53,10 +124,7 @@ class Averaged(Settings):
     @field_validator("in_name")
     @classmethod
     def _has_one_group(cls, text: str) -> str:
-        try:
-            groups = re.compile(text).groups
-        except re.error as error:
-            raise ValueError(f"'{text}' is not a regular expression: {error}") from error
+        groups = _compiled(text).groups
         if groups != 1:
             raise ValueError(f"'{text}' has {groups} groups in brackets, expected one: the number of frames averaged")
         return text
@@ -73,17 +141,43 @@ class Layout(Settings):
     """Of the frames, as their authors state it."""
     source: str = ""
     """Where the release can be had."""
+    download: str = UNKNOWN
+    """How much there is to download."""
     citation: str = ""
     """What its authors ask to be cited."""
+    facts_from: str = ""
+    """Where it is published how the release is laid out."""
+    remark: str = ""
+    """What whoever imports the release must know."""
+    board: str = ""
+    """The board of this installation that is about the release."""
+    dataset: str = ""
+    """The name of the dataset made of it; left out: the layout's."""
     fps: float | None = Field(default=None, gt=0)
     """Rate of the frames; left out: unknown, and then frames get no times."""
     averaged: Averaged | None = None
     """Rate by clip name, in place of ``fps``."""
+    exposure_in_name: str = ""
+    """A regular expression of a blurry frame's whole name, with the groups ``start_ns`` and ``end_ns``: when its
+    exposure began and ended, in nanoseconds. It states the times in place of ``fps``."""
     clip_names: str = ""
     """A regular expression of the names that the release's clips have; frames of other names are not taken for its."""
     splits: dict[str, Literal["train", "test"]] = Field(default_factory=dict)
     """The release's splits and what they are here; left out: train, training, test, testing, and val, valid, validation
     as test."""
+    parts: dict[str, Part] = Field(default_factory=dict)
+    """What each whole split holds. Where the patterns have no ``{split}``, a clip is of the split that lists it."""
+    lists: dict[str, str] = Field(default_factory=dict)
+    """Files of the release that list the frames of a split, line by line, with paths that name the clip's folder."""
+    metadata: Metadata | None = None
+    """The file that lists every frame, where there is one."""
+    sharp_per_blurry: int = Field(default=1, ge=1)
+    """How many sharp frames, called ``<frame>_<number>``, show the exposure of one blurry frame; the middle one is the
+    truth, and all are kept."""
+    tables: tuple[SensorTable, ...] = ()
+    """What sensors measured."""
+    boxes: Boxes | None = None
+    """Boxes around what moves."""
     truth: Literal["mid", "centroid"] = "mid"
     """Which instant of the exposure the sharp frames show: its middle, or the centre of the light's path."""
     is_guess: bool = False
@@ -92,10 +186,14 @@ class Layout(Settings):
     @field_validator("clip_names")
     @classmethod
     def _compiles(cls, text: str) -> str:
-        try:
-            re.compile(text)
-        except re.error as error:
-            raise ValueError(f"'{text}' is not a regular expression: {error}") from error
+        _compiled(text)
+        return text
+
+    @field_validator("exposure_in_name")
+    @classmethod
+    def _states_both_ends(cls, text: str) -> str:
+        if text and not {"start_ns", "end_ns"} <= set(_compiled(text).groupindex):
+            raise ValueError(f"'{text}' needs the groups (?P<start_ns>…) and (?P<end_ns>…)")
         return text
 
     @property
@@ -111,9 +209,26 @@ class Layout(Settings):
         count = int(named[1]) if named else 0
         return self.averaged.fps / count if count else self.fps
 
+    @property
+    def has_own_folder(self) -> bool:
+        """Whether all patterns begin with a folder that is called as the release is."""
+        return all("{" not in place.partition("/")[0] for pattern in self.patterns for place in pattern.places)
+
+    @property
+    def names_are_known(self) -> bool:
+        """Whether the layout states how the release's clips are called."""
+        return bool(self.clip_names) or any(part.clips for part in self.parts.values())
+
+    def split_of(self, clip: str) -> str | None:
+        """Return the release's split that lists a clip; None where none does."""
+        return next((split for split, part in self.parts.items() if clip in part.clips), None)
+
     def names_fit(self, clips: Iterable[str]) -> bool:
         """Return whether all clips are named as the release's; true where the layout does not state their names."""
-        return not self.clip_names or all(re.fullmatch(self.clip_names, clip) for clip in clips)
+        if self.clip_names:
+            return all(re.fullmatch(self.clip_names, clip) for clip in clips)
+        listed = [part.clips for part in self.parts.values()]
+        return not all(listed) or not listed or all(self.split_of(clip) for clip in clips)
 
     def stranger(self, clips: Iterable[str]) -> str | None:
         """Return the first clip that is not named as the release's; None where all are."""
@@ -121,17 +236,43 @@ class Layout(Settings):
 
 
 PATTERN_HELP = (
-    "expected one like {split}/{clip}/blur/*.png, relative to the release, with {clip} and if need be {split} among "
-    "its folders"
+    "expected one like {split}/{clip}/blur/*.png, relative to the release, with {clip} and if need be {split} and "
+    "{group} among its folders"
 )
 
 
 def is_pattern(text: str) -> bool:
-    """Return whether a text is a relative pattern that has ``{clip}`` among its folders and may have ``{split}``."""
+    """Return whether a text is a relative pattern that has ``{clip}`` among its folders.
+
+    It may have ``{split}``, and ``{group}`` for a folder above the clip whose name becomes part of the clip's.
+    """
+    return _is_relative(text, {"split", "clip", "group"}) and "{clip}" in PurePosixPath(text).parent.as_posix()
+
+
+def is_pool(text: str) -> bool:
+    """Return whether a text is the relative pattern of one folder of truth, without ``{clip}``."""
+    return _is_relative(text, set()) and "/" in text
+
+
+def _is_relative(text: str, placeholders: set[str]) -> bool:
     path = PurePosixPath(text)
-    others = set(re.findall(r"\{(\w*)\}", text)) - {"split", "clip"}
-    outside = path.is_absolute() or ".." in path.parts
-    return not outside and not others and "{clip}" in path.parent.as_posix() and "{" not in path.name
+    others = set(re.findall(r"\{(\w*)\}", text)) - placeholders
+    return not (path.is_absolute() or ".." in path.parts or others) and "{" not in path.name
+
+
+def _compiled(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ValueError(f"'{text}' is not a regular expression: {error}") from error
+
+
+def _names_of(text: str) -> list[str]:
+    """Return the names that ``000..239`` stands for, or the name itself."""
+    found = re.fullmatch(r"(\d+)\.\.(\d+)", text)
+    if not found:
+        return [text]
+    return [f"{number:0{len(found[1])}d}" for number in range(int(found[1]), int(found[2]) + 1)]
 
 
 def layout_names() -> list[str]:

@@ -1,6 +1,5 @@
 """Others' layouts as data: what each file says, what it finds, and what is stamped on frames that are not its own."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +8,7 @@ import pytest
 from hvdbench.dataset.importing import Adopted, AdoptRequest, adopt
 from hvdbench.errors import HvdbenchError, InputError, RecipeError, UnknownNameError
 from hvdbench.frames import write_frame
-from hvdbench.sources.layout import Layout, layout_names, load_layout
-from hvdbench.sources.release import find_clips, find_release
-
-# A clip name of each layout that says how its clips are named.
-NAMED = {"gopro": "GOPR0372_07_00", "gopro-all": "GOPR0372_07_00", "reds": "000", "reds-120fps": "000"}
+from hvdbench.sources.layout import layout_names, load_layout
 
 
 def write_pictures(folder: Path, count: int = 3) -> Path:
@@ -23,24 +18,8 @@ def write_pictures(folder: Path, count: int = 3) -> Path:
     return folder
 
 
-def make(root: Path, layout: Layout, clip: str) -> Path:
-    """Write a clip of two streams, or of the one there is, as the layout's first pattern says."""
-    for pattern in (layout.patterns[0].blurry, layout.patterns[0].sharp):
-        if pattern:
-            split = next(iter(layout.splits), "train")  # as the release calls its first split
-            write_pictures(root / Path(pattern.format(split=split, clip=clip)).parent)
-    return root
-
-
 def take(root: Path, layout: str, **values: str) -> Adopted:
     return adopt(AdoptRequest(root, layout, root.parent / "dataset", **values))  # type: ignore[arg-type]
-
-
-def test_the_layouts_that_the_documentation_lists_are_there() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE)
-    assert set(listed) <= set(layout_names())
-    assert {"gopro", "gopro-all", "reds", "reds-120fps", "goproshake-official", "hvd-official"} == set(listed)
 
 
 @pytest.mark.parametrize("name", layout_names())
@@ -49,35 +28,46 @@ def test_the_facts_of_a_layout_are_whole(name: str) -> None:
     assert stem == name
     assert layout.title
     assert layout.licence
-    assert layout.is_guess or (layout.source.startswith("https://") and layout.citation)
+    assert layout.source.startswith(("https://", "http://"))
+    assert layout.is_guess or layout.citation
     assert layout.is_blurry or all(pattern.blurry is None for pattern in layout.patterns)
-    assert not layout.clip_names or name in NAMED
+    for part in layout.parts.values():
+        assert part.stated_by != "unknown"
+        counted = isinstance(part.clips, dict) and part.total
+        assert not counted or sum(part.clips.values()) == part.total
+    clips = [clip for part in layout.parts.values() for clip in part.clips]
+    assert len(set(clips)) == len(clips) or name == "reds"  # whose parts both count from 000
+    assert layout.names_fit(clips)
 
 
-@pytest.mark.parametrize("name", layout_names())
-def test_a_layout_finds_a_clip_that_is_made_as_it_says(tmp_path: Path, name: str) -> None:
-    _, layout = load_layout(name)
-    clip = NAMED.get(name, "007")
-    root = make(tmp_path / "release", layout, clip)
-    if layout.is_blurry:
-        found = find_release(root, layout)
-        assert list(found.blurry) == [f"train/{clip}"]
-        assert list(found.truth) == ([f"train/{clip}"] if layout.patterns[0].sharp else [])
-    else:
-        assert list(find_clips(root, layout.patterns[0].sharp or "")) == [f"train/{clip}"]
-    assert layout.names_fit([clip])
+@pytest.mark.parametrize(
+    ("name", "splits"),
+    [
+        ("gopro", {"train": (22, 2103), "test": (11, 1111)}),
+        ("dvd", {"train": (61, 5708), "test": (10, 1000)}),
+        ("realblur-j", {"train": (182, 3758), "test": (50, 980)}),
+        ("bsd-1ms8ms", {"train": (60, None), "test": (20, None)}),
+        ("gyrovd", {"train": (505, 50500), "val": (50, 5000), "test": (77, 7700)}),
+    ],
+)
+def test_splits_have_the_numbers_that_their_authors_state(name: str, splits: dict[str, tuple[int, int]]) -> None:
+    parts = load_layout(name)[1].parts
+    assert {split: (part.clip_count, part.total) for split, part in parts.items()} == splits
 
 
-KNOWN = [name for name in layout_names() if load_layout(name)[1].is_blurry and not load_layout(name)[1].is_guess]
+def test_the_two_blurs_of_gopro_have_one_list_of_clips() -> None:
+    assert load_layout("gopro")[1].parts == load_layout("gopro-gamma")[1].parts
 
 
-@pytest.mark.parametrize("name", KNOWN)
-def test_a_clip_of_a_layout_is_found_by_no_other_that_knows_its_release(tmp_path: Path, name: str) -> None:
-    root = make(tmp_path / "release", load_layout(name)[1], NAMED.get(name, "007"))
-    for other in KNOWN:
-        if other != name:
-            with pytest.raises(InputError, match="contains no blurry clips"):
-                find_release(root, load_layout(other)[1])
+def test_the_exposures_of_bsd_share_no_test_clips_list() -> None:
+    lists = [load_layout(f"bsd-{name}")[1].parts["test"].clips for name in ("1ms8ms", "2ms16ms", "3ms24ms")]
+    assert len({tuple(clips) for clips in lists}) == 3
+
+
+OWN = [name for name in layout_names() if load_layout(name)[1].is_blurry and not load_layout(name)[1].is_guess]
+
+
+OWN = [name for name in layout_names() if load_layout(name)[1].is_blurry and not load_layout(name)[1].is_guess]
 
 
 OWN = """
@@ -149,12 +139,14 @@ def test_a_layout_that_is_none_is_one_sentence(
 
 @pytest.mark.parametrize("name", ["gorpo", "nowhere/walks.toml", "../datasets/demo"])
 def test_a_layout_that_is_not_there_is_answered_with_those_that_are(name: str) -> None:
-    with pytest.raises(UnknownNameError, match=r"no layout named .*known: gopro, gopro-all, .*ends in \.toml"):
+    with pytest.raises(
+        UnknownNameError, match=r"no layout named .*known: b-aist, .*gopro, gopro-all, .*ends in \.toml"
+    ):
         load_layout(name)
 
 
 def test_high_speed_footage_makes_no_dataset(tmp_path: Path) -> None:
-    root = make(tmp_path / "release", load_layout("gopro-all")[1], "GOPR0372_07_00")
+    root = write_pictures(tmp_path / "release" / "train" / "GOPR0372_07_00").parents[1]
     with pytest.raises(InputError, match=r"'gopro-all' has no blurry frames, .* 'hvdbench synth'"):
         take(root, "gopro-all")
 
@@ -173,9 +165,18 @@ def assert_unstamped(adopted: Adopted, name: str) -> None:
         assert clip.track("t_s") is None
 
 
-def test_clips_that_are_not_named_as_gopros_get_no_licence_release_or_rate(tmp_path: Path) -> None:
-    root = make(tmp_path / "walks", load_layout("gopro")[1], "harbour")
-    adopted = take(root, "gopro")
+GIVEN = {"blur": "{split}/{clip}/blur/*.png", "sharp": "{split}/{clip}/sharp/*.png"}
+
+
+def make_pairs(root: Path, clip: str) -> Path:
+    """Write a clip in the folders of GOPRO_Large."""
+    for kind in ("blur", "sharp"):
+        write_pictures(root / "train" / clip / kind)
+    return root
+
+
+def test_clips_of_other_names_that_the_users_patterns_find_get_no_licence_release_or_rate(tmp_path: Path) -> None:
+    adopted = take(make_pairs(tmp_path / "walks", "harbour"), "gopro", **GIVEN)
     assert_unstamped(adopted, "walks")
     note = "clip 'harbour' is not named as those of GOPRO_Large, so its release, licence and rate are not known here"
     assert note in adopted.notes
@@ -192,14 +193,12 @@ def test_anothers_patterns_get_no_licence_release_or_rate(tmp_path: Path) -> Non
 
 
 def test_a_name_that_is_given_holds_for_anothers_frames(tmp_path: Path) -> None:
-    root = make(tmp_path / "walks", load_layout("gopro")[1], "harbour")
-    assert_unstamped(take(root, "gopro", name="my-walks"), "my-walks")
+    assert_unstamped(take(make_pairs(tmp_path / "walks", "harbour"), "gopro", name="my-walks", **GIVEN), "my-walks")
 
 
 def test_one_clip_of_another_name_leaves_the_whole_release_unstamped(tmp_path: Path) -> None:
-    layout = load_layout("gopro")[1]
-    make(tmp_path / "mixed", layout, "GOPR0372_07_00")
-    assert_unstamped(take(make(tmp_path / "mixed", layout, "harbour"), "gopro"), "mixed")
+    make_pairs(tmp_path / "mixed", "GOPR0372_07_00")
+    assert_unstamped(take(make_pairs(tmp_path / "mixed", "harbour"), "gopro", **GIVEN), "mixed")
 
 
 def test_numbers_as_names_prove_no_release_where_patterns_are_given(tmp_path: Path) -> None:
@@ -209,8 +208,3 @@ def test_numbers_as_names_prove_no_release_where_patterns_are_given(tmp_path: Pa
     adopted = adopt(AdoptRequest(tmp_path / "walks", "reds", tmp_path / "mine", **patterns))
     assert adopted.dataset.manifest["provenance"]["licence"] == "unknown"
     assert adopted.dataset.clips()[0].track("t_s") is None
-    for kind in ("train_blur", "train_sharp"):
-        write_pictures(tmp_path / "alike" / kind / "walk")
-    alike = adopt(AdoptRequest(tmp_path / "alike", "reds", tmp_path / "other"))
-    assert alike.dataset.manifest["provenance"]["release"] == "unknown"
-    assert "clip 'walk' is not named as those of REDS" in " ".join(alike.notes)

@@ -1,4 +1,4 @@
-"""Commands that import published releases and describe datasets."""
+"""Commands that import published releases, and that describe and export datasets."""
 
 from pathlib import Path
 
@@ -7,10 +7,16 @@ import click
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
 
+_incomplete = click.option(
+    "--incomplete",
+    is_flag=True,
+    help="Accept a release of which clips or frames are missing. A dataset's default name then ends in -subset.",
+)
+
 
 @click.group()
 def dataset() -> None:
-    """Import a published dataset, or describe a dataset."""
+    """Import, check, export or describe a dataset."""
 
 
 @dataset.command("import")
@@ -49,18 +55,28 @@ def dataset() -> None:
     help="Find the sharp frames by this pattern, such as '{split}/{clip}/sharp/*.png', or in the folders that have "
     "this name.",
 )
+@_incomplete
 @options.overwrite
 @options.examples(
     "hvdbench dataset import GOPRO_Large --layout gopro -o datasets/gopro_large",
     "hvdbench dataset import GOPRO --layout gopro --blur blur_gamma -o gamma",
 )
 def import_(
-    root: Path, layout: str, out: Path, name: str, link: bool, blur: str | None, sharp: str | None, overwrite: bool
+    root: Path,
+    layout: str,
+    out: Path,
+    name: str,
+    link: bool,
+    blur: str | None,
+    sharp: str | None,
+    incomplete: bool,
+    overwrite: bool,
 ) -> None:
     """Import a published release without changing its files.
 
     ROOT is the folder of the release. It may hold pairs of blurry and sharp frames, or blurry frames only. Nothing in
-    ROOT is changed.
+    ROOT is changed. A release is refused if its clips are not those of the layout, if some of them are missing, or if
+    the folders of blurry and sharp frames are exchanged.
 
     The pattern of --blur or --sharp is a path relative to ROOT, in which {clip} stands for the folder of a clip and
     {split}, if the release has splits, for the folder train, test or val. A plain folder name replaces the folder
@@ -68,12 +84,34 @@ def import_(
     """
     from hvdbench.dataset.importing import AdoptRequest, adopt
 
-    request = AdoptRequest(root, layout, out, name, blur, sharp, "link" if link else "copy", overwrite)
+    request = AdoptRequest(root, layout, out, name, blur, sharp, "link" if link else "copy", overwrite, incomplete)
     with showing() as progress:
         adopted = adopt(request, progress=progress)
     found = adopted.dataset
     click.echo("\n".join(adopted.notes))
     click.echo(f"{found.folder}: '{found.name}', {len(found.clips())} clips, {found.origin}, digest {found.digest}")
+
+
+@dataset.command()
+@click.argument("root", type=options.FOLDER)
+@click.option(
+    "--layout",
+    metavar="NAME",
+    required=True,
+    help="Compare the release with this layout: the name of a file in recipes/layouts, or the path of a .toml file of "
+    "your own.",
+)
+@_incomplete
+@options.examples("hvdbench dataset check GOPRO_Large --layout gopro")
+def check(root: Path, layout: str, incomplete: bool) -> None:
+    """Check a published release without importing it.
+
+    ROOT is the folder of the release. Nothing is written. The names and numbers of its clips and frames are compared
+    with those that the layout states, and the blurry frames with the sharp ones.
+    """
+    from hvdbench.dataset.wholeness import check_release
+
+    click.echo("\n".join(check_release(root, layout, incomplete=incomplete)))
 
 
 @dataset.command()
@@ -89,6 +127,56 @@ def describe(dataset_folder: Path, out: Path | None) -> None:
     from hvdbench.store import Dataset
 
     click.echo("\n".join(describe_dataset(Dataset.open(dataset_folder), out)))
+
+
+@dataset.command()
+@click.argument("dataset_folder", metavar="DATASET", type=options.FOLDER)
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["gopro", "bsd", "basicsr", "basicsr-lmdb", "kair", "kair-lmdb"]),
+    required=True,
+    help="Write the folders or the LMDB files that this code reads.",
+)
+@options.output("Write to this folder, which must be new or empty.", "out", required=True)
+@click.option(
+    "--link/--copy",
+    "link",
+    default=True,
+    show_default=True,
+    help="Make symbolic links to the dataset's frames, or copies of them. LMDB files always hold copies.",
+)
+@click.option(
+    "--truth",
+    type=click.Choice(["mid", "centroid"]),
+    default="mid",
+    show_default=True,
+    help="Write this truth as the sharp frames.",
+)
+@options.examples(
+    "hvdbench dataset export datasets/mine --as bsd -o BSD_mine",
+    "hvdbench dataset export datasets/mine --as basicsr-lmdb -o lmdb",
+)
+def export(dataset_folder: Path, form: str, out: Path, link: bool, truth: str) -> None:
+    """Export a dataset for other people's training code.
+
+    DATASET is the folder of a dataset, which is not changed. gopro and bsd are the folders of GOPRO_Large and of BSD;
+    basicsr and kair are those that BasicSR and KAIR train video networks on, with their meta_info files, and with
+    -lmdb the LMDB files that they read.
+    """
+    from hvdbench.dataset.exporting import export_dataset
+    from hvdbench.store import Dataset
+
+    with showing() as progress:
+        notes = export_dataset(
+            Dataset.open(dataset_folder),
+            out,
+            form,
+            transfer="link" if link else "copy",
+            truth="mid" if truth == "mid" else "centroid",
+            progress=progress,
+        )
+    click.echo("\n".join([*notes, f"{out} has been written as {form} reads it"]))
 
 
 @dataset.command("check-gopro")
