@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hvdbench.catalog import unknown
-from hvdbench.errors import InputError, UnknownNameError
+from hvdbench.errors import DatasetError, InputError, UnknownNameError
 from hvdbench.frames import read_frame
 from hvdbench.response import open_response
 from hvdbench.sources.frame_sequence import FileFrames
@@ -138,6 +138,19 @@ def report(found: Sequence[CheckedClip]) -> list[str]:
         if names:
             lines.append(f"{words} ({len(names)}): {', '.join(names)}")
     return lines
+
+
+def refuse_different(found: Sequence[CheckedClip], release: Path) -> None:
+    """Raise an error if a frame that can be made differs from the release's.
+
+    Raises:
+        DatasetError: if there is such a frame.
+    """
+    different = [name for clip in found for name in clip.different]
+    if different:
+        raise DatasetError(
+            f"{len(different)} frames of {release} differ from the means of their windows, first {different[0]}"
+        )
 
 
 def _name(number: int) -> str:
