@@ -171,7 +171,7 @@ def _chosen(record: Mapping[str, ClipWindows], clips: Sequence[str]) -> dict[str
 def _clips_of(root: Path, release: str, chosen: Mapping[str, ClipWindows]) -> dict[str, ReleaseClip]:
     """Find the chosen clips of a release in a folder, or in the folder of the release's name below it."""
     pattern = load_layout(_LAYOUTS[release])[1].patterns[0]
-    frames = pattern.blurry or pattern.sharp or ""
+    frames = pattern.places[0] if pattern.places else pattern.sharp or ""
     found = find_clips(root / release if (root / release).is_dir() else root, frames)
     missing = [key for key in chosen if key not in found]
     if missing:
