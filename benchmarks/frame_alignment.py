@@ -40,6 +40,7 @@ ALIGNMENTS: tuple[Alignment, ...] = get_args(Alignment)
 VISIBLE_PX = 0.5
 TIMED_SIZE = (1280, 720)
 TIMES = 3
+SEEDS = 3
 
 Restore = Callable[[ExposureModel, int, Any], Image]
 
@@ -110,12 +111,21 @@ def _averaged(model: ExposureModel, index: int, selected: Any) -> Image:
     return warp_average(model.aligner, index, sharp_neighbours(index, selected))
 
 
-def fusion(recipe: str) -> Restore:
-    """Open a pre-trained fusion with its weights, as a way to restore a frame."""
+def fusion(recipe: str, steps: int = 0, seed: int = 0) -> Restore:
+    """Open a pre-trained fusion with its weights, as a way to restore a frame.
+
+    Args:
+        recipe: the method.
+        steps: steps of an adaptation to each clip, whose weights are taken whatever held-out frames say of them.
+        seed: seed of the adaptation.
+    """
     from hvdbench.methods.building import load_start  # torch takes longer to come than a clip without it
+    from hvdbench.methods.fusion.pretrained.adaptation import AdaptationFit
+    from hvdbench.methods.fusion.pretrained.places import PlaceMaker
     from hvdbench.methods.fusion.pretrained.planes import frame_planes
     from hvdbench.methods.fusion.pretrained.scheme import PretrainedFusion, apply_network
     from hvdbench.methods.recipe import load_method
+    from hvdbench.methods.restoration import Budget
 
     scheme = load_method(recipe).scheme
     if not isinstance(scheme, PretrainedFusion):
@@ -123,7 +133,30 @@ def fusion(recipe: str) -> Restore:
     network = scheme.build()
     load_start(network, str(scheme.weights), {})
     network.eval()
-    return lambda model, index, selected: apply_network(network, frame_planes(model, index, selected), "cpu")
+    adapted: dict[int, Any] = {}
+
+    def adapt(model: ExposureModel, selected: Any) -> Any:
+        is_selected, none = np.isin(np.arange(len(model.aligner.frames)), selected), np.array([], np.intp)
+        how = scheme.settings.adaptation
+        maker = PlaceMaker(model, is_selected, how.item_px, seed)
+        sharp = [int(i) for i in np.flatnonzero(model.confirmed_sharp(is_selected))] or [int(i) for i in selected]
+        places = maker.exact(sharp, how.items, none), maker.warped(how.items, none)
+        fit = AdaptationFit(network, *places, scheme.settings, Budget(seed=seed))
+        for _ in range(steps):
+            fit.step()
+        return fit.averaged
+
+    def restore(model: ExposureModel, index: int, selected: Any) -> Image:
+        used = network
+        if steps:
+            key = id(model.aligner)
+            if key not in adapted:
+                adapted.clear()  # frames come clip by clip, and an aligner that is gone may lend its number to another
+                adapted[key] = adapt(model, selected)
+            used = adapted[key]
+        return apply_network(used, frame_planes(model, index, selected), "cpu")
+
+    return restore
 
 
 def seconds_of_a_pair(case: Case, kind: Alignment) -> float:
@@ -164,6 +197,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", default=[], help="names of clips, in place of a number of each kind")
     parser.add_argument("--every", type=int, default=3, help="distance of the frames that are measured")
     parser.add_argument("--fusion", help="method whose pre-trained network is measured too, such as fusion_pretrained")
+    parser.add_argument(
+        "--adapted", type=int, help="steps in which that network is adapted to each clip, in three seeds"
+    )
     given = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     ways: list[Restore] = [_averaged, blend]
@@ -171,6 +207,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.fusion:
         ways.append(fusion(given.fusion))
         titles.append(f"`{given.fusion}`")
+        for seed in range(SEEDS if given.adapted else 0):
+            ways.append(fusion(given.fusion, given.adapted, seed))
+            titles.append(f"adapted, seed {seed}")
     titles.append("CPU s per 720p pair")
     print(f"| scenes | alignment | {' | '.join(titles)} |\n|---|---|" + "---:|" * len(titles))
     kinds: dict[str, list[dict[str, list[float]]]] = {}
