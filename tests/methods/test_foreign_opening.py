@@ -47,7 +47,7 @@ def test_settings_are_laid_over_a_recipes():
     changed = open_method("warp_average", settings={"mask_scale": 0.6})
     assert changed.scheme.settings.mask_scale == 0.6
     assert changed.digest != load_method("warp_average").digest
-    with pytest.raises(RecipeError, match=r"unknown key 'mask' \(known: alignment, flow, mask_scale\)"):
+    with pytest.raises(RecipeError, match=r"unknown key 'mask' \(known: alignment, flow, labeller, mask_scale\)"):
         open_method("warp_average", settings={"mask": 1})
 
 

@@ -44,7 +44,7 @@ def test_a_control_is_estimated_and_nothing_is_written(clip, monkeypatch):
     assert found.expected.gain_db == pytest.approx(2.0, abs=0.01)
     assert found.seconds > 0
     text = "\n".join(found.lines)
-    assert "8 frames of 64x48, 2 of them are borrowed from, and 0 of these are sharp" in text
+    assert "8 frames of 64x48, 2 of them are borrowed from, and 2 of these are sharp" in text
     assert "the paper's rule selects 2; the others are" in text
     assert "+2.0 dB to expect, +1.0 to +3.0 for 90 of 100 clips" in text
     assert sorted(clip.parent.rglob("*")) == before
