@@ -22,6 +22,7 @@ from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.metrics.protocols.known import DEFAULT
 from hvdbench.recipe import Settings
 from hvdbench.store import Truth
+from hvdbench.weights.finding import shipped_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -203,9 +204,21 @@ class TrainedScheme(Scheme[SettingsT]):
     _weights: Path | None = None
 
     @property
+    def shipped(self) -> str:
+        """The name of the weights inside the package that it uses where none are named; empty for none."""
+        return str(getattr(self.settings, "shipped", ""))
+
+    @property
     def weights(self) -> Path | None:
-        """The weights that the scheme restores with; None as long as there are none."""
-        return self._weights
+        """The weights that were named, or else those inside the package; None if there are neither."""
+        return self._weights or (shipped_weights(self.shipped) if self.shipped else None)
+
+    @property
+    def made_from(self) -> str | None:
+        """The origin of the frames, in words for a board, where the weights are those inside the package."""
+        if self._weights is not None or not self.shipped:
+            return None
+        return f"weights '{self.shipped}' of hvdbench, trained on clips of other scenes with their truth"
 
     def with_weights(self, weights: Path) -> Self:
         """Return the same scheme with these weights to restore with."""

@@ -1,6 +1,5 @@
 """Share what all trainings of a video network need: the network, its start, its windows and loop, its restorations."""
 
-from pathlib import Path
 from typing import Annotated, Self, TypeVar
 
 from torch import nn
@@ -15,7 +14,6 @@ from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe.trust import Part
-from hvdbench.weights.finding import shipped_weights
 
 
 class NetworkTrainingSettings(NetworkInput):
@@ -51,18 +49,6 @@ TrainingT = TypeVar("TrainingT", bound=NetworkTrainingSettings, covariant=True)
 
 class NetworkTraining(TrainedScheme[TrainingT]):
     """A training of any video network over windows of clips; subclasses define the objective."""
-
-    @property
-    def weights(self) -> Path | None:
-        """The weights that were named, or else those inside the package; None if there are neither."""
-        return self._weights or (shipped_weights(self.settings.shipped) if self.settings.shipped else None)
-
-    @property
-    def made_from(self) -> str | None:
-        """The origin of the frames, in words for a board, where the weights are those inside the package."""
-        if self._weights is not None or not self.settings.shipped:
-            return None
-        return f"weights '{self.settings.shipped}' of hvdbench, trained on clips of other scenes with their truth"
 
     @property
     def window(self) -> WindowSettings:

@@ -4,7 +4,6 @@ import copy
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
@@ -29,7 +28,6 @@ from hvdbench.networks.candidate_fusion import CandidateFusion
 from hvdbench.networks.spec import NetworkSpec, VideoNetwork
 from hvdbench.recipe import Settings
 from hvdbench.store import Truth
-from hvdbench.weights.finding import shipped_weights
 from hvdbench.workspace.engine import thread_map
 
 _PART_PX = 640  # measured: 3.4 s for a megapixel on one core, and 4.5 where a frame of 1280x720 is a single part
@@ -48,18 +46,6 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
     takes_inference: ClassVar[bool] = False
     takes_16_bits: ClassVar[bool] = True
     adapts: ClassVar[bool] = True
-
-    @property
-    def weights(self) -> Path | None:
-        """The weights that were named, or else those inside the package; None if there are neither."""
-        return self._weights or (shipped_weights(self.settings.shipped) if self.settings.shipped else None)
-
-    @property
-    def made_from(self) -> str | None:
-        """The origin of the frames, in words for a board, where the weights are those inside the package."""
-        if self._weights is not None or not self.settings.shipped:
-            return None
-        return f"weights '{self.settings.shipped}' of hvdbench, trained on clips of other scenes with their truth"
 
     @property
     def window(self) -> WindowSettings:
