@@ -190,13 +190,15 @@ def _pack(folder: pathlib.Path, *, suffix: str = ".pth") -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", ["packed.pth", "packed.zip"])
-def test_a_weight_file_inside_another_file_is_taken_out_and_told(tmp_path, name):
+def test_a_weight_file_inside_another_file_is_taken_out_and_told(tmp_path, monkeypatch, name):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))  # tests beside this one use the usual folder
     for words, content in _pack(tmp_path).items():
         (tmp_path / name).write_bytes(content)
         read = read_checkpoint(tmp_path / name)
         torch.testing.assert_close(read.state_dict, STATE)
         assert "; ".join(read.steps) == words
-    assert not list(pathlib.Path(tempfile.gettempdir()).glob("hvdbench-weights-*"))
+        assert not list((tmp_path / "temporary").iterdir())
 
 
 def test_an_archive_without_one_weight_file_says_what_it_holds(tmp_path):
