@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from hvdbench.errors import InputError
-from hvdbench.frames import Frame, Frames, to_gray
-from hvdbench.labels.extent import SHARP_BELOW, UNKNOWN_EXTENT, ExtentMeter, extent_verdict
+from hvdbench.frames import Frames
+from hvdbench.labels.extent import SHARP_BELOW, UNKNOWN_EXTENT, ExtentLabeller, extent_verdict
 from hvdbench.labels.registration import Array
 from hvdbench.labels.sharpness import SharpLabels, with_segments
 
@@ -97,17 +97,8 @@ def label_clues(frames: Frames, *, segment_length: int = 20) -> SharpLabels:
     return chooser.labels(segment_length=segment_length)
 
 
-class ClueChooser:
+class ClueChooser(ExtentLabeller):
     """Choose the clues of a clip whose frames come one by one; four reduced frames are kept at a time."""
-
-    def __init__(self) -> None:
-        self._meter = ExtentMeter()
-        self._width = 0
-
-    def add(self, frame: Frame) -> None:
-        """Take the next frame, uint8 RGB (H, W, 3), of the same size as those before it."""
-        self._width = frame.shape[1]
-        self._meter.add(to_gray(frame))
 
     def labels(self, *, segment_length: int = 20) -> SharpLabels:
         """Choose among all frames so far, as :func:`choose_clues` does.
@@ -115,4 +106,4 @@ class ClueChooser:
         Raises:
             InputError: if there is no frame, or segments have less than one frame.
         """
-        return choose_clues(self._meter.measure().extent_px, self._width, segment_length=segment_length)
+        return choose_clues(*self.measured(), segment_length=segment_length)

@@ -277,11 +277,18 @@ class ExtentLabeller:
         self._width = frame.shape[1]
         self._meter.add(to_gray(frame))
 
+    def measured(self) -> tuple[Array, int]:
+        """Return the blur extents of all frames so far, (T,) px, and the width of the frames, px.
+
+        Raises:
+            InputError: if there is no frame.
+        """
+        return self._meter.measure().extent_px, self._width
+
     def labels(self, *, segment_length: int = 20) -> SharpLabels:
         """Label all frames so far.
 
         Raises:
             InputError: if there is no frame, or segments have less than one frame.
         """
-        verdict = extent_verdict(self._meter.measure().extent_px, self._width)
-        return with_segments(verdict, segment_length=segment_length)
+        return with_segments(extent_verdict(*self.measured()), segment_length=segment_length)
