@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from hvdbench.catalog import unknown
-from hvdbench.errors import RecipeError, UnknownNameError
+from hvdbench.errors import InputError, RecipeError, UnknownNameError
 from hvdbench.recipe import Settings, check
 from hvdbench.workspace.paths import home_folder
 
@@ -301,3 +301,37 @@ def load_layout(name: str) -> tuple[str, Layout]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(f"{file} is not TOML: {error}") from error
     return file.stem, check(file.name, table, Layout)
+
+
+def split_pattern(pattern: str) -> tuple[str, str]:
+    """Split a pattern into folders and files.
+
+    Raises:
+        InputError: if the pattern is not relative, has another placeholder, or does not contain the clip's name.
+    """
+    if not is_pattern(pattern):
+        raise InputError(f"'{pattern}' is not a pattern of frames: {PATTERN_HELP}")
+    path = PurePosixPath(pattern)
+    return path.parent.as_posix(), path.name
+
+
+def pattern_expression(folders: str, splits: Iterable[str]) -> re.Pattern[str]:
+    """Return the expression of the folders of a pattern; a placeholder that stands twice means the same each time."""
+    known = {
+        "{split}": "|".join(map(re.escape, sorted(splits, key=len, reverse=True))),
+        "{clip}": "[^/]+",
+        "{group}": "[^/]+",
+        "*": "[^/]*",
+        "?": "[^/]",
+    }
+    parts, seen = [], set[str]()
+    for part in re.split(r"(\{\w+\}|[*?])", folders):
+        name = part.strip("{}")
+        if part not in known:
+            parts.append(re.escape(part))
+        elif part in "*?":
+            parts.append(known[part])
+        else:
+            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>{known[part]})")
+            seen.add(name)
+    return re.compile("".join(parts))

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from hvdbench.errors import InputError
 from hvdbench.frames import is_wanted_folder, list_folders, list_frames
-from hvdbench.sources.layout import PATTERN_HELP, Layout, is_pattern, is_pool
+from hvdbench.sources.layout import Layout, is_pool, pattern_expression, split_pattern
 from hvdbench.sources.release_lists import FrameFacts, read_lists, read_metadata
 from hvdbench.workspace.names import kept_name
 
@@ -162,7 +162,7 @@ def _starts(
     first = next(iter(firsts))
     says_something = first == "{split}" or bool(re.sub(r"\{\w+\}|[*?]", "", first))
     here = root.resolve()
-    if len(firsts) == 1 and says_something and _expression(first, splits).fullmatch(here.name):
+    if len(firsts) == 1 and says_something and pattern_expression(first, splits).fullmatch(here.name):
         yield here.parent, here.name
 
 
@@ -199,8 +199,8 @@ def find_clips(
     Raises:
         InputError: if the text is not a pattern, or two folders would be one clip.
     """
-    folders, files = _parsed(pattern)
-    expression = _expression(folders, splits)
+    folders, files = split_pattern(pattern)
+    expression = pattern_expression(folders, splits)
     wanted = PurePosixPath(re.sub(r"\{\w+\}", "*", folders))
     looked_for = wanted if top is None else PurePosixPath(_literal(top), *wanted.parts[1:])
     clips: dict[str, ReleaseClip] = {}
@@ -325,36 +325,3 @@ def _picked(clip: ReleaseClip, chosen: Sequence[int]) -> ReleaseClip:
 def _down_to(folder: Path, root: Path) -> list[Path]:
     """List a folder and those above it, without the root."""
     return [folder, *(place for place in folder.parents if root in place.parents)]
-
-
-def _parsed(pattern: str) -> tuple[str, str]:
-    """Split a pattern into folders and files.
-
-    Raises:
-        InputError: if the pattern is not relative, has another placeholder, or does not contain the clip's name.
-    """
-    if not is_pattern(pattern):
-        raise InputError(f"'{pattern}' is not a pattern of frames: {PATTERN_HELP}")
-    path = PurePosixPath(pattern)
-    return path.parent.as_posix(), path.name
-
-
-def _expression(folders: str, splits: Mapping[str, str]) -> re.Pattern[str]:
-    known = {
-        "{split}": "|".join(map(re.escape, sorted(splits, key=len, reverse=True))),
-        "{clip}": "[^/]+",
-        "{group}": "[^/]+",
-        "*": "[^/]*",
-        "?": "[^/]",
-    }
-    parts, seen = [], set[str]()
-    for part in re.split(r"(\{\w+\}|[*?])", folders):
-        name = part.strip("{}")
-        if part not in known:
-            parts.append(re.escape(part))
-        elif part in "*?":
-            parts.append(known[part])
-        else:
-            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>{known[part]})")
-            seen.add(name)
-    return re.compile("".join(parts))
