@@ -132,7 +132,7 @@ def export_dataset(
 
 
 def _named(clips: Sequence[ClipFolder], form: Form, truth: Truth) -> list[_Clip]:
-    """Give each clip the name and the places that the form wants."""
+    """Return each clip with the name and the places that the form wants."""
     found: list[_Clip] = []
     are_numbers = all(clip.name.isdecimal() for clip in clips)
     taken: set[tuple[str, str]] = set()

@@ -57,7 +57,7 @@ def resembling(root: Path, but: str) -> tuple[str, Layout] | None:
 
 
 def lacking(root: Path, layout: Layout, release: Release) -> list[str]:
-    """Say what the release has less of than the layout states, split by split.
+    """List what the release has less of than the layout states, split by split.
 
     A split of which nothing is there is not missed here, since releases come in parts: :func:`absent_splits`.
 

@@ -21,7 +21,7 @@ def start_of(method: Method) -> str | None:
 
 
 def against_start(own: pd.DataFrame, start: pd.DataFrame, name: str, protocol: Protocol) -> str | None:
-    """Say in words for a board how far a fit came from its start, with the interval over clips.
+    """Describe for a board how far a fit came from its start, with the interval over clips.
 
     Args:
         own: scores of the fit's frames, as :class:`hvdbench.scoring.run_tables.RunScores` holds them.

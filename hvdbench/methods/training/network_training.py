@@ -27,7 +27,7 @@ class NetworkTrainingSettings(NetworkInput):
     """Weights that a training starts from: a file, or the name of registered weights or of those inside the package;
     empty for random ones."""
     shipped: str = ""
-    """Name of weights inside the package, which the method takes where no others are named; empty for none."""
+    """Weights inside the package, by their name, that are used where the user names none; empty for none."""
     start_parts: dict[str, str] = {}
     """Weights of parts of the network, by the part's name: ``{spynet = "spynet"}``; loaded after ``start_from``."""
     identity_start: bool = False

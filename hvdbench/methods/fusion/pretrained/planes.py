@@ -22,7 +22,7 @@ from hvdbench.networks.candidate_fusion import (
 )
 
 _EACH_SIDE = 2
-_CORRECTIONS = 2  # on REDS clips the first two steps bring all that more would
+_CORRECTIONS = 2  # on REDS 027 the first two steps bring all that more would
 _MIDDLE = 128.0
 _LACK_STEPS, _PATH_STEPS, _ERROR_STEPS, _NOISE_STEPS = 2.0, 4.0, 8.0, 16.0
 """Steps of a plane per level or px: of what the blend lacks, of the path, of errors, of the noise."""
