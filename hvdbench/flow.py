@@ -6,6 +6,7 @@ weights. It runs on one thread per call because DIS splits its search by threads
 machine's number of cores.
 """
 
+import math
 from functools import lru_cache
 from typing import Literal
 
@@ -16,13 +17,17 @@ from numpy.typing import NDArray
 from hvdbench.frames import Gray, Image
 
 Flow = NDArray[np.float32]  # (H, W, 2)
-Preset = Literal["ultrafast", "fast", "medium"]
+Preset = Literal["ultrafast", "fast", "medium", "by_size"]
 
 _PRESETS = {
     "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
     "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
     "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
+    "by_size": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }
+_FINEST_PX = 240
+"""Longer side of the finest level that ``by_size`` searches, at most: it finds more where blur covers many px, since on
+finer levels a patch of 8 px sees nothing but blur (docs/fusion.md has the figures)."""
 _INTERPOLATION = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "nearest": cv2.INTER_NEAREST}
 _BORDER_PX = 0.5
 _DIS_MINIMUM_PX = 24  # below this OpenCV's coarsest pyramid level is empty
@@ -33,7 +38,8 @@ def flow_dis(a: Gray, b: Gray, preset: Preset = "medium") -> Flow:
 
     Args:
         a, b: uint8 gray pictures (H, W); those under 24 px a side are padded by replication for the search.
-        preset: OpenCV's preset; ``medium`` adds variational refinement.
+        preset: OpenCV's preset; ``medium`` adds variational refinement. ``by_size`` is ``medium`` whose finest level is
+            the first below the picture that has at most 240 px on its longer side, in place of half the picture's size.
 
     Returns:
         The flow (H, W, 2), float32, x first, in px.
@@ -46,6 +52,8 @@ def flow_dis(a: Gray, b: Gray, preset: Preset = "medium") -> Flow:
         )
     cv2.setNumThreads(1)  # frames and clips run side by side, not the parts of one call
     search = cv2.DISOpticalFlow.create(_PRESETS[preset])
+    if preset == "by_size":
+        search.setFinestScale(max(1, math.ceil(math.log2(max(height, width) / _FINEST_PX))))
     flow = search.calc(a, b, None)  # type: ignore[call-overload]
     return np.ascontiguousarray(flow[:height, :width], np.float32)
 

@@ -13,7 +13,7 @@ from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.blur.exposure_model import fit_exposure_model
 from hvdbench.methods.blur.reblur import reblur
 from hvdbench.methods.fusion.pretrained.objective import FusionObjective
-from hvdbench.methods.fusion.pretrained.planes import FramePlanes, frame_planes
+from hvdbench.methods.fusion.pretrained.planes import FramePlanes, frame_planes, reduced, reduction
 from hvdbench.methods.fusion.pretrained.scheme import PretrainedFusion, apply_network
 from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
 from hvdbench.methods.reblur_blend import blend
@@ -89,18 +89,52 @@ def _repeated(seen: FramePlanes, across: int, down: int) -> FramePlanes:
     )
 
 
-def test_parts_give_what_the_whole_frame_gives(clip, monkeypatch):
-    model, labels = _model(clip), clip[1]
-    large = _repeated(frame_planes(model, 1, labels.selected), 2, 4)
+def _chosen_at_random():
     torch.manual_seed(0)
     network = CandidateFusion(8, 1)
     torch.nn.init.normal_(network.last.weight, std=0.05)
+    return network
+
+
+@pytest.mark.parametrize("factor", [1, 3])
+def test_bands_give_what_the_whole_frame_gives(clip, monkeypatch, factor):
+    model, labels = _model(clip), clip[1]
+    large = replace(_repeated(frame_planes(model, 1, labels.selected), 2, 4), factor=factor)
+    network = _chosen_at_random()
     whole = apply_network(network, large, "cpu")
+    assert whole.shape == large.blend.shape
     assert np.abs(whole - large.blend).max() > 1
-    monkeypatch.setattr("hvdbench.methods.fusion.pretrained.scheme._PART_PX", 50)
+    monkeypatch.setattr("hvdbench.methods.fusion.pretrained.scheme._BAND_ROWS", 12)
     assert np.abs(apply_network(network, large, "cpu") - whole).max() < 1e-3
-    part = large.part(slice(7, 20), slice(30, 41))
-    assert np.array_equal(part, large.planes[:, 7:20, 30:41])
+
+
+def test_a_large_frame_is_seen_as_the_small_frame_that_it_enlarges(clip):
+    """Blur of a large frame is as many px on the network's copy as it was trained on, and so is its path."""
+    small = frame_planes(_model(clip), 1, clip[1].selected)
+
+    def enlarged(part):
+        return None if part is None else part.repeat(3, axis=0).repeat(3, axis=1)
+
+    large = replace(
+        small,
+        pictures=tuple(map(enlarged, small.pictures)),
+        masks=tuple(map(enlarged, small.masks)),
+        errors=tuple(map(enlarged, small.errors)),
+        lacking=enlarged(small.lacking),
+        path=3 * enlarged(small.path),
+        factor=3,
+    )
+    assert np.abs(large.planes - small.planes).max() < 1e-3
+    network = _chosen_at_random()
+    restored = apply_network(network, large, "cpu")
+    assert np.abs(restored[1::3, 1::3] - apply_network(network, small, "cpu")).max() < 1e-3
+
+
+def test_odd_sides_are_continued_and_cut_again():
+    picture = np.arange(35, dtype=np.float32).reshape(5, 7)
+    assert reduced(picture, 1, multiple=2).shape == (6, 8)
+    assert reduced(picture, 2).tolist()[0] == [picture[:2, k : k + 2].mean() for k in (0, 2, 4)] + [(6 + 13) / 2]
+    assert [reduction(*size) for size in ((180, 320), (720, 1280), (1080, 1920), (2160, 3840))] == [1, 2, 3, 6]
 
 
 def test_mirroring_and_turning_a_window_mirrors_and_turns_its_path():

@@ -23,6 +23,8 @@ _AGREE_PX = 0.5  # forward-backward error of a match that counts
 _INLIER_PX = 0.6
 FOLLOWS_PX = 1.2  # flow of a blurry frame is this noisy where a plane explains all
 PLANAR_SHARE = 0.94  # flat scenes have 0.94 to 1, the demo's moving cup 0.92 at most, a walk through a street 0.82
+_UNIT_PX = 320
+"""Longer side of the frames that thresholds in px are for; those of larger frames grow along."""
 _REDUCED = 4  # times; errors of a window are smooth
 _WINDOW_PX = 10.0
 _VETO = (3.0, 5.0)  # flow fits blur and noise too, so a right plane's error is up to twice as large
@@ -35,7 +37,8 @@ _BAND_ROWS = 256
 def lay_plane(flow_ab: Flow, flow_ba: Flow, a: Gray, b: Gray) -> tuple[Flow, Flow]:
     """Lay the plane of a pair of frames over its two flows, if the pair is planar.
 
-    A pair is planar if 94 % of the matches on which the two flows agree lie within 1.2 px of one homography. There the
+    A pair is planar if 94 % of the matches on which the two flows agree lie within 1.2 px of one homography (px of
+    a frame of 320 px, as other distances of flows here: :func:`unit_px`). There the
     homography replaces the flow, both ways, except near where it fits the pictures much worse than the flow does. With
     ``q`` the ratio of both squared errors in a Gaussian window of 10 px, of pixels where the two flows agree, its
     weight falls from 1 at q = 3 to 0 at q = 5, and about 12 px around stay with the flow too. That leaves small things
@@ -69,11 +72,21 @@ def fit_plane(flow_ab: Flow, flow_ba: Flow) -> Matrix | None:
     forward = robust_homography(here, found, height, width)
     if forward is None:
         return None
-    return forward if (misses_px(forward, here, found) < FOLLOWS_PX).mean() >= PLANAR_SHARE else None
+    follows = misses_px(forward, here, found) < FOLLOWS_PX * unit_px(height, width)
+    return forward if follows.mean() >= PLANAR_SHARE else None
+
+
+def unit_px(height: int, width: int) -> float:
+    """Return how many px of a frame stand for one of a frame of 320 px, at least 1.
+
+    Blur and errors of flow grow with the frame: with fixed thresholds, pairs of 1280x720 that one plane explains were
+    left to flow, which cost 0.6 to 0.8 dB on validation clips.
+    """
+    return max(1.0, max(height, width) / _UNIT_PX)
 
 
 def matches(flow_ab: Flow, flow_ba: Flow, samples: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """List the matches on which two flows agree to half a pixel, on an even grid of about ``samples`` pixels.
+    """List the matches on which two flows agree to half a unit, on an even grid of about ``samples`` pixels.
 
     Returns:
         Their places in frame a and in frame b, (N, 2) px each, x first.
@@ -87,7 +100,7 @@ def matches(flow_ab: Flow, flow_ba: Flow, samples: int) -> tuple[NDArray[np.floa
     column, row = np.rint(found[:, 0]).astype(np.intp), np.rint(found[:, 1]).astype(np.intp)
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
     round_trip = there + flow_ba[row.clip(0, height - 1), column.clip(0, width - 1)]
-    good = inside & (np.hypot(round_trip[:, 0], round_trip[:, 1]) < _AGREE_PX)
+    good = inside & (np.hypot(round_trip[:, 0], round_trip[:, 1]) < _AGREE_PX * unit_px(height, width))
     return here[good], found[good]
 
 
@@ -95,7 +108,9 @@ def robust_homography(here: NDArray[np.float32], found: NDArray[np.float32], hei
     """Fit a homography to matches by MAGSAC++; None if there are fewer than 50, or if a horizon crosses the frame."""
     if len(here) < LEAST_SAMPLES:
         return None
-    forward, _ = cv2.findHomography(here, found, cv2.USAC_MAGSAC, _INLIER_PX, None, 2000, 0.999)
+    forward, _ = cv2.findHomography(
+        here, found, cv2.USAC_MAGSAC, _INLIER_PX * unit_px(height, width), None, 2000, 0.999
+    )
     homography = None if forward is None else np.asarray(forward, np.float64)
     return homography if homography is not None and keeps_in_front(homography, height, width) else None
 
@@ -131,7 +146,7 @@ def laid_whole(flow_ab: Flow, flow_ba: Flow, homography: Matrix, a: Gray, b: Gra
     height, width = a.shape
     plane = plane_flow(homography, height, width)
     # covered parts fit neither, and would make the thing that covers them look as if it fitted both
-    agree = np.asarray(round_trip_px(flow_ab, flow_ba) < _AGREE_PX, np.float32)
+    agree = np.asarray(round_trip_px(flow_ab, flow_ba) < _AGREE_PX * unit_px(height, width), np.float32)
     ratio = (_error(plane, agree, a, b) + _FLOOR) / (_error(flow_ab, agree, a, b) + _FLOOR)
     fits = np.clip((_VETO[1] - ratio) / (_VETO[1] - _VETO[0]), 0.0, 1.0)
     kept = cv2.GaussianBlur(cv2.erode(fits, np.ones((_AROUND, _AROUND), np.uint8)), (0, 0), 0.25 * _AROUND)

@@ -122,7 +122,16 @@ def _local_error(a: Image, b: Image, window: int) -> Image:
     return np.asarray(cv2.boxFilter(squared, cv2.CV_32F, (window, window)), np.float32)
 
 
-def correct(restored: Image, blurry: Image, motion: Flow, tau: float, *, steps: int = 4, pull: float = 0.1) -> Image:
+def correct(
+    restored: Image,
+    blurry: Image,
+    motion: Flow,
+    tau: float,
+    *,
+    steps: int = 4,
+    pull: float = 0.1,
+    lacking: Image | None = None,
+) -> Image:
     """Move a picture towards one that re-blurs to the input: ``R += K'(B - K R) - pull (R - R0)``, ``steps`` times.
 
     ``K'`` is taken as ``K``: exact where the motion is locally even, since the path is symmetric about mid-exposure.
@@ -134,9 +143,10 @@ def correct(restored: Image, blurry: Image, motion: Flow, tau: float, *, steps: 
         tau: exposure share of the frame interval.
         steps: number of steps; more steps sharpen more and ring more.
         pull: strength of the pull back towards the start.
+        lacking: ``B - K R0``, where it is known already.
     """
     current = restored.copy()
-    for _ in range(steps):
-        missing = blurry - reblur(current, motion, tau)
+    for step in range(steps):
+        missing = blurry - reblur(current, motion, tau) if step or lacking is None else lacking
         current += reblur(missing, motion, tau) - pull * (current - restored)
     return np.clip(current, 0.0, 255.0)

@@ -4,6 +4,7 @@ import copy
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -15,22 +16,23 @@ from hvdbench.frames import Frames, Image
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model
+from hvdbench.methods.blur.planes import unit_px
 from hvdbench.methods.building import load_start
 from hvdbench.methods.fusion.pretrained.adaptation import adapt, adaptation_cost
 from hvdbench.methods.fusion.pretrained.objective import FusionObjective
-from hvdbench.methods.fusion.pretrained.planes import FramePlanes, frame_planes
+from hvdbench.methods.fusion.pretrained.planes import FramePlanes, frame_planes, reduced, reduction
 from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import FitCost, TrainedScheme
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
-from hvdbench.networks.candidate_fusion import CandidateFusion
+from hvdbench.networks.candidate_fusion import PICTURES, CandidateFusion, blended
 from hvdbench.networks.spec import NetworkSpec, VideoNetwork
 from hvdbench.recipe import Settings
 from hvdbench.store import Truth
 from hvdbench.workspace.engine import thread_map
 
-_PART_PX = 640  # measured: 3.4 s for a megapixel on one core, and 4.5 where a frame of 1280x720 is a single part
+_BAND_ROWS = 128  # of all pictures and weights at once: those of whole frames of 3840x2160 would take two gigabytes
 
 
 class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
@@ -134,10 +136,12 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         """
         started = time.perf_counter()
         network, model = self._model(blurry, labels, budget)
-        aligner, adapted = model.aligner, dict[str, object]()
+        adapted = dict[str, object]()
         if self.fit_steps:
             outcome = adapt(network, model, labels, self.settings, budget)
             network, adapted = outcome.network, {"adaptation": outcome.facts}
+        aligner = self._aligner(blurry)
+        model = replace(model, aligner=aligner)
         confirmed = model.confirmed_sharp(labels.is_passed)
         passed = confirmed if self.settings.pass_through else np.zeros(len(blurry), bool)
         todo = [int(i) for i in np.flatnonzero(~passed) if budget.keeps(int(i))]
@@ -162,7 +166,7 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         )
 
     def _model(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> tuple[CandidateFusion, ExposureModel]:
-        """Load the network, and fit the blur model of a clip.
+        """Load the network, and fit the blur model of a clip, on copies of the size that the network sees.
 
         Raises:
             FitError: if no frame is selected.
@@ -173,8 +177,13 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         network = self._loaded().to(budget.device)
         assert isinstance(network, CandidateFusion)
         budget.progress(0, 1, "flow and exposure")
-        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale, alignment=self.settings.alignment)
-        return network, fit_exposure_model(aligner, labels.is_selected, budget.workers, with_paths=False)
+        factor = reduction(*blurry.shape[1:3])
+        seen = blurry if factor == 1 else np.stack([reduced(frame, factor) for frame in blurry])
+        return network, fit_exposure_model(self._aligner(seen), labels.is_selected, budget.workers, with_paths=False)
+
+    def _aligner(self, frames: Frames) -> Aligner:
+        scale = self.settings.mask_scale / unit_px(*frames.shape[1:3])
+        return Aligner(frames, self.settings.flow, scale, alignment=self.settings.alignment)
 
 
 @contextmanager
@@ -189,33 +198,40 @@ def _threads_shared_by(workers: int) -> Iterator[None]:
 
 
 def apply_network(network: CandidateFusion, frame: FramePlanes, device: str) -> Image:
-    """Restore a frame from its planes to (H, W, 3) in [0, 255]; odd sizes are padded by repeating the edge.
+    """Restore a frame from its planes to (H, W, 3) in [0, 255].
 
-    The network sees the frame in parts of up to 640x640 px, each with what its outputs depend on around it.
+    The network chooses on the copy that it sees, whatever the size of the frame.
     """
     height, width = frame.blend.shape[:2]
     restored = np.empty((height, width, 3), np.float32)
-    for rows, outer_rows in _parts(height, network.reach_px):
-        for columns, outer_columns in _parts(width, network.reach_px):
-            part = torch.from_numpy(frame.part(outer_rows, outer_columns)[None]).to(device) / 255
-            tall, wide = part.shape[2:]
-            if tall % 2 or wide % 2:
-                part = torch.nn.functional.pad(part, (0, wide % 2, 0, tall % 2), mode="replicate")
-            with torch.inference_mode():
-                picture = 255 * network(part)[0].clamp(0, 1)
-            top, left = rows.start - outer_rows.start, columns.start - outer_columns.start
-            inner = picture[:, top : top + rows.stop - rows.start, left : left + columns.stop - columns.start]
-            restored[rows, columns] = inner.permute(1, 2, 0).cpu().numpy()
+    with torch.inference_mode():
+        chosen = torch.cat(network.choose(torch.from_numpy(frame.planes[None]).to(device) / 255), dim=1)
+        rows = _BAND_ROWS // frame.factor
+        for top in range(0, chosen.shape[2], rows):
+            band = slice(top * frame.factor, min(height, (top + rows) * frame.factor))
+            pictures = np.stack([picture[band] for picture in frame.pictures])
+            masks = np.stack([_everywhere(mask, frame.blend)[band] for mask in frame.masks])
+            logits, residual = _enlarged(chosen, top, rows, frame.factor)[:, :, : band.stop - band.start, :width].split(
+                (len(PICTURES), 3), dim=1
+            )
+            of_pictures = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2)[None] / 255
+            picture = blended(of_pictures, torch.from_numpy(masks).to(device)[None], logits, residual)
+            restored[band] = 255 * picture[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
     return restored
 
 
-def _parts(length: int, reach: int) -> list[tuple[slice, slice]]:
-    """Cut a side into about equal parts that begin at even places, each alone and with what it depends on."""
-    step = -(-length // -(-length // _PART_PX))
-    step += step % 2
-    starts = range(0, length, step)
-    inner = [slice(start, min(length, start + step)) for start in starts]
-    return [(part, slice(max(0, part.start - reach), min(length, part.stop + reach))) for part in inner]
+def _everywhere(mask: Image | None, blend: Image) -> Image:
+    return np.zeros(blend.shape[:2], np.float32) if mask is None else mask
+
+
+def _enlarged(chosen: Tensor, top: int, rows: int, factor: int) -> Tensor:
+    """Enlarge some rows of what the network chose, bilinearly, as if all of it were."""
+    if factor == 1:
+        return chosen[:, :, top : top + rows]
+    first, last = max(0, top - 1), min(chosen.shape[2], top + rows + 1)
+    large = torch.nn.functional.interpolate(chosen[:, :, first:last], scale_factor=factor, mode="bilinear")
+    start = (top - first) * factor
+    return large[:, :, start : start + rows * factor]
 
 
 class _OfPlanes(nn.Module):
