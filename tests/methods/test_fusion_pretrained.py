@@ -12,8 +12,9 @@ from hvdbench.labels.sharpness import label_paper
 from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.blur.exposure_model import fit_exposure_model
 from hvdbench.methods.blur.reblur import reblur
+from hvdbench.methods.blur.reduction import reduced, reduction
 from hvdbench.methods.fusion.pretrained.objective import FusionObjective
-from hvdbench.methods.fusion.pretrained.planes import FramePlanes, frame_planes, reduced, reduction
+from hvdbench.methods.fusion.pretrained.planes import FramePlanes, frame_planes
 from hvdbench.methods.fusion.pretrained.scheme import PretrainedFusion, apply_network
 from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
 from hvdbench.methods.reblur_blend import blend
@@ -99,7 +100,9 @@ def _chosen_at_random():
 @pytest.mark.parametrize("factor", [1, 3])
 def test_bands_give_what_the_whole_frame_gives(clip, monkeypatch, factor):
     model, labels = _model(clip), clip[1]
-    large = replace(_repeated(frame_planes(model, 1, labels.selected), 2, 4), factor=factor)
+    large = _repeated(frame_planes(model, 1, labels.selected), 2, 4)
+    errors = tuple(None if error is None else reduced(error, factor, multiple=2) for error in large.errors)
+    large = replace(large, factor=factor, errors=errors)
     network = _chosen_at_random()
     whole = apply_network(network, large, "cpu")
     assert whole.shape == large.blend.shape
@@ -119,7 +122,6 @@ def test_a_large_frame_is_seen_as_the_small_frame_that_it_enlarges(clip):
         small,
         pictures=tuple(map(enlarged, small.pictures)),
         masks=tuple(map(enlarged, small.masks)),
-        errors=tuple(map(enlarged, small.errors)),
         lacking=enlarged(small.lacking),
         path=3 * enlarged(small.path),
         factor=3,

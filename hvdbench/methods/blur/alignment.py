@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hvdbench.flow import Flow, Preset, flow_dis, occlusion_mask, warp
 from hvdbench.frames import Frame, Frames, Gray, Image, to_8_bits, to_gray
 from hvdbench.methods.blur.planes import Alignment, lay_plane
+from hvdbench.methods.blur.reduction import enlarged, reduction
 from hvdbench.methods.blur.refined_plane import lay_refined_plane
 
 FLOW_CACHE_BYTES = 300_000_000  # 40 flows of 720p, 4 of 2160p: those of the pairs that threads work on
@@ -37,6 +38,9 @@ class Aligner:
         alignment: ``dis`` for the flow as it is; ``planes`` lays a homography over the flow of pairs that one explains
             (:func:`hvdbench.methods.blur.planes.lay_plane`); ``refined`` fits it to the pictures, and lays it
             where only a part of the scene follows too (:func:`hvdbench.methods.blur.refined_plane.lay_refined_plane`).
+        guide: aligner of reduced copies of the frames (:func:`hvdbench.methods.blur.reduction.reduced`), whose flows
+            and masks are enlarged; None estimates flow on the frames themselves. On validation clips of 1280x720 both
+            come out as well, and copies take a quarter of the time.
     """
 
     frames: Frames
@@ -44,15 +48,28 @@ class Aligner:
     scale: float = 0.5
     seen: Frames | None = field(default=None, repr=False)
     alignment: Alignment = field(default="dis", kw_only=True)
+    guide: "Aligner | None" = field(default=None, repr=False, kw_only=True)
     _grays: list[Gray] = field(init=False, repr=False)
     _flows: OrderedDict[tuple[int, int], Flow] = field(default_factory=OrderedDict, init=False, repr=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._grays = [to_gray(to_8_bits(frame)) for frame in (self.frames if self.seen is None else self.seen)]
+        seen = self.frames if self.seen is None else self.seen
+        self._grays = [] if self.guide is not None else [to_gray(to_8_bits(frame)) for frame in seen]
+
+    @property
+    def factor(self) -> int:
+        """How many times the copies that flow is estimated on are smaller than the frames."""
+        return 1 if self.guide is None else reduction(*self.frames.shape[1:3])
+
+    def enlarged(self, flow: Flow) -> Flow:
+        """Enlarge a flow or a motion of the guide to the size of the frames, (H, W, 2) px."""
+        return np.float32(self.factor) * enlarged(flow, self.factor, self.frames.shape[1:3])
 
     def flow(self, a: int, b: int) -> Flow:
         """Return ``flow_ab``, the flow from frame a to frame b, (H, W, 2) px."""
+        if self.guide is not None:
+            return self.enlarged(self.guide.flow(a, b))
         with self._lock:
             known = self._flows.get((a, b))
             if known is not None:
@@ -82,9 +99,13 @@ class Aligner:
         """Drop the flows that are kept; they are estimated again where they are asked for."""
         with self._lock:
             self._flows.clear()
+        if self.guide is not None:
+            self.guide.forget()
 
     def mask(self, target: int, source: int) -> Image:
         """Return ``M_occ`` of ``source`` seen from ``target`` (:func:`hvdbench.flow.occlusion_mask`), (H, W)."""
+        if self.guide is not None:
+            return enlarged(self.guide.mask(target, source), self.factor, self.frames.shape[1:3])
         return occlusion_mask(self.flow(target, source), self.flow(source, target), self.scale)
 
     def warped(self, target: int, source: int) -> Image:

@@ -28,8 +28,10 @@ def exposure_motion(aligner: Aligner, index: int, sigma_px: float = 2.0) -> Flow
     """Estimate the motion of a frame, (H, W, 2) px per frame interval, from the flow to its two neighbours.
 
     The motion is ``u = (flow(i, i+1) - flow(i, i-1)) / 2``, smoothed. The first and the last frame use their one
-    neighbour, and the only frame of a clip has no motion.
+    neighbour, and the only frame of a clip has no motion. An aligner with a guide enlarges what its guide finds.
     """
+    if aligner.guide is not None:
+        return aligner.enlarged(exposure_motion(aligner.guide, index, sigma_px))
     last = len(aligner.frames) - 1
     seen = [aligner.flow(index, index + 1)] if index < last else []
     seen += [-aligner.flow(index, index - 1)] if index > 0 else []

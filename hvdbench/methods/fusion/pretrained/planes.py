@@ -5,11 +5,9 @@ many px as there, and what it chooses is laid over the pictures in full size. On
 worth 0.3 to 1.5 dB besides three quarters of the network's time.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +16,7 @@ from hvdbench.frames import Image
 from hvdbench.methods.blur.alignment import sharp_neighbours
 from hvdbench.methods.blur.exposure_model import ExposureModel
 from hvdbench.methods.blur.reblur import blend_by_errors, correct, reblur, reblur_errors
+from hvdbench.methods.blur.reduction import enlarged, reduced
 from hvdbench.methods.fusion.resynthesis import noise_levels
 from hvdbench.networks.candidate_fusion import (
     ERROR_PLANE,
@@ -31,8 +30,6 @@ from hvdbench.networks.candidate_fusion import (
 _EACH_SIDE = 2
 _CORRECTIONS = 2  # on REDS 027 the first two steps bring all that more would
 _MIDDLE = 128.0
-_SEEN_PX = 640
-_WINDOW_PX = 3  # half a window of the re-blur error, for each px of the reduced copy
 _LACK_STEPS, _PATH_STEPS, _ERROR_STEPS, _NOISE_STEPS = 2.0, 4.0, 8.0, 16.0
 """Steps of a plane per level or px: of what the blend lacks, of the path, of errors, of the noise."""
 
@@ -45,7 +42,8 @@ class FramePlanes:
         pictures: blurry frame, blend, corrected blend, and those that are warped onto the frame, each float32 (H, W, 3)
             in [0, 255].
         masks: (H, W) where each of the warped pictures can be trusted, in [0, 1]; None for one that is not there.
-        errors: (H, W) re-blur errors of the sharp pictures, in squared levels; None for one that is not there.
+        errors: re-blur errors of the sharp pictures, of the size of the network's copy, in squared levels; None for one
+            that is not there.
         lacking: what the blend, blurred again, lacks of the blurry frame, (H, W, 3) in levels.
         path: how far the exposure moves each pixel, (H, W, 2) px.
         noise: standard deviation of the noise of the copy that the network sees, in levels.
@@ -80,9 +78,7 @@ class FramePlanes:
         for k, mask in enumerate(self.masks):
             planes[MASK_PLANE + k] = 0.0 if mask is None else 255 * self._seen(mask)
         for k, error in enumerate(self.errors):
-            planes[ERROR_PLANE + k] = (
-                255.0 if error is None else _ERROR_STEPS * np.sqrt(np.maximum(self._seen(error), 0))
-            )
+            planes[ERROR_PLANE + k] = 255.0 if error is None else _ERROR_STEPS * np.sqrt(np.maximum(_even(error), 0))
         planes[LACKING_PLANE:PATH_PLANE] = _MIDDLE + _LACK_STEPS * self._seen(self.lacking).transpose(2, 0, 1)
         path = self._seen(self.path) / self.factor
         planes[PATH_PLANE:NOISE_PLANE] = _MIDDLE + _PATH_STEPS * path.transpose(2, 0, 1)
@@ -94,27 +90,8 @@ class FramePlanes:
         return reduced(picture, self.factor, multiple=2)
 
 
-def reduction(height: int, width: int) -> int:
-    """Return how many times a frame is reduced for the network: its longer side becomes about 640 px, or stays."""
-    return max(1, round(max(height, width) / _SEEN_PX))
-
-
-def reduced(picture: NDArray[Any], factor: int, multiple: int = 1) -> NDArray[Any]:
-    """Reduce a picture by the mean of ``factor``² pixels.
-
-    Args:
-        picture: (H, W) or (H, W, C).
-        factor: times.
-        multiple: the reduced sides are multiples of this; the picture is continued to the right and below by its edge.
-    """
-    height, width = picture.shape[:2]
-    below, right = (-length % (factor * multiple) for length in (height, width))
-    if below or right:
-        picture = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE)
-    if factor == 1:
-        return picture
-    size = (picture.shape[1] // factor, picture.shape[0] // factor)
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+def _even(error: NDArray[np.float32]) -> NDArray[np.float32]:
+    return reduced(error, 1, multiple=2)
 
 
 def frame_planes(
@@ -136,7 +113,7 @@ def frame_planes(
         without: numbers of neighbours that are not shown, as if the clip did not have them.
         motion: motion of the frame, (H, W, 2) px per frame interval; None for what its neighbours say.
     """
-    aligner = model.aligner
+    aligner, factor = model.aligner, model.aligner.factor
     blurry, motion = aligner.blurry(index), model.motion(index) if motion is None else motion
     sources = _in_slots(index, selected)
     near = [k if 0 <= k < len(aligner.frames) and k not in without else None for k in (index - 1, index + 1)]
@@ -146,10 +123,10 @@ def frame_planes(
         masks.append(None if source is None else aligner.mask(index, source))
     there = [k for k, source in enumerate(sources) if source is not None]
     candidates = [warped[2 + k] for k in there]
-    factor = reduction(*blurry.shape[:2])
-    measured = reblur_errors([*candidates, blurry], blurry, motion, model.tau, window=2 * _WINDOW_PX * factor + 1)
+    measured = _errors([*candidates, blurry], motion, model.tau, factor)
     trust = [mask for mask in masks[2:] if mask is not None]
-    blend = blend_by_errors([*candidates, blurry], measured, trust)
+    whole = np.stack([enlarged(error, factor, blurry.shape[:2]) for error in measured]) if factor > 1 else measured
+    blend = blend_by_errors([*candidates, blurry], whole, trust)
     errors: list[NDArray[np.float32] | None] = [None] * len(sources)
     for place, k in enumerate(there):
         errors[k] = measured[place]
@@ -164,6 +141,14 @@ def frame_planes(
         noise_levels(reduced(aligner.eight_bits(index), factor)),
         factor,
     )
+
+
+def _errors(pictures: Sequence[Image], motion: Flow, tau: float, factor: int) -> NDArray[np.float32]:
+    """Return the re-blur errors of pictures, of which the last is the blurry frame, on the network's copies."""
+    if factor == 1:
+        return reblur_errors(pictures, pictures[-1], motion, tau)
+    seen = [reduced(picture, factor, multiple=2) for picture in pictures]
+    return reblur_errors(seen, seen[-1], reduced(motion, factor, multiple=2) / np.float32(factor), tau)
 
 
 def _in_slots(index: int, selected: NDArray[np.intp]) -> list[int | None]:

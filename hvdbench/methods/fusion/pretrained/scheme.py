@@ -17,10 +17,11 @@ from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model
 from hvdbench.methods.blur.planes import unit_px
+from hvdbench.methods.blur.reduction import reduced, reduction
 from hvdbench.methods.building import load_start
 from hvdbench.methods.fusion.pretrained.adaptation import adapt, adaptation_cost
 from hvdbench.methods.fusion.pretrained.objective import FusionObjective
-from hvdbench.methods.fusion.pretrained.planes import FramePlanes, frame_planes, reduced, reduction
+from hvdbench.methods.fusion.pretrained.planes import FramePlanes, frame_planes
 from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import FitCost, TrainedScheme
@@ -140,8 +141,8 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         if self.fit_steps:
             outcome = adapt(network, model, labels, self.settings, budget)
             network, adapted = outcome.network, {"adaptation": outcome.facts}
-        aligner = self._aligner(blurry)
-        model = replace(model, aligner=aligner)
+        if reduction(*blurry.shape[1:3]) > 1:
+            model = replace(model, aligner=replace(model.aligner, frames=blurry, guide=model.aligner))
         confirmed = model.confirmed_sharp(labels.is_passed)
         passed = confirmed if self.settings.pass_through else np.zeros(len(blurry), bool)
         todo = [int(i) for i in np.flatnonzero(~passed) if budget.keeps(int(i))]
@@ -152,7 +153,7 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
 
         with _threads_shared_by(budget.workers):
             for done, picture in enumerate(thread_map(one, todo, budget.workers)):
-                restored[todo[done]] = aligner.stored(picture)
+                restored[todo[done]] = model.aligner.stored(picture)
                 budget.progress(done + 1, len(todo), "align, blend and correct")
         return Restoration(
             restored,
@@ -178,12 +179,10 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         assert isinstance(network, CandidateFusion)
         budget.progress(0, 1, "flow and exposure")
         factor = reduction(*blurry.shape[1:3])
-        seen = blurry if factor == 1 else np.stack([reduced(frame, factor) for frame in blurry])
-        return network, fit_exposure_model(self._aligner(seen), labels.is_selected, budget.workers, with_paths=False)
-
-    def _aligner(self, frames: Frames) -> Aligner:
-        scale = self.settings.mask_scale / unit_px(*frames.shape[1:3])
-        return Aligner(frames, self.settings.flow, scale, alignment=self.settings.alignment)
+        seen = blurry if factor == 1 else np.stack([reduced(frame, factor, multiple=2) for frame in blurry])
+        scale = self.settings.mask_scale / unit_px(*seen.shape[1:3])
+        aligner = Aligner(seen, self.settings.flow, scale, alignment=self.settings.alignment)
+        return network, fit_exposure_model(aligner, labels.is_selected, budget.workers, with_paths=False)
 
 
 @contextmanager
