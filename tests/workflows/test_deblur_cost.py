@@ -111,17 +111,18 @@ def test_the_rates_follow_from_what_the_restorations_take(tmp_path, monkeypatch)
     assert found.per_restored == pytest.approx(4.0)
     assert found.per_written == pytest.approx(0.25)
     assert found.unchanged == pytest.approx(0.25)
-    first.size = 256, 192
+    first.size = 2 * frames.shape[2], 2 * frames.shape[1]
     assert measure_cost(method, first, labels, Budget()).per_restored == pytest.approx(16.0)
 
 
-def test_large_frames_are_measured_on_a_part_of_them():
+def test_a_fit_is_measured_on_parts_of_large_frames_and_what_learns_nothing_on_whole_ones():
     first = FirstFrames()
-    first.see(0, np.zeros((720, 1280, 3), np.uint8))
-    assert first.parts[0].shape == (360, 640, 3)
-    assert first.times_larger == 4
-    first.see(99, np.zeros((720, 1280, 3), np.uint8))
-    assert len(first.parts) == 1
+    for index in range(99):
+        first.see(index, np.zeros((1440, 2560, 3), np.uint8))
+    assert len(first.frames) == 27  # 300 MB
+    assert first.shown([0, 2], are_parts=True).shape == (2, 360, 640, 3)
+    assert first.shown([1], are_parts=False).shape == (1, 1440, 2560, 3)
+    assert first.size == (2560, 1440)
 
 
 def test_shipped_weights_restore_without_training_or_adaptation(clip, tmp_path, method):

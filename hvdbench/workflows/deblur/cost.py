@@ -23,8 +23,8 @@ Windows = Sequence[tuple[int, int, int, int]]
 """Windows of a clip, as :func:`hvdbench.methods.inference.windows.plan_windows` cuts them."""
 
 _HELD_FRAMES = 40  # two of the labeller's segments, so that sharp frames lie among them
+_FEWEST_HELD, _HELD_BYTES = 8, 300_000_000
 _WIDTH_PX, _HEIGHT_PX = 640, 360
-_WARM_UP_PX = 64
 _STEPS = (1, 5)
 _EACH_SIDE = 2
 _FEWEST_STEPS, _MOST_STEPS = 20, 1000
@@ -32,27 +32,27 @@ _FEWEST_STEPS, _MOST_STEPS = 20, 1000
 
 @dataclass
 class FirstFrames:
-    """The middle of the first frames of a clip, at most 640x360 px of each, to measure on.
+    """The first frames of a clip, to measure on: up to 40, or as many as fit in 300 MB."""
 
-    They are cut and not reduced, because the time of a pixel depends on how far it moves.
-    """
-
-    parts: list[Frame] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
     size: tuple[int, int] = (0, 0)
-    """Width and height of the whole frames."""
+    """Width and height of the frames that are going to be restored."""
 
     def see(self, index: int, frame: Frame) -> None:
         """Take the next frame, uint8 (H, W, 3)."""
-        height, width = frame.shape[:2]
-        self.size = width, height
-        if index < _HELD_FRAMES:
-            top, left = max(0, height - _HEIGHT_PX) // 2, max(0, width - _WIDTH_PX) // 2
-            self.parts.append(frame[top : top + _HEIGHT_PX, left : left + _WIDTH_PX].copy())
+        self.size = frame.shape[1], frame.shape[0]
+        if index < max(_FEWEST_HELD, min(_HELD_FRAMES, _HELD_BYTES // frame.nbytes)):
+            self.frames.append(frame.copy())
 
-    @property
-    def times_larger(self) -> float:
-        """How many times as many pixels a frame has as its part here."""
-        return math.prod(self.size) / math.prod(self.parts[0].shape[:2])
+    def shown(self, chosen: Sequence[int], *, are_parts: bool) -> Frames:
+        """Return some of the frames, whole or at most 640x360 px of their middle, (T, H, W, 3).
+
+        Parts are cut and not reduced, because the time of a pixel depends on how far it moves.
+        """
+        height, width = self.frames[0].shape[:2]
+        top, left = max(0, height - _HEIGHT_PX) // 2, max(0, width - _WIDTH_PX) // 2
+        part = np.s_[top : top + _HEIGHT_PX, left : left + _WIDTH_PX] if are_parts else np.s_[:, :]
+        return np.stack([self.frames[k][part] for k in chosen])
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,10 @@ def measure_cost(
 ) -> ClipCost:
     """Restore a few frames of a clip, and make a few steps, to know what the whole clip takes.
 
+    A method with a fit is measured on parts of the frames, since what a step takes does not depend on their size.
+    Everything is done once before it is timed, because what is loaded, compiled or reserved for frames of a size at the
+    first time is no part of a rate.
+
     Args:
         method: a method that works on the clip alone.
         first: the first frames of the clip, at least one.
@@ -103,19 +107,18 @@ def measure_cost(
         budget: seed, device and the threads that are going to restore it.
         per_read: what it takes to read a frame again, in seconds.
     """
-    chosen, kept = _chosen(labels, len(first.parts), max(2, budget.workers))
-    frames = np.stack([first.parts[k] for k in chosen])
+    chosen, kept = _chosen(labels, len(first.frames), max(2, budget.workers))
     some, quiet = labels.of_frames(chosen), Budget(seed=budget.seed, workers=budget.workers, device=budget.device)
     few, many = _STEPS if method.scheme.fit_steps and not method.scheme.adapts else (0, 0)
     start = method.with_fit_steps(few) if method.takes_fit_steps else method
-    small = np.ascontiguousarray(frames[:, :_WARM_UP_PX, :_WARM_UP_PX])
-    start.restore(small, some, replace(quiet, keep=kept))  # what is loaded or compiled once is no part of a rate
+    frames = first.shown(chosen, are_parts=few > 0)
 
     def seconds(timed: Method, keep: tuple[int, int]) -> float:
         begun = time.perf_counter()
         timed.restore(frames, some, replace(quiet, keep=keep))
         return time.perf_counter() - begun
 
+    seconds(start, (kept[0], kept[0] + 1))
     looking, restoring = seconds(start, (0, 0)), seconds(start, kept)
     fit = None
     if method.scheme.adapts:
@@ -124,7 +127,7 @@ def measure_cost(
         per_step = max(0.0, seconds(method.with_fit_steps(many), kept) - restoring) / (many - few)
         fit, restoring = FitCost(0.0, per_step), max(looking, restoring - few * per_step)
     counted = max(1, int((~some.is_passed[kept[0] : kept[1]]).sum()))
-    larger = first.times_larger
+    larger = math.prod(first.size) / math.prod(frames.shape[1:3])
     return ClipCost(
         per_seen=larger * looking / len(chosen),
         per_restored=larger * max(0.0, restoring - looking) / counted,
