@@ -15,7 +15,7 @@ from hvdbench.methods.blur.reblur import reblur
 from hvdbench.methods.blur.reduction import reduced, reduction
 from hvdbench.methods.fusion.pretrained.objective import FusionObjective
 from hvdbench.methods.fusion.pretrained.planes import FramePlanes, frame_planes
-from hvdbench.methods.fusion.pretrained.scheme import PretrainedFusion, apply_network
+from hvdbench.methods.fusion.pretrained.scheme import PretrainedFusion, apply_network, within_range
 from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
 from hvdbench.methods.reblur_blend import blend
 from hvdbench.methods.restoration import Budget
@@ -130,6 +130,18 @@ def test_a_large_frame_is_seen_as_the_small_frame_that_it_enlarges(clip):
     network = _chosen_at_random()
     restored = apply_network(network, large, "cpu")
     assert np.abs(restored[1::3, 1::3] - apply_network(network, small, "cpu")).max() < 1e-3
+
+
+def test_a_restored_pixel_is_no_darker_than_what_is_seen_around_it(clip):
+    """A mask says what is seen: a black candidate that cannot be trusted lets no ringing through."""
+    seen = frame_planes(_model(clip), 1, clip[1].selected)
+    gray = tuple(np.full_like(picture, 100.0) for picture in seen.pictures)
+    black = np.zeros_like(gray[0])
+    trusted, not_trusted = np.ones(black.shape[:2], np.float32), np.zeros(black.shape[:2], np.float32)
+    shown = replace(seen, pictures=(*gray[:-1], black), masks=(trusted,) * 5 + (not_trusted,))
+    assert np.unique(within_range(black, shown)).tolist() == [96.0]
+    assert np.unique(within_range(black + 255, shown)).tolist() == [104.0]
+    assert np.unique(within_range(black, replace(shown, masks=(trusted,) * 6))).tolist() == [0.0]
 
 
 def test_odd_sides_are_continued_and_cut_again():

@@ -24,7 +24,7 @@ _INLIER_PX = 0.6
 FOLLOWS_PX = 1.2  # flow of a blurry frame is this noisy where a plane explains all
 PLANAR_SHARE = 0.94  # flat scenes have 0.94 to 1, the demo's moving cup 0.92 at most, a walk through a street 0.82
 _UNIT_PX = 320
-"""Longer side of the frames that thresholds in px are for; those of larger frames grow along."""
+"""Longer side of the frames that distances between flows in px are for; those of larger frames grow along."""
 _REDUCED = 4  # times; errors of a window are smooth
 _WINDOW_PX = 10.0
 _VETO = (3.0, 5.0)  # flow fits blur and noise too, so a right plane's error is up to twice as large
@@ -37,8 +37,7 @@ _BAND_ROWS = 256
 def lay_plane(flow_ab: Flow, flow_ba: Flow, a: Gray, b: Gray) -> tuple[Flow, Flow]:
     """Lay the plane of a pair of frames over its two flows, if the pair is planar.
 
-    A pair is planar if 94 % of the matches on which the two flows agree lie within 1.2 px of one homography (px of
-    a frame of 320 px, as other distances of flows here: :func:`unit_px`). There the
+    A pair is planar if 94 % of the matches on which the two flows agree lie within 1.2 px of one homography. There the
     homography replaces the flow, both ways, except near where it fits the pictures much worse than the flow does. With
     ``q`` the ratio of both squared errors in a Gaussian window of 10 px, of pixels where the two flows agree, its
     weight falls from 1 at q = 3 to 0 at q = 5, and about 12 px around stay with the flow too. That leaves small things
@@ -72,15 +71,14 @@ def fit_plane(flow_ab: Flow, flow_ba: Flow) -> Matrix | None:
     forward = robust_homography(here, found, height, width)
     if forward is None:
         return None
-    follows = misses_px(forward, here, found) < FOLLOWS_PX * unit_px(height, width)
-    return forward if follows.mean() >= PLANAR_SHARE else None
+    return forward if (misses_px(forward, here, found) < FOLLOWS_PX).mean() >= PLANAR_SHARE else None
 
 
 def unit_px(height: int, width: int) -> float:
     """Return how many px of a frame stand for one of a frame of 320 px, at least 1.
 
-    Blur and errors of flow grow with the frame: with fixed thresholds, pairs of 1280x720 that one plane explains were
-    left to flow, which cost 0.6 to 0.8 dB on validation clips.
+    Errors of flow that is searched on coarser levels grow with the frame. With fixed distances, on validation clips of
+    640x384 with something that moves, things that a plane explains were left to flow, which cost 0.3 to 0.8 dB.
     """
     return max(1.0, max(height, width) / _UNIT_PX)
 

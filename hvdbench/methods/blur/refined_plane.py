@@ -73,24 +73,23 @@ def fit_refined_plane(flow_ab: Flow, flow_ba: Flow, a: Gray, b: Gray) -> tuple[M
 
     Returns:
         The homography, and the share of the matches on which the flows agree that lie within 1.2 px of the first fit.
-        None if that is less than 40 %; if it is less than 94 % and fewer than 90 % of those lie within 0.6 px of the
-        final one, as where depth makes many planes of a scene; or if there are fewer than 50 matches. Distances are
-        those of a frame of 320 px (:func:`hvdbench.methods.blur.planes.unit_px`).
+        None if that is less than 40 %; if it is less than 94 % and fewer than 90 % of those lie within 0.6 px
+        (:func:`hvdbench.methods.blur.planes.unit_px`) of the final one, as where depth makes many planes of a scene; or
+        if there are fewer than 50 matches.
     """
     height, width = a.shape
     here, found = matches(flow_ab, flow_ba, _SAMPLES)
     first = robust_homography(here, found, height, width)
     if first is None:
         return None
-    unit = unit_px(height, width)
-    follows = misses_px(first, here, found) < FOLLOWS_PX * unit
+    follows = misses_px(first, here, found) < FOLLOWS_PX
     if follows.mean() < _LEAST_SHARE or follows.sum() < LEAST_SAMPLES:
         return None
     here, found = here[follows], found[follows]
     refined = _fitted_to_pictures(first, here, a, b)
-    is_sound = keeps_in_front(refined, height, width) and misses_px(refined, here, found).mean() < FOLLOWS_PX * unit
+    is_sound = keeps_in_front(refined, height, width) and misses_px(refined, here, found).mean() < FOLLOWS_PX
     plane, share = refined if is_sound else first, float(follows.mean())
-    is_tight = (misses_px(plane, here, found) < _TIGHT_PX * unit).mean() >= _TIGHT_SHARE
+    is_tight = (misses_px(plane, here, found) < _TIGHT_PX * unit_px(height, width)).mean() >= _TIGHT_SHARE
     return (plane, share) if share >= PLANAR_SHARE or is_tight else None
 
 

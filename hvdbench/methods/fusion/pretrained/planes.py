@@ -148,7 +148,8 @@ def _errors(pictures: Sequence[Image], motion: Flow, tau: float, factor: int) ->
     if factor == 1:
         return reblur_errors(pictures, pictures[-1], motion, tau)
     seen = [reduced(picture, factor, multiple=2) for picture in pictures]
-    return reblur_errors(seen, seen[-1], reduced(motion, factor, multiple=2) / np.float32(factor), tau)
+    path = np.asarray(reduced(motion, factor, multiple=2) / factor, np.float32)
+    return reblur_errors(seen, seen[-1], path, tau)
 
 
 def _in_slots(index: int, selected: NDArray[np.intp]) -> list[int | None]:
