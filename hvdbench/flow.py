@@ -53,9 +53,14 @@ def flow_dis(a: Gray, b: Gray, preset: Preset = "medium") -> Flow:
     cv2.setNumThreads(1)  # frames and clips run side by side, not the parts of one call
     search = cv2.DISOpticalFlow.create(_PRESETS[preset])
     if preset == "by_size":
-        search.setFinestScale(max(1, math.ceil(math.log2(max(height, width) / _FINEST_PX))))
+        search.setFinestScale(finest_level(height, width))
     flow = search.calc(a, b, None)  # type: ignore[call-overload]
     return np.ascontiguousarray(flow[:height, :width], np.float32)
+
+
+def finest_level(height: int, width: int) -> int:
+    """Return the finest level that the preset ``by_size`` searches; level n is 2ⁿ times smaller than the picture."""
+    return max(1, math.ceil(math.log2(max(height, width) / _FINEST_PX)))
 
 
 @lru_cache(maxsize=2)  # 66 MB each at 2160p

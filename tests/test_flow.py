@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hvdbench.flow import Flow, flow_dis, grid, occlusion_mask, round_trip_px, warp
+from hvdbench.flow import Flow, finest_level, flow_dis, grid, occlusion_mask, round_trip_px, warp
 from hvdbench.workspace.engine import thread_map
 
 SHIFT = (3.0, -2.0)  # x, y: b shows at (x + 3, y - 2) what a shows at (x, y)
@@ -26,6 +26,21 @@ def test_flow_ab_points_from_a_to_its_match_in_b(pair, preset):
     assert flow_ab.shape == (72, 96, 2)
     assert flow_ab.dtype == np.float32
     np.testing.assert_allclose(np.median(flow_ab, axis=(0, 1)), SHIFT, atol=0.2)
+
+
+def test_small_pictures_are_searched_by_size_as_by_the_medium_preset_and_large_ones_on_coarser_levels(pair):
+    assert np.array_equal(flow_dis(*pair, "by_size"), flow_dis(*pair, "medium"))
+    assert [finest_level(*size) for size in ((192, 320), (270, 480), (360, 640), (1280, 720), (2160, 3840))] == [
+        1,
+        1,
+        2,
+        3,
+        4,
+    ]
+    large = tuple(cv2.resize(picture, None, fx=6, fy=6, interpolation=cv2.INTER_CUBIC) for picture in pair)
+    flow = flow_dis(*large, "by_size")
+    assert not np.array_equal(flow, flow_dis(*large, "medium"))
+    np.testing.assert_allclose(np.median(flow, axis=(0, 1)), 6 * np.array(SHIFT), atol=0.5)
 
 
 def test_b_warped_by_flow_ab_looks_like_a(pair):

@@ -9,6 +9,8 @@ from hvdbench.flow import flow_dis, occlusion_mask
 from hvdbench.frames import to_gray
 from hvdbench.methods.blur import alignment
 from hvdbench.methods.blur.alignment import Aligner, nearest_sharp, sharp_neighbours
+from hvdbench.methods.blur.reblur import exposure_motion
+from hvdbench.methods.blur.reduction import reduced, reduction
 
 STEP_PX = np.array([3.0, -2.0])
 
@@ -129,3 +131,22 @@ def test_sharp_neighbours_are_the_nearest_on_each_side(index, each_side, expecte
 )
 def test_the_nearest_sharp_frame_is_the_earlier_of_two_equally_near(index, selected, expected):
     assert nearest_sharp(index, np.array(selected, np.intp)) == expected
+
+
+def test_a_guide_aligns_large_frames_by_their_reduced_copies():
+    """The copies are continued by their edge where a side is no multiple, which must not move anything."""
+    large = np.stack(
+        [cv2.resize(frame, None, fx=11, fy=11, interpolation=cv2.INTER_CUBIC)[:-7, :-3] for frame in panning(2)]
+    )
+    factor = reduction(*large.shape[1:3])
+    assert factor == 2
+    aligner = Aligner(large, guide=Aligner(np.stack([reduced(frame, factor, multiple=2) for frame in large])))
+    inner = np.s_[180:-180, 200:-200]
+    for found in (aligner.flow(0, 1), exposure_motion(aligner, 0)):
+        assert found.shape == (*large.shape[1:3], 2)
+        np.testing.assert_allclose(np.median(found[inner], axis=(0, 1)), 11 * STEP_PX, atol=0.5)
+    assert aligner.mask(0, 1).shape == large.shape[1:3]
+    assert aligner.mask(0, 1)[inner].mean() > 0.9
+    assert np.abs(aligner.warped(0, 1) - large[0])[inner].mean() < 2
+    aligner.forget()
+    assert not aligner.guide._flows

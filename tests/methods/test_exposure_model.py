@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hvdbench.methods.blur.alignment import Aligner
-from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model
+from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model, fits_better
 
 T, H, W = 13, 72, 96
 IS_SHARP = np.arange(T) % 4 == 0
@@ -49,6 +49,21 @@ def even() -> ExposureModel:
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_the_share_of_the_exposure_is_found(share):
     assert fit_exposure_model(Aligner(pan(share)), IS_SHARP).tau == pytest.approx(share, abs=0.101)
+
+
+class Astray(Aligner):
+    """An aligner whose frames are warped 2 px away from where they belong."""
+
+    def warped(self, target, source):
+        return np.roll(super().warped(target, source), 2, axis=1)
+
+
+def test_frames_that_are_warped_astray_do_not_re_blur_to_the_input(even):
+    astray = Astray(even.aligner.frames)
+    assert fits_better(even.aligner, fit_exposure_model(astray, IS_SHARP), IS_SHARP)
+    assert not fits_better(astray, even, IS_SHARP)
+    assert not fits_better(Aligner(even.aligner.frames), even, IS_SHARP)  # much better, or the model's own stays
+    assert not fits_better(astray, even, np.ones(T, bool))
 
 
 def test_frames_were_asked_that_are_not_selected(even):

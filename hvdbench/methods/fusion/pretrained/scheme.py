@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from hvdbench.errors import FitError, InputError
+from hvdbench.flow import finest_level
 from hvdbench.frames import Frames, Image
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.blur.alignment import Aligner
-from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model
+from hvdbench.methods.blur.exposure_model import ExposureModel, fit_exposure_model, fits_better
 from hvdbench.methods.blur.reduction import reduced, reduction
 from hvdbench.methods.building import load_start
 from hvdbench.methods.fusion.pretrained.adaptation import adapt, adaptation_cost
@@ -162,6 +163,7 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
             restored,
             {
                 "exposure_share": model.tau,
+                "flow": model.aligner.preset,
                 "passed_through": np.flatnonzero(passed).tolist(),
                 "selected_but_restored": np.flatnonzero(labels.is_selected & ~passed).tolist(),
                 "seconds": round(time.perf_counter() - started, 1),
@@ -184,7 +186,13 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         factor = reduction(*blurry.shape[1:3])
         seen = blurry if factor == 1 else np.stack([reduced(frame, factor, multiple=2) for frame in blurry])
         aligner = Aligner(seen, self.settings.flow, self.settings.mask_scale, alignment=self.settings.alignment)
-        return network, fit_exposure_model(aligner, labels.is_selected, budget.workers, with_paths=False)
+        is_sharp, workers = labels.is_selected, budget.workers
+        model = fit_exposure_model(aligner, is_sharp, workers, with_paths=False)
+        if self.settings.flow == "by_size" and finest_level(*seen.shape[1:3]) > 1:
+            finer = replace(aligner, preset="medium")
+            if fits_better(finer, model, is_sharp, workers):
+                model = fit_exposure_model(finer, is_sharp, workers, with_paths=False)
+        return network, model
 
 
 @contextmanager

@@ -42,7 +42,8 @@ class FusionTrainingSettings(Settings):
     """Settings of alignment, network and training."""
 
     flow: Preset = "medium"
-    """OpenCV DIS preset of the flow on the blurry input."""
+    """OpenCV DIS preset of the flow on the blurry input; ``by_size`` searches large frames on coarser levels, unless
+    frames that are warped along finer flow re-blur to the input much better."""
     alignment: Alignment = "dis"
     """What aligns frames: ``dis``, flow alone, ``planes``, with a homography over it where the scene follows one, or
     ``refined``, with one that is fitted to the pictures."""
