@@ -19,7 +19,7 @@ from hvdbench.methods.blur.planes import Alignment, lay_plane
 from hvdbench.methods.blur.reduction import enlarged, reduction
 from hvdbench.methods.blur.refined_plane import lay_refined_plane
 
-FLOW_CACHE_BYTES = 300_000_000  # 40 flows of 720p, 4 of 2160p: those of the pairs that threads work on
+FLOW_CACHE_BYTES = 200_000_000  # 27 flows of 720p, 3 of 2160p: those of the pairs that threads work on
 _PER_LEVEL = 257  # steps of 16 bits in a level of 8
 
 

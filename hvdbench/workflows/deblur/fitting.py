@@ -81,6 +81,7 @@ def fit_clip(request: DeblurRequest, method: Method, *, budget: Budget, overwrit
                 )
                 timing = with_announcement(timing, request.source.name, budget)
                 job = replace(job, method=timing.method)
+            first.frames.clear()
             return job.finish(_restore(job, labelled, reach, windows, timing))
 
 
