@@ -64,16 +64,13 @@ def right_answer(question: Question) -> str:
     return "first" if METHODS.index(question.first) < METHODS.index(question.second) else "second"
 
 
-def vote_all(stored: StudyFolder, voter: str, *, always: str | None = None, share_right: float = 1.0) -> None:
-    """Write votes on every question: always the same side, or by :func:`right_answer` with a share of errors on pairs."""
+def vote_all(stored: StudyFolder, voter: str, *, always: str | None = None) -> None:
+    """Write votes on every question: always the same side, or by :func:`right_answer`."""
     ballot = Ballot(stored, VoteFile(stored), voter)
-    random = np.random.default_rng(len(voter))
     lines = []
     for position, number in enumerate(ballot.order):
         question, side = stored.study.questions[number], ballot.first_sides[position]
-        choice = right_answer(question)
-        if question.right is None and random.random() > share_right:
-            choice = {"first": "second", "second": "first"}[choice]
+        choice: str = right_answer(question)
         if always is not None:
             choice = "tie" if always == "tie" else "first" if always == side else "second"
         lines.append({"study": stored.digest, "voter": voter, "question": number, "choice": choice})

@@ -42,8 +42,8 @@ from hvdbench.cli.progress import showing
 @options.overwrite
 @options.output("Write the study to this folder.", required=True, metavar="FOLDER", old=())
 @options.examples(
-    "hvdbench study make runs/selfhvd_fusion/mine runs/reblur_blend/mine -o studies/mine",
-    "hvdbench study make ours=results/ours theirs=results/theirs blurry=frames --against ours -o studies/paper",
+    "hvdbench study make runs/selfhvd_fusion/mine runs/blurry/mine -o study",
+    "hvdbench study make ours=results/a theirs=results/b --against ours -o study",
 )
 def make(
     methods: tuple[str, ...],
