@@ -81,7 +81,8 @@ def _run(
     if not named:
         method = open_method(reference, trust=workspace.trust)
         if not (method.is_trained and method.weights is None):
-            fitted = method.with_fit_steps(budget.steps) if method.takes_fit_steps else method
+            # a method that could be adapted to a clip, but is not by its recipe, stays as it is
+            fitted = method.with_fit_steps(budget.steps) if method.scheme.fit_steps else method
             return evaluate(fitted, dataset, workspace=workspace, budget=budget, board=recipe.name, asked=asked)
         try:
             weights = train(reference, dataset.folder, workspace=workspace, budget=budget)

@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -523,6 +525,30 @@ def test_a_study_is_made_scored_and_written_by_commands(tmp_path: Path, monkeypa
     assert page.count("<img") == 6 // 2 * 2
     assert "no: " in page
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+
+
+COMMAND = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv[0] = 'hvdbench'; "
+    "from hvdbench.cli.main import main; main()"
+)
+
+
+def test_ctrl_c_ends_the_command_cleanly_and_nothing_is_lost(stored: StudyFolder) -> None:
+    command = [sys.executable, "-c", COMMAND, "study", "serve", str(stored.folder), "--no-open"]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=os.environ | {"PYTHONUNBUFFERED": "1"}, **pipes) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[2]
+        host, token = url.removeprefix("http://").rstrip("/").split("/")
+        connection = http.client.HTTPConnection(host, timeout=10)
+        kind = {"Content-Type": "application/json"}
+        connection.request("POST", f"/{token}/voter/anna/vote", json.dumps(VOTE), kind)
+        assert connection.getresponse().status == 200
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=30)
+        connection.close()
+    assert (process.returncode, error) == (0, "")
+    assert f"1 vote by 1 voter: {stored.votes}" in out
 
 
 def test_crops_on_disk_have_no_telling_names(stored: StudyFolder) -> None:

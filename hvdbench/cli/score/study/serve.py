@@ -26,4 +26,6 @@ def serve(study: Path, port: int, no_open: bool) -> None:
     found = read_study(study)
     serve_study(found, port=port, ready=serving.shown_page("Vote at", "every vote is saved at once", no_open=no_open))
     votes = VoteFile(found).read()
-    click.echo(f"\n{len(votes)} votes by {len({vote.voter for vote in votes})} voters: {found.votes}")
+    voters = {vote.voter for vote in votes}
+    counts = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((len(votes), "vote"), (len(voters), "voter"))]
+    click.echo(f"\n{' by '.join(counts)}: {found.votes}")
