@@ -127,6 +127,18 @@ class Browser:
         self.down(key, modifiers)
         self.up(key)
 
+    def type(self, text: str) -> None:
+        for letter in text:
+            self.press(letter)
+
+    def drag_between(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
+        held = {"button": "left", "buttons": 1}
+        self.send("Input.dispatchMouseEvent", type="mousePressed", x=begin[0], y=begin[1], clickCount=1, **held)
+        for share in (0.25, 0.5, 0.75, 1.0):
+            x, y = (a + share * (b - a) for a, b in zip(begin, end, strict=True))
+            self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y, **held)
+        self.send("Input.dispatchMouseEvent", type="mouseReleased", x=end[0], y=end[1], button="left", clickCount=1)
+
     def click(self, x: float, y: float) -> None:
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)

@@ -1,7 +1,6 @@
-"use strict";
+import { $, Stopwatch, ask as request, clamp, fit, theme, timeLeft } from "./local.js";
+
 (() => {
-  const $ = (id) => document.getElementById(id);
-  const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
   const make = (tag, className) => Object.assign(document.createElement(tag), { className: className || "" });
   const FREE = 3; // the loupe that a click moves; those before it follow places that the server chose
   const STEP = 24;
@@ -16,23 +15,11 @@
   let broken = false; // the asked frame cannot be shown
   let saving = false;
   let free = null; // {clip, frame, x, y, track}
-  const clock = { since: null, spent: 0 };
+  const clock = new Stopwatch();
   const pictures = new Map(); // "clip/frame" → promise of a bitmap, oldest first
   const places = new Map(); // clip → three tracks
 
-  async function ask(path, said) {
-    const sent = said === undefined ? { cache: "no-store" }
-      : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(said) };
-    let reply;
-    try {
-      reply = await fetch(path, sent);
-    } catch {
-      throw new Error("The server does not answer. Start hvdbench annotate again and open the address it prints; answers up to the last are kept.");
-    }
-    const found = await reply.json();
-    if (!reply.ok) throw new Error(found.error);
-    return found;
-  }
+  const ask = (path, said) => request(path, said, "Start hvdbench annotate again and open the address it prints; answers up to the last are kept.");
 
   function complain(error) {
     $("trouble").hidden = !error;
@@ -86,7 +73,7 @@
     shown = { clip, frame, bitmap };
     if (!free || free.clip !== clip) setFree(frame, bitmap.width / 2, bitmap.height / 2);
     draw();
-    if (frame === asked[1] && clock.since === null && clock.spent === 0) clock.since = performance.now();
+    if (frame === asked[1]) clock.start();
     [frame - 1, frame + 1].forEach((near) => prefetch(clip, near));
     state.next.forEach((question) => prefetch(...question));
   }
@@ -144,17 +131,7 @@
 
   /* drawing */
 
-  function fit(canvas, box) {
-    const ratio = window.devicePixelRatio || 1;
-    const width = Math.max(1, Math.floor(box.clientWidth * ratio)), height = Math.max(1, Math.floor(box.clientHeight * ratio));
-    canvas.width = width;
-    canvas.height = height;
-    canvas.style.width = `${width / ratio}px`;
-    canvas.style.height = `${height / ratio}px`;
-    return [canvas.getContext("2d"), width, height, ratio];
-  }
-
-  /** Say where the picture lies on the stage, in CSS px. */
+  /** Return where the picture lies on the stage, in CSS px. */
   function placed() {
     const stage = $("stage"), { bitmap } = shown;
     const scale = Math.min(stage.clientWidth / bitmap.width, stage.clientHeight / bitmap.height);
@@ -205,14 +182,6 @@
 
   /* progress */
 
-  function timeLeft() {
-    const left = state.total - state.done;
-    if (!left || state.median_s === null) return "";
-    const minutes = state.median_s * left / 60;
-    if (minutes < 1) return " · under a minute left";
-    return minutes < 90 ? ` · about ${Math.round(minutes)} min left` : ` · about ${(minutes / 60).toFixed(1)} h left`;
-  }
-
   function take(next) {
     const before = state && state.question && state.question.join("/");
     state = next;
@@ -223,7 +192,7 @@
     $("bar").setAttribute("aria-valuetext", `${state.done} of ${state.total}`);
     $("done").textContent = `${state.done} of ${state.total}`;
     $("each").textContent = ` by ${state.annotator} · ${count("sharp")} sharp · ${count("blurry")} blurry · ${count("unsure")} unsure`;
-    $("left").textContent = timeLeft();
+    $("left").textContent = timeLeft(state);
     document.title = `${state.done} of ${state.total} · Label frames`;
     $("undo").disabled = state.done === 0;
     const over = !state.question;
@@ -235,8 +204,7 @@
     const [clip, frame] = state.question;
     view = frame;
     broken = false;
-    clock.since = null;
-    clock.spent = 0;
+    clock.reset();
     sure(2);
     $("answers").classList.add("waiting");
     if (places.get(clip)) $("followed").textContent = "1–3 follow the scene";
@@ -262,10 +230,8 @@
   function answer(label) {
     const asked = state && state.question;
     if (!asked || saving) return;
-    const seen = clock.since !== null || clock.spent > 0;
-    if (!seen && !(broken && label === "unsure")) return; // nobody has seen the frame yet
-    const seconds = (clock.spent + (clock.since === null ? 0 : performance.now() - clock.since)) / 1000;
-    const said = { clip: asked[0], frame: asked[1], label, confidence, seconds: Math.min(seconds, 86400) };
+    if (!clock.hasRun && !(broken && label === "unsure")) return; // nobody has seen the frame yet
+    const said = { clip: asked[0], frame: asked[1], label, confidence, seconds: clock.seconds };
     send("answer", said, `Frame ${asked[1] + 1}: ${label} (${["a guess", "fairly sure", "certain"][confidence - 1]}), kept`);
   }
 
@@ -344,12 +310,6 @@
     const button = event.target.closest("button");
     if (button && event.detail > 0 && !button.closest("dialog")) button.blur(); // so that space flips and does not press it again
   });
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden && clock.since !== null) {
-      clock.spent += performance.now() - clock.since;
-      clock.since = null;
-    } else if (!document.hidden && clock.spent > 0) clock.since = performance.now();
-  });
 
   $("stage").addEventListener("click", (event) => {
     if (!shown) return;
@@ -365,25 +325,6 @@
   $("following").addEventListener("click", () => flip(1));
   $("asked").addEventListener("click", back);
   $("help").addEventListener("click", () => $("keys").showModal());
-
-  function theme(button) {
-    const names = { auto: "as the system", light: "light", dark: "dark" }, order = Object.keys(names);
-    let now = "auto";
-    const tell = () => {
-      if (now === "auto") delete document.documentElement.dataset.theme;
-      else document.documentElement.dataset.theme = now;
-      button.setAttribute("aria-label", `Colours: ${names[now]}`);
-      button.title = `Colours: ${names[now]}`;
-    };
-    try { now = localStorage.getItem("hvdbench-theme") || "auto"; } catch { /* no storage: begin anew */ }
-    if (!(now in names)) now = "auto";
-    tell();
-    button.addEventListener("click", () => {
-      now = order[(order.indexOf(now) + 1) % order.length];
-      try { localStorage.setItem("hvdbench-theme", now); } catch { /* it holds for this view only */ }
-      tell();
-    });
-  }
 
   for (let slot = 1; slot <= FREE + 1; slot++) {
     const figure = make("figure"), mark = make("i"), canvas = make("canvas");

@@ -1,21 +1,12 @@
-"""Serve the page with the standard library's server, bound to this machine only.
+"""Serve the page on which frames are labelled; :mod:`hvdbench.annotate.local_server` says who can reach it.
 
-Whoever opens the page needs the token in its address, and the browser must ask for this machine's own name (a page
-elsewhere cannot reach it by pointing a name of its own at 127.0.0.1). Only the page, the frames that it asks about and
-the other frames of their clips are served; nothing in an address is ever taken for a path.
+Only the page, the frames that it asks about and the other frames of their clips are served.
 """
 
-import hmac
-import json
-import logging
 import math
 import re
-import secrets
-import sys
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any
@@ -23,35 +14,17 @@ from typing import Any
 import cv2
 import numpy as np
 
+from hvdbench.annotate.local_server import CSS, HTML, JAVASCRIPT, SHARED, SVG, LocalHandler, LocalServer, whole_numbers
 from hvdbench.annotate.places import ClipFlow, Track, clip_flow
 from hvdbench.annotate.session import Session
 from hvdbench.errors import HvdbenchError, InputError
 from hvdbench.frames import read_frame
 
-ADDRESS = "127.0.0.1"
-POST_BYTES = 2_000
-_FOLDER = Path(__file__).resolve().parent
-_PAGE = {
-    "": ("annotate.html", "text/html; charset=utf-8"),
-    "annotate.css": ("annotate.css", "text/css; charset=utf-8"),
-    "annotate.js": ("annotate.js", "text/javascript; charset=utf-8"),
-    "annotate.svg": ("annotate.svg", "image/svg+xml"),
-}
 _AS_IT_IS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 _KEPT_CLIPS = 8  # whose flow is kept
 _FRAME = re.compile(r"frame/(\d{1,7})/(\d{1,7})")
 _PLACES = re.compile(r"places/(\d{1,7})")
 _PLACE = re.compile(r"place/(\d{1,7})/(\d{1,7})/(\d{1,6})/(\d{1,6})")
-
-logger = logging.getLogger(__name__)
 
 
 class Follower:
@@ -103,7 +76,7 @@ class Follower:
         return flow, flow.places()
 
 
-class AnnotateServer(ThreadingHTTPServer):
+class AnnotateServer(LocalServer):
     """Serves one session's page at :attr:`url`.
 
     Args:
@@ -114,124 +87,61 @@ class AnnotateServer(ThreadingHTTPServer):
         InputError: if the port is taken or not allowed.
     """
 
-    daemon_threads = True
-    allow_reuse_address = sys.platform != "win32"  # there it would let two servers share a port
-
     def __init__(self, session: Session, *, port: int = 0) -> None:
-        self.session, self.follower, self.token = session, Follower(session), secrets.token_urlsafe(24)
-        try:
-            super().__init__((ADDRESS, port), _Handler)
-        except OSError as error:
-            raise InputError(
-                f"port {port} cannot be used ({error.strerror}): name another with --port, or leave it out"
-            ) from error
-        self.hosts = frozenset(f"{name}:{self.server_port}" for name in (ADDRESS, "localhost"))
-        self.url = f"http://{ADDRESS}:{self.server_port}/{self.token}/"
-
-    def server_bind(self) -> None:
-        """Bind without the name look-up of the base class, which may wait for a name server."""
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = ADDRESS, int(self.server_address[1])
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore a broken connection, since the page asks again; report anything else in full."""
-        error = sys.exception()
-        if not isinstance(error, ConnectionError | TimeoutError):
-            logger.error("a request failed", exc_info=error)
+        self.session, self.follower = session, Follower(session)
+        super().__init__(_Handler, port=port)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     """Answers one connection."""
 
     server: AnnotateServer
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "hvdbench", ""
-    timeout = 60
-    disable_nagle_algorithm = True
+    files = {
+        "": (SHARED / "annotate.html", HTML),
+        "annotate.css": (SHARED / "annotate.css", CSS),
+        "annotate.js": (SHARED / "annotate.js", JAVASCRIPT),
+        "local.css": (SHARED / "local.css", CSS),
+        "local.js": (SHARED / "local.js", JAVASCRIPT),
+        "annotate.svg": (SHARED / "annotate.svg", SVG),
+    }
+    answer_fields = "clip, frame, label, confidence and seconds"
 
-    def do_GET(self) -> None:
-        """Serve the page, its state, a frame, places or the labels."""
-        self._guarded(self._get)
-
-    def do_POST(self) -> None:
-        """Keep an answer, or take the last one back."""
-        self._guarded(self._post)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keep requests out of the terminal, since their addresses contain the token."""
-
-    def _guarded(self, serve: Callable[[str], None]) -> None:
-        if self.headers.get("Host", "").lower() not in self.server.hosts:
-            return self._refuse(HTTPStatus.FORBIDDEN, f"open the page as http://{ADDRESS}:{self.server.server_port}")
-        token, _, name = self.path.partition("?")[0].lstrip("/").partition("/")
-        if not hmac.compare_digest(token.encode("utf-8", "replace"), self.server.token.encode()):
-            return self._refuse(
-                HTTPStatus.NOT_FOUND, "this page does not exist: open the whole address that was printed"
-            )
-        try:
-            return serve(name)
-        except HvdbenchError as error:
-            return self._refuse(HTTPStatus.CONFLICT, str(error))
-        except (BrokenPipeError, ConnectionError):
-            self.close_connection = True
-        return None
-
-    def _get(self, name: str) -> None:
+    def get(self, name: str) -> bool:
+        """Serve the state, a frame, places or the labels."""
         session, follower = self.server.session, self.server.follower
-        if name in _PAGE:
-            file, kind = _PAGE[name]
-            self._send(HTTPStatus.OK, kind, (_FOLDER / file).read_bytes())
-        elif name == "state":
-            self._json(session.state())
+        if name == "state":
+            self.send_json(session.state())
         elif name == "labels.csv":
             disposition = {"Content-Disposition": f'attachment; filename="{session.annotator}.csv"'}
-            self._send(HTTPStatus.OK, "text/csv; charset=utf-8", session.export().encode(), disposition)
+            self.send("text/csv; charset=utf-8", session.export().encode(), disposition)
         elif (found := _FRAME.fullmatch(name)) and self._has(*(numbers := [int(part) for part in found.groups()])):
             self._frame(session.clips[numbers[0]].files[numbers[1]])
         elif (found := _PLACES.fullmatch(name)) and self._has(int(found[1])):
-            self._json(follower.places(int(found[1])))
+            self.send_json(follower.places(int(found[1])))
         elif (found := _PLACE.fullmatch(name)) and self._has(int(found[1]), int(found[2])):
             clip, frame, x, y = (int(part) for part in found.groups())
-            self._json({"track": follower.follow(clip, frame, x, y)})
+            self.send_json({"track": follower.follow(clip, frame, x, y)})
         else:
-            self._refuse(HTTPStatus.NOT_FOUND, "this page does not exist")
+            return False
+        return True
 
-    def _post(self, name: str) -> None:
-        if name not in ("answer", "undo"):
-            return self._refuse(HTTPStatus.NOT_FOUND, "this page does not exist")
-        origin = self.headers.get("Origin")
-        if origin is not None and origin.removeprefix("http://").lower() not in self.server.hosts:
-            return self._refuse(HTTPStatus.FORBIDDEN, "answers are accepted from this server's own page only")
-        if self.headers.get_content_type() != "application/json":
-            return self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "an answer must be JSON")
-        length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()):
-            return self._refuse(HTTPStatus.LENGTH_REQUIRED, "an answer must state its length")
-        if len(length) > 9 or int(length) > POST_BYTES:
-            return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"an answer must have {POST_BYTES} bytes at most")
-        body = self.rfile.read(int(length))
-        try:
-            if name == "answer":
-                self._answer(json.loads(body))
-            else:
-                self.server.session.undo()
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            if isinstance(error, HvdbenchError):
-                raise
-            return self._refuse(
-                HTTPStatus.BAD_REQUEST, "an answer must consist of clip, frame, label, confidence and seconds"
-            )
-        return self._json(self.server.session.state())
+    def posted(self, name: str) -> Callable[[Any], object] | None:
+        """Return what keeps an answer, or takes the last one back."""
+        return {"answer": self._answer, "undo": self._undo}.get(name)
 
-    def _answer(self, said: dict[str, Any]) -> None:
-        clip, frame, label = said["clip"], said["frame"], said["label"]
-        confidence, seconds = said["confidence"], float(said["seconds"])
-        if not all(type(value) is int for value in (clip, frame, confidence)) or not isinstance(label, str):
+    def _answer(self, said: dict[str, Any]) -> object:
+        clip, frame, confidence = whole_numbers(said, "clip", "frame", "confidence")
+        label, seconds = said["label"], float(said["seconds"])
+        if not isinstance(label, str):
             raise TypeError
         if not math.isfinite(seconds):
             raise ValueError
         self.server.session.answer(clip, frame, label, confidence=confidence, seconds=seconds)
+        return self.server.session.state()
+
+    def _undo(self, said: object) -> object:
+        self.server.session.undo()
+        return self.server.session.state()
 
     def _has(self, clip: int, frame: int = 0) -> bool:
         clips = self.server.session.clips
@@ -248,22 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
                 data = path.read_bytes()
             except OSError as error:
                 raise InputError(f"{path} cannot be read: {error.strerror}") from error
-        self._send(HTTPStatus.OK, kind, data)
-
-    def _json(self, value: Any) -> None:
-        self._send(HTTPStatus.OK, "application/json", json.dumps(value).encode())
-
-    def _refuse(self, status: HTTPStatus, sentence: str) -> None:
-        self.close_connection = True  # what was sent may not have been read
-        self._send(status, "application/json", json.dumps({"error": sentence}).encode(), {"Connection": "close"})
-
-    def _send(self, status: HTTPStatus, kind: str, data: bytes, more: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        headers = {"Content-Type": kind, "Content-Length": str(len(data)), "Cache-Control": "no-store"}
-        for name, value in (headers | _HEADERS | (more or {})).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(data)
+        self.send(kind, data)
 
 
 def serve(session: Session, *, port: int = 0, ready: Callable[[str], None] = lambda url: None) -> None:
@@ -279,9 +174,6 @@ def serve(session: Session, *, port: int = 0, ready: Callable[[str], None] = lam
     """
     with AnnotateServer(session, port=port) as server:
         try:
-            ready(server.url)
-            server.serve_forever(poll_interval=0.2)
-        except KeyboardInterrupt:
-            logger.info("stopped")
+            server.serve_until_stopped(ready)
         finally:
             server.follower.stop()

@@ -3,7 +3,6 @@
 import getpass
 import hashlib
 import os
-import re
 import statistics
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hvdbench.annotate.answers import CONFIDENCES, Answer, AnswerFile, answers_csv
+from hvdbench.annotate.people import checked_person, is_person
 from hvdbench.catalog import unknown
 from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.frames import list_frames
@@ -22,7 +22,6 @@ from hvdbench.labels.clips import LabelSource, find_clips
 
 Order = Literal["clip", "random"]
 Question = tuple[int, int]  # position of the clip in Session.clips, frame
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _AHEAD = 3  # questions sent ahead to the page, so that it can fetch their frames
 
 
@@ -189,14 +188,9 @@ def annotator_name(name: str) -> str:
             name = getpass.getuser()
         except (OSError, KeyError, ImportError):
             name = "annotator"
-        if not _NAME.fullmatch(name):
+        if not is_person(name):
             raise InputError(f"the login name '{name}' cannot name an annotator: name one with --annotator")
-    if not _NAME.fullmatch(name):
-        raise InputError(
-            f"'{name}' cannot name an annotator: use up to 40 letters, digits, '.', '-' and '_', and begin with a "
-            "letter or digit"
-        )
-    return name
+    return checked_person(name, "an annotator")
 
 
 def _chosen(request: AnnotateRequest) -> list[LabelSource]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from hvdbench.boards.rows import read_rows
 from hvdbench.errors import InputError
@@ -35,6 +35,13 @@ class BoardSettings(Settings):
     """The metric that orders the rows; a board without it is ordered by sharpness."""
     note: str = ""
     """A sentence or two below the table."""
+    methods: tuple[str, ...] = ()
+    """The methods that ``leaderboard fill`` restores and scores, in order; ``network=weights`` is a network with
+    weights that are known by a name."""
+    steps: int | None = Field(None, ge=1)
+    """Optimiser steps of every training and fit to a clip in ``leaderboard fill``; none: each recipe's own."""
+    metrics: tuple[Annotated[str, Part("metric")], ...] = ()
+    """Metrics that ``leaderboard fill`` measures in addition to those of every board."""
     papers: str = NO_PAPERS
     """Protocol that the papers used whose rows stand beside the board's own: a protocol's name, ``unknown`` where they
     do not say it, or ``none`` where there are no such rows."""

@@ -20,7 +20,7 @@ SECTIONS = (
         ("synth", "ingest", "pair", "dataset", "label", "annotate", "verify", "pack"),
     ),
     Section("Train", "hvdbench.cli.train", ("train", "weights")),
-    Section("Score", "hvdbench.cli.score", ("eval", "score", "heldout", "leaderboard", "protocols")),
+    Section("Score", "hvdbench.cli.score", ("eval", "score", "heldout", "study", "leaderboard", "protocols")),
     Section("Look", "hvdbench.cli.look", ("traj", "ois", "realism")),
 )
 

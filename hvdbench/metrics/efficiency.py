@@ -1,9 +1,9 @@
-"""Define the costs of a network and a run: parameters, multiplications, frames a second, memory.
+"""Define the costs of a network and a run: parameters, multiplications, frames a second, memory, time by stage.
 
 Importing this imports no torch.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from hvdbench.errors import InputError
 from hvdbench.metrics.measure import Measure
@@ -11,6 +11,17 @@ from hvdbench.metrics.metric import Facts, Metric
 
 if TYPE_CHECKING:
     from torch import nn
+
+Stage = Literal["preprocessing", "flow", "labels", "training", "restoring"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+"""The parts of a method's time, in the order in which boards show them."""
+SECONDS_BY_STAGE = "seconds_by_stage"
+"""The fact of a run that holds the seconds of each stage."""
+
+
+def stage_seconds(stage: str) -> str:
+    """Return the name on boards of the time that a stage takes for a clip."""
+    return f"seconds_{stage}"
 
 
 def count_parameters(network: "nn.Module") -> int:
@@ -52,6 +63,7 @@ FRAMES_PER_S = Metric(
         Facts("params", "parameters", "M", "lower", decimals=2, factor=1e-6, per="run"),
         Facts("macs", "MACs a frame", "G", "lower", decimals=2, factor=1e-9, per="run"),
         Facts("peak_bytes", "peak memory", "MiB", "lower", decimals=0, factor=1 / 2**20, per="run"),
+        *(Facts(stage_seconds(name), name, "s a clip", "lower", decimals=1, per="run") for name in STAGES),
     ),
 )
 COSTS = tuple(facts.name for facts in FRAMES_PER_S.shown)

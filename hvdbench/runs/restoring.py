@@ -18,7 +18,9 @@ from hvdbench.frames import Frames, list_frames, read_frame, write_clip
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.labels.stored import labels_of
 from hvdbench.methods.recipe import Method
-from hvdbench.methods.restoration import Budget
+from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.methods.stages import Stages
+from hvdbench.metrics.efficiency import SECONDS_BY_STAGE
 from hvdbench.recipe import digest_of
 from hvdbench.scoring.run import Run
 from hvdbench.scoring.run_clip import RunClip, frames_sha256
@@ -48,6 +50,7 @@ class RunJob:
         dataset: the dataset's name.
         clip_digest: the clip's digest, as the dataset's manifest states it.
         budget: the budget of the restoration, without listener or progress.
+        labels_s: seconds that it took to read or make the labels.
     """
 
     method: Method
@@ -58,6 +61,7 @@ class RunJob:
     dataset: str
     clip_digest: str
     budget: Budget
+    labels_s: float = 0.0
 
 
 def run_folder(runs: Path, method: str, dataset: str, clip: ClipFolder) -> Path:
@@ -96,14 +100,18 @@ def plan_run(
         key = f"{clip.split}/{clip.name}"
         out = run_folder(workspace.runs, method.name, dataset.name, clip)
         clip_digest = str(dataset.manifest["clips"][key])
-        labels = labels_of(clip, method.scheme.labeller)
+        stages = Stages()
+        with stages.stage("labels"):
+            labels = labels_of(clip, method.scheme.labeller)
         digest = _digest(method, clip_digest, labels, budget)
         folders[key], digests[key] = out, digest
         recover(out)
         if not _finished(RunClip(out, clip), digest, clip_digest, workspace.overwrite):
             check_replaceable(out)
             own = budget.for_clip(key)
-            jobs.append(RunJob(method, clip.folder, labels, out, digest, dataset.name, clip_digest, own))
+            jobs.append(
+                RunJob(method, clip.folder, labels, out, digest, dataset.name, clip_digest, own, stages.total_s)
+            )
     return Run(method.name, folders, digest_of(digests)), jobs
 
 
@@ -178,7 +186,7 @@ def _restore(job: RunJob, place: RunClip, blurry: Frames) -> None:
         "made_from": method.made_from,
         "inference_asked": budget.inference.values(),
         "versions": versions(),
-        "facts": restoration.facts,
+        "facts": restoration.facts | {SECONDS_BY_STAGE: _seconds_by_stage(job, restoration, seconds)},
         "seconds_per_frame": round(seconds / len(blurry), 4),
         "frames_per_s": round(len(blurry) / seconds, 3),
         "peak_bytes": restoration.facts.get("peak_bytes") or _peak_bytes(budget.device),
@@ -187,6 +195,35 @@ def _restore(job: RunJob, place: RunClip, blurry: Frames) -> None:
         write_clip(folder, restoration.frames, _frame_names(clip))
         manifest["frames_sha256"] = frames_sha256(folder)
         atomic_write_text(folder / "run.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+
+def _seconds_by_stage(job: RunJob, restoration: Restoration, seconds: float) -> dict[str, float]:
+    """Return the seconds of each stage of a clip's run: the method's own, its labels, and its share of a training.
+
+    A method that does not tell its stages apart only restores.
+    """
+    own = restoration.facts.get(SECONDS_BY_STAGE)
+    found: dict[str, float] = dict(own) if isinstance(own, dict) else {"restoring": seconds}
+    for name, more in [("labels", job.labels_s), *_training_share(job.method.weights, job.dataset).items()]:
+        found[name] = found.get(name, 0.0) + more
+    return {name: round(value, 3) for name, value in found.items()}
+
+
+def _training_share(weights: Path | None, dataset: str) -> dict[str, float]:
+    """Return a clip's share of the training of weights over clips of the same dataset, in seconds by stage.
+
+    A training on another dataset was done once for all, and is not part of what a clip takes.
+    """
+    if weights is None:
+        return {}
+    try:
+        trained = json.loads((weights.parent / "train.json").read_text(encoding="utf-8"))
+        if trained["dataset"] != dataset or trained["weights_sha256"] != file_sha256(weights):
+            return {}
+        count = len(trained["clips"])
+        return {str(name): float(value) / count for name, value in trained["facts"][SECONDS_BY_STAGE].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
+        return {}  # trained elsewhere, or by an older version
 
 
 def _digest(method: Method, clip_digest: str, labels: SharpLabels, budget: Budget) -> str:

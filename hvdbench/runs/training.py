@@ -14,6 +14,7 @@ from hvdbench.dataset.folder_reader import open_reader
 from hvdbench.errors import DatasetError
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
+from hvdbench.methods.stages import measured
 from hvdbench.recipe import digest_of
 from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import atomic_write_text
@@ -114,12 +115,15 @@ def run_training(
     if processes.is_main and workspace.overwrite:
         _clear_others(folder, run_digest(digest, scheme.engine, budget.seed))
     processes.wait()
-    network, result = train_scheme(scheme, reader, folder, budget, digest=digest, processes=processes)
+    with measured() as stages:
+        network, result = train_scheme(scheme, reader, folder, budget, digest=digest, processes=processes)
     reader.close()
     if result.stopped_by == "signal" and not result.is_finished:
         raise KeyboardInterrupt
     if result.is_finished and processes.is_main:
-        _write(folder, network, method, reader, digest, budget, result.facts)
+        # of a training that was continued, the stages of the earlier calls are not known
+        is_whole = float(result.facts.get("seconds", 0.0)) <= stages.total_s + 1
+        _write(folder, network, method, reader, digest, budget, result.facts | (stages.facts if is_whole else {}))
     processes.wait()
     if not result.is_finished and budget.announce is not None and processes.is_main:
         budget.announce(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from hvdbench.metrics.efficiency import COSTS
+from hvdbench.metrics.efficiency import COSTS, SECONDS_BY_STAGE, stage_seconds
 from hvdbench.scoring.run_clip import RunClip
 from hvdbench.workspace.atomic import atomic_write_text
 
@@ -20,7 +20,8 @@ def read_costs(place: RunClip) -> pd.DataFrame:
 
     ``frames_per_s`` and ``peak_bytes`` are the network's own where a network ran, otherwise the run's; both come from
     ``run.json``. ``params`` and ``macs`` (per frame) come from ``costs.json``, which ``eval --metric efficiency``
-    writes for a method that has a network.
+    writes for a method that has a network. The seconds of each stage come from ``run.json``, too; they contain the
+    clip's share of a training over several clips.
 
     Raises:
         InputError: if ``run.json`` is damaged.
@@ -30,6 +31,9 @@ def read_costs(place: RunClip) -> pd.DataFrame:
     found: dict[str, Any] = {
         name: facts.get(name) or manifest.get(name) for name in ("frames_per_s", "peak_bytes")
     } | dict(read_counts(place))
+    stages = facts.get(SECONDS_BY_STAGE)
+    if isinstance(stages, dict):
+        found |= {stage_seconds(name): seconds for name, seconds in stages.items()}
     cells = {f"{name}_none": [_number(found.get(name))] for name in COSTS}
     return pd.DataFrame({"frame": [0], **cells}).astype({"frame": "int64"})
 

@@ -1,5 +1,6 @@
 """Where the results of each clip lie in what somebody handed over: folders, prefixed files, or films."""
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from hvdbench.workspace.frame_names import names_no_result, shortened
 
 LAYOUTS = "in <split>/<clip>/ or <clip>/, as <clip>_<frame>.png, or as <clip>.mp4"
 """Where results are looked for, for sentences."""
+
+logger = logging.getLogger(__name__)
 
 _DEPTHS = ("*", "*/*", "*/*/*", "*/*/*/*")
 
@@ -133,6 +136,18 @@ def list_results(folder: Path) -> dict[str, ResultFiles]:
         films = sorted(path for path in place.iterdir() if _is_film(path))
         clips |= {path.relative_to(folder).with_suffix("").as_posix(): ResultFiles(path) for path in films}
     return clips
+
+
+def own_pictures(place: ResultFiles) -> tuple[Path, ...]:
+    """Return the pictures of a clip without inputs and truths that lie beside results; a warning counts those.
+
+    Where all are called inputs or truths, all are returned.
+    """
+    results = tuple(path for path in place.pictures if not names_no_result(path.stem))
+    if results and len(results) < len(place.pictures):
+        left_out = len(place.pictures) - len(results)
+        logger.warning("%s: %d pictures are called inputs or truths and were left out", place.place, left_out)
+    return results or place.pictures
 
 
 def unclaimed(folder: Path, claimed: Iterable[ResultFiles]) -> list[Path]:

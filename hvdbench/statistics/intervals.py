@@ -22,7 +22,7 @@ Sample = Sequence[float] | NDArray[np.floating]
 class Interval:
     """A mean and the two ends of its confidence interval; the ends are NaN where n is 1.
 
-    ``kind`` is how the ends were found: ``t``, ``BCa`` or ``Wilson``.
+    ``kind`` is how the ends were found: ``t``, ``BCa``, ``Wilson`` or ``normal``.
     """
 
     mean: float

@@ -16,12 +16,11 @@ from hvdbench.methods.restoration import Budget
 from hvdbench.metrics.opening import find_metric, measurable, open_measure, usual_names
 from hvdbench.metrics.sharpness import sharpness
 from hvdbench.scoring.frame_files import FrameFiles
-from hvdbench.scoring.result_files import ResultFiles, list_results
+from hvdbench.scoring.result_files import ResultFiles, list_results, own_pictures
 from hvdbench.statistics.intervals import clip_interval
 from hvdbench.tables.table import Cell, Kind, Table, cell, interval, table_of
 from hvdbench.video.input import open_input
 from hvdbench.workspace.fallback import Fallback
-from hvdbench.workspace.frame_names import names_no_result
 
 SHARPNESS = "sharpness"
 OVER_CLIPS = "mean over clips"
@@ -92,11 +91,7 @@ def _frames(place: ResultFiles) -> Iterator[Frame]:
         for note in film.notes:
             logger.warning("%s: %s", place.place, note)
         return
-    results = [path for path in place.pictures if not names_no_result(path.stem)]
-    if results and len(results) < len(place.pictures):
-        left_out = len(place.pictures) - len(results)
-        logger.warning("%s: %d pictures are called inputs or truths and were left out", place.place, left_out)
-    yield from FrameFiles(results or place.pictures, place.place)
+    yield from FrameFiles(own_pictures(place), place.place)
 
 
 def alone_table(scores: pd.DataFrame) -> Table:

@@ -1,15 +1,16 @@
 """Recognise what hvdbench made on disk: folders that may be replaced or removed, and names of what is not finished.
 
 Only a folder with one of hvdbench's marks is ever replaced or removed. This is the one rule for every command that
-overwrites: a run, a clip, a checkpoint, an estimate, the frames of ``deblur``. A wrong name of a folder then costs an
-error, and no files.
+overwrites: a run, a clip, a checkpoint, an estimate, a study, the frames of ``deblur``. A wrong name of a folder then
+costs an error, and no files.
 """
 
 import json
 from pathlib import Path
 
-MARKS = ("run.json", "train.json", "dataset.json", "tracks.h5", "state.json", "estimate.json")
-"""The files by which a run, a training, a dataset, its clip, a checkpoint and an estimated camera path are known."""
+MARKS = ("run.json", "train.json", "dataset.json", "tracks.h5", "state.json", "estimate.json", "study.json")
+"""The files by which a run, a training, a dataset, its clip, a checkpoint, an estimated camera path and a study are
+known."""
 
 PARTIAL = ".partial-"
 """The beginning of the name of what is being written."""

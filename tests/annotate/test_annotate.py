@@ -300,10 +300,11 @@ def test_the_server_is_bound_to_this_machine_and_loads_nothing_from_elsewhere(se
     assert policy.startswith("default-src 'none'")
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
-    for name in ("annotate.css", "annotate.js", "annotate.svg"):
+    for name in ("annotate.css", "local.css", "annotate.js", "annotate.svg"):
         assert name.encode() in page
         assert call(server, name)[0] == 200
-    for text in (page, call(server, "annotate.js")[1], call(server, "annotate.css")[1]):
+    assert call(server, "local.js")[0] == 200
+    for text in (page, *(call(server, name)[1] for name in ("annotate.js", "local.js", "annotate.css", "local.css"))):
         assert b"http" not in text
         assert b"style=" not in text
         assert b"eval(" not in text
@@ -313,6 +314,16 @@ def test_without_the_token_nothing_is_given(server):
     for token in ("x", "", server.token[:-1], server.token + "x", server.token.swapcase()):
         assert call(server, "state", token=token or "/")[0] == 404
     assert call(server, "answer", ANSWER, token="x")[0] == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS", "NONSENSE"])
+def test_another_kind_of_request_is_refused_as_the_clients_fault(server, method):
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection.request(method, f"/{server.token}/state")
+    reply = connection.getresponse()
+    assert (reply.status, reply.headers["Content-Type"]) == (405, "application/json")
+    assert (reply.read() == b"") == (method == "HEAD")
+    connection.close()
 
 
 @pytest.mark.parametrize("host", ["example.org", "127.0.0.1", "127.0.0.1:1", "evil.127.0.0.1", ""])

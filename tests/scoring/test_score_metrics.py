@@ -305,7 +305,12 @@ def test_costs_are_the_network_s_own_where_one_ran(place):
     (place.folder / "run.json").write_text(json.dumps(manifest))
     row = read_costs(again(place)).iloc[0]
     assert (row["frames_per_s_none"], row["peak_bytes_none"]) == (5.0, 1000.0)
-    assert row[["params_none", "macs_none"]].isna().all()
+    assert row[["params_none", "macs_none", "seconds_flow_none"]].isna().all()
+    manifest["facts"] = {"seconds_by_stage": {"flow": 1.5, "training": 40, "somewhere": 3}}
+    (place.folder / "run.json").write_text(json.dumps(manifest))
+    row = read_costs(again(place)).iloc[0]
+    assert row[["seconds_flow_none", "seconds_training_none"]].tolist() == [1.5, 40.0]
+    assert "seconds_somewhere_none" not in row
     write_counts(place.folder, "d", 12, 34.5)
     row = read_costs(again(place)).iloc[0]
     assert (row["params_none"], row["macs_none"]) == (12.0, 34.5)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import click
 
-from hvdbench.cli import options
+from hvdbench.cli import options, serving
 
 
 @click.command()
@@ -36,15 +36,8 @@ from hvdbench.cli import options
     "clips is always random.",
 )
 @options.seed
-@click.option(
-    "--port",
-    metavar="N",
-    type=click.IntRange(0, 65_535),
-    default=0,
-    show_default=True,
-    help="Serve the page on this port; 0 chooses a free port.",
-)
-@click.option("--no-open", is_flag=True, help="Print the address of the page without opening a browser.")
+@serving.port
+@serving.no_open
 @click.option(
     "--labels",
     type=options.FILE,
@@ -69,20 +62,10 @@ def annotate(
     this machine. Every answer is saved at once; run the same command again to continue at the first frame without an
     answer.
     """
-    import webbrowser
-    from threading import Thread
-
     from hvdbench.annotate.server import serve
     from hvdbench.annotate.session import AnnotateRequest, open_session
 
-    def show(url: str) -> None:
-        click.echo(f"Label at {url}  (press Ctrl-C to end; every answer is saved at once)")
-        if not no_open:
-            Thread(
-                target=webbrowser.open, args=(url,), daemon=True
-            ).start()  # the call may last until the browser is closed
-
     session = open_session(AnnotateRequest(dataset, annotator, clips, sample, seed, order, labels))
-    serve(session, port=port, ready=show)
+    serve(session, port=port, ready=serving.shown_page("Label at", "every answer is saved at once", no_open=no_open))
     state = session.state()
     click.echo(f"\n{state['done']} of {state['total']} frames labelled by {session.annotator}: {session.file.path}")

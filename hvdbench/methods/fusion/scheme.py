@@ -25,6 +25,7 @@ from hvdbench.methods.fusion.resynthesis import resynthesise
 from hvdbench.methods.reblur_blend import blend, corrected
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
+from hvdbench.methods.stages import measured, stage
 from hvdbench.recipe import Settings
 from hvdbench.workspace.engine import thread_map
 
@@ -87,10 +88,17 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
         """
         if not labels.is_selected.any():
             raise FitError("no frame of the clip is sharper than the rest: there is nothing to learn from")
+        with measured() as stages:
+            found = self._fitted(blurry, labels, budget)
+        return Restoration(found.frames, found.facts | stages.facts)
+
+    def _fitted(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
+        """Fit to a clip of which a frame is selected, and restore it."""
         started = time.perf_counter()
         budget.progress(0, 1, "flow and exposure")
-        aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
-        model = fit_exposure_model(aligner, labels.is_selected, budget.workers)
+        with stage("flow"):
+            aligner = Aligner(blurry, self.settings.flow, self.settings.mask_scale)
+            model = fit_exposure_model(aligner, labels.is_selected, budget.workers)
         budget.progress(1, 1, "flow and exposure")
         confirmed = model.confirmed_sharp(labels.is_selected)
         passed = confirmed if self.settings.pass_through else np.zeros(len(blurry), bool)
@@ -113,30 +121,33 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
     ) -> tuple[Frames, dict[str, object]]:
         """Fit, then restore the frames ``todo``, one candidate stack at a time; the others stay as they are."""
         learn_from = _evenly_spread(todo, model.aligner.frames[0].size)
-        stack = self._stack(model, learn_from, labels, budget.workers)
-        blur = None
-        if self.settings.fit.reblur > 0 and model.explained[learn_from].any():
-            motion = list(thread_map(model.motion, learn_from, budget.workers))
-            blur = ReblurModel(motion, model.tau, model.explained[learn_from])
-        pairs = None
-        if self.settings.fit.exact_share > 0:
-            random, with_blend = np.random.default_rng(budget.seed), self.settings.reblur_candidate
-            pairs = resynthesise(
-                model,
-                labels.is_selected,
-                random,
-                count=self.settings.pairs,
-                with_blend=with_blend,
-                workers=budget.workers,
-            )
+        with stage("preprocessing"):
+            stack = self._stack(model, learn_from, labels, budget.workers)
+            blur = None
+            if self.settings.fit.reblur > 0 and model.explained[learn_from].any():
+                motion = list(thread_map(model.motion, learn_from, budget.workers))
+                blur = ReblurModel(motion, model.tau, model.explained[learn_from])
+            pairs = None
+            if self.settings.fit.exact_share > 0:
+                random, with_blend = np.random.default_rng(budget.seed), self.settings.reblur_candidate
+                pairs = resynthesise(
+                    model,
+                    labels.is_selected,
+                    random,
+                    count=self.settings.pairs,
+                    with_blend=with_blend,
+                    workers=budget.workers,
+                )
 
         def realign(pictures: NDArray[np.float32]) -> CandidateStack:
-            return realigned(model, learn_from, pictures, labels.is_selected, workers=budget.workers)
+            with stage("flow"):
+                return realigned(model, learn_from, pictures, labels.is_selected, workers=budget.workers)
 
         if model.aligner.frames[0].size > _LARGE_BYTES:
             model.aligner.forget()  # beside the stack they would be the peak, and few of them are asked for again
-        fit = FusionFit(stack, self.settings.fit, budget, blur, pairs=pairs, realign=realign)
-        network = fit.run()
+        with stage("training"):
+            fit = FusionFit(stack, self.settings.fit, budget, blur, pairs=pairs, realign=realign)
+            network = fit.run()
         fit.release()
         del stack, pairs, blur
         restored = model.aligner.frames.copy()
@@ -146,9 +157,10 @@ class SelfHvdClip(Scheme[SelfHvdClipSettings]):
             picture = apply_fusion(network, stack, budget.device)[0]
             return corrected(picture, i, model, self.settings.correction_steps)
 
-        for done, picture in enumerate(thread_map(one, todo, budget.workers)):
-            restored[todo[done]] = model.aligner.stored(picture)
-            budget.progress(done + 1, len(todo), "restore")
+        with stage("restoring"):
+            for done, picture in enumerate(thread_map(one, todo, budget.workers)):
+                restored[todo[done]] = model.aligner.stored(picture)
+                budget.progress(done + 1, len(todo), "restore")
         chosen = fit.record.sharp_share
         moved = [decision.updates for decision in fit.record.anchor if decision.moved]
         return restored, {

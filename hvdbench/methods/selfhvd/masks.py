@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hvdbench.methods.selfhvd.flows import FlowModel, FlowPair
 from hvdbench.methods.selfhvd.settings import MaskSettings
+from hvdbench.methods.stages import stage
 from hvdbench.networks.layers.blocks import warp_by_flow
 
 _BORDER_PX = 0.5  # a pixel of the border reaches half a pixel beyond its centre
@@ -107,7 +108,8 @@ def align(
     pair = still_pair(sharp)
     moving = torch.arange(len(sharp), device=sharp.device) if in_place is None else (~in_place).nonzero().flatten()
     if len(moving):
-        found = flows(reference[moving], sharp[moving])
+        with stage("flow"):
+            found = flows(reference[moving], sharp[moving])
         pair = FlowPair(*(kept.index_copy(0, moving, new) for kept, new in zip(pair, found, strict=True)))
     occlusion = occlusion_mask(pair.flow_ij, pair.flow_ji, settings.scale)
     return AlignedLabel(warp_sharp(sharp, pair.flow_ij), occlusion, mask_of(pair, occlusion, settings), pair.flow_ij)

@@ -21,6 +21,7 @@ from hvdbench.methods.selfhvd.equations import reblur_loss, reblur_tensor
 from hvdbench.methods.selfhvd.flows import FlowModel
 from hvdbench.methods.selfhvd.masks import AlignedLabel, align
 from hvdbench.methods.selfhvd.settings import MaskSettings
+from hvdbench.methods.stages import stage
 from hvdbench.workspace.engine import thread_map, usable_cores
 
 _SMOOTHING_PX = 2.0
@@ -83,7 +84,8 @@ def _motion(blurry: Tensor, flows: FlowModel) -> Tensor:
     shape = (*blurry.shape[:2], 2, *blurry.shape[-2:])
     if count == 1:
         return blurry.new_zeros(shape)
-    pair = flows(blurry[:, :-1].flatten(0, 1), blurry[:, 1:].flatten(0, 1))
+    with stage("flow"):
+        pair = flows(blurry[:, :-1].flatten(0, 1), blurry[:, 1:].flatten(0, 1))
     ahead, back = (flow.view(-1, count - 1, *flow.shape[1:]) for flow in pair[:2])  # (N, T - 1, 2, h, w)
     total, seen = blurry.new_zeros(shape), blurry.new_zeros(count, 1, 1, 1)
     total[:, :-1] += ahead

@@ -11,6 +11,7 @@ from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme, TrainedScheme
+from hvdbench.methods.stages import measured, stage
 from hvdbench.recipe import Settings
 
 
@@ -53,13 +54,15 @@ class OneClip(Scheme[Settings]):
         split = next(iter(self._scheme.splits), "test")
         reader = FramesReader(blurry, labels, f"{split}/clip")
         # the minutes have set the steps; a limit of time would make the frames depend on the machine
-        network, result = train_scheme(self._scheme, reader, None, replace(budget, minutes=None))
-        if not result.is_finished:
-            raise KeyboardInterrupt
-        restoration = self._scheme.restore_with(network, blurry, budget)
+        with measured() as stages:
+            network, result = train_scheme(self._scheme, reader, None, replace(budget, minutes=None))
+            if not result.is_finished:
+                raise KeyboardInterrupt
+            with stage("restoring"):
+                restoration = self._scheme.restore_with(network, blurry, budget)
         training = {key: value for key, value in result.facts.items() if key != "seconds"}
         facts = {"training": training, "steps": result.steps, "seconds": round(time.perf_counter() - started, 1)}
-        return Restoration(restoration.frames, restoration.facts | facts)
+        return Restoration(restoration.frames, restoration.facts | facts | stages.facts)
 
 
 def on_one_clip(method: Method) -> Method:

@@ -15,6 +15,7 @@ from hvdbench.errors import DatasetError
 from hvdbench.frames import Frames
 from hvdbench.methods.restoration import Budget
 from hvdbench.methods.scheme import SEGMENT_FRAMES, TrainedScheme
+from hvdbench.methods.stages import stage
 from hvdbench.methods.training.engine import FitResult, fit
 from hvdbench.methods.training.guards import unclear_clips
 from hvdbench.methods.training.processes import Processes
@@ -59,10 +60,12 @@ def train_scheme(
     truth = scheme.truth if scheme.reads_truth else None
     if not scheme.reads_truth:
         _warn_of_unclear_clips(clips)
-    selection = _selection(scheme, clips)
+    with stage("labels"):
+        selection = _selection(scheme, clips)
     objective = scheme.objective(budget.seed)
     device = processes.device if processes else torch.device(budget.device)
-    clips = objective.prepare(clips, selection, device=device, folder=folder, progress=budget.progress)
+    with stage("preprocessing"):
+        clips = objective.prepare(clips, selection, device=device, folder=folder, progress=budget.progress)
     windows = TrainingWindows(
         clips,
         scheme.window,
@@ -83,21 +86,22 @@ def train_scheme(
         at=objective.validate_at,
     )
     network = scheme.start(budget.seed)
-    result = fit(
-        RgbNetwork(network, video=scheme.as_video(network)),
-        objective,
-        windows,
-        engine,
-        folder,
-        validation=validation,
-        seed=budget.seed,
-        device=budget.device,
-        progress=budget.progress,
-        max_minutes=budget.minutes,
-        digest=digest,
-        say=budget.announce,
-        processes=processes,
-    )
+    with stage("training"):
+        result = fit(
+            RgbNetwork(network, video=scheme.as_video(network)),
+            objective,
+            windows,
+            engine,
+            folder,
+            validation=validation,
+            seed=budget.seed,
+            device=budget.device,
+            progress=budget.progress,
+            max_minutes=budget.minutes,
+            digest=digest,
+            say=budget.announce,
+            processes=processes,
+        )
     return network, result
 
 

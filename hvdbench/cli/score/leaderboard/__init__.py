@@ -4,7 +4,9 @@ import click
 
 from hvdbench.cli.group import LazyGroup, Section
 
-COMMANDS = Section("Commands", __name__, ("show", "list", "compare", "borda", "export", "figure", "submit", "merge"))
+COMMANDS = Section(
+    "Commands", __name__, ("show", "list", "compare", "borda", "export", "figure", "submit", "merge", "fill")
+)
 
 
 @click.group(cls=LazyGroup, sections=(COMMANDS,))

@@ -26,6 +26,7 @@ from hvdbench.methods.fusion.pretrained.planes import FramePlanes, frame_planes
 from hvdbench.methods.fusion.pretrained.settings import FusionTrainingSettings
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import FitCost, TrainedScheme
+from hvdbench.methods.stages import measured, stage
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.networks.candidate_fusion import PICTURES, CandidateFusion, blended
@@ -139,11 +140,19 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
             FitError: if no frame is selected.
             WeightsError: if the weights are missing, damaged, or of another network.
         """
+        with measured() as stages:
+            found = self._restored(blurry, labels, budget)
+        return Restoration(found.frames, found.facts | stages.facts)
+
+    def _restored(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
+        """Restore a clip, and mark the stages of the work."""
         started = time.perf_counter()
-        network, model = self._model(blurry, labels, budget)
         adapted = dict[str, object]()
+        with stage("flow"):
+            network, model = self._model(blurry, labels, budget)
         if self.fit_steps:
-            outcome = adapt(network, model, labels, self.settings, budget)
+            with stage("training"):
+                outcome = adapt(network, model, labels, self.settings, budget)
             network, adapted = outcome.network, {"adaptation": outcome.facts}
         if reduction(*blurry.shape[1:3]) > 1:
             model = replace(model, aligner=replace(model.aligner, frames=blurry, guide=model.aligner))
@@ -155,7 +164,7 @@ class PretrainedFusion(TrainedScheme[FusionTrainingSettings]):
         def one(i: int) -> Image:
             return apply_network(network, frame_planes(model, i, labels.selected), budget.device)
 
-        with _threads_shared_by(budget.workers):
+        with stage("restoring"), _threads_shared_by(budget.workers):
             for done, picture in enumerate(thread_map(one, todo, budget.workers)):
                 restored[todo[done]] = model.aligner.stored(picture)
                 budget.progress(done + 1, len(todo), "align, blend and correct")

@@ -1,0 +1,1 @@
+document.querySelectorAll("table.board").forEach(sortable);

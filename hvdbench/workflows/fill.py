@@ -1,0 +1,105 @@
+"""Fill a board: restore datasets by the methods that its recipe lists, under one budget, and score them."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hvdbench.boards.settings import BoardSettings, board_settings
+from hvdbench.errors import HvdbenchError, InputError, TrustError, WeightsError
+from hvdbench.methods.opening import open_method, open_small
+from hvdbench.methods.restoration import Budget
+from hvdbench.recipe import Recipe
+from hvdbench.scoring.run_tables import Asked
+from hvdbench.store import Dataset
+from hvdbench.weights.finding import find_weights
+from hvdbench.workflows.evaluate import Evaluation, evaluate
+from hvdbench.workflows.train import train
+from hvdbench.workspace.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+def fill(name: str, data: Sequence[Path], *, workspace: Workspace, budget: Budget) -> Iterator[Evaluation]:
+    """Restore and score datasets by all methods of a board's recipe, and yield each result once it is on the board.
+
+    A method that is trained over clips is trained on the clips of each dataset first. One that starts from weights
+    which are missing is replaced by its recipe for a small network, which starts from weights inside the package. A
+    method that cannot be run is left out with a warning, and the others go on.
+
+    Args:
+        name: the board's recipe, such as ``table2`` or ``table2@tiny``; the board has the same name.
+        data: the folders of the datasets.
+        workspace: where runs and boards lie, whether they are replaced, and whether fallbacks are allowed.
+        budget: seed, device and engine; its steps replace the recipe's.
+
+    Raises:
+        UnknownNameError, RecipeError: if there is no such recipe, or it is damaged.
+        InputError: if the recipe lists no methods, or none of them could be run.
+        TrustError: if it names code that would run, and it is not trusted.
+        DatasetError: if a folder is not a dataset.
+        HvdbenchError: in strict mode, if a method could not be run.
+    """
+    recipe = board_settings(name)
+    _check(recipe, workspace)
+    budget = replace(budget, steps=budget.steps or recipe.values.steps)
+    datasets = [Dataset.open(folder) for folder in data]  # all are opened before long work begins
+    count = 0
+    for dataset in datasets:
+        for entry in recipe.values.methods:
+            try:
+                found = _run(entry, dataset, recipe, workspace, budget)
+            except HvdbenchError as error:
+                if workspace.strict:
+                    raise
+                logger.warning("'%s' on '%s' is left out: %s", entry, dataset.name, error)
+                continue
+            count += 1
+            yield found
+    if not count:
+        raise InputError(f"no method of the board '{recipe.name}' could be run; the warnings say why")
+
+
+def _check(recipe: Recipe[BoardSettings], workspace: Workspace) -> None:
+    if not recipe.values.methods:
+        raise InputError(f"the board '{recipe.name}' lists no methods: add 'methods' to its recipe")
+    code = next((entry for entry in recipe.values.methods if ":" in entry), None)
+    if code is not None and not workspace.trust:
+        raise TrustError(
+            f"the board '{recipe.name}' lists the method '{code}', which would run code: use --trust if you know who "
+            "wrote the recipe"
+        )
+
+
+def _run(
+    entry: str, dataset: Dataset, recipe: Recipe[BoardSettings], workspace: Workspace, budget: Budget
+) -> Evaluation:
+    """Restore and score a dataset by one method, trained or fitted first."""
+    asked = Asked(recipe.values.metrics)
+    reference, _, named = entry.partition("=")
+    weights, label = (find_weights(named), named) if named else (None, None)
+    if not named:
+        method = open_method(reference, trust=workspace.trust)
+        if not (method.is_trained and method.weights is None):
+            # a method that could be adapted to a clip, but is not by its recipe, stays as it is
+            fitted = method.with_fit_steps(budget.steps) if method.scheme.fit_steps else method
+            return evaluate(fitted, dataset, workspace=workspace, budget=budget, board=recipe.name, asked=asked)
+        try:
+            weights = train(reference, dataset.folder, workspace=workspace, budget=budget)
+        except WeightsError as error:
+            small = open_small(method, trust=workspace.trust)
+            if small is None:
+                raise
+            workspace.fallback.take(str(error), f"'{small.reference}', from weights of hvdbench,")
+            reference = small.reference
+            weights = train(reference, dataset.folder, workspace=workspace, budget=budget)
+    return evaluate(
+        reference,
+        dataset,
+        workspace=workspace,
+        budget=budget,
+        weights=weights,
+        board=recipe.name,
+        label=label,
+        asked=asked,
+    )
