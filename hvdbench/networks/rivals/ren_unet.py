@@ -51,14 +51,9 @@ class RenUNet(nn.Module):
         self.last = nn.Conv2d(width, 3, 1)
 
     def start_at_identity(self) -> None:
-        """Make an untrained network return its frames.
-
-        Raises:
-            ValueError: if the result is not added to the frame.
-        """
-        if not self.residual:
-            raise ValueError("a U-Net whose result is not added to the frame cannot start at the identity")
-        zero_layer(self.last)
+        """Make an untrained network return its frames; one whose result is not added to them stays as it is."""
+        if self.residual:
+            zero_layer(self.last)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Restore a clip (N, T, 3, H, W), RGB in [0, 1]; the result has the same shape and is not clamped.

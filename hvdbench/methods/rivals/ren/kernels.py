@@ -158,7 +158,7 @@ def make_pairs(sharp: Tensor, kernels: Tensor, gamma: float) -> tuple[Tensor, Te
     return blurry, sharp[..., inner : sharp.shape[-2] - inner, inner : sharp.shape[-1] - inner]
 
 
-def kernels_of(settings: KernelSettings, seeds: list[list[int]], device: torch.device) -> Tensor:
-    """Draw one kernel from each seed, (N, K, K) float32."""
+def kernels_of(settings: KernelSettings, seeds: list[list[int]], like: Tensor) -> Tensor:
+    """Draw one kernel from each seed, (N, K, K), with the dtype and on the device of a tensor."""
     drawn = np.stack([draw_kernel(settings, np.random.default_rng(seed)) for seed in seeds])
-    return torch.from_numpy(drawn).to(device)
+    return torch.from_numpy(drawn).to(like)

@@ -51,7 +51,7 @@ class PerceptualLoss:
 
     Attributes:
         settings: weights of the layers.
-        features: VGG19, frozen; None where its weights are missing or no layer is named.
+        features: VGG19, frozen; None where its weights are missing or no layer counts.
     """
 
     settings: LossSettings
@@ -67,7 +67,8 @@ class PerceptualLoss:
         total = self.settings.pixel * _distance(restored, sharp)
         if self.features is None:
             return total
-        names, weights = list(self.settings.layers), list(self.settings.layers.values())
+        layers = self.settings.compared_layers
+        names, weights = list(layers), list(layers.values())
         with torch.no_grad():
             wanted = self.features.of_layers(sharp, names)
         for weight, found, of_sharp in zip(weights, self.features.of_layers(restored, names), wanted, strict=True):
@@ -85,9 +86,9 @@ def make_perceptual_loss(settings: LossSettings) -> PerceptualLoss:
     missing = missing_vgg(settings)
     if missing is not None and settings.pixel == 0:
         raise WeightsError(f"{missing}, or set loss.pixel above 0 in the recipe")
-    if not settings.layers or missing is not None:
+    if not settings.compared_layers or missing is not None:
         return PerceptualLoss(settings, None)
-    deepest = max(settings.layers, key=_depth)
+    deepest = max(settings.compared_layers, key=_depth)
     return PerceptualLoss(settings, make_features(PerceptualSettings(layer=deepest, weights=settings.weights)))
 
 
@@ -96,7 +97,7 @@ def missing_vgg(settings: LossSettings) -> str | None:
 
     Named weights that are missing are no reason, since a loss that was asked for by name must not be left out.
     """
-    if not settings.layers or settings.weights:
+    if not settings.compared_layers or settings.weights:
         return None
     try:
         find_weights(_VGG19)

@@ -56,7 +56,7 @@ class PatchObjective(Objective):
     def pairs(self, sharp: Tensor, seeds: list[list[int]]) -> tuple[Tensor, Tensor]:
         """Blur patches (N, 3, H, W) by kernels drawn from a seed each; return blurry and sharp ones, (N, 3, h, w)."""
         kernels = self.settings.kernels
-        return make_pairs(sharp, kernels_of(kernels, seeds, sharp.device), kernels.gamma)
+        return make_pairs(sharp, kernels_of(kernels, seeds, sharp), kernels.gamma)
 
     def patch_loss(self, restored: Tensor, sharp: Tensor) -> Tensor:
         """Return the loss of patches (N, 3, H, W): Eq. 3, or the mean of Eq. 2 where reweighting is off."""

@@ -36,9 +36,10 @@ class LossSettings(Settings):
 
     pixel: float = Field(1.0, ge=0)
     """Weight of the mean absolute difference of the pictures themselves, which the sum of Eq. 2 begins with here."""
+    perceptual: float = Field(1.0, ge=0)
+    """Factor on the differences of VGG19's features; at 0 no VGG is built and no weights are needed."""
     layers: dict[str, float] = {"relu1_2": 1 / 2.6, "relu2_2": 1 / 4.8, "relu3_2": 1 / 3.7, "relu4_2": 1 / 5.6}
-    """Weights ``λ`` of Eq. 2 by VGG19's layers, after a ReLU (``relu1_2``) or before it (``conv1_2``); empty for no
-    perceptual loss."""
+    """Weights ``λ`` of Eq. 2 by VGG19's layers, after a ReLU (``relu1_2``) or before it (``conv1_2``)."""
     weights: str = ""
     """VGG19's weights: torchvision's file, a registered name, or ``random``. If empty, the registered file in the
     weights' folder, and where that is missing the perceptual loss is off."""
@@ -53,13 +54,21 @@ class LossSettings(Settings):
         unknown = [name for name in layers if name not in LAYERS]
         if unknown:
             raise ValueError(f"VGG19 has no layer '{unknown[0]}' (known: {', '.join(LAYERS)})")
+        if min(layers.values(), default=0) < 0:
+            raise ValueError("a weight is below 0, which would reward a difference")
         return layers
 
     @model_validator(mode="after")
     def _is_something(self) -> "LossSettings":
-        if self.pixel == 0 and not self.layers:
-            raise ValueError("pixel is 0 and no layer is named: there is nothing to learn from")
+        if self.pixel == 0 and not self.compared_layers:
+            raise ValueError("pixel is 0 and no layer of VGG19 has a weight: there is nothing to learn from")
         return self
+
+    @property
+    def compared_layers(self) -> dict[str, float]:
+        """The weights of the layers that count, the factor included; empty for no perceptual loss."""
+        weights = {name: self.perceptual * weight for name, weight in self.layers.items()}
+        return {name: weight for name, weight in weights.items() if weight > 0}
 
 
 class CriticSettings(Settings):
