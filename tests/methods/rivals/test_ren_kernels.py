@@ -89,9 +89,7 @@ def test_a_shaken_path_fills_its_box_and_bends():
 
 def test_lengths_and_orientations_are_spread_over_their_ranges():
     settings = KernelSettings(size_px=15)
-    spreads = [
-        covariance(draw_kernel(settings, np.random.default_rng(seed)).astype(np.float64)) for seed in range(200)
-    ]
+    spreads = [covariance(draw_kernel(settings, np.random.default_rng(seed)).astype(np.float64)) for seed in range(200)]
     lengths = np.array([np.sqrt(12 * max(0.0, np.linalg.eigvalsh(found)[1] - 1 / 6)) for found in spreads])
     assert 6.5 < lengths.mean() < 8.5
     assert lengths.min() < 1.5

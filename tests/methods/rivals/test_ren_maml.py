@@ -84,7 +84,8 @@ def test_the_adapted_weights_are_one_step_down_the_gradient():
     blurry, sharp = torch.full((1, 3, 4, 4), 0.6), torch.full((1, 3, 4, 4), 0.4)
     loss, adapted = objective.adapted(network, dict(network.named_parameters()), blurry, sharp)
     assert float(loss.detach()) == pytest.approx(0.2)
-    assert float(adapted["factor"].detach()) == pytest.approx(1.0 - 0.5 * 0.6)  # dL/dfactor is the mean of the blurry patch
+    # the loss grows by the mean of the blurry patch with the factor
+    assert float(adapted["factor"].detach()) == pytest.approx(1.0 - 0.5 * 0.6)
     assert float(network.factor.detach()) == 1.0
 
 

@@ -135,7 +135,8 @@ def judgement(critic: nn.Module, pictures: Tensor) -> Tensor:
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
     """Return the mean absolute difference of each sample, (N,)."""
-    return (a - b).abs().mean(dim=(1, 2, 3))
+    found: Tensor = (a - b).abs().mean(dim=(1, 2, 3))
+    return found
 
 
 def _depth(layer: str) -> tuple[str, int]:

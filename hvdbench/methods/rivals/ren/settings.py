@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from hvdbench.methods.training.network_training import NetworkTrainingSettings
+from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.recipe import Settings
 from hvdbench.recipe.trust import Part
@@ -38,7 +39,13 @@ class LossSettings(Settings):
     """Weight of the mean absolute difference of the pictures themselves, which the sum of Eq. 2 begins with here."""
     perceptual: float = Field(1.0, ge=0)
     """Factor on the differences of VGG19's features; at 0 no VGG is built and no weights are needed."""
-    layers: dict[str, float] = {"relu1_2": 1 / 2.6, "relu2_2": 1 / 4.8, "relu3_2": 1 / 3.7, "relu4_2": 1 / 5.6}
+    layers: dict[str, float] = {
+        "relu1_2": 0.385,
+        "relu2_2": 0.208,
+        "relu3_2": 0.27,
+        "relu4_2": 0.179,
+        "relu5_2": 6.67,
+    }
     """Weights ``λ`` of Eq. 2 by VGG19's layers, after a ReLU (``relu1_2``) or before it (``conv1_2``)."""
     weights: str = ""
     """VGG19's weights: torchvision's file, a registered name, or ``random``. If empty, the registered file in the
@@ -96,6 +103,8 @@ class RenSettings(NetworkTrainingSettings):
     ``window.crop_px`` is the side of the blurry patches that the network is fitted on.
     """
 
+    window: WindowSettings = WindowSettings(clip_frames=1, flips_and_turns=False)
+    """The patches; ``clip_frames`` must be 1."""
     segment_frames: int = Field(20, ge=1)
     """Length of the segments of which the frame with the highest MVL is learned from."""
     kernels: KernelSettings = KernelSettings()
