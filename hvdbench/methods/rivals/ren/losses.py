@@ -4,34 +4,34 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from hvdbench.errors import WeightsError
 from hvdbench.methods.rivals.ren.settings import LossSettings
+from hvdbench.methods.selfhvd.equations import laplacian_variance
 from hvdbench.methods.selfhvd.perceptual import VggFeatures, make_features
 from hvdbench.methods.selfhvd.settings import PerceptualSettings
 from hvdbench.weights.finding import find_weights
 
 _VGG19 = "vgg19"
-_LUMA = (0.299, 0.587, 0.114)  # BT.601, as the labels' gray
-_LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
 
 
 def mvl(pictures: Tensor) -> Tensor:
     """Return MVL, Eq. 1: the sum over a picture's pixels of the squared distance of its Laplacian from the mean.
 
+    The pixels at the border are left out, because a patch does not know their neighbours.
+
     Args:
         pictures: RGB in [0, 1], (N, 3, H, W).
 
     Returns:
-        (N,), squared levels of BT.601 gray in [0, 255]; H x W times the variance that the labels are made from, which
-        rounds gray to whole levels first.
+        (N,), squared levels of BT.601 gray in [0, 255].
     """
-    luma = 255 * (pictures * pictures.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
-    around = functional.pad(luma, (1, 1, 1, 1), mode="reflect")
-    laplacian = functional.conv2d(around, luma.new_tensor(_LAPLACIAN).view(1, 1, 3, 3))
-    centred = laplacian - laplacian.mean(dim=(1, 2, 3), keepdim=True)
-    return centred.square().sum(dim=(1, 2, 3))
+    return laplacian_variance(pictures) * inner_px(pictures)
+
+
+def inner_px(pictures: Tensor) -> int:
+    """Return the number of pixels of a picture (..., H, W) that do not lie at its border."""
+    return (pictures.shape[-2] - 2) * (pictures.shape[-1] - 2)
 
 
 def reweighted(losses: Tensor, sharp: Tensor, normaliser: float) -> Tensor:
@@ -124,7 +124,8 @@ def critic_loss(critic: nn.Module, sharp: Tensor, restored: Tensor, share: Tenso
     (gradient,) = torch.autograd.grad(judgement(critic, between).sum(), between, create_graph=True)
     norms = gradient.flatten(1).norm(dim=1)
     apart = judgement(critic, restored).mean() - judgement(critic, sharp).mean()
-    return apart + penalty * (norms - 1).square().mean()
+    loss: Tensor = apart + penalty * (norms - 1).square().mean()
+    return loss
 
 
 def judgement(critic: nn.Module, pictures: Tensor) -> Tensor:
@@ -135,8 +136,7 @@ def judgement(critic: nn.Module, pictures: Tensor) -> Tensor:
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
     """Return the mean absolute difference of each sample, (N,)."""
-    found: Tensor = (a - b).abs().mean(dim=(1, 2, 3))
-    return found
+    return (a - b).abs().mean(dim=(1, 2, 3))
 
 
 def _depth(layer: str) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hvdbench.dataset.facts import ClipReader
 from hvdbench.methods.rivals.ren.kernels import kernels_of, make_pairs, side_px
-from hvdbench.methods.rivals.ren.losses import critic_loss, judgement, make_perceptual_loss, reweighted
+from hvdbench.methods.rivals.ren.losses import critic_loss, inner_px, judgement, make_perceptual_loss, reweighted
 from hvdbench.methods.rivals.ren.selection import mean_mvl, only_chosen_frames
 from hvdbench.methods.rivals.ren.settings import RenSettings
 from hvdbench.methods.training.objective import Objective, StepLoss
@@ -63,7 +63,7 @@ class PatchObjective(Objective):
         losses = self.perceptual(restored, sharp)
         if not self.settings.loss.reweighting:
             return losses.mean()
-        return reweighted(losses, sharp, self.mvl_per_px * sharp.shape[-1] * sharp.shape[-2])
+        return reweighted(losses, sharp, self.mvl_per_px * inner_px(sharp))
 
     def panel(self, network: nn.Module, batch: Mapping[str, Tensor], step: int) -> NDArray[np.uint8]:
         """Draw the first patch of a batch: blurred, restored, sharp, and the error multiplied by eight."""
