@@ -65,6 +65,7 @@ NETWORKS: Mapping[str, str] = {
     "hypercut": "hvdbench.networks.hypercut:NETWORK",
     "fusion": "hvdbench.networks.fusion:NETWORK",
     "candidate_fusion": "hvdbench.networks.candidate_fusion:NETWORK",
+    "ren_unet": "hvdbench.networks.rivals.ren_unet:NETWORK",
 }
 SCHEMES: Mapping[str, str] = {
     "blurry": "hvdbench.methods.blurry:Blurry",
@@ -74,6 +75,8 @@ SCHEMES: Mapping[str, str] = {
     "fusion_pretrained": "hvdbench.methods.fusion.pretrained.scheme:PretrainedFusion",
     "selfhvd": "hvdbench.methods.selfhvd.scheme:SelfHvd",
     "supervised": "hvdbench.methods.supervised:Supervised",
+    "ren": "hvdbench.methods.rivals.ren.scheme:Ren",
+    "ren_maml": "hvdbench.methods.rivals.ren.maml_scheme:RenMaml",
     "network": "hvdbench.methods.foreign.network_scheme:NetworkScheme",
     "folder": "hvdbench.methods.foreign.folder:FolderScheme",
     "command": "hvdbench.methods.foreign.command:CommandScheme",

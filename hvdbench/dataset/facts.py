@@ -75,6 +75,28 @@ class ClipReader(Protocol):
         """Close open files; a later read opens them again."""
 
 
+class SomeClips:
+    """A reader of some of another reader's clips, perhaps with other facts about them.
+
+    Args:
+        reader: reader that reads the frames.
+        clips: the clips that are left, sorted by key; what they say of selected frames and starts may be new.
+    """
+
+    def __init__(self, reader: ClipReader, clips: tuple[ClipFacts, ...]) -> None:
+        self._reader = reader
+        self.clips = clips
+        self.name, self.origin, self.digest = reader.name, reader.origin, reader.digest
+
+    def read(self, key: str, stream: str, frames: Sequence[int], box: Box | None = None) -> Frames:
+        """Read frames of a clip; see :meth:`ClipReader.read`."""
+        return self._reader.read(key, stream, frames, box)
+
+    def close(self) -> None:
+        """Close open files."""
+        self._reader.close()
+
+
 class CheckedReader:
     """The part that both readers share: the facts, and the checks of requests."""
 

@@ -201,6 +201,8 @@ class TrainedScheme(Scheme[SettingsT]):
     is_trained: ClassVar[bool] = True
     has_network: ClassVar[bool] = True
     takes_inference: ClassVar[bool] = True
+    needs_other_clips: ClassVar[bool] = False
+    """Whether its training is of use only over other clips than the one that is restored."""
     _weights: Path | None = None
 
     @property

@@ -1,5 +1,7 @@
 """Features of VGG19 (Simonyan & Zisserman, 2014): the ``φ`` of Eqs. 11 and 12, with torchvision's parameter names."""
 
+from collections.abc import Iterator, Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -40,6 +42,30 @@ class VggFeatures(nn.Module):
         mean, std = self.get_buffer("mean"), self.get_buffer("std")
         features: Tensor = self.features((pictures - mean) / std)
         return features
+
+    def of_layers(self, pictures: Tensor, wanted: Sequence[str]) -> list[Tensor]:
+        """Return the features of (N, 3, H, W) after several layers, in the order in which they are named.
+
+        Args:
+            pictures: RGB in [0, 1].
+            wanted: names of :data:`LAYERS` up to the one that the network ends with.
+        """
+        found: dict[str, Tensor] = {}
+        x = (pictures - self.get_buffer("mean")) / self.get_buffer("std")
+        for name, module in zip(_names(), self.features, strict=False):
+            x = module(x)
+            if name in wanted:
+                # the ReLU after a convolution works in place, so what it would overwrite is copied
+                found[name] = x.clone() if name.startswith("conv") else x
+        return [found[name] for name in wanted]
+
+
+def _names() -> Iterator[str]:
+    """Yield the names of VGG19's modules in order, those of the poolings too."""
+    for block, (_, count) in enumerate(_BLOCKS, start=1):
+        for number in range(1, count + 1):
+            yield from (f"conv{block}_{number}", f"relu{block}_{number}")
+        yield f"pool{block}"
 
 
 def _layers(last: str) -> list[nn.Module]:

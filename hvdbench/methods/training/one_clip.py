@@ -69,8 +69,13 @@ def on_one_clip(method: Method) -> Method:
     """Return a method that is trained over clips as one that is fitted to each clip alone.
 
     Raises:
-        InputError: if the method learns from a truth.
+        InputError: if the method learns from a truth, or from other clips.
     """
+    if method.trained_scheme.needs_other_clips:
+        raise InputError(
+            f"method '{method.reference}' learns from other clips than the one that it restores, and has no weights: "
+            f"train it with 'hvdbench train {method.reference}' and name its weights with --weights"
+        )
     if method.scheme.reads_truth:
         raise InputError(
             f"method '{method.reference}' learns from a truth, and this clip has none: name its weights with "

@@ -9,10 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from hvdbench.dataset.facts import Box, ClipFacts, ClipReader
+from hvdbench.dataset.facts import ClipReader, SomeClips
 from hvdbench.dataset.folder_reader import select_by_segments
 from hvdbench.errors import DatasetError
-from hvdbench.frames import Frames
 from hvdbench.methods.restoration import Budget
 from hvdbench.methods.scheme import SEGMENT_FRAMES, TrainedScheme
 from hvdbench.methods.stages import stage
@@ -124,7 +123,7 @@ def only_splits(reader: ClipReader, splits: Sequence[str]) -> ClipReader:
             f"'{reader.name}' has no clip of the split {' or '.join(splits)} (it has {', '.join(there)}): "
             "change 'splits' in the recipe"
         )
-    return _SomeClips(reader, clips)
+    return SomeClips(reader, clips)
 
 
 def _warn_of_unclear_clips(reader: ClipReader) -> None:
@@ -139,18 +138,3 @@ def _warn_of_unclear_clips(reader: ClipReader) -> None:
             listed,
             more,
         )
-
-
-class _SomeClips:
-    """A reader of only some of another reader's clips."""
-
-    def __init__(self, reader: ClipReader, clips: tuple[ClipFacts, ...]) -> None:
-        self._reader = reader
-        self.clips = clips
-        self.name, self.origin, self.digest = reader.name, reader.origin, reader.digest
-
-    def read(self, key: str, stream: str, frames: Sequence[int], box: Box | None = None) -> Frames:
-        return self._reader.read(key, stream, frames, box)
-
-    def close(self) -> None:
-        self._reader.close()
