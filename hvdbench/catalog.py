@@ -74,6 +74,7 @@ SCHEMES: Mapping[str, str] = {
     "fusion_pretrained": "hvdbench.methods.fusion.pretrained.scheme:PretrainedFusion",
     "selfhvd": "hvdbench.methods.selfhvd.scheme:SelfHvd",
     "supervised": "hvdbench.methods.supervised:Supervised",
+    "bluref": "hvdbench.methods.rivals.bluref.scheme:Bluref",
     "network": "hvdbench.methods.foreign.network_scheme:NetworkScheme",
     "folder": "hvdbench.methods.foreign.folder:FolderScheme",
     "command": "hvdbench.methods.foreign.command:CommandScheme",
