@@ -65,6 +65,9 @@ NETWORKS: Mapping[str, str] = {
     "hypercut": "hvdbench.networks.hypercut:NETWORK",
     "fusion": "hvdbench.networks.fusion:NETWORK",
     "candidate_fusion": "hvdbench.networks.candidate_fusion:NETWORK",
+    "mimo_unet": "hvdbench.networks.rivals.mimo_unet:NETWORK",
+    "patch_gan": "hvdbench.networks.rivals.patch_gan:NETWORK",
+    "kernel_wizard": "hvdbench.networks.rivals.kernel_wizard:NETWORK",
 }
 SCHEMES: Mapping[str, str] = {
     "blurry": "hvdbench.methods.blurry:Blurry",
