@@ -78,6 +78,8 @@ SCHEMES: Mapping[str, str] = {
     "selfhvd": "hvdbench.methods.selfhvd.scheme:SelfHvd",
     "supervised": "hvdbench.methods.supervised:Supervised",
     "bluref": "hvdbench.methods.rivals.bluref.scheme:Bluref",
+    "blur2blur": "hvdbench.methods.rivals.blur2blur.scheme:Blur2blur",
+    "kernel_wizard": "hvdbench.methods.rivals.blur2blur.kernel_training:KernelTraining",
     "network": "hvdbench.methods.foreign.network_scheme:NetworkScheme",
     "folder": "hvdbench.methods.foreign.folder:FolderScheme",
     "command": "hvdbench.methods.foreign.command:CommandScheme",
