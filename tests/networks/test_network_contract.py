@@ -152,7 +152,7 @@ class BrightenedByPatches(nn.Module):
     def forward(self, clip: Tensor) -> Tensor:
         frames = clip.flatten(0, 1)
         said = nn.functional.interpolate(self.network(frames), size=frames.shape[-2:])  # (N*T, 1, H, W)
-        return (frames + torch.tanh(said)).unflatten(0, clip.shape[:2])
+        return (frames + 0.1 * torch.tanh(said)).unflatten(0, clip.shape[:2])
 
 
 class SummedOverScales(nn.Module):
