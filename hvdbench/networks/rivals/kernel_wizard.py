@@ -194,7 +194,7 @@ class KernelWizard(nn.Module):
             if isinstance(block, _Residual):
                 block.conv1.weight.data.mul_(_START_SCALE)
                 block.conv2.weight.data.mul_(_START_SCALE)
-        self.recon_trunk[-1].weight.data.mul_(_START_SCALE)  # type: ignore[operator, union-attr]
+        self.recon_trunk[-1].weight.data.mul_(_START_SCALE)  # type: ignore[operator]
 
     def forward(self, sharp: Tensor, blurry: Tensor) -> Tensor:
         """Find the code of the blur between pictures (N, 3, H, W); (N, C, h, w).

@@ -136,4 +136,4 @@ class _OfPairs(nn.Module):
     def forward(self, clip: Tensor) -> Tensor:
         sharp, blurry = (frames.flatten(0, 1) for frames in clip.chunk(2, dim=1))  # (N*T, 3, H, W)
         blurred: Tensor = self.network.adapt(sharp, self.network(sharp, blurry))
-        return blurred.unflatten(0, (len(clip), -1))
+        return blurred.reshape(len(clip), -1, *blurred.shape[1:])

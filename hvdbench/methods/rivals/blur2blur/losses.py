@@ -38,9 +38,11 @@ def gradient_penalty(judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tens
         share: share of the real picture in each mixture, (N,) in [0, 1].
     """
     mix = share.view(-1, 1, 1, 1)
-    mixed = (mix * real + (1 - mix) * fake).detach().requires_grad_(requires_grad=True)
+    mixed = (mix * real + (1 - mix) * fake).detach().requires_grad_()
     (gradient,) = torch.autograd.grad(judge(mixed).sum(), mixed, create_graph=True)
-    return ((gradient.flatten(1) + _NO_ROOT_OF_ZERO).norm(dim=1) - 1).square().mean()
+    lengths = torch.linalg.vector_norm(gradient.flatten(1) + _NO_ROOT_OF_ZERO, dim=1)
+    penalty: Tensor = (lengths - 1).square().mean()
+    return penalty
 
 
 def at_scales(pictures: Tensor) -> list[Tensor]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hvdbench.errors import FitError
 from hvdbench.frames import Frames
@@ -75,7 +76,7 @@ class Blur2blur(Scheme[Blur2blurSettings]):
             facts["off"] = ["VGG16 loss (no weights): the mean absolute difference stands in for it"]
         return Restoration(restored, how | facts)
 
-    def fit(self, blurry: Frames, is_selected: np.ndarray, budget: Budget) -> tuple[Deblurrer, Translator]:
+    def fit(self, blurry: Frames, is_selected: NDArray[np.bool_], budget: Budget) -> tuple[Deblurrer, Translator]:
         """Train both networks on a clip.
 
         Args:
