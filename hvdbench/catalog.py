@@ -66,6 +66,9 @@ NETWORKS: Mapping[str, str] = {
     "fusion": "hvdbench.networks.fusion:NETWORK",
     "candidate_fusion": "hvdbench.networks.candidate_fusion:NETWORK",
     "ren_unet": "hvdbench.networks.rivals.ren_unet:NETWORK",
+    "mimo_unet": "hvdbench.networks.rivals.mimo_unet:NETWORK",
+    "patch_gan": "hvdbench.networks.rivals.patch_gan:NETWORK",
+    "kernel_wizard": "hvdbench.networks.rivals.kernel_wizard:NETWORK",
 }
 SCHEMES: Mapping[str, str] = {
     "blurry": "hvdbench.methods.blurry:Blurry",
@@ -77,6 +80,9 @@ SCHEMES: Mapping[str, str] = {
     "supervised": "hvdbench.methods.supervised:Supervised",
     "ren": "hvdbench.methods.rivals.ren.scheme:Ren",
     "ren_maml": "hvdbench.methods.rivals.ren.maml_scheme:RenMaml",
+    "bluref": "hvdbench.methods.rivals.bluref.scheme:Bluref",
+    "blur2blur": "hvdbench.methods.rivals.blur2blur.scheme:Blur2blur",
+    "kernel_wizard": "hvdbench.methods.rivals.blur2blur.kernel_training:KernelTraining",
     "network": "hvdbench.methods.foreign.network_scheme:NetworkScheme",
     "folder": "hvdbench.methods.foreign.folder:FolderScheme",
     "command": "hvdbench.methods.foreign.command:CommandScheme",

@@ -139,6 +139,9 @@ def _blocks(channels: int, count: int) -> nn.Sequential:
 NETWORK = Network(
     NAFNet,
     NetworkSpec(size_multiple=16, min_size_px=16, context_frames=0),  # four halvings by default
-    presets={"tiny": {"width": 8, "enc_blk_nums": (1, 1), "dec_blk_nums": (1, 1)}},
+    presets={
+        "small": {"width": 16, "enc_blk_nums": (1, 1, 2), "dec_blk_nums": (1, 1, 1)},
+        "tiny": {"width": 8, "enc_blk_nums": (1, 1), "dec_blk_nums": (1, 1)},
+    },
     signature=("intro.weight", "ending.weight", "middle_blks.0.sca.1.weight"),
 )

@@ -125,13 +125,61 @@ def _nafnet() -> nn.Module:
     return network
 
 
+class BlurredLikeTheNext(nn.Module):
+    """Each frame, blurred by the code of the blur between it and the next one."""
+
+    spec = NetworkSpec(size_multiple=8, min_size_px=16, context_frames=1)
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clip: Tensor) -> Tensor:
+        frames = clip.flatten(0, 1)
+        following = torch.cat((clip[:, 1:], clip[:, -1:]), dim=1).flatten(0, 1)  # (N*T, 3, H, W)
+        return self.network.adapt(frames, self.network(frames, following)).unflatten(0, clip.shape[:2])
+
+
+class BrightenedByPatches(nn.Module):
+    """Each frame brightened where the patches around it are called real."""
+
+    spec = NetworkSpec(min_size_px=12, context_frames=0)
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clip: Tensor) -> Tensor:
+        frames = clip.flatten(0, 1)
+        said = nn.functional.interpolate(self.network(frames), size=frames.shape[-2:])  # (N*T, 1, H, W)
+        return (frames + 0.1 * torch.tanh(said)).unflatten(0, clip.shape[:2])
+
+
+class SummedOverScales(nn.Module):
+    """Each frame as the mean over all scales, since the whole result does not depend on the small ones."""
+
+    spec = NetworkSpec(size_multiple=4, min_size_px=4, context_frames=0)
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clip: Tensor) -> Tensor:
+        frames = clip.flatten(0, 1)
+        made = [nn.functional.interpolate(x, size=frames.shape[-2:]) for x in self.network.scales(frames)]
+        return torch.stack(made).mean(dim=0).unflatten(0, clip.shape[:2])
+
+
 WITH_TINY = {name for name in catalog.names("network") if "tiny" in catalog.resolve("network", name).presets}
 TINY: dict[str, Callable[[], nn.Module]] = {name: partial(_tiny, name) for name in WITH_TINY} | {
     "candidate_fusion": _candidate_fusion,
     "cdvd_tsp": _cdvd_tsp,
     "fusion": _fusion,
     "hypercut": lambda: OrderedByPairs(catalog.resolve("network", "hypercut").build(out_dim=8)),
+    "kernel_wizard": lambda: BlurredLikeTheNext(_tiny("kernel_wizard")),
+    "mimo_unet": lambda: SummedOverScales(_tiny("mimo_unet")),
     "nafnet": _nafnet,
+    "patch_gan": lambda: BrightenedByPatches(_tiny("patch_gan")),
     "pwc_net": lambda: WarpedByFlow(catalog.resolve("network", "pwc_net").build()),
     "sea_raft": _sea_raft,
     "spynet": lambda: WarpedByFlow(catalog.resolve("network", "spynet").build()),
@@ -248,7 +296,7 @@ def test_windows_are_the_whole_clip_where_the_context_is_finite_or_the_state_is_
 
 
 def test_networks_without_a_finite_context_carry_a_state_or_run_both_ways():
-    found = {name for name in WITH_TINY if _tiny(name).spec.context_frames is None}
+    found = {name for name in WITH_TINY if TINY[name]().spec.context_frames is None}
     carrying = {name for name in found if _tiny(name).spec.carries_state}
     assert carrying >= {"estrnn", "ifirnn"}
     assert found - carrying == BOTH_WAYS

@@ -1,6 +1,7 @@
 """Features of VGG19 (Simonyan & Zisserman, 2014): the ``φ`` of Eqs. 11 and 12, with torchvision's parameter names."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +13,16 @@ from hvdbench.weights.checkpoints import load_checkpoint
 from hvdbench.weights.fitting import load_into
 
 _KNOWN_WEIGHTS = "vgg19"
-_BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # width and number of convolutions of each block
+_WIDTHS = (64, 128, 256, 512, 512)
+_VGG19 = (2, 2, 4, 4, 4)
 LAYERS = tuple(
     f"{kind}{block}_{n}"
     for kind in ("relu", "conv")
-    for block, (_, count) in enumerate(_BLOCKS, start=1)
+    for block, count in enumerate(_VGG19, start=1)
     for n in range(1, count + 1)
 )
 """The names of the ReLUs, as in the paper on VGG, then those of the convolutions before them."""
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, for RGB in [0, 1]: VGG19 was trained with them
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, for RGB in [0, 1]: VGG19 was trained with them
 _PREFIX = "features."
 
 
@@ -32,9 +34,9 @@ class VggFeatures(nn.Module):
 
     def __init__(self, layer: str = "relu5_4") -> None:
         super().__init__()
-        self.features = nn.Sequential(*_layers(layer))
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+        self.features = nn.Sequential(*vgg_layers(layer))
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
         self.eval().requires_grad_(False)
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -62,18 +64,27 @@ class VggFeatures(nn.Module):
 
 def _names() -> Iterator[str]:
     """Yield the names of VGG19's modules in order, those of the poolings too."""
-    for block, (_, count) in enumerate(_BLOCKS, start=1):
+    for block, count in enumerate(_VGG19, start=1):
         for number in range(1, count + 1):
             yield from (f"conv{block}_{number}", f"relu{block}_{number}")
         yield f"pool{block}"
 
 
-def _layers(last: str) -> list[nn.Module]:
+def vgg_layers(last: str, convolutions_of_blocks: Sequence[int] = _VGG19) -> list[nn.Module]:
+    """Build the layers of a VGG up to the one named, with random weights, in the order of torchvision's ``features``.
+
+    Args:
+        last: name of the last layer, one of :data:`LAYERS`.
+        convolutions_of_blocks: number of convolutions of each of the five blocks.
+
+    Raises:
+        ValueError: if there is no such layer.
+    """
     layers: list[nn.Module] = []
     channels = 3
     if last not in LAYERS:
         raise ValueError(f"VGG19 has no layer '{last}' (known: {', '.join(LAYERS)})")
-    for block, (width, convolutions) in enumerate(_BLOCKS, start=1):
+    for block, (width, convolutions) in enumerate(zip(_WIDTHS, convolutions_of_blocks, strict=True), start=1):
         for number in range(1, convolutions + 1):
             convolution = nn.Conv2d(channels, width, 3, padding=1)
             nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
@@ -87,6 +98,26 @@ def _layers(last: str) -> list[nn.Module]:
                 return layers
         layers.append(nn.MaxPool2d(2, 2))
     return layers
+
+
+def load_features(network: nn.Module, path: Path, whose: str = "vgg19") -> None:
+    """Load torchvision's weights into the features of a VGG; its layers above them, and its classifier, are left out.
+
+    Args:
+        network: network with a part ``features``, changed in place.
+        path: torchvision's weight file.
+        whose: torchvision's name of the network, for the message.
+
+    Raises:
+        WeightsError: if the weights are missing, damaged or another network's.
+    """
+    found = {key: value for key, value in load_checkpoint(path).items() if key.startswith(_PREFIX)}
+    if not found:
+        raise WeightsError(
+            f"{path} contains no parameter under '{_PREFIX}': the weights of torchvision's {whose} are needed"
+        )
+    wanted = network.state_dict().keys()
+    load_into(network, {key: value for key, value in found.items() if key in wanted}, path)
 
 
 def make_features(settings: PerceptualSettings) -> VggFeatures | None:
@@ -103,11 +134,5 @@ def make_features(settings: PerceptualSettings) -> VggFeatures | None:
         torch.manual_seed(0)
         network = VggFeatures(settings.layer)
     if path is not None:
-        found = {key: value for key, value in load_checkpoint(path).items() if key.startswith(_PREFIX)}
-        if not found:
-            raise WeightsError(
-                f"{path} contains no parameter under '{_PREFIX}': the weights of torchvision's vgg19 are needed"
-            )
-        wanted = network.state_dict().keys()
-        load_into(network, {key: value for key, value in found.items() if key in wanted}, path)
+        load_features(network, path)
     return network

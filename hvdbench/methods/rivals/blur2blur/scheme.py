@@ -1,0 +1,100 @@
+"""Fit Blur2Blur to one clip: its sharp frames make the known blur, to which that of its other frames is translated."""
+
+import time
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvdbench.errors import FitError
+from hvdbench.frames import Frames
+from hvdbench.labels.sharpness import SharpLabels
+from hvdbench.methods.foreign.adapting import as_video_network
+from hvdbench.methods.inference.network_restoration import restore_with
+from hvdbench.methods.restoration import Budget, Restoration
+from hvdbench.methods.rivals.blur2blur.deblurrer import Deblurrer, train_deblurrer
+from hvdbench.methods.rivals.blur2blur.known import make_pairs
+from hvdbench.methods.rivals.blur2blur.settings import Blur2blurSettings
+from hvdbench.methods.rivals.blur2blur.translator import Translator, TranslatorFit, size_of_test, to_size
+from hvdbench.methods.scheme import Scheme
+from hvdbench.networks.rivals.mimo_unet import MIMOUNet
+from hvdbench.recipe import Settings
+from hvdbench.workspace.progress import silent
+
+
+class Blur2blur(Scheme[Blur2blurSettings]):
+    """A scheme that translates a clip's blur to one that it knows, and removes that.
+
+    In the paper the known blur is that of a dataset, with a deblurrer that was trained on it. Here the clip's sharp
+    frames are blurred in a known way, and the deblurrer is trained on these pairs.
+    """
+
+    Settings: ClassVar[type[Settings]] = Blur2blurSettings
+    takes_inference: ClassVar[bool] = True
+
+    @property
+    def fit_steps(self) -> int:
+        """The number of steps of the deblurrer and the translator together."""
+        return self.settings.deblurrer.steps + self.settings.translator.steps
+
+    def with_steps(self, steps: int) -> "Blur2blur":
+        """Return the same scheme with this number of steps, divided between its networks in the same ratio."""
+        first = min(max(1, steps - 1), max(1, round(steps * self.settings.deblurrer.steps / self.fit_steps)))
+        deblurrer = self.settings.deblurrer.model_copy(update={"steps": first})
+        translator = self.settings.translator.model_copy(update={"steps": max(1, steps - first)})
+        return Blur2blur(self.settings.model_copy(update={"deblurrer": deblurrer, "translator": translator}))
+
+    def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
+        """Fit to the clip and restore it.
+
+        Raises:
+            FitError: if no frame is selected.
+            InputError: if the clip is too small for the networks.
+            WeightsError: if weights are missing that the recipe names.
+        """
+        if not labels.is_selected.any():
+            raise FitError("no frame of the clip is sharper than the rest, so there is nothing to make known blur of")
+        if labels.is_selected.all():
+            return Restoration(blurry.copy(), {"passed_through": list(range(len(blurry)))})
+        started = time.perf_counter()
+        deblurrer, translator = self.fit(blurry, labels.is_selected, budget)
+        translated, how = self.translated(translator.network, blurry, budget)
+        restored = restore_with(as_video_network(deblurrer.network), translated, budget).frames
+        restored = restored if restored.shape == blurry.shape else to_size(restored, blurry.shape[1:3])
+        passed = np.flatnonzero(labels.is_passed) if self.settings.pass_through else np.array([], np.intp)
+        restored[passed] = blurry[passed]
+        facts: dict[str, object] = {
+            "steps": self.fit_steps,
+            "deblurrer_loss": deblurrer.loss,
+            "translator_loss": [list(losses) for losses in translator.loss],
+            "kernel_weights": self.settings.kernel_weights or "none: the known pairs themselves are the real pictures",
+            "passed_through": passed.tolist(),
+            "seconds": round(time.perf_counter() - started, 1),
+        }
+        if self.settings.translator.perceptual == 0:
+            facts["off"] = ["VGG16 loss (no weights): the mean absolute difference stands in for it"]
+        return Restoration(restored, how | facts)
+
+    def fit(self, blurry: Frames, is_selected: NDArray[np.bool_], budget: Budget) -> tuple[Deblurrer, Translator]:
+        """Train both networks on a clip.
+
+        Args:
+            blurry: uint8 RGB (T, H, W, 3).
+            is_selected: (T,) the sharp frames; at least one frame is one, and one is not.
+            budget: seed, threads, device and progress.
+        """
+        sharp, unknown, settings = blurry[is_selected], blurry[~is_selected], self.settings
+        pairs = make_pairs(sharp, settings.known, budget.seed, budget.workers)
+        fit = TranslatorFit(unknown, sharp, pairs, settings, budget)  # first, so that its errors come before long work
+        deblurrer = train_deblurrer(pairs, settings.deblurrer, settings.crop_px, budget, self.fit_steps)
+        return deblurrer, fit.run(settings.deblurrer.steps, self.fit_steps)
+
+    def translated(self, network: MIMOUNet, blurry: Frames, budget: Budget) -> tuple[Frames, dict[str, object]]:
+        """Return the clip with its blur translated, and how the network was run.
+
+        As published, frames are resized so that their sides are multiples of 256 before.
+        """
+        frames = to_size(blurry, size_of_test(blurry.shape[1:3])) if self.settings.is_published else blurry
+        made = restore_with(as_video_network(network), frames, replace(budget, progress=silent))
+        return made.frames, made.facts

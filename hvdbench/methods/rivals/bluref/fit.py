@@ -1,0 +1,137 @@
+"""Train a network on BluRef's pseudo-sharp targets, which are made anew from its better and better outputs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hvdbench.errors import FitError
+from hvdbench.frames import Frames
+from hvdbench.methods.building import build_network, start_at_identity
+from hvdbench.methods.foreign.adapting import as_video_network
+from hvdbench.methods.inference.network_restoration import restore_with
+from hvdbench.methods.restoration import Budget
+from hvdbench.methods.rivals.bluref.settings import BlurefSettings
+from hvdbench.methods.rivals.bluref.targets import Matcher, make_matcher, make_targets
+from hvdbench.methods.rivals.crops import CropDrawer
+from hvdbench.methods.training.rgb import RgbNetwork
+from hvdbench.workspace.progress import silent
+
+_LEAST_ERROR = 1e-8  # NAFNet's PSNR loss adds it before the logarithm
+_LOGGED_STEPS = 10
+
+MakeMatcher = Callable[[Frames, Frames, BlurefSettings, str], Matcher]
+
+
+@dataclass
+class FitRecord:
+    """What a fit records: the loss of every tenth step in dB, and each round's mean mask."""
+
+    loss: list[float] = field(default_factory=list)
+    coverage: list[float] = field(default_factory=list)
+
+
+def masked_psnr_loss(restored: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean over pictures of ``10 log10(mean (m (a - b))²)``, minus their PSNR in dB where ``m`` is 1.
+
+    The mean is over all pixels, those that the mask leaves out too, as in the published code; its gradient is that of
+    the mean over the others, because the logarithm turns the factor between them into a constant.
+
+    Args:
+        restored, target: pictures (N, 3, H, W) in [0, 1].
+        mask: (N, 1, H, W) in [0, 1].
+    """
+    squared = (mask * (restored - target)).square().mean(dim=(1, 2, 3))
+    return 10 * torch.log10(squared + _LEAST_ERROR).mean()
+
+
+class BlurefFit:
+    """A fit of the network to one clip.
+
+    Args:
+        frames: uint8 RGB (T, H, W, 3).
+        is_selected: (T,) the reference frames; at least one frame is one, and one is not.
+        settings: settings of the method.
+        budget: seed, threads, device and progress.
+        matcher: what makes the matcher of each round.
+    """
+
+    def __init__(
+        self,
+        frames: Frames,
+        is_selected: NDArray[np.bool_],
+        settings: BlurefSettings,
+        budget: Budget,
+        matcher: MakeMatcher = make_matcher,
+    ) -> None:
+        self.frames, self.settings, self.budget, self._matcher = frames, settings, budget, matcher
+        self.record = FitRecord()
+        self._random = np.random.default_rng(budget.seed)
+        self._selected = np.flatnonzero(is_selected)
+        self._todo = np.flatnonzero(~is_selected)
+        self.network: nn.Module = build_network(settings.network, settings.network_arguments, budget.seed)
+        start_at_identity(self.network)
+        self.network.to(budget.device)
+        self._optimiser = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=settings.learning_rate,
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
+        )
+
+    def run(self) -> nn.Module:
+        """Run all rounds and return the network, in evaluation.
+
+        Raises:
+            FitError: if no reference could be matched anywhere.
+        """
+        settings, done = self.settings, 0
+        seen = self.frames
+        for number in range(settings.rounds):
+            matcher = self._matcher(self.frames, seen, settings, self.budget.device)
+            targets = make_targets(matcher, self._todo.tolist(), self._selected, settings, self.budget.workers)
+            self.record.coverage.append(round(targets.coverage, 4))
+            if not targets.masks.any():
+                raise FitError(
+                    "no sharp frame of the clip could be matched with any blurry one, so there is nothing to learn "
+                    "from: lower least_confidence or mask_scale in the recipe"
+                )
+            # the published code trains on what it matched: from the second round on, the network's own outputs
+            inputs = seen if settings.is_published else self.frames
+            until = settings.steps * (number + 1) // settings.rounds
+            stacks = (inputs[self._todo], targets.colours, targets.masks)
+            drawer = CropDrawer(stacks, settings.crop_px, self._random, self.budget.device)
+            for step in range(done, until):
+                self._step(drawer, step)
+            done = until
+            if number + 1 < settings.rounds:
+                seen = self._fed_back()
+        return self.network.eval()
+
+    def _fed_back(self) -> Frames:
+        """Return the clip with its blurry frames as the network restores them."""
+        seen, quiet = self.frames.copy(), replace(self.budget, progress=silent)
+        video = as_video_network(self.network.eval())
+        seen[self._todo] = restore_with(video, self.frames[self._todo], quiet).frames
+        return seen
+
+    def _step(self, drawer: CropDrawer, step: int) -> None:
+        settings = self.settings
+        share = 0.5 * (1 + np.cos(np.pi * step / settings.steps))
+        rate = settings.final_learning_rate + share * (settings.learning_rate - settings.final_learning_rate)
+        for group in self._optimiser.param_groups:
+            group["lr"] = float(rate)
+        blurry, target, mask = drawer.draw(settings.batch)
+        self.network.train()
+        restored = RgbNetwork(self.network)(blurry[:, None])[:, 0]
+        loss = masked_psnr_loss(restored, target, mask)
+        self._optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip_gradient)
+        self._optimiser.step()
+        if step % _LOGGED_STEPS == 0 or step == settings.steps - 1:
+            self.record.loss.append(round(float(loss.detach()), 4))
+            self.budget.progress(step + 1, settings.steps, "fit")

@@ -1,0 +1,53 @@
+"""Define the settings of BluRef."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hvdbench.flow import Preset
+from hvdbench.methods.rivals.settings import RivalSettings
+from hvdbench.recipe.trust import Part
+
+
+class BlurefSettings(RivalSettings):
+    """Settings of the matching, of the pseudo-sharp targets, and of the training on them."""
+
+    network: Annotated[str, Part("network")] = "nafnet@small"
+    """Network that is trained, for single pictures; it starts at the identity."""
+    network_arguments: dict[str, object] = {}
+    """Constructor arguments of the network."""
+    labeller: Annotated[str, Part("labeller")] = "paper"
+    """Labeller that selects the reference frames."""
+    matcher: Literal["dis", "sea_raft"] = "dis"
+    """What stands for the dense matcher: OpenCV's DIS with forward-backward confidence, or SEA-RAFT, whose weights must
+    be available, with its own confidence."""
+    matcher_weights: str = ""
+    """SEA-RAFT's weight file, or a registered name; if empty, the registered file in the weights' folder."""
+    flow: Preset = "medium"
+    """OpenCV DIS preset of the matcher ``dis``."""
+    mask_scale: float = Field(0.5, gt=0)
+    """With ``dis``: the loss of confidence for each px of forward-backward error."""
+    references_each_side: int = Field(2, ge=1)
+    """Number of sharp frames before and after a blurry one that are matched with it."""
+    least_confidence: float = Field(0.53, ge=0, lt=1)
+    """Confidence at and below which a match counts for nothing."""
+    rounds: int = Field(3, ge=1)
+    """Number of times that targets are made; each time but the first on the network's outputs."""
+    steps: int = Field(600, ge=0)
+    """Number of optimiser steps of all rounds together."""
+    crop_px: int = Field(256, ge=8)
+    """Side of the random crops, in px."""
+    batch: int = Field(4, ge=1)
+    """Number of crops of one step."""
+    learning_rate: float = Field(1e-3, gt=0)
+    """AdamW's learning rate at the start."""
+    final_learning_rate: float = Field(1e-7, ge=0)
+    """Learning rate at which the cosine ends, after the last round."""
+    weight_decay: float = Field(1e-3, ge=0)
+    """AdamW's weight decay."""
+    betas: tuple[float, float] = (0.9, 0.9)
+    """AdamW's decay rates of the two moments."""
+    clip_gradient: float = Field(0.01, gt=0)
+    """Largest norm of the whole gradient."""
+    pass_through: bool = True
+    """Whether frames that are selected and surely sharp stay as they are."""
