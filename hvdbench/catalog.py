@@ -65,6 +65,8 @@ NETWORKS: Mapping[str, str] = {
     "hypercut": "hvdbench.networks.hypercut:NETWORK",
     "fusion": "hvdbench.networks.fusion:NETWORK",
     "candidate_fusion": "hvdbench.networks.candidate_fusion:NETWORK",
+    "bme": "hvdbench.networks.rivals.bme:NETWORK",
+    "id_blau": "hvdbench.networks.rivals.id_blau:NETWORK",
 }
 SCHEMES: Mapping[str, str] = {
     "blurry": "hvdbench.methods.blurry:Blurry",
@@ -74,6 +76,9 @@ SCHEMES: Mapping[str, str] = {
     "fusion_pretrained": "hvdbench.methods.fusion.pretrained.scheme:PretrainedFusion",
     "selfhvd": "hvdbench.methods.selfhvd.scheme:SelfHvd",
     "supervised": "hvdbench.methods.supervised:Supervised",
+    "dadeblur": "hvdbench.methods.rivals.dadeblur.scheme:DaDeblur",
+    "bme": "hvdbench.methods.rivals.dadeblur.exposure_training:EstimatorTraining",
+    "id_blau": "hvdbench.methods.rivals.dadeblur.exposure_training:BlurringTraining",
     "network": "hvdbench.methods.foreign.network_scheme:NetworkScheme",
     "folder": "hvdbench.methods.foreign.folder:FolderScheme",
     "command": "hvdbench.methods.foreign.command:CommandScheme",
