@@ -1,7 +1,7 @@
 """Find the relatively sharp regions of a clip (RSDM) by bisection of a threshold on the blur's magnitude."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -115,12 +115,17 @@ def _bisected(
             low = threshold
         threshold = (low + high) / 2
     if way == "published":
-        counts = [len(found.regions) for found in tried[-2:]]
+        counts = [len(found.regions) for found in tried]
+        few, many = (
+            max((n for n in counts if n <= wanted), default=0),
+            min((n for n in counts if n > wanted), default=0),
+        )
         raise FitError(
             f"the published search for sharp regions never ends on this clip: the number of regions jumps between "
-            f"{min(counts)} and {max(counts)} and {wanted} are looked for: set as.search to 'meant'"
+            f"{few} and {many}, and {wanted} are looked for: set as.search to 'meant'"
         )
-    return min(tried, key=lambda found: (not found.regions, abs(len(found.regions) - wanted), found.halvings))
+    nearest = min(tried, key=lambda found: (not found.regions, abs(len(found.regions) - wanted), found.halvings))
+    return replace(nearest, halvings=len(tried) - 1)
 
 
 def _regions(
