@@ -89,7 +89,7 @@ def _section(title: str, about: str, model: type[BaseModel], *, level: int = 2) 
 def _rows(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, ...]]:
     for name, field in model.model_fields.items():
         key, text = (
-            f"{before}{name}",
+            f"{before}{field.alias or name}",
             " ".join((field.description or "").split()).replace("``", "`").replace("|", "\\|"),
         )
         unit = "" if "Literal" in str(field.annotation) else _unit(name)

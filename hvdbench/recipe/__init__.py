@@ -213,7 +213,8 @@ def check(where: str, table: Mapping[str, Any], model: type[S]) -> S:
             *parents, key = parents
         place = f"{where}: [{'.'.join(parents)}]" if parents else where
         if fault["type"] == "extra_forbidden":
-            known = ", ".join(sorted(_model_at(model, parents).model_fields))
+            fields = _model_at(model, parents).model_fields
+            known = ", ".join(sorted(field.alias or name for name, field in fields.items()))
             raise RecipeError(f"{place}: unknown key '{key}' (known: {known})") from error
         if fault["type"] == "missing":
             raise RecipeError(f"{place}: key '{key}' is missing") from error

@@ -19,6 +19,8 @@ CONDITION_CHANNELS = 6
 """Channels of a condition: sharp RGB in [-0.5, 0.5], a unit vector x, y, and a length in [0, 1]."""
 _PERIOD = 10_000.0
 _BETAS = (1e-6, 1e-2)  # of the paper's linear schedule
+CHANGE_UNIT = 0.1
+"""Change of a colour, of a range of 1, that stands for 1 where changes are predicted."""
 
 
 class TimeEmbedding(nn.Module):
@@ -172,8 +174,8 @@ class IdBlau(nn.Module):
             base_channels, channel_mults, num_res_blocks, time_dim: sizes of the :class:`UNet`.
             steps: length of the schedule.
             predicts: what the network computes: the ``noise``, as published, or, ours, the ``change`` of the sharp
-                picture to the blurred one, from which the noise follows; a network that was hardly trained then returns
-                the sharp picture, not noise.
+                picture to the blurred one in units of 0.1, from which the noise follows; a network that was hardly
+                trained then returns the sharp picture, not noise.
         """
         super().__init__()
         self.predicts = predicts
@@ -226,7 +228,7 @@ class IdBlau(nn.Module):
         predicted = self(noisy, condition, step)
         if self.predicts == "noise":
             return predicted
-        picture = condition[:, :3] + predicted
+        picture = condition[:, :3] + CHANGE_UNIT * predicted
         return (noisy - _at(self.sqrt_alphas_cumprod, step) * picture) / _at(self.sqrt_one_minus_alphas_cumprod, step)
 
     @torch.no_grad()

@@ -32,6 +32,7 @@ _TRIED = (0.0, 0.1, *SHARES, 1.0, 1.15, 1.3)  # beyond 1 where the hand is faste
 _SEEN = ("truth", "flow", "frames_per_clip")  # the settings that the stream depends on
 _FULL_PX = 256.0  # length of the largest number of the stream
 _HALF = np.float32(127.5)
+_EVERY = 4  # pixels along each side that the median of a frame is taken over
 
 
 class ExposureClips(CheckedReader):
@@ -77,7 +78,7 @@ class ExposureClips(CheckedReader):
         least = 255 * np.sqrt(settings.shortest_px / _FULL_PX)
         clips = []
         for clip in reader.clips:
-            roots = np.array([np.median(self._made[clip.key][i, ..., 2]) for i in chosen[clip.key]])
+            roots = np.array([np.median(self._made[clip.key][i, ::_EVERY, ::_EVERY, 2]) for i in chosen[clip.key]])
             if (roots >= least).any():
                 starts = chosen[clip.key][roots >= least]
                 clips.append(dataclasses.replace(clip, streams=(*clip.streams, STREAM), starts=starts))

@@ -28,7 +28,7 @@ from hvdbench.methods.supervised import charbonnier_loss
 from hvdbench.methods.training.objective import Objective, StepLoss, bare
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
-from hvdbench.networks.rivals.id_blau import IdBlau
+from hvdbench.networks.rivals.id_blau import CHANGE_UNIT, IdBlau
 from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe import Settings
 from hvdbench.store import Truth
@@ -105,8 +105,9 @@ class BlurringObjective(ExposureObjective):
         drawn = [random.standard_normal(blurry.shape[1:], np.float32) for random in seeds]
         noise = torch.from_numpy(np.stack(drawn)).to(blurry)
         noisy = diffusion.perturbed(blurry - 0.5, steps, noise)
+        wanted = noise if diffusion.predicts == "noise" else (blurry - truth) / CHANGE_UNIT
         planes = OfPlanes.joined(noisy, torch.cat((truth - 0.5, exposure), dim=1), steps)
-        difference = network(planes)[:, :, 0] - (noise if diffusion.predicts == "noise" else blurry - truth)
+        difference = network(planes)[:, :, 0] - wanted
         loss = charbonnier_loss(difference, self.epsilon)
         return StepLoss(loss, {diffusion.predicts: difference.detach().abs().mean()})
 

@@ -106,7 +106,7 @@ class FaultSettings(Settings):
 class DaDeblurSettings(Settings):
     """Settings of DaDeblur."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
 
     as_: FaultSettings = Field(FaultSettings(), alias="as")
     """Which of the published code's faults are kept."""
@@ -120,12 +120,12 @@ class DaDeblurSettings(Settings):
     """Weights of the authors that are used instead of ``start_from`` where their file is there; empty for none."""
     estimator: EstimatorSettings = EstimatorSettings(network="bme", weights="bme_gopro", longest_px=205.0)
     """The blur magnitude estimator (BME)."""
-    estimator_stand_in: EstimatorSettings = EstimatorSettings(network="bme@tiny", weights="bme_tiny", longest_px=41.0)
+    estimator_stand_in: EstimatorSettings = EstimatorSettings(network="bme@tiny", weights="bme_tiny", longest_px=12.3)
     """What takes its place where its weights are missing."""
     blurring: EstimatorSettings = EstimatorSettings(network="id_blau", weights="id_blau_gopro", longest_px=147.0)
     """The blurring network (ID-Blau)."""
     blurring_stand_in: EstimatorSettings = EstimatorSettings(
-        network="id_blau@tiny", weights="id_blau_tiny", longest_px=29.4
+        network="id_blau@tiny", weights="id_blau_tiny", longest_px=8.82
     )
     """What takes its place where its weights are missing."""
     search: SearchSettings = SearchSettings()
@@ -141,7 +141,7 @@ class DaDeblurSettings(Settings):
 class ExposureTrainingSettings(Settings):
     """Settings that the trainings of both networks share."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
 
     network: Annotated[str, Part("network")]
     """Network of the catalogue that is trained."""
