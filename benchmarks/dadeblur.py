@@ -24,6 +24,7 @@ VARIANTS: Mapping[str, Mapping[str, object]] = {
     "dadeblur": {},
     "shuffled": {"condition": {"shuffled": True}},
     "no_extra": {"condition": {"extra_px": 0.0}},
+    "network": {"without_blurring": "network"},
 } | {f"as.{fault}": {"as": {fault: "published"}} for fault in ("search", "trim", "margin", "ends", "unit", "last_step")}
 
 

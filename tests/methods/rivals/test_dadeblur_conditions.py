@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hvdbench.methods.blur.alignment import Aligner
-from hvdbench.methods.rivals.dadeblur.conditions import condition_of, turned_by_a_quarter, unit_vectors
+from hvdbench.methods.rivals.dadeblur.conditions import condition_of, motion_lengths, turned_by_a_quarter, unit_vectors
 from hvdbench.methods.rivals.dadeblur.exposure_clips import decoded, evenly_spread, exposure_share, turned_alike
 from hvdbench.methods.rivals.dadeblur.settings import ConditionSettings
 
@@ -49,6 +49,12 @@ def test_a_frame_near_an_end_takes_the_neighbours_that_there_are_and_as_publishe
         np.testing.assert_allclose(published[:, 32:, 2], own)
     same = [condition_of(Aligner(moving), lengths, 3, settings, way) for way in ("meant", "published")]
     np.testing.assert_array_equal(*same)
+
+
+def test_lengths_by_the_motion_are_its_share_of_the_exposure(moving):
+    found = motion_lengths(Aligner(moving), np.array([1, 0, 0, 0, 0, 0, 0, 1], bool))
+    # the frames are sharp, so the least share that is tried fits best: a fifth of 2 px
+    np.testing.assert_allclose(np.median(found[2:6], axis=(1, 2)), 0.4, atol=0.02)
 
 
 def test_what_does_not_move_has_no_direction():

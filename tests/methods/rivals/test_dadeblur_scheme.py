@@ -18,7 +18,7 @@ from hvdbench.methods.restoration import Budget
 from hvdbench.methods.rivals.dadeblur.exposure_clips import STREAM, ExposureClips
 from hvdbench.methods.rivals.dadeblur.exposure_training import BlurringTraining, EstimatorTraining
 from hvdbench.methods.rivals.dadeblur.fine_tuning import MiddleFrame, Pair, PairReader
-from hvdbench.methods.rivals.dadeblur.networks import blur_pictures, estimate_lengths
+from hvdbench.methods.rivals.dadeblur.networks import blur_along_lines, blur_picture, estimate_lengths
 from hvdbench.methods.rivals.dadeblur.scheme import DaDeblur
 from hvdbench.methods.rivals.dadeblur.settings import FaultSettings
 from hvdbench.methods.rivals.dadeblur.sharp_regions import Region
@@ -50,6 +50,8 @@ def scheme(made):
     overrides = {
         "network": "estrnn@tiny",
         "start_from": "",
+        "without_estimator": "network",
+        "without_blurring": "network",
         "estimator_stand_in": {"weights": str(made / "bme.safetensors")},
         "blurring_stand_in": {"weights": str(made / "id_blau.safetensors")},
         "diffusion": {"steps": 2},
@@ -97,7 +99,7 @@ def test_a_clip_that_is_too_short_is_refused(scheme, clip):
 
 def test_published_weights_are_used_where_they_are_and_rows_say_which(scheme, tmp_path, monkeypatch):
     monkeypatch.setenv("HVDBENCH_WEIGHTS", str(tmp_path))
-    assert "in place of the published weights" in scheme.made_from
+    assert "of hvdbench, in place of the published weights" in scheme.made_from
     small = {"estimator": ("bme", "best_net.pth"), "blurring": ("id_blau", "ID_Blau.pth")}
     changes = {}
     for part, (name, file) in small.items():
@@ -112,7 +114,10 @@ def test_published_weights_are_used_where_they_are_and_rows_say_which(scheme, tm
         changes[part] = getattr(usual, part).model_copy(update={"network": f"{name}@tiny"})
     found = DaDeblur(scheme.settings.model_copy(update=changes))
     found.check()
-    assert found.made_from == "bme@tiny with best_net.pth, id_blau@tiny with ID_Blau.pth, estrnn@tiny from 'nothing'"
+    assert found.made_from == (
+        "blur measured by bme@tiny with best_net.pth, regions blurred by id_blau@tiny with ID_Blau.pth, estrnn@tiny "
+        "from 'nothing'"
+    )
     assert found.identity != scheme.identity
 
 
@@ -130,8 +135,19 @@ def test_weights_that_are_nowhere_are_answered_with_where_to_get_them(scheme, tm
     monkeypatch.setenv("HVDBENCH_WEIGHTS", str(tmp_path))
     usual = load_method("dadeblur").scheme.settings
     missing = usual.estimator_stand_in.model_copy(update={"weights": "nowhere"})
+    changed = {"estimator_stand_in": missing, "without_estimator": "network"}
     with pytest.raises(WeightsError, match=r"bme_gopro are missing .*Jin-Ting-He/BME.*; in its place: .*nowhere"):
-        DaDeblur(usual.model_copy(update={"estimator_stand_in": missing})).check()
+        DaDeblur(usual.model_copy(update=changed)).check()
+
+
+def test_without_any_weights_the_motion_measures_and_lines_blur(scheme, clip):
+    changed = {"without_estimator": "motion", "without_blurring": "line"}
+    alone = DaDeblur(scheme.settings.model_copy(update=changed))
+    found = restored(alone, clip)
+    assert (found.facts["estimator"], found.facts["blurring"]) == ("the motion", "a mean along lines")
+    assert alone.identity["files"] == {}
+    assert "blur measured by the motion, regions blurred by a mean along lines" in alone.made_from
+    assert not np.array_equal(found.frames, restored(alone.with_steps(0), clip).frames)
 
 
 def test_another_network_than_estrnn_is_refused(scheme):
@@ -191,14 +207,23 @@ def test_a_condition_of_any_length_is_divided_by_the_longest_and_cut(clip):
     condition[..., 0], condition[..., 2] = 1, 5
     condition[0, 0, 2] = 500
     picture = clip[0, :10, :13]
-    blurred = blur_pictures(seen, [picture], [condition], 20.0, 3, [[1, 2]], FaultSettings(), "cpu")
-    np.testing.assert_array_equal(blurred[0], picture)
+    blurred = blur_picture(seen, picture, condition, 20.0, 3, [1, 2], FaultSettings(), "cpu")
+    np.testing.assert_array_equal(blurred, picture)
     assert seen.condition.shape == (1, 6, 12, 16)
     assert seen.condition[0, 3:, 1, 1].tolist() == [1, 0, 0.25]
     assert seen.condition[0, 5, 0, 0] == 1
-    again = Seen()
-    blur_pictures(again, [picture, picture], [condition] * 2, 20.0, 3, [[9, 9], [1, 2]], FaultSettings(), "cpu")
-    torch.testing.assert_close(again.start[1], seen.start[0])  # the noise does not depend on what is beside it
+
+
+def test_a_line_of_a_condition_is_what_a_picture_is_averaged_along():
+    column = np.zeros((9, 21, 3), np.uint8)
+    column[:, 10] = 240
+    condition = np.zeros((9, 21, 3), np.float32)
+    condition[..., 0], condition[..., 2] = 1, 6
+    across = blur_along_lines(column, condition)[4, :, 0].astype(int)
+    assert across[6:15].tolist() == across[6:15][::-1].tolist()
+    np.testing.assert_allclose(across[8:13], 40, atol=2)  # a sixth of 240 over six pixels
+    condition[..., :2] = (0, 1)
+    np.testing.assert_array_equal(blur_along_lines(column, condition), column)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("bme_tiny", EstimatorTraining), ("id_blau_tiny", BlurringTraining)])

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from hvdbench.flow import Flow
 from hvdbench.methods.blur.alignment import Aligner
+from hvdbench.methods.blur.exposure_model import fit_exposure_model
 from hvdbench.methods.blur.reblur import exposure_motion
 from hvdbench.methods.rivals.dadeblur.settings import ConditionSettings, Way
 
@@ -44,6 +45,25 @@ def condition_of(
     share = own / np.float32(largest) if largest > 0 else np.ones_like(own)
     around = lengths_px[beside].mean(axis=0) if beside else own
     return _joined(motion, share * around + extra)
+
+
+def motion_lengths(aligner: Aligner, is_sharp: NDArray[np.bool_], workers: int = 1) -> NDArray[np.float32]:
+    """Measure how far each point travels during the exposure of each frame without a network, px.
+
+    It is the length of the motion per frame interval, times the share of the exposure, one for the clip, at which sharp
+    frames that are warped onto the others blur to them.
+
+    Args:
+        aligner: aligner of the clip's T frames.
+        is_sharp: (T,) labels.
+        workers: number of threads; the result does not depend on it.
+
+    Returns:
+        Lengths (T, H, W), float32.
+    """
+    share = np.float32(fit_exposure_model(aligner, is_sharp, workers, with_paths=False).tau)
+    motions = (exposure_motion(aligner, index) for index in range(len(aligner.frames)))
+    return np.stack([share * np.hypot(motion[..., 0], motion[..., 1]) for motion in motions])
 
 
 def unit_vectors(motion: Flow) -> Flow:

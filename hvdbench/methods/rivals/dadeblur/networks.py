@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from hvdbench.catalog import NamedPreset, resolve
 from hvdbench.errors import InputError, WeightsError
 from hvdbench.frames import Frame, Frames
+from hvdbench.methods.blur.averaging import average_along_line
 from hvdbench.methods.foreign.calling import reason
 from hvdbench.methods.rivals.dadeblur.conditions import Condition
 from hvdbench.methods.rivals.dadeblur.settings import EstimatorSettings, FaultSettings
@@ -21,7 +22,7 @@ from hvdbench.networks.rivals.bme import MIN_SIZE_PX, SIZE_MULTIPLE, BlurMagnitu
 from hvdbench.networks.rivals.id_blau import CONDITION_CHANNELS, IdBlau
 from hvdbench.networks.spec import NetworkSpec
 from hvdbench.weights.checkpoints import load_checkpoint
-from hvdbench.weights.finding import find_weights
+from hvdbench.weights.finding import find_weights, missing_sentence
 from hvdbench.weights.fitting import load_into
 
 _NOISY = 3
@@ -119,22 +120,28 @@ class Chosen:
         return f"{self.settings.network} with {self.path.name}"
 
 
+def published_or_none(published: EstimatorSettings) -> Chosen | None:
+    """Return the published network if its weights are there, else None."""
+    try:
+        return Chosen(published, find_weights(published.weights), is_stand_in=False) if published.weights else None
+    except WeightsError:
+        return None
+
+
 def choose(published: EstimatorSettings, stand_in: EstimatorSettings) -> Chosen:
     """Choose the published weights if they are there, else the stand-in.
 
     Raises:
         WeightsError: if neither is there; the error says where the published weights come from.
     """
-    missing = None
-    if published.weights:
-        try:
-            return Chosen(published, find_weights(published.weights), is_stand_in=False)
-        except WeightsError as error:
-            missing = error
+    found = published_or_none(published)
+    if found is not None:
+        return found
     try:
         return Chosen(stand_in, find_weights(stand_in.weights), is_stand_in=True)
     except WeightsError as error:
-        raise WeightsError(f"{missing}; in its place: {error}" if missing else str(error)) from error
+        missing = f"{missing_sentence(published.weights)}; in its place: " if published.weights else ""
+        raise WeightsError(f"{missing}{error}") from error
 
 
 def estimate_lengths(network: BlurMagnitude, frames: Frames, device: str) -> NDArray[np.float32]:
@@ -155,49 +162,48 @@ def estimate_lengths(network: BlurMagnitude, frames: Frames, device: str) -> NDA
     return np.stack(found)
 
 
-def blur_pictures(
+def blur_picture(
     network: IdBlau,
-    pictures: Sequence[Frame],
-    conditions: Sequence[Condition],
+    picture: Frame,
+    condition: Condition,
     longest_px: float,
     steps: int,
-    seeds: Sequence[Sequence[int]],
+    seed: Sequence[int],
     faults: FaultSettings,
     device: str,
-) -> Frames:
-    """Blur pictures of one size under their conditions.
+) -> Frame:
+    """Blur a picture under its condition.
 
     Args:
         network: diffusion with its weights.
-        pictures: uint8 RGB (H, W, 3) each; they are mirrored to sizes that the network takes.
-        conditions: of the same sizes, lengths in px.
-        longest_px: length that is 1 in a condition; longer ones are 1 too.
+        picture: uint8 RGB (H, W, 3); its edges are repeated to a size that the network takes.
+        condition: of the same size, lengths in px.
+        longest_px: length that is 1 for the network; longer ones are 1 too.
         steps: steps of the sampling.
-        seeds: what the noise of each picture is drawn from, so that it does not depend on which are blurred together.
+        seed: what the noise is drawn from.
         faults: which faults of the published code are kept.
         device: device to compute on.
 
     Returns:
-        Blurred pictures, uint8 (N, H, W, 3).
+        The blurred picture, uint8 (H, W, 3).
     """
-    height, width = pictures[0].shape[:2]
+    height, width = picture.shape[:2]
     rows, columns = (-side % network.size_multiple for side in (height, width))
-    made = []
-    for picture, condition in zip(pictures, conditions, strict=True):
-        exposure = torch.from_numpy(np.ascontiguousarray(condition.transpose(2, 0, 1)))
-        length = (exposure[2:] / longest_px).clamp(max=1)
-        whole = torch.cat((_picture(picture) - 0.5, exposure[:2], length))
-        made.append(nn.functional.pad(whole, (0, columns, 0, rows), mode="replicate"))
-    batch = torch.stack(made).to(device)
-    drawn = [np.random.default_rng(list(seed)).standard_normal((3, *batch.shape[2:]), np.float32) for seed in seeds]
-    blurred = network.sample(
-        batch,
-        torch.from_numpy(np.stack(drawn)).to(device),
-        count=steps,
-        ends_at="first step" if faults.last_step == "published" else "picture",
-    )
-    levels = (255 * (blurred.clamp(-0.5, 0.5) + 0.5)).round().byte()[:, :, :height, :width]
-    return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())
+    exposure = torch.from_numpy(np.ascontiguousarray(condition.transpose(2, 0, 1)))
+    whole = torch.cat((_picture(picture) - 0.5, exposure[:2], (exposure[2:] / longest_px).clamp(max=1)))
+    padded = nn.functional.pad(whole, (0, columns, 0, rows), mode="replicate")[None].to(device)
+    noise = np.random.default_rng(list(seed)).standard_normal((1, 3, *padded.shape[2:]), np.float32)
+    ends_at: Literal["picture", "first step"] = "first step" if faults.last_step == "published" else "picture"
+    blurred = network.sample(padded, torch.from_numpy(noise).to(device), count=steps, ends_at=ends_at)[0]
+    levels = (255 * (blurred.clamp(-0.5, 0.5) + 0.5)).round().byte()[:, :height, :width]
+    return np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy())
+
+
+def blur_along_lines(picture: Frame, condition: Condition) -> Frame:
+    """Average a picture, uint8 (H, W, 3), along a straight line centred on each pixel, as its condition says."""
+    path = np.ascontiguousarray(condition[..., :2] * condition[..., 2:])
+    blurred = average_along_line(np.asarray(picture, np.float32), path)
+    return np.asarray(np.rint(np.clip(blurred, 0, 255)), np.uint8)
 
 
 def _picture(frame: Frame) -> Tensor:

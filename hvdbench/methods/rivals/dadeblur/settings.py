@@ -120,14 +120,22 @@ class DaDeblurSettings(Settings):
     """Weights of the authors that are used instead of ``start_from`` where their file is there; empty for none."""
     estimator: EstimatorSettings = EstimatorSettings(network="bme", weights="bme_gopro", longest_px=205.0)
     """The blur magnitude estimator (BME)."""
-    estimator_stand_in: EstimatorSettings = EstimatorSettings(network="bme@tiny", weights="bme_tiny", longest_px=12.3)
-    """What takes its place where its weights are missing."""
+    without_estimator: Literal["motion", "network"] = "motion"
+    """What measures the blur where these weights are missing: ``motion``, the flow to the neighbouring frames times the
+    share of the exposure that re-blurs the clip's sharp frames best, or the ``network`` of ``estimator_stand_in``."""
+    estimator_stand_in: EstimatorSettings = EstimatorSettings(
+        network="bme@tiny", weights="bme_tiny.safetensors", longest_px=12.3
+    )
+    """A small estimator that takes its place; its unit of length is that of ``motion`` too."""
     blurring: EstimatorSettings = EstimatorSettings(network="id_blau", weights="id_blau_gopro", longest_px=147.0)
     """The blurring network (ID-Blau)."""
+    without_blurring: Literal["network", "line"] = "line"
+    """What blurs where these weights are missing: the ``network`` of ``blurring_stand_in``, or the mean along a
+    straight ``line`` of the condition's direction and length, which is no network."""
     blurring_stand_in: EstimatorSettings = EstimatorSettings(
-        network="id_blau@tiny", weights="id_blau_tiny", longest_px=8.82
+        network="id_blau@tiny", weights="id_blau_tiny.safetensors", longest_px=8.82
     )
-    """What takes its place where its weights are missing."""
+    """A small blurring network that takes its place."""
     search: SearchSettings = SearchSettings()
     """The search for sharp regions."""
     condition: ConditionSettings = ConditionSettings()
