@@ -69,6 +69,8 @@ NETWORKS: Mapping[str, str] = {
     "mimo_unet": "hvdbench.networks.rivals.mimo_unet:NETWORK",
     "patch_gan": "hvdbench.networks.rivals.patch_gan:NETWORK",
     "kernel_wizard": "hvdbench.networks.rivals.kernel_wizard:NETWORK",
+    "bme": "hvdbench.networks.rivals.bme:NETWORK",
+    "id_blau": "hvdbench.networks.rivals.id_blau:NETWORK",
 }
 SCHEMES: Mapping[str, str] = {
     "blurry": "hvdbench.methods.blurry:Blurry",
@@ -83,6 +85,9 @@ SCHEMES: Mapping[str, str] = {
     "bluref": "hvdbench.methods.rivals.bluref.scheme:Bluref",
     "blur2blur": "hvdbench.methods.rivals.blur2blur.scheme:Blur2blur",
     "kernel_wizard": "hvdbench.methods.rivals.blur2blur.kernel_training:KernelTraining",
+    "dadeblur": "hvdbench.methods.rivals.dadeblur.scheme:DaDeblur",
+    "bme": "hvdbench.methods.rivals.dadeblur.exposure_training:EstimatorTraining",
+    "id_blau": "hvdbench.methods.rivals.dadeblur.exposure_training:BlurringTraining",
     "network": "hvdbench.methods.foreign.network_scheme:NetworkScheme",
     "folder": "hvdbench.methods.foreign.folder:FolderScheme",
     "command": "hvdbench.methods.foreign.command:CommandScheme",

@@ -160,11 +160,19 @@ def identify_lines(file: Path) -> list[str]:
 
 def _colours(fitting: set[str]) -> str | None:
     """Describe in which order a network is fed its colours; the numbers in a file do not show it."""
-    orders = {known.network: known.channel_order for known in KNOWN if known.channel_order}
+    orders: dict[str, str] = {}
+    others: list[str] = []
+    for known in KNOWN:
+        if known.channel_order and known.network in fitting:
+            usual = orders.setdefault(known.network, known.channel_order)
+            others += [f"; {known.name} takes {known.channel_order.upper()}"] if known.channel_order != usual else []
     told = [f"{name} is fed {order.upper()}" for name, order in orders.items() if name in fitting]
     if not told:
         return None
-    return f"{', '.join(told)}, as its published weights are; no number in a file shows it, so check copies of others"
+    told_of = (
+        f"{', '.join(told)}, as its published weights are; no number in a file shows it, so check copies of others"
+    )
+    return told_of + "".join(others)
 
 
 def _other_files(known: set[Path]) -> list[str]:

@@ -170,11 +170,47 @@ class SummedOverScales(nn.Module):
         return torch.stack(made).mean(dim=0).unflatten(0, clip.shape[:2])
 
 
+class BrightenedByMagnitude(nn.Module):
+    """Each frame brightened by the magnitude of its blur."""
+
+    spec = NetworkSpec(size_multiple=16, min_size_px=32, context_frames=0)
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clip: Tensor) -> Tensor:
+        return clip + self.network(clip.flatten(0, 1)).unflatten(0, clip.shape[:2])
+
+
+class BlurredByDiffusion(nn.Module):
+    """Each frame changed as the diffusion predicts in one of its steps, under a condition made of the frame."""
+
+    spec = NetworkSpec(size_multiple=4, context_frames=0)
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clip: Tensor) -> Tensor:
+        frames = clip.flatten(0, 1)  # (N*T, 3, H, W)
+        step = torch.full((len(frames),), 7)
+        return clip + self.network(1 - frames, torch.cat((frames, frames), dim=1), step).unflatten(0, clip.shape[:2])
+
+
+def _id_blau() -> nn.Module:
+    network = _tiny("id_blau")
+    nn.init.normal_(network.model.last_layer[1].weight, std=0.05)  # it starts at zero, which would hide the layers
+    return BlurredByDiffusion(network)
+
+
 WITH_TINY = {name for name in catalog.names("network") if "tiny" in catalog.resolve("network", name).presets}
 TINY: dict[str, Callable[[], nn.Module]] = {name: partial(_tiny, name) for name in WITH_TINY} | {
+    "bme": lambda: BrightenedByMagnitude(_tiny("bme")),
     "candidate_fusion": _candidate_fusion,
     "cdvd_tsp": _cdvd_tsp,
     "fusion": _fusion,
+    "id_blau": _id_blau,
     "hypercut": lambda: OrderedByPairs(catalog.resolve("network", "hypercut").build(out_dim=8)),
     "kernel_wizard": lambda: BlurredLikeTheNext(_tiny("kernel_wizard")),
     "mimo_unet": lambda: SummedOverScales(_tiny("mimo_unet")),
@@ -297,7 +333,7 @@ def test_windows_are_the_whole_clip_where_the_context_is_finite_or_the_state_is_
 
 def test_networks_without_a_finite_context_carry_a_state_or_run_both_ways():
     found = {name for name in WITH_TINY if TINY[name]().spec.context_frames is None}
-    carrying = {name for name in found if _tiny(name).spec.carries_state}
+    carrying = {name for name in found if TINY[name]().spec.carries_state}
     assert carrying >= {"estrnn", "ifirnn"}
     assert found - carrying == BOTH_WAYS
 
