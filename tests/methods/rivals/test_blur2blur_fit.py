@@ -156,6 +156,7 @@ def test_sharp_frames_stay_as_they_are_and_facts_say_what_was_off():
     assert (restored.frames[~passed] != clip()[~passed]).any()
     assert restored.facts["off"] == ["VGG16 loss (no weights): the mean absolute difference stands in for it"]
     assert restored.facts["kernel_weights"].startswith("none")
+    assert set(restored.facts["seconds_by_stage"]) == {"preprocessing", "training", "restoring"}
 
 
 def test_what_cannot_be_fitted_is_refused_in_a_sentence(tmp_path):

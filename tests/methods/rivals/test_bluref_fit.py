@@ -144,3 +144,4 @@ def test_the_tiny_recipe_restores_a_clip():
     restored = method.scheme.with_steps(2).restore(shaken(), labels(), Budget())
     assert restored.frames.shape == shaken().shape
     assert restored.facts["matcher"] == "dis"
+    assert set(restored.facts["seconds_by_stage"]) == {"flow", "training", "restoring"}

@@ -72,6 +72,14 @@ def test_the_same_seed_gives_the_same_bytes_and_facts_say_what_was_done(scheme, 
     assert not np.array_equal(first.frames, other.frames)
     assert len(first.facts["sharp_regions"]) == 2  # a fifth of ten frames
     assert first.facts["steps"] == 2
+    assert (
+        {"preprocessing", "flow", "training", "restoring"}
+        >= set(first.facts["seconds_by_stage"])
+        >= {
+            "training",
+            "restoring",
+        }
+    )
     assert first.facts["estimator"] == "bme@tiny with bme.safetensors"
 
 

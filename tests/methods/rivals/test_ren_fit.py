@@ -88,6 +88,7 @@ def test_a_fit_sharpens_what_lines_blurred():
     assert min(gains) > 0.2
     assert result.facts["learned_from"] == [2]
     assert result.facts["steps"] == 60
+    assert set(result.facts["seconds_by_stage"]) >= {"training", "restoring"}
     assert result.facts["off"] == []
     untrained = restored(quick(engine=STILL), frames)
     np.testing.assert_array_equal(untrained.frames, frames)  # the network starts at the identity

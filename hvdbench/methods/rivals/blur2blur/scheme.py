@@ -18,6 +18,7 @@ from hvdbench.methods.rivals.blur2blur.known import make_pairs
 from hvdbench.methods.rivals.blur2blur.settings import Blur2blurSettings
 from hvdbench.methods.rivals.blur2blur.translator import Translator, TranslatorFit, size_of_test, to_size
 from hvdbench.methods.scheme import Scheme
+from hvdbench.methods.stages import measured, stage
 from hvdbench.networks.rivals.mimo_unet import MIMOUNet
 from hvdbench.recipe import Settings
 from hvdbench.workspace.progress import silent
@@ -58,9 +59,11 @@ class Blur2blur(Scheme[Blur2blurSettings]):
         if labels.is_selected.all():
             return Restoration(blurry.copy(), {"passed_through": list(range(len(blurry)))})
         started = time.perf_counter()
-        deblurrer, translator = self.fit(blurry, labels.is_selected, budget)
-        translated, how = self.translated(translator.network, blurry, budget)
-        restored = restore_with(as_video_network(deblurrer.network), translated, budget).frames
+        with measured() as stages:
+            deblurrer, translator = self.fit(blurry, labels.is_selected, budget)
+            with stage("restoring"):
+                translated, how = self.translated(translator.network, blurry, budget)
+                restored = restore_with(as_video_network(deblurrer.network), translated, budget).frames
         restored = restored if restored.shape == blurry.shape else to_size(restored, blurry.shape[1:3])
         passed = np.flatnonzero(labels.is_passed) if self.settings.pass_through else np.array([], np.intp)
         restored[passed] = blurry[passed]
@@ -74,7 +77,7 @@ class Blur2blur(Scheme[Blur2blurSettings]):
         }
         if self.settings.translator.perceptual == 0:
             facts["off"] = ["VGG16 loss (no weights): the mean absolute difference stands in for it"]
-        return Restoration(restored, how | facts)
+        return Restoration(restored, how | facts | stages.facts)
 
     def fit(self, blurry: Frames, is_selected: NDArray[np.bool_], budget: Budget) -> tuple[Deblurrer, Translator]:
         """Train both networks on a clip.
@@ -85,10 +88,12 @@ class Blur2blur(Scheme[Blur2blurSettings]):
             budget: seed, threads, device and progress.
         """
         sharp, unknown, settings = blurry[is_selected], blurry[~is_selected], self.settings
-        pairs = make_pairs(sharp, settings.known, budget.seed, budget.workers)
-        fit = TranslatorFit(unknown, sharp, pairs, settings, budget)  # first, so that its errors come before long work
-        deblurrer = train_deblurrer(pairs, settings.deblurrer, settings.crop_px, budget, self.fit_steps)
-        return deblurrer, fit.run(settings.deblurrer.steps, self.fit_steps)
+        with stage("preprocessing"):
+            pairs = make_pairs(sharp, settings.known, budget.seed, budget.workers)
+            fit = TranslatorFit(unknown, sharp, pairs, settings, budget)  # first, so that errors come before long work
+        with stage("training"):
+            deblurrer = train_deblurrer(pairs, settings.deblurrer, settings.crop_px, budget, self.fit_steps)
+            return deblurrer, fit.run(settings.deblurrer.steps, self.fit_steps)
 
     def translated(self, network: MIMOUNet, blurry: Frames, budget: Budget) -> tuple[Frames, dict[str, object]]:
         """Return the clip with its blur translated, and how the network was run.

@@ -17,6 +17,7 @@ from hvdbench.methods.restoration import Budget
 from hvdbench.methods.rivals.bluref.settings import BlurefSettings
 from hvdbench.methods.rivals.bluref.targets import Matcher, make_matcher, make_targets
 from hvdbench.methods.rivals.crops import CropDrawer
+from hvdbench.methods.stages import stage
 from hvdbench.methods.training.rgb import RgbNetwork
 from hvdbench.workspace.progress import silent
 
@@ -92,7 +93,8 @@ class BlurefFit:
         seen = self.frames
         for number in range(settings.rounds):
             matcher = self._matcher(self.frames, seen, settings, self.budget.device)
-            targets = make_targets(matcher, self._todo.tolist(), self._selected, settings, self.budget.workers)
+            with stage("flow"):
+                targets = make_targets(matcher, self._todo.tolist(), self._selected, settings, self.budget.workers)
             self.record.coverage.append(round(targets.coverage, 4))
             if not targets.masks.any():
                 raise FitError(

@@ -14,6 +14,7 @@ from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.rivals.bluref.fit import BlurefFit
 from hvdbench.methods.rivals.bluref.settings import BlurefSettings
 from hvdbench.methods.scheme import Scheme
+from hvdbench.methods.stages import measured, stage
 from hvdbench.recipe import Settings
 
 
@@ -48,8 +49,12 @@ class Bluref(Scheme[BlurefSettings]):
         if labels.is_selected.all():
             return Restoration(blurry.copy(), {"passed_through": list(range(len(blurry)))})
         started = time.perf_counter()
-        fit = BlurefFit(blurry, labels.is_selected, self.settings, budget)
-        restored = restore_with(as_video_network(fit.run()), blurry, budget)
+        with measured() as stages:
+            fit = BlurefFit(blurry, labels.is_selected, self.settings, budget)
+            with stage("training"):
+                network = as_video_network(fit.run())
+            with stage("restoring"):
+                restored = restore_with(network, blurry, budget)
         passed = np.flatnonzero(labels.is_passed) if self.settings.pass_through else np.array([], np.intp)
         frames = restored.frames
         frames[passed] = blurry[passed]
@@ -61,4 +66,4 @@ class Bluref(Scheme[BlurefSettings]):
             "passed_through": passed.tolist(),
             "seconds": round(time.perf_counter() - started, 1),
         }
-        return Restoration(frames, restored.facts | facts)
+        return Restoration(frames, restored.facts | facts | stages.facts)

@@ -30,6 +30,7 @@ from hvdbench.methods.rivals.dadeblur.networks import (
 from hvdbench.methods.rivals.dadeblur.settings import DaDeblurSettings
 from hvdbench.methods.rivals.dadeblur.sharp_regions import REACH_FRAMES, Found, find_sharp_regions
 from hvdbench.methods.scheme import Scheme
+from hvdbench.methods.stages import measured, stage
 from hvdbench.networks.estrnn import ESTRNN
 from hvdbench.networks.rivals.bme import BlurMagnitude
 from hvdbench.networks.rivals.id_blau import IdBlau
@@ -164,10 +165,13 @@ class DaDeblur(Scheme[DaDeblurSettings]):
         estimator, blurring, network = self._open(budget.device, budget.seed)
         facts: dict[str, object] = {"estimator": self._measured_by, "blurring": self._blurred_by}
         facts |= {"start": f"{self._begin[0]} from {self._begin[1] or 'random weights'}", "steps": self.fit_steps}
-        if self.fit_steps:
-            facts |= self._fit(estimator, blurring, network, blurry, labels, budget)
-        restoration = restore_with(as_video_network(network.eval()), blurry, budget)
-        facts["seconds"] = round(time.perf_counter() - started, 1)
+        with measured() as stages:
+            if self.fit_steps:
+                with stage("preprocessing"):
+                    facts |= self._fit(estimator, blurring, network, blurry, labels, budget)
+            with stage("restoring"):
+                restoration = restore_with(as_video_network(network.eval()), blurry, budget)
+        facts |= {"seconds": round(time.perf_counter() - started, 1)} | stages.facts
         return Restoration(restoration.frames, restoration.facts | facts)
 
     def _fit(
@@ -184,7 +188,9 @@ class DaDeblur(Scheme[DaDeblurSettings]):
         budget.progress(0, 1, "estimate the blur")
         aligner = Aligner(blurry, settings.condition.flow)
         if estimator is None:
-            magnitudes = motion_lengths(aligner, labels.is_selected, budget.workers) / np.float32(self._longest_px)
+            with stage("flow"):
+                lengths_px = motion_lengths(aligner, labels.is_selected, budget.workers)
+            magnitudes = lengths_px / np.float32(self._longest_px)
         else:
             magnitudes = estimate_lengths(estimator, blurry, budget.device)
         random = np.random.default_rng([budget.seed, _SEARCH])

@@ -12,6 +12,7 @@ from hvdbench.methods.rivals.ren.fit import fit_to_clip, open_refined, refined_f
 from hvdbench.methods.rivals.ren.losses import make_perceptual_loss, missing_vgg
 from hvdbench.methods.rivals.ren.settings import RenSettings
 from hvdbench.methods.scheme import Scheme
+from hvdbench.methods.stages import measured, stage
 from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.metrics.protocols.known import DEFAULT
 from hvdbench.recipe import Settings
@@ -80,10 +81,13 @@ def fit_and_restore(settings: RenSettings, blurry: Frames, labels: SharpLabels, 
         HvdbenchError: under the conditions of :meth:`Ren.restore`.
     """
     started = time.perf_counter()
-    clip, before = refined_frames(settings, blurry, labels, budget)
-    network, fitted = fit_to_clip(settings, clip, budget)
-    frames, run = restore_kept(settings, network, clip, budget)
-    return Restoration(frames, before | fitted | run | {"seconds": round(time.perf_counter() - started, 1)})
+    with measured() as stages:
+        with stage("preprocessing"):
+            clip, before = refined_frames(settings, blurry, labels, budget)
+        network, fitted = fit_to_clip(settings, clip, budget)
+        frames, run = restore_kept(settings, network, clip, budget)
+    spent = {"seconds": round(time.perf_counter() - started, 1)} | stages.facts
+    return Restoration(frames, before | fitted | run | spent)
 
 
 def surroundings(settings: RenSettings) -> dict[str, object]:
