@@ -17,7 +17,9 @@ LAST = {
     "cdvd_tsp": "recons_net.outBlock.1",
     "estrnn": "recons.model.2",
     "ifirnn": "rnncell1.F_L.2",
+    "mimo_unet": "feat_extract.5.main.0",
     "nafnet": "ending",
+    "ren_unet": "last",
     "rvrt": "conv_last",
 }
 ADDING = ("cdvd_tsp", "estrnn", "ifirnn")

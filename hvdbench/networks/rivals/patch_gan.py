@@ -63,5 +63,5 @@ NETWORK = Network(
     PatchGan,
     presets={"tiny": {"ndf": 16, "n_layers": 2}},
     restores_clips=False,
-    signature=("model.0.weight", "model.2.weight", "model.5.weight", "model.8.weight", "model.11.weight"),
+    signature=("model.0.weight", "model.2.weight", "model.5.weight", "model.8.weight"),
 )
