@@ -17,13 +17,18 @@ from hvdbench.methods.blur.alignment import sharp_neighbours
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
 from hvdbench.methods.scheme import FitCost
-from hvdbench.workflows.deblur.self_check import Change, Steadiness
+from hvdbench.workflows.deblur.self_check import Change, Steadiness, reduced
 
 Windows = Sequence[tuple[int, int, int, int]]
 """Windows of a clip, as :func:`hvdbench.methods.inference.windows.plan_windows` cuts them."""
 
 _HELD_FRAMES = 40  # two of the labeller's segments, so that sharp frames lie among them
 _FEWEST_HELD, _HELD_BYTES = 8, 300_000_000
+_MEASURED, _MEASURED_LARGE = (
+    4,
+    2,
+)  # with two threads, what each does at first made 2 frames of 1280x720 look half as fast
+_LARGE_PX = 1920 * 1088
 _WIDTH_PX, _HEIGHT_PX = 640, 360
 _STEPS = (1, 5)
 _EACH_SIDE = 2
@@ -107,7 +112,8 @@ def measure_cost(
         budget: seed, device and the threads that are going to restore it.
         per_read: what it takes to read a frame again, in seconds.
     """
-    chosen, kept = _chosen(labels, len(first.frames), max(2, budget.workers))
+    wanted = _MEASURED if math.prod(first.size) <= _LARGE_PX else _MEASURED_LARGE
+    chosen, kept = _chosen(labels, len(first.frames), max(wanted, budget.workers))
     some, quiet = labels.of_frames(chosen), Budget(seed=budget.seed, workers=budget.workers, device=budget.device)
     few, many = _STEPS if method.scheme.fit_steps and not method.scheme.adapts else (0, 0)
     start = method.with_fit_steps(few) if method.takes_fit_steps else method
@@ -121,7 +127,7 @@ def measure_cost(
     seconds(start, (kept[0], kept[0] + 1))
     looking, restoring = seconds(start, (0, 0)), seconds(start, kept)
     fit = None
-    if method.scheme.adapts:
+    if method.scheme.adapts and (budget.minutes is not None or method.scheme.fit_steps):
         fit = method.scheme.fit_cost(frames, some, quiet)
     elif few:
         per_step = max(0.0, seconds(method.with_fit_steps(many), kept) - restoring) / (many - few)
@@ -189,12 +195,14 @@ def _chosen(labels: SharpLabels, held: int, wanted: int) -> tuple[list[int], tup
 
 def _per_written(frames: Frames, larger: float) -> float:
     """Time what is measured and written of each frame besides its restoration."""
-    change, steadiness = Change(), Steadiness()
-    steadiness.add(frames[0], frames[0])
-    begun = time.perf_counter()
-    change.add(frames[0], frames[0])
-    cv2.imencode(".png", frames[0])
-    grows = time.perf_counter() - begun
-    begun = time.perf_counter()
-    steadiness.add(frames[-1], frames[-1])  # on frames that are reduced to about this size
-    return larger * grows + time.perf_counter() - begun
+    steadiness = Steadiness()
+    grows = reduces = 0.0
+    for frame, other in ((frames[0], frames[-1]), (frames[-1], frames[0])):  # the first time is no part of a rate
+        change, begun = Change(), time.perf_counter()
+        change.add(frame, other)
+        cv2.imencode(".png", frame)
+        grows = time.perf_counter() - begun
+        begun = time.perf_counter()
+        steadiness.add(reduced(frame), reduced(other))
+        reduces = time.perf_counter() - begun
+    return larger * grows + reduces
