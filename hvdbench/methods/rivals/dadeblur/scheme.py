@@ -198,7 +198,8 @@ class DaDeblur(Scheme[DaDeblurSettings]):
         lengths = np.clip(magnitudes, 0, 1) * np.float32(self._longest_px)
         conditions = self._conditions(aligner, lengths, found)
         pairs = self._pairs(blurring, blurry, found, conditions, budget)
-        result = fine_tune(network, blurry, pairs, settings.fine_tuning, budget)
+        with stage("training"):
+            result = fine_tune(network, blurry, pairs, settings.fine_tuning, budget)
         if not result.is_finished:
             raise KeyboardInterrupt
         boxes = [

@@ -85,7 +85,8 @@ def fit_and_restore(settings: RenSettings, blurry: Frames, labels: SharpLabels, 
         with stage("preprocessing"):
             clip, before = refined_frames(settings, blurry, labels, budget)
         network, fitted = fit_to_clip(settings, clip, budget)
-        frames, run = restore_kept(settings, network, clip, budget)
+        with stage("restoring"):
+            frames, run = restore_kept(settings, network, clip, budget)
     spent = {"seconds": round(time.perf_counter() - started, 1)} | stages.facts
     return Restoration(frames, before | fitted | run | spent)
 
