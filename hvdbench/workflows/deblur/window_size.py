@@ -15,7 +15,7 @@ LOOK_AHEAD = 20
 """Frames at each side of a window that are only looked at: in each 20 frames one at least is selected as sharp."""
 _CLIP_BYTES = 750_000_000  # of a window's frames: 100 of 1080p, 30 of 2160p
 # Measured on frames from 640x360 to 3840x2160, bytes a pixel where nothing else is said.
-_BASE_BYTES = 600 << 20  # Python, torch and OpenCV, whatever the frames
+_BASE_BYTES = 1000 << 20  # Python, torch, OpenCV and Numba, whatever the frames: 60 of 1280x720 peaked at 2.8 GiB
 _FRAME_BYTES = 4  # of a frame of the window before its restoration: colours and gray
 _RESTORED_BYTES = 3
 _FLOW_BYTES = 8
