@@ -7,16 +7,14 @@ boards are not listed: each is a TOML file in ``recipes/``.
 
 import difflib
 import importlib
-import importlib.util
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hvdbench.errors import InputError, UnknownNameError
+from hvdbench.workspace.imports import import_thing, is_import_string
 
 if TYPE_CHECKING:
     from hvdbench.camera.stabiliser.kinds import Stabiliser
@@ -110,16 +108,12 @@ METRICS: Mapping[str, str] = {
     "efficiency": "hvdbench.metrics.efficiency:FRAMES_PER_S",
 }
 
-FILE_FORMS = ("torchscript", "onnx", "spandrel")
-"""The formats that a network's file is read as, in ``onnx:FILE``; such a name is never an import string."""
 PROGRAM_SCHEMES = frozenset({"command"})
 """The schemes that run a program of the user's choice."""
 TINY = "tiny"
 """The preset for tests and dry runs: every part is there once, at its smallest width."""
 
-_IMPORT_STRING = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _WITH_PRESET = re.compile(r"(.+)@([^\W\d]\w*)", re.DOTALL)
-_LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -174,11 +168,6 @@ def names(kind: str) -> list[str]:
     return sorted(_KINDS[kind].parts)
 
 
-def is_import_string(name: str) -> bool:
-    """Return whether a name is an import string, whose module would be imported."""
-    return ":" in name and name.partition(":")[0] not in FILE_FORMS
-
-
 @overload
 def resolve(kind: Literal["network"], name: str) -> "Network": ...
 
@@ -219,108 +208,12 @@ def resolve(kind: str, name: str) -> Any:
     return part
 
 
-def import_thing(what: str, name: str) -> object:
-    """Import whatever an import string names.
-
-    Args:
-        what: the kind of part that is looked for, for error messages.
-        name: the import string, ``package.module:Thing``.
-
-    Raises:
-        UnknownNameError: if it is not an import string, or if there is no such module or nothing of that name in it.
-        InputError: if the module fails as it is imported.
-    """
-    if not _IMPORT_STRING.fullmatch(name):
-        raise UnknownNameError(
-            f"{what} '{name}' cannot be imported: an import string has the form package.module:Thing"
-        )
-    module_name, _, attribute = name.partition(":")
-    try:
-        module = _import_module(module_name)
-    except (Exception, SystemExit) as error:  # foreign code can fail in any way, and may even call sys.exit
-        if isinstance(error, ModuleNotFoundError) and _is_missing(error, module_name):
-            raise UnknownNameError(f"{what} '{name}' cannot be imported: {error}") from error
-        raise InputError(f"{what} '{name}' cannot be imported: {_reason(error)}") from error
-    try:
-        return getattr(module, attribute)
-    except Exception as error:
-        raise UnknownNameError(f"{what} '{name}' cannot be imported: {error}") from error
-
-
-def source_file(name: str) -> Path | None:
-    """Find the file of the module in an import string; return None for a name of the catalogue."""
-    if not is_import_string(name):
-        return None
-    module = name.partition(":")[0]
-    found = _find(module)
-    if found is None and _look_here():
-        found = _find(module)
-        if found is None:
-            _look_away()
-    return found if found is not None and found.is_file() else None
-
-
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Return the sentence for an unknown name, with the nearest known one."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"there is no {kind} named '{name}'{hint} (known: {', '.join(known)})"
-
-
-def _import_module(name: str) -> ModuleType:
-    """Import an installed module, or failing that one from the current folder."""
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if not _is_missing(error, name):
-            raise
-    was_added = _look_here()
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if was_added and _is_missing(error, name):
-            _look_away()
-        raise
-
-
-def _look_here() -> bool:
-    """Put the current folder last on Python's path, and return whether it was not there before.
-
-    It comes last so that no file of this folder replaces an installed module. It is added only while a module is looked
-    for here, so that an optional package that is not installed is never taken from whatever folder a command runs in.
-    """
-    importlib.invalidate_caches()  # the module may have been written a moment ago
-    here = str(Path.cwd())
-    if here in sys.path:
-        return False
-    sys.path.append(here)
-    return True
-
-
-def _look_away() -> None:
-    """Take the current folder off Python's path again, since the module was not found there."""
-    sys.path.remove(str(Path.cwd()))
-
-
-def _find(module: str) -> Path | None:
-    try:
-        found = importlib.util.find_spec(module)
-    except (ImportError, ValueError, AttributeError):
-        return None
-    return Path(found.origin) if found and found.origin else None
-
-
-def _is_missing(error: ModuleNotFoundError, name: str) -> bool:
-    """Return whether the missing module is this one, or a package that it lies in."""
-    return error.name is not None and (name == error.name or name.startswith(f"{error.name}."))
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, SystemExit):
-        return "its module calls sys.exit while it is imported"
-    first = (str(error).strip().splitlines() or [""])[0][:_LONGEST_REASON]
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def _described(thing: object) -> str:

@@ -12,6 +12,7 @@ from hvdbench import catalog
 from hvdbench.catalog import NamedPreset
 from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.video.writer import write_video
+from hvdbench.workspace import imports
 
 KINDS = ("source", "trajectory format", "labeller", "network", "scheme", "metric", "stabiliser")
 
@@ -142,7 +143,7 @@ def test_the_name_of_a_file_is_no_import_string(here):
     (here / "torchscript.py").write_text("raise SystemExit('this must not run')\n")
     with pytest.raises(UnknownNameError, match="no network named 'torchscript:Net'"):
         catalog.resolve("network", "torchscript:Net")
-    assert catalog.source_file("torchscript:Net") is None
+    assert imports.source_file("torchscript:Net") is None
 
 
 def test_a_broken_part_of_our_own_is_no_typing_error(monkeypatch):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hvdbench.catalog import FILE_FORMS, NETWORKS, NamedPreset, import_thing
+from hvdbench.catalog import NETWORKS, NamedPreset
 from hvdbench.errors import InputError, UnknownNameError, WeightsError
 from hvdbench.methods.foreign.command import split_command
 from hvdbench.methods.recipe import Method, MethodSettings, build_method, load_method
@@ -19,6 +19,7 @@ from hvdbench.methods.scheme_check import AnyScheme, looks_like_scheme, scheme_c
 from hvdbench.recipe import Recipe, recipe_names
 from hvdbench.video.container import FILM_SUFFIXES
 from hvdbench.weights.finding import find_weights
+from hvdbench.workspace.imports import FILE_FORMS, import_thing
 
 FORMS = (
     "a recipe's name or .toml file",

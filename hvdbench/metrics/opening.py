@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from hvdbench.catalog import METRICS, import_thing, resolve, unknown
+from hvdbench.catalog import METRICS, resolve, unknown
 from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.frames import Frame
 from hvdbench.metrics.measure import Measure
 from hvdbench.metrics.metric import Facts, FrameFunction, Metric
 from hvdbench.metrics.perceptual import TITLES, is_of_sets, perceptual_metric, perceptual_names
 from hvdbench.workspace.fallback import Fallback
+from hvdbench.workspace.imports import import_thing
 
 OTHERS = "the other metrics"
 """What replaces a metric that cannot be measured."""

@@ -12,8 +12,9 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from hvdbench.catalog import PROGRAM_SCHEMES, is_import_string, resolve
+from hvdbench.catalog import PROGRAM_SCHEMES, resolve
 from hvdbench.errors import TrustError
+from hvdbench.workspace.imports import is_import_string
 from hvdbench.workspace.paths import config_path, is_trusted
 
 TINY_TABLE = "tiny"

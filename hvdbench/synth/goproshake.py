@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from hvdbench.camera.trajectory import Trajectory
-from hvdbench.catalog import is_import_string, resolve
+from hvdbench.catalog import resolve
 from hvdbench.errors import DatasetError, HvdbenchError, InputError
 from hvdbench.frames import Frame, Image, write_frame
 from hvdbench.response import Response, open_response
@@ -28,6 +28,7 @@ from hvdbench.synth.settings import DatasetSettings
 from hvdbench.synth.tracks import SynthesisedClip, write_tracks
 from hvdbench.workspace.atomic import atomic_folder
 from hvdbench.workspace.engine import Engine
+from hvdbench.workspace.imports import is_import_string
 from hvdbench.workspace.names import checked_keys
 from hvdbench.workspace.progress import Progress
 

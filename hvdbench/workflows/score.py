@@ -8,7 +8,6 @@ from typing import Any
 from hvdbench.boards.entering import ENTRY_FILE, Entry, enter_rows, read_entry, remember, versions_text
 from hvdbench.boards.rows import Stamp
 from hvdbench.boards.settings import board_path, choose_place, usual_board
-from hvdbench.catalog import is_import_string
 from hvdbench.errors import DatasetError, InputError, TrustError
 from hvdbench.labels.stored import DEFAULT_LABELLER, labels_of
 from hvdbench.methods.restoration import Budget
@@ -22,6 +21,7 @@ from hvdbench.store import Dataset
 from hvdbench.workflows.evaluate import Evaluation, evaluate
 from hvdbench.workflows.train import made_from
 from hvdbench.workspace.atomic import recover_below
+from hvdbench.workspace.imports import is_import_string
 from hvdbench.workspace.manifest import file_sha256
 from hvdbench.workspace.names import checked_name
 from hvdbench.workspace.workspace import Workspace

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from hvdbench.camera.stabiliser.log import LOG_ENDINGS, read_log
-from hvdbench.catalog import import_thing, is_import_string, resolve
+from hvdbench.catalog import resolve
 from hvdbench.errors import InputError
+from hvdbench.workspace.imports import import_thing, is_import_string
 
 Array = NDArray[np.float64]
 

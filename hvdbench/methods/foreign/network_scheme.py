@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import NonNegativeInt, PositiveInt
 
-from hvdbench.catalog import FILE_FORMS, NamedPreset, source_file
+from hvdbench.catalog import NamedPreset
 from hvdbench.errors import InputError, WeightsError
 from hvdbench.frames import Frames
 from hvdbench.labels.sharpness import SharpLabels
@@ -26,6 +26,7 @@ from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe import Settings
 from hvdbench.recipe.trust import Part
 from hvdbench.weights.finding import find_weights
+from hvdbench.workspace.imports import FILE_FORMS, source_file
 from hvdbench.workspace.manifest import file_sha256
 
 
