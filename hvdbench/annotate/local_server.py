@@ -10,6 +10,7 @@ import json
 import logging
 import secrets
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -87,7 +88,7 @@ class LocalServer(ThreadingHTTPServer):
             logger.info("stopped")
 
 
-class LocalHandler(BaseHTTPRequestHandler):
+class LocalHandler(BaseHTTPRequestHandler, ABC):
     """Answers one connection; a derived class states its files and writes :meth:`get` and :meth:`post`.
 
     Attributes:
@@ -103,17 +104,17 @@ class LocalHandler(BaseHTTPRequestHandler):
     timeout = 60
     disable_nagle_algorithm = True
 
+    @abstractmethod
     def get(self, name: str) -> bool:
         """Answer a request for something other than the page's files; return False if there is no such thing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def posted(self, name: str) -> Callable[[Any], object] | None:
         """Return the function that takes what was posted, decoded from JSON, and returns the JSON answer.
 
         The function raises ValueError, TypeError or KeyError for a body of another kind. None stands for a name that
         nothing can be posted to.
         """
-        raise NotImplementedError
 
     def do_GET(self) -> None:
         """Serve the page, or what :meth:`get` knows."""
