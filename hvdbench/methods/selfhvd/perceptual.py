@@ -1,4 +1,7 @@
-"""Features of VGG19 (Simonyan & Zisserman, 2014): the ``φ`` of Eqs. 11 and 12, with torchvision's parameter names."""
+"""Features of VGG19 (Simonyan & Zisserman, 2014): the ``φ`` of Eqs. 11 and 12, with torchvision's parameter names.
+
+VGG16, which a rival's loss needs, is the same network with fewer convolutions.
+"""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,11 +17,12 @@ from hvdbench.weights.fitting import load_into
 
 _KNOWN_WEIGHTS = "vgg19"
 _WIDTHS = (64, 128, 256, 512, 512)
-_VGG19 = (2, 2, 4, 4, 4)
+VGG16, VGG19 = (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)
+"""The numbers of convolutions of the five blocks."""
 LAYERS = tuple(
     f"{kind}{block}_{n}"
     for kind in ("relu", "conv")
-    for block, count in enumerate(_VGG19, start=1)
+    for block, count in enumerate(VGG19, start=1)
     for n in range(1, count + 1)
 )
 """The names of the ReLUs, as in the paper on VGG, then those of the convolutions before them."""
@@ -27,16 +31,30 @@ _PREFIX = "features."
 
 
 class VggFeatures(nn.Module):
-    """VGG19 up to one of its ReLUs or convolutions, frozen; it takes RGB in [0, 1] and normalises it itself.
+    """A VGG up to one of its ReLUs or convolutions, frozen; it takes RGB in [0, 1] and normalises it itself.
 
-    Its parameters are named as in torchvision's ``vgg19``; its random weights are Kaiming's, as in torchvision.
+    Its parameters are named as in torchvision; its random weights are Kaiming's, as there.
     """
 
-    def __init__(self, layer: str = "relu5_4") -> None:
+    def __init__(
+        self, layer: str = "relu5_4", convolutions_of_blocks: Sequence[int] = VGG19, *, normalises: bool = True
+    ) -> None:
+        """Build the network with random weights.
+
+        Args:
+            layer: name of the last layer, one of :data:`LAYERS`.
+            convolutions_of_blocks: number of convolutions of each of the five blocks: ``VGG19`` or ``VGG16``.
+            normalises: whether pictures are normalised by ImageNet's mean and deviation, which it was trained with.
+
+        Raises:
+            ValueError: if there is no such layer.
+        """
         super().__init__()
-        self.features = nn.Sequential(*vgg_layers(layer))
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+        self.blocks = tuple(convolutions_of_blocks)
+        self.features = nn.Sequential(*vgg_layers(layer, self.blocks))
+        mean, std = (MEAN, STD) if normalises else ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         self.eval().requires_grad_(False)
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -54,7 +72,7 @@ class VggFeatures(nn.Module):
         """
         found: dict[str, Tensor] = {}
         x = (pictures - self.get_buffer("mean")) / self.get_buffer("std")
-        for name, module in zip(_names(), self.features, strict=False):
+        for name, module in zip(_names(self.blocks), self.features, strict=False):
             x = module(x)
             if name in wanted:
                 # the ReLU after a convolution works in place, so what it would overwrite is copied
@@ -62,15 +80,15 @@ class VggFeatures(nn.Module):
         return [found[name] for name in wanted]
 
 
-def _names() -> Iterator[str]:
-    """Yield the names of VGG19's modules in order, those of the poolings too."""
-    for block, count in enumerate(_VGG19, start=1):
+def _names(convolutions_of_blocks: Sequence[int]) -> Iterator[str]:
+    """Yield the names of a VGG's modules in order, those of the poolings too."""
+    for block, count in enumerate(convolutions_of_blocks, start=1):
         for number in range(1, count + 1):
             yield from (f"conv{block}_{number}", f"relu{block}_{number}")
         yield f"pool{block}"
 
 
-def vgg_layers(last: str, convolutions_of_blocks: Sequence[int] = _VGG19) -> list[nn.Module]:
+def vgg_layers(last: str, convolutions_of_blocks: Sequence[int] = VGG19) -> list[nn.Module]:
     """Build the layers of a VGG up to the one named, with random weights, in the order of torchvision's ``features``.
 
     Args:

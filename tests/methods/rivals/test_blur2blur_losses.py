@@ -141,24 +141,24 @@ def test_features_are_those_of_torchvisions_layers(monkeypatch):
             return x + 1
 
     loss = perceptual.PerceptualLoss(normalises=False)
-    kinds = [type(layer).__name__ for layer in loss.features]
+    kinds = [type(layer).__name__ for layer in loss.vgg.features]
     assert len(kinds) == 25
     assert [kinds[number] for number in (7, 8, 14, 15, 17, 18, 21, 22, 24)] == [
         "Conv2d", "ReLU", "Conv2d", "ReLU", "Conv2d", "ReLU", "Conv2d", "ReLU", "Conv2d",
     ]  # fmt: skip
-    assert [tuple(loss.features[number].weight.shape) for number in (0, 14, 24)] == [
+    assert [tuple(loss.vgg.features[number].weight.shape) for number in (0, 14, 24)] == [
         (64, 3, 3, 3), (256, 256, 3, 3), (512, 512, 3, 3),
     ]  # fmt: skip
-    loss.features = nn.Sequential(*(Number() for _ in range(25)))
+    loss.vgg.features = nn.Sequential(*(Number() for _ in range(25)))
     assert [float(x) for x in loss.of(torch.zeros(1, 1, 1, 1).expand(1, 3, 1, 1))[0].flatten()] == [9.0] * 3
     made, wanted = [torch.ones(1, 3, 1, 1)], [torch.zeros(1, 3, 1, 1)]
     assert loss(made, wanted).item() == pytest.approx(1 / 32 + 1 / 16 + 1 / 8 + 1 / 4 + 1)
 
 
 def test_the_published_loss_does_not_normalise():
-    assert perceptual.PerceptualLoss(normalises=False).get_buffer("mean").flatten().tolist() == [0, 0, 0]
+    assert perceptual.PerceptualLoss(normalises=False).vgg.get_buffer("mean").flatten().tolist() == [0, 0, 0]
     meant = perceptual.PerceptualLoss()
-    assert meant.get_buffer("mean").flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
+    assert meant.vgg.get_buffer("mean").flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
 
 
 def test_made_weights_of_torchvision_are_loaded_and_missing_ones_named(tmp_path, monkeypatch):
@@ -166,10 +166,10 @@ def test_made_weights_of_torchvision_are_loaded_and_missing_ones_named(tmp_path,
     with pytest.raises(WeightsError, match=r"vgg16 are missing.*set translator\.perceptual to 0"):
         perceptual.make_perceptual(TranslatorSettings(), is_published=False)
     network = perceptual.PerceptualLoss()
-    state = {f"features.{key}": value + 1 for key, value in network.features.state_dict().items()}
+    state = {f"features.{key}": value + 1 for key, value in network.vgg.features.state_dict().items()}
     torch.save({**state, "classifier.0.weight": torch.zeros(2, 2)}, tmp_path / "vgg16-397923af.pth")
     loaded = perceptual.make_perceptual(TranslatorSettings(), is_published=False)
-    assert torch.equal(loaded.features[24].weight, state["features.24.weight"])
+    assert torch.equal(loaded.vgg.features[24].weight, state["features.24.weight"])
 
 
 @pytest.mark.parametrize(

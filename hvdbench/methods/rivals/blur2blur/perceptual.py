@@ -6,14 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from hvdbench.methods.rivals.blur2blur.settings import TranslatorSettings
-from hvdbench.methods.selfhvd.perceptual import MEAN, STD, load_features, vgg_layers
+from hvdbench.methods.selfhvd.perceptual import VGG16, VggFeatures, load_features
 from hvdbench.methods.selfhvd.weights import weights_path
 
-_VGG16 = (2, 2, 3, 3, 3)
-# The published code cuts after layers 7, 14, 17, 21 and 24; its ReLUs work in place, so that of the first four
-# convolutions what is compared went through the ReLU that follows.
-_TAPS = (8, 15, 18, 22, 24)
-_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+# The published code cuts behind five convolutions; its ReLUs work in place, so that of the first four what is compared
+# went through the ReLU that follows.
+_WEIGHTS = {"relu2_2": 1 / 32, "relu3_3": 1 / 16, "relu4_1": 1 / 8, "relu4_3": 1 / 4, "conv5_1": 1.0}
 
 
 class PerceptualLoss(nn.Module):
@@ -26,21 +24,11 @@ class PerceptualLoss(nn.Module):
 
     def __init__(self, *, normalises: bool = True) -> None:
         super().__init__()
-        self.features = nn.Sequential(*vgg_layers("conv5_1", _VGG16))
-        mean, std = (MEAN, STD) if normalises else ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-        self.eval().requires_grad_(False)
+        self.vgg = VggFeatures("conv5_1", VGG16, normalises=normalises)
 
     def of(self, pictures: Tensor) -> list[Tensor]:
         """Return the five features of pictures (N, 3, H, W), RGB in [0, 1]."""
-        x = (pictures - self.get_buffer("mean")) / self.get_buffer("std")
-        found = []
-        for number, layer in enumerate(self.features):
-            x = layer(x)
-            if number in _TAPS:
-                found.append(x)
-        return found
+        return self.vgg.of_layers(pictures, list(_WEIGHTS))
 
     def forward(self, made: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
         """Return the loss of pictures at some scales, (N, 3, h, w) each."""
@@ -48,7 +36,7 @@ class PerceptualLoss(nn.Module):
         for a, b in zip(made, wanted, strict=True):
             with torch.no_grad():
                 targets = self.of(b)
-            for weight, x, y in zip(_WEIGHTS, self.of(a), targets, strict=True):
+            for weight, x, y in zip(_WEIGHTS.values(), self.of(a), targets, strict=True):
                 total.append(weight * (x - y).abs().mean())
         return torch.stack(total).sum()
 
@@ -67,5 +55,5 @@ def make_perceptual(settings: TranslatorSettings, *, is_published: bool) -> Perc
         torch.manual_seed(0)
         loss = PerceptualLoss(normalises=not is_published)
     if path is not None:
-        load_features(loss, path, "vgg16")
+        load_features(loss.vgg, path, "vgg16")
     return loss

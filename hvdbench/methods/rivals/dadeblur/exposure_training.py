@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from hvdbench.dataset.facts import ClipReader
 from hvdbench.errors import InputError
 from hvdbench.frames import Frames
-from hvdbench.methods.building import load_start
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.rivals.dadeblur.exposure_clips import STREAM, ExposureClips, decoded, turned_alike
 from hvdbench.methods.rivals.dadeblur.networks import OfPictures, OfPlanes, build_part
@@ -23,11 +22,9 @@ from hvdbench.methods.rivals.dadeblur.settings import (
     ExposureTrainingSettings,
     Way,
 )
-from hvdbench.methods.scheme import TrainedScheme
 from hvdbench.methods.supervised import charbonnier_loss
+from hvdbench.methods.training.network_training import NetworkTraining
 from hvdbench.methods.training.objective import Objective, StepLoss, bare
-from hvdbench.methods.training.samples import WindowSettings
-from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.networks.rivals.id_blau import CHANGE_UNIT, IdBlau
 from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe import Settings
@@ -112,27 +109,12 @@ class BlurringObjective(ExposureObjective):
         return StepLoss(loss, {diffusion.predicts: difference.detach().abs().mean()})
 
 
-class ExposureTraining(TrainedScheme[TrainingT]):
+class ExposureTraining(NetworkTraining[TrainingT]):
     """What the trainings of both networks share."""
 
     reads_truth: ClassVar[bool] = True
     has_network: ClassVar[bool] = False
     takes_inference: ClassVar[bool] = False
-
-    @property
-    def window(self) -> WindowSettings:
-        """The settings of the windows that the network is trained on."""
-        return self.settings.window
-
-    @property
-    def engine(self) -> EngineSettings:
-        """The settings of the training loop."""
-        return self.settings.engine
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """The splits whose clips are trained on; empty for all of the dataset."""
-        return self.settings.splits
 
     @property
     def truth(self) -> Truth:
@@ -152,21 +134,6 @@ class ExposureTraining(TrainedScheme[TrainingT]):
             InputError: if the network does not take its arguments, or is of another kind.
         """
         return build_part(self.settings.network, self.settings.network_arguments, seed)
-
-    def start(self, seed: int = 0) -> nn.Module:
-        """Build the network that a training starts from: with the recipe's weights, else those drawn from ``seed``.
-
-        Raises:
-            WeightsError: if a weight file is missing, damaged, or belongs to another network.
-        """
-        network = self.build(seed)
-        load_start(network, self.settings.start_from or None, {})
-        return network
-
-    def with_steps(self, steps: int) -> Self:
-        """Return the same training with this number of steps."""
-        engine = self.settings.engine.model_copy(update={"steps": steps})
-        return type(self)(self.settings.model_copy(update={"engine": engine}))
 
     @abstractmethod
     def as_video(self, network: nn.Module) -> VideoNetwork:

@@ -1,12 +1,12 @@
 """Settings of DaDeblur, and of the trainings of the two networks that it needs."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from hvdbench.flow import Preset
+from hvdbench.methods.training.network_training import NetworkTrainingSettings
 from hvdbench.methods.training.samples import WindowSettings
-from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.recipe import Settings
 from hvdbench.recipe.trust import Part
 from hvdbench.store import Truth
@@ -146,19 +146,11 @@ class DaDeblurSettings(Settings):
     """The fine-tuning."""
 
 
-class ExposureTrainingSettings(Settings):
+class ExposureTrainingSettings(NetworkTrainingSettings):
     """Settings that the trainings of both networks share."""
 
     model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
 
-    network: Annotated[str, Part("network")]
-    """Network of the catalogue that is trained."""
-    network_arguments: dict[str, Any] = {}
-    """Constructor arguments of the network."""
-    start_from: str = ""
-    """Weights that a training starts from; empty for random ones."""
-    shipped: str = ""
-    """Weights inside the package, by their name, that are used where the user names none; empty for none."""
     longest_px: float = Field(205.0, gt=0)
     """Length of the path that 1 stands for, in px."""
     truth: Truth = "centroid"
@@ -173,8 +165,6 @@ class ExposureTrainingSettings(Settings):
     """Splits whose clips are trained on; empty for all of the dataset."""
     window: WindowSettings = WindowSettings(crop_px=128, clip_frames=1, flips_and_turns=False)
     """What a training window is; mirroring and turns belong to the loss, which turns the paths along."""
-    engine: EngineSettings = EngineSettings()
-    """The training loop."""
 
 
 class EstimatorTrainingSettings(ExposureTrainingSettings):
