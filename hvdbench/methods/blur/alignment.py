@@ -39,8 +39,8 @@ class Aligner:
             (:func:`hvdbench.methods.blur.planes.lay_plane`); ``refined`` fits it to the pictures, and lays it
             where only a part of the scene follows too (:func:`hvdbench.methods.blur.refined_plane.lay_refined_plane`).
         guide: aligner of reduced copies of the frames (:func:`hvdbench.methods.blur.reduction.reduced`), whose flows
-            and masks are enlarged; None estimates flow on the frames themselves. On validation clips of 1280x720 both
-            come out as well, and copies take a quarter of the time.
+            and masks are enlarged; None estimates flow on the frames themselves. On validation clips of 1280x720 the
+            result is as good (-0.04 to +0.12 dB), and the planes of a frame take half the time.
     """
 
     frames: Frames

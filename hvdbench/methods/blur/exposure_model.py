@@ -17,9 +17,7 @@ FRAME_GAIN = 0.9
 CLIP_GAIN = 0.95
 _FIT_WIDTH_PX = 320  # larger frames are fitted on a reduced copy, which is enough for a few numbers per frame
 _COMPARED_FRAMES = 8
-_MUCH_BETTER = (
-    0.8  # of a real clip with fine depth 0.77, of nine clips whose coarse flow is nearer to the truth 0.84 to 1.02
-)
+_MUCH_BETTER = 0.8  # 0.77 on the real clip that coarse flow made worse, 0.84 to 1.02 on eight that have a truth
 _SHARE_FRAMES = 40  # the exposure share is the same for the whole clip, so evenly spread frames are enough to find it
 
 

@@ -24,10 +24,7 @@ Windows = Sequence[tuple[int, int, int, int]]
 
 _HELD_FRAMES = 40  # two of the labeller's segments, so that sharp frames lie among them
 _FEWEST_HELD, _HELD_BYTES = 8, 300_000_000
-_MEASURED, _MEASURED_LARGE = (
-    4,
-    2,
-)  # with two threads, what each does at first made 2 frames of 1280x720 look half as fast
+_MEASURED, _MEASURED_LARGE = 4, 2  # frames that are restored to measure a rate; of large ones fewer
 _LARGE_PX = 1920 * 1088
 _WIDTH_PX, _HEIGHT_PX = 640, 360
 _STEPS = (1, 5)

@@ -36,8 +36,8 @@ from hvdbench.store import Truth
 from hvdbench.workspace.engine import thread_map
 
 _TRUSTED, _REACH_PX, _BEYOND = 0.3, 2, 4.0
-"""Mask and reach, on the network's copy, of what limits a restored pixel, and how many levels it may lie beyond: the
-best of 1 and 2 px with 4 and 8 levels on validation clips, by 0.00 to 0.01 dB."""
+"""Mask and reach, on the network's copy, of what limits a restored pixel, and how many levels it may lie beyond: 1 px
+with 8 levels and 2 px with 8 come out within 0.01 dB of these on validation clips."""
 _BAND_ROWS = 128  # of all pictures and weights at once: those of whole frames of 3840x2160 would take two gigabytes
 
 
@@ -245,7 +245,8 @@ def within_range(restored: Image, frame: FramePlanes) -> Image:
     """Limit a restored frame to what the blurry frame and the pictures that are trusted show around each pixel.
 
     Corrections towards the input ring where it is clipped, or where flow is wrong: beside a lit tube on a real clip of
-    HVD the network left ragged black edges. No frame of the validation clips is worse for the limit.
+    HVD the network left ragged black edges. On eight validation clips the limit changes
+    PSNR by -0.01 to +0.01 dB.
     """
     low, high = frame.pictures[0].copy(), frame.pictures[0].copy()
     for picture, mask in zip(frame.pictures[-len(frame.masks) :], frame.masks, strict=True):
