@@ -40,6 +40,9 @@ class BoardSettings(Settings):
     weights that are known by a name."""
     steps: int | None = Field(None, ge=1)
     """Optimiser steps of every training and fit to a clip in ``leaderboard fill``; none: each recipe's own."""
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    """Random seeds with which ``leaderboard fill`` makes every method that draws at random; their scores are averaged
+    clip by clip."""
     metrics: tuple[Annotated[str, Part("metric")], ...] = ()
     """Metrics that ``leaderboard fill`` measures in addition to those of every board."""
     papers: str = NO_PAPERS
@@ -50,6 +53,13 @@ class BoardSettings(Settings):
     @classmethod
     def _known(cls, name: str) -> str:
         return name if name in (NO_PAPERS, UNKNOWN) else find_protocol(name).name
+
+    @field_validator("seeds")
+    @classmethod
+    def _are_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if not seeds or len(set(seeds)) < len(seeds):
+            raise ValueError(f"the seeds {list(seeds)} are none, or one of them occurs twice: list each seed once")
+        return seeds
 
     @property
     def words(self) -> str:

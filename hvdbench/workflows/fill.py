@@ -1,5 +1,6 @@
 """Fill a board: restore datasets by the methods that its recipe lists, under one budget, and score them."""
 
+import itertools
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,8 +21,13 @@ from hvdbench.workspace.workspace import Workspace
 logger = logging.getLogger(__name__)
 
 
-def fill(name: str, data: Sequence[Path], *, workspace: Workspace, budget: Budget) -> Iterator[Evaluation]:
+def fill(
+    name: str, data: Sequence[Path], *, workspace: Workspace, budget: Budget, seeds: Sequence[int] = ()
+) -> Iterator[Evaluation]:
     """Restore and score datasets by all methods of a board's recipe, and yield each result once it is on the board.
+
+    A method that is trained, or fitted to each clip, is made once for each of the board's seeds; the others draw
+    nothing at random and are made once. With several seeds the runs of each lie in ``RUNS/seed_N``.
 
     A method that is trained over clips is trained on the clips of each dataset first. One that starts from weights
     which are missing is replaced by its recipe for a small network, which starts from weights inside the package. A
@@ -31,7 +37,8 @@ def fill(name: str, data: Sequence[Path], *, workspace: Workspace, budget: Budge
         name: the board's recipe, such as ``table2`` or ``table2@tiny``; the board has the same name.
         data: the folders of the datasets.
         workspace: where runs and boards lie, whether they are replaced, and whether fallbacks are allowed.
-        budget: seed, device and engine; its steps replace the recipe's.
+        budget: device and engine; its steps replace the recipe's.
+        seeds: random seeds; empty for those of the recipe.
 
     Raises:
         UnknownNameError, RecipeError: if there is no such recipe, or it is damaged.
@@ -42,20 +49,23 @@ def fill(name: str, data: Sequence[Path], *, workspace: Workspace, budget: Budge
     """
     recipe = board_settings(name)
     _check(recipe, workspace)
+    seeds = tuple(seeds) or recipe.values.seeds
     budget = replace(budget, steps=budget.steps or recipe.values.steps)
     datasets = [Dataset.open(folder) for folder in data]  # all are opened before long work begins
     count = 0
-    for dataset in datasets:
-        for entry in recipe.values.methods:
-            try:
-                found = _run(entry, dataset, recipe, workspace, budget)
-            except HvdbenchError as error:
-                if workspace.strict:
-                    raise
-                logger.warning("'%s' on '%s' is left out: %s", entry, dataset.name, error)
+    for seed, dataset, entry in itertools.product(seeds, datasets, recipe.values.methods):
+        own = workspace if len(seeds) == 1 else replace(workspace, runs=workspace.runs / f"seed_{seed}")
+        try:
+            if seed != seeds[0] and not _draws(entry, workspace):
                 continue
-            count += 1
-            yield found
+            found = _run(entry, dataset, recipe, own, replace(budget, seed=seed))
+        except HvdbenchError as error:
+            if workspace.strict:
+                raise
+            logger.warning("'%s' on '%s' is left out: %s", entry, dataset.name, error)
+            continue
+        count += 1
+        yield found
     if not count:
         raise InputError(f"no method of the board '{recipe.name}' could be run; the warnings say why")
 
@@ -69,6 +79,15 @@ def _check(recipe: Recipe[BoardSettings], workspace: Workspace) -> None:
             f"the board '{recipe.name}' lists the method '{code}', which would run code: use --trust if you know who "
             "wrote the recipe"
         )
+
+
+def _draws(entry: str, workspace: Workspace) -> bool:
+    """Return whether a method of a board depends on the seed: whether it is trained or fitted here."""
+    reference, _, named = entry.partition("=")
+    if named:
+        return False
+    method = open_method(reference, trust=workspace.trust)
+    return (method.is_trained and method.weights is None) or method.scheme.fit_steps > 0
 
 
 def _run(

@@ -69,7 +69,7 @@ def test_published_rows_come_after_all_measured_ones_and_say_what_they_are():
 
 
 def test_datasets_and_seeds_appear_once_there_are_several():
-    board = merge_rows(merge_rows(rows("a"), rows("a", seed=1)), rows("a", dataset="more"))
+    board = merge_rows(merge_rows(rows("a"), rows("b", seed=1)), rows("a", dataset="more"))
     wide = table(board)
     assert wide.columns[:5].tolist() == ["method", "origin", "dataset", "seed", "clips"]
     assert wide[["dataset", "seed"]].values.tolist() == [["data", 0], ["data", 1], ["more", 0]]

@@ -130,13 +130,10 @@ def test_one_clip_gives_ranks_without_intervals_or_ties():
     assert "ties" not in table(board(a=[30.0], b=[31.0]))
 
 
-def test_equal_values_share_a_rank_and_seeds_stand_apart():
-    order = ranked(
-        merge_rows(rows("a", seed=0), merge_rows(rows("a", seed=1), rows("b", seed=None, clips=(20.0, 21.0))))
-    )
+def test_equal_values_share_a_rank():
+    order = ranked(merge_rows(rows("a", seed=0), merge_rows(rows("c", seed=1), rows("b", clips=(20.0, 21.0)))))
     assert order["rank"].tolist() == [1, 1, 3]
-    assert order["seed"].tolist()[:2] == [0, 1]
-    assert pd.isna(order["seed"].iloc[2])
+    assert order["seed"].tolist() == [0, 1, 0]
 
 
 def test_a_metric_that_is_not_there_is_refused_and_sharpness_stands_in_for_a_headline():

@@ -16,7 +16,7 @@ from hvdbench.boards.files import read_board
 from hvdbench.boards.settings import board_settings
 from hvdbench.cli.main import cli
 from hvdbench.dataset.importing import AdoptRequest, adopt
-from hvdbench.errors import DatasetError, InputError, StrictError, TrustError, WeightsError
+from hvdbench.errors import DatasetError, InputError, RecipeError, StrictError, TrustError, WeightsError
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
 from hvdbench.store import Dataset
@@ -81,6 +81,21 @@ def test_a_trained_method_is_trained_on_the_dataset_in_the_boards_steps_and_scor
     assert second.get("weights") is None
     list(fill(name, [data], workspace=Workspace(), budget=Budget(steps=3)))
     assert calls.trained[-1] == ("selfhvd_estrnn@tiny", 3)
+
+
+def test_what_is_fitted_or_trained_is_made_for_each_seed_in_a_folder_of_its_own(
+    tmp_path: Path, data: Path, calls: Calls
+) -> None:
+    name = board(tmp_path, ["selfhvd_estrnn@tiny", "selfhvd_fusion", "warp_average"], "seeds = [0, 4]")
+    found = list(map(str, fill(name, [data], workspace=Workspace(), budget=Budget())))
+    assert found == ["selfhvd_estrnn@tiny", "selfhvd_fusion", "warp_average", "selfhvd_estrnn@tiny", "selfhvd_fusion"]
+    assert [one["budget"].seed for one in calls.scored] == [0, 0, 0, 4, 4]
+    assert {str(one["workspace"].runs) for one in calls.scored} == {"runs/seed_0", "runs/seed_4"}
+    calls.scored.clear()
+    list(fill(name, [data], workspace=Workspace(), budget=Budget(), seeds=[7]))
+    assert [(one["budget"].seed, str(one["workspace"].runs)) for one in calls.scored] == [(7, "runs")] * 3
+    with pytest.raises(RecipeError, match="list each seed once"):
+        list(fill(board(tmp_path, ["warp_average"], "seeds = [1, 1]"), [data], workspace=Workspace(), budget=Budget()))
 
 
 def test_a_method_that_is_fitted_to_each_clip_gets_the_same_steps(tmp_path: Path, data: Path, calls: Calls) -> None:

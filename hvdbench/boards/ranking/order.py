@@ -17,6 +17,7 @@ from hvdbench.boards.ranking.coverage import (
     lacks,
     pools_frames,
 )
+from hvdbench.boards.seeds import over_seeds
 from hvdbench.errors import InputError
 from hvdbench.metrics.metric import Better
 from hvdbench.scoring.summary import scores_over_clips
@@ -81,7 +82,7 @@ def ranked(
         metric: what ranks.
         truth: ``mid``, ``centroid`` or ``none``; None: the first of centroid, mid, none that the metric has.
         subset: which frames.
-        known: :func:`coverage` of the board's rows of that subset, where it is at hand.
+        known: :func:`coverage` of the board's rows of that subset, seeds averaged, where it is at hand.
 
     Returns:
         :data:`RANKED_COLUMNS`, best first, then what is incomplete, then what is published. The mean and its interval
@@ -90,11 +91,12 @@ def ranked(
         ``detectable`` is the least difference to the best that the clips would have shown. ``rank`` is empty where
         ``complete`` is false, as ``value`` is, and for published rows, whose ``value`` is kept. Of a metric whose
         direction is unknown nothing is ranked: rows are in the order of the methods, without ranks, ties and a best,
-        and ``note`` says so.
+        and ``note`` says so. Several seeds of a method are averaged clip by clip and make one row without a seed.
 
     Raises:
         InputError: if the board has no such number.
     """
+    board = over_seeds(board)
     truth = truth or headline(board, metric)[1]
     rows = board[(board["metric"] == metric) & (board["truth"] == truth)]
     ours = rows[(rows["subset"] == subset) & (rows["origin"] != "published")]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hvdbench.boards.facts import difference_within, direction
 from hvdbench.boards.ranking.coverage import BLOCK, ENTRY, OVER_CLIPS, averaging_of, coverage, keyed, pools_frames
 from hvdbench.boards.ranking.order import few_clips, headline, unranked_note
+from hvdbench.boards.seeds import over_seeds
 from hvdbench.catalog import unknown
 from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.scoring.summary import Averaging, scores_over_clips
@@ -104,7 +105,7 @@ def compare(
         ``headline`` or ``secondary``. ``difference`` is a - b with its 95 % interval; ``p`` is the paired t-test's.
         ``p_pairs`` is corrected over all pairs of methods that the board ranks by that metric on these clips: the
         family of :func:`hvdbench.boards.ranking.order.ranked`'s tie letters, so that both say the same of two methods;
-        a method that is not ranked there (seeds averaged, clips missing) joins the family for the comparison.
+        a method that is not ranked there because it lacks clips joins the family for the comparison.
         ``p_holm`` is the same for the headline, which is not corrected for the other metrics; those of secondary
         metrics are corrected over all of them, too. ``detectable`` is the least difference that so many clips would
         have shown with probability 0.8; ``better`` is ``a`` or ``b`` where ``p_holm`` is under 0.05, else empty;
@@ -144,7 +145,7 @@ def compare(
 def _families(rows: pd.DataFrame) -> dict[tuple[object, ...], dict[str, pd.DataFrame]]:
     """Gather what is ranked together: (block, truth, metric) → method → its clips, of entries that lack nothing.
 
-    A method that occurs more than once, with several seeds, is not among them under its name alone.
+    A method that occurs more than once, with several origins, is not among them under its name alone.
     """
     if pools_frames(rows):  # their clips are not a sample of scores, and they get no tie letters either
         return {}
@@ -155,9 +156,9 @@ def _families(rows: pd.DataFrame) -> dict[tuple[object, ...], dict[str, pd.DataF
     found: dict[tuple[object, ...], dict[str, pd.DataFrame]] = {}
     for key, own in keyed(rows).groupby([*ENTRY, "truth", "metric"], sort=True):
         if key in whole:
-            *block, method, origin, seed, truth, metric = key
+            *block, method, origin, _, truth, metric = key
             family = found.setdefault((*block, truth, metric), {})
-            name = f"{method}\n{origin}\n{seed}" if method in family else str(method)
+            name = f"{method}\n{origin}" if method in family else str(method)
             family[name] = own.sort_values("clip")
     return found
 
@@ -216,11 +217,12 @@ def _chosen(board: pd.DataFrame, a: str, b: str, subset: str) -> pd.DataFrame:
     for method in (a, b):
         if method not in names:
             raise UnknownNameError(unknown("method with scores of clips", method, names))
-    return ours[ours["subset"] == subset]
+    averaged = over_seeds(ours[ours["subset"] == subset])
+    return averaged[averaged["clip"] != OVER_CLIPS]
 
 
 def _pairs(rows: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
-    """Pair two methods' rows by clip, seeds averaged, beside how many clips there are."""
+    """Pair two methods' rows by clip, beside how many clips there are."""
     measure = [*BLOCK, "truth", "metric"]
     whole = rows.drop_duplicates([*measure, "clip"]).groupby(measure).size().rename("of_clips").reset_index()
     sides = [rows[rows["method"] == name].groupby([*measure, "clip"])["value"].mean() for name in (a, b)]

@@ -10,6 +10,7 @@ import pandas as pd
 from hvdbench.boards.facts import direction, within
 from hvdbench.boards.ranking.coverage import BLOCK, ENTRY, coverage, pools_frames
 from hvdbench.boards.ranking.order import headline, is_lower_better, ranked
+from hvdbench.boards.seeds import over_seeds, seed_lines
 from hvdbench.boards.text.columns import column, shown_metrics
 from hvdbench.boards.text.notes import PAPERS, caption, note_lines, stamp_lines
 from hvdbench.errors import InputError
@@ -49,8 +50,8 @@ def table(
         where clips can tell (:func:`hvdbench.statistics.comparison.tie_groups`); ``incomplete`` where a row lacks
         clips or frames, whose means are withheld; then titled metrics, unrounded, NaN where a row has none. Best
         first within dataset and split: by ``rank`` against the first truth that any row was scored against, else by
-        sharpness; incomplete rows last. Published rows follow after all others: they were made under other protocols
-        and rank only among themselves.
+        sharpness; incomplete rows last. Several seeds of a method are averaged clip by clip and make one row. Published
+        rows follow after all others: they were made under other protocols and rank only among themselves.
     """
     return as_dataframe(board_table(board, subset=subset, clip=clip, truths=truths, rank=rank))
 
@@ -79,6 +80,8 @@ def board_table(
         (the start of the run's digest). Their facts are ``method``, ``origin``, ``dataset``, ``dataset_digest``,
         ``split``, ``protocol``, ``run_digest``, and ``is_ranked`` where the row has a place in the ranks.
     """
+    seeds = seed_lines(board, *headline(board, rank, truths), subset)
+    board = over_seeds(board)
     if stands is None and clip == "*":
         stands = Standing.of(board, subset, rank, truths)
     rows = board[(board["subset"] == subset) & (board["clip"] == clip)]
@@ -96,7 +99,7 @@ def board_table(
     columns += [Column(name, name, _kind(name)) for name in _several(board)] + [Column("count", count, "count")]
     columns += [Column(n, n, "words") for n in ("ties", "incomplete") if any(row.cells[n].text for row in found)]
     columns += [each for one in shown for each in (one, *_half(one, found))]
-    notes = [] if stands is None else note_lines(stands.order, stands.metric)
+    notes = [*seeds, *([] if stands is None else note_lines(stands.order, stands.metric))]
     about = caption(board, subset, truths, clip)
     above = (*([about] if about else []), *stamp_lines(rows))
     return Table(tuple(columns), tuple(placed(found, shown)), above, tuple(notes))
@@ -139,6 +142,7 @@ class Standing:
     @classmethod
     def of(cls, board: pd.DataFrame, subset: str, rank: str, truths: Sequence[str]) -> "Standing":
         """Count the clips and frames behind a board's rows, and rank them."""
+        board = over_seeds(board)
         metric, truth = headline(board, rank, truths)
         known = coverage(board[board["subset"] == subset])
         try:

@@ -24,7 +24,15 @@ from hvdbench.cli.standings import tell
 )
 @options.boards
 @options.runs
-@options.seed
+@click.option(
+    "--seed",
+    "seeds",
+    metavar="N",
+    type=options.SEED,
+    multiple=True,
+    help="Random seed; the same seed gives the same result. This option may be repeated: the scores of several seeds "
+    "are averaged. The default is the seeds in the recipe of the leaderboard.",
+)
 @options.device
 @options.engine
 @options.overwrite
@@ -40,7 +48,7 @@ def fill(
     steps: int | None,
     boards: Path,
     runs: Path,
-    seed: int,
+    seeds: tuple[int, ...],
     device: str,
     engine: str,
     overwrite: bool,
@@ -50,8 +58,9 @@ def fill(
     """Restore datasets by all methods of a leaderboard.
 
     BOARD is a leaderboard whose recipe lists methods, such as table2. Each method is trained or fitted to the clips of
-    each dataset in the same number of steps, restores them, and is scored. A method that cannot be run, such as one
-    without its weights, is left out with a warning.
+    each dataset in the same number of steps, restores them, and is scored, once for each seed. A method that cannot be
+    run, such as one without its weights, is left out with a warning. With several seeds the runs of each lie in
+    RUNS/seed_N.
     """
     from hvdbench.methods.restoration import Budget
     from hvdbench.workflows.fill import fill as fill_board
@@ -61,12 +70,11 @@ def fill(
     workspace = Workspace.from_environment(runs=runs, boards=boards, overwrite=overwrite, strict=strict, trust=trust)
     with showing() as progress:
         budget = Budget(
-            seed=seed,
             device=options.choose_device(device),
             progress=progress,
             engine=parse_engine(engine),
             steps=steps,
             announce=lambda line: click.echo(line, err=True),
         )
-        results = list(fill_board(board, data, workspace=workspace, budget=budget))
+        results = list(fill_board(board, data, workspace=workspace, budget=budget, seeds=seeds))
     tell(results[-1])
