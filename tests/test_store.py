@@ -72,7 +72,9 @@ def test_a_dataset_reads_back_what_was_written(folder):
 
 
 def test_the_manifest_tells_recipe_digest_and_provenance(folder):
-    add_clip(open_writer(folder), "a")
+    writer = open_writer(folder)
+    add_clip(writer, "a")
+    writer.dataset()
     manifest = json.loads((folder / "dataset.json").read_text())
     assert manifest["schema"] == 1
     assert manifest["recipe"] == RECIPE

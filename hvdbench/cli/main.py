@@ -17,7 +17,7 @@ SECTIONS = (
     Section(
         "Make data",
         "hvdbench.cli.data",
-        ("synth", "ingest", "pair", "dataset", "label", "annotate", "verify", "pack"),
+        ("synth", "ingest", "pair", "dataset", "label", "annotate", "verify", "repair", "pack"),
     ),
     Section("Train", "hvdbench.cli.train", ("train", "weights")),
     Section("Score", "hvdbench.cli.score", ("eval", "score", "heldout", "study", "leaderboard", "protocols")),

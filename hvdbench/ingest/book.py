@@ -6,7 +6,8 @@ from typing import Any
 
 from hvdbench.errors import DatasetError, HvdbenchError, InputError
 from hvdbench.recipe import digest_of
-from hvdbench.store import MANIFEST, Dataset, DatasetWriter
+from hvdbench.store import Dataset, DatasetWriter
+from hvdbench.store.manifest import MANIFEST
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.names import LONGEST_BYTES, with_digits
 

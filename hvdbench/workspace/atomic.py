@@ -47,14 +47,14 @@ def atomic_path(path: Path, *, force: bool = True) -> Iterator[Path]:
     temporary = path.with_name(f"{PARTIAL}{_token()}-{path.name}")
     _open.add(temporary)
     try:
-        with _naming(path):
+        with naming(path):
             yield temporary
             is_published = force and not any(_LEFTOVER.fullmatch(part) for part in path.parent.parts)
             if is_published:
-                _force(temporary)
+                force_to_disk(temporary)
             temporary.replace(path)
             if is_published:
-                _force(path.parent)
+                force_to_disk(path.parent)
     finally:
         _open.discard(temporary)
         temporary.unlink(missing_ok=True)
@@ -78,7 +78,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     temporary.mkdir()
     _open.add(temporary)
     try:
-        with _naming(folder):
+        with naming(folder):
             yield temporary
             _force_tree(temporary)
             _put_in_place(temporary, folder)
@@ -171,7 +171,7 @@ def _put_in_place(temporary: Path, folder: Path) -> None:
                 recover(folder)
                 raise
         else:
-            _force(folder.parent)
+            force_to_disk(folder.parent)
             _remove(aside)
             return
         _remove(aside)  # the other process's folder is in its place
@@ -225,11 +225,11 @@ def _token() -> str:
 def _force_tree(folder: Path) -> None:
     for parent, _, files in os.walk(folder):
         for name in files:
-            _force(Path(parent, name))
-        _force(Path(parent))
+            force_to_disk(Path(parent, name))
+        force_to_disk(Path(parent))
 
 
-def _force(path: Path) -> None:
+def force_to_disk(path: Path) -> None:
     """Force a file, or the names in a folder, to the disk; a full disk shows here, before anything is renamed."""
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
@@ -250,7 +250,7 @@ def _force(path: Path) -> None:
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
     """Make an error of the system, such as a full disk, name the file that was to be written."""
     try:
         yield

@@ -14,12 +14,16 @@ def verify(dataset: Path) -> None:
     """Check that no clip of a dataset is missing or changed.
 
     Every file of the dataset in the folder DATASET is hashed again and compared with the digests that were recorded
-    when it was written. Nothing is written. The exit code is 1 if a clip differs.
+    when it was written. Nothing is written. The exit code is 1 if a clip differs. Folders that the dataset does not
+    list are named, too.
     """
     from hvdbench.errors import DatasetError
     from hvdbench.store import Dataset
+    from hvdbench.store.repair import unlisted
 
     opened = Dataset.open(dataset)
+    for path in unlisted(opened):
+        click.echo(f"not listed: {path}", err=True)
     faults = opened.verify()
     if faults:
         raise DatasetError(f"{len(faults)} of {len(opened.manifest['clips'])} clips fail: {'; '.join(faults)}")

@@ -1,13 +1,14 @@
 """Read and write datasets on disk: GoPro's folder names, one ``tracks.h5`` per clip, and a ``dataset.json``.
 
-The manifest ``dataset.json`` holds a digest of every clip, so that a dataset can be verified. ``docs/store.md`` lists
+The manifest ``dataset.json`` holds a digest of every clip, so that a dataset can be verified; while a dataset is
+written, the clips that it lacks stand in a journal beside it (:mod:`hvdbench.store.journal`). ``docs/store.md`` lists
 the files and the fields of ``tracks.h5``.
 """
 
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,14 +21,13 @@ from hvdbench import __version__
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import Frames, list_frames, read_clip
 from hvdbench.recipe import digest_of
+from hvdbench.store.journal import Journal
+from hvdbench.store.manifest import MANIFEST, SCHEMA, laid_over, read_manifest, read_whole
 from hvdbench.workspace.atomic import atomic_path, atomic_write_text, recover
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.marks import is_ours, is_partial, stranger_in
-from hvdbench.workspace.names import checked_key, checked_keys, checked_name
+from hvdbench.workspace.names import checked_key, checked_name
 
-SCHEMA = 1
-MANIFEST = "dataset.json"
-ORIGINS = ("demo", "simulated", "measured")
 ANNOTATIONS = "annotations"  # the folder of labels made by hand
 SERIES_FOLDER = "sharp_series"  # several sharp frames of each exposure, <frame>_<number>
 Truth = Literal["mid", "centroid"]
@@ -134,7 +134,7 @@ class Dataset:
             raise DatasetError(
                 f"{folder} is not a dataset: it contains no dataset.json (make one with 'hvdbench synth')"
             )
-        return cls(folder, _read_manifest(path))
+        return cls(folder, read_whole(folder))
 
     @property
     def name(self) -> str:
@@ -161,47 +161,21 @@ class Dataset:
             raise DatasetError(f"{self.folder} contains no finished clip{where}: run 'hvdbench synth' again")
         return found
 
-    def verify(self) -> list[str]:
-        """Hash every clip again and list the clips that are missing or differ; an empty list is a pass."""
-        faults = []
+    def faults(self) -> dict[str, str]:
+        """Hash every clip again, and return what is wrong with those that are missing or differ, by key."""
+        found = {}
         for key, expected in sorted(self.manifest["clips"].items()):
             clip = ClipFolder(self.folder / key)
             recover(clip.folder)
             if not clip.folder.is_dir():
-                faults.append(f"{clip.folder} is missing")
+                found[key] = f"{clip.folder} is missing"
             elif _digest_or_fault(clip) != expected:
-                faults.append(f"{clip.folder} differs from what was written")
-        return faults
+                found[key] = f"{clip.folder} differs from what was written"
+        return found
 
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    """Read a manifest and check what everything relies on: its fields' types, and names that become folders."""
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:  # also numbers of 5000 digits, and 10 000 brackets
-        raise DatasetError(f"{path} is not JSON ({error}): make the dataset again") from error
-    if not isinstance(manifest, dict) or "clips" not in manifest:
-        raise DatasetError(f"{path} is not the manifest of a dataset: make the dataset again")
-    if manifest.get("schema") != SCHEMA:
-        raise DatasetError(f"{path} has schema {manifest.get('schema')}, and this version reads {SCHEMA}")
-    checked_name(manifest.get("name"), "name", where=path, error=DatasetError)
-    if manifest.get("origin") not in ORIGINS:
-        raise DatasetError(
-            f"{path}: origin is {str(manifest.get('origin'))[:40]!r}, expected one of {', '.join(ORIGINS)}: make the "
-            "dataset again"
-        )
-    clips = manifest["clips"]
-    if not isinstance(clips, dict) or not all(isinstance(digest, str) for digest in clips.values()):
-        raise DatasetError(f"{path}: clips is not a table of keys and digests: make the dataset again")
-    checked_keys(clips, "clips", where=path, error=DatasetError)
-    for name, kind in (("recipe_digest", str), ("recipe", dict), ("provenance", dict)):
-        if not isinstance(manifest.get(name, kind()), kind):
-            raise DatasetError(
-                f"{path}: {name} is of the wrong type, {type(manifest[name]).__name__}: make the dataset again"
-            )
-    return manifest
+    def verify(self) -> list[str]:
+        """Hash every clip again and list the clips that are missing or differ; an empty list is a pass."""
+        return list(self.faults().values())
 
 
 def _digest_or_fault(clip: ClipFolder) -> str:
@@ -243,7 +217,8 @@ class DatasetWriter:
         overwrite: bool = False,
     ) -> None:
         checked_name(name, "the dataset's name")
-        self.folder = folder
+        self.folder, self._journal = folder, Journal(folder)
+        self._written = (0, 0, 0)
         with locked(folder / MANIFEST):
             old = self._old(digest_of(recipe), overwrite)
             kept = old if old.get("recipe_digest") == digest_of(recipe) else {}
@@ -255,7 +230,7 @@ class DatasetWriter:
                 "origin": origin,
                 "recipe": dict(recipe),
                 "recipe_digest": digest_of(recipe),
-                "provenance": _laid_over(kept.get("provenance", {}), provenance),
+                "provenance": laid_over(kept.get("provenance", {}), provenance),
                 "versions": {"hvdbench": __version__, "numpy": np.__version__},
                 "clips": {key: value for key, value in kept.get("clips", {}).items() if (folder / key).is_dir()},
             }
@@ -264,7 +239,7 @@ class DatasetWriter:
     def _old(self, digest: str, overwrite: bool) -> dict[str, Any]:
         """Read the existing manifest; it is empty for a new or empty folder."""
         if (self.folder / MANIFEST).is_file():
-            old = _read_manifest(self.folder / MANIFEST)
+            old = read_whole(self.folder)
             for key in old["clips"]:
                 recover(self.folder / key)
             if old.get("recipe_digest") != digest and not overwrite:
@@ -289,6 +264,25 @@ class DatasetWriter:
             if split.name != ANNOTATIONS and not any(split.iterdir()):
                 split.rmdir()
 
+    @classmethod
+    def reopened(cls, folder: Path) -> "DatasetWriter":
+        """Open a dataset to write to it, whatever it was made from.
+
+        Raises:
+            DatasetError: if there is no dataset, or it is damaged.
+        """
+        found = Dataset.open(folder).manifest
+        recipe, provenance = found.get("recipe", {}), found.get("provenance", {})
+        return cls(folder, name=found["name"], origin=found["origin"], recipe=recipe, provenance=provenance)
+
+    def drop(self, keys: Collection[str]) -> None:
+        """Take clips off the list; their folders stay."""
+        with locked(self.folder / MANIFEST):
+            self._manifest["clips"] = {
+                key: digest for key, digest in read_whole(self.folder)["clips"].items() if key not in keys
+            }
+            self._save()
+
     def has(self, split: str, clip: str) -> bool:
         """Return whether a clip is finished."""
         return f"{split}/{clip}" in self._manifest["clips"]
@@ -302,30 +296,43 @@ class DatasetWriter:
         return ClipFolder(self.folder / checked_key(f"{split}/{clip}", "the clip"))
 
     def finish(self, clip: ClipFolder, digest: str) -> None:
-        """Enter a finished clip and its digest into the manifest, and keep what other processes entered meanwhile.
+        """Enter a finished clip and its digest, beside what other processes entered meanwhile.
 
         Raises:
             DatasetError: if another dataset replaced this one in the meantime.
         """
         with locked(self.folder / MANIFEST):
             if self._state() != self._written:
-                found = _read_manifest(self.folder / MANIFEST)
-                if found.get("recipe_digest") != self._manifest["recipe_digest"]:
-                    raise DatasetError(
-                        f"{self.folder} was replaced by another dataset while this one was written: write to another "
-                        "folder"
-                    )
-                self._manifest = found
-            clips = self._manifest["clips"] | {f"{clip.split}/{clip.name}": digest}
-            self._manifest["clips"] = dict(sorted(clips.items()))
-            self._save()
+                self._check_same(read_manifest(self.folder / MANIFEST))
+                self._written = self._state()
+            key = f"{clip.split}/{clip.name}"
+            self._journal.append(key, digest, self._manifest["recipe_digest"])
+            self._manifest["clips"][key] = digest
 
     def dataset(self) -> Dataset:
-        """Open the dataset as written so far."""
+        """Lay the journal over the manifest, and open the dataset as written so far.
+
+        Raises:
+            DatasetError: if another dataset replaced this one in the meantime.
+        """
+        with locked(self.folder / MANIFEST):
+            found = read_whole(self.folder)
+            self._check_same(found)
+            self._manifest = found
+            self._save()
         return Dataset.open(self.folder)
 
+    def _check_same(self, found: Mapping[str, Any]) -> None:
+        if found.get("recipe_digest") != self._manifest["recipe_digest"]:
+            raise DatasetError(
+                f"{self.folder} was replaced by another dataset while this one was written: write to another folder"
+            )
+
     def _save(self) -> None:
+        """Write the manifest, which holds everything that the journal lists, and remove the journal."""
+        self._manifest["clips"] = dict(sorted(self._manifest["clips"].items()))
         atomic_write_text(self.folder / MANIFEST, json.dumps(self._manifest, indent=1, sort_keys=True) + "\n")
+        self._journal.remove()
         self._written = self._state()
 
     def _state(self) -> tuple[int, int, int]:
@@ -335,11 +342,3 @@ class DatasetWriter:
         except FileNotFoundError:
             return 0, 0, 0
         return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def _laid_over(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge the tables of the new provenance into those of the old; a new value replaces any other."""
-    return {
-        key: {**old[key], **value} if isinstance(value, dict) and isinstance(old.get(key), dict) else value
-        for key, value in new.items()
-    }
