@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from hvdbench.errors import InputError
 from hvdbench.response import gamma_response
 from hvdbench.workspace.atomic import atomic_write_bytes
+from hvdbench.workspace.memory import free_memory
 from hvdbench.workspace.natural_order import places_of
-from hvdbench.workspace.picture_files import fault_of_bytes, fault_of_hole
+from hvdbench.workspace.picture_files import fault_of_bytes, fault_of_hole, fault_of_size
 
 Frame = NDArray[np.uint8]  # (H, W, 3)
 Frame16 = NDArray[np.uint16]  # (H, W, 3), white at 65535
@@ -216,7 +217,7 @@ def _decoded(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{readable(path)} cannot be read: {error.strerror}") from error
-    if fault := fault_of_bytes(data):
+    if fault := fault_of_bytes(data) or fault_of_size(data):
         raise InputError(f"{readable(path)} {fault}")
     with _own_words():
         try:
@@ -277,20 +278,34 @@ def read_frames(files: Sequence[Path], folder: Path) -> Frames:
     """Read the listed pictures of ``folder`` as uint8 RGB (T, H, W, 3).
 
     Raises:
-        InputError: if no file is listed, if one cannot be decoded, or if two differ in size.
+        InputError: if no file is listed, if one cannot be decoded, if two differ in size, or if all together do not fit
+            into the free memory.
     """
     if not files:
         raise InputError(no_frames(folder))
-    frames: list[Frame] = []
-    for path in files:
+    first = read_frame(files[0])
+    _check_memory(len(files) * first.nbytes, folder)
+    frames = np.empty((len(files), *first.shape), np.uint8)
+    frames[0] = first
+    for number, path in enumerate(files[1:], 1):
         frame = read_frame(path)
-        if frames and frame.shape != frames[0].shape:
-            found, expected = _size(frame), _size(frames[0])
+        if frame.shape != first.shape:
+            found, expected = _size(frame), _size(first)
             raise InputError(
                 f"{path} is {found}, and the frames before it are {expected}: all frames of a clip must have one size"
             )
-        frames.append(frame)
-    return np.stack(frames)
+        frames[number] = frame
+    return frames
+
+
+def _check_memory(needed: int, folder: Path) -> None:
+    """Refuse a clip that does not fit into the free memory, before its frames are decoded."""
+    free = free_memory()
+    if free is not None and needed > free:
+        raise InputError(
+            f"the frames of {folder} take {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free: "
+            "make them smaller, or take fewer frames"
+        )
 
 
 def _size(frame: Frame) -> str:

@@ -17,6 +17,7 @@ from hvdbench.frames import Frames, list_frames, read_frame
 from hvdbench.labels.arriving import open_labeller, parted
 from hvdbench.labels.sharpness import MEASURES, Measure, SharpLabels, paper_name
 from hvdbench.store import ClipFolder
+from hvdbench.store.tracks import open_tracks
 
 DEFAULT_LABELLER = "paper"
 """The labeller whose labels methods learn from and scores are split by, where none is named."""
@@ -114,7 +115,7 @@ def read_labels(clip: ClipFolder, name: str) -> SharpLabels | None:
     """
     if not has_labels(clip, name):
         return None
-    with h5py.File(clip.tracks_path, "r") as tracks:
+    with open_tracks(clip.tracks_path) as tracks:
         group = tracks[f"labels/{name}"]
         if name == "clues" and _CLUE not in group:
             return None  # they were stored when the choice stood in the place of the verdict

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Mapping
 
-import h5py
 import numpy as np
 import pandas as pd
 
@@ -15,6 +14,7 @@ from hvdbench.metrics.strata import by_distance, by_extent
 from hvdbench.scoring.run_clip import TRUTHS, RunClip
 from hvdbench.scoring.stored_scores import keep
 from hvdbench.scoring.summary import SUBSETS, subset_mask, summary_table, with_means
+from hvdbench.store.tracks import open_tracks
 
 STRATA = "strata"
 ORACLE_CLASSES = ("sharp", "mild", "blurry")
@@ -62,12 +62,12 @@ def strata_table(place: RunClip, protocol: Protocol = DEFAULT) -> pd.DataFrame:
 def _has_mask(place: RunClip) -> bool:
     if not place.clip.tracks_path.is_file():
         return False
-    with h5py.File(place.clip.tracks_path, "r") as tracks:
+    with open_tracks(place.clip.tracks_path) as tracks:
         return _MASK in tracks
 
 
 def _pixel_rows(place: RunClip, first: int) -> Iterator[Mapping[str, float]]:
-    with h5py.File(place.clip.tracks_path, "r") as tracks:
+    with open_tracks(place.clip.tracks_path) as tracks:
         masks = tracks[_MASK]
         if masks.shape != place.blurry.shape[:3]:
             raise DatasetError(

@@ -23,6 +23,7 @@ from hvdbench.frames import Frames, list_frames, read_clip
 from hvdbench.recipe import digest_of
 from hvdbench.store.journal import Journal
 from hvdbench.store.manifest import MANIFEST, SCHEMA, laid_over, read_manifest, read_whole
+from hvdbench.store.tracks import field_names, field_of, open_tracks
 from hvdbench.workspace.atomic import atomic_path, atomic_write_text, recover
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.marks import is_ours, is_partial, stranger_in
@@ -63,17 +64,21 @@ class ClipFolder:
         return read_clip(folder) if folder.is_dir() else None
 
     def track(self, field: str) -> NDArray[Any] | None:
-        """Read one field of ``tracks.h5``, or None where it is absent."""
+        """Read one field of ``tracks.h5``, or None where it is absent.
+
+        Raises:
+            DatasetError: if the file is damaged, or too small for what it declares.
+        """
         if not self.tracks_path.is_file():
             return None
-        with h5py.File(self.tracks_path, "r") as tracks:
-            return np.asarray(tracks[field][()]) if field in tracks else None
+        with open_tracks(self.tracks_path) as tracks:
+            return field_of(tracks, field) if field in tracks else None
 
     def attributes(self) -> dict[str, Any]:
         """Read the root attributes of ``tracks.h5``."""
         if not self.tracks_path.is_file():
             return {}
-        with h5py.File(self.tracks_path, "r") as tracks:
+        with open_tracks(self.tracks_path) as tracks:
             return dict(tracks.attrs)
 
     def edit_tracks(self, edit: Callable[[h5py.File], None]) -> None:
@@ -96,23 +101,12 @@ class ClipFolder:
                 total.update(f"{name}/{path.name}".encode())
                 total.update(hashlib.sha256(path.read_bytes()).digest())
         if self.tracks_path.is_file():
-            with h5py.File(self.tracks_path, "r") as tracks:
-                for field in sorted(_fields(tracks)):
-                    value = np.asarray(tracks[field][()])
+            with open_tracks(self.tracks_path) as tracks:
+                for field in field_names(tracks):
+                    value = field_of(tracks, field)
                     total.update(f"{field}:{value.dtype}:{value.shape}".encode())
                     total.update(value.tobytes())
         return total.hexdigest()
-
-
-def _fields(tracks: h5py.File) -> list[str]:
-    found: list[str] = []
-
-    def visit(name: str, item: h5py.Dataset | h5py.Group) -> None:
-        if isinstance(item, h5py.Dataset) and not name.startswith("labels/"):
-            found.append(name)
-
-    tracks.visititems(visit)
-    return found
 
 
 @dataclass(frozen=True)
@@ -182,7 +176,7 @@ class Dataset:
 def _digest_or_fault(clip: ClipFolder) -> str:
     try:
         return clip.digest()
-    except (OSError, RuntimeError, KeyError, InputError) as error:  # a damaged tracks.h5, a link to a lost frame
+    except (OSError, DatasetError, InputError) as error:  # a damaged tracks.h5, a link to a lost frame
         return f"there is no digest: {error}"
 
 

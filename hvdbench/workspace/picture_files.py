@@ -4,10 +4,13 @@ OpenCV reads the first page of a file of several, fills the missing rest of a JP
 left a hole, multiplies the colours of a TIFF with its alpha, and takes other colour spaces for RGB.
 """
 
+import io
 import struct
+import warnings
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
 _PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"
@@ -26,6 +29,9 @@ _MOST_PAGES = 1000  # a chain of pages that leads back to itself must end
 _CMYK_CHANNELS = 4
 _HOLE_BYTES = 512  # a sector; whole pictures of noise, ramps and flat halves have at most 64 zeros in a row
 _BLOCK_PX = 8
+_MOST_SIDE = 1 << 31
+MOST_PIXELS = 100_000_000
+"""The most pixels of a picture that is read; a frame of the largest cameras for films, 12288x6480, has 80 million."""
 
 
 def fault_of_bytes(data: bytes) -> str | None:
@@ -43,6 +49,30 @@ def fault_of_bytes(data: bytes) -> str | None:
     if pages > 1:
         return f"contains {pages} pages, but a frame is one: write each page to a file of its own"
     return _fault_of_tiff(data) if data[:2] in _TIFF_ORDERS else None
+
+
+def fault_of_size(data: bytes) -> str | None:
+    """Return the end of a sentence about a picture that is too large to decode, by its header alone, else None.
+
+    A file of some megabytes may hold a picture of gigabytes. What the header's reader does not know is left to the
+    decoder.
+
+    Args:
+        data: bytes of the whole file, of any format.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of damage, the decoder speaks, and of many pixels, the sentence below
+        try:
+            with PIL.Image.open(io.BytesIO(data)) as head:
+                width, height = head.size
+        except PIL.Image.DecompressionBombError:
+            width, height = _MOST_SIDE, _MOST_SIDE
+        except (OSError, ValueError, SyntaxError, OverflowError, struct.error):
+            return None
+    if width * height <= MOST_PIXELS:
+        return None
+    found = "far too many" if width == _MOST_SIDE else f"{width}x{height}"
+    return f"has {found} pixels, and at most {MOST_PIXELS // 10**6} million are read: make the picture smaller"
 
 
 def fault_of_hole(data: bytes, picture: NDArray[np.generic]) -> str | None:

@@ -152,7 +152,7 @@ class TrainingWindows(Dataset[dict[str, Any]]):
         if self._with_subframes:
             series = read_subframes(self._reader, draw.clip, frames.tolist(), draw.box)  # (T, N, h, w, 3)
             pictures = self._picture(series.reshape(-1, *series.shape[2:]), draw)
-            item["subframes"] = pictures.unflatten(0, series.shape[:2])
+            item["subframes"] = pictures.reshape(*series.shape[:2], *pictures.shape[1:])
         for name in self._made:
             item[name] = self._picture(self._reader.read(key, name, frames.tolist(), draw.box), draw)
         return item
