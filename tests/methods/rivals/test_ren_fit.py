@@ -122,6 +122,8 @@ def test_the_steps_can_be_set():
         {"kernels": {"kind": "simulated", "size_px": 7}},
         {"kernels": {"size_px": 7, "gamma": 1.0}},
         {"loss": {"perceptual": 0.0, "reweighting": False}},
+        {"kernels": {"size_px": 7, "length_power": 3.0}},
+        {"kernels": {"size_px": 7, "noise": 4.0}},
         {"critic": {"weight": 0.0}},
     ],
 )

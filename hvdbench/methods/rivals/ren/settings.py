@@ -20,9 +20,14 @@ class KernelSettings(Settings):
     """Kind of blur kernel: a line whose middle is the kernel's (the paper's), a line that begins there, or the path of
     a simulated shaking hand (Kupyn et al., CVPR 2018, Algorithm 1)."""
     size_px: int = Field(31, ge=3)
-    """Size ``p``, odd, in px; lengths are drawn uniformly from 0 to it."""
+    """Size ``p``, odd, in px; lengths lie between 0 and it."""
+    length_power: float = Field(1.0, ge=1, le=10)
+    """Power of a uniform number in (0, 1] that is a length's share of ``p``; above 1 short lines are more frequent."""
     gamma: float = Field(2.2, ge=0.1, le=10)
     """Exponent by which levels become light before they are blurred; 1 blurs the levels themselves."""
+    noise: float = Field(0.0, ge=0, le=50)
+    """Standard deviation of the noise that is added to blurred patches, in levels of 255, because blurring takes away
+    the noise of the frame that a patch is cut from, while a frame that the camera blurred has its own."""
 
     @field_validator("size_px")
     @classmethod
@@ -138,6 +143,9 @@ class RenMamlSettings(RenSettings):
 
     inner_rate: float = Field(0.01, gt=0)
     """Step size ``α`` of the adaptation to each image."""
+    inner_steps: Literal[0, 1] = 1
+    """Number of steps of adaptation to each image: 1 as in Algorithm 1, or 0 for a plain training of the same network
+    on the same images with the same loss, which the meta-training is compared with."""
     second_order: bool = True
     """Whether the gradient goes through the adaptation, as in Algorithm 1; if not, it is the adapted weights' own
     (first-order MAML)."""
