@@ -92,6 +92,10 @@ def _spec(depth: int) -> NetworkSpec:
 NETWORK = Network(
     RenUNet,
     _spec(4),
-    presets={"small": {"width": 16, "depth": 3}, "compact": {"width": 16, "depth": 2}, "tiny": {"width": 4, "depth": 2}},
+    presets={
+        "small": {"width": 16, "depth": 3},
+        "compact": {"width": 16, "depth": 2},
+        "tiny": {"width": 4, "depth": 2},
+    },
     signature=("encoders.0.0.weight", "ups.0.weight", "decoders.0.2.weight", "last.weight"),
 )

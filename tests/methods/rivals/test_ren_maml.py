@@ -7,6 +7,7 @@ from torch import nn
 from hvdbench.errors import FitError, RecipeError
 from hvdbench.methods.recipe import load_method
 from hvdbench.methods.rivals.ren import maml
+from hvdbench.methods.rivals.ren.losses import mvl
 from hvdbench.methods.rivals.ren.maml import MamlObjective
 from hvdbench.methods.rivals.ren.objective import KERNEL_DRAWS
 from hvdbench.methods.rivals.ren.settings import RenMamlSettings
@@ -115,6 +116,18 @@ def test_without_adaptation_it_is_a_plain_training_on_the_same_images():
     torch.testing.assert_close(found, (network(blurry) - sharp).abs().mean())
     found.backward()
     assert network.inner.grad is not None
+
+
+def test_images_count_alike_on_request_and_by_their_mvl_otherwise():
+    pictures = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    restored = pictures + torch.tensor([0.1, 0.3]).view(2, 1, 1, 1)
+    by_mvl, alike = (MamlObjective(settings(loss={"perceptual": 0.0}, reweights_images=on), 0) for on in (True, False))
+    assert float(alike.patch_loss(restored, pictures)) == pytest.approx(0.2, rel=1e-5)
+    by_mvl.mvl_per_px = 2.0
+    alike.mvl_per_px = 2.0
+    shares = mvl(pictures) / (2.0 * 14 * 14)
+    expected = float((shares * torch.tensor([0.1, 0.3])).mean())
+    assert float(by_mvl.patch_loss(restored, pictures)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_validation_measures_the_same_loss_without_a_gradient():

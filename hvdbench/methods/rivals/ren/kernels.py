@@ -35,8 +35,8 @@ def side_px(settings: KernelSettings) -> int:
 def draw_kernel(settings: KernelSettings, random: np.random.Generator) -> NDArray[np.float32]:
     """Draw a kernel, (K, K) with ``K = side_px(settings)``; its sum is 1 and its middle is a blurry pixel's own place.
 
-    The length ``l`` is ``p`` times a power of a number that is uniform over (0, 1]. The orientation is uniform over [0, 180) degrees, or over all directions
-    where the line begins in the middle, so that it may lie to any side.
+    The length ``l`` is ``p`` times a power of a number that is uniform over (0, 1]. The orientation is uniform over
+    [0, 180) degrees, or over all directions where the line begins in the middle, so that it may lie to any side.
     """
     length = settings.size_px * (1 - random.random()) ** settings.length_power  # in (0, p]
     side = side_px(settings)

@@ -54,6 +54,12 @@ class MamlObjective(PatchObjective):
         blurry, sharp = self.pairs(patches, [[self.seed, KERNEL_DRAWS, number] for number in numbers])
         return StepLoss(self.patch_loss(network(blurry[:, None])[:, 0], sharp), {})
 
+    def patch_loss(self, restored: Tensor, sharp: Tensor) -> Tensor:
+        """Return the loss of patches (N, 3, H, W): the fit's, or the mean of Eq. 2 where images count alike."""
+        if self.settings.reweights_images:
+            return super().patch_loss(restored, sharp)
+        return self.perceptual(restored, sharp).mean()
+
     def adapted(
         self, network: nn.Module, weights: Mapping[str, Tensor], blurry: Tensor, sharp: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:

@@ -121,6 +121,9 @@ class RenSettings(NetworkTrainingSettings):
     refines: Annotated[str, Part("scheme")] = ""
     """Method whose restored frames take the clip's place, a recipe's name or a folder of results, so that the fit is a
     post-processing (section IV-E); empty for the clip itself."""
+    keep_above: float | None = Field(None, gt=0, le=1)
+    """Share of the highest MVL of a segment from which a frame stays as it is, because it is as sharp as what the
+    network was fitted to; left out: every frame goes through the network."""
     refines_weights: str = ""
     """Weights of that method, a file or a registered name; empty for its own."""
 
@@ -146,6 +149,9 @@ class RenMamlSettings(RenSettings):
     inner_steps: Literal[0, 1] = 1
     """Number of steps of adaptation to each image: 1 as in Algorithm 1, or 0 for a plain training of the same network
     on the same images with the same loss, which the meta-training is compared with."""
+    reweights_images: bool = True
+    """Whether an outside image counts by its MVL over the mean of all clips, as Eq. 3 weights the patches of one clip.
+    Clips differ in it so much that few of them decide; without it, all images count alike. The fit is not affected."""
     second_order: bool = True
     """Whether the gradient goes through the adaptation, as in Algorithm 1; if not, it is the adapted weights' own
     (first-order MAML)."""
