@@ -60,5 +60,8 @@ def test_every_recipe_for_a_small_network_starts_from_weights_inside_the_package
     small = [name for name in recipe_names("methods") if name.endswith("_small")]
     assert {"selfhvd_basicvsrpp_small", "selfhvd_estrnn_small"} <= set(small)
     for name in small:
-        scheme = load_method(name).trained_scheme
+        method = load_method(name)
+        if not method.is_trained or method.weights is not None:  # a fit from nothing, or from weights under its name
+            continue
+        scheme = method.trained_scheme
         load_into(scheme.start(), read_checkpoint(find_weights(scheme.settings.start_from)).state_dict, Path(name))

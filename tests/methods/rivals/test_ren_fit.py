@@ -11,12 +11,17 @@ from made_training import MadeReader
 from hvdbench.dataset.memory_reader import FramesReader
 from hvdbench.errors import FitError, InputError, RecipeError, UnknownNameError, WeightsError
 from hvdbench.frames import write_clip
-from hvdbench.labels.sharpness import label_paper
+from hvdbench.labels.sharpness import BELOW, SharpLabels, label_paper
 from hvdbench.methods.opening import open_method
 from hvdbench.methods.recipe import Method, load_method
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.rivals.ren.objective import RenObjective
-from hvdbench.methods.rivals.ren.selection import label_by_mvl, only_chosen_frames, sharpest_of_segments
+from hvdbench.methods.rivals.ren.selection import (
+    as_sharp_as_chosen,
+    label_by_mvl,
+    only_chosen_frames,
+    sharpest_of_segments,
+)
 from hvdbench.methods.training.one_clip import on_one_clip
 from hvdbench.methods.training.scheme import train_scheme
 from hvdbench.metrics.fidelity import psnr
@@ -109,6 +114,23 @@ def test_only_frames_that_are_kept_are_restored():
     np.testing.assert_array_equal(restored(quick(), frames, keep=(0, 0)).frames, frames)
 
 
+def test_frames_as_sharp_as_the_chosen_one_stay_as_they_are_on_request():
+    frames, _ = made_clips()
+    every, some = restored(quick(), frames), restored(quick(keep_above=0.9), frames)
+    np.testing.assert_array_equal(some.frames[2], frames[2])
+    assert not np.array_equal(every.frames[2], frames[2])
+    np.testing.assert_array_equal(some.frames[[0, 1, 3, 4]], every.frames[[0, 1, 3, 4]])
+    assert some.facts["kept_as_they_are"] == [2]
+
+
+def test_how_sharp_a_frame_is_is_compared_within_its_segment():
+    sharpness = np.array([4.0, 3.0, 2.0, 1.0, 0.9, 0.4])
+    labels = SharpLabels(sharpness, np.zeros(6, np.bool_), np.inf, (BELOW,) * 6, "mvl")
+    assert np.flatnonzero(as_sharp_as_chosen(labels, 3, 0.7)).tolist() == [0, 1, 3, 4]
+    assert np.flatnonzero(as_sharp_as_chosen(labels, 4, 0.7)).tolist() == [0, 1, 4]
+    assert np.flatnonzero(as_sharp_as_chosen(labels, 20, 1.0)).tolist() == [0]
+
+
 def test_the_steps_can_be_set():
     method = quick()
     assert method.scheme.fit_steps == 3
@@ -122,6 +144,8 @@ def test_the_steps_can_be_set():
         {"kernels": {"kind": "simulated", "size_px": 7}},
         {"kernels": {"size_px": 7, "gamma": 1.0}},
         {"loss": {"perceptual": 0.0, "reweighting": False}},
+        {"kernels": {"size_px": 7, "length_power": 3.0}},
+        {"kernels": {"size_px": 7, "noise": 4.0}},
         {"critic": {"weight": 0.0}},
     ],
 )

@@ -12,6 +12,7 @@ from hvdbench.methods.rivals.ren.kernels import (
     make_pairs,
     shaken_path,
     side_px,
+    with_noise,
 )
 from hvdbench.methods.rivals.ren.settings import KernelSettings
 
@@ -96,6 +97,29 @@ def test_lengths_and_orientations_are_spread_over_their_ranges():
     assert 13.5 < lengths.max() < 15.5
     leaning_down = np.mean([found[0, 1] > 0 for found in spreads])
     assert 0.4 < leaning_down < 0.6
+
+
+def test_a_power_of_three_turns_a_share_of_the_longest_line_into_its_cube():
+    def lengths(power: float) -> np.ndarray:
+        settings = KernelSettings(size_px=15, length_power=power)
+        drawn = [draw_kernel(settings, np.random.default_rng(seed)).astype(np.float64) for seed in range(100)]
+        # a line's variance is l²/12, and sharing its places among pixels adds 1/3 on average
+        return np.sqrt(12 * np.maximum(0, [np.trace(covariance(kernel)) - 1 / 3 for kernel in drawn]))
+
+    plain, cubed = lengths(1.0), lengths(3.0)
+    is_long = plain > 9
+    assert is_long.sum() > 20
+    np.testing.assert_allclose(cubed[is_long], 15 * (plain[is_long] / 15) ** 3, atol=0.7)
+    assert np.median(cubed) < np.median(plain) / 2
+
+
+def test_noise_has_its_deviation_and_is_another_for_each_seed():
+    even = torch.full((2, 3, 64, 64), 0.5)
+    noisy = with_noise(even, 2 / 255, [[0, 1], [0, 2]]) - even
+    assert float(noisy.std()) == pytest.approx(2 / 255, rel=0.02)
+    assert float(noisy.mean()) == pytest.approx(0, abs=1e-4)
+    assert abs(float((noisy[0] * noisy[1]).mean())) < 0.05 * float(noisy.var())
+    torch.testing.assert_close(with_noise(even, 2 / 255, [[0, 1], [0, 2]]) - even, noisy)
 
 
 def test_light_is_averaged_and_not_levels():

@@ -7,7 +7,9 @@ from torch import nn
 from hvdbench.errors import FitError, RecipeError
 from hvdbench.methods.recipe import load_method
 from hvdbench.methods.rivals.ren import maml
+from hvdbench.methods.rivals.ren.losses import mvl
 from hvdbench.methods.rivals.ren.maml import MamlObjective
+from hvdbench.methods.rivals.ren.objective import KERNEL_DRAWS
 from hvdbench.methods.rivals.ren.settings import RenMamlSettings
 
 
@@ -103,6 +105,29 @@ def test_a_batch_has_one_kernel_to_adapt_by_and_another_to_judge_by(monkeypatch)
     assert adapting == [adapting[0]] * 3
     assert judging == [judging[0]] * 3
     assert adapting[0] != judging[0]
+
+
+def test_without_adaptation_it_is_a_plain_training_on_the_same_images():
+    plain = MamlObjective(settings(inner_steps=0), 0)
+    batch, network = made_batch(3), Bent()
+    found = plain.loss(network, batch, 0).total
+    kernels = [[0, KERNEL_DRAWS, int(number)] for number in batch["index"]]  # one for each image
+    blurry, sharp = plain.pairs(batch["blurry"][:, 0], kernels)
+    torch.testing.assert_close(found, (network(blurry) - sharp).abs().mean())
+    found.backward()
+    assert network.inner.grad is not None
+
+
+def test_images_count_alike_on_request_and_by_their_mvl_otherwise():
+    pictures = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    restored = pictures + torch.tensor([0.1, 0.3]).view(2, 1, 1, 1)
+    by_mvl, alike = (MamlObjective(settings(loss={"perceptual": 0.0}, reweights_images=on), 0) for on in (True, False))
+    assert float(alike.patch_loss(restored, pictures)) == pytest.approx(0.2, rel=1e-5)
+    by_mvl.mvl_per_px = 2.0
+    alike.mvl_per_px = 2.0
+    shares = mvl(pictures) / (2.0 * 14 * 14)
+    expected = float((shares * torch.tensor([0.1, 0.3])).mean())
+    assert float(by_mvl.patch_loss(restored, pictures)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_validation_measures_the_same_loss_without_a_gradient():

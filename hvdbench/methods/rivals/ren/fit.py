@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from hvdbench.dataset.memory_reader import FramesReader
@@ -18,7 +19,7 @@ from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
 from hvdbench.methods.rivals.ren.losses import missing_vgg
 from hvdbench.methods.rivals.ren.objective import RenObjective, window_px
-from hvdbench.methods.rivals.ren.selection import label_by_mvl
+from hvdbench.methods.rivals.ren.selection import as_sharp_as_chosen, label_by_mvl
 from hvdbench.methods.rivals.ren.settings import RenSettings
 from hvdbench.methods.training.network_training import NetworkTraining
 from hvdbench.methods.training.samples import WindowSettings
@@ -102,7 +103,12 @@ def restore_kept(
     video = ClipTraining(settings).as_video(network)
     restoration = restore_with(video, clip[first:last], budget, extents=extents)
     restored[first:last] = restoration.frames
-    return restored, restoration.facts
+    if settings.keep_above is None:
+        return restored, restoration.facts
+    labels = label_by_mvl(clip, settings.segment_frames)
+    stays = as_sharp_as_chosen(labels, settings.segment_frames, settings.keep_above)
+    restored[stays] = clip[stays]
+    return restored, restoration.facts | {"kept_as_they_are": np.flatnonzero(stays).tolist()}
 
 
 def open_refined(settings: RenSettings) -> Method | None:

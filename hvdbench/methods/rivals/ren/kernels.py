@@ -12,6 +12,7 @@ from hvdbench.methods.rivals.ren.settings import KernelSettings
 
 Floats = NDArray[np.float64]
 
+_NOISE = 7  # behind a kernel's seed, so that its noise is another draw
 _SAMPLES_A_PX = 16  # along a line: twice as many change no weight of a kernel by 1e-3
 # What Kupyn et al. (CVPR 2018, Algorithm 1, and the values in their code) draw a hand's path from.
 _PATH_POINTS = 2000
@@ -34,10 +35,10 @@ def side_px(settings: KernelSettings) -> int:
 def draw_kernel(settings: KernelSettings, random: np.random.Generator) -> NDArray[np.float32]:
     """Draw a kernel, (K, K) with ``K = side_px(settings)``; its sum is 1 and its middle is a blurry pixel's own place.
 
-    The length ``l`` is uniform over (0, p). The orientation is uniform over [0, 180) degrees, or over all directions
-    where the line begins in the middle, so that it may lie to any side.
+    The length ``l`` is ``p`` times a power of a number that is uniform over (0, 1]. The orientation is uniform over
+    [0, 180) degrees, or over all directions where the line begins in the middle, so that it may lie to any side.
     """
-    length = settings.size_px * (1 - random.random())  # in (0, p]
+    length = settings.size_px * (1 - random.random()) ** settings.length_power  # in (0, p]
     side = side_px(settings)
     if settings.kind == "simulated":
         return spread(shaken_path(length, random), side)
@@ -162,3 +163,16 @@ def kernels_of(settings: KernelSettings, seeds: list[list[int]], like: Tensor) -
     """Draw one kernel from each seed, (N, K, K), with the dtype and on the device of a tensor."""
     drawn = np.stack([draw_kernel(settings, np.random.default_rng(seed)) for seed in seeds])
     return torch.from_numpy(drawn).to(like)
+
+
+def with_noise(pictures: Tensor, deviation: float, seeds: list[list[int]]) -> Tensor:
+    """Return pictures (N, C, H, W) plus white Gaussian noise, drawn from a seed for each; they are not clamped.
+
+    Args:
+        pictures: pictures of any range.
+        deviation: standard deviation of the noise, in the pictures' unit.
+        seeds: N seeds, those of the kernels; the noise is another draw than theirs.
+    """
+    shape = tuple(pictures.shape[1:])
+    drawn = [np.random.default_rng([*seed, _NOISE]).standard_normal(shape, np.float32) for seed in seeds]
+    return pictures + deviation * torch.from_numpy(np.stack(drawn)).to(pictures)

@@ -32,8 +32,10 @@ class MamlObjective(PatchObjective):
         door = bare(network)
         if door is not network:
             raise FitError("the meta-training works on one process: start it on a single GPU")
-        first = int(batch["index"][0])
         patches = batch["blurry"][:, 0]
+        if self.settings.inner_steps == 0:
+            return self._plain_loss(network, patches, [int(number) for number in batch["index"]])
+        first = int(batch["index"][0])
         seeds = [[self.seed, KERNEL_DRAWS, first, which] for which in (ADAPTING, JUDGING)]
         (blurry, sharp), (other, _) = (self.pairs(patches, [seed] * len(patches)) for seed in seeds)
         weights = {name: value for name, value in door.named_parameters() if value.requires_grad}
@@ -46,6 +48,17 @@ class MamlObjective(PatchObjective):
             after.append(self.patch_loss(restored, sharp[task]))
         total = torch.stack(after).mean()
         return StepLoss(total, {"before_adaptation": torch.stack(before).mean(), "after_adaptation": total.detach()})
+
+    def _plain_loss(self, network: nn.Module, patches: Tensor, numbers: list[int]) -> StepLoss:
+        """Return the loss of the weights as they are, on patches that are each blurred by a kernel of their own."""
+        blurry, sharp = self.pairs(patches, [[self.seed, KERNEL_DRAWS, number] for number in numbers])
+        return StepLoss(self.patch_loss(network(blurry[:, None])[:, 0], sharp), {})
+
+    def patch_loss(self, restored: Tensor, sharp: Tensor) -> Tensor:
+        """Return the loss of patches (N, 3, H, W): the fit's, or the mean of Eq. 2 where images count alike."""
+        if self.settings.reweights_images:
+            return super().patch_loss(restored, sharp)
+        return self.perceptual(restored, sharp).mean()
 
     def adapted(
         self, network: nn.Module, weights: Mapping[str, Tensor], blurry: Tensor, sharp: Tensor

@@ -36,6 +36,13 @@ class RenMaml(NetworkTraining[RenMamlSettings]):
         return super().identity | surroundings(self.settings)
 
     @property
+    def made_from(self) -> str | None:
+        """The origin of the frames, in words for a board, where the weights are those inside the package."""
+        if self._weights is not None or not self.shipped:
+            return None
+        return f"a fit to each scored clip from weights '{self.shipped}' of hvdbench, no truth read"
+
+    @property
     def window(self) -> WindowSettings:
         """The sharp crops: patches with the reach of the kernels around them."""
         return self.settings.window.model_copy(update={"crop_px": window_px(self.settings)})

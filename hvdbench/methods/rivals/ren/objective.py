@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hvdbench.dataset.facts import ClipReader
-from hvdbench.methods.rivals.ren.kernels import kernels_of, make_pairs, side_px
+from hvdbench.methods.rivals.ren.kernels import kernels_of, make_pairs, side_px, with_noise
 from hvdbench.methods.rivals.ren.losses import critic_loss, inner_px, judgement, make_perceptual_loss, reweighted
 from hvdbench.methods.rivals.ren.selection import mean_mvl, only_chosen_frames
 from hvdbench.methods.rivals.ren.settings import RenSettings
@@ -56,7 +56,8 @@ class PatchObjective(Objective):
     def pairs(self, sharp: Tensor, seeds: list[list[int]]) -> tuple[Tensor, Tensor]:
         """Blur patches (N, 3, H, W) by kernels drawn from a seed each; return blurry and sharp ones, (N, 3, h, w)."""
         kernels = self.settings.kernels
-        return make_pairs(sharp, kernels_of(kernels, seeds, sharp), kernels.gamma)
+        blurry, truth = make_pairs(sharp, kernels_of(kernels, seeds, sharp), kernels.gamma)
+        return (blurry if kernels.noise == 0 else with_noise(blurry, kernels.noise / 255, seeds)), truth
 
     def patch_loss(self, restored: Tensor, sharp: Tensor) -> Tensor:
         """Return the loss of patches (N, 3, H, W): Eq. 3, or the mean of Eq. 2 where reweighting is off."""

@@ -17,6 +17,20 @@ def label_by_mvl(frames: Frames, segment_frames: int) -> SharpLabels:
     return _labels(np.array([gray_sharpness(frame) for frame in frames]), segment_frames)
 
 
+def as_sharp_as_chosen(labels: SharpLabels, segment_frames: int, share: float) -> NDArray[np.bool_]:
+    """Return which frames have at least a share of the MVL of their segment's chosen frame, (T,).
+
+    Args:
+        labels: labels of :func:`label_by_mvl`, with segments of the same length.
+        segment_frames: length of the segments.
+        share: share of the chosen frame's MVL, in (0, 1].
+    """
+    found = labels.sharpness
+    starts = np.arange(len(found)) // segment_frames * segment_frames  # of each frame's segment
+    highest = np.array([found[start : start + segment_frames].max() for start in starts])
+    return np.asarray(found >= share * highest)
+
+
 def sharpest_of_segments(sharpness: NDArray[np.float64], segment_frames: int) -> NDArray[np.intp]:
     """Return the number of the sharpest frame of each segment, the first one where several are equally sharp.
 

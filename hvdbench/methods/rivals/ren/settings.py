@@ -20,9 +20,14 @@ class KernelSettings(Settings):
     """Kind of blur kernel: a line whose middle is the kernel's (the paper's), a line that begins there, or the path of
     a simulated shaking hand (Kupyn et al., CVPR 2018, Algorithm 1)."""
     size_px: int = Field(31, ge=3)
-    """Size ``p``, odd, in px; lengths are drawn uniformly from 0 to it."""
+    """Size ``p``, odd, in px; lengths lie between 0 and it."""
+    length_power: float = Field(1.0, ge=1, le=10)
+    """Power of a uniform number in (0, 1] that is a length's share of ``p``; above 1 short lines are more frequent."""
     gamma: float = Field(2.2, ge=0.1, le=10)
     """Exponent by which levels become light before they are blurred; 1 blurs the levels themselves."""
+    noise: float = Field(0.0, ge=0, le=50)
+    """Standard deviation of the noise that is added to blurred patches, in levels of 255, because blurring takes away
+    the noise of the frame that a patch is cut from, while a frame that the camera blurred has its own."""
 
     @field_validator("size_px")
     @classmethod
@@ -116,6 +121,9 @@ class RenSettings(NetworkTrainingSettings):
     refines: Annotated[str, Part("scheme")] = ""
     """Method whose restored frames take the clip's place, a recipe's name or a folder of results, so that the fit is a
     post-processing (section IV-E); empty for the clip itself."""
+    keep_above: float | None = Field(None, gt=0, le=1)
+    """Share of the highest MVL of a segment from which a frame stays as it is, because it is as sharp as what the
+    network was fitted to; left out: every frame goes through the network."""
     refines_weights: str = ""
     """Weights of that method, a file or a registered name; empty for its own."""
 
@@ -138,6 +146,12 @@ class RenMamlSettings(RenSettings):
 
     inner_rate: float = Field(0.01, gt=0)
     """Step size ``α`` of the adaptation to each image."""
+    inner_steps: Literal[0, 1] = 1
+    """Number of steps of adaptation to each image: 1 as in Algorithm 1, or 0 for a plain training of the same network
+    on the same images with the same loss, which the meta-training is compared with."""
+    reweights_images: bool = True
+    """Whether an outside image counts by its MVL over the mean of all clips, as Eq. 3 weights the patches of one clip.
+    Clips differ in it so much that few of them decide; without it, all images count alike. The fit is not affected."""
     second_order: bool = True
     """Whether the gradient goes through the adaptation, as in Algorithm 1; if not, it is the adapted weights' own
     (first-order MAML)."""
