@@ -12,7 +12,7 @@ _HALVES = 2
 _QUARTER_TURNS = 4
 
 
-class CropDrawer:
+class PictureCrops:
     """A source of random crops, mirrored and turned at random, the same of several stacks of pictures.
 
     Args:

@@ -1,23 +1,17 @@
-"""Define what the settings of all rivals share: whether the paper is followed or the published code."""
+"""Define what the settings of rivals share whose paper and published code disagree somewhere."""
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
 from hvdbench.recipe import Settings
 
+Way = Literal["meant", "published"]
+"""Whether a fault of the published code is put right, or kept as it is."""
+
 
 class RivalSettings(Settings):
-    """Settings of a method whose paper and published code disagree somewhere."""
+    """Settings of a method with a table ``as`` of the published code's faults, each ``meant`` or ``published``."""
 
     # "as" is a keyword of Python, so the field has another name than the key
     model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
-
-    as_: Literal["meant", "published"] = Field("meant", alias="as")
-    """Which of the two is followed where they disagree: ``meant``, the paper, or ``published``, the code with its
-    faults, which docs/rivals.md lists."""
-
-    @property
-    def is_published(self) -> bool:
-        """Whether the faults of the published code are kept."""
-        return self.as_ == "published"

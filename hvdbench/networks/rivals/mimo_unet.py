@@ -134,6 +134,20 @@ class MIMOUNet(nn.Module):
         self.FAM1, self.SCM1 = _Attention(four), _ShallowFeatures(four)
         self.FAM2, self.SCM2 = _Attention(two), _ShallowFeatures(two)
 
+    def draw_weights(self) -> None:
+        """Draw the weights anew (He et al., ICCV 2015), so that features are as large at every depth.
+
+        PyTorch's own weights make features smaller with every layer: a hundredth of the picture's before the last one,
+        so that short trainings from the identity moved the result by nothing.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        for module in self.modules():
+            if isinstance(module, _Residual):
+                zero_layer(module.main[1])  # else each block would add to the features' size
+
     def start_at_identity(self) -> None:
         """Make an untrained network return the picture at each scale."""
         for layer in (self.feat_extract[-1], *self.ConvsOut):

@@ -18,7 +18,7 @@ from hvdbench.methods.rivals.blur2blur.known import make_pairs
 from hvdbench.methods.rivals.blur2blur.scheme import Blur2blur
 from hvdbench.methods.rivals.blur2blur.settings import Blur2blurSettings, DeblurrerSettings, KnownBlurSettings
 from hvdbench.methods.rivals.blur2blur.translator import TranslatorFit, build_judge, size_of_test
-from hvdbench.methods.rivals.crops import CropDrawer
+from hvdbench.methods.rivals.crops import PictureCrops
 
 SHARP = np.array([True, False, False, False] * 2)
 TINY = {
@@ -122,7 +122,8 @@ def test_a_great_weight_of_likeness_keeps_the_picture():
 
 
 def test_as_published_frames_are_enlarged_and_few_pairs_are_drawn():
-    meant, published = fit_of(settings()), fit_of(settings(**{"as": "published"}))
+    faults = {"load_size": "published", "pairs": "published"}
+    meant, published = fit_of(settings()), fit_of(settings(**{"as": faults}))
     assert meant._pairs._count == 4
     assert published._pairs._count == 1  # 40 % of four, rounded down
     assert published._unknown._stacks[0].shape[1:3] == (512, 640)
@@ -135,7 +136,7 @@ def test_as_published_frames_are_enlarged_and_few_pairs_are_drawn():
 
 
 def test_as_published_a_clip_is_restored_at_its_own_size():
-    restored = Blur2blur(settings(**{"as": "published"})).restore(clip(), labels(), Budget())
+    restored = Blur2blur(settings(**{"as": {"test_size": "published"}})).restore(clip(), labels(), Budget())
     assert restored.frames.shape == clip().shape
 
 
@@ -147,6 +148,36 @@ def test_steps_keep_the_ratio_and_each_network_has_one():
         assert asked.fit_steps == steps
     assert scheme.with_steps(50).settings.deblurrer.steps == 30
     assert scheme.with_steps(1).settings.translator.steps == 1
+
+
+def test_a_network_without_steps_gets_none_and_a_fit_can_do_without_the_translator():
+    for part in ("deblurrer", "translator"):
+        scheme = Blur2blur(settings(**{part: TINY[part] | {"steps": 0}}))
+        asked = scheme.with_steps(7)
+        assert getattr(asked.settings, part).steps == 0
+        assert asked.fit_steps == 7
+    alone = Blur2blur(settings(translator=TINY["translator"] | {"steps": 0})).restore(clip(), labels(), Budget())
+    assert alone.facts["translation_levels"] == 0
+    assert alone.facts["translator_loss"] == []
+    both = Blur2blur(settings(translator=TINY["translator"] | {"steps": 6, "learning_rate": 1e-2}))
+    assert both.restore(clip(), labels(), Budget()).facts["translation_levels"] > 0
+
+
+def test_an_untrained_network_returns_its_picture_and_its_features_are_not_tiny():
+    network = build_mimo("mimo_unet@tiny", 0)
+    seen = []
+    network.Decoder[2].register_forward_hook(lambda _, given, made: seen.append(made.std().item()))
+    pictures = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(network.scales(pictures)[-1], pictures)
+    assert seen[0] > 0.1  # 0.006 with PyTorch's own weights, from which short trainings moved nothing
+    again, other = build_mimo("mimo_unet@tiny", 0), build_mimo("mimo_unet@tiny", 1)
+    assert torch.equal(
+        again.Encoder[0].layers[0].main[0].main[0].weight, network.Encoder[0].layers[0].main[0].main[0].weight
+    )
+    assert not torch.equal(
+        other.Encoder[0].layers[0].main[0].main[0].weight, network.Encoder[0].layers[0].main[0].main[0].weight
+    )
 
 
 def test_sharp_frames_stay_as_they_are_and_facts_say_what_was_off():
@@ -181,12 +212,12 @@ def test_what_cannot_be_fitted_is_refused_in_a_sentence(tmp_path):
 
 def test_crops_of_stacks_that_belong_together_show_the_same_place():
     stack = np.random.default_rng(0).integers(0, 256, (3, 20, 24, 3)).astype(np.uint8)
-    drawer = CropDrawer((stack, 255 - stack), 9, np.random.default_rng(1), "cpu", multiple_px=4)
+    drawer = PictureCrops((stack, 255 - stack), 9, np.random.default_rng(1), "cpu", multiple_px=4)
     assert drawer.side_px == 8
     for _ in range(8):
         one, other = drawer.draw(3)
         torch.testing.assert_close(one + other, torch.ones_like(one))
-    small = CropDrawer((stack[:, :3],), 9, np.random.default_rng(1), "cpu", multiple_px=4)
+    small = PictureCrops((stack[:, :3],), 9, np.random.default_rng(1), "cpu", multiple_px=4)
     assert small.draw(1)[0].shape == (1, 3, 3, 3)
 
 

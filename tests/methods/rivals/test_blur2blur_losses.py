@@ -140,7 +140,7 @@ def test_features_are_those_of_torchvisions_layers(monkeypatch):
         def forward(self, x):
             return x + 1
 
-    loss = perceptual.PerceptualLoss(normalises=False)
+    loss = perceptual.MultiScalePerceptualLoss(normalises=False)
     kinds = [type(layer).__name__ for layer in loss.vgg.features]
     assert len(kinds) == 25
     assert [kinds[number] for number in (7, 8, 14, 15, 17, 18, 21, 22, 24)] == [
@@ -156,26 +156,26 @@ def test_features_are_those_of_torchvisions_layers(monkeypatch):
 
 
 def test_the_published_loss_does_not_normalise():
-    assert perceptual.PerceptualLoss(normalises=False).vgg.get_buffer("mean").flatten().tolist() == [0, 0, 0]
-    meant = perceptual.PerceptualLoss()
+    assert perceptual.MultiScalePerceptualLoss(normalises=False).vgg.get_buffer("mean").flatten().tolist() == [0, 0, 0]
+    meant = perceptual.MultiScalePerceptualLoss()
     assert meant.vgg.get_buffer("mean").flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
 
 
 def test_made_weights_of_torchvision_are_loaded_and_missing_ones_named(tmp_path, monkeypatch):
     monkeypatch.setenv("HVDBENCH_WEIGHTS", str(tmp_path))
     with pytest.raises(WeightsError, match=r"vgg16 are missing.*set translator\.perceptual to 0"):
-        perceptual.make_perceptual(TranslatorSettings(), is_published=False)
-    network = perceptual.PerceptualLoss()
+        perceptual.make_perceptual(TranslatorSettings())
+    network = perceptual.MultiScalePerceptualLoss()
     state = {f"features.{key}": value + 1 for key, value in network.vgg.features.state_dict().items()}
     torch.save({**state, "classifier.0.weight": torch.zeros(2, 2)}, tmp_path / "vgg16-397923af.pth")
-    loaded = perceptual.make_perceptual(TranslatorSettings(), is_published=False)
+    loaded = perceptual.make_perceptual(TranslatorSettings())
     assert torch.equal(loaded.vgg.features[24].weight, state["features.24.weight"])
 
 
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        ('[settings]\nas = "right"', "'as': Input should be 'meant' or 'published'"),
+        ('[settings.as]\npairs = "right"', "'pairs': Input should be 'meant' or 'published'"),
         ('[settings.known]\nkind = "snow"', "'kind': Input should be 'motion' or 'defocus'"),
         ("[settings.known]\nshortest_px = 9\nlongest_px = 3", "shortest_px is above longest_px"),
         ("[settings.translator]\nperceptual = 0.0", "nothing ties the translated picture"),

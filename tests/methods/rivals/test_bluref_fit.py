@@ -98,12 +98,29 @@ def test_as_published_later_rounds_train_on_the_networks_own_outputs():
         fit = BlurefFit(
             blurry,
             SHARP,
-            settings(**{"as": which, "steps": 6, "learning_rate": 1e-2}),
+            settings(**{"as": {"inputs": which}, "steps": 6, "learning_rate": 1e-2}),
             Budget(),
             lambda *_: Perfect(dark),
         )
         made[which] = weights(fit.run())
     assert made["meant"] != made["published"]
+
+
+def test_blurry_references_are_the_other_blurry_frames():
+    sharp, blurry = sharp_and_blurry()
+    asked = set()
+
+    class Recorder(Perfect):
+        def match(self, target, reference):
+            asked.add((target, reference))
+            return super().match(target, reference)
+
+    for which, expected in (("sharp", np.flatnonzero(SHARP)), ("blurry", np.flatnonzero(~SHARP))):
+        asked.clear()
+        BlurefFit(blurry, SHARP, settings(references=which), Budget(), lambda *_: Recorder(sharp)).run()
+        assert {target for target, _ in asked} == set(np.flatnonzero(~SHARP).tolist())
+        assert {reference for _, reference in asked} <= set(expected.tolist())
+        assert all(target != reference for target, reference in asked)
 
 
 def test_steps_are_spread_over_the_rounds_and_told_of():

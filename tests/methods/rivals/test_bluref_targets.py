@@ -8,7 +8,7 @@ import torch
 from hvdbench.errors import RecipeError, WeightsError
 from hvdbench.methods.recipe import load_method
 from hvdbench.methods.rivals.bluref.fit import masked_psnr_loss
-from hvdbench.methods.rivals.bluref.settings import BlurefSettings
+from hvdbench.methods.rivals.bluref.settings import BlurefFaults, BlurefSettings
 from hvdbench.methods.rivals.bluref.targets import FlowMatcher, make_matcher, make_targets, merge
 from hvdbench.methods.selfhvd.flows import FlowPair
 
@@ -39,7 +39,7 @@ def test_a_match_at_the_least_confidence_counts_for_nothing():
 def test_as_published_matches_are_sure_and_the_contrast_is_stretched_to_white():
     warped = [picture(100), picture(200)]
     warped[1][0, 0] = 0
-    colours, mask = merge(warped, [sure(0.6), sure(0.9)], 0.53, is_published=True)
+    colours, mask = merge(warped, [sure(0.6), sure(0.9)], 0.53, BlurefFaults(trust="published", stretch="published"))
     assert (mask == 255).all()
     assert colours[1, 1].tolist() == [255, 255, 255]  # (100 + 200) / 2 = 150, the brightest, becomes white
     assert colours[0, 0].tolist() == [85, 85, 85]  # 50 * 255 / 150
@@ -112,7 +112,7 @@ def test_what_the_mask_leaves_out_changes_the_loss_by_a_constant_and_the_gradien
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('as = "right"', "'as': Input should be 'meant' or 'published'"),
+        ('as.trust = "right"', "'trust': Input should be 'meant' or 'published'"),
         ('matcher = "pdc_net"', "'matcher': Input should be 'dis' or 'sea_raft'"),
         ("rounds = 0", "'rounds': Input should be greater than or equal to 1"),
         ("as_of = 1", "unknown key 'as_of' .known: as, batch"),

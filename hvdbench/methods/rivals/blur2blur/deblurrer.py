@@ -12,7 +12,7 @@ from hvdbench.methods.restoration import Budget
 from hvdbench.methods.rivals.blur2blur.known import KnownPairs
 from hvdbench.methods.rivals.blur2blur.losses import at_scales, frequency_loss, pixel_loss
 from hvdbench.methods.rivals.blur2blur.settings import DeblurrerSettings
-from hvdbench.methods.rivals.crops import CropDrawer
+from hvdbench.methods.rivals.crops import PictureCrops
 from hvdbench.networks.rivals.mimo_unet import MIMOUNet
 
 LOGGED_STEPS = 10
@@ -44,6 +44,9 @@ def build_mimo(name: str, seed: int) -> MIMOUNet:
             f"network '{name}' is a {type(network).__name__}, but Blur2Blur compares pictures at three scales: name "
             "mimo_unet, mimo_unet@small or mimo_unet@tiny"
         )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network.draw_weights()
     network.start_at_identity()
     return network
 
@@ -62,7 +65,7 @@ def train_deblurrer(
     """
     made = Deblurrer(build_mimo(settings.network, budget.seed).to(budget.device).train())
     random = np.random.default_rng([budget.seed, 1])
-    drawer = CropDrawer((pairs.blurry, pairs.sharp), crop_px, random, budget.device, multiple_px=_MULTIPLE_PX)
+    drawer = PictureCrops((pairs.blurry, pairs.sharp), crop_px, random, budget.device, multiple_px=_MULTIPLE_PX)
     optimiser = torch.optim.Adam(made.network.parameters(), lr=settings.learning_rate)
     for step in range(settings.steps):
         share = 0.5 * (1 + np.cos(np.pi * step / settings.steps))

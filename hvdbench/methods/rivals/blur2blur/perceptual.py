@@ -14,7 +14,7 @@ from hvdbench.methods.selfhvd.weights import weights_path
 _WEIGHTS = {"relu2_2": 1 / 32, "relu3_3": 1 / 16, "relu4_1": 1 / 8, "relu4_3": 1 / 4, "conv5_1": 1.0}
 
 
-class PerceptualLoss(nn.Module):
+class MultiScalePerceptualLoss(nn.Module):
     """The weighted sum over five layers of the mean absolute difference of features, summed over scales.
 
     Args:
@@ -41,7 +41,7 @@ class PerceptualLoss(nn.Module):
         return torch.stack(total).sum()
 
 
-def make_perceptual(settings: TranslatorSettings, *, is_published: bool) -> PerceptualLoss | None:
+def make_perceptual(settings: TranslatorSettings, *, normalises: bool = True) -> MultiScalePerceptualLoss | None:
     """Build the loss with its weights, or return None where it is off.
 
     Raises:
@@ -53,7 +53,7 @@ def make_perceptual(settings: TranslatorSettings, *, is_published: bool) -> Perc
     path = weights_path(settings.perceptual_weights, "vgg16", otherwise)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        loss = PerceptualLoss(normalises=not is_published)
+        loss = MultiScalePerceptualLoss(normalises=normalises)
     if path is not None:
         load_features(loss.vgg, path, "vgg16")
     return loss

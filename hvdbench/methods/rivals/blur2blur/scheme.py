@@ -40,10 +40,20 @@ class Blur2blur(Scheme[Blur2blurSettings]):
         return self.settings.deblurrer.steps + self.settings.translator.steps
 
     def with_steps(self, steps: int) -> "Blur2blur":
-        """Return the same scheme with this number of steps, divided between its networks in the same ratio."""
-        first = min(max(1, steps - 1), max(1, round(steps * self.settings.deblurrer.steps / self.fit_steps)))
+        """Return the same scheme with this number of steps, divided between its networks in the same ratio.
+
+        A network that has no steps keeps none, and one that has some keeps one at least.
+        """
+        of_deblurrer, of_translator = self.settings.deblurrer.steps, self.settings.translator.steps
+        if of_translator == 0:
+            first, second = steps, 0
+        elif of_deblurrer == 0:
+            first, second = 0, steps
+        else:
+            first = min(max(1, steps - 1), max(1, round(steps * of_deblurrer / self.fit_steps)))
+            second = max(1, steps - first)
         deblurrer = self.settings.deblurrer.model_copy(update={"steps": first})
-        translator = self.settings.translator.model_copy(update={"steps": max(1, steps - first)})
+        translator = self.settings.translator.model_copy(update={"steps": second})
         return Blur2blur(self.settings.model_copy(update={"deblurrer": deblurrer, "translator": translator}))
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
@@ -63,6 +73,7 @@ class Blur2blur(Scheme[Blur2blurSettings]):
             deblurrer, translator = self.fit(blurry, labels.is_selected, budget)
             with stage("restoring"):
                 translated, how = self.translated(translator.network, blurry, budget)
+                moved = self._moved(translated, blurry, labels.is_selected)
                 restored = restore_with(as_video_network(deblurrer.network), translated, budget).frames
         restored = restored if restored.shape == blurry.shape else to_size(restored, blurry.shape[1:3])
         passed = np.flatnonzero(labels.is_passed) if self.settings.pass_through else np.array([], np.intp)
@@ -71,6 +82,7 @@ class Blur2blur(Scheme[Blur2blurSettings]):
             "steps": self.fit_steps,
             "deblurrer_loss": deblurrer.loss,
             "translator_loss": [list(losses) for losses in translator.loss],
+            "translation_levels": moved,
             "kernel_weights": self.settings.kernel_weights or "none: the known pairs themselves are the real pictures",
             "passed_through": passed.tolist(),
             "seconds": round(time.perf_counter() - started, 1),
@@ -98,8 +110,15 @@ class Blur2blur(Scheme[Blur2blurSettings]):
     def translated(self, network: MIMOUNet, blurry: Frames, budget: Budget) -> tuple[Frames, dict[str, object]]:
         """Return the clip with its blur translated, and how the network was run.
 
-        As published, frames are resized so that their sides are multiples of 256 before.
+        With ``test_size`` as published, frames are resized so that their sides are multiples of 256 before.
         """
-        frames = to_size(blurry, size_of_test(blurry.shape[1:3])) if self.settings.is_published else blurry
+        is_resized = self.settings.as_.test_size == "published"
+        frames = to_size(blurry, size_of_test(blurry.shape[1:3])) if is_resized else blurry
         made = restore_with(as_video_network(network), frames, replace(budget, progress=silent))
         return made.frames, made.facts
+
+    def _moved(self, translated: Frames, blurry: Frames, is_selected: NDArray[np.bool_]) -> float:
+        """Return by how many levels of 8 bits the translation changes the frames that are not selected, on average."""
+        same_size = translated if translated.shape == blurry.shape else to_size(translated, blurry.shape[1:3])
+        change = np.abs(same_size[~is_selected].astype(np.int16) - blurry[~is_selected])
+        return round(float(change.mean()), 4)

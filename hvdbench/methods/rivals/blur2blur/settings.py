@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from hvdbench.methods.rivals.settings import RivalSettings
+from hvdbench.methods.rivals.settings import RivalSettings, Way
 from hvdbench.recipe import Settings
 from hvdbench.recipe.trust import Part
 
@@ -36,8 +36,8 @@ class DeblurrerSettings(Settings):
 
     network: Annotated[str, Part("network")] = "mimo_unet@small"
     """Network that is trained on the pairs; a MIMO-UNet, because its loss is one of three scales."""
-    steps: int = Field(250, ge=1)
-    """Number of optimiser steps."""
+    steps: int = Field(250, ge=0)
+    """Number of optimiser steps; with 0 it stays as it starts."""
     batch: int = Field(4, ge=1)
     """Number of crops of one step."""
     learning_rate: float = Field(1e-3, gt=0)
@@ -53,8 +53,8 @@ class TranslatorSettings(Settings):
     """Generator; a MIMO-UNet, because the adversary and the losses look at three scales. It starts at the identity."""
     discriminator: Annotated[str, Part("network")] = "patch_gan"
     """Adversary that judges patches."""
-    steps: int = Field(200, ge=1)
-    """Number of optimiser steps of each of the two."""
+    steps: int = Field(200, ge=0)
+    """Number of optimiser steps of each of the two; with 0 nothing is translated."""
     batch: int = Field(1, ge=1)
     """Number of crops of one step."""
     learning_rate: float = Field(2e-4, gt=0)
@@ -80,9 +80,26 @@ class TranslatorSettings(Settings):
         return self
 
 
+class Blur2blurFaults(Settings):
+    """The faults of the published code, each ``meant`` (put right) or ``published``; see docs/rivals.md."""
+
+    load_size: Way = "meant"
+    """``published`` resizes the pictures of unknown blur and the sharp ones to a short side of 512 px for the training
+    of the translator, but not the known pairs."""
+    test_size: Way = "meant"
+    """``published`` resizes a frame to multiples of 256 px before it is translated; it is brought back at the end, so
+    that it can be scored."""
+    pairs: Way = "meant"
+    """``published`` takes a known pair by the number of a sharp picture, so that only the first 40 % are used."""
+    normalisation: Way = "meant"
+    """``published`` gives VGG16 pictures without ImageNet's mean and deviation."""
+
+
 class Blur2blurSettings(RivalSettings):
     """Settings of the three parts: the known blur, the deblurrer of it, and the translator to it."""
 
+    as_: Blur2blurFaults = Field(Blur2blurFaults(), alias="as")
+    """Which of the published code's faults are kept."""
     labeller: Annotated[str, Part("labeller")] = "paper"
     """Labeller that selects the sharp frames."""
     kernel: Annotated[str, Part("network")] = "kernel_wizard"

@@ -17,7 +17,7 @@ from hvdbench.methods.rivals.blur2blur.known import KnownPairs
 from hvdbench.methods.rivals.blur2blur.losses import at_scales, fooling_loss, gradient_penalty, judge_loss, pixel_loss
 from hvdbench.methods.rivals.blur2blur.perceptual import make_perceptual
 from hvdbench.methods.rivals.blur2blur.settings import Blur2blurSettings
-from hvdbench.methods.rivals.crops import CropDrawer
+from hvdbench.methods.rivals.crops import PictureCrops
 from hvdbench.networks.rivals.kernel_wizard import KernelWizard
 from hvdbench.networks.rivals.mimo_unet import MIMOUNet
 from hvdbench.networks.rivals.patch_gan import PatchGan
@@ -95,19 +95,20 @@ class TranslatorFit:
         how = settings.translator
         self.generator = build_mimo(how.network, budget.seed).to(budget.device).train()
         self.judge = build_judge(how.discriminator, budget.seed).to(budget.device).train()
-        self._perceptual = make_perceptual(how, is_published=settings.is_published)
+        self._perceptual = make_perceptual(how, normalises=settings.as_.normalisation == "meant")
         for module in (self.kernel, self._perceptual):
             if module is not None:
                 module.to(budget.device)
         self._random = np.random.default_rng([budget.seed, 2])
-        if settings.is_published:
+        if settings.as_.load_size == "published":
             unknown, sharp = (resized(frames, LOAD_PX) for frames in (unknown, sharp))
+        if settings.as_.pairs == "published":
             kept = max(1, int(_KNOWN_SHARE * len(pairs.sharp)))
             pairs = KnownPairs(pairs.blurry[:kept], pairs.sharp[:kept])
         multiple = _COARSEST if self.kernel is None else self.kernel.size_multiple
 
-        def drawer(*stacks: Frames) -> CropDrawer:
-            return CropDrawer(stacks, settings.crop_px, self._random, budget.device, multiple_px=multiple)
+        def drawer(*stacks: Frames) -> PictureCrops:
+            return PictureCrops(stacks, settings.crop_px, self._random, budget.device, multiple_px=multiple)
 
         self._unknown, self._sharp, self._pairs = drawer(unknown), drawer(sharp), drawer(pairs.blurry, pairs.sharp)
         self._check_sides()

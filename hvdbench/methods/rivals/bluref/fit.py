@@ -16,7 +16,7 @@ from hvdbench.methods.inference.network_restoration import restore_with
 from hvdbench.methods.restoration import Budget
 from hvdbench.methods.rivals.bluref.settings import BlurefSettings
 from hvdbench.methods.rivals.bluref.targets import Matcher, make_matcher, make_targets
-from hvdbench.methods.rivals.crops import CropDrawer
+from hvdbench.methods.rivals.crops import PictureCrops
 from hvdbench.methods.stages import stage
 from hvdbench.methods.training.rgb import RgbNetwork
 from hvdbench.workspace.progress import silent
@@ -54,7 +54,7 @@ class BlurefFit:
 
     Args:
         frames: uint8 RGB (T, H, W, 3).
-        is_selected: (T,) the reference frames; at least one frame is one, and one is not.
+        is_selected: (T,) the sharp frames; at least one frame is one, and one is not.
         settings: settings of the method.
         budget: seed, threads, device and progress.
         matcher: what makes the matcher of each round.
@@ -71,8 +71,8 @@ class BlurefFit:
         self.frames, self.settings, self.budget, self._matcher = frames, settings, budget, matcher
         self.record = FitRecord()
         self._random = np.random.default_rng(budget.seed)
-        self._selected = np.flatnonzero(is_selected)
         self._todo = np.flatnonzero(~is_selected)
+        self._references = np.flatnonzero(is_selected) if settings.references == "sharp" else self._todo
         self.network: nn.Module = build_network(settings.network, settings.network_arguments, budget.seed)
         start_at_identity(self.network)
         self.network.to(budget.device)
@@ -94,7 +94,7 @@ class BlurefFit:
         for number in range(settings.rounds):
             matcher = self._matcher(self.frames, seen, settings, self.budget.device)
             with stage("flow"):
-                targets = make_targets(matcher, self._todo.tolist(), self._selected, settings, self.budget.workers)
+                targets = make_targets(matcher, self._todo.tolist(), self._references, settings, self.budget.workers)
             self.record.coverage.append(round(targets.coverage, 4))
             if not targets.masks.any():
                 raise FitError(
@@ -102,10 +102,10 @@ class BlurefFit:
                     "from: lower least_confidence or mask_scale in the recipe"
                 )
             # the published code trains on what it matched: from the second round on, the network's own outputs
-            inputs = seen if settings.is_published else self.frames
+            inputs = seen if settings.as_.inputs == "published" else self.frames
             until = settings.steps * (number + 1) // settings.rounds
             stacks = (inputs[self._todo], targets.colours, targets.masks)
-            drawer = CropDrawer(stacks, settings.crop_px, self._random, self.budget.device)
+            drawer = PictureCrops(stacks, settings.crop_px, self._random, self.budget.device)
             for step in range(done, until):
                 self._step(drawer, step)
             done = until
@@ -120,7 +120,7 @@ class BlurefFit:
         seen[self._todo] = restore_with(video, self.frames[self._todo], quiet).frames
         return seen
 
-    def _step(self, drawer: CropDrawer, step: int) -> None:
+    def _step(self, drawer: PictureCrops, step: int) -> None:
         settings = self.settings
         share = 0.5 * (1 + np.cos(np.pi * step / settings.steps))
         rate = settings.final_learning_rate + share * (settings.learning_rate - settings.final_learning_rate)

@@ -5,13 +5,27 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hvdbench.flow import Preset
-from hvdbench.methods.rivals.settings import RivalSettings
+from hvdbench.methods.rivals.settings import RivalSettings, Way
+from hvdbench.recipe import Settings
 from hvdbench.recipe.trust import Part
+
+
+class BlurefFaults(Settings):
+    """The faults of the published code, each ``meant`` (put right) or ``published``; see docs/rivals.md."""
+
+    stretch: Way = "meant"
+    """``published`` stretches each target so that its brightest value is 255, but not the input."""
+    inputs: Way = "meant"
+    """``published`` trains on the network's own outputs from the second round on, though it restores blurry frames."""
+    trust: Way = "meant"
+    """``published`` counts every match above the least confidence as sure."""
 
 
 class BlurefSettings(RivalSettings):
     """Settings of the matching, of the pseudo-sharp targets, and of the training on them."""
 
+    as_: BlurefFaults = Field(BlurefFaults(), alias="as")
+    """Which of the published code's faults are kept."""
     network: Annotated[str, Part("network")] = "nafnet@small"
     """Network that is trained, for single pictures; it starts at the identity."""
     network_arguments: dict[str, object] = {}
@@ -27,8 +41,11 @@ class BlurefSettings(RivalSettings):
     """OpenCV DIS preset of the matcher ``dis``."""
     mask_scale: float = Field(0.5, gt=0)
     """With ``dis``: the loss of confidence for each px of forward-backward error."""
+    references: Literal["sharp", "blurry"] = "sharp"
+    """Which frames are matched with a blurry one: ``sharp``, those that the labeller selects, or ``blurry``, its blurry
+    neighbours, which breaks the method and shows what the sharpness of the references is worth."""
     references_each_side: int = Field(2, ge=1)
-    """Number of sharp frames before and after a blurry one that are matched with it."""
+    """Number of references before and after a blurry frame that are matched with it."""
     least_confidence: float = Field(0.53, ge=0, lt=1)
     """Confidence at and below which a match counts for nothing."""
     rounds: int = Field(3, ge=1)

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from hvdbench.flow import Flow, warp
 from hvdbench.frames import Frames, Image
 from hvdbench.methods.blur.alignment import Aligner, sharp_neighbours
-from hvdbench.methods.rivals.bluref.settings import BlurefSettings
+from hvdbench.methods.rivals.bluref.settings import BlurefFaults, BlurefSettings
 from hvdbench.methods.selfhvd.flows import FlowModel, make_flows
 from hvdbench.methods.selfhvd.settings import FlowSettings
 from hvdbench.workspace.engine import thread_map
 
 _NOTHING = 1e-6
 _WHITE = 255.0
+_NO_FAULTS = BlurefFaults()
 
 
 @dataclass(frozen=True)
@@ -93,28 +94,28 @@ def make_matcher(frames: Frames, seen: Frames, settings: BlurefSettings, device:
 
 
 def merge(
-    warped: Sequence[Image], confidences: Sequence[Image], least: float, *, is_published: bool = False
+    warped: Sequence[Image], confidences: Sequence[Image], least: float, faults: BlurefFaults = _NO_FAULTS
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Merge warped references into a pseudo-sharp picture and its mask.
 
     The picture is the mean of the references weighted by confidence, and the mask is the largest confidence of any. The
-    published code counts every match above the least confidence as sure, and then stretches each target's contrast so
-    that its brightest value is 255, although the input of the network is not stretched.
+    published code counts every match above the least confidence as sure (``trust``), and then stretches each target's
+    contrast so that its brightest value is 255, although the input of the network is not stretched (``stretch``).
 
     Args:
         warped: N references, float32 (H, W, 3) in [0, 255].
         confidences: their confidences, (H, W) in [0, 1].
         least: confidence at and below which a match counts for nothing.
-        is_published: whether to merge as the published code does.
+        faults: which faults of the published code are kept.
 
     Returns:
         The picture, uint8 (H, W, 3), and the mask, uint8 (H, W, 1); both are 0 where nothing was matched.
     """
     trust = np.stack(confidences)
-    trust = np.where(trust > least, 1.0 if is_published else trust, 0.0)  # (N, H, W)
+    trust = np.where(trust > least, 1.0 if faults.trust == "published" else trust, 0.0)  # (N, H, W)
     total = trust.sum(axis=0)
     merged = (trust[..., None] * np.stack(warped)).sum(axis=0) / np.maximum(total, _NOTHING)[..., None]
-    if is_published and merged.max() > 0:
+    if faults.stretch == "published" and merged.max() > 0:
         merged = merged * (_WHITE / merged.max())
     mask = trust.max(axis=0)[..., None]
     return np.asarray(np.rint(np.clip(merged, 0, _WHITE)), np.uint8), np.asarray(np.rint(_WHITE * mask), np.uint8)
@@ -139,7 +140,7 @@ def make_targets(
             [picture for picture, _ in matched],
             [confidence for _, confidence in matched],
             settings.least_confidence,
-            is_published=settings.is_published,
+            settings.as_,
         )
 
     made = list(thread_map(one, list(index), workers))
