@@ -89,6 +89,13 @@ def test_each_setting_of_the_fit_changes_the_frames(scheme, clip):
     for change in (
         {"condition": settings.condition.model_copy(update={"shuffled": True})},
         {"condition": settings.condition.model_copy(update={"extra_px": 400.0})},
+        {"search": settings.search.model_copy(update={"inverted": True})},
+        {"pairs": settings.pairs.model_copy(update={"twins": 2})},
+        {"pairs": settings.pairs.model_copy(update={"keeps_sharp": not settings.pairs.keeps_sharp})},
+        {"pairs": settings.pairs.model_copy(update={"adds_noise": not settings.pairs.adds_noise})},
+        {"pairs": settings.pairs.model_copy(update={"blurs": "window"})},
+        {"fine_tuning": settings.fine_tuning.model_copy(update={"ema_decay": None})},
+        {"fine_tuning": settings.fine_tuning.model_copy(update={"precision": "float32"})},
         {"as_": FaultSettings(unit="published")},
         {"as_": FaultSettings(margin="published")},
     ):
@@ -175,7 +182,7 @@ def test_a_fault_is_chosen_by_a_table_as(made, tmp_path):
 
 def test_a_window_holds_the_blurred_region_in_its_middle_and_the_clip_around_it(clip):
     blurred = np.full((32, 32, 3), 7, np.uint8)
-    reader = PairReader(clip, [Pair(Region(4, Box(8, 16, 32, 32)), blurred)], 2, 2)
+    reader = PairReader(clip, [Pair(Region(4, Box(8, 16, 32, 32)), {4: blurred})], 2, 2)
     (facts,) = reader.clips
     assert (facts.frame_count, facts.height, facts.width) == (5, 32, 32)
     window = reader.read(facts.key, "blur", range(5), Box(4, 6, 8, 10))
@@ -230,6 +237,8 @@ def test_a_line_of_a_condition_is_what_a_picture_is_averaged_along():
     across = blur_along_lines(column, condition)[4, :, 0].astype(int)
     assert across[6:15].tolist() == across[6:15][::-1].tolist()
     np.testing.assert_allclose(across[8:13], 40, atol=2)  # a sixth of 240 over six pixels
+    in_light = blur_along_lines(column, condition, "gamma2.2")[4, :, 0]
+    np.testing.assert_allclose(in_light[8:13], 240 * (1 / 6) ** (1 / 2.2), atol=2)
     condition[..., :2] = (0, 1)
     np.testing.assert_array_equal(blur_along_lines(column, condition), column)
 

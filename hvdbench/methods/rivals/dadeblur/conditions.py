@@ -47,6 +47,11 @@ def condition_of(
     return _joined(motion, share * around + extra)
 
 
+def own_condition(aligner: Aligner, lengths_px: NDArray[np.float32], index: int) -> Condition:
+    """Return how a frame itself is blurred: the direction of its motion and its own lengths, nothing added."""
+    return _joined(exposure_motion(aligner, index), lengths_px[index])
+
+
 def motion_lengths(aligner: Aligner, is_sharp: NDArray[np.bool_], workers: int = 1) -> NDArray[np.float32]:
     """Measure how far each point travels during the exposure of each frame without a network, px.
 

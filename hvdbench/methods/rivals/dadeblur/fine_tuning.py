@@ -29,15 +29,16 @@ class Pair:
 
     Attributes:
         region: frame and part of it.
-        blurred: uint8 (h, w, 3).
+        blurred: what replaces the region in frames of its window, uint8 (h, w, 3) by the number of the frame in the
+            clip; empty where the region stays as it is.
     """
 
     region: Region
-    blurred: Frame
+    blurred: Mapping[int, Frame]
 
 
 class PairReader(CheckedReader):
-    """A reader that has a clip for each pair: the window around its frame, with the middle blurred anew.
+    """A reader that has a clip for each pair: the window around its frame, with the pair's frames blurred anew.
 
     The stream ``sharp`` is the clip's own frames; only the middle one serves as a truth.
 
@@ -73,10 +74,11 @@ class PairReader(CheckedReader):
         outer = pair.region.box
         rows = slice(outer.top + box.top, outer.top + box.top + box.height)
         columns = slice(outer.left + box.left, outer.left + box.left + box.width)
-        found = self._frames[wanted + pair.region.frame - self._before, rows, columns].copy()
+        numbers = wanted + pair.region.frame - self._before
+        found = self._frames[numbers, rows, columns].copy()
         if stream == "blur":
-            inner = pair.blurred[box.top : box.top + box.height, box.left : box.left + box.width]
-            found[wanted == self._before] = inner
+            for number, blurred in pair.blurred.items():
+                found[numbers == number] = blurred[box.top : box.top + box.height, box.left : box.left + box.width]
         return found
 
     def close(self) -> None:
@@ -140,6 +142,8 @@ def fine_tune(
         learning_rate=settings.learning_rate,
         final_learning_rate=min(settings.final_learning_rate, settings.learning_rate),
         clip_gradient=settings.clip_gradient,
+        ema_decay=settings.ema_decay,
+        precision=settings.precision,
         explosion_factor=_EXPLOSION_FACTOR,
     )
     side = min(settings.crop_px, *(min(clip.height, clip.width) for clip in reader.clips))

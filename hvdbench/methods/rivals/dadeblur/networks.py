@@ -21,6 +21,7 @@ from hvdbench.methods.training.rgb import RgbNetwork
 from hvdbench.networks.rivals.bme import MIN_SIZE_PX, SIZE_MULTIPLE, BlurMagnitude
 from hvdbench.networks.rivals.id_blau import CONDITION_CHANNELS, IdBlau
 from hvdbench.networks.spec import NetworkSpec
+from hvdbench.response import open_response
 from hvdbench.weights.checkpoints import load_checkpoint
 from hvdbench.weights.finding import find_weights, missing_sentence
 from hvdbench.weights.fitting import load_into
@@ -199,11 +200,18 @@ def blur_picture(
     return np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy())
 
 
-def blur_along_lines(picture: Frame, condition: Condition) -> Frame:
-    """Average a picture, uint8 (H, W, 3), along a straight line centred on each pixel, as its condition says."""
+def blur_along_lines(picture: Frame, condition: Condition, response: str = "linear") -> Frame:
+    """Average a picture, uint8 (H, W, 3), along a straight line centred on each pixel, as its condition says.
+
+    Args:
+        picture: the picture.
+        condition: (H, W, 3), lengths in px.
+        response: the camera response by which levels become the light that is averaged, as
+            :func:`hvdbench.response.open_response` takes it; ``linear`` averages the levels themselves.
+    """
     path = np.ascontiguousarray(condition[..., :2] * condition[..., 2:])
-    blurred = average_along_line(np.asarray(picture, np.float32), path)
-    return np.asarray(np.rint(np.clip(blurred, 0, 255)), np.uint8)
+    levels = open_response(response)
+    return levels.to_display(average_along_line(levels.to_light(picture), path))
 
 
 def _picture(frame: Frame) -> Tensor:

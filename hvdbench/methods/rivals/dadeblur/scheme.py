@@ -1,23 +1,20 @@
 """The scheme ``dadeblur``: fit ESTRNN to a clip by its sharp regions, blurred like the frames around them."""
 
 import time
-from collections.abc import Sequence
 from functools import cached_property
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hvdbench.dataset.facts import Box
 from hvdbench.errors import FitError, InputError, WeightsError
-from hvdbench.frames import Frames
+from hvdbench.frames import Frame, Frames
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.building import build_network, load_start
 from hvdbench.methods.foreign.adapting import NetworkInput, SpecSettings, as_video_network
 from hvdbench.methods.inference.network_restoration import restore_with
 from hvdbench.methods.restoration import Budget, Restoration
-from hvdbench.methods.rivals.dadeblur.conditions import Condition, condition_of, motion_lengths, turned_by_a_quarter
+from hvdbench.methods.rivals.dadeblur.conditions import Condition, motion_lengths
 from hvdbench.methods.rivals.dadeblur.fine_tuning import Pair, fine_tune
 from hvdbench.methods.rivals.dadeblur.networks import (
     Chosen,
@@ -27,8 +24,9 @@ from hvdbench.methods.rivals.dadeblur.networks import (
     estimate_lengths,
     published_or_none,
 )
+from hvdbench.methods.rivals.dadeblur.pairs import Blur, conditions_of, make_pairs, part_of
 from hvdbench.methods.rivals.dadeblur.settings import DaDeblurSettings
-from hvdbench.methods.rivals.dadeblur.sharp_regions import REACH_FRAMES, Found, find_sharp_regions
+from hvdbench.methods.rivals.dadeblur.sharp_regions import REACH_FRAMES, find_sharp_regions
 from hvdbench.methods.scheme import Scheme
 from hvdbench.methods.stages import measured, stage
 from hvdbench.networks.estrnn import ESTRNN
@@ -40,7 +38,6 @@ from hvdbench.weights.registry import KNOWN
 from hvdbench.workspace.manifest import file_sha256
 
 _SEARCH, _NOISE = 0, 1  # keep their draws apart
-Number = TypeVar("Number", np.uint8, np.float32)
 
 
 class DaDeblur(Scheme[DaDeblurSettings]):
@@ -196,70 +193,42 @@ class DaDeblur(Scheme[DaDeblurSettings]):
         random = np.random.default_rng([budget.seed, _SEARCH])
         found = find_sharp_regions(magnitudes, settings.search, settings.as_, random)
         lengths = np.clip(magnitudes, 0, 1) * np.float32(self._longest_px)
-        conditions = self._conditions(aligner, lengths, found)
-        pairs = self._pairs(blurring, blurry, found, conditions, budget)
+        conditions = conditions_of(aligner, lengths, found.regions, settings)
+        blur, pairs = self._blur(blurring, budget), list[Pair]()
+        total = len(found.regions) * (settings.pairs.twins + settings.pairs.keeps_sharp)
+        for pair in make_pairs(blurry, lengths, found.regions, conditions, settings, blur, budget.seed):
+            pairs.append(pair)
+            budget.progress(len(pairs), total, "blur sharp regions")
         with stage("training"):
             result = fine_tune(network, blurry, pairs, settings.fine_tuning, budget)
         if not result.is_finished:
             raise KeyboardInterrupt
-        boxes = [
-            _part(condition[..., 2], region.box) for condition, region in zip(conditions, found.regions, strict=True)
+        means_px = [
+            part_of(condition[..., 2], region.box).mean()
+            for of_region, region in zip(conditions, found.regions, strict=True)
+            for condition in of_region
         ]
         return {
             "sharp_regions": [[region.frame, *vars(region.box).values()] for region in found.regions],
             "threshold": found.threshold,
             "halvings": found.halvings,
-            "length_px": round(float(np.mean([box.mean() for box in boxes])), 3),
+            "pairs": len(pairs),
+            "length_px": round(float(np.mean(means_px)), 3),
             "training": {key: value for key, value in result.facts.items() if key != "seconds"},
         }
 
-    def _conditions(self, aligner: Aligner, lengths: NDArray[np.float32], found: Found) -> list[Condition]:
-        """Make the condition of each region's frame, of the whole frame."""
+    def _blur(self, blurring: IdBlau | None, budget: Budget) -> Blur:
+        """Return what blurs a picture under a condition in px."""
         settings = self.settings
-        of_frame = {
-            frame: condition_of(aligner, lengths, frame, settings.condition, settings.as_.ends)
-            for frame in dict.fromkeys(region.frame for region in found.regions)
-        }
-        conditions = [of_frame[region.frame] for region in found.regions]
-        if settings.condition.shuffled:
-            return [turned_by_a_quarter(condition) for condition in (*conditions[1:], conditions[0])]
-        return conditions
+        own_unit = (settings.blurring_stand_in if self._blurring is None else self._blurring.settings).longest_px
 
-    def _pairs(
-        self, blurring: IdBlau | None, blurry: Frames, found: Found, conditions: Sequence[Condition], budget: Budget
-    ) -> list[Pair]:
-        """Blur each region, with some of what is around it."""
-        settings, pairs = self.settings, list[Pair]()
-        own_unit = (
-            self.settings.blurring_stand_in.longest_px if self._blurring is None else self._blurring.settings.longest_px
-        )
-        for number, (region, condition) in enumerate(zip(found.regions, conditions, strict=True)):
-            outer = _with_context(region.box, blurry.shape[1:3], settings.diffusion.context_px)
-            picture, exposure = _part(blurry[region.frame], outer), _part(condition, outer)
+        def blur(picture: Frame, condition: Condition, draw: int) -> Frame:
             if settings.as_.unit == "published":
-                exposure = exposure * np.array([1, 1, own_unit / self._longest_px], np.float32)
+                condition = condition * np.array([1, 1, own_unit / self._longest_px], np.float32)
             if blurring is None:
-                blurred = blur_along_lines(picture, exposure)
-            else:
-                seed = [budget.seed, _NOISE, number]
-                blurred = blur_picture(
-                    blurring, picture, exposure, own_unit, settings.diffusion.steps, seed, settings.as_, budget.device
-                )
-            inner = Box(region.box.top - outer.top, region.box.left - outer.left, region.box.height, region.box.width)
-            pairs.append(Pair(region, np.ascontiguousarray(_part(blurred, inner))))
-            budget.progress(number + 1, len(found.regions), "blur sharp regions")
-        return pairs
+                return blur_along_lines(picture, condition, settings.line_response)
+            seed = [budget.seed, _NOISE, draw]
+            steps = settings.diffusion.steps
+            return blur_picture(blurring, picture, condition, own_unit, steps, seed, settings.as_, budget.device)
 
-
-def _with_context(box: Box, size: tuple[int, ...], context_px: int) -> Box:
-    """Return a box with up to ``context_px`` around it, inside a frame of a size (height, width)."""
-    top, left = max(0, box.top - context_px), max(0, box.left - context_px)
-    bottom, right = (
-        min(side, end + context_px)
-        for side, end in zip(size, (box.top + box.height, box.left + box.width), strict=True)
-    )
-    return Box(top, left, bottom - top, right - left)
-
-
-def _part(picture: NDArray[Number], box: Box) -> NDArray[Number]:
-    return picture[box.top : box.top + box.height, box.left : box.left + box.width]
+        return blur

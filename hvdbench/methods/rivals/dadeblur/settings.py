@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from hvdbench.flow import Preset
+from hvdbench.methods.inference.runner import Precision
 from hvdbench.methods.training.network_training import NetworkTrainingSettings
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.recipe import Settings
@@ -33,6 +34,9 @@ class SearchSettings(Settings):
     largest_side_px: int = Field(512, ge=16)
     """Height and width to which a larger region is cut down, around its middle; ours, since a training crop is far
     smaller and diffusion takes long."""
+    inverted: bool = False
+    """Whether the regions are looked for among the blurriest parts of frames in place of the sharpest ones: a broken
+    variant, to compare with."""
 
 
 class ConditionSettings(Settings):
@@ -46,6 +50,26 @@ class ConditionSettings(Settings):
     """OpenCV DIS preset of the flow that gives the direction; RAFT in the paper."""
     shuffled: bool = False
     """Whether each region gets the condition of another one, turned by a quarter: a broken variant, to compare with."""
+
+
+class PairSettings(Settings):
+    """Settings of what the fine-tuning learns from.
+
+    With the defaults it is one blurred middle frame for each region, as published.
+    """
+
+    twins: int = Field(1, ge=1)
+    """Number of times that each region is blurred. The first time it has the condition of the paper; further times,
+    ours, it has the direction and length of a frame without a region, another one for each region and time."""
+    keeps_sharp: bool = False
+    """Whether each region is also a pair with itself, so that the network learns to leave sharp frames as they are;
+    ours."""
+    adds_noise: bool = False
+    """Whether what is learned from gets normal noise as strong as that of the clip's frames, since blurring averages
+    noise out, and a region that is a pair with itself would teach to keep it; ours."""
+    blurs: Literal["middle", "window", "both"] = "middle"
+    """What is blurred: the ``middle`` frame of a window alone, as published; the whole ``window``, ours, in which each
+    neighbour is blurred by as much as it lacks; or ``both`` in turn."""
 
 
 class EstimatorSettings(Settings):
@@ -83,6 +107,10 @@ class FineTuningSettings(Settings):
     """Side of a crop in px, at most."""
     clip_gradient: float = Field(20.0, gt=0)
     """Largest norm of the gradient."""
+    ema_decay: float | None = Field(None, gt=0, lt=1)
+    """Decay per step of an average of the weights, which is what restores; left out: the last weights, as published."""
+    precision: Precision = "float32"
+    """Number format that the network computes in while it is fine-tuned."""
 
 
 class FaultSettings(Settings):
@@ -132,6 +160,9 @@ class DaDeblurSettings(Settings):
     without_blurring: Literal["network", "line"] = "line"
     """What blurs where these weights are missing: the ``network`` of ``blurring_stand_in``, or the mean along a
     straight ``line`` of the condition's direction and length, which is no network."""
+    line_response: str = "linear"
+    """Camera response by which levels become the light that a line averages, such as ``gamma2.2``; with ``linear`` the
+    levels themselves are averaged, as in GoPro's blur, which ID-Blau learned."""
     blurring_stand_in: EstimatorSettings = EstimatorSettings(
         network="id_blau@tiny", weights="id_blau_tiny.safetensors", longest_px=8.82
     )
@@ -142,6 +173,8 @@ class DaDeblurSettings(Settings):
     """The conditions under which they are blurred."""
     diffusion: DiffusionSettings = DiffusionSettings()
     """The sampling."""
+    pairs: PairSettings = PairSettings()
+    """What the fine-tuning learns from."""
     fine_tuning: FineTuningSettings = FineTuningSettings()
     """The fine-tuning."""
 

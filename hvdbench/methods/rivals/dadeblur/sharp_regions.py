@@ -72,6 +72,8 @@ def find_sharp_regions(
     Raises:
         FitError: if there is no region, or, with the published search, if that would never end.
     """
+    if settings.inverted:
+        magnitudes = 1 - np.minimum(magnitudes, 1)
     wanted = int(settings.share * len(magnitudes))
 
     def count_at(threshold: float) -> tuple[Region, ...]:
