@@ -81,6 +81,32 @@ def list_frames(folder: Path, names: str = "*") -> list[Path]:
     return _in_order(folder, files)
 
 
+def list_series(folder: Path) -> list[list[Path]]:
+    """List a folder's pictures of several instants of each frame, ``<frame>_<number>``, with numbers from 1 on.
+
+    Args:
+        folder: the folder to look in; it may be absent.
+
+    Returns:
+        N lists of T files, the n-th of which shows the n-th instant of every frame; none where the folder is absent.
+
+    Raises:
+        InputError: if a picture has another name, or the frames do not have the same numbers.
+    """
+    found: dict[int, dict[str, Path]] = {}
+    for path in list_frames(folder) if folder.is_dir() else []:
+        frame, _, number = path.stem.rpartition("_")
+        if not (frame and number.isdecimal() and number.isascii()):
+            raise InputError(f"{path} is not named <frame>_<number>, as the pictures of one frame's instants are")
+        found.setdefault(int(number), {})[frame] = path
+    if sorted(found) != list(range(1, len(found) + 1)) or any(one.keys() != found[1].keys() for one in found.values()):
+        raise InputError(
+            f"{readable(folder)} does not have the same pictures of every frame, numbered from 1: it has the numbers "
+            f"{', '.join(map(str, sorted(found)))} of {len(set().union(*found.values()))} frames, and some are missing"
+        )
+    return [list(found[number].values()) for number in sorted(found)]
+
+
 def list_folders(folder: Path) -> list[Path]:
     """List the folders directly below a folder, sorted by name, without those that :func:`is_wanted_folder` refuses."""
     return sorted(path for path in folder.iterdir() if is_wanted_folder(path))

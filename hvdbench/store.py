@@ -29,7 +29,8 @@ SCHEMA = 1
 MANIFEST = "dataset.json"
 ORIGINS = ("demo", "simulated", "measured")
 ANNOTATIONS = "annotations"  # the folder of labels made by hand
-SERIES_FOLDER = "sharp_series"  # several sharp frames of each exposure, <frame>_<number>
+SERIES_FOLDER = "sharp_series"
+"""Folder of the sub-frames: N sharp frames of each exposure in the order of time; ``hvdbench.frames.list_series``."""
 Truth = Literal["mid", "centroid"]
 TRUTH_FOLDERS: Mapping[str, str] = {"mid": "sharp", "centroid": "sharp_centroid"}
 

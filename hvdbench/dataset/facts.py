@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
 from hvdbench.frames import Frames
+from hvdbench.store import SERIES_FOLDER
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class ClipFacts:
     Attributes:
         key: ``<split>/<clip>``.
         frame_count, height, width: number of frames T and their size H, W in px.
-        streams: those of ``blur``, ``sharp`` and ``sharp_centroid`` that the clip has.
+        streams: those of ``blur``, ``sharp``, ``sharp_centroid``, and ``sharp_series/1`` to ``sharp_series/N`` (the
+            sub-frames of each exposure in the order of time) that the clip has.
         is_selected: (T,) whether the paper's labeller selects the frame for methods to learn from.
         sharpness: (T,) the measure of that labeller.
         starts: first frames at which the windows of a training may begin; None for all frames.
@@ -42,6 +44,11 @@ class ClipFacts:
     is_selected: NDArray[np.bool_]
     sharpness: NDArray[np.float64]
     starts: NDArray[np.intp] | None = None
+
+    @property
+    def subframes(self) -> int:
+        """The number N of sub-frames that the clip has of each exposure; 0: it has none."""
+        return sum(is_of_subframes(stream) for stream in self.streams)
 
 
 class ClipReader(Protocol):
@@ -73,6 +80,43 @@ class ClipReader(Protocol):
 
     def close(self) -> None:
         """Close open files; a later read opens them again."""
+
+
+def subframe_stream(number: int) -> str:
+    """Return the name of the stream of the n-th sub-frames, counted from 1."""
+    return f"{SERIES_FOLDER}/{number}"
+
+
+def is_of_subframes(stream: str) -> bool:
+    """Return whether a stream is one of sub-frames."""
+    return stream.startswith(f"{SERIES_FOLDER}/")
+
+
+def read_subframes(
+    reader: ClipReader, clip: ClipFacts, frames: Sequence[int], box: Box | None = None
+) -> NDArray[np.uint8]:
+    """Read the sub-frames of some frames of a clip.
+
+    Args:
+        reader: the reader of the clip.
+        clip: the clip's facts.
+        frames: the numbers of n frames, in any order.
+        box: the part to read; None means whole frames.
+
+    Returns:
+        uint8 RGB (n, N, h, w, 3), where N is ``clip.subframes``, in the order of time.
+
+    Raises:
+        InputError: if the clip has no sub-frames, or under the conditions of :meth:`ClipReader.read`.
+        DatasetError: if the data are damaged.
+    """
+    if not clip.subframes:
+        raise InputError(
+            f"clip '{clip.key}' of '{reader.name}' has no sub-frames: make a dataset that keeps them (subframes = 7 in "
+            "its recipe), or import one whose release has them"
+        )
+    numbers = range(1, clip.subframes + 1)
+    return np.stack([reader.read(clip.key, subframe_stream(number), frames, box) for number in numbers], axis=1)
 
 
 class SomeClips:

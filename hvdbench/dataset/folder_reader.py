@@ -10,17 +10,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hvdbench.dataset.facts import Box, CheckedReader, ClipFacts, ClipReader
+from hvdbench.dataset.facts import Box, CheckedReader, ClipFacts, ClipReader, subframe_stream
 from hvdbench.dataset.pack_reader import PackReader
 from hvdbench.errors import DatasetError, InputError
-from hvdbench.frames import Frames, list_frames, read_frame
+from hvdbench.frames import Frames, list_frames, list_series, read_frame
 from hvdbench.labels.sharpness import select_sharp
 from hvdbench.labels.stored import labels_of
-from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset
+from hvdbench.store import SERIES_FOLDER, TRUTH_FOLDERS, ClipFolder, Dataset
 
 logger = logging.getLogger(__name__)
 
 STREAMS = ("blur", *TRUTH_FOLDERS.values())
+"""Streams of one picture for each frame; those of sub-frames follow them (:func:`subframe_stream`)."""
 
 
 def open_reader(path: Path) -> ClipReader:
@@ -87,8 +88,11 @@ def stream_files(clip: ClipFolder) -> dict[str, list[Path]]:
 
     Raises:
         DatasetError: if there are no blurry frames, or a truth has another number of frames.
+        InputError: if the sub-frames of a frame are not all there.
     """
     files = {stream: list_frames(clip.folder / stream) for stream in STREAMS if (clip.folder / stream).is_dir()}
+    series = list_series(clip.folder / SERIES_FOLDER)
+    files |= {subframe_stream(number): paths for number, paths in enumerate(series, start=1)}
     count = len(files.get("blur", ()))
     if not count:
         raise DatasetError(f"{clip.folder / 'blur'} contains no frames: make the dataset again")

@@ -16,13 +16,13 @@ import h5py
 import numpy as np
 
 from hvdbench import __version__
-from hvdbench.dataset.facts import ClipFacts
+from hvdbench.dataset.facts import ClipFacts, is_of_subframes, subframe_stream
 from hvdbench.dataset.folder_reader import STREAMS, look_at
 from hvdbench.dataset.pack_reader import CHUNK, FORMAT, SCHEMA, Kind, encode, need_zstd, open_pack
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import read_frames
 from hvdbench.recipe import digest_of
-from hvdbench.store import Dataset
+from hvdbench.store import SERIES_FOLDER, Dataset
 from hvdbench.workspace.atomic import atomic_path, atomic_write_text
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.locks import locked
@@ -84,8 +84,8 @@ def pack_dataset(
         out: the file; None means ``<dataset>.h5`` beside the dataset's folder.
         kind: ``zstd`` for chunks of 8 x 128 x 128 px, about as small as PNG; ``raw`` for contiguous frames, read
             through a memory map.
-        streams: the streams to pack, of ``blur``, ``sharp`` and ``sharp_centroid``; None means all that exist. ``blur``
-            is always packed.
+        streams: the streams to pack, of ``blur``, ``sharp``, ``sharp_centroid`` and ``sharp_series`` (all sub-frames);
+            None means all that exist. ``blur`` is always packed.
         overwrite: whether to replace a pack of another dataset or of other settings.
         engine: what runs the jobs, which sets how many clips are packed at a time.
         progress: function called with clips done, their number, and the stage.
@@ -128,13 +128,17 @@ def pack_dataset(
 
 def _choose(streams: Sequence[str] | None, clips: Sequence[ClipFacts]) -> list[str]:
     """List the streams to pack, in the usual order."""
+    most = max((clip.subframes for clip in clips), default=0)
+    series = [subframe_stream(number) for number in range(1, most + 1)]
     present = {stream for clip in clips for stream in clip.streams}
+    found = sorted({SERIES_FOLDER if is_of_subframes(stream) else stream for stream in present})
     for stream in streams or ():
-        if stream not in STREAMS:
-            raise InputError(f"there is no stream named '{stream}' (known: {', '.join(STREAMS)})")
-        if stream not in present:
-            raise InputError(f"no clip has a stream '{stream}' (found: {', '.join(sorted(present))})")
-    return [stream for stream in STREAMS if stream in present and (not streams or stream in {"blur", *streams})]
+        if stream not in (*STREAMS, SERIES_FOLDER):
+            raise InputError(f"there is no stream named '{stream}' (known: {', '.join((*STREAMS, SERIES_FOLDER))})")
+        if stream not in found:
+            raise InputError(f"no clip has a stream '{stream}' (found: {', '.join(found)})")
+    wanted = {"blur", *(streams or (*STREAMS, SERIES_FOLDER))}
+    return [stream for stream in STREAMS if stream in present and stream in wanted] + series * (SERIES_FOLDER in wanted)
 
 
 def _is_there(out: Path, digest: str, overwrite: bool) -> bool:

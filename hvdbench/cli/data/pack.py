@@ -19,8 +19,8 @@ from hvdbench.cli.progress import showing
 @click.option(
     "--streams",
     metavar="LIST",
-    help="Pack only these kinds of frames, separated by commas: blur (which is always packed), sharp and "
-    "sharp_centroid. The default is all kinds that the dataset has.",
+    help="Pack only these kinds of frames, separated by commas: blur (which is always packed), sharp, sharp_centroid, "
+    "and sharp_series (the sub-frames of each exposure). The default is all kinds that the dataset has.",
 )
 @options.engine
 @options.overwrite

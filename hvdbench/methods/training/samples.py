@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from hvdbench.dataset.facts import Box, ClipFacts, ClipReader
+from hvdbench.dataset.facts import Box, ClipFacts, ClipReader, is_of_subframes, read_subframes
 from hvdbench.errors import FitError
 from hvdbench.recipe import Settings
 from hvdbench.store import TRUTH_FOLDERS, Truth
@@ -73,6 +73,7 @@ class TrainingWindows(Dataset[dict[str, Any]]):
       ``J(i)`` is the selected frame nearest in time over the whole clip, the earlier of two equally near ones;
     - ``nearest``: (T,) int64, ``J(i) - i``;
     - ``truth``: (T, 3, h, w), if it is asked for;
+    - ``subframes``: (T, N, 3, h, w), the sharp sub-frames of each exposure in the order of time, if they are asked for;
     - ``warped`` (T, 3, h, w), ``warp_masks`` (T, 2, h, w), and any other stream that a reader made, if all clips have
       it;
     - ``index``: k, the seed of further draws that belong to this window.
@@ -84,11 +85,13 @@ class TrainingWindows(Dataset[dict[str, Any]]):
         length: number of windows, from ``k = 0``.
         truth: ``mid`` or ``centroid`` to include that truth; None to include none.
         with_sharp: whether ``sharp`` and ``nearest`` are included.
+        with_subframes: whether ``subframes`` are included.
         selection: (T,) frames to take as selected, by a clip's key, in place of the labels.
         as_uint8: whether pictures stay uint8 in [0, 255]; :func:`to_float` converts them later.
 
     Raises:
-        FitError: if a clip is too small or short, lacks the truth, or has no selected frame.
+        FitError: if a clip is too small or short, lacks the truth or the sub-frames, has another number of sub-frames
+            than the others, or has no selected frame.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class TrainingWindows(Dataset[dict[str, Any]]):
         truth: Truth | None = None,
         with_sharp: bool = True,
         *,
+        with_subframes: bool = False,
         selection: Mapping[str, NDArray[np.bool_]] | None = None,
         as_uint8: bool = False,
     ) -> None:
@@ -111,9 +115,11 @@ class TrainingWindows(Dataset[dict[str, Any]]):
         self._clips = reader.clips
         self._truth = TRUTH_FOLDERS[truth] if truth else None
         stored = {"blur", *TRUTH_FOLDERS.values()}
-        made = [name for name in self._clips[0].streams if name not in stored] if self._clips else []
+        first = self._clips[0].streams if self._clips else ()
+        made = [name for name in first if name not in stored and not is_of_subframes(name)]
         self._made = [name for name in made if all(name in clip.streams for clip in self._clips)]
         self._with_sharp = with_sharp
+        self._with_subframes = with_subframes
         chosen = selection or {}
         self._selected = {clip.key: np.asarray(chosen.get(clip.key, clip.is_selected)) for clip in self._clips}
         self._check_clips()
@@ -143,6 +149,10 @@ class TrainingWindows(Dataset[dict[str, Any]]):
             item["sharp"] = read[len(frames) :]
         if self._truth:
             item["truth"] = self._picture(self._reader.read(key, self._truth, frames.tolist(), draw.box), draw)
+        if self._with_subframes:
+            series = read_subframes(self._reader, draw.clip, frames.tolist(), draw.box)  # (T, N, h, w, 3)
+            pictures = self._picture(series.reshape(-1, *series.shape[2:]), draw)
+            item["subframes"] = pictures.unflatten(0, series.shape[:2])
         for name in self._made:
             item[name] = self._picture(self._reader.read(key, name, frames.tolist(), draw.box), draw)
         return item
@@ -204,6 +214,11 @@ class TrainingWindows(Dataset[dict[str, Any]]):
                 known = ", ".join(clip.streams)
                 raise FitError(
                     f"clip '{clip.key}' has no truth '{self._truth}' (it has {known}) to learn from: leave the clip out"
+                )
+            if self._with_subframes and clip.subframes != (self._clips[0].subframes or -1):
+                raise FitError(
+                    f"clip '{clip.key}' has {clip.subframes} sub-frames of each exposure, and each clip must have as "
+                    f"many as the first ({self._clips[0].subframes}), at least 1: leave the clip out"
                 )
             selected = self._selected[clip.key]
             if selected.shape != (clip.frame_count,):
