@@ -127,13 +127,19 @@ class HyperCUT(nn.Module):
             out_dim: length of the vectors.
             features: channels after the first convolution.
             blocks: residual blocks at the smallest size.
-            as_meant: whether it takes RGB and has activations; the published one does neither.
+            as_meant: whether it takes RGB and has activations; the published one does neither. Then its weights are
+                drawn by Kaiming's rule for LeakyReLU, since PyTorch's own starts with vectors that are nearly the same
+                for all pairs, and the training with a loss that hardly changes.
         """
         super().__init__()
         self.f_func = PairEncoder(out_dim, features, blocks)
         self.hyperplane = Hyperplane(out_dim)
         self.register_buffer("as_meant", None)
         self._make(as_meant)
+        for layer in self.f_func.modules() if as_meant else ():
+            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+                nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
+                nn.init.zeros_(layer.bias)
 
     def normalised(self, frames: Tensor) -> Tensor:
         """Return RGB frames in [0, 1], (..., 3, H, W), in the colours and numbers that the network takes."""
