@@ -65,19 +65,27 @@ class PhotoSource:
     """Make ``views`` scenes of each photograph: by turns flat, with depth, and with a moving thing.
 
     ``clips`` names photographs of the list; without it every picture file below the root is used, or, without a root,
-    those inside scikit-image's wheel. Place, enlargement, depth and movement are drawn from the scene's name alone.
+    those inside scikit-image's wheel. ``test_names`` are further photographs of the list; they lend and borrow nothing
+    from the others. Place, enlargement, depth and movement are drawn from the scene's name alone.
 
     Raises:
-        InputError: if a listed photograph is missing below the root, or the file is another one.
+        InputError: if a listed photograph is missing below the root, the file is another one, or a photograph is of
+            both splits.
         UnknownNameError: if the list has no photograph of that name.
     """
 
     def __init__(self, options: SourceOptions) -> None:
         self._options = options
         known, root = known_photographs(), options.root
-        for name in options.names:
+        for name in (*options.names, *options.test_names):
             if name not in known:
                 raise UnknownNameError(unknown("photograph", name, known))
+        both = sorted(set(options.names or ()) & set(options.test_names))
+        if both or (options.test_names and not options.names):
+            twice = f"'{both[0]}' is in both" if both else "clips names none, so that all are to be trained on"
+            raise InputError(f"photographs must be of one split, clips or test_clips, and {twice}: name each once")
+        self._test_pool = tuple(_Pick(name, known[name], root) for name in options.test_names)
+        _check_files(self._test_pool, root)
         if options.names:
             self._pool = tuple(_Pick(name, known[name], root) for name in options.names)
             _check_files(self._pool, root)
@@ -89,17 +97,11 @@ class PhotoSource:
     def scenes(self) -> list["PhotoScene"]:
         """List the scenes, all views of a photograph after one another."""
         size = self._options.size or DEFAULT_SIZE
+        pools: list[tuple[Split, tuple[_Pick, ...]]] = [(self._options.split, self._pool), ("test", self._test_pool)]
         return [
-            PhotoScene(
-                f"{pick.name}_{view}",
-                self._options.split,
-                size,
-                self._options.focal_per_width,
-                place,
-                view,
-                self._pool,
-            )
-            for place, pick in enumerate(self._pool)
+            PhotoScene(f"{pick.name}_{view}", split, size, self._options.focal_per_width, place, view, pool)
+            for split, pool in pools
+            for place, pick in enumerate(pool)
             for view in range(self._options.views)
         ]
 

@@ -137,6 +137,7 @@ class SourceOptions:
         margin_share: the margin that video sources keep on each side of the frame for motion, as a share of its width.
         views: the number of scenes made of each photograph.
         split: the split of scenes whose source has none, which are those of photographs.
+        test_names: further photographs, whose scenes are of the split ``test`` and share nothing with the others.
         whole_frames: whether video sources keep no margin at all, for a camera that stands still.
     """
 
@@ -151,6 +152,7 @@ class SourceOptions:
     margin_share: float = 0.05
     views: int = 1
     split: Split = "test"
+    test_names: tuple[str, ...] = ()
     whole_frames: bool = False
 
 

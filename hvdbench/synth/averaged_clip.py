@@ -68,7 +68,7 @@ def average_clip(scene: Scene, settings: DatasetSettings, brighten: Callable[[Im
         most=settings.frames_per_clip,
     )
     view = View(scene, still_path(film.frame_count / film.fps, film.focal_px), depth_m=1.0)
-    frames = WholeFrames(film, view, windows, average.between, brighten)
+    frames = WholeFrames(film, view, windows, average.between, brighten, settings.subframes or 0)
     plan = ClipPlan(
         trajectory=None,
         hand="still",

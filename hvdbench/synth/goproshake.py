@@ -18,7 +18,7 @@ from hvdbench.errors import DatasetError, HvdbenchError, InputError
 from hvdbench.frames import Frame, Image, write_frame
 from hvdbench.response import Response, open_response
 from hvdbench.sources.scene import Scene, SourceOptions
-from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter, Truth
+from hvdbench.store import SERIES_FOLDER, TRUTH_FOLDERS, ClipFolder, Dataset, DatasetWriter, Truth
 from hvdbench.synth.averaged_clip import average_clip, check_filmed
 from hvdbench.synth.clip_plan import ClipPlan, ShakenClip, draw_variant, generator_for, plan_clip, shake_clip
 from hvdbench.synth.development.developer import Developer
@@ -66,6 +66,7 @@ def open_scenes(settings: DatasetSettings, root: Path | None = None) -> list[Sce
         margin_share=settings.margin_share,
         views=settings.views,
         split=settings.split,
+        test_names=settings.test_clips,
         whole_frames=settings.blur == "average",
     )
     source = resolve("source", settings.source)
@@ -200,7 +201,8 @@ def _write_clip(job: _Job) -> str:
     with atomic_folder(job.folder) as folder:
         exposures: list[Exposure] = []
         truths: tuple[Truth, ...] = ("mid",) if windows else ("mid", "centroid")
-        for name in ("blur", *(TRUTH_FOLDERS[truth] for truth in truths)):
+        series = (SERIES_FOLDER,) if settings.subframes else ()
+        for name in ("blur", *(TRUTH_FOLDERS[truth] for truth in truths), *series):
             (folder / name).mkdir()
         blurry = _expose_clip(made, settings, developer, folder, truths, exposures)
         for index, frame in enumerate(developer.clip(blurry, fps=settings.fps)):
@@ -221,6 +223,7 @@ def _exposures(shaken: ShakenClip, settings: DatasetSettings, plan: ClipPlan) ->
             step_px=settings.step_px,
             sub_frame_hz=settings.sub_frame_hz,
             readout_s=settings.readout_s,
+            kept=settings.subframes or 0,
         )
 
 
@@ -240,6 +243,9 @@ def _expose_clip(
             write_frame(
                 folder / TRUTH_FOLDERS[truth] / f"{index:08d}.png", developer.truth(lit(light, settings, response))
             )
+        for number, light in enumerate(exposure.kept, start=1):
+            sharp = developer.truth(lit(light, settings, response))
+            write_frame(folder / SERIES_FOLDER / f"{index:08d}_{number}.png", sharp)
         exposures.append(_without_pictures(exposure))
         yield developer.frame(lit(exposure.blurry, settings, response))
 
@@ -254,4 +260,4 @@ def lit(light: Image, settings: DatasetSettings, response: Response) -> Image:
 
 def _without_pictures(exposure: Exposure) -> Exposure:
     empty = np.zeros((0, 0, 3), np.float32)
-    return replace(exposure, blurry=empty, mid=empty, centroid=empty)
+    return replace(exposure, blurry=empty, mid=empty, centroid=empty, kept=())

@@ -99,6 +99,9 @@ class DatasetSettings(Settings):
     """Number of clips made of each photograph; for the source ``photos``."""
     split: Split = "test"
     """Split of clips whose source has none; for the source ``photos``."""
+    test_clips: tuple[str, ...] = ()
+    """Names of photographs whose clips are of the split ``test``, beside those of ``clips``; for the source
+    ``photos``."""
     blur: Literal["shake", "average"] = "shake"
     """``shake``: what a moving camera sees of the scene; ``average``: the mean of whole source frames, before a camera
     that stands still."""
@@ -136,6 +139,10 @@ class DatasetSettings(Settings):
     """Lowest rate of sub-frames."""
     readout_s: float = Field(default=0.0, ge=0, le=0.05)
     """Readout of the rolling shutter, from the first row to the one after the last; phones: 0.008 to 0.016; 0: none."""
+    subframes: int | None = Field(default=None, ge=3, le=65)
+    """Number of sharp sub-frames of each exposure, an odd one, that are kept as truth (``blur2vid``); left out: none.
+    With ``shake`` they are the middles of as many equal parts of the exposure; with ``average`` the first and the last
+    picture of each window, and those evenly between them."""
     response: str = "gamma2.2"
     """Camera response, which also linearises the source: ``gamma2.2``, ``srgb``, ``linear`` or the CSV of a curve."""
     light: float = Field(default=1.0, gt=0, le=10)
@@ -163,6 +170,8 @@ class DatasetSettings(Settings):
         # Recipes older than these settings keep the digests that their datasets and weights carry.
         values: dict[str, Any] = serialise(self)
         left_out = {"contrast"} if self.contrast == 1.0 else set()
+        left_out |= {"subframes"} if self.subframes is None else set()
+        left_out |= set() if self.test_clips else {"test_clips"}
         if self.blur == "shake":
             left_out |= {"blur", "average"}
         else:
@@ -203,6 +212,12 @@ class DatasetSettings(Settings):
         return self
 
     def _check(self) -> None:
+        if self.subframes is not None:
+            self._check_subframes(self.subframes)
+        if self.test_clips and self.source != "photos":
+            raise ValueError(
+                f"test_clips names photographs, and the source is '{self.source}', which has splits of its own"
+            )
         if self.blur == "average":
             self._check_still()
         elif self.average is not None:
@@ -219,6 +234,19 @@ class DatasetSettings(Settings):
             )
         if not self.hand:
             raise ValueError("hand does not name a preset")
+
+    def _check_subframes(self, count: int) -> None:
+        if count % 2 == 0:
+            raise ValueError(f"subframes must be odd, so that one of them is the middle, found {count}")
+        if self.blur == "average":
+            average = self.average or AverageSettings()
+            steps = (average.window - 1) * (average.between + 1)
+            if steps == 0 or steps % (count - 1):
+                raise ValueError(
+                    f"of the {steps + 1} pictures of a window, {count} cannot be kept evenly from the first to the "
+                    "last: choose subframes, window and between so that subframes - 1 divides (window - 1) x "
+                    "(between + 1)"
+                )
 
     def _check_still(self) -> None:
         moving = [key for key in _OF_MOTION if key in self.model_fields_set]

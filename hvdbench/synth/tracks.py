@@ -51,6 +51,8 @@ def write_tracks(file: Path, facts: SynthesisedClip) -> None:
     fields = _motion(facts) | _oracle(facts)
     if facts.settings.flow:
         fields |= _flows(facts)
+    if facts.settings.subframes is not None:
+        fields["series/offset_s"] = np.array([exposure.kept_offsets_s for exposure in facts.exposures])
     if facts.windows is not None:
         fields["average/source_frames"] = facts.windows.source_frames
         fields["average/truth_frame"] = facts.windows.truth_frame

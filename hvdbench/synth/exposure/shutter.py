@@ -41,6 +41,15 @@ class Shutter:
         """Return (N,) sub-frame times of a row without delay: the midpoints of even slices."""
         return np.asarray(self.t_mid_s + self.exposure_s * ((np.arange(count) + 0.5) / count - 0.5), np.float64)
 
+    def parts(self, count: int, parts: int) -> Array:
+        """Return (parts,) times of a row without delay: of ``count`` sub-frames, the middle one of each equal part.
+
+        Args:
+            count: the number of sub-frames, an odd multiple of ``parts``; see :func:`count_in_parts`.
+            parts: the number of equal parts of the exposure.
+        """
+        return self.times(count)[count // parts // 2 :: count // parts]
+
     def uniform_times(self, count: int) -> Array:
         """Return (M,) evenly spaced times from opening to closing of a row without delay, both included."""
         return np.asarray(self.t_mid_s + self.exposure_s * np.linspace(-0.5, 0.5, count), np.float64)
@@ -78,3 +87,19 @@ def count_sub_frames(swept_px: float, exposure_s: float, *, step_px: float, sub_
     """
     wanted = max(np.ceil(swept_px / step_px - 1e-9), np.ceil(exposure_s * sub_frame_hz - 1e-9))
     return int(np.clip(wanted, FEWEST, MOST))
+
+
+def count_in_parts(count: int, parts: int) -> int:
+    """Raise a number of sub-frames to an odd multiple of a number of equal parts of the exposure.
+
+    The middle one of the m sub-frames of each part is then the instant in the middle of that part. With ``count`` of at
+    most ``parts`` there is one sub-frame a part, so that the parts' sub-frames are all of them.
+
+    Args:
+        count: the fewest sub-frames that are wanted.
+        parts: the number of parts; 0 changes nothing.
+    """
+    if not parts:
+        return count
+    each = -(-count // parts)
+    return parts * (each + 1 - each % 2)

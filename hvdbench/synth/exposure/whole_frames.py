@@ -49,6 +49,7 @@ class WholeFrames:
         windows: which frames make which output frame.
         between: the number of pictures that are interpolated between two frames.
         brighten: applied to the light of each picture before it is averaged.
+        kept: the number of pictures of each window that are kept: the first, the last, and those evenly between them.
     """
 
     film: FilmedScene
@@ -56,6 +57,7 @@ class WholeFrames:
     windows: Windows
     between: int
     brighten: Callable[[Image], Image]
+    kept: int = 0
 
     @property
     def exposure_s(self) -> float:
@@ -73,6 +75,7 @@ class WholeFrames:
             middle = self._picture(float(truth))
             places = np.linspace(frames[0], frames[-1], (len(frames) - 1) * (self.between + 1) + 1)
             time = (float(truth) + 0.5) / self.film.fps
+            instants = places[:: (len(places) - 1) // (self.kept - 1)] if self.kept else places[:0]
             yield Exposure(
                 blurry=mean_light(self._picture(float(place)) for place in places),
                 mid=middle,
@@ -81,6 +84,8 @@ class WholeFrames:
                 object_mask=None,
                 sub_frames=len(places),
                 border_px=0.0,
+                kept=tuple(self._picture(float(place)) for place in instants),
+                kept_offsets_s=tuple(((instants - 0.5 * (frames[0] + frames[-1])) / self.film.fps).tolist()),
             )
 
     def _picture(self, place: float) -> Image:
