@@ -69,6 +69,9 @@ NETWORKS: Mapping[str, str] = {
     "kernel_wizard": "hvdbench.networks.rivals.kernel_wizard:NETWORK",
     "bme": "hvdbench.networks.rivals.bme:NETWORK",
     "id_blau": "hvdbench.networks.rivals.id_blau:NETWORK",
+    "jin_sequence": "hvdbench.networks.related.jin:NETWORK",
+    "purohit_sequence": "hvdbench.networks.related.purohit:NETWORK",
+    "zhong_sequence": "hvdbench.networks.related.zhong:NETWORK",
 }
 SCHEMES: Mapping[str, str] = {
     "blurry": "hvdbench.methods.blurry:Blurry",
@@ -86,6 +89,10 @@ SCHEMES: Mapping[str, str] = {
     "dadeblur": "hvdbench.methods.rivals.dadeblur.scheme:DaDeblur",
     "bme": "hvdbench.methods.rivals.dadeblur.exposure_training:EstimatorTraining",
     "id_blau": "hvdbench.methods.rivals.dadeblur.exposure_training:BlurringTraining",
+    "hypercut_order": "hvdbench.methods.related.hypercut.order_training:OrderTraining",
+    "blur2vid_jin": "hvdbench.methods.related.hypercut.sequence_training:JinTraining",
+    "blur2vid_purohit": "hvdbench.methods.related.hypercut.sequence_training:PurohitTraining",
+    "blur2vid_zhong": "hvdbench.methods.related.hypercut.sequence_training:ZhongTraining",
     "network": "hvdbench.methods.foreign.network_scheme:NetworkScheme",
     "folder": "hvdbench.methods.foreign.folder:FolderScheme",
     "command": "hvdbench.methods.foreign.command:CommandScheme",

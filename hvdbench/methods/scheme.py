@@ -203,6 +203,8 @@ class TrainedScheme(Scheme[SettingsT]):
     takes_inference: ClassVar[bool] = True
     needs_other_clips: ClassVar[bool] = False
     """Whether its training is of use only over other clips than the one that is restored."""
+    reads_subframes: ClassVar[bool] = False
+    """Whether it learns from the sharp sub-frames of each exposure, which few datasets have."""
     _weights: Path | None = None
 
     @property

@@ -1,0 +1,1 @@
+"""Methods of related tasks, whole: their trainings, and what is made with them."""
