@@ -86,6 +86,7 @@ SCHEMES: Mapping[str, str] = {
     "dadeblur": "hvdbench.methods.rivals.dadeblur.scheme:DaDeblur",
     "bme": "hvdbench.methods.rivals.dadeblur.exposure_training:EstimatorTraining",
     "id_blau": "hvdbench.methods.rivals.dadeblur.exposure_training:BlurringTraining",
+    "cdvd_tsp": "hvdbench.methods.related.cdvd_tsp.scheme:CdvdTsp",
     "network": "hvdbench.methods.foreign.network_scheme:NetworkScheme",
     "folder": "hvdbench.methods.foreign.folder:FolderScheme",
     "command": "hvdbench.methods.foreign.command:CommandScheme",
