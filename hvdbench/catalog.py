@@ -49,6 +49,7 @@ LABELLERS: Mapping[str, str] = {
     "paper": "hvdbench.labels.sharpness:label_paper",
     "extent": "hvdbench.labels.extent:label_extent",
     "clues": "hvdbench.labels.clues:label_clues",
+    "temporal_sharpness": "hvdbench.labels.temporal_sharpness:label_temporal_sharpness",
 }
 NETWORKS: Mapping[str, str] = {
     "spynet": "hvdbench.networks.spynet:NETWORK",

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from hvdbench.networks.layers.blocks import at_full_precision, warp_by_flow
 from hvdbench.networks.layers.identity import FrameAdding
+from hvdbench.networks.layers.neighbour_blend import NeighbourBlend
 from hvdbench.networks.layers.temporal_sharpness import PriorForm, sharpness_prior
 from hvdbench.networks.network import Network
 from hvdbench.networks.pwc_net import PWCNet, inside_mask
@@ -22,6 +23,7 @@ from hvdbench.networks.spec import NetworkSpec
 _KERNEL = 5
 _SCALE = 4
 _STAGES = 2
+_AGAINST_NEIGHBOURS = -2.0  # two stages would blend sharp frames twice; chosen on validation clips, before any training
 
 
 class _Block(nn.Module):
@@ -108,6 +110,7 @@ class CDVDTSP(FrameAdding):
         flow_width: float = 1.0,
         trains_flow: bool = True,
         ends: Literal["repeat", "published"] = "repeat",
+        blends: bool = False,
     ) -> None:
         """Build the network with random weights.
 
@@ -123,6 +126,8 @@ class CDVDTSP(FrameAdding):
             ends: how a clip is extended by a frame for each stage at both ends: ``repeat`` repeats the first and the
                 last frame; ``published`` repeats the first two and the last two in their order, as the published code
                 does with its option ``--border``.
+            blends: whether each frame is also blended with its neighbours (:class:`NeighbourBlend`, ours). The network
+                then starts as that blend alone, because its last layer is zero and its result is added to the frame.
 
         Raises:
             ValueError: if an argument has another value than those named here.
@@ -145,10 +150,16 @@ class CDVDTSP(FrameAdding):
         frozen = () if trains_flow or self.flow_net is None else ("flow_net",)
         self.spec = dataclasses.replace(CDVDTSP.spec, context_frames=stages, frozen=frozen)
         self._returns_stages = False
+        self.blend = NeighbourBlend() if blends else None
+        if self.blend is not None:
+            self.add_frame(self.recons_net.outBlock[-1])
+            nn.init.constant_(self.blend.weigh[-1].bias, _AGAINST_NEIGHBOURS)
 
     def start_at_identity(self) -> None:
         """Make an untrained network return its frames, as a sum of each frame and a zero."""
         self.add_frame(self.recons_net.outBlock[-1])
+        if self.blend is not None:
+            self.blend.start_at_identity()
 
     @contextmanager
     def returning_stages(self) -> Iterator[None]:
@@ -245,12 +256,16 @@ class CDVDTSP(FrameAdding):
 
     def _restore_middle(self, before: Tensor, middle: Tensor, after: Tensor) -> Tensor:
         """Restore the middle one of three frames; (N, 3, H, W)."""
-        warped_before, _, mask_before = self.align(middle, before)
-        warped_after, _, mask_after = self.align(middle, after)
+        warped_before, flow_before, mask_before = self.align(middle, before)
+        warped_after, flow_after, mask_after = self.align(middle, after)
         parts = [warped_before, middle, warped_after]
         if self.has_prior:
             parts.append(self.prior(middle, (warped_before, warped_after), (mask_before, mask_after)))
-        return self.completed(self.recons_net(torch.cat(parts, dim=1)), middle)
+        restored = self.completed(self.recons_net(torch.cat(parts, dim=1)), middle)
+        if self.blend is None:
+            return restored
+        forth = ((before, flow_before), (after, flow_after))
+        return restored + self.blend(middle, [(1, frame, flow, self._flow(frame, middle)) for frame, flow in forth])
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         marked = f"{prefix}prior_as_meant" in state_dict

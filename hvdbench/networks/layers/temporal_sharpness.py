@@ -47,14 +47,13 @@ def sharpness_prior(
     """
     with torch.no_grad():
         if form == "meant":
-            distance = sum(
-                _patch_sum((neighbour - middle).square().sum(dim=1, keepdim=True) * mask) / 2
-                for neighbour, mask in zip(neighbours, masks, strict=True)
-            )  # (N, 1, H, W)
+            pairs = zip(neighbours, masks, strict=True)
+            squares = [(neighbour - middle).square().sum(dim=1, keepdim=True) * mask for neighbour, mask in pairs]
+            distance = _patch_sum(torch.cat(squares, dim=1).sum(dim=1, keepdim=True)) / 2  # (N, 1, H, W)
         else:
             centre = _patch_mean(middle)
-            squares = [(_patch_mean(neighbour) - centre).square() for neighbour in neighbours]
-            distance = (sum(squares) / 2).sum(dim=1, keepdim=True).sqrt()  # (N, 1, H, W)
+            differences = torch.cat([_patch_mean(neighbour) - centre for neighbour in neighbours], dim=1)
+            distance = (differences.square().sum(dim=1, keepdim=True) / 2).sqrt()  # (N, 1, H, W)
         return torch.exp(-distance) * masks[0] * masks[1]
 
 

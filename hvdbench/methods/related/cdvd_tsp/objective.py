@@ -67,9 +67,7 @@ class CdvdTspObjective(Objective):
         return torch.cat([truth[:, 1 + stage : count - 1 - stage] for stage in range(stages)], dim=1)
 
 
-def hard_mask(
-    error: Tensor, top_share: float, random_share: float, seeds: Sequence[Sequence[int]]
-) -> Tensor:
+def hard_mask(error: Tensor, top_share: float, random_share: float, seeds: Sequence[Sequence[int]]) -> Tensor:
     """Choose the pixels of each window that count as hard, and some at random.
 
     Args:

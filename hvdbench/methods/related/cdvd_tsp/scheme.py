@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from torch import nn
 
+from hvdbench.catalog import NamedPreset, resolve
 from hvdbench.errors import InputError
 from hvdbench.frames import Frames
 from hvdbench.methods.building import build_network
@@ -48,21 +49,20 @@ class CdvdTsp(NetworkTraining[CdvdTspSettings]):
             "trains_flow": settings.joint_training,
             "ends": "published" if settings.is_published else "repeat",
         }
-        arguments = {**settings.network_arguments, **own}
-        network = build_network(settings.network, arguments, seed, zero_flow_start=settings.zero_flow_start)
-        if not isinstance(network, CDVDTSP):
+        if resolve("network", NamedPreset.parse(settings.network).name).module is not CDVDTSP:
             raise InputError(
                 f"the scheme 'cdvd_tsp' trains the network 'cdvd_tsp' alone, and '{settings.network}' is another one: "
                 "use the scheme 'supervised' for it"
             )
-        return network
+        arguments = {**settings.network_arguments, **own}
+        return build_network(settings.network, arguments, seed, zero_flow_start=settings.zero_flow_start)
 
     def objective(self, seed: int = 0) -> CdvdTspObjective:
         """Build the objective of the training."""
         return CdvdTspObjective(self.settings, seed)
 
     def restore_with(self, network: nn.Module, blurry: Frames, budget: Budget) -> Restoration:
-        """Restore a clip with trained weights, (T, H, W, 3) uint8 RGB, and note the flow and the prior that were used."""
+        """Restore a clip with trained weights, (T, H, W, 3) uint8 RGB, and note which flow and prior were used."""
         restored = super().restore_with(network, blurry, budget)
         assert isinstance(network, CDVDTSP)
         form = "published" if network.prior_as_meant is None else "meant"
