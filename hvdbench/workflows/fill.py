@@ -9,6 +9,7 @@ from pathlib import Path
 from hvdbench.boards.settings import BoardSettings, board_settings
 from hvdbench.errors import HvdbenchError, InputError, TrustError, WeightsError
 from hvdbench.methods.opening import open_method, open_small
+from hvdbench.methods.recipe import Method, load_method
 from hvdbench.methods.restoration import Budget
 from hvdbench.recipe import Recipe
 from hvdbench.scoring.run_tables import Asked
@@ -86,8 +87,20 @@ def _draws(entry: str, workspace: Workspace) -> bool:
     reference, _, named = entry.partition("=")
     if named:
         return False
-    method = open_method(reference, trust=workspace.trust)
+    method = _opened(reference, workspace)
     return (method.is_trained and method.weights is None) or method.scheme.fit_steps > 0
+
+
+def _opened(reference: str, workspace: Workspace) -> Method:
+    """Open a method; one that is fitted to each clip from weights which are missing gives way to its small recipe."""
+    try:
+        return open_method(reference, trust=workspace.trust)
+    except WeightsError as error:
+        small = open_small(load_method(reference, trust=workspace.trust), trust=workspace.trust)
+        if small is None:
+            raise
+        workspace.fallback.take(str(error), f"'{small.reference}', from weights of hvdbench,")
+        return small
 
 
 def _run(
@@ -98,7 +111,8 @@ def _run(
     reference, _, named = entry.partition("=")
     weights, label = (find_weights(named), named) if named else (None, None)
     if not named:
-        method = open_method(reference, trust=workspace.trust)
+        method = _opened(reference, workspace)
+        reference = method.reference
         if not (method.is_trained and method.weights is None):
             # a method that could be adapted to a clip, but is not by its recipe, stays as it is
             fitted = method.with_fit_steps(budget.steps) if method.scheme.fit_steps else method

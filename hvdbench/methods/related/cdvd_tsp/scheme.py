@@ -47,7 +47,7 @@ class CdvdTsp(NetworkTraining[CdvdTspSettings]):
             "prior": settings.as_ if settings.prior else "none",
             "flow": "pwc_net" if settings.flow == "pwc_net" else "given",
             "trains_flow": settings.joint_training,
-            "ends": "published" if settings.is_published else "repeat",
+            "ends": "published" if settings.as_ == "published" else "repeat",
         }
         if resolve("network", NamedPreset.parse(settings.network).name).module is not CDVDTSP:
             raise InputError(

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from hvdbench.errors import InputError
-from hvdbench.methods.building import build_network
+from hvdbench.methods.building import build_network, load_start, start_at_identity
 from hvdbench.methods.restoration import Budget
 from hvdbench.methods.rivals.blur2blur.known import KnownPairs
 from hvdbench.methods.rivals.blur2blur.losses import at_scales, frequency_loss, pixel_loss
@@ -23,7 +23,7 @@ _MULTIPLE_PX = 4  # of MIMO-UNet's sides
 class Deblurrer:
     """A network that was trained on known blur, in evaluation, with the loss of every tenth step."""
 
-    network: MIMOUNet
+    network: nn.Module
     loss: list[float] = field(default_factory=list)
 
 
@@ -62,26 +62,40 @@ def train_deblurrer(
         crop_px: side of the crops.
         budget: seed, device and progress.
         total_steps: number of steps of the whole fit, for the progress.
+
+    Returns:
+        The network; without steps, one that has the weights of ``start_from`` or returns its frames.
+
+    Raises:
+        WeightsError: if the weights that it starts from are missing, damaged, or of another network.
     """
-    made = Deblurrer(build_mimo(settings.network, budget.seed).to(budget.device).train())
+    if settings.steps == 0:
+        kept = build_network(settings.network, {}, budget.seed)
+        if settings.start_from:
+            load_start(kept, settings.start_from, {})
+        else:
+            start_at_identity(kept)
+        return Deblurrer(kept.to(budget.device).eval())
+    network = build_mimo(settings.network, budget.seed).to(budget.device).train()
+    made = Deblurrer(network)
     random = np.random.default_rng([budget.seed, 1])
     drawer = PictureCrops((pairs.blurry, pairs.sharp), crop_px, random, budget.device, multiple_px=_MULTIPLE_PX)
-    optimiser = torch.optim.Adam(made.network.parameters(), lr=settings.learning_rate)
+    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     for step in range(settings.steps):
         share = 0.5 * (1 + np.cos(np.pi * step / settings.steps))
         for group in optimiser.param_groups:
             group["lr"] = float(share * settings.learning_rate)
         blurry, sharp = drawer.draw(settings.batch)
-        restored, wanted = made.network.scales(blurry), at_scales(sharp)
+        restored, wanted = network.scales(blurry), at_scales(sharp)
         loss = pixel_loss(restored, wanted)
         if settings.frequency > 0:
             loss = loss + settings.frequency * frequency_loss(restored, wanted)
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(made.network.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         if step % LOGGED_STEPS == 0 or step == settings.steps - 1:
             made.loss.append(round(float(loss.detach()), 5))
             budget.progress(step + 1, total_steps, "learn to remove the known blur")
-    made.network.eval()
+    network.eval()
     return made

@@ -17,10 +17,12 @@ from hvdbench.methods.rivals.blur2blur.deblurrer import Deblurrer, train_deblurr
 from hvdbench.methods.rivals.blur2blur.known import make_pairs
 from hvdbench.methods.rivals.blur2blur.settings import Blur2blurSettings
 from hvdbench.methods.rivals.blur2blur.translator import Translator, TranslatorFit, size_of_test, to_size
+from hvdbench.methods.rivals.starts import start_identity
 from hvdbench.methods.scheme import Scheme
 from hvdbench.methods.stages import measured, stage
 from hvdbench.networks.rivals.mimo_unet import MIMOUNet
 from hvdbench.recipe import Settings
+from hvdbench.weights.finding import find_weights
 from hvdbench.workspace.progress import silent
 
 
@@ -33,6 +35,11 @@ class Blur2blur(Scheme[Blur2blurSettings]):
 
     Settings: ClassVar[type[Settings]] = Blur2blurSettings
     takes_inference: ClassVar[bool] = True
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """All settings, and the content of the weights that the deblurrer starts from."""
+        return super().identity | start_identity(self.settings.deblurrer.start_from)
 
     @property
     def fit_steps(self) -> int:
@@ -55,6 +62,15 @@ class Blur2blur(Scheme[Blur2blurSettings]):
         deblurrer = self.settings.deblurrer.model_copy(update={"steps": first})
         translator = self.settings.translator.model_copy(update={"steps": second})
         return Blur2blur(self.settings.model_copy(update={"deblurrer": deblurrer, "translator": translator}))
+
+    def check(self) -> None:
+        """Find the weights that the deblurrer starts from.
+
+        Raises:
+            WeightsError: if they are missing.
+        """
+        if self.settings.deblurrer.start_from:
+            find_weights(self.settings.deblurrer.start_from)
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Fit to the clip and restore it.

@@ -35,7 +35,11 @@ class DeblurrerSettings(Settings):
     """Settings of the network that removes the known blur."""
 
     network: Annotated[str, Part("network")] = "mimo_unet@small"
-    """Network that is trained on the pairs; a MIMO-UNet, because its loss is one of three scales."""
+    """Network that is trained on the pairs; a MIMO-UNet, because its loss is one of three scales. With ``start_from``
+    and no steps it may be any network for pictures or clips."""
+    start_from: str = ""
+    """Weights of a network that removes the known blur already: a file, or the name of registered weights or of those
+    inside the package; empty for the identity."""
     steps: int = Field(250, ge=0)
     """Number of optimiser steps; with 0 it stays as it starts."""
     batch: int = Field(4, ge=1)
@@ -44,6 +48,14 @@ class DeblurrerSettings(Settings):
     """Adam's learning rate at the start; it falls to 0 along a cosine."""
     frequency: float = Field(0.1, ge=0)
     """Weight of the distance between Fourier transforms."""
+
+    @model_validator(mode="after")
+    def _is_trained_once(self) -> "DeblurrerSettings":
+        if self.start_from and self.steps > 0:
+            raise ValueError(
+                f"start_from names a deblurrer that is trained already, and steps is {self.steps}: set steps to 0"
+            )
+        return self
 
 
 class TranslatorSettings(Settings):

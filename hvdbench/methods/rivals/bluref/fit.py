@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hvdbench.errors import FitError
 from hvdbench.frames import Frames
-from hvdbench.methods.building import build_network, start_at_identity
+from hvdbench.methods.building import build_network, load_start, start_at_identity
 from hvdbench.methods.foreign.adapting import as_video_network
 from hvdbench.methods.inference.network_restoration import restore_with
 from hvdbench.methods.restoration import Budget
@@ -74,8 +74,12 @@ class BlurefFit:
         self._todo = np.flatnonzero(~is_selected)
         self._references = np.flatnonzero(is_selected) if settings.references == "sharp" else self._todo
         self.network: nn.Module = build_network(settings.network, settings.network_arguments, budget.seed)
-        start_at_identity(self.network)
+        if settings.start_from:
+            load_start(self.network, settings.start_from, {})
+        else:
+            start_at_identity(self.network)
         self.network.to(budget.device)
+        self._door = RgbNetwork(self.network, video=as_video_network(self.network))
         self._optimiser = torch.optim.AdamW(
             self.network.parameters(),
             lr=settings.learning_rate,
@@ -104,7 +108,7 @@ class BlurefFit:
             # the published code trains on what it matched: from the second round on, the network's own outputs
             inputs = seen if settings.as_.inputs == "published" else self.frames
             until = settings.steps * (number + 1) // settings.rounds
-            stacks = (inputs[self._todo], targets.colours, targets.masks)
+            stacks = (self._windows(inputs), targets.colours, targets.masks)
             drawer = PictureCrops(stacks, settings.crop_px, self._random, self.budget.device)
             for step in range(done, until):
                 self._step(drawer, step)
@@ -117,8 +121,17 @@ class BlurefFit:
         """Return the clip with its blurry frames as the network restores them."""
         seen, quiet = self.frames.copy(), replace(self.budget, progress=silent)
         video = as_video_network(self.network.eval())
-        seen[self._todo] = restore_with(video, self.frames[self._todo], quiet).frames
+        if self.settings.window_frames == 1:
+            seen[self._todo] = restore_with(video, self.frames[self._todo], quiet).frames
+        else:
+            seen[self._todo] = restore_with(video, self.frames, quiet).frames[self._todo]
         return seen
+
+    def _windows(self, frames: Frames) -> NDArray[np.uint8]:
+        """Return the windows about the blurry frames, (M, H, W, 3 N); the clip's ends are repeated."""
+        reach = self.settings.window_frames // 2
+        around = np.clip(self._todo[:, None] + np.arange(-reach, reach + 1), 0, len(frames) - 1)
+        return np.concatenate([frames[around[:, place]] for place in range(around.shape[1])], axis=-1)
 
     def _step(self, drawer: PictureCrops, step: int) -> None:
         settings = self.settings
@@ -128,7 +141,9 @@ class BlurefFit:
             group["lr"] = float(rate)
         blurry, target, mask = drawer.draw(settings.batch)
         self.network.train()
-        restored = RgbNetwork(self.network)(blurry[:, None])[:, 0]
+        # (B, 3 N, h, w) to (B, N, 3, h, w)
+        window = blurry.reshape(len(blurry), settings.window_frames, 3, *blurry.shape[-2:])
+        restored = self._door(window)[:, settings.window_frames // 2]
         loss = masked_psnr_loss(restored, target, mask)
         self._optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)

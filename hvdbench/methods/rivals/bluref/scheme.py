@@ -13,9 +13,11 @@ from hvdbench.methods.inference.network_restoration import restore_with
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.rivals.bluref.fit import BlurefFit
 from hvdbench.methods.rivals.bluref.settings import BlurefSettings
+from hvdbench.methods.rivals.starts import start_identity
 from hvdbench.methods.scheme import Scheme
 from hvdbench.methods.stages import measured, stage
 from hvdbench.recipe import Settings
+from hvdbench.weights.finding import find_weights
 
 
 class Bluref(Scheme[BlurefSettings]):
@@ -29,6 +31,11 @@ class Bluref(Scheme[BlurefSettings]):
     takes_inference: ClassVar[bool] = True
 
     @property
+    def identity(self) -> dict[str, object]:
+        """All settings, and the content of the weights that the network starts from."""
+        return super().identity | start_identity(self.settings.start_from)
+
+    @property
     def fit_steps(self) -> int:
         """The number of steps of all rounds together."""
         return self.settings.steps
@@ -36,6 +43,15 @@ class Bluref(Scheme[BlurefSettings]):
     def with_steps(self, steps: int) -> "Bluref":
         """Return the same scheme with this number of steps, spread evenly over its rounds."""
         return Bluref(self.settings.model_copy(update={"steps": steps}))
+
+    def check(self) -> None:
+        """Find the weights that the network starts from.
+
+        Raises:
+            WeightsError: if they are missing.
+        """
+        if self.settings.start_from:
+            find_weights(self.settings.start_from)
 
     def restore(self, blurry: Frames, labels: SharpLabels, budget: Budget) -> Restoration:
         """Fit to the clip and restore it.

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from hvdbench.flow import Preset
 from hvdbench.methods.rivals.settings import RivalSettings, Way
@@ -27,9 +27,15 @@ class BlurefSettings(RivalSettings):
     as_: BlurefFaults = Field(BlurefFaults(), alias="as")
     """Which of the published code's faults are kept."""
     network: Annotated[str, Part("network")] = "nafnet@small"
-    """Network that is trained, for single pictures; it starts at the identity."""
+    """Network that is trained, for single pictures or, with ``window_frames``, for clips."""
     network_arguments: dict[str, object] = {}
     """Constructor arguments of the network."""
+    start_from: str = ""
+    """Weights that the fit starts from: a file, or the name of registered weights or of those inside the package; empty
+    for the identity."""
+    window_frames: int = Field(1, ge=1)
+    """Number of frames, odd, of which the network restores the middle one in training; above 1 for a network for clips,
+    which then restores whole clips."""
     labeller: Annotated[str, Part("labeller")] = "paper"
     """Labeller that selects the reference frames."""
     matcher: Literal["dis", "sea_raft"] = "dis"
@@ -68,3 +74,10 @@ class BlurefSettings(RivalSettings):
     """Largest norm of the whole gradient."""
     pass_through: bool = True
     """Whether frames that are selected and surely sharp stay as they are."""
+
+    @field_validator("window_frames")
+    @classmethod
+    def _is_odd(cls, window_frames: int) -> int:
+        if window_frames % 2 == 0:
+            raise ValueError(f"a window of {window_frames} frames has no middle one: choose an odd number")
+        return window_frames

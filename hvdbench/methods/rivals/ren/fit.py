@@ -99,10 +99,14 @@ def restore_kept(
     if first >= last:
         return restored, {}
     asked = budget.inference
-    extents = Extents(window=asked.window or FRAMES_AT_ONCE, tile=asked.tile, precision=asked.precision)
     video = ClipTraining(settings).as_video(network)
-    restoration = restore_with(video, clip[first:last], budget, extents=extents)
-    restored[first:last] = restoration.frames
+    if settings.blurs > 1:  # a network for clips needs the neighbours of the frames that are kept
+        restoration = restore_with(video, clip, replace(budget, keep=None))
+        restored[first:last] = restoration.frames[first:last]
+    else:
+        extents = Extents(window=asked.window or FRAMES_AT_ONCE, tile=asked.tile, precision=asked.precision)
+        restoration = restore_with(video, clip[first:last], budget, extents=extents)
+        restored[first:last] = restoration.frames
     if settings.keep_above is None:
         return restored, restoration.facts
     labels = label_by_mvl(clip, settings.segment_frames)

@@ -119,8 +119,11 @@ class RenObjective(PatchObjective):
         Without gradients, as a validation calls it, the critic stays as it is.
         """
         numbers = [int(number) for number in batch["index"]]
-        blurry, sharp = self.pairs(batch["blurry"][:, 0], [[self.seed, KERNEL_DRAWS, number] for number in numbers])
-        restored = network(blurry[:, None])[:, 0]
+        blurs = self.settings.blurs
+        made = [self.pairs(batch["blurry"][:, 0], self._seeds(numbers, copy)) for copy in range(blurs)]
+        window = torch.stack([blurry for blurry, _ in made], dim=1)  # (N, blurs, 3, h, w)
+        restored = network(window).flatten(0, 1)
+        sharp = made[0][1].repeat_interleave(blurs, dim=0)
         loss = self.patch_loss(restored, sharp)
         terms = {"reweighted" if self.settings.loss.reweighting else "perceptual": loss.detach()}
         if self.critic is None:
@@ -132,6 +135,11 @@ class RenObjective(PatchObjective):
         self.critic.requires_grad_(True)
         terms["adversarial"] = adversarial.detach()
         return StepLoss(loss + self.settings.critic.weight * adversarial, terms)
+
+    def _seeds(self, numbers: list[int], copy: int) -> list[list[int]]:
+        """Return the seeds of the kernels of one blurry copy; the first copy has the same however many there are."""
+        more = [copy] if copy else []
+        return [[self.seed, KERNEL_DRAWS, number, *more] for number in numbers]
 
     def _train_critic(self, critic: RenCritic, sharp: Tensor, restored: Tensor, numbers: list[int]) -> Tensor:
         """Make the critic's steps on one batch, each with other mixtures, and return its last loss."""

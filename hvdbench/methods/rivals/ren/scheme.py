@@ -11,11 +11,13 @@ from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.rivals.ren.fit import fit_to_clip, open_refined, refined_frames, restore_kept
 from hvdbench.methods.rivals.ren.losses import make_perceptual_loss, missing_vgg
 from hvdbench.methods.rivals.ren.settings import RenSettings
+from hvdbench.methods.rivals.starts import start_identity
 from hvdbench.methods.scheme import Scheme
 from hvdbench.methods.stages import measured, stage
 from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.metrics.protocols.known import DEFAULT
 from hvdbench.recipe import Settings
+from hvdbench.weights.finding import find_weights
 
 
 class Ren(Scheme[RenSettings]):
@@ -92,8 +94,8 @@ def fit_and_restore(settings: RenSettings, blurry: Frames, labels: SharpLabels, 
 
 
 def surroundings(settings: RenSettings) -> dict[str, object]:
-    """Return what the frames depend on besides the settings: whether VGG19 is there, and the refined method."""
-    found: dict[str, object] = {"vgg19": missing_vgg(settings.loss) is None}
+    """Return what the frames depend on besides the settings: whether VGG19 is there, the start, the refined method."""
+    found: dict[str, object] = {"vgg19": missing_vgg(settings.loss) is None} | start_identity(settings.start_from)
     refined = open_refined(settings)
     return found if refined is None else found | {"refined": refined.digest}
 
@@ -105,5 +107,7 @@ def check_parts(settings: RenSettings) -> None:
         HvdbenchError: if the network cannot be built, named weights are missing, or there is no such method.
     """
     build_network(settings.network, settings.network_arguments)
+    if settings.start_from:
+        find_weights(settings.start_from)
     make_perceptual_loss(settings.loss)
     open_refined(settings)

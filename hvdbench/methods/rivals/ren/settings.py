@@ -112,6 +112,9 @@ class RenSettings(NetworkTrainingSettings):
     """The patches; ``clip_frames`` must be 1."""
     segment_frames: int = Field(20, ge=1)
     """Length of the segments of which the frame with the highest MVL is learned from."""
+    blurs: int = Field(1, ge=1)
+    """Number of blurry copies of a patch, each with a kernel of its own, that make the window of a network for clips,
+    as if a camera before a still scene shook; 1 for a network for pictures."""
     kernels: KernelSettings = KernelSettings()
     """How sharp patches are blurred."""
     loss: LossSettings = LossSettings()
@@ -157,3 +160,11 @@ class RenMamlSettings(RenSettings):
     (first-order MAML)."""
     fine_tuning: EngineSettings = EngineSettings(steps=1000)
     """The loop of the fit to each clip."""
+
+    @model_validator(mode="after")
+    def _restores_pictures(self) -> "RenMamlSettings":
+        if self.blurs != 1:
+            raise ValueError(
+                f"blurs is {self.blurs}: the meta-training is one of a network for pictures, so it must be 1"
+            )
+        return self
