@@ -194,6 +194,8 @@ def test_table_2_runs_end_to_end_on_made_bsd_realblur_and_rbvd(tmp_path: Path, m
     done = CliRunner().invoke(cli, ["leaderboard", "fill", "table2@tiny", *options, "--engine", "local:1"])
     assert done.exit_code == 0, done.output
     rows = read_board("table2@tiny", Path("leaderboards"))
+    made = rows.groupby("dataset")["method"].agg(lambda names: set(names))
+    assert [set(board_settings("table2@tiny").values.methods) - names for names in made] == [set()] * 3
     own = rows[(rows["method"] == "selfhvd_estrnn_testtime@tiny") & (rows["clip"] == "*")]
     assert own["dataset"].nunique() == 3
     for _, part in own.groupby("dataset"):
