@@ -149,9 +149,10 @@ def engine(command: F) -> F:
         "--engine",
         default="local",
         show_default=True,
-        metavar="local[:N]",
-        help="Process clips in parallel: local uses all cores of this machine, local:N uses N worker processes. The "
-        "result does not depend on this option.",
+        metavar="ENGINE",
+        help="Process clips in parallel: local uses all cores of this machine, local:N uses N worker processes, and "
+        "dask:ADDRESS uses the workers of a Dask cluster, such as dask:tcp://host:8786. The result does not depend on "
+        "this option.",
     )(command)
 
 

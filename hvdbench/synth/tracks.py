@@ -60,6 +60,8 @@ def write_tracks(file: Path, facts: SynthesisedClip) -> None:
         for name, values in fields.items():
             packed = {"compression": "gzip", "compression_opts": 4} if values.nbytes > _SMALL_BYTES else {}
             tracks.create_dataset(name, data=values, track_times=False, **packed)
+            # else chunks get their places as the handles of fields die, which the garbage collector decides
+            tracks.flush()
         tracks.attrs.update(_attributes(facts))
 
 

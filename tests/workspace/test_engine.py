@@ -71,5 +71,5 @@ def test_an_engine_is_written_as_local_with_or_without_a_number():
 
 @pytest.mark.parametrize("text", ["", "remote", "local:0", "local:-1", "local:two", "Local"])
 def test_another_engine_is_refused_with_what_to_write(text):
-    with pytest.raises(InputError, match=f"no engine '{text}': write local, or local:N"):
+    with pytest.raises(InputError, match=f"no engine '{text}': write local or local:N"):
         parse_engine(text)

@@ -1,4 +1,4 @@
-"""Run independent jobs, one for each clip, in this process or in a pool of processes.
+"""Run independent jobs, one for each clip, in this process, in a pool of processes, or on a Dask cluster.
 
 Each job draws its randomness from its own name, so the engine changes only how long a run takes, never its result.
 """
@@ -84,15 +84,23 @@ def thread_map(function: Callable[[J], R], items: Sequence[J], workers: int) -> 
 
 
 def parse_engine(text: str) -> Engine:
-    """Parse ``local``, which means as many workers as cores, or ``local:N``.
+    """Parse ``local`` or ``dask``, each with as many workers as cores, ``local:N``, ``dask:N``, or ``dask:ADDRESS``.
 
     Raises:
-        InputError: if the word is another one, or N is below 1.
+        InputError: if the word is another one, N is below 1, or the address is none.
     """
-    name, _, count = text.partition(":")
-    if name != "local" or (count and not (count.isdigit() and int(count) > 0)):
-        raise InputError(f"there is no engine '{text}': write local, or local:N with N worker processes")
-    return Engine(int(count) if count else usable_cores())
+    name, _, rest = text.partition(":")
+    is_count = rest.isascii() and rest.isdigit() and int(rest) > 0
+    if name == "local" and (not rest or is_count):
+        return Engine(int(rest) if rest else usable_cores())
+    if name == "dask" and (not rest or is_count or "://" in rest or ":" in rest):
+        from hvdbench.workspace.engine.on_dask import DaskEngine
+
+        return DaskEngine(int(rest) if is_count else usable_cores(), "" if is_count else rest)
+    raise InputError(
+        f"there is no engine '{text}': write local or local:N with N worker processes, dask or dask:N for a cluster on "
+        "this machine, or dask:ADDRESS, such as dask:tcp://host:8786, for one that runs already"
+    )
 
 
 def usable_cores() -> int:
