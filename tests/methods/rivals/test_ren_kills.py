@@ -38,7 +38,7 @@ def test_an_evaluation_that_was_killed_between_clips_ends_in_the_same_frames(tmp
     make_dataset(tmp_path / "made", labelled=False)
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
-    asked = ["eval", "--method", "ren2020_small@tiny", "--data", str(tmp_path / "made"), "--metric", "psnr"]
+    asked = ["eval", "--method", "ren2020_small@tiny", "--data", str(tmp_path / "made")]
     asked += ["--runs", "runs", "--boards", "boards", "--engine", "local:1"]
     runs = tmp_path / "killed" / "runs"
     run(asked, tmp_path / "whole")
