@@ -14,7 +14,7 @@ from hvdbench.methods.recipe import load_method
 from hvdbench.methods.restoration import Budget
 from hvdbench.methods.rivals.blur2blur.deblurrer import build_mimo, train_deblurrer
 from hvdbench.methods.rivals.blur2blur.kernel_training import build_kernel
-from hvdbench.methods.rivals.blur2blur.known import make_pairs
+from hvdbench.methods.rivals.blur2blur.known import make_pairs, scaled, suited
 from hvdbench.methods.rivals.blur2blur.scheme import Blur2blur
 from hvdbench.methods.rivals.blur2blur.settings import Blur2blurSettings, DeblurrerSettings, KnownBlurSettings
 from hvdbench.methods.rivals.blur2blur.translator import TranslatorFit, build_judge, size_of_test
@@ -161,6 +161,23 @@ def test_a_network_without_steps_gets_none_and_a_fit_can_do_without_the_translat
     assert alone.facts["translator_loss"] == []
     both = Blur2blur(settings(translator=TINY["translator"] | {"steps": 6, "learning_rate": 1e-2}))
     assert both.restore(clip(), labels(), Budget()).facts["translation_levels"] > 0
+
+
+def test_known_blur_that_suits_a_clip_is_as_strong_as_the_clips_own():
+    sharp = clip()[:4]
+    known = KnownBlurSettings(shortest_px=4, longest_px=16, pairs=8, suits_clip=True)
+    lengths = {}
+    for longest in (1.0, 4.0, 12.0):
+        own = make_pairs(sharp, scaled(known, longest / 16), 7).blurry
+        found = suited(sharp, own, known, 0)
+        lengths[longest] = found.longest_px
+        assert found.shortest_px == pytest.approx(found.longest_px / 4)
+    assert lengths[1.0] < lengths[4.0] < lengths[12.0]
+    for longest, of_found in lengths.items():
+        assert 0.6 < of_found / longest < 1.6
+    assert suited(sharp, sharp, known, 0).longest_px < 0.5
+    facts = Blur2blur(settings(known={"pairs": 4, "suits_clip": True})).restore(clip(), labels(), Budget()).facts
+    assert facts["known_px"][1] < 18
 
 
 def test_an_untrained_network_returns_its_picture_and_its_features_are_not_tiny():

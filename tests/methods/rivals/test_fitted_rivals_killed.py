@@ -36,7 +36,7 @@ def dataset(tmp_path_factory):
 
 def finished(home):
     # a clip is written in a hidden folder, which gets its name when it is whole
-    return sorted(path for path in home.glob("runs/*/*/test/*/run.json") if not path.parent.name.startswith("."))
+    return sorted(path for path in home.glob("runs/*@tiny/*/test/*/run.json") if not path.parent.name.startswith("."))
 
 
 def results(home):

@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.flow import Flow, grid
-from hvdbench.frames import Frame, Frames, to_display, to_linear
+from hvdbench.frames import Frame, Frames, to_display, to_gray, to_linear
 from hvdbench.methods.blur.averaging import average_along_line
 from hvdbench.methods.rivals.blur2blur.settings import KnownBlurSettings
 from hvdbench.workspace.engine import thread_map
 
 _SUBPIXELS = 8  # of the disc's border
+_LEAST_FACTOR = 1 / 64  # blur of 18 px becomes 0.3 px, which can hardly be seen
+_NEAR = 1.1  # the bisection ends when its bounds are within a tenth
+_TRIED_PAIRS = 8
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,45 @@ class KnownPairs:
 
     blurry: Frames
     sharp: Frames
+
+
+def suited(sharp: Frames, unknown: Frames, settings: KnownBlurSettings, seed: int) -> KnownBlurSettings:
+    """Return the settings with lengths and turns made smaller, so that known blur is as strong as the unknown.
+
+    The blur is measured by what is left of the sharp frames' sharpness, which falls as paths grow; the factor is
+    bisected between 1/64 and 1.
+
+    Args:
+        sharp: uint8 RGB (S, H, W, 3).
+        unknown: frames of the same clip with unknown blur, (N, H, W, 3).
+        settings: settings of the known blur, whose lengths are the longest that are tried.
+        seed: random seed of the blurs.
+    """
+    wanted = _sharpness(unknown)
+    low, high = _LEAST_FACTOR, 1.0
+    while high > _NEAR * low:
+        middle = float(np.sqrt(low * high))
+        tried = scaled(settings, middle).model_copy(update={"pairs": _TRIED_PAIRS})
+        if _sharpness(make_pairs(sharp, tried, seed).blurry) > wanted:
+            low = middle
+        else:
+            high = middle
+    return scaled(settings, float(np.sqrt(low * high)))
+
+
+def scaled(settings: KnownBlurSettings, factor: float) -> KnownBlurSettings:
+    """Return the settings with all lengths and turns multiplied by a factor."""
+    keys = ("shortest_px", "longest_px", "most_turn_deg")
+    return settings.model_copy(update={key: factor * getattr(settings, key) for key in keys})
+
+
+def _sharpness(frames: Frames) -> float:
+    """Return the mean variance of the Laplacian of frames at half their size, where noise counts less."""
+    found = []
+    for frame in frames:
+        half = cv2.resize(to_gray(frame), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        found.append(float(cv2.Laplacian(half, cv2.CV_32F).var()))
+    return float(np.mean(found))
 
 
 def make_pairs(sharp: Frames, settings: KnownBlurSettings, seed: int, workers: int = 1) -> KnownPairs:

@@ -14,8 +14,8 @@ from hvdbench.methods.foreign.adapting import as_video_network
 from hvdbench.methods.inference.network_restoration import restore_with
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.rivals.blur2blur.deblurrer import Deblurrer, train_deblurrer
-from hvdbench.methods.rivals.blur2blur.known import make_pairs
-from hvdbench.methods.rivals.blur2blur.settings import Blur2blurSettings
+from hvdbench.methods.rivals.blur2blur.known import make_pairs, suited
+from hvdbench.methods.rivals.blur2blur.settings import Blur2blurSettings, KnownBlurSettings
 from hvdbench.methods.rivals.blur2blur.translator import Translator, TranslatorFit, size_of_test, to_size
 from hvdbench.methods.rivals.starts import start_identity
 from hvdbench.methods.scheme import Scheme
@@ -86,7 +86,8 @@ class Blur2blur(Scheme[Blur2blurSettings]):
             return Restoration(blurry.copy(), {"passed_through": list(range(len(blurry)))})
         started = time.perf_counter()
         with measured() as stages:
-            deblurrer, translator = self.fit(blurry, labels.is_selected, budget)
+            known = self.known_blur(blurry, labels.is_selected, budget)
+            deblurrer, translator = self.fit(blurry, labels.is_selected, known, budget)
             with stage("restoring"):
                 translated, how = self.translated(translator.network, blurry, budget)
                 moved = self._moved(translated, blurry, labels.is_selected)
@@ -99,6 +100,7 @@ class Blur2blur(Scheme[Blur2blurSettings]):
             "deblurrer_loss": deblurrer.loss,
             "translator_loss": [list(losses) for losses in translator.loss],
             "translation_levels": moved,
+            "known_px": [round(known.shortest_px, 2), round(known.longest_px, 2)],
             "kernel_weights": self.settings.kernel_weights or "none: the known pairs themselves are the real pictures",
             "passed_through": passed.tolist(),
             "seconds": round(time.perf_counter() - started, 1),
@@ -107,17 +109,28 @@ class Blur2blur(Scheme[Blur2blurSettings]):
             facts["off"] = ["VGG16 loss (no weights): the mean absolute difference stands in for it"]
         return Restoration(restored, how | facts | stages.facts)
 
-    def fit(self, blurry: Frames, is_selected: NDArray[np.bool_], budget: Budget) -> tuple[Deblurrer, Translator]:
+    def known_blur(self, blurry: Frames, is_selected: NDArray[np.bool_], budget: Budget) -> KnownBlurSettings:
+        """Return the known blur of a clip: that of the settings, made weaker where it is to suit the clip."""
+        known = self.settings.known
+        if not known.suits_clip:
+            return known
+        with stage("preprocessing"):
+            return suited(blurry[is_selected], blurry[~is_selected], known, budget.seed)
+
+    def fit(
+        self, blurry: Frames, is_selected: NDArray[np.bool_], known: KnownBlurSettings, budget: Budget
+    ) -> tuple[Deblurrer, Translator]:
         """Train both networks on a clip.
 
         Args:
             blurry: uint8 RGB (T, H, W, 3).
             is_selected: (T,) the sharp frames; at least one frame is one, and one is not.
+            known: the known blur of the clip.
             budget: seed, threads, device and progress.
         """
         sharp, unknown, settings = blurry[is_selected], blurry[~is_selected], self.settings
         with stage("preprocessing"):
-            pairs = make_pairs(sharp, settings.known, budget.seed, budget.workers)
+            pairs = make_pairs(sharp, known, budget.seed, budget.workers)
             fit = TranslatorFit(unknown, sharp, pairs, settings, budget)  # first, so that errors come before long work
         with stage("training"):
             deblurrer = train_deblurrer(pairs, settings.deblurrer, settings.crop_px, budget, self.fit_steps)

@@ -21,6 +21,9 @@ class KnownBlurSettings(Settings):
     """Greatest length of the path, or diameter of the disc, in px."""
     most_turn_deg: float = Field(1.0, ge=0)
     """Greatest turn of the camera about its axis during an exposure, in degrees; only for ``motion``."""
+    suits_clip: bool = False
+    """Whether lengths and turns are made smaller by one factor, so that the known pairs are about as blurry as the
+    clip's frames of unknown blur. Otherwise a deblurrer of long blur over-sharpens a clip with hardly any."""
     pairs: int = Field(40, ge=1)
     """Number of pairs that are made of a clip."""
 
