@@ -94,6 +94,7 @@ def test_each_setting_of_the_fit_changes_the_frames(scheme, clip):
         {"pairs": settings.pairs.model_copy(update={"adds_noise": not settings.pairs.adds_noise})},
         {"pairs": settings.pairs.model_copy(update={"blurs": "window"})},
         {"fine_tuning": settings.fine_tuning.model_copy(update={"ema_decay": None})},
+        {"fine_tuning": settings.fine_tuning.model_copy(update={"flips_and_turns": False})},
         {"fine_tuning": settings.fine_tuning.model_copy(update={"precision": "float32"})},
         {"as_": FaultSettings(unit="published")},
         {"as_": FaultSettings(margin="published")},
