@@ -135,7 +135,11 @@ def fine_tune(
         FitError: if the loss exploded.
     """
     reader = PairReader(frames, pairs, network.past_frames, network.future_frames)
-    window = WindowSettings(crop_px=settings.crop_px, clip_frames=network.past_frames + 1 + network.future_frames)
+    window = WindowSettings(
+        crop_px=settings.crop_px,
+        clip_frames=network.past_frames + 1 + network.future_frames,
+        flips_and_turns=settings.flips_and_turns,
+    )
     engine = EngineSettings(
         steps=settings.steps,
         batch=settings.batch,

@@ -33,6 +33,7 @@ from hvdbench.networks.estrnn import ESTRNN
 from hvdbench.networks.rivals.bme import BlurMagnitude
 from hvdbench.networks.rivals.id_blau import IdBlau
 from hvdbench.recipe import Settings
+from hvdbench.response import open_response
 from hvdbench.weights.finding import find_weights
 from hvdbench.weights.registry import KNOWN
 from hvdbench.workspace.manifest import file_sha256
@@ -125,7 +126,9 @@ class DaDeblur(Scheme[DaDeblurSettings]):
         Raises:
             WeightsError: if weights are missing, damaged, or of another network.
             InputError: if a network is of another kind.
+            RecipeError: if there is no such camera response.
         """
+        open_response(self.settings.line_response)
         self._open()
 
     def _open(self, device: str = "cpu", seed: int = 0) -> tuple[BlurMagnitude | None, IdBlau | None, ESTRNN]:

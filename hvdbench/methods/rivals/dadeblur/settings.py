@@ -107,6 +107,9 @@ class FineTuningSettings(Settings):
     """Side of a crop in px, at most."""
     clip_gradient: float = Field(20.0, gt=0)
     """Largest norm of the gradient."""
+    flips_and_turns: bool = True
+    """Whether windows are mirrored and turned by quarters, as published; the blur turns along, so that the directions
+    of conditions then hardly matter."""
     ema_decay: float | None = Field(None, gt=0, lt=1)
     """Decay per step of an average of the weights, which is what restores; left out: the last weights, as published."""
     precision: Precision = "float32"
