@@ -7,7 +7,8 @@ from hvdbench.flow import Flow
 from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.blur.exposure_model import fit_exposure_model
 from hvdbench.methods.blur.reblur import exposure_motion
-from hvdbench.methods.rivals.dadeblur.settings import ConditionSettings, Way
+from hvdbench.methods.rivals.dadeblur.settings import ConditionSettings
+from hvdbench.methods.rivals.settings import Way
 
 Condition = NDArray[np.float32]  # (H, W, 3): unit vector x, y, and length in px
 _REACH = (-2, -1, 1, 2)

@@ -21,7 +21,8 @@ from hvdbench.frames import Frame, Frames, to_gray
 from hvdbench.methods.blur.alignment import Aligner
 from hvdbench.methods.blur.reblur import SHARES, exposure_motion, reblur
 from hvdbench.methods.rivals.dadeblur.conditions import unit_vectors
-from hvdbench.methods.rivals.dadeblur.settings import ExposureTrainingSettings, Way
+from hvdbench.methods.rivals.dadeblur.settings import ExposureTrainingSettings
+from hvdbench.methods.rivals.settings import Way
 from hvdbench.recipe import digest_of
 from hvdbench.store import TRUTH_FOLDERS
 from hvdbench.workspace.atomic import atomic_path

@@ -2,18 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from hvdbench.flow import Preset
 from hvdbench.methods.inference.runner import Precision
+from hvdbench.methods.rivals.settings import RivalSettings, Way
 from hvdbench.methods.training.network_training import NetworkTrainingSettings
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.recipe import Settings
 from hvdbench.recipe.trust import Part
 from hvdbench.store import Truth
-
-Way = Literal["meant", "published"]
-"""Whether a fault of the published code is put right, or kept as it is."""
 
 
 class SearchSettings(Settings):
@@ -134,10 +132,8 @@ class FaultSettings(Settings):
     """``published`` ends the sampling at the first step of the diffusion, which holds 0.001 of noise."""
 
 
-class DaDeblurSettings(Settings):
+class DaDeblurSettings(RivalSettings):
     """Settings of DaDeblur."""
-
-    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
 
     as_: FaultSettings = Field(FaultSettings(), alias="as")
     """Which of the published code's faults are kept."""
@@ -182,10 +178,8 @@ class DaDeblurSettings(Settings):
     """The fine-tuning."""
 
 
-class ExposureTrainingSettings(NetworkTrainingSettings):
+class ExposureTrainingSettings(NetworkTrainingSettings, RivalSettings):
     """Settings that the trainings of both networks share."""
-
-    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
 
     longest_px: float = Field(205.0, gt=0)
     """Length of the path that 1 stands for, in px."""

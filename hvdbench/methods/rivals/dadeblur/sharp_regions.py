@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from hvdbench.dataset.facts import Box
 from hvdbench.errors import FitError
-from hvdbench.methods.rivals.dadeblur.settings import FaultSettings, SearchSettings, Way
+from hvdbench.methods.rivals.dadeblur.settings import FaultSettings, SearchSettings
+from hvdbench.methods.rivals.settings import Way
 
 Magnitudes = NDArray[np.float32]  # (T, H, W), in units of the estimator's longest path
 
