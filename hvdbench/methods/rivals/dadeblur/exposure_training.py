@@ -20,8 +20,8 @@ from hvdbench.methods.rivals.dadeblur.settings import (
     BlurringTrainingSettings,
     EstimatorTrainingSettings,
     ExposureTrainingSettings,
-    Way,
 )
+from hvdbench.methods.rivals.settings import Way
 from hvdbench.methods.supervised import charbonnier_loss
 from hvdbench.methods.training.network_training import NetworkTraining
 from hvdbench.methods.training.objective import Objective, StepLoss, bare
