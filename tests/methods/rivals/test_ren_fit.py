@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from made_dataset import make_dataset
 from made_training import MadeReader
 
 from hvdbench.dataset.memory_reader import FramesReader
@@ -26,6 +27,9 @@ from hvdbench.methods.training.one_clip import on_one_clip
 from hvdbench.methods.training.scheme import train_scheme
 from hvdbench.metrics.fidelity import psnr
 from hvdbench.metrics.sharpness import gray_sharpness
+from hvdbench.weights.finding import find_weights
+from hvdbench.workflows.train import open_with_weights
+from hvdbench.workspace.workspace import Workspace
 
 QUICK = {
     "network": "ren_unet@tiny",
@@ -269,6 +273,18 @@ def test_without_meta_trained_weights_it_is_said_how_to_get_them():
         method.scheme.restore(frames, label_paper(frames), Budget())
     with pytest.raises(InputError, match="learns from other clips than the one that it restores, and has no weights"):
         on_one_clip(method)
+
+
+def test_without_weights_an_evaluation_takes_the_small_size_whose_start_comes_with_hvdbench(tmp_path):
+    dataset = make_dataset(tmp_path / "made", labelled=False)
+    workspace = Workspace(runs=tmp_path / "runs")
+    method = open_with_weights("ren2020_maml", dataset, workspace=workspace, budget=Budget())
+    assert method.name == "ren2020_maml_small"
+    assert method.weights == find_weights("ren2020_maml_small")
+    assert not (tmp_path / "runs").exists()  # nothing was trained
+    assert method.scheme.made_from == (
+        "a fit to each scored clip from weights 'ren2020_maml_small' of hvdbench, no truth read"
+    )
 
 
 # --- what is refused
