@@ -153,7 +153,9 @@ class CDVDTSP(FrameAdding):
         self.blend = NeighbourBlend() if blends else None
         if self.blend is not None:
             self.add_frame(self.recons_net.outBlock[-1])
-            nn.init.constant_(self.blend.weigh[-1].bias, _AGAINST_NEIGHBOURS)
+            last = self.blend.weigh[-1]
+            assert isinstance(last, nn.Conv2d) and last.bias is not None
+            nn.init.constant_(last.bias, _AGAINST_NEIGHBOURS)
 
     def start_at_identity(self) -> None:
         """Make an untrained network return its frames, as a sum of each frame and a zero."""
