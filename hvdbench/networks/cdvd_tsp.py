@@ -154,7 +154,8 @@ class CDVDTSP(FrameAdding):
         if self.blend is not None:
             self.add_frame(self.recons_net.outBlock[-1])
             last = self.blend.weigh[-1]
-            assert isinstance(last, nn.Conv2d) and last.bias is not None
+            assert isinstance(last, nn.Conv2d)
+            assert last.bias is not None
             nn.init.constant_(last.bias, _AGAINST_NEIGHBOURS)
 
     def start_at_identity(self) -> None:
