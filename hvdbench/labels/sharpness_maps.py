@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ class WrittenMaps:
         clip: name of the clip.
         folder: folder of its PNGs.
         count: number of frames.
-        mean: mean of all maps over the pixels that both neighbours show.
+        mean: mean over the frames of what :func:`mean_agreement` returns.
     """
 
     clip: str
@@ -65,25 +66,19 @@ def write_maps(
     homeless = [source.name for source in sources if folder is None and source.stored is None]
     if homeless:
         raise InputError(f"'{homeless[0]}' is no clip of a dataset, so its maps have no place: name a folder for them")
-    if hdf5 is None:
-        return [_write_clip(source, folder, None, form, progress, at) for at, source in _numbered(sources)]
-    with atomic_path(hdf5) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["flow"], file.attrs["form"] = _FLOW, form
-        return [_write_clip(source, folder, file, form, progress, at) for at, source in _numbered(sources)]
+    written = []
+    with ExitStack() as stack:
+        file = None
+        if hdf5 is not None:
+            file = stack.enter_context(h5py.File(stack.enter_context(atomic_path(hdf5)), "w"))
+            file.attrs["flow"], file.attrs["form"] = _FLOW, form
+        for done, source in enumerate(sources, start=1):
+            written.append(_write_clip(source, folder, file, form))
+            progress(done, len(sources), "map temporal sharpness")
+    return written
 
 
-def _numbered(sources: Sequence[LabelSource]) -> list[tuple[tuple[int, int], LabelSource]]:
-    return [((place, len(sources)), source) for place, source in enumerate(sources, start=1)]
-
-
-def _write_clip(
-    source: LabelSource,
-    folder: Path | None,
-    file: h5py.File | None,
-    form: "PriorForm",
-    progress: Progress,
-    at: tuple[int, int],
-) -> WrittenMaps:
+def _write_clip(source: LabelSource, folder: Path | None, file: h5py.File | None, form: "PriorForm") -> WrittenMaps:
     """Write the maps of one clip; its folder of PNGs is put in place whole or not at all."""
     place = source.path.parent / MAP_FOLDER if folder is None else folder / source.name
     names, frames = _frames_of(source)
@@ -99,15 +94,18 @@ def _write_clip(
             atomic_write_bytes(made / f"{names[index] if names else f'{index:06d}'}.png", encoded.tobytes())
             if file is not None:
                 if kept is None:
-                    shape, unlimited = (0, *found.shape), (None, *found.shape)
                     kept = file.create_dataset(
-                        f"{source.name}/{LABELLER}", shape, np.float32, maxshape=unlimited, compression="gzip"
+                        f"{source.name}/{LABELLER}",
+                        (0, *found.shape),
+                        np.float32,
+                        maxshape=(None, *found.shape),
+                        chunks=(1, *found.shape),
+                        compression="gzip",
                     )
                 kept.resize(index + 1, axis=0)
                 kept[index] = found
         note = {"form": form, "flow": _FLOW, "frames": len(means)}
         atomic_write_text(made / "maps.json", json.dumps(note, indent=1, sort_keys=True) + "\n")
-    progress(*at, "map temporal sharpness")
     return WrittenMaps(source.name, place, len(means), float(np.mean(means)))
 
 

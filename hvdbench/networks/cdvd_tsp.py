@@ -282,7 +282,7 @@ NETWORK = Network(
     CDVDTSP.spec,
     presets={
         "tiny": {"n_feat": 4, "n_resblock": 1},  # with a whole PWC-Net of 9.4 M parameters
-        "small": {"n_feat": 12, "n_resblock": 1, "flow_width": 0.25},
+        "small": {"n_feat": 8, "n_resblock": 1, "flow_width": 0.25},
     },
     signature=("recons_net.inBlock.0.0.weight", "recons_net.outBlock.0.conv1.weight"),
 )
