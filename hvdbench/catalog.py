@@ -49,6 +49,7 @@ LABELLERS: Mapping[str, str] = {
     "paper": "hvdbench.labels.sharpness:label_paper",
     "extent": "hvdbench.labels.extent:label_extent",
     "clues": "hvdbench.labels.clues:label_clues",
+    "temporal_sharpness": "hvdbench.labels.temporal_sharpness:label_temporal_sharpness",
 }
 NETWORKS: Mapping[str, str] = {
     "spynet": "hvdbench.networks.spynet:NETWORK",
@@ -93,6 +94,7 @@ SCHEMES: Mapping[str, str] = {
     "blur2vid_jin": "hvdbench.methods.related.hypercut.sequence_training:JinTraining",
     "blur2vid_purohit": "hvdbench.methods.related.hypercut.sequence_training:PurohitTraining",
     "blur2vid_zhong": "hvdbench.methods.related.hypercut.sequence_training:ZhongTraining",
+    "cdvd_tsp": "hvdbench.methods.related.cdvd_tsp.scheme:CdvdTsp",
     "network": "hvdbench.methods.foreign.network_scheme:NetworkScheme",
     "folder": "hvdbench.methods.foreign.folder:FolderScheme",
     "command": "hvdbench.methods.foreign.command:CommandScheme",

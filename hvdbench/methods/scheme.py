@@ -110,6 +110,11 @@ class Scheme(ABC, Generic[SettingsT]):
         return None
 
     @property
+    def remark(self) -> str | None:
+        """What a board's rows must say of the method besides where its frames come from; None for nothing, as here."""
+        return None
+
+    @property
     def weights(self) -> Path | None:
         """The weights, trained by hvdbench, that the scheme restores with; None if there are none."""
         return None

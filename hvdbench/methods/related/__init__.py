@@ -1,1 +1,1 @@
-"""Methods of related tasks, whole: their trainings, and what is made with them."""
+"""Rebuild methods that are neither rivals of SelfHVD nor networks of its table; see docs/related.md."""
