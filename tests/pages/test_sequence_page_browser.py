@@ -82,6 +82,7 @@ def test_frames_are_played_there_and_back_or_around(browser, page):
         "window.looker.observe(document.getElementById('number'), {childList: true}); true"
     )
     browser.value(watch)
+    browser.value("document.getElementById('play').scrollIntoView({block: 'center'})")
     browser.click_on("#play")
     browser.wait("window.seen.length > 13")
     browser.click_on("#play")

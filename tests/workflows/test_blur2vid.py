@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from hvdbench.catalog import resolve
 from hvdbench.cli.main import cli
@@ -35,8 +35,9 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def picture():
-    coarse = np.random.default_rng(0).integers(0, 256, (13, 17, 3)).astype(np.uint8)
-    return coarse.repeat(4, axis=0).repeat(4, axis=1)[:50, :66]  # no multiple of 8
+    """Gray blocks, since a film halves the colours; no side is a multiple of 8."""
+    coarse = np.random.default_rng(0).integers(0, 256, (13, 17, 1)).astype(np.uint8)
+    return np.ascontiguousarray(coarse.repeat(4, axis=0).repeat(4, axis=1).repeat(3, axis=2)[:50, :66])
 
 
 def test_a_picture_becomes_seven_frames_a_page_and_a_manifest(picture, weights, tmp_path):
@@ -76,8 +77,6 @@ def test_each_frame_of_a_clip_becomes_seven_and_ends_meet(picture, weights, tmp_
     facts = json.loads(result.manifest.read_text())
     assert facts["pictures"] == len(facts["reversed"]) == 3
     network = resolve("network", "purohit_sequence").build("tiny")
-    from safetensors.torch import load_file
-
     network.load_state_dict(load_file(weights))
     for index, is_reversed in enumerate(facts["reversed"]):
         frames = sequence_of(network.eval(), clip[index])
