@@ -49,6 +49,7 @@ LABELLERS: Mapping[str, str] = {
     "paper": "hvdbench.labels.sharpness:label_paper",
     "extent": "hvdbench.labels.extent:label_extent",
     "clues": "hvdbench.labels.clues:label_clues",
+    "temporal_sharpness": "hvdbench.labels.temporal_sharpness:label_temporal_sharpness",
 }
 NETWORKS: Mapping[str, str] = {
     "spynet": "hvdbench.networks.spynet:NETWORK",
@@ -69,6 +70,9 @@ NETWORKS: Mapping[str, str] = {
     "kernel_wizard": "hvdbench.networks.rivals.kernel_wizard:NETWORK",
     "bme": "hvdbench.networks.rivals.bme:NETWORK",
     "id_blau": "hvdbench.networks.rivals.id_blau:NETWORK",
+    "jin_sequence": "hvdbench.networks.related.jin:NETWORK",
+    "purohit_sequence": "hvdbench.networks.related.purohit:NETWORK",
+    "zhong_sequence": "hvdbench.networks.related.zhong:NETWORK",
 }
 SCHEMES: Mapping[str, str] = {
     "blurry": "hvdbench.methods.blurry:Blurry",
@@ -86,6 +90,11 @@ SCHEMES: Mapping[str, str] = {
     "dadeblur": "hvdbench.methods.rivals.dadeblur.scheme:DaDeblur",
     "bme": "hvdbench.methods.rivals.dadeblur.exposure_training:EstimatorTraining",
     "id_blau": "hvdbench.methods.rivals.dadeblur.exposure_training:BlurringTraining",
+    "hypercut_order": "hvdbench.methods.related.hypercut.order_training:OrderTraining",
+    "blur2vid_jin": "hvdbench.methods.related.hypercut.sequence_training:JinTraining",
+    "blur2vid_purohit": "hvdbench.methods.related.hypercut.sequence_training:PurohitTraining",
+    "blur2vid_zhong": "hvdbench.methods.related.hypercut.sequence_training:ZhongTraining",
+    "cdvd_tsp": "hvdbench.methods.related.cdvd_tsp.scheme:CdvdTsp",
     "network": "hvdbench.methods.foreign.network_scheme:NetworkScheme",
     "folder": "hvdbench.methods.foreign.folder:FolderScheme",
     "command": "hvdbench.methods.foreign.command:CommandScheme",

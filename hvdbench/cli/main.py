@@ -13,7 +13,7 @@ from hvdbench.cli.group import LazyGroup, Section
 from hvdbench.errors import HvdbenchError
 
 SECTIONS = (
-    Section("Start", "hvdbench.cli.start", ("demo", "deblur", "doctor")),
+    Section("Start", "hvdbench.cli.start", ("demo", "deblur", "blur2vid", "doctor")),
     Section(
         "Make data",
         "hvdbench.cli.data",

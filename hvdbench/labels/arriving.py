@@ -47,6 +47,10 @@ def open_labeller(name: str) -> FrameLabeller:
         from hvdbench.labels.clues import ClueChooser
 
         return ClueChooser()
+    if labeller == "temporal_sharpness":
+        from hvdbench.labels.temporal_sharpness import TemporalSharpnessLabeller
+
+        return TemporalSharpnessLabeller()
     return _WholeClipLabeller(labeller)
 
 

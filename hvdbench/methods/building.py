@@ -15,8 +15,10 @@ from hvdbench.errors import HvdbenchError, InputError, RecipeError, WeightsError
 from hvdbench.flow import flow_dis
 from hvdbench.methods.foreign.calling import reason
 from hvdbench.networks.basicvsrpp import BasicVSRPlusPlus
+from hvdbench.networks.cdvd_tsp import CDVDTSP
 from hvdbench.networks.estrnn import ESTRNN
 from hvdbench.networks.layers.identity import can_start_at_identity
+from hvdbench.networks.pwc_net import PWCNet
 from hvdbench.networks.spynet import SPyNet
 from hvdbench.weights.checkpoints import load_checkpoint
 from hvdbench.weights.finding import find_weights
@@ -35,7 +37,7 @@ def build_network(
             function that makes the module, the module itself, or a :class:`hvdbench.networks.network.Network`.
         arguments: arguments of the class or function; they take precedence over those of the preset.
         seed: random seed of the weights.
-        zero_flow_start: whether an untrained SPyNet inside it starts at zero flow.
+        zero_flow_start: whether an untrained SPyNet or PWC-Net inside it starts at zero flow.
 
     Raises:
         UnknownNameError: if there is no such network or preset.
@@ -58,9 +60,9 @@ def build_network(
             given = ", ".join(f"{key} = {value}" for key, value in arguments.items()) or "no arguments"
             raise InputError(f"network '{name}' cannot be made with {given}: {reason(error)}") from error
     for part in network.modules():
-        if zero_flow_start and isinstance(part, SPyNet):
+        if zero_flow_start and isinstance(part, SPyNet | PWCNet):
             part.start_at_zero_flow()
-        if isinstance(part, BasicVSRPlusPlus | ESTRNN):
+        if isinstance(part, BasicVSRPlusPlus | ESTRNN | CDVDTSP):
             part.given_flow = flow_of_pictures
     return network
 

@@ -110,6 +110,11 @@ class Scheme(ABC, Generic[SettingsT]):
         return None
 
     @property
+    def remark(self) -> str | None:
+        """What a board's rows must say of the method besides where its frames come from; None for nothing, as here."""
+        return None
+
+    @property
     def weights(self) -> Path | None:
         """The weights, trained by hvdbench, that the scheme restores with; None if there are none."""
         return None
@@ -203,6 +208,8 @@ class TrainedScheme(Scheme[SettingsT]):
     takes_inference: ClassVar[bool] = True
     needs_other_clips: ClassVar[bool] = False
     """Whether its training is of use only over other clips than the one that is restored."""
+    reads_subframes: ClassVar[bool] = False
+    """Whether it learns from the sharp sub-frames of each exposure, which few datasets have."""
     _weights: Path | None = None
 
     @property

@@ -4,10 +4,10 @@ An order network maps two frames to a point and a fixed hyperplane divides the p
 ``<H(a, b), h>`` of each pair counts. A sequence of N frames has the symmetric pairs (0, N - 1), (1, N - 2) …
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 Order = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 """Takes a sequence, uint8 RGB (N, H, W, 3) with an odd N, and returns (P, 2): of each symmetric pair, the outer first,
 the hyperplane's value forward and reversed; P is (N - 1) / 2."""
-Colour = Literal["rgb", "bgr"]
-
-_MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of RGB
 
 
 def hit(values: NDArray[np.float64]) -> float:
@@ -99,13 +96,12 @@ class OrderNetwork:
     """The order network ``hypercut`` on sequences of 8-bit frames; an :data:`Order`.
 
     Args:
-        network: with its weights.
-        colour: the order of the colours that the weights were trained with.
+        network: with its weights, which say what colours it takes.
         device: where it runs.
     """
 
-    def __init__(self, network: "HyperCUT", *, colour: Colour = "rgb", device: str = "cpu") -> None:
-        self._network, self._colour, self._device = network.to(device).eval(), colour, device
+    def __init__(self, network: "HyperCUT", *, device: str = "cpu") -> None:
+        self._network, self._device = network.to(device).eval(), device
 
     def __call__(self, sequence: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return the hyperplane's values of a sequence's symmetric pairs, (P, 2), as an :data:`Order` does."""
@@ -125,29 +121,26 @@ class OrderNetwork:
         """
         import torch
 
-        picked = sequence if self._colour == "rgb" else sequence[..., ::-1]
-        mean, spread = (torch.tensor(values, device=self._device)[:, None, None] for values in (_MEAN, _SPREAD))
-        levels = torch.from_numpy(np.ascontiguousarray(picked)).to(self._device).permute(0, 3, 1, 2).float() / 255.0
+        levels = torch.from_numpy(np.ascontiguousarray(sequence)).to(self._device).permute(0, 3, 1, 2).float() / 255.0
         with torch.no_grad():
-            vectors = self._network(((levels - mean) / spread)[None])  # (1, N - 1, out_dim)
+            vectors = self._network(self._network.normalised(levels[None]))  # (1, N - 1, out_dim)
             sides = self._network.hyperplane(vectors)
         pairs = vectors.shape[1] // 2
         found = vectors[0].reshape(pairs, 2, -1).double().cpu().numpy()
         return np.asarray(found, np.float64), np.asarray(sides.reshape(pairs, 2).double().cpu().numpy(), np.float64)
 
 
-def open_order(weights: Path, *, colour: Colour = "rgb", device: str = "cpu") -> OrderNetwork:
-    """Open the order network ``hypercut`` with weights; the length of its vectors is that of the stored hyperplane.
+def open_order(weights: Path, *, device: str = "cpu") -> OrderNetwork:
+    """Open the order network ``hypercut`` with weights, at the size and of the kind that they are of.
 
     Args:
-        weights: a checkpoint of :class:`hvdbench.networks.hypercut.HyperCUT`.
-        colour: the order of the colours that the weights were trained with; the published ones need ``bgr``.
+        weights: a checkpoint of :class:`hvdbench.networks.hypercut.HyperCUT`, published or trained here.
         device: where the network runs.
 
     Raises:
         WeightsError: if the file is missing, damaged, or another network's.
     """
-    return OrderNetwork(load_order_network(weights), colour=colour, device=device)
+    return OrderNetwork(load_order_network(weights), device=device)
 
 
 def load_order_network(weights: Path) -> "HyperCUT":
@@ -161,10 +154,20 @@ def load_order_network(weights: Path) -> "HyperCUT":
     from hvdbench.weights.fitting import load_into
 
     state = load_checkpoint(weights)
-    planes = [tensor for key, tensor in state.items() if key.endswith("hyperplane.hyperplane") and tensor.dim() == 1]
-    network = HyperCUT(len(planes[0]) - 1) if planes and len(planes[0]) > 1 else HyperCUT()
+    size = _size_of({key: tuple(tensor.shape) for key, tensor in state.items()})
+    network = HyperCUT(*size) if size else HyperCUT()
     load_into(network, state, weights)
     return network
+
+
+def _size_of(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int, int] | None:
+    """Read out_dim, features and blocks off the network's weights; of other weights nothing: loading says what is wrong."""
+    plane = [shape for key, shape in shapes.items() if key.endswith("hyperplane.hyperplane") and len(shape) == 1]
+    first = [shape for key, shape in shapes.items() if key.endswith("f_func.model.1.weight") and len(shape) > 1]
+    blocks = {key.partition(".conv_block.")[0] for key in shapes if ".conv_block." in key}
+    if not (plane and first and blocks and plane[0][0] > 1):
+        return None
+    return plane[0][0] - 1, first[0][0], len(blocks)
 
 
 def _checked(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ Pham et al., "HyperCUT: Video Sequence from a Single Blurry Image using Unsuperv
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,9 +13,9 @@ from torch import Tensor, nn
 
 from hvdbench.networks.network import Network
 
-_FEATURES = 32
 _HALVINGS = 5
-_BLOCKS = 6
+_MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_SLOPE = 0.01  # that of the published table's LeakyReLU()
 MIN_SIZE_PX = 33
 """Smallest side, in px; a smaller one leaves a single pixel after the five halvings, which cannot be mirrored."""
 
@@ -36,24 +37,39 @@ class _MirroredBlock(nn.Module):
         return x + self.conv_block(x)
 
 
+class _Activation(nn.Module):
+    """A LeakyReLU that is the identity as long as ``slope`` is 1."""
+
+    slope = 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x if self.slope == 1.0 else F.leaky_relu(x, self.slope)
+
+
 class PairEncoder(nn.Module):
     """A network that turns two frames into one vector; (N, 6, H, W) to (N, out_dim).
 
-    The published code has an activation of slope 1, which does nothing, after each of the first six convolutions; here
-    the identity takes its place to keep the numbering.
+    The published code has an activation of slope 1, which does nothing, after each of the first six convolutions.
     """
 
-    def __init__(self, out_dim: int) -> None:
+    def __init__(self, out_dim: int, features: int = 32, blocks: int = 6) -> None:
         """Make the network with random weights."""
         super().__init__()
-        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(6, _FEATURES, 7), nn.Identity()]
-        channels = _FEATURES
+        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(6, features, 7), _Activation()]
+        channels = features
         for halving in range(_HALVINGS):
-            wider = min(_FEATURES * 2 ** (halving + 1), out_dim)
-            layers += [nn.Conv2d(channels, wider, 3, stride=2, padding=1), nn.Identity()]
+            # as wide as the vectors at the end, but no wider before
+            wider = out_dim if halving == _HALVINGS - 1 else min(features * 2 ** (halving + 1), out_dim)
+            layers += [nn.Conv2d(channels, wider, 3, stride=2, padding=1), _Activation()]
             channels = wider
-        layers += [_MirroredBlock(channels) for _ in range(_BLOCKS)]
+        layers += [_MirroredBlock(channels) for _ in range(blocks)]
         self.model = nn.Sequential(*layers)
+
+    def activate(self, slope: float) -> None:
+        """Set the slope of the activations below zero; 1 is none."""
+        for layer in self.model:
+            if isinstance(layer, _Activation):
+                layer.slope = slope
 
     def forward(self, pair: Tensor) -> Tensor:
         """Encode the pair."""
@@ -93,19 +109,66 @@ class HyperCUT(nn.Module):
     """A network that maps pairs of frames to vectors, a pair and its reverse to different sides of a fixed plane.
 
     The default size has 2 315 681 values. Keys are those of a published checkpoint. Frames in [0, 1] must be normalised
-    first: minus 0.485, 0.456, 0.406, divided by 0.229, 0.224, 0.225, channel by channel. These numbers are for RGB, but
-    the published loader passes BGR, so published weights need BGR as well.
+    first, by :meth:`normalised`: minus 0.485, 0.456, 0.406, divided by 0.229, 0.224, 0.225, channel by channel. These
+    numbers are for RGB, but the published loader passes BGR, so published weights need BGR as well.
+
+    Attributes:
+        as_meant: None for the published network, which takes BGR and has no activations before its blocks. True in one
+            that takes RGB and has them. The value is a buffer, so that a weight file contains it, and loading weights
+            of either kind makes the network one of that kind.
     """
 
-    def __init__(self, out_dim: int = 128) -> None:
+    as_meant: Tensor | None
+
+    def __init__(self, out_dim: int = 128, features: int = 32, blocks: int = 6, *, as_meant: bool = False) -> None:
         """Make the network with random weights.
 
         Args:
             out_dim: length of the vectors.
+            features: channels after the first convolution.
+            blocks: residual blocks at the smallest size.
+            as_meant: whether it takes RGB and has activations; the published one does neither. Then its weights are
+                drawn by Kaiming's rule for LeakyReLU, since PyTorch's own starts with vectors that are nearly the same
+                for all pairs, and the training with a loss that hardly changes.
         """
         super().__init__()
-        self.f_func = PairEncoder(out_dim)
+        self.f_func = PairEncoder(out_dim, features, blocks)
         self.hyperplane = Hyperplane(out_dim)
+        self.register_buffer("as_meant", None)
+        self._make(as_meant)
+        for layer in self.f_func.modules() if as_meant else ():
+            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+                nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
+                nn.init.zeros_(layer.bias)
+
+    def normalised(self, frames: Tensor) -> Tensor:
+        """Return RGB frames in [0, 1], (..., 3, H, W), in the colours and numbers that the network takes."""
+        mean, spread = (torch.tensor(numbers, device=frames.device)[:, None, None] for numbers in (_MEAN, _SPREAD))
+        return ((frames if self.as_meant is not None else frames.flip(-3)) - mean) / spread
+
+    def sides(self, frames: Tensor) -> Tensor:
+        """Return on which side of the plane each pair of frames lies, and how far from it.
+
+        Args:
+            frames: (N, T, 3, H, W) RGB in [0, 1], T odd and 3 or more, H and W of 33 px or more.
+
+        Returns:
+            The inner products of Eq. 5, (N, T - 1): those of the pairs (k, T - 1 - k) and of their reverses in turn,
+            outer pairs first.
+
+        Raises:
+            ValueError: under the conditions of :meth:`forward`.
+        """
+        return self.hyperplane(self(self.normalised(frames))).squeeze(-1)
+
+    def _make(self, as_meant: bool) -> None:
+        device = self.hyperplane.hyperplane.device
+        self.as_meant = torch.ones((), dtype=torch.bool, device=device) if as_meant else None
+        self.f_func.activate(_SLOPE if as_meant else 1.0)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        self._make(f"{prefix}as_meant" in state_dict)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def encode(self, first: Tensor, second: Tensor) -> Tensor:
         """Encode ordered pairs of frames.
@@ -161,5 +224,6 @@ class HyperCUT(nn.Module):
 NETWORK = Network(
     HyperCUT,
     restores_clips=False,
+    presets={"tiny": {"out_dim": 32, "features": 12, "blocks": 2}},
     signature=("f_func.model.1.weight", "hyperplane.hyperplane"),
 )

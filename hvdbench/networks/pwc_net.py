@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvdbench.networks.layers.blocks import LEAKY_SLOPE, at_full_precision, warp_by_flow
+from hvdbench.networks.layers.identity import zero_layer
+from hvdbench.networks.layers.temporal_sharpness import inside_picture
 from hvdbench.networks.network import Network
 
 _INNER_MULTIPLE = 64
@@ -21,14 +23,25 @@ _DENSE_WIDTHS = (128, 128, 96, 64, 32)
 _REFINER = ((128, 1), (128, 2), (128, 4), (96, 8), (64, 16), (32, 1))  # width, dilation
 _NAMES = ("moduleOne", "moduleTwo", "moduleThr", "moduleFou", "moduleFiv", "moduleSix")
 _FLOW_UNIT_PX = 20.0
-_INSIDE = 0.999
+_LEAST_WIDTH = 4
 
 
 def inside_mask(flow: Tensor) -> Tensor:
     """Return where a flow points into the picture, without gradient; (N, 2, H, W) to (N, 1, H, W), 1 or 0."""
     with torch.no_grad():
-        wide = at_full_precision(flow)  # 16-bit values just below one would round up to it
-        return (warp_by_flow(torch.ones_like(wide[:, :1]), wide) > _INSIDE).to(flow.dtype)
+        return inside_picture(at_full_precision(flow)).to(flow.dtype)  # 16-bit values just below one would round to it
+
+
+class _Widths:
+    """The widths of all layers, as shares of the published ones."""
+
+    def __init__(self, share: float) -> None:
+        def scaled(widths: tuple[int, ...]) -> tuple[int, ...]:
+            return tuple(max(_LEAST_WIDTH, round(share * width)) for width in widths)
+
+        self.pyramid = (3, *scaled(_PYRAMID_WIDTHS[1:]))
+        self.dense = scaled(_DENSE_WIDTHS)
+        self.refiner = scaled(tuple(width for width, _ in _REFINER))
 
 
 def cost_volume(first: Tensor, second: Tensor) -> Tensor:
@@ -54,9 +67,9 @@ def cost_volume(first: Tensor, second: Tensor) -> Tensor:
 class _Extractor(nn.Module):
     """The pyramid of six levels, each half the size of the one before."""
 
-    def __init__(self) -> None:
+    def __init__(self, widths: _Widths) -> None:
         super().__init__()
-        for name, (in_channels, channels) in zip(_NAMES, itertools.pairwise(_PYRAMID_WIDTHS), strict=True):
+        for name, (in_channels, channels) in zip(_NAMES, itertools.pairwise(widths.pyramid), strict=True):
             layers: list[nn.Module] = [nn.Conv2d(in_channels, channels, 3, stride=2, padding=1)]
             for _ in range(2):
                 layers += [nn.LeakyReLU(LEAKY_SLOPE), nn.Conv2d(channels, channels, 3, padding=1)]
@@ -73,16 +86,16 @@ class _Extractor(nn.Module):
 class _Decoder(nn.Module):
     """The decoder of flow and features at one level; the coarsest has no flow to start from."""
 
-    def __init__(self, level: int) -> None:
+    def __init__(self, level: int, widths: _Widths) -> None:
         super().__init__()
         coarsest = level == len(_NAMES)
         self.unit_px = _FLOW_UNIT_PX / 2**level  # a flow of 1 in px of this level
-        channels = _COSTS if coarsest else _COSTS + _PYRAMID_WIDTHS[level] + 4
+        channels = _COSTS if coarsest else _COSTS + widths.pyramid[level] + 4
         if not coarsest:
-            coarser = _COSTS + (0 if level + 1 == len(_NAMES) else _PYRAMID_WIDTHS[level + 1] + 4)
+            coarser = _COSTS + (0 if level + 1 == len(_NAMES) else widths.pyramid[level + 1] + 4)
             self.moduleUpflow = nn.ConvTranspose2d(2, 2, 4, stride=2, padding=1)
-            self.moduleUpfeat = nn.ConvTranspose2d(coarser + sum(_DENSE_WIDTHS), 2, 4, stride=2, padding=1)
-        for name, width in zip(_NAMES[:-1], _DENSE_WIDTHS, strict=True):
+            self.moduleUpfeat = nn.ConvTranspose2d(coarser + sum(widths.dense), 2, 4, stride=2, padding=1)
+        for name, width in zip(_NAMES[:-1], widths.dense, strict=True):
             self.add_module(name, nn.Sequential(nn.Conv2d(channels, width, 3, padding=1), nn.LeakyReLU(LEAKY_SLOPE)))
             channels += width
         self.moduleSix = nn.Sequential(nn.Conv2d(channels, 2, 3, padding=1))
@@ -104,11 +117,11 @@ class _Decoder(nn.Module):
 class _Refiner(nn.Module):
     """Dilated convolutions that see the context of the finest level."""
 
-    def __init__(self) -> None:
+    def __init__(self, widths: _Widths) -> None:
         super().__init__()
-        channels = _COSTS + _PYRAMID_WIDTHS[2] + 4 + sum(_DENSE_WIDTHS)
+        channels = _COSTS + widths.pyramid[2] + 4 + sum(widths.dense)
         layers: list[nn.Module] = []
-        for width, dilation in _REFINER:
+        for width, (_, dilation) in zip(widths.refiner, _REFINER, strict=True):
             layers += [nn.Conv2d(channels, width, 3, padding=dilation, dilation=dilation), nn.LeakyReLU(LEAKY_SLOPE)]
             channels = width
         self.moduleMain = nn.Sequential(*layers, nn.Conv2d(channels, 2, 3, padding=1))
@@ -125,13 +138,24 @@ class PWCNet(nn.Module):
     trained with.
     """
 
-    def __init__(self) -> None:
-        """Build the network with random weights."""
+    def __init__(self, width: float = 1.0) -> None:
+        """Build the network with random weights.
+
+        Args:
+            width: share of the published widths that the layers have, each at least 4; 1 is the published network.
+        """
         super().__init__()
-        self.moduleExtractor = _Extractor()
+        widths = _Widths(width)
+        self.moduleExtractor = _Extractor(widths)
         for level, name in enumerate(_NAMES[1:], start=2):
-            self.add_module(name, _Decoder(level))
-        self.moduleRefiner = _Refiner()
+            self.add_module(name, _Decoder(level, widths))
+        self.moduleRefiner = _Refiner(widths)
+
+    def start_at_zero_flow(self) -> None:
+        """Make an untrained network return zero flow, by zero layers at the end of all levels and of the refiner."""
+        for name in _NAMES[1:]:
+            zero_layer(self.get_submodule(f"{name}.moduleSix"))
+        zero_layer(self.moduleRefiner.moduleMain[-1])
 
     def forward(self, reference: Tensor, supporting: Tensor) -> Tensor:
         """Return, for each pixel of ``reference``, the displacement in px to its match in ``supporting``.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hvdbench.labels.temporal_sharpness import MAP_FOLDER
 from hvdbench.pages.view import BLURRY, CLASS_NAMES, CONTROLS, TRUTH_NAMES, Floats
 from hvdbench.store import TRUTH_FOLDERS
 
@@ -26,7 +27,7 @@ class PageClip:
     size: tuple[int, int]
     """Width and height of its frames, px."""
     files: Mapping[str, Sequence[Path]]
-    """Picture files of each stream, T each: ``blurry``, methods by name, ``sharp`` and ``sharp_centroid``."""
+    """Picture files of each stream, T each: ``blurry``, methods by name, maps, ``sharp`` and ``sharp_centroid``."""
     manifests: Mapping[str, Path] = field(default_factory=dict)
     """Each method's ``run.json``."""
     is_selected: NDArray[np.bool_] | None = None
@@ -72,6 +73,8 @@ class PageClip:
             return f"truth ({TRUTH_NAMES[truth]})"
         if key == BLURRY:
             return "blurry input"
+        if key == MAP_FOLDER:
+            return "temporal sharpness of the input"
         return f"{key} ({CONTROLS[key]})" if key in CONTROLS else key
 
 

@@ -22,7 +22,12 @@ _LISTED_KEYS = 5
 _MOSTLY = 0.5
 _MODULE = "module"
 _BATCH_COUNTER = "num_batches_tracked"
-_FORM = "adds_frame"  # a mark of hvdbench.networks.layers.identity, which makes a network take the form of its weights
+# marks in weights, each of which makes a network that knows it take the form of its weights, and what it means
+_FORMS = {
+    "adds_frame": "a network whose result is added to its frame",  # hvdbench.networks.layers.identity
+    "prior_as_meant": "a network that is given the paper's temporal sharpness prior",  # hvdbench.networks.cdvd_tsp
+    "as_meant": "a HyperCUT that takes RGB and has activations",  # hvdbench.networks.hypercut
+}
 _AVERAGED = re.compile(r"(^|[._])ema([._]|$)")
 
 
@@ -83,8 +88,8 @@ class Fit:
 
 
 def shapes_of(state_dict: "Mapping[str, Tensor]") -> Shapes:
-    """Return the shapes of a state dict's tensors, without the mark of a network whose result is added to its frame."""
-    return {key: tuple(value.shape) for key, value in state_dict.items() if key.split(".")[-1] != _FORM}
+    """Return the shapes of a state dict's tensors, without the marks that say which form a network has."""
+    return {key: tuple(value.shape) for key, value in state_dict.items() if key.split(".")[-1] not in _FORMS}
 
 
 @cache
@@ -207,12 +212,13 @@ def load_into(network: "nn.Module", state_dict: "Mapping[str, Tensor]", source: 
         raise WeightsError(
             f"{source} fits {type(network).__name__}, but {bad}: it is damaged, or its training diverged"
         )
-    if _FORM in fitting and not hasattr(network, _FORM):
-        raise WeightsError(
-            f"{source} belongs to a network whose result is added to its frame, and {type(network).__name__} is none: "
-            "name the network that it was trained for"
-        )
-    kept = {key: value for key, value in own.items() if key != _FORM}
+    for form, meaning in _FORMS.items():
+        if form in fitting and not hasattr(network, form):
+            raise WeightsError(
+                f"{source} belongs to {meaning}, and {type(network).__name__} is none: "
+                "name the network that it was trained for"
+            )
+    kept = {key: value for key, value in own.items() if key not in _FORMS}
     network.load_state_dict({**kept, **fitting}, strict=True)
 
 

@@ -124,6 +124,8 @@ def evaluate(
     aside = stood_in and board is None and not dataset.name.startswith("demo")
     path = board_path(workspace.boards, f"{'demo-' if aside else ''}{where.board}")
     source = ready.made_from or made_from(dataset, ready.weights)
+    if ready.scheme.remark is not None:
+        source = f"{source}; {ready.scheme.remark}"
     beside = _Beside(dataset, path, scores.was_asked, workspace, budget)
     start = start_of(ready)
     if start is not None and (begun := beside.enter(start)) is not None:

@@ -13,7 +13,7 @@ from hvdbench.boards.settings import board_path, choose_place
 from hvdbench.dataset.facts import ClipReader, read_subframes
 from hvdbench.dataset.folder_reader import open_reader
 from hvdbench.errors import InputError
-from hvdbench.metrics.order import Colour, OrderNetwork, con, hit, open_order
+from hvdbench.metrics.order import OrderNetwork, con, hit, open_order
 from hvdbench.pages.order_plot import draw_order
 from hvdbench.recipe import digest_of
 from hvdbench.scoring.summary import summary_table, with_means
@@ -39,7 +39,6 @@ class OrderMeasured:
         origin: its origin.
         dataset_digest: its digest.
         weights: the file of the network's weights.
-        colour: the order of the colours that the network was given.
         values: the hyperplane's values of each clip, (T, P, 2), by the clip's key.
         vectors: the vectors of each clip, (T, P, 2, D), by the clip's key.
     """
@@ -48,7 +47,6 @@ class OrderMeasured:
     origin: str
     dataset_digest: str
     weights: Path
-    colour: Colour
     values: dict[str, NDArray[np.float64]]
     vectors: dict[str, NDArray[np.float64]]
 
@@ -66,7 +64,6 @@ def measure_order(
     dataset: Path,
     weights: str,
     *,
-    colour: Colour = "rgb",
     split: str | None = None,
     device: str = "cpu",
     progress: Progress = silent,
@@ -76,7 +73,6 @@ def measure_order(
     Args:
         dataset: a dataset's folder, or a pack.
         weights: a file, or a name of known weights.
-        colour: the order of the colours that the network takes.
         split: the split to measure; None for all.
         device: where the network runs.
         progress: function called with clips done, their number, and the stage.
@@ -86,7 +82,7 @@ def measure_order(
         InputError: if a clip has no sub-frames, or frames are too small, or there is no such split.
     """
     path = find_weights(weights)
-    network, reader = open_order(path, colour=colour, device=device), open_reader(dataset)
+    network, reader = open_order(path, device=device), open_reader(dataset)
     clips = [clip for clip in reader.clips if split is None or clip.key.startswith(f"{split}/")]
     if not clips:
         raise InputError(f"'{reader.name}' has no clip in a split '{split}'")
@@ -102,7 +98,7 @@ def measure_order(
         found = [_measured(network, reader, clip.key, frame) for frame in range(clip.frame_count)]
         vectors[clip.key], values[clip.key] = (np.stack(parts) for parts in zip(*found, strict=True))
     progress(len(clips), len(clips), "measure order")
-    return OrderMeasured(reader.name, reader.origin, reader.digest, path, colour, values, vectors)
+    return OrderMeasured(reader.name, reader.origin, reader.digest, path, values, vectors)
 
 
 def _measured(
@@ -156,9 +152,9 @@ def enter_shares(measured: OrderMeasured, boards: Path, *, board: str, method: s
         board=place.board,
         dataset=measured.dataset,
         origin=measured.origin,  # type: ignore[arg-type]
-        source=f"order network of SHA-256 {file_sha256(measured.weights)[:12]}, colours {measured.colour}",
+        source=f"order network of SHA-256 {file_sha256(measured.weights)[:12]}",
         dataset_digest=measured.dataset_digest,
-        run_digest=digest_of([file_sha256(measured.weights), measured.colour, measured.dataset_digest]),
+        run_digest=digest_of([file_sha256(measured.weights), measured.dataset_digest]),
         versions=versions_text(),
         protocol=place.protocol.name,
     )

@@ -8,9 +8,18 @@ costs an error, and no files.
 import json
 from pathlib import Path
 
-MARKS = ("run.json", "train.json", "dataset.json", "tracks.h5", "state.json", "estimate.json", "study.json")
-"""The files by which a run, a training, a dataset, its clip, a checkpoint, an estimated camera path and a study are
-known."""
+MARKS = (
+    "run.json",
+    "train.json",
+    "dataset.json",
+    "tracks.h5",
+    "state.json",
+    "estimate.json",
+    "study.json",
+    "maps.json",
+)
+"""The files by which a run, a training, a dataset, its clip, a checkpoint, an estimated camera path, a study and a
+clip's maps of temporal sharpness are known."""
 
 PARTIAL = ".partial-"
 """The beginning of the name of what is being written."""

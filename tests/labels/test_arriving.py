@@ -15,7 +15,16 @@ def frames():
 
 
 @pytest.mark.parametrize(
-    "name", ["paper", "paper-colour", "paper-luma", "extent", "clues", "hvdbench.labels.extent:label_extent"]
+    "name",
+    [
+        "paper",
+        "paper-colour",
+        "paper-luma",
+        "extent",
+        "clues",
+        "temporal_sharpness",
+        "hvdbench.labels.extent:label_extent",
+    ],
 )
 def test_frames_that_come_one_by_one_are_labelled_as_those_in_memory(frames, name):
     labeller = open_labeller(name)
@@ -28,7 +37,9 @@ def test_frames_that_come_one_by_one_are_labelled_as_those_in_memory(frames, nam
     np.testing.assert_array_equal(found.is_selected, expected.is_selected)
 
 
-@pytest.mark.parametrize("name", ["paper", "extent", "clues", "hvdbench.labels.extent:label_extent"])
+@pytest.mark.parametrize(
+    "name", ["paper", "extent", "clues", "temporal_sharpness", "hvdbench.labels.extent:label_extent"]
+)
 def test_a_clip_without_frames_has_no_labels(name):
     with pytest.raises(InputError):
         open_labeller(name).labels()

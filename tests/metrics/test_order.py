@@ -52,22 +52,24 @@ def test_what_cannot_be_measured_is_refused() -> None:
         hit(np.full((1, 3, 2), np.nan))
 
 
-@pytest.mark.parametrize("out_dim", [16, 128])
-def test_weights_open_with_the_size_that_they_have(tmp_path: Path, out_dim: int) -> None:
+@pytest.mark.parametrize("as_meant", [True, False])
+@pytest.mark.parametrize("size", [{}, {"out_dim": 16}, {"out_dim": 32, "features": 12, "blocks": 2}])
+def test_weights_open_with_the_size_and_of_the_kind_that_they_are(
+    tmp_path: Path, size: dict[str, int], as_meant: bool
+) -> None:
     torch.manual_seed(3)
-    network = HyperCUT(out_dim)
+    network = HyperCUT(**size, as_meant=as_meant).eval()
     save_file(network.state_dict(), tmp_path / "order.safetensors")
     order = open_order(tmp_path / "order.safetensors")
     values = order(FRAMES)
     assert values.shape == (3, 2)
-    np.testing.assert_allclose(order(FRAMES[::-1].copy()), values[:, ::-1], rtol=1e-5)  # the reverse swaps the two
-    mean, spread = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    levels = (torch.from_numpy(FRAMES).float() / 255 - mean) / spread
+    np.testing.assert_allclose(order(FRAMES[::-1].copy()), values[:, ::-1], rtol=1e-4)  # the reverse swaps the two
     with torch.no_grad():
-        expected = network.hyperplane(network(levels.permute(0, 3, 1, 2)[None])).reshape(3, 2)
+        expected = network.sides(torch.from_numpy(FRAMES).permute(0, 3, 1, 2)[None].float() / 255).reshape(3, 2)
     np.testing.assert_allclose(values, expected.numpy(), rtol=1e-4)
-    swapped = open_order(tmp_path / "order.safetensors", colour="bgr")
-    np.testing.assert_allclose(swapped(FRAMES[..., ::-1].copy()), values, rtol=1e-5)
+    vectors, again = order.measure(FRAMES)
+    assert vectors.shape == (3, 2, size.get("out_dim", 128))
+    np.testing.assert_array_equal(again, values)
 
 
 def test_other_weights_are_refused_in_one_sentence(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from hvdbench.networks.cdvd_tsp import CDVDTSP, sharpness_prior
+from hvdbench.networks.cdvd_tsp import CDVDTSP
+from hvdbench.networks.layers.temporal_sharpness import sharpness_prior
 from hvdbench.networks.pwc_net import PWCNet, cost_volume, inside_mask
 
 
@@ -82,10 +83,10 @@ def test_a_flow_out_of_the_picture_is_masked():
 def test_the_prior_is_one_where_frames_agree_and_falls_with_their_distance():
     frame = torch.full((1, 3, 9, 9), 0.5)
     mask = torch.ones(1, 1, 9, 9)
-    torch.testing.assert_close(sharpness_prior(frame, (frame, frame), mask), mask)
-    prior = sharpness_prior(frame, (frame + 0.2, frame), mask)
+    torch.testing.assert_close(sharpness_prior(frame, (frame, frame), (mask, mask)), mask)
+    prior = sharpness_prior(frame, (frame + 0.2, frame), (mask, mask))
     torch.testing.assert_close(prior[0, 0, 4, 4], torch.tensor(3 * 0.2**2 / 2).sqrt().neg().exp())
-    assert (sharpness_prior(frame, (frame, frame), 0 * mask) == 0).all()
+    assert (sharpness_prior(frame, (frame, frame), (0 * mask, mask)) == 0).all()
 
 
 def test_bfloat16_aligns_pictures_wider_than_it_can_count(network):

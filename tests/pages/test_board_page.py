@@ -18,6 +18,7 @@ from hvdbench.boards.published import published
 from hvdbench.boards.rows import merge_rows
 from hvdbench.cli.score.leaderboard import leaderboard
 from hvdbench.errors import DatasetError, InputError
+from hvdbench.labels.temporal_sharpness import MAP_FOLDER
 from hvdbench.pages.board.clips import gather_clips
 from hvdbench.pages.board.figures import write_figure
 from hvdbench.pages.board.page import write_page
@@ -123,6 +124,26 @@ def test_without_a_dataset_the_labels_come_from_the_scores(own):
     assert np.array_equal(clips[0].selected, SELECTED)
     assert clips[0].extent_px is None
     assert set(clips[0].files) == set(METHODS)
+
+
+def test_maps_that_a_dataset_keeps_are_a_layer_behind_the_methods(own):
+    folder = own.data / "test/alpha"
+    names = [path.name for path in sorted((folder / "blur").iterdir())]
+    (folder / MAP_FOLDER).mkdir()
+    for name in names:
+        shutil.copy(folder / "blur" / name, folder / MAP_FOLDER / name)
+    runs, _ = find_runs(own.board, own.runs)
+    datasets, _ = find_datasets(own.board, [own.data])
+    clips, said = gather_clips(own.board, runs, datasets)
+    alpha, others = clips[0], clips[1:]
+    keys = list(alpha.files)
+    assert keys.index(MAP_FOLDER) == keys.index("sharp") - 1
+    assert alpha.label(MAP_FOLDER) == "temporal sharpness of the input"
+    assert not any(MAP_FOLDER in clip.files for clip in others)
+    (folder / MAP_FOLDER / names[0]).unlink()
+    clips, said = gather_clips(own.board, runs, datasets)
+    assert MAP_FOLDER not in clips[0].files
+    assert [line for line in said if f"temporal_sharpness contains {T - 1} frames" in line]
 
 
 # The page

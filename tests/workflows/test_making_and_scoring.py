@@ -13,6 +13,7 @@ import pytest
 
 from hvdbench.boards.files import read_board
 from hvdbench.errors import DatasetError, FitError, InputError, StrictError, UnknownNameError, WeightsError
+from hvdbench.methods.blurry import Blurry
 from hvdbench.methods.inference import network_restoration
 from hvdbench.methods.inference.estimate import Estimate
 from hvdbench.methods.inference.network_restoration import tell_if_long
@@ -485,6 +486,12 @@ def test_a_method_named_by_its_file_keeps_the_origin_of_the_dataset(shaken):
     result = evaluate("mine.toml", shaken, workspace=STRICTLY)
     assert result.method == "mine"
     assert set(result.rows["origin"]) == {"simulated"}
+
+
+def test_a_row_says_what_its_method_remarks(demo, monkeypatch):
+    monkeypatch.setattr(Blurry, "remark", "flow: made up")
+    result = evaluate("blurry", demo, workspace=STRICTLY)
+    assert {text.rpartition("; ")[2] for text in result.rows["source"]} == {"flow: made up"}
 
 
 def test_a_network_of_others_is_entered_under_the_name_it_is_given(demo):

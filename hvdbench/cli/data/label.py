@@ -20,13 +20,17 @@ class _LabelGroup(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_LabelGroup, subcommand_metavar="DATASET [OPTIONS] | check DATASET [OPTIONS]")
-@options.examples("hvdbench label datasets/goproshake", "hvdbench label check datasets/goproshake")
+@click.group(cls=_LabelGroup, subcommand_metavar="DATASET [OPTIONS] | check DATASET [OPTIONS] | map DATASET [OPTIONS]")
+@options.examples(
+    "hvdbench label datasets/goproshake",
+    "hvdbench label check datasets/goproshake",
+    "hvdbench label map clip.mp4 -o maps",
+)
 def label() -> None:
-    """Find the sharp frames of clips, or check their labels.
+    """Find the sharp frames of clips, check their labels, or map where frames are sharp.
 
     'hvdbench label DATASET' is short for 'hvdbench label clips DATASET', and takes the options that 'hvdbench label
-    clips --help' lists. Write './check' or './clips' for a folder that is called 'check' or 'clips'.
+    clips --help' lists. Write './check', './clips' or './map' for a folder that is called 'check', 'clips' or 'map'.
     """
 
 
@@ -45,7 +49,8 @@ _measure = click.option(
     metavar="NAME",
     help="Label by this rule: extent (the length of the blur, estimated from motion), paper (the variance of the "
     "Laplacian and Otsu's threshold), clues (the least blurred frames of each stretch, sharp or not, which a method "
-    "learns from), or an import string. The default is extent, or paper if --measure is set.",
+    "learns from), temporal_sharpness (how well the neighbouring frames agree), or an import string. The default is "
+    "extent, or paper if --measure is set.",
 )
 @_measure
 @click.option(
@@ -154,3 +159,46 @@ def check(
         click.echo(f"{write_curves(out, checked)}  {out / 'thresholds.png'}")
     if board is not None:
         click.echo(f"{board}: {enter_on_board(board, checked, dataset)} rows")
+
+
+@label.command(name="map")
+@click.argument("dataset", type=options.PATH)
+@options.output(
+    "Write the maps to this folder, in a folder for each clip. The default for a dataset is the folder "
+    "temporal_sharpness of each clip, where pages find the maps; all other clips need this option.",
+    "out",
+)
+@click.option(
+    "--hdf5",
+    metavar="FILE",
+    type=options.FILE,
+    help="Also write the exact values to this HDF5 file, as float32 of frames, rows and columns for each clip.",
+)
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(("meant", "published")),
+    default="meant",
+    show_default=True,
+    help="Follow the paper's equations, or the published code, which computes something else.",
+)
+@options.examples(
+    "hvdbench label map clip.mp4 -o maps --hdf5 maps.h5",
+    "hvdbench label map datasets/goproshake",
+)
+def map_(dataset: Path, out: Path | None, hdf5: Path | None, form: str) -> None:
+    """Map how well the neighbours of each frame agree with it, pixel by pixel.
+
+    DATASET is a dataset, a folder of clip folders, one folder of frames, or a video. A map is white where both
+    neighbours, laid over the frame by optical flow, agree with it, and black where they do not; this is CDVD-TSP's
+    temporal sharpness prior. Frames that share the same blur agree too.
+    """
+    from hvdbench.labels.clips import find_clips
+    from hvdbench.labels.sharpness_maps import write_maps
+
+    with showing() as progress:
+        written = write_maps(find_clips(dataset), out, hdf5, form, progress=progress)  # type: ignore[arg-type]
+    for clip in written:
+        click.echo(f"{clip.clip}: {clip.count} maps, mean {clip.mean:.3f}  {clip.folder}")
+    if hdf5 is not None:
+        click.echo(str(hdf5))

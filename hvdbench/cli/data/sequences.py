@@ -124,13 +124,6 @@ def pair_cameras(
     required=True,
     help="Use these weights of the order network hypercut: a file, or a name that 'hvdbench weights list' shows.",
 )
-@click.option(
-    "--colour",
-    type=click.Choice(["rgb", "bgr"]),
-    default="rgb",
-    show_default=True,
-    help="Give the network the colours in this order; the weights that HyperCUT's authors publish need bgr.",
-)
 @click.option("--split", metavar="NAME", help="Measure the clips of this split. The default is every split.")
 @click.option("--board", metavar="NAME", help="Also enter the shares on this leaderboard, such as blur2vid.")
 @click.option(
@@ -155,7 +148,6 @@ def pair_cameras(
 def order(
     dataset_folder: Path,
     weights: str,
-    colour: str,
     split: str | None,
     board: str | None,
     name: str,
@@ -175,7 +167,6 @@ def order(
         measured = measure_order(
             dataset_folder,
             weights,
-            colour="bgr" if colour == "bgr" else "rgb",
             split=split,
             device=options.choose_device(device),
             progress=progress,

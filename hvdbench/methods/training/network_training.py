@@ -35,7 +35,7 @@ class NetworkTrainingSettings(NetworkInput):
     is added to the result of a network that is published without that sum. The weights record the sum, so they are
     always applied as they were trained; with ``start_from`` the setting does nothing."""
     zero_flow_start: bool = False
-    """Whether an untrained SPyNet starts at zero flow; for fits without its pre-trained weights."""
+    """Whether an untrained SPyNet or PWC-Net starts at zero flow; for fits without its pre-trained weights."""
     splits: tuple[str, ...] = ()
     """Splits whose clips are trained on; empty for all of the dataset."""
     window: WindowSettings = WindowSettings()

@@ -13,8 +13,10 @@ from hvdbench.networks.spec import trainable_parameters
 
 
 def learning_rate(settings: EngineSettings, step: int) -> float:
-    """Return the learning rate of a step, from 0: a cosine from the first rate to the final one, or a constant."""
+    """Return the learning rate of a step, counted from 0: a cosine to the final rate, halvings, or a constant."""
     rate = settings.learning_rate
+    if settings.halve_every is not None:
+        rate *= 0.5 ** (step // settings.halve_every)
     if settings.schedule == "cosine":
         turn = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
         rate = settings.final_learning_rate + (rate - settings.final_learning_rate) * turn

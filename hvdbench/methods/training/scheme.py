@@ -72,6 +72,7 @@ def train_scheme(
         engine.steps * engine.batch,
         truth,
         with_sharp=not scheme.reads_truth,
+        with_subframes=scheme.reads_subframes,
         selection=selection,
     )
     validation = make_validation(
@@ -81,6 +82,7 @@ def train_scheme(
         seed=budget.seed,
         truth=truth,
         with_sharp=not scheme.reads_truth,
+        with_subframes=scheme.reads_subframes,
         selection=selection,
         at=objective.validate_at,
     )

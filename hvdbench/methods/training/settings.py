@@ -1,8 +1,8 @@
 """Define the settings of the training loop, which are the same for every method."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from hvdbench.methods.inference.runner import Precision
 from hvdbench.recipe import Settings
@@ -39,8 +39,11 @@ class EngineSettings(Settings):
     """Adam's learning rate after the warm-up."""
     final_learning_rate: float = Field(1e-7, ge=0)
     """Learning rate at which the cosine ends."""
-    schedule: Literal["cosine", "constant"] = "cosine"
-    """Course of the learning rate over steps, never over time, so that a run that was stopped has the same rates."""
+    schedule: Literal["cosine", "constant", "halving"] = "cosine"
+    """Course of the learning rate over steps, never over time, so that a run that was stopped has the same rates.
+    ``halving`` halves it after every ``halve_every`` steps."""
+    halve_every: int | None = Field(None, ge=1)
+    """Number of steps between halvings, of the schedule ``halving`` alone."""
     warm_up_steps: int = Field(0, ge=0)
     """Number of steps over which the rate rises linearly to the schedule's."""
     betas: tuple[float, float] = (0.9, 0.999)
@@ -83,4 +86,15 @@ class EngineSettings(Settings):
             raise ValueError(f"a batch of {self.batch} does not divide into {self.accumulate} equal parts")
         if self.final_learning_rate > self.learning_rate:
             raise ValueError("final_learning_rate is above learning_rate")
+        if (self.schedule == "halving") != (self.halve_every is not None):
+            raise ValueError("halve_every belongs to the schedule 'halving', which needs it: set both or neither")
         return self
+
+    @model_serializer(mode="wrap")
+    def _values(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave ``halve_every`` out where it is not set, so that runs from before there was a choice keep their digest.
+
+        The digest of a run and that of a method are both made of these values.
+        """
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if (name, value) != ("halve_every", None)}

@@ -67,6 +67,7 @@ def make_validation(
     seed: int,
     truth: Truth | None = None,
     with_sharp: bool = True,
+    with_subframes: bool = False,
     selection: Mapping[str, NDArray[np.bool_]] | None = None,
     at: Sequence[int] = (),
 ) -> Validation:
@@ -79,6 +80,7 @@ def make_validation(
         seed: random seed of the training.
         truth: truth that windows include; PSNR is measured against it, or the one in the settings, if a clip has it.
         with_sharp: whether windows include sharp frames.
+        with_subframes: whether windows include the sharp sub-frames of each exposure.
         selection: selected frames, as for :class:`TrainingWindows`.
         at: additional steps, as in :class:`Validation`.
     """
@@ -88,7 +90,16 @@ def make_validation(
     windows = None
     if settings.loss_samples:
         other = seed + _OTHER_DRAWS
-        windows = TrainingWindows(reader, window, other, settings.loss_samples, truth, with_sharp, selection=selection)
+        windows = TrainingWindows(
+            reader,
+            window,
+            other,
+            settings.loss_samples,
+            truth,
+            with_sharp,
+            with_subframes=with_subframes,
+            selection=selection,
+        )
     return Validation(clips, windows, tuple(at))
 
 

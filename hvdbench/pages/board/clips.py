@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import list_frames, read_frame
 from hvdbench.labels.stored import DEFAULT_LABELLER, labels_of, read_labels
+from hvdbench.labels.temporal_sharpness import MAP_FOLDER
 from hvdbench.metrics.protocols.known import DEFAULT, PROTOCOLS
 from hvdbench.pages.board.runs_on_disk import FoundRun, Name
 from hvdbench.pages.page_clip import PageClip
@@ -70,7 +71,9 @@ def _gather(
         present = {key: folder.folder / one for key, one in streams.items() if (folder.folder / one).is_dir()}
         files = {key: list_frames(path) for key, path in present.items()}
     truths = {key: files.pop(key) for key in TRUTH_FOLDERS.values() if key in files}
-    files |= {method: list_frames(path) for method, path in runs.items() if method not in files} | truths
+    files |= {method: list_frames(path) for method, path in runs.items() if method not in files}
+    maps = None if folder is None else folder.folder / MAP_FOLDER
+    files |= ({MAP_FOLDER: list_frames(maps)} if maps is not None and maps.is_dir() else {}) | truths
     files = {key: listed for key, listed in files.items() if listed}
     if not files:
         return None, []

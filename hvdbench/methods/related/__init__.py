@@ -1,0 +1,1 @@
+"""Rebuild methods that are neither rivals of SelfHVD nor networks of its table; see docs/related.md."""

@@ -1,0 +1,93 @@
+"""Compute with orders: open a trained network, the regulariser of Eq. 7, and truths that are put into one order."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hvdbench.catalog import NamedPreset, resolve
+from hvdbench.errors import InputError, WeightsError
+from hvdbench.methods.foreign.calling import reason
+from hvdbench.methods.related.hypercut.settings import OrderSettings
+from hvdbench.networks.hypercut import HyperCUT
+from hvdbench.weights.checkpoints import load_checkpoint
+from hvdbench.weights.finding import find_weights
+from hvdbench.weights.fitting import load_into
+
+
+def build_order(name: str, arguments: dict[str, object], seed: int = 0) -> HyperCUT:
+    """Build a HyperCUT on the CPU, its weights and its plane drawn from ``seed``.
+
+    Raises:
+        UnknownNameError: if there is no such network or preset.
+        InputError: if the network does not take its arguments, or is another one.
+    """
+    asked = NamedPreset.parse(name)
+    found = resolve("network", asked.name)
+    if found.module is not HyperCUT:
+        raise InputError(f"network '{name}' orders no frames: name 'hypercut', at one of its sizes")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            network = found.build(asked.preset, **arguments)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"network '{name}' cannot be made with {arguments}: {reason(error)}") from error
+    assert isinstance(network, HyperCUT)
+    return network
+
+
+def open_order(settings: OrderSettings) -> HyperCUT | None:
+    """Open the network of a regulariser, frozen and in evaluation; None without weights.
+
+    Raises:
+        WeightsError: if the weights are missing, damaged, or of another network.
+    """
+    if not settings.weights:
+        return None
+    try:
+        path = find_weights(settings.weights)
+    except WeightsError as error:
+        raise WeightsError(f"{error}; 'hvdbench train hypercut_order' makes weights of an order") from error
+    network = build_order(settings.network, {})
+    load_into(network, load_checkpoint(path), path)
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def regulariser(sides: Tensor, form: Literal["softplus", "linear"] = "softplus") -> Tensor:
+    """Return Eq. 7: the sum over the pairs of each exposure, a mean over exposures.
+
+    The printed sum also has the middle frame paired with itself, which is its own reverse and thus has no order; it is
+    left out, as in the published code.
+
+    Args:
+        sides: (N, T - 1) of :meth:`HyperCUT.sides`, pairs and reverses in turn; only the pairs count.
+        form: function of each inner product.
+    """
+    ahead = sides[:, 0::2]
+    return (F.softplus(ahead) if form == "softplus" else ahead).sum(dim=1).mean()
+
+
+def ordered(frames: Tensor, sides: Tensor) -> Tensor:
+    """Reverse the exposures that lie on the positive side of the plane, so that all lie on the negative one.
+
+    Args:
+        frames: (N, T, 3, H, W), true frames.
+        sides: (N, T - 1) of :meth:`HyperCUT.sides` of these frames; the sum over the pairs decides.
+
+    Returns:
+        Frames of the same shape.
+    """
+    is_behind = sides[:, 0::2].sum(dim=1) > 0
+    return torch.where(is_behind[:, None, None, None, None], frames.flip(1), frames)
+
+
+def hit_share(sides: Tensor) -> Tensor:
+    """Return the share of pairs that lie on another side than their reverses (Eq. 5), a scalar."""
+    return (sides[:, 0::2] * sides[:, 1::2] < 0).float().mean()
+
+
+def consistent_share(sides: Tensor) -> Tensor:
+    """Return the share of exposures whose pairs all lie on one side (``con@3`` for seven frames), a scalar."""
+    ahead = sides[:, 0::2]
+    return ((ahead > 0).all(dim=1) | (ahead < 0).all(dim=1)).float().mean()

@@ -1,0 +1,1 @@
+"""Networks of related tasks: a short video from one blurry picture."""
