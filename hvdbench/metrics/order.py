@@ -161,7 +161,7 @@ def load_order_network(weights: Path) -> "HyperCUT":
 
 
 def _size_of(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int, int] | None:
-    """Read out_dim, features and blocks off the network's weights; of other weights nothing: loading says what is wrong."""
+    """Read out_dim, features and blocks off the weights; of other weights nothing, since loading says what is wrong."""
     plane = [shape for key, shape in shapes.items() if key.endswith("hyperplane.hyperplane") and len(shape) == 1]
     first = [shape for key, shape in shapes.items() if key.endswith("f_func.model.1.weight") and len(shape) > 1]
     blocks = {key.partition(".conv_block.")[0] for key in shapes if ".conv_block." in key}

@@ -15,7 +15,7 @@ _incomplete = click.option(
 )
 
 
-@click.group()
+@click.group(commands=[pair_cameras, order])
 def dataset() -> None:
     """Import, check, export or describe a dataset."""
 
@@ -207,7 +207,3 @@ def check_gopro(whole: Path, release: Path, clips: tuple[str, ...], engine: str)
         found = check(whole, release, clips=clips, engine=parse_engine(engine), progress=progress)
     click.echo("\n".join(report(found)))
     refuse_different(found, release)
-
-
-dataset.add_command(pair_cameras)
-dataset.add_command(order)
