@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from hvdbench.cli import options
-from hvdbench.cli.data.sequences import order, pair_cameras
 from hvdbench.cli.progress import showing
+from hvdbench.cli.sequences import order, pair_cameras
 
 _incomplete = click.option(
     "--incomplete",
