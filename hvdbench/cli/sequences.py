@@ -67,8 +67,8 @@ from hvdbench.cli.progress import showing
 )
 @options.overwrite
 @options.examples(
-    "hvdbench dataset pair-cameras fast.mp4 slow.mp4 -o datasets/mine --clip walk",
-    "hvdbench dataset pair-cameras fast/ slow/ --sharp-fps 100 --blurry-fps 25 -o datasets/mine --clip a",
+    "hvdbench dataset pair-cameras fast.mp4 slow.mp4 -o mine --clip walk",
+    "hvdbench dataset pair-cameras a/ b/ --sharp-fps 99 --blurry-fps 33 -o d --clip a",
 )
 def pair_cameras(
     sharp: Path,
@@ -85,10 +85,11 @@ def pair_cameras(
     background: Path | None,
     overwrite: bool,
 ) -> None:
-    """Make a clip of the films of two cameras behind a beam splitter.
+    """Make a clip of two synchronised cameras.
 
-    SHARP is the film of the fast camera, which does not blur, and BLURRY that of the slow one, whose exposure lasts a
-    whole frame; each may also be a folder of frames. Both are aligned in space and time, the fast camera's colours are
+    Both see the same through a beam splitter. SHARP is the film of the fast camera, which does not blur, and BLURRY that
+    of the slow one, whose exposure lasts a whole frame; each may also be a folder of frames. Both are aligned in space
+    and time, the fast camera's colours are
     fitted to the slow one's, and each blurry frame gets N sharp sub-frames, in the order of time.
     """
     from hvdbench.ingest.camera_pairs import CameraPair, read_homography
@@ -125,7 +126,7 @@ def pair_cameras(
     help="Use these weights of the order network hypercut: a file, or a name that 'hvdbench weights list' shows.",
 )
 @click.option("--split", metavar="NAME", help="Measure the clips of this split. The default is every split.")
-@click.option("--board", metavar="NAME", help="Also enter the shares on this leaderboard, such as blur2vid.")
+@click.option("--board", metavar="NAME", help="Also enter the shares on this leaderboard, such as blur2vid-order.")
 @click.option(
     "--name",
     metavar="NAME",
@@ -142,8 +143,8 @@ def pair_cameras(
 @options.boards
 @options.device
 @options.examples(
-    "hvdbench dataset order datasets/rb2v --weights order.safetensors --split test",
-    "hvdbench dataset order datasets/rb2v --weights order.safetensors --board blur2vid --picture order.png",
+    "hvdbench dataset order datasets/rb2v --weights a.safetensors",
+    "hvdbench dataset order rb2v --weights a.safetensors --board blur2vid-order",
 )
 def order(
     dataset_folder: Path,
@@ -155,7 +156,7 @@ def order(
     boards: Path,
     device: str,
 ) -> None:
-    """Measure how well an order network tells sequences from their reverse.
+    """Measure an order network on sequences.
 
     DATASET is the folder of a dataset with sub-frames. The command prints, for each split, hit (the share of symmetric
     pairs of frames that lie on another side of the hyperplane than their reverse), con@2 and con@3 (the share of
