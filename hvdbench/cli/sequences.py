@@ -68,7 +68,7 @@ from hvdbench.cli.progress import showing
 @options.overwrite
 @options.examples(
     "hvdbench dataset pair-cameras fast.mp4 slow.mp4 -o mine --clip walk",
-    "hvdbench dataset pair-cameras a/ b/ --sharp-fps 99 --blurry-fps 33 -o d --clip a",
+    "hvdbench dataset pair-cameras a b --sharp-fps 99 --blurry-fps 33 -o d --clip a",
 )
 def pair_cameras(
     sharp: Path,
@@ -87,10 +87,10 @@ def pair_cameras(
 ) -> None:
     """Make a clip of two synchronised cameras.
 
-    Both see the same through a beam splitter. SHARP is the film of the fast camera, which does not blur, and BLURRY that
-    of the slow one, whose exposure lasts a whole frame; each may also be a folder of frames. Both are aligned in space
-    and time, the fast camera's colours are
-    fitted to the slow one's, and each blurry frame gets N sharp sub-frames, in the order of time.
+    Both see the same through a beam splitter. SHARP is the film of the fast camera, which does not blur, and BLURRY
+    that of the slow one, whose exposure lasts a whole frame; each may also be a folder of frames. Both are aligned in
+    space and time, the fast camera's colours are fitted to the slow one's, and each blurry frame gets N sharp
+    sub-frames, in the order of time.
     """
     from hvdbench.ingest.camera_pairs import CameraPair, read_homography
     from hvdbench.ingest.camera_pairs import pair_cameras as make
