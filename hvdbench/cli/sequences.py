@@ -67,8 +67,8 @@ from hvdbench.cli.progress import showing
 )
 @options.overwrite
 @options.examples(
-    "hvdbench dataset pair-cameras fast.mp4 slow.mp4 -o mine --clip walk",
-    "hvdbench dataset pair-cameras a b --sharp-fps 99 --blurry-fps 33 -o d --clip a",
+    "hvdbench dataset pair-cameras fast.mp4 slow.mp4 -o mine --clip a",
+    "hvdbench dataset pair-cameras a b.mp4 --sharp-fps 100 -o d --clip c",
 )
 def pair_cameras(
     sharp: Path,
