@@ -25,8 +25,8 @@ _BATCH_COUNTER = "num_batches_tracked"
 # marks in weights, each of which makes a network that knows it take the form of its weights, and what it means
 _FORMS = {
     "adds_frame": "a network whose result is added to its frame",  # hvdbench.networks.layers.identity
-    "as_meant": "a HyperCUT with activations",  # hvdbench.networks.hypercut
     "prior_as_meant": "a network that is given the paper's temporal sharpness prior",  # hvdbench.networks.cdvd_tsp
+    "as_meant": "a HyperCUT that takes RGB and has activations",  # hvdbench.networks.hypercut
 }
 _AVERAGED = re.compile(r"(^|[._])ema([._]|$)")
 

@@ -93,7 +93,7 @@ class OrderedByPairs(nn.Module):
         size = [max(side, 33) for side in clip.shape[-2:]]
         pair = [nn.functional.interpolate(frames, size=size) for frames in (clip.flatten(0, 1), following)]
         sides = self.network.hyperplane(self.network.encode(*pair))  # (N*T, 1)
-        return clip + torch.tanh(sides).view(*clip.shape[:2], 1, 1, 1)
+        return clip + 0.1 * torch.tanh(sides).view(*clip.shape[:2], 1, 1, 1)
 
 
 class FlowOfOneConvolution(nn.Module):
@@ -198,6 +198,41 @@ class BlurredByDiffusion(nn.Module):
         return clip + self.network(1 - frames, torch.cat((frames, frames), dim=1), step).unflatten(0, clip.shape[:2])
 
 
+class MeanOfSequence(nn.Module):
+    """Each frame as the mean of the sequence that is made of it, since no single frame depends on all weights."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.spec = NetworkSpec(size_multiple=network.size_multiple, min_size_px=network.min_size_px, context_frames=0)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        height, width = clip.shape[-2:]
+        over = [-side % self.network.size_multiple for side in (width, height)]
+        frames = nn.functional.pad(clip.flatten(0, 1), (0, over[0], 0, over[1]), mode="replicate")
+        return self.network(frames).mean(dim=1)[..., :height, :width].unflatten(0, clip.shape[:2])
+
+
+class GuidedSequence(MeanOfSequence):
+    """The same under a guidance of the frame's own colours, which shows in the result, as the guess of it does."""
+
+    def forward(self, clip: Tensor) -> Tensor:
+        frames = clip.flatten(0, 1)
+        guidance = torch.where(frames[:, :2] > 0.5, 1.0, -1.0).to(frames)
+        planes = self.network.eval().planes(torch.cat((frames, guidance), dim=1))
+        guessed = torch.tanh(planes[:, 42:]).mean(dim=1, keepdim=True)  # logits of the guidance, and the divergence
+        return (planes[:, :21].unflatten(1, (7, 3)).mean(dim=1) + 0.1 * guessed).unflatten(0, clip.shape[:2])
+
+
+def _jin() -> nn.Module:
+    network = _tiny("jin_sequence")
+    with torch.no_grad():  # near the identity, since untrained its frames are noise that is normalised over the picture
+        for maker in network.children():
+            for parameter in (*maker.heads.parameters(), maker.last.weight):
+                parameter.mul_(0.1)
+    return MeanOfSequence(network)
+
+
 def _id_blau() -> nn.Module:
     network = _tiny("id_blau")
     nn.init.normal_(network.model.last_layer[1].weight, std=0.05)  # it starts at zero, which would hide the layers
@@ -211,6 +246,9 @@ TINY: dict[str, Callable[[], nn.Module]] = {name: partial(_tiny, name) for name 
     "cdvd_tsp": _cdvd_tsp,
     "fusion": _fusion,
     "id_blau": _id_blau,
+    "jin_sequence": _jin,
+    "purohit_sequence": lambda: MeanOfSequence(_tiny("purohit_sequence")),
+    "zhong_sequence": lambda: GuidedSequence(_tiny("zhong_sequence")),
     "hypercut": lambda: OrderedByPairs(catalog.resolve("network", "hypercut").build(out_dim=8)),
     "kernel_wizard": lambda: BlurredLikeTheNext(_tiny("kernel_wizard")),
     "mimo_unet": lambda: SummedOverScales(_tiny("mimo_unet")),

@@ -6,6 +6,7 @@ import click
 
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
+from hvdbench.cli.sequences import order, pair_cameras
 
 _incomplete = click.option(
     "--incomplete",
@@ -14,7 +15,7 @@ _incomplete = click.option(
 )
 
 
-@click.group()
+@click.group(commands=[pair_cameras, order])
 def dataset() -> None:
     """Import, check, export or describe a dataset."""
 
@@ -87,8 +88,8 @@ def import_(
     request = AdoptRequest(root, layout, out, name, blur, sharp, "link" if link else "copy", overwrite, incomplete)
     with showing() as progress:
         adopted = adopt(request, progress=progress)
-    found = adopted.dataset
     click.echo("\n".join(adopted.notes))
+    found = adopted.dataset
     click.echo(f"{found.folder}: '{found.name}', {len(found.clips())} clips, {found.origin}, digest {found.digest}")
 
 

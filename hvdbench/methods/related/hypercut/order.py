@@ -24,14 +24,16 @@ def build_order(name: str, arguments: dict[str, object], seed: int = 0) -> Hyper
         InputError: if the network does not take its arguments, or is another one.
     """
     asked = NamedPreset.parse(name)
+    found = resolve("network", asked.name)
+    if found.module is not HyperCUT:
+        raise InputError(f"network '{name}' orders no frames: name 'hypercut', at one of its sizes")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            network = resolve("network", asked.name).build(asked.preset, **arguments)
+            network = found.build(asked.preset, **arguments)
         except (TypeError, ValueError, RuntimeError) as error:
             raise InputError(f"network '{name}' cannot be made with {arguments}: {reason(error)}") from error
-    if not isinstance(network, HyperCUT):
-        raise InputError(f"network '{name}' orders no frames: name 'hypercut', at one of its sizes")
+    assert isinstance(network, HyperCUT)
     return network
 
 
