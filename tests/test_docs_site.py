@@ -145,7 +145,7 @@ def show(browser: Browser, url: str, ready: str, *, dark: bool = False) -> None:
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
     browser.send("Emulation.setEmulatedMedia", features=scheme)
     browser.send("Page.navigate", url=url)
-    browser.wait(f"document.readyState === 'complete' && location.href === {url!r} && {ready}")
+    browser.wait(f"document.readyState === 'complete' && location.href === {url!r} && {ready} !== null")
 
 
 @pytest.mark.slow
@@ -205,7 +205,7 @@ class TestInABrowser:
         show(browser, f"{address}/index.html", "document.querySelector('[data-md-component=search-query]')")
         browser.value("document.querySelector('[data-md-component=search-query]').focus()")
         browser.type("bradley")
-        browser.wait("document.querySelector('.md-search-result__item a[href*=study]')")
+        browser.wait("document.querySelector('.md-search-result__item a[href*=study]') !== null")
         assert browser.log == []
 
     @pytest.mark.parametrize("board", ["unseen-plain", "validity"])
