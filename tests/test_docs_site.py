@@ -173,6 +173,18 @@ def test_links_of_documents_lead_to_pages_and_boards(site):
 
 @pytest.mark.slow
 @needs_mkdocs
+def test_lists_and_tables_that_github_shows_are_lists_and_tables_here(site):
+    # Python-Markdown wants parts of a list's item indented by four columns, and a line between them and the next item.
+    swallowed = []
+    for page in sorted(site.rglob("*.html")):
+        text = re.sub(r"<pre.*?</pre>|<!--.*?-->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        paragraphs = re.findall(r"<p>(.*?)</p>", text, re.DOTALL)
+        swallowed += [(page.name, part) for part in paragraphs if re.search(r"\n(?:- |\d+\. |\| )", part)]
+    assert swallowed == []
+
+
+@pytest.mark.slow
+@needs_mkdocs
 def test_the_reference_shows_arguments_results_errors_and_examples(site):
     text = re.sub(r"<[^>]+>", "", (site / "api.html").read_text(encoding="utf-8"))
     for function in hvdbench.__all__:
