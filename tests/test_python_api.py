@@ -50,7 +50,7 @@ def test_a_public_function_is_typed_and_says_what_it_takes_returns_and_raises(na
     assert all(one.annotation is not inspect.Parameter.empty for one in signature.parameters.values())
     assert signature.return_annotation is not inspect.Signature.empty
     words = inspect.getdoc(function) or ""
-    for heading in ("Args:", "Returns:", "Raises:", "Example:"):
+    for heading in ("Args:", "Returns:", "Raises:", "Examples:"):
         assert f"\n{heading}\n" in words, f"{name} lacks {heading}"
     for parameter in signature.parameters:
         assert re.search(rf"^    {parameter}: ", words, re.MULTILINE), f"{name} does not explain {parameter}"

@@ -41,7 +41,7 @@ def leaderboard(
         UnknownNameError: if there is no board of that name.
         InputError: if the file is not a board, or the board has no such number.
 
-    Example:
+    Examples:
         >>> import hvdbench
         >>> for method in ("blurry", "warp_average"):
         ...     rows = hvdbench.evaluate(method, "datasets/scored", board="mine")

@@ -54,7 +54,7 @@ def open_clip(
         InputError: if nothing is there, if it cannot be read as a clip of at least two frames of 16 px a side, or if
             the crop reaches outside the picture.
 
-    Example:
+    Examples:
         >>> import hvdbench
         >>> clip = hvdbench.open_clip("frames", crop=(0, 0, 64, 48))
         >>> clip.frames.shape, clip.names[0]
@@ -140,7 +140,7 @@ def deblur(
         UnknownNameError: if there is no such method.
         WeightsError: if weights are missing, damaged or of another network.
 
-    Example:
+    Examples:
         >>> import hvdbench
         >>> hvdbench.deblur("frames", method="warp_average").shape
         (4, 64, 96, 3)

@@ -28,7 +28,7 @@ def load_dataset(folder: PathLike) -> Dataset:
     Raises:
         DatasetError: if the folder contains no dataset, or a damaged one.
 
-    Example:
+    Examples:
         >>> import hvdbench
         >>> dataset = hvdbench.load_dataset("datasets/scored")
         >>> [clip.name for clip in dataset.clips()]
@@ -65,7 +65,7 @@ def training_windows(
         InputError: if a number is out of range, or there is no such truth.
         FitError: if a clip is too small or short, lacks the truth, or has no frame selected as sharp.
 
-    Example:
+    Examples:
         >>> import hvdbench
         >>> windows = hvdbench.training_windows("datasets/scored", frames=3, crop_px=32, length=2)
         >>> windows[0]["blurry"].shape
@@ -118,7 +118,7 @@ def synth(
         InputError: if a folder that was named is missing or laid out otherwise.
         DatasetError: if the folder contains another dataset.
 
-    Example:
+    Examples:
         >>> import hvdbench
         >>> dataset = hvdbench.synth("demo@tiny", output="shaken")
         >>> dataset.origin, len(dataset.clips())
@@ -154,7 +154,7 @@ def label(dataset: Dataset | PathLike, *, labeller: str = DEFAULT_LABELLER) -> p
         UnknownNameError: if there is no such labeller.
         DatasetError: if the folder contains no dataset, or may not be written to.
 
-    Example:
+    Examples:
         >>> import hvdbench
         >>> labels = hvdbench.label("datasets/scored")
         >>> labels.groupby("clip")["is_sharp"].sum().to_dict()

@@ -57,7 +57,7 @@ def evaluate(
     Raises:
         HvdbenchError: if the method cannot be opened, or the dataset cannot be restored or scored.
 
-    Example:
+    Examples:
         >>> import hvdbench
         >>> rows = hvdbench.evaluate("blurry", "datasets/scored", board="mine")
         >>> sorted(set(rows["clip"]))
@@ -119,7 +119,7 @@ def train(
         InputError: if the method is fitted to each clip and has nothing to train.
         FitError: if the training cannot go on.
 
-    Example:
+    Examples:
         >>> import hvdbench
         >>> hvdbench.train("warp_average", "datasets/scored")
         Traceback (most recent call last):

@@ -57,7 +57,7 @@ def score(
             scored against several.
         DatasetError: if a clip of the dataset was changed since it was made.
 
-    Example:
+    Examples:
         >>> import hvdbench
         >>> clip = hvdbench.load_dataset("datasets/scored").clips()[0]
         >>> rows = hvdbench.score(clip.blurry(), clip, protocol="basicsr-rgb")
