@@ -114,6 +114,14 @@ METRICS: Mapping[str, str] = {
     "tof_px": "hvdbench.metrics.temporal:TOF_PX",
     "flicker": "hvdbench.metrics.temporal:FLICKER",
     "tlpips": "hvdbench.metrics.temporal:TLPIPS",
+    "ppsnr": "hvdbench.metrics.sequence:PPSNR",
+    "ppsnr_pair": "hvdbench.metrics.sequence:PPSNR_PAIR",
+    "pssim": "hvdbench.metrics.sequence:PSSIM",
+    "pssim_pair": "hvdbench.metrics.sequence:PSSIM_PAIR",
+    "plpips": "hvdbench.metrics.sequence:PLPIPS",
+    "plpips_pair": "hvdbench.metrics.sequence:PLPIPS_PAIR",
+    "landmark_error": "hvdbench.metrics.trajectories:LANDMARK_ERROR",
+    "fingertip_error": "hvdbench.metrics.trajectories:FINGERTIP_ERROR",
     "efficiency": "hvdbench.metrics.efficiency:FRAMES_PER_S",
 }
 

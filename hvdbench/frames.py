@@ -93,15 +93,28 @@ def list_series(folder: Path) -> list[list[Path]]:
     Raises:
         InputError: if a picture has another name, or the frames do not have the same numbers.
     """
+    return series_of(list_frames(folder), readable(folder)) if folder.is_dir() else []
+
+
+def series_of(files: Sequence[Path], where: str) -> list[list[Path]]:
+    """Sort pictures of several instants of each frame by their instants, as :func:`list_series` does.
+
+    Args:
+        files: the pictures, in natural order.
+        where: the folder, for sentences.
+
+    Raises:
+        InputError: under the conditions of :func:`list_series`.
+    """
     found: dict[int, dict[str, Path]] = {}
-    for path in list_frames(folder) if folder.is_dir() else []:
+    for path in files:
         frame, _, number = path.stem.rpartition("_")
         if not (frame and number.isdecimal() and number.isascii()):
             raise InputError(f"{path} is not named <frame>_<number>, as the pictures of one frame's instants are")
         found.setdefault(int(number), {})[frame] = path
     if sorted(found) != list(range(1, len(found) + 1)) or any(one.keys() != found[1].keys() for one in found.values()):
         raise InputError(
-            f"{readable(folder)} does not have the same pictures of every frame, numbered from 1: it has the numbers "
+            f"{where} does not have the same pictures of every frame, numbered from 1: it has the numbers "
             f"{', '.join(map(str, sorted(found)))} of {len(set().union(*found.values()))} frames, and some are missing"
         )
     return [list(found[number].values()) for number in sorted(found)]

@@ -63,7 +63,10 @@ class Restoration:
     Attributes:
         frames: the restored frames, RGB (T, H, W, 3): uint8, or uint16 where the blurry ones were.
         facts: notes for the manifest, as JSON values: seconds, steps, exposure share, frames passed through …
+        series: sequences of N sharp frames of each blurry frame, uint8 RGB (T, N, H, W, 3), where the method restores
+            them; several where it restores several candidates. ``frames`` are then the middle frames of the first.
     """
 
     frames: Frames
     facts: dict[str, object] = field(default_factory=dict)
+    series: tuple[Frames, ...] = ()

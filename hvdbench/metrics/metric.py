@@ -78,7 +78,8 @@ class Metric(Facts):
     Attributes:
         function: of a restored frame and its truth, for a metric of one frame.
         opener: makes the measure for a device; for every other kind of metric.
-        needs: what a frame is compared with: nothing, the truth, or the truth and without one the input.
+        needs: what a frame is compared with: nothing, the truth, or the truth and without one the input; ``subframes``
+            for a sequence that is compared with the sub-frames of an exposure.
         beside: the facts of further numbers that it enters on a board.
         together: the name of the measure that measures it along with others; empty: its own.
         identity: everything that changes a number; empty for a function, which its source file identifies.

@@ -118,7 +118,7 @@ def _as_metric(name: str, found: object, where: str = "") -> Metric:
     raise InputError(f"'{where or name}' is neither a metric nor a function metric(restored, truth) -> float")
 
 
-def problem_with(name: str, *, has_truth: bool) -> str | None:
+def problem_with(name: str, *, has_truth: bool, has_subframes: bool = False) -> str | None:
     """Explain in one sentence why a metric cannot be measured, as far as that is known at once; None: no known reason.
 
     Nothing is downloaded for it, and nothing is imported but what an import string names.
@@ -129,11 +129,18 @@ def problem_with(name: str, *, has_truth: bool) -> str | None:
     metric = find_metric(name)
     if metric.needs == "truth" and not has_truth:
         return f"metric '{name}' needs a truth, and the dataset has none"
+    if metric.needs == "subframes" and not has_subframes:
+        return f"metric '{name}' needs sub-frames of each exposure, and the dataset has none"
     return metric.missing() if metric.missing is not None else None
 
 
 def measurable(
-    names: Iterable[str], *, fallback: Fallback, has_truth: bool, is_kept: Callable[[str], bool] = lambda name: False
+    names: Iterable[str],
+    *,
+    fallback: Fallback,
+    has_truth: bool,
+    has_subframes: bool = False,
+    is_kept: Callable[[str], bool] = lambda name: False,
 ) -> list[str]:
     """Leave out the metrics that cannot be measured, after a sentence for each.
 
@@ -141,6 +148,7 @@ def measurable(
         names: the requested names; one given twice counts once.
         fallback: whether the others may stand in.
         has_truth: whether there is a truth to compare with.
+        has_subframes: whether there are sub-frames to compare sequences with.
         is_kept: function that returns whether the scores of a metric are already kept.
 
     Raises:
@@ -150,7 +158,7 @@ def measurable(
     left = []
     for name in dict.fromkeys(names):
         try:
-            problem = problem_with(name, has_truth=has_truth)
+            problem = problem_with(name, has_truth=has_truth, has_subframes=has_subframes)
         except UnknownNameError:
             if ":" in name or not is_kept(name):  # a metric of others is known by its name where its scores are kept
                 raise

@@ -25,6 +25,7 @@ from hvdbench.recipe import digest_of
 from hvdbench.scoring.run import Run
 from hvdbench.scoring.run_clip import RunClip, frames_sha256
 from hvdbench.scoring.run_scores import score_clip
+from hvdbench.scoring.run_series import series_sha256, write_series
 from hvdbench.store import ClipFolder, Dataset
 from hvdbench.workspace.atomic import atomic_folder, atomic_write_text, check_replaceable, recover
 from hvdbench.workspace.locks import locked
@@ -194,6 +195,9 @@ def _restore(job: RunJob, place: RunClip, blurry: Frames) -> None:
     with atomic_folder(job.out) as folder:
         write_clip(folder, restoration.frames, _frame_names(clip))
         manifest["frames_sha256"] = frames_sha256(folder)
+        if restoration.series:
+            write_series(folder, restoration.series, names)
+            manifest["series_sha256"] = series_sha256(folder)
         atomic_write_text(folder / "run.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 

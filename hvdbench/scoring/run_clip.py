@@ -14,6 +14,7 @@ from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import list_frames
 from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.scoring.frame_files import FrameFiles
+from hvdbench.scoring.run_series import Sequences, series_sha256
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Truth
 
 TRUTHS: tuple[Truth, ...] = ("mid", "centroid")
@@ -86,6 +87,21 @@ class RunClip:
         return found
 
     @cached_property
+    def sequences(self) -> Sequences:
+        """The sequences that were restored of each frame, beside the true ones.
+
+        Raises:
+            FitError: if the run has no sequences, or the clip no sub-frames.
+            InputError: if they do not fit each other.
+        """
+        return Sequences(self.folder, self.clip.folder, [path.stem for path in list_frames(self.clip.folder / "blur")])
+
+    @cached_property
+    def series_sha256(self) -> str | None:
+        """The SHA-256 of the run's sequences; None where it has none."""
+        return series_sha256(self.folder)
+
+    @cached_property
     def frame_digests(self) -> list[bytes]:
         """The names and SHA-256 of the run's frames, in turn."""
         return [path.name.encode() + hashlib.sha256(path.read_bytes()).digest() for path in self.files]
@@ -107,12 +123,16 @@ class RunClip:
 
     def key(self, *parts: str) -> str:
         """Hash the run's frames, the clip and everything else that determines a score: 16 hex digits."""
-        total = hashlib.sha256("\n".join([*parts, self.clip_digest, *map(bytes.hex, self.frame_digests)]).encode())
+        series = [self.series_sha256] if self.series_sha256 else []
+        digests = [*series, *map(bytes.hex, self.frame_digests)]
+        total = hashlib.sha256("\n".join([*parts, self.clip_digest, *digests]).encode())
         return total.hexdigest()[:16]
 
     @property
     def was_changed(self) -> bool:
-        """Whether the frames differ from those that were restored, as far as ``run.json`` tells."""
+        """Whether frames or sequences differ from those that were restored, as far as ``run.json`` tells."""
+        if "series_sha256" in self.manifest and self.manifest["series_sha256"] != self.series_sha256:
+            return True
         expected = self.manifest.get("frames_sha256")
         return expected is not None and total_digest(self.frame_digests) != expected
 

@@ -19,7 +19,7 @@ from hvdbench.scoring.run_scores import read_scores, score_clip
 from hvdbench.scoring.run_tables import Asked, RunScores, asked_metric, kept_as, run_strata
 from hvdbench.scoring.stored_scores import measure_clip, read_kept
 from hvdbench.scoring.stratified import strata_table
-from hvdbench.store import TRUTH_FOLDERS, Dataset
+from hvdbench.store import SERIES_FOLDER, TRUTH_FOLDERS, Dataset
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
 from hvdbench.workspace.progress import Progress, silent
@@ -110,7 +110,13 @@ def usable(asked: Asked, dataset: Dataset, *, fallback: Fallback, run: Run | Non
     def is_kept(name: str) -> bool:
         return run is not None and _is_kept(name, asked, run, dataset)
 
-    names = measurable(asked.metrics, fallback=fallback, has_truth=has_truth(dataset), is_kept=is_kept)
+    names = measurable(
+        asked.metrics,
+        fallback=fallback,
+        has_truth=has_truth(dataset),
+        has_subframes=any((clip.folder / SERIES_FOLDER).is_dir() for clip in dataset.clips()),
+        is_kept=is_kept,
+    )
     return Asked(tuple(names), asked.strata, asked.facts)
 
 

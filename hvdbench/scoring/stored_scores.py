@@ -106,8 +106,11 @@ def measure_clip(place: RunClip, measure: Measure) -> Kept:
         where it was compared with none, or with the input. The value is NaN where a frame has none.
 
     Raises:
-        InputError: if frames do not fit the clip.
+        FitError: if sequences are measured, and the run has none, or the clip has no sub-frames.
+        InputError: if frames or sequences do not fit the clip.
     """
+    if measure.compares_with == "subframes":
+        return _measure_sequences(place, measure)
     references = _references(place, measure)
     columns = [f"{metric}_{truth}" for truth in references for metric in measure.metrics]
 
@@ -121,6 +124,20 @@ def measure_clip(place: RunClip, measure: Measure) -> Kept:
                 row |= {f"{metric}_{truth}": values.get(metric, math.nan) for metric in measure.metrics}
             if index >= first:
                 yield row
+
+    return keep(place, measure.name, columns, rows, identity=measure.identity, versions=measure.versions)
+
+
+def _measure_sequences(place: RunClip, measure: Measure) -> Kept:
+    """Measure the sequences of one clip; the columns are those of the truth ``mid``, about which sub-frames lie."""
+    columns = [f"{metric}_mid" for metric in measure.metrics]
+    sequences = place.sequences
+
+    def rows(first: int) -> Iterator[Mapping[str, float]]:
+        meter = measure.start()
+        for index in range(first, len(place.files)):
+            values = meter(sequences.candidates(index), sequences.truth(index)) or {}
+            yield {f"{metric}_mid": values.get(metric, math.nan) for metric in measure.metrics}
 
     return keep(place, measure.name, columns, rows, identity=measure.identity, versions=measure.versions)
 

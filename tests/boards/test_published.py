@@ -61,7 +61,7 @@ SUMS = {
     (HYPERCUT + "4", "B-Aist++", "pssim_mean"): (9, 8.089),
     (HYPERCUT + "4", "B-Aist++", "plpips_mean"): (9, 0.633),
     (HYPERCUT + "5", "RB2V-Face", "landmark_error"): (2, 10.62),
-    (HYPERCUT + "5", "RB2V-Hand", "landmark_error"): (2, 20.87),
+    (HYPERCUT + "5", "RB2V-Hand", "fingertip_error"): (2, 20.87),
     (HYPERCUT + "6", "RB2V-Street", "ppsnr_mean"): (6, 157.46),
     (HYPERCUT + "7", "RB2V-Street", "hit_percent"): (5, 489.2),
     (HYPERCUT + "7", "RB2V-Street", "con2_percent"): (5, 490.5),

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hvdbench.cli import options
+from hvdbench.cli.data.sequences import order, pair_cameras
 from hvdbench.cli.progress import showing
 
 _incomplete = click.option(
@@ -87,8 +88,8 @@ def import_(
     request = AdoptRequest(root, layout, out, name, blur, sharp, "link" if link else "copy", overwrite, incomplete)
     with showing() as progress:
         adopted = adopt(request, progress=progress)
-    found = adopted.dataset
     click.echo("\n".join(adopted.notes))
+    found = adopted.dataset
     click.echo(f"{found.folder}: '{found.name}', {len(found.clips())} clips, {found.origin}, digest {found.digest}")
 
 
@@ -206,3 +207,7 @@ def check_gopro(whole: Path, release: Path, clips: tuple[str, ...], engine: str)
         found = check(whole, release, clips=clips, engine=parse_engine(engine), progress=progress)
     click.echo("\n".join(report(found)))
     refuse_different(found, release)
+
+
+dataset.add_command(pair_cameras)
+dataset.add_command(order)

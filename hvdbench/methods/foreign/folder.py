@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from hvdbench.errors import InputError
-from hvdbench.frames import Frame, Frames, list_frames, read_frames
+from hvdbench.frames import Frame, Frames, list_frames, read_frames, series_of
 from hvdbench.labels.sharpness import SharpLabels
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
@@ -77,7 +77,7 @@ class FolderScheme(Scheme[FolderSettings]):
         """
         found = find_all(self.folder, frame_names)
         for key, place in found.items():
-            if not place.is_film:
+            if not place.is_film and _sequences(place, frame_names[key]) is None:
                 _match(place, frame_names[key], protocol)
         strays = unclaimed(self.folder, found.values())
         if strays:
@@ -97,6 +97,9 @@ class FolderScheme(Scheme[FolderSettings]):
                 f"{self.folder} has no frames for the clip {budget.clip or '(unnamed)'}: put them {LAYOUTS}"
             )
         whose = str(place.place)
+        series = _sequences(place, budget.frame_names)
+        if series is not None:
+            return _restored_sequences(series, blurry, place.place)
         facts: dict[str, object] = {"files": sorted({path.suffix.lower() for path in place.files})}
         if place.is_film:
             clip = read_input(place.place)
@@ -116,6 +119,31 @@ class FolderScheme(Scheme[FolderSettings]):
         facts |= {"absent": matched.absent} if matched.absent else {}
         facts |= {"left_out": list(matched.left_out)} if matched.left_out else {}
         return Restoration(frames, facts)
+
+
+def _sequences(place: ResultFiles, names: Sequence[str]) -> list[list[Path]] | None:
+    """Sort a clip's pictures into sequences, ``<frame>_<number>``; None where they are one picture for each frame.
+
+    Raises:
+        InputError: if there are several pictures of each frame, and some are missing.
+    """
+    frames = {path.stem.rpartition("_")[0] for path in place.pictures}
+    if not names or len(place.pictures) < 3 * len(names) or frames != set(names):
+        return None
+    return series_of(place.pictures, str(place.place))
+
+
+def _restored_sequences(series: Sequence[Sequence[Path]], blurry: Frames, where: Path) -> Restoration:
+    """Read sequences; the middle frames stand for the clip.
+
+    Raises:
+        InputError: if the number of frames is even, or their size differs from the clip's.
+    """
+    if len(series) % 2 == 0:
+        raise InputError(f"{where} has {len(series)} pictures of each frame, of which none is the middle: use 7")
+    read = [_checked(read_frames(files, where), blurry, str(where), ()) for files in series]
+    suffixes = sorted({path.suffix.lower() for files in series for path in files})
+    return Restoration(read[len(series) // 2], {"files": suffixes}, (np.stack(read, axis=1),))
 
 
 def _match(place: ResultFiles, names: Sequence[str], protocol: Protocol) -> Matched:

@@ -218,8 +218,15 @@ def test_a_backbone_is_trained_and_restores_the_middle_frame(backbone, dataset, 
     done = run_training(method, dataset.folder, tmp_path, workspace=Workspace(), budget=Budget())
     scheme = method.with_weights(done.weights).trained_scheme
     clip = open_reader(dataset.folder).read("test/clip2", "blur", [0, 1])
-    restored = scheme.restore_with(scheme.loaded(), clip, Budget()).frames
+    made = scheme.restore_with(scheme.loaded(), clip, Budget())
+    restored = made.frames
     assert restored.shape == clip.shape
+    assert [one.shape for one in made.series] == [(2, 7, *clip.shape[1:])]
+    np.testing.assert_array_equal(made.series[0][:, MIDDLE], restored)
+    three = load_method(method.reference, overrides={"guesses": 3}).with_weights(done.weights).trained_scheme
+    series = three.restore_with(three.loaded(), clip, Budget()).series
+    assert len(series) == 3
+    np.testing.assert_array_equal(series[0], made.series[0])
     assert 0 < np.abs(restored.astype(int) - clip).mean() < 40
     assert (tmp_path / "panels").is_dir()
 
