@@ -22,6 +22,7 @@ from hvdbench.methods.training.rgb import RgbNetwork
 from hvdbench.methods.training.samples import TrainingWindows, WindowSettings
 from hvdbench.methods.training.scheme import train_scheme
 from hvdbench.methods.training.validation import batch_of
+from hvdbench.metrics.order import open_order
 from hvdbench.networks.hypercut import HyperCUT
 from hvdbench.networks.related.purohit import flow_terms
 from hvdbench.networks.related.sequence import MIDDLE, frames_of
@@ -218,8 +219,15 @@ def test_a_backbone_is_trained_and_restores_the_middle_frame(backbone, dataset, 
     done = run_training(method, dataset.folder, tmp_path, workspace=Workspace(), budget=Budget())
     scheme = method.with_weights(done.weights).trained_scheme
     clip = open_reader(dataset.folder).read("test/clip2", "blur", [0, 1])
-    restored = scheme.restore_with(scheme.loaded(), clip, Budget()).frames
+    made = scheme.restore_with(scheme.loaded(), clip, Budget())
+    restored = made.frames
     assert restored.shape == clip.shape
+    assert [one.shape for one in made.series] == [(2, 7, *clip.shape[1:])]
+    np.testing.assert_array_equal(made.series[0][:, MIDDLE], restored)
+    three = load_method(method.reference, overrides={"guesses": 3}).with_weights(done.weights).trained_scheme
+    series = three.restore_with(three.loaded(), clip, Budget()).series
+    assert len(series) == 3
+    np.testing.assert_array_equal(series[0], made.series[0])
     assert 0 < np.abs(restored.astype(int) - clip).mean() < 40
     assert (tmp_path / "panels").is_dir()
 
@@ -252,6 +260,17 @@ def test_the_subframes_of_a_window_are_those_of_the_clip(dataset):
     series = read_subframes(reader, reader.clips[0], [0])
     blurry = reader.read(reader.clips[0].key, "blur", [0])
     assert np.abs(series[0].mean(axis=0) - blurry[0]).max() <= 0.5
+
+
+def test_metrics_open_an_order_of_any_size_in_the_form_of_its_weights(order_weights):
+    sequence = np.random.default_rng(0).integers(0, 256, (7, 40, 48, 3)).astype(np.uint8)
+    network = build_order("hypercut@tiny", {"as_meant": True})
+    load_into(network, load_checkpoint(order_weights), order_weights)
+    frames = torch.from_numpy(sequence).permute(0, 3, 1, 2)[None].float() / 255
+    with torch.no_grad():
+        expected = network.eval().sides(frames).reshape(3, 2).numpy()
+    for colour in ("rgb", "bgr"):  # what is asked for counts for published weights only
+        np.testing.assert_allclose(open_order(order_weights, colour=colour)(sequence), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_missing_weights_of_the_order_are_named(tmp_path):

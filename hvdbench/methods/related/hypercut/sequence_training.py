@@ -21,7 +21,7 @@ from hvdbench.methods.building import flow_of_pictures
 from hvdbench.methods.related.hypercut.losses import sequence_loss
 from hvdbench.methods.related.hypercut.order import open_order, ordered, regulariser
 from hvdbench.methods.related.hypercut.order_training import HyperCutTraining, SubframesObjective
-from hvdbench.methods.related.hypercut.sequences import PlanesOfPictures, build_sequence_network, sequence_of
+from hvdbench.methods.related.hypercut.sequences import PlanesOfPictures, build_sequence_network, plausible_sequences
 from hvdbench.methods.related.hypercut.settings import (
     JinSettings,
     PurohitSettings,
@@ -211,16 +211,17 @@ class SequenceTraining(HyperCutTraining[SequenceT]):
     def restore_with(self, network: nn.Module, blurry: Frames, budget: Budget) -> Restoration:
         """Restore a clip, (T, H, W, 3) uint8 RGB, by the middle frame of each picture's sequence.
 
+        All sequences are part of the result, for metrics of sequences.
+
         Raises:
             InputError: under the conditions of :func:`sequence_of`.
         """
         if not isinstance(network, SequenceNetwork):
             raise InputError(f"{type(network).__name__} makes no sequences")
-        network, middle = network.to(budget.device).eval(), []
+        network, count = network.to(budget.device).eval(), self.settings.guesses
         with stage("restoring"):
-            for index, frame in enumerate(blurry):
-                middle.append(sequence_of(network, frame, budget.device, seed=(budget.seed, index))[MIDDLE])
-        return Restoration(np.stack(middle))
+            series = plausible_sequences(network, blurry, count, budget.device, seed=budget.seed)
+        return Restoration(series[0][:, MIDDLE], series=series)
 
 
 class JinTraining(SequenceTraining[JinSettings]):

@@ -104,6 +104,30 @@ def sequence_of(network: SequenceNetwork, blurry: Frame, device: str = "cpu", *,
     return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())
 
 
+def plausible_sequences(
+    network: SequenceNetwork, clip: Frames, count: int, device: str = "cpu", *, seed: int = 0
+) -> tuple[Frames, ...]:
+    """Return several plausible sequences of each picture of a clip, for the best of them to be scored (Table 4).
+
+    Args:
+        network: as for :func:`sequence_of`.
+        clip: blurry pictures, uint8 RGB (T, H, W, 3).
+        count: number of sequences of each picture.
+        device: device to compute on.
+        seed: what they are drawn from, with the picture's number and the sequence's.
+
+    Returns:
+        ``count`` times uint8 RGB (T, 7, H, W, 3).
+
+    Raises:
+        InputError: under the conditions of :func:`sequence_of`.
+    """
+    return tuple(
+        np.stack([sequence_of(network, blurry, device, seed=(seed, index, guess)) for index, blurry in enumerate(clip)])
+        for guess in range(count)
+    )
+
+
 def directions(ends: Sequence[tuple[Frame, Frame]]) -> NDArray[np.bool_]:
     """Choose which sequences to reverse, so that each begins near where the one before it ended.
 

@@ -89,6 +89,9 @@ class SequenceTrainingSettings(HyperCutSettings):
     """Constant ``ε`` of ``sqrt(d² + ε²)``."""
     order: OrderSettings = OrderSettings()
     """The regulariser by a trained order; without weights there is none."""
+    guesses: int = Field(1, ge=1, le=99)
+    """Number of plausible sequences that are made of each picture of a clip that is scored; networks other than Zhong's
+    know only one, and make it again."""
 
 
 class JinSettings(SequenceTrainingSettings):
