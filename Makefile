@@ -1,10 +1,10 @@
-# make install · demo · fmt · check · test · test-slow · all      (VENV=folder and PYTHON=python3.12 choose other ones)
+# make install · demo · fmt · check · test · test-slow · fuzz · all      (VENV=folder and PYTHON=python3.12 choose other ones)
 VENV ?= .venv
 PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: install demo fmt check test test-slow all
+.PHONY: install demo fmt check test test-slow fuzz all
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -29,6 +29,11 @@ test: install
 # What 'test' leaves out because a test takes over 5 seconds; neither a GPU nor downloaded weights are needed.
 test-slow: install
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow and not gpu and not weights"
+
+# Damaged files for every reader; crashes are written to fuzz/crashes/.
+MINUTES ?= 5
+fuzz: install
+	$(BIN)/python -m fuzz.driver --minutes $(MINUTES)
 
 all: check test
 
