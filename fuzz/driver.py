@@ -1,9 +1,10 @@
 """Feed damaged files to every reader: ``python -m fuzz.driver --minutes 5 [HARNESS…]``.
 
 Each harness runs in a process of its own, whose memory is limited and which is ended when one call takes too long. A
-reader may return, or raise an ``HvdbenchError`` with a sentence. Any other exception, over 10 seconds of computing (or 30
-of any kind, so that a busy machine is no fault), over 1 GB of new memory, and a process that dies are crashes: the smallest input of each kind is written to ``fuzz/crashes/`` with its
-traceback. The same ``--seed`` makes the same inputs.
+reader may return, or raise an ``HvdbenchError`` with a sentence. Any other exception, over 10 seconds of computing (or
+30 of any kind, so that a busy machine is no fault), over 1 GB of new memory, and a process that dies are crashes: the
+smallest input of each kind is written to ``fuzz/crashes/`` with its traceback. The same ``--seed`` makes the same
+inputs.
 """
 
 import argparse
@@ -119,7 +120,11 @@ def run(target: Target, seconds: float, seed: int, *, with_coverage: bool = Fals
 
 
 def _add(total: Count, more: Count) -> None:
-    total.inputs, total.read, total.refused = total.inputs + more.inputs, total.read + more.read, total.refused + more.refused
+    total.inputs, total.read, total.refused = (
+        total.inputs + more.inputs,
+        total.read + more.read,
+        total.refused + more.refused,
+    )
     total.seconds += more.seconds
     total.lines = more.lines or total.lines
     for place, number in more.crashes.items():
@@ -216,7 +221,7 @@ def _keep(harness: str, place: str, data: bytes, said: str, count: Count) -> Non
 
 
 def _first_own(said: str) -> str:
-    """Return the innermost line of hvdbench that a traceback names; that of a dead process begins with the innermost."""
+    """Return the innermost line of hvdbench in a traceback; that of a dead process begins with the innermost."""
     lines = [line.strip() for line in said.splitlines() if "/hvdbench/" in line and "File " in line]
     line = (lines[0] if "most recent call first" in said else lines[-1]) if lines else "outside hvdbench"
     return line.partition("/hvdbench/")[2].replace('", line ', ":").partition(",")[0].partition(" in ")[0] or line

@@ -8,22 +8,23 @@ from typing import Any
 
 MOST_BYTES = 1 << 18
 """The longest input that is made; a reader that is slow with a quarter of a megabyte is found by fewer bytes too."""
-NUMBERS = tuple(
-    text.encode()
-    for text in (
-        "0 1 -1 2 3 7 255 256 65535 65536 -32769 2147483647 2147483648 -2147483649 4294967296 9223372036854775807 "
-        "9223372036854775808 -9223372036854775809 18446744073709551616 1e9 1e18 1e300 -1e300 1e308 1e-300 1e-9 5e-324 "
-        "0.5 -0.0 nan NaN inf -inf Infinity 1_000 0x10 1e 1. .5 00 - + 1e400 ١ ² ½"
-    ).split()
-) + (b"9" * 400, b"9" * 5000, b"0." + b"0" * 400 + b"1", b"")
-WORDS = tuple(
-    text.encode()
-    for text in (
-        "", " ", "\n", "\r\n", "\r", "\t", "\0", "'", '"', "\\", "/", "..", "../x", "/x", "a/b", "~", "$HOME", "%s", "{}", "{x}",
-        "[", "]", "{", "}", "(", ")", ",", ";", ":", "=", "#", "null", "None", "true", "false", "[]", "{}", '""', "[[]]", '[""]',
-        "é", "\u202e", "\ufeff", "\U0001f600", "\ud7ff", "\x1b[31m", "\x85", "\u2028", "con", "nul", ".", "-", "--help", "a" * 300,
-    )
-) + (b"\xff", b"\xfe\xff", b"\xed\xa0\x80", b"\xc0\x80", b"[" * 3000, b"(" * 500, b'{"a":' * 1500, b"a." * 3000 + b"a=1\n")
+_NUMBERS = """
+0 1 -1 2 3 7 255 256 65535 65536 -32769 2147483647 2147483648 -2147483649 4294967296 9223372036854775807
+9223372036854775808 -9223372036854775809 18446744073709551616 1e9 1e18 1e300 -1e300 1e308 1e-300 1e-9 5e-324 0.5 -0.0
+nan NaN inf -inf Infinity 1_000 0x10 1e 1. .5 00 - + 1e400 ١ ² ½
+"""
+_LONG_NUMBERS = (b"9" * 400, b"9" * 5000, b"0." + b"0" * 400 + b"1", b"")
+NUMBERS = (*(text.encode() for text in _NUMBERS.split()), *_LONG_NUMBERS)
+_SIGNS = """
+' " \\ / .. ../x /x a/b ~ $HOME %s {} {x} [ ] { } ( ) , ; : = # null None true false [] "" [[]] [""] é con nul . - --x
+"""
+_BYTES = (
+    b"", b" ", b"\n", b"\r\n", b"\r", b"\t", b"\0", b"\x1b[31m", b"\xff", b"\xfe\xff", b"\xed\xa0\x80", b"\xc0\x80",
+    b"a" * 300,
+    *(sign.encode() for sign in ("\u202e", "\ufeff", "\U0001f600", "\x85", "\u2028")),
+    b"[" * 3000, b"(" * 500, b'{"a":' * 1500, b"a." * 3000 + b"a=1\n",
+)  # fmt: skip
+WORDS = (*(text.encode() for text in _SIGNS.split()), *_BYTES)
 _VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2**31, 2**63, 2**64, 10**400, 1e308, -1e308, 1e-300, 0.5, float("nan"), float("inf"),
     "", "x", "1", "nan", "../x", "/x", "a/b", "\0", "\ud800", "é", "a" * 300, "\n", [], {}, [[]], [None], [1], ["x"],
@@ -78,7 +79,9 @@ class Mutator:
         width = self._drawn.choice(_WIDTHS)
         at = self._drawn.randrange(len(data) + 1)
         most = (1 << 8 * width) - 1
-        number = self._drawn.choice((0, 1, 2, most, most >> 1, (most >> 1) + 1, 1 << 4 * width, self._drawn.randint(0, most)))
+        number = self._drawn.choice(
+            (0, 1, 2, most, most >> 1, (most >> 1) + 1, 1 << 4 * width, self._drawn.randint(0, most))
+        )
         return data[:at] + number.to_bytes(width, self._drawn.choice(("little", "big"))) + data[at + width :]
 
     def _cut(self, data: bytes) -> bytes:
@@ -119,7 +122,11 @@ class Mutator:
             return self._word(data)
         number = self._drawn.choice(at)
         sign = b"=" if b"=" in lines[number] else b":"
-        value = self._drawn.choice(self._words) if self._drawn.random() < 0.7 else json.dumps(self._drawn.choice(_VALUES[3:])).encode()
+        value = (
+            self._drawn.choice(self._words)
+            if self._drawn.random() < 0.7
+            else json.dumps(self._drawn.choice(_VALUES[3:])).encode()
+        )
         lines[number] = lines[number].partition(sign)[0] + sign + b" " + value
         return b"\n".join(lines)
 

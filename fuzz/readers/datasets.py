@@ -23,7 +23,9 @@ from hvdbench.store.repair import repair
 from hvdbench.store.tracks import field_names, field_of, open_tracks
 
 _KEY = "test/one"
-_NAMES = words("schema name origin clips recipe_digest recipe provenance versions digest clip demo measured simulated test/one")
+_NAMES = words(
+    "schema name origin clips recipe_digest recipe provenance versions digest clip demo measured simulated test/one"
+)
 
 
 def made_dataset(folder: Path) -> Dataset:
@@ -33,7 +35,9 @@ def made_dataset(folder: Path) -> Dataset:
     for seed, stream in enumerate(("blur", "sharp")):
         write_clip(clip.folder / stream, noise(3, seed))
     clip.edit_tracks(_write_tracks)
-    write_labels(clip, SharpLabels(np.array([1.0, 2.0, 1.0]), np.array([False, True, False]), 1.5, (BELOW,) * 3, "paper"))
+    write_labels(
+        clip, SharpLabels(np.array([1.0, 2.0, 1.0]), np.array([False, True, False]), 1.5, (BELOW,) * 3, "paper")
+    )
     writer.finish(clip, clip.digest())
     return writer.dataset()
 
@@ -57,7 +61,9 @@ def _manifest(folder: Path) -> Corpus:
 
 def _journal(folder: Path) -> Corpus:
     digest = made_dataset(folder).manifest["recipe_digest"]
-    lines = [json.dumps({"clip": f"test/{name}", "digest": "ab" * 8, "recipe": digest}) for name in ("one", "two", "three")]
+    lines = [
+        json.dumps({"clip": f"test/{name}", "digest": "ab" * 8, "recipe": digest}) for name in ("one", "two", "three")
+    ]
     return Corpus(JOURNAL, ["".join(line + "\n" for line in lines).encode()], _open, _NAMES)
 
 
@@ -106,16 +112,23 @@ def _read_pack(path: Path) -> object:
 
 
 def _pickles(_: Path) -> Corpus:
-    values = ({"box": [1, 2, 3, 4]}, {"a": np.arange(4.0), "b": (1, "x")}, np.float64(3), [{"x": np.zeros((2, 2), np.uint8)}])
+    values = (
+        {"box": [1, 2, 3, 4]},
+        {"a": np.arange(4.0), "b": (1, "x")},
+        np.float64(3),
+        [{"x": np.zeros((2, 2), np.uint8)}],
+    )
     seeds = [pickle.dumps(value, protocol) for value in values for protocol in (0, 2, 4)]
-    return Corpus("a.pkl", [seed for seed in seeds], read_pickled, words("numpy.dtype os system cnumpy"))
+    return Corpus("a.pkl", seeds, read_pickled, words("numpy.dtype os system cnumpy"))
 
 
 def _lists(folder: Path) -> Corpus:
     rows = [{"blur": f"b/{n}.png", "split": "train", "device": "x"} for n in range(2)]
     metadata = Metadata(file="m.json", blurry="blur", split="split", tracks={"device": "device"})
     files = [folder / f"b/{n}.png" for n in range(2)]
-    return Corpus("m.json", [json.dumps({"data": rows}).encode()], lambda path: read_metadata(path.parent, metadata, files))
+    return Corpus(
+        "m.json", [json.dumps({"data": rows}).encode()], lambda path: read_metadata(path.parent, metadata, files)
+    )
 
 
 TARGETS = (

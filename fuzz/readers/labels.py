@@ -15,7 +15,9 @@ from hvdbench.annotate.study.votes import VoteFile
 from hvdbench.labels.annotations import read_annotations
 from hvdbench.response import open_response
 
-_ANSWERS = b"clip,frame,label,annotator,confidence,seconds\na,0,sharp,anna,1,1.25\na,1,blurry,anna,,\na,0,unsure,berta,3,2\n"
+_ANSWERS = (
+    b"clip,frame,label,annotator,confidence,seconds\na,0,sharp,anna,1,1.25\na,1,blurry,anna,,\na,0,unsure,berta,3,2\n"
+)
 _LABELS = b"clip,frame,label,annotator\na,0,sharp,anna\na,1,blurry,anna\na,0,sharp,berta\na,1,sharp,berta\n"
 _RESPONSE = b"value,light\n0,0\n64,0.05\n128,0.2\n255,1\n"
 
@@ -46,7 +48,14 @@ def _study(folder: Path) -> Corpus:
 def _votes(folder: Path) -> Corpus:
     stored = made_study(folder)
     lines = [
-        {"study": stored.digest, "voter": voter, "question": number, "choice": "first", "first_side": "left", "seconds": 2.0}
+        {
+            "study": stored.digest,
+            "voter": voter,
+            "question": number,
+            "choice": "first",
+            "first_side": "left",
+            "seconds": 2.0,
+        }
         for voter in ("anna", "berta")
         for number in range(len(stored.study.questions))
     ]
@@ -65,7 +74,9 @@ def _results(path: Path) -> object:
 
 TARGETS = (
     Target("labels.annotations", partial(_csv, _LABELS, _annotations), ("hvdbench.labels.annotations",)),
-    Target("labels.answers", partial(_csv, _ANSWERS, lambda path: AnswerFile(path).read()), ("hvdbench.annotate.answers",)),
+    Target(
+        "labels.answers", partial(_csv, _ANSWERS, lambda path: AnswerFile(path).read()), ("hvdbench.annotate.answers",)
+    ),
     Target("labels.study", _study, ("hvdbench.annotate.study.design",)),
     Target("labels.votes", _votes, ("hvdbench.annotate.study.votes", "hvdbench.annotate.study.results")),
     Target("labels.response", partial(_csv, _RESPONSE, lambda path: open_response(str(path))), ("hvdbench.response",)),

@@ -16,15 +16,31 @@ from hvdbench.video.input import open_input, read_input
 from hvdbench.video.metadata import camera_facts, dolby_vision
 from hvdbench.video.writer import write_video
 
+_COVERED = ("hvdbench.frames", "hvdbench.workspace.picture_files")
 _ENDINGS = (".png", ".jpg", ".tiff", ".webp", ".bmp")
-_HEADS = (b"\x89PNG\r\n\x1a\n", b"IHDR", b"acTL", b"\xff\xd8\xff", b"\xff\xd9", b"II*\0", b"MM\0*", b"RIFF", b"WEBP", b"ANMF", b"ftyp")
+_HEADS = (
+    b"\x89PNG\r\n\x1a\n",
+    b"IHDR",
+    b"acTL",
+    b"\xff\xd8\xff",
+    b"\xff\xd9",
+    b"II*\0",
+    b"MM\0*",
+    b"RIFF",
+    b"WEBP",
+    b"ANMF",
+    b"ftyp",
+)
 _ATOMS = words("moov mdat trak mdhd stts stsd stsc stco avcC colr edts elst tkhd ftyp qt EBML")
 
 
 def _picture(ending: str, _: Path) -> Corpus:
     small = noise(1, 0)[0]
     deep = small.astype(np.uint16) * 257
-    found = [cv2.imencode(ending, small)[1].tobytes(), cv2.imencode(ending, cv2.GaussianBlur(small, (0, 0), 3))[1].tobytes()]
+    found = [
+        cv2.imencode(ending, small)[1].tobytes(),
+        cv2.imencode(ending, cv2.GaussianBlur(small, (0, 0), 3))[1].tobytes(),
+    ]
     if ending in (".png", ".tiff"):
         found.append(cv2.imencode(ending, deep)[1].tobytes())
     return Corpus(f"0{ending}", found, _read, _HEADS, _with_checksums if ending == ".png" else bytes)
@@ -65,6 +81,6 @@ def _read_film(path: Path) -> object:
 
 
 TARGETS = (
-    *(Target(f"pictures{ending}", partial(_picture, ending), ("hvdbench.frames", "hvdbench.workspace.picture_files")) for ending in _ENDINGS),
+    *(Target(f"pictures{ending}", partial(_picture, ending), _COVERED) for ending in _ENDINGS),
     *(Target(f"films{ending}", partial(_film, ending), ("hvdbench.video",)) for ending in (".mp4", ".mov", ".mkv")),
 )  # fmt: skip

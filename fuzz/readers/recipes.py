@@ -15,10 +15,12 @@ from hvdbench.sources.layout import load_layout
 from hvdbench.synth.settings import DatasetSettings
 from hvdbench.workspace.paths import CONFIG_VARIABLE, home_folder, read_config
 
-_TOKENS = words("based_on as tiny provenance scheme settings source seed command kind name true false gopro reds sample x@tiny")
+_TOKENS = words(
+    "based_on as tiny provenance scheme settings source seed command kind name true false gopro reds sample x@tiny"
+)
 _DEVICES = b'[devices]\n"captures/p40" = "HVD-Huawei"\n"." = "phone-a"\n'
 _CONFIG = b'weights = "/tmp/w"\ntrusted = ["/tmp/a", "b"]\n[roots]\ngopro = "/data/gopro"\nreds = "~/reds"\n'
-_INDEX = b'[one]\norigin = "measured"\nformat = "tum"\nfps = 30.0\nfolder = "one"\nlicence = "x"\nsource = "y"\npaths = ["a.txt"]\n'
+_INDEX = b'[one]\norigin = "measured"\nformat = "tum"\nfps = 30.0\nfolder = "one"\nlicence = "x"\nsource = "y"\n'
 _LONGEST_SEED = 6000
 
 
@@ -28,7 +30,9 @@ def _of_kind(kind: str, read: Callable[[Path], object]) -> Callable[[Path], Corp
     def prepare(folder: Path) -> Corpus:
         files = sorted((home_folder("recipes") / kind).glob("[a-z]*.toml"))
         small = [file.read_bytes() for file in files if file.stat().st_size < _LONGEST_SEED]
-        return Corpus("recipe.toml", [data for data in small if _is_read(folder / "recipe.toml", data, read)], read, _TOKENS)
+        return Corpus(
+            "recipe.toml", [data for data in small if _is_read(folder / "recipe.toml", data, read)], read, _TOKENS
+        )
 
     return prepare
 
@@ -69,7 +73,11 @@ TARGETS = (
     Target("recipes.methods", _of_kind("methods", _method), ("hvdbench.recipe", "hvdbench.methods.recipe")),
     Target("recipes.boards", _of_kind("boards", _board), ("hvdbench.recipe", "hvdbench.boards.settings")),
     Target("recipes.layouts", _of_kind("layouts", lambda path: load_layout(str(path))), ("hvdbench.sources.layout",)),
-    Target("recipes.paths", partial(_made, "index.toml", _INDEX, lambda path: read_index(path.parent)), ("hvdbench.camera.index",)),
+    Target(
+        "recipes.paths",
+        partial(_made, "index.toml", _INDEX, lambda path: read_index(path.parent)),
+        ("hvdbench.camera.index",),
+    ),
     Target("recipes.devices", partial(_made, "devices.toml", _DEVICES, read_device_map), ("hvdbench.ingest.device",)),
     Target("recipes.config", partial(_made, "config.toml", _CONFIG, _config), ("hvdbench.workspace.paths",)),
 )

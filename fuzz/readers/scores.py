@@ -24,7 +24,9 @@ from hvdbench.scoring.run_scores import read_scores, score_clip
 from hvdbench.scoring.run_tables import Asked, RunScores
 from hvdbench.scoring.stored_scores import keep, read_kept
 
-_COLUMNS = tuple(name.encode() for name in COLUMNS) + words("mid centroid none measured published selected all MEAN mean psnr")
+_COLUMNS = tuple(name.encode() for name in COLUMNS) + words(
+    "mid centroid none measured published selected all MEAN mean psnr"
+)
 _RUN = "runs/m/small/test/one"
 
 
@@ -35,7 +37,9 @@ def _made(folder: Path) -> tuple[RunClip, Stamp, RunScores]:
     run = folder / _RUN
     write_clip(run, np.roll(clip.blurry(), 1, axis=2))
     digest = digest_of(["m"])
-    (run / "run.json").write_text(json.dumps({"run_digest": digest, "method": "m", "facts": {"frames_per_s": 2.0}, "seed": 0}))
+    (run / "run.json").write_text(
+        json.dumps({"run_digest": digest, "method": "m", "facts": {"frames_per_s": 2.0}, "seed": 0})
+    )
     place = RunClip(run, clip)
     labels = read_labels(clip, "paper")
     assert labels is not None
@@ -58,7 +62,9 @@ def _facts(folder: Path) -> Corpus:
     _made(folder)
     data = json.dumps([facts_as_data(one) for one in listed_facts()[:2]]).encode()
     name = facts_path(folder / "trial.csv").name
-    return Corpus(name, [data], lambda path: read_board(str(path.with_name("trial.csv"))), words("higher lower frame pair run"))
+    return Corpus(
+        name, [data], lambda path: read_board(str(path.with_name("trial.csv"))), words("higher lower frame pair run")
+    )
 
 
 def _submission(folder: Path) -> Corpus:
@@ -96,7 +102,9 @@ def _run(folder: Path) -> Corpus:
         fresh.check_frames()
         return found
 
-    return Corpus(file, [(folder / file).read_bytes()], read, words("run_digest clip_digest method facts frames_sha256 absent"))
+    return Corpus(
+        file, [(folder / file).read_bytes()], read, words("run_digest clip_digest method facts frames_sha256 absent")
+    )
 
 
 def _costs(folder: Path) -> Corpus:
@@ -104,14 +112,25 @@ def _costs(folder: Path) -> Corpus:
     write_counts(place.folder, place.manifest["run_digest"], 10, 1e6, "x")
     file = f"{_RUN}/costs.json"
     seed = (folder / file).read_bytes()
-    return Corpus(file, [seed], lambda path: read_costs(RunClip(path.parent, place.clip)), words("params macs note run_digest"))
+    return Corpus(
+        file, [seed], lambda path: read_costs(RunClip(path.parent, place.clip)), words("params macs note run_digest")
+    )
 
 
 def _kept(folder: Path) -> Corpus:
     place, _, _ = _made(folder)
-    keep(place, "x", ["x_none"], lambda first: iter({"x_none": float(n)} for n in range(first, 3)), identity="i", versions="v")
+    keep(
+        place,
+        "x",
+        ["x_none"],
+        lambda first: iter({"x_none": float(n)} for n in range(first, 3)),
+        identity="i",
+        versions="v",
+    )
     file = f"{_RUN}/frame_scores.x.csv"
-    return Corpus(file, [(folder / file).read_bytes()], lambda path: read_kept(place, "x"), words("frame x_none key identity"))
+    return Corpus(
+        file, [(folder / file).read_bytes()], lambda path: read_kept(place, "x"), words("frame x_none key identity")
+    )
 
 
 def _scores(folder: Path) -> Corpus:
@@ -119,7 +138,9 @@ def _scores(folder: Path) -> Corpus:
     labels = read_labels(place.clip, "paper")
     assert labels is not None
     file = f"{_RUN}/frame_scores.csv"
-    return Corpus(file, [(folder / file).read_bytes()], lambda path: read_scores(place, labels), words("True False frame key"))
+    return Corpus(
+        file, [(folder / file).read_bytes()], lambda path: read_scores(place, labels), words("True False frame key")
+    )
 
 
 TARGETS = (

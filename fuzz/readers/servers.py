@@ -17,12 +17,14 @@ from hvdbench.annotate.study.server import StudyServer
 from hvdbench.errors import InputError
 from hvdbench.frames import write_clip
 
-_TOKENS = words("GET POST HEAD PUT Host: Content-Length: Content-Type: application/json Origin: Expect: 100-continue HTTP/1.1 HTTP/0.9 Transfer-Encoding: chunked")
+_TOKENS = words(
+    "GET POST HEAD PUT Host: Content-Length: Content-Type: application/json Origin: Expect: 100-continue HTTP/0.9"
+)
 _LONGEST_WAIT_S = 10
 _LENGTH = re.compile(rb"Content-Length: \d*")
 
 
-class _Failed(Exception):
+class _FailedError(Exception):
     """A request that the server failed at, rather than refusing it."""
 
 
@@ -63,10 +65,10 @@ def _corpus(server: LocalServer, gets: tuple[str, ...], posts: dict[str, object]
             except ConnectionError:
                 pass  # the server need not read all of a refused request
         if failures:
-            raise _Failed(failures.pop())
+            raise _FailedError(failures.pop())
         status = answer[9:12]
         if status.startswith(b"5"):
-            raise _Failed(answer[:200].decode(errors="replace"))
+            raise _FailedError(answer[:200].decode(errors="replace"))
         if not status.startswith(b"2"):
             raise InputError(f"the server refused with {status!r}")
         return status
@@ -84,8 +86,10 @@ def _annotate(folder: Path) -> Corpus:
 
 def _study(folder: Path) -> Corpus:
     server = StudyServer(made_study(folder / "study"))
-    gets = ("", "voter/anna/state", "voter/anna/pair/0", "voter/anna%20b/state", "study.css")
-    return _corpus(server, gets, {"voter/anna/vote": {"question": 0, "answer": "left", "seconds": 2.0}, "voter/anna/undo": {}})
+    gets = ("", "voter/anna/state", "voter/anna/pair/0", "voter/berta/state", "study.css")
+    return _corpus(
+        server, gets, {"voter/anna/vote": {"question": 0, "answer": "left", "seconds": 2.0}, "voter/anna/undo": {}}
+    )
 
 
 TARGETS = (

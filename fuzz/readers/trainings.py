@@ -14,14 +14,15 @@ import torch
 from safetensors.torch import save
 
 from fuzz.target import Corpus, Target, words
-from hvdbench.methods.training.checkpoints import load_checkpoint_folder, save_checkpoint
-from hvdbench.methods.training.checkpoints import TrainingState
+from hvdbench.methods.training.checkpoints import TrainingState, load_checkpoint_folder, save_checkpoint
 from hvdbench.methods.training.records import cut_log, read_log
 from hvdbench.methods.training.run_plot import draw_run
 from hvdbench.weights.checking import identify_lines
 from hvdbench.weights.checkpoints import check_whole, read_checkpoint
 
-_KEYS = words("state_dict params params_ema model module. epoch optimizer weight bias cos\nsystem collections OrderedDict torch FloatStorage")
+_KEYS = words(
+    "state_dict params params_ema model module. epoch weight cos\nsystem collections OrderedDict torch FloatStorage"
+)
 
 
 def _log_seed() -> bytes:
@@ -48,7 +49,12 @@ def _state(name: str, folder: Path) -> Corpus:
     state = TrainingState(3, "ab", {"network": {"w": torch.arange(6.0).reshape(2, 3)}}, {"best": 1.0})
     made = save_checkpoint(folder, state, 1)
     file = str((made / name).relative_to(folder))
-    return Corpus(file, [(made / name).read_bytes()], lambda path: load_checkpoint_folder(path.parent, "ab"), words("format step digest files notes network"))
+    return Corpus(
+        file,
+        [(made / name).read_bytes()],
+        lambda path: load_checkpoint_folder(path.parent, "ab"),
+        words("format step digest files notes network"),
+    )
 
 
 def _tensors() -> dict[str, Any]:
@@ -72,7 +78,9 @@ def _read(path: Path) -> object:
 
 
 def _safetensors(_: Path) -> Corpus:
-    return Corpus("a.safetensors", [save(_tensors())], _read, words("dtype F32 F16 BF16 I64 BOOL shape data_offsets __metadata__"))
+    return Corpus(
+        "a.safetensors", [save(_tensors())], _read, words("dtype F32 F16 BF16 I64 BOOL shape data_offsets __metadata__")
+    )
 
 
 def _old(_: Path) -> Corpus:

@@ -203,7 +203,9 @@ def at_home(text: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
-        raise InputError(f"the home folder that {text[:80]!a} begins with is not known: write the whole path") from error
+        raise InputError(
+            f"the home folder that {text[:80]!a} begins with is not known: write the whole path"
+        ) from error
 
 
 def _check_keys(where: str, keys: Iterable[str], known: tuple[str, ...]) -> None:

@@ -1,6 +1,7 @@
 """Inputs that broke a reader when ``fuzz/`` made them, each as small as it could be: they end in a sentence now."""
 
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,15 +12,18 @@ from made_lab import make_lab
 
 from hvdbench.boards.files import read_board
 from hvdbench.boards.settings import BoardSettings
+from hvdbench.camera.formats.monst3r_maps import read_scene_depth
 from hvdbench.camera.index import read_index
 from hvdbench.dataset.folder_reader import open_reader
 from hvdbench.dataset.packing import pack_dataset
-from hvdbench.errors import DatasetError, HvdbenchError, InputError
+from hvdbench.errors import DatasetError, HvdbenchError, InputError, TrajectoryError, WeightsError
 from hvdbench.ingest.device import read_device_map
 from hvdbench.recipe import load_recipe
 from hvdbench.scoring.costs import read_costs
 from hvdbench.scoring.run_clip import RunClip, read_manifest
+from hvdbench.sources.frame_sequence import read_depth
 from hvdbench.sources.layout import load_layout
+from hvdbench.weights.checkpoints import read_checkpoint
 from hvdbench.weights.finding import find_weights
 from hvdbench.workspace.paths import CONFIG_VARIABLE, read_config
 
@@ -42,7 +46,9 @@ TOML: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("text", [f"a = {DEEP}", f"a = {LONG}", "a = '\\ud800", "\0"], ids=["deep", "long", "open", "zero"])
+@pytest.mark.parametrize(
+    "text", [f"a = {DEEP}", f"a = {LONG}", "a = '\\ud800", "\0"], ids=["deep", "long", "open", "zero"]
+)
 @pytest.mark.parametrize("name", TOML)
 def test_toml_that_python_cannot_parse_is_refused_by_name(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
@@ -53,9 +59,9 @@ def test_toml_that_python_cannot_parse_is_refused_by_name(tmp_path: Path, name: 
 @pytest.mark.parametrize("value", ['weights = "~nobody-here/w"', '[roots]\nreds = "~nobody-here"'])
 def test_a_home_of_nobody_is_refused(tmp_path: Path, value: str) -> None:
     (tmp_path / "config.toml").write_text(value)
-    with pytest.raises(InputError, match="~nobody-here.*write the whole path"):
+    with pytest.raises(InputError, match=r"~nobody-here.*write the whole path"):
         read_user_config(tmp_path / "config.toml")
-    with pytest.raises(InputError, match="~nobody-here.*write the whole path"):
+    with pytest.raises(InputError, match=r"~nobody-here.*write the whole path"):
         find_weights("~nobody-here/w.pth")
 
 
@@ -79,6 +85,37 @@ def test_facts_of_metrics_that_are_too_deep_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.metrics.json").write_text(DEEP)
     with pytest.raises(InputError, match=r"a.metrics.json cannot be read as JSON"):
         read_board(str(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f8', 'shape': (2, 3",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (900000, 900000)}",
+        "(" * 400,
+    ],
+)
+def test_an_array_with_a_damaged_header_is_refused(tmp_path: Path, header: str) -> None:
+    text = header.encode() + b"\n"
+    data = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(48)
+    (tmp_path / "frame_0.npy").write_bytes(data)
+    with pytest.raises(InputError, match=r"frame_0.npy is not a depth map"):
+        read_depth(tmp_path / "frame_0.npy")
+    with pytest.raises(TrajectoryError, match=r"frame_0.npy cannot be read as a map"):
+        read_scene_depth(tmp_path, 1)
+
+
+def test_an_archive_of_weights_with_an_offset_before_its_start_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.pth", "w") as archive:
+        archive.writestr("a/data.pkl", b"x")
+        archive.writestr("a/version", b"3")
+    data = bytearray((tmp_path / "a.pth").read_bytes())
+    end = data.rindex(b"PK\x05\x06")
+    start = int.from_bytes(data[end + 16 : end + 20], "little")
+    data[end + 16 : end + 20] = (start + 5000).to_bytes(4, "little")  # so that entries lie 5000 bytes before
+    (tmp_path / "a.pth").write_bytes(data)
+    with pytest.raises(WeightsError, match=r"a.pth is damaged"):
+        read_checkpoint(tmp_path / "a.pth")
 
 
 def test_a_pack_with_a_damaged_heap_is_refused(tmp_path: Path) -> None:
