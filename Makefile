@@ -1,10 +1,10 @@
-# make install · demo · fmt · check · test · test-slow · docs · all      (VENV=folder and PYTHON=python3.12 choose other ones)
+# make install · demo · fmt · check · test · test-slow · docs · fuzz · all   (VENV=folder and PYTHON=python3.12 choose other ones)
 VENV ?= .venv
 PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: install demo fmt check test test-slow docs all
+.PHONY: install demo fmt check test test-slow docs fuzz all
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -33,6 +33,11 @@ test-slow: install
 # The site goes to build/site. A warning is an error; the variable silences an advertisement of the theme, which is none.
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# Damaged files for every reader; crashes are written to fuzz/crashes/.
+MINUTES ?= 5
+fuzz: install
+	$(BIN)/python -m fuzz.driver --minutes $(MINUTES)
 
 all: check test
 

@@ -78,7 +78,7 @@ def read_facts(board: Path) -> list[Facts]:
         return []
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON: remove it and score again") from error
     if not isinstance(found, list):
         raise InputError(f"{path} does not contain a list of facts: remove it and score again")

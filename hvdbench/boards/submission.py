@@ -133,7 +133,7 @@ def _manifests(run: Path) -> dict[str, dict[str, Any]]:
     for path in sorted(run.glob("*/*/run.json")):
         try:
             found[f"{path.parent.parent.name}/{path.parent.name}"] = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{path} is damaged: restore the clip again") from error
     if not found:
         raise InputError(

@@ -71,7 +71,7 @@ def read_index(root: Path | None = None) -> Mapping[str, TrajectorySet]:
     path = (root or home_folder("trajectories")) / "index.toml"
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TrajectoryError(f"{path} cannot be read as TOML: {error}") from error
     loose = sorted(name for name, table in tables.items() if not isinstance(table, dict))
     if loose:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hvdbench.dataset.facts import Box, CheckedReader, ClipFacts
 from hvdbench.errors import DatasetError
 from hvdbench.frames import Frames
+from hvdbench.store.tracks import DAMAGE
 from hvdbench.workspace.names import checked_keys, checked_name
 
 FORMAT = "hvdbench pack"
@@ -72,10 +73,14 @@ def open_pack(path: Path) -> h5py.File:
     except OSError as error:
         found = "is truncated" if "truncated" in str(error) else "is not an HDF5 file, or is damaged"
         raise DatasetError(f"{path} {found}: a pack was expected; {_REMAKE}") from error
-    if file.attrs.get("format") != FORMAT:
+    try:
+        found_format, schema = file.attrs.get("format"), file.attrs.get("schema")
+    except DAMAGE as error:
+        file.close()
+        raise DatasetError(f"{path} is damaged ({error}): a pack was expected; {_REMAKE}") from error
+    if found_format != FORMAT:
         file.close()
         raise DatasetError(f"{path} is an HDF5 file, but not a pack: name a file made by 'hvdbench pack'")
-    schema = file.attrs.get("schema")
     if schema != SCHEMA:
         file.close()
         raise DatasetError(f"{path} is a pack of schema {schema}, and this version reads {SCHEMA}: {_REMAKE}")
@@ -117,7 +122,7 @@ class PackReader(CheckedReader):
                 clips = [self._facts_of(key, file[key]) for key in file["clips"].asstr()[()]]
                 name, origin, digest = (str(file.attrs[field]) for field in ("name", "origin", "digest"))
                 self._kind: Kind = file.attrs["kind"]
-            except (KeyError, ValueError, TypeError, OSError) as error:
+            except DAMAGE as error:
                 raise DatasetError(f"{path} is an incomplete pack ({error}): {_REMAKE}") from error
         checked_name(name, "name", where=path, error=DatasetError)
         checked_keys((clip.key for clip in clips), "clips", where=path, error=DatasetError)
@@ -134,7 +139,7 @@ class PackReader(CheckedReader):
         assert self._file is not None
         try:
             return _read_chunks(self._file[f"{key}/{stream}"], wanted, box)
-        except OSError as error:
+        except DAMAGE as error:
             raise DatasetError(f"{self._path}: {key}/{stream} is damaged ({error}): {_REMAKE}") from error
 
     def close(self) -> None:

@@ -56,7 +56,7 @@ def read_device_map(path: Path) -> DeviceMap:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not TOML: {error}") from error
     others = sorted(set(table) - {"devices"})
     devices = table.get("devices")

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hvdbench.catalog import NamedPreset, unknown
 from hvdbench.errors import RecipeError, UnknownNameError
 from hvdbench.recipe.trust import TINY_TABLE, Layer, check_trust, part_keys
-from hvdbench.workspace.paths import home_folder
+from hvdbench.workspace.paths import at_home, home_folder
 
 
 class Settings(BaseModel):
@@ -179,7 +179,7 @@ def _read_toml(kind: str, name: str, *, beside: Path | None = None) -> Layer:
     folder = beside or Path()
     asked = NamedPreset.parse(name) if not (folder / name).is_file() else NamedPreset(name)
     if asked.name.endswith(".toml"):
-        path = folder / Path(asked.name).expanduser()
+        path = folder / at_home(asked.name)
     else:
         path = home_folder("recipes") / kind / f"{asked.name}.toml"
         if beside is not None and not path.is_file():
@@ -192,7 +192,7 @@ def _read_toml(kind: str, name: str, *, beside: Path | None = None) -> Layer:
         raise UnknownNameError(f"recipe '{path.stem}' has no preset '{asked.preset}' (known: {TINY_TABLE})")
     try:
         return Layer(path, tomllib.loads(path.read_text(encoding="utf-8")), is_tiny=asked.is_tiny)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise RecipeError(f"{path} is not TOML: {error}") from error
 
 

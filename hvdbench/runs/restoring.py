@@ -226,7 +226,7 @@ def _training_share(weights: Path | None, dataset: str) -> dict[str, float]:
             return {}
         count = len(trained["clips"])
         return {str(name): float(value) / count for name, value in trained["facts"][SECONDS_BY_STAGE].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, RecursionError):
         return {}  # trained elsewhere, or by an older version
 
 
@@ -265,7 +265,7 @@ def _finished(place: RunClip, digest: str, clip_digest: str, overwrite: bool) ->
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         found, read = manifest["run_digest"], manifest.get("clip_digest", clip_digest)
-    except (ValueError, KeyError, TypeError, AttributeError):  # damaged, so its origin is not known
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # damaged, so its origin is not known
         found = read = None
     if found == digest:
         whole = {file.name for file in list_frames(place.folder, "*.png")} == set(_frame_names(place.clip))

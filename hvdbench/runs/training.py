@@ -173,7 +173,7 @@ def _is_finished(folder: Path, digest: str, overwrite: bool) -> bool:
         found = json.loads(manifest.read_text(encoding="utf-8"))
         if found["digest"] == digest and found["weights_sha256"] == file_sha256(weights):
             return True
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass  # damaged, so its origin is not known
     if not overwrite:
         raise DatasetError(f"{folder} contains weights from other settings: use --overwrite or choose another folder")

@@ -27,7 +27,8 @@ def read_costs(place: RunClip) -> pd.DataFrame:
         InputError: if ``run.json`` is damaged.
     """
     manifest = place.manifest
-    facts = manifest.get("facts") or {}
+    facts = manifest.get("facts")
+    facts = facts if isinstance(facts, dict) else {}
     found: dict[str, Any] = {
         name: facts.get(name) or manifest.get(name) for name in ("frames_per_s", "peak_bytes")
     } | dict(read_counts(place))
@@ -42,7 +43,7 @@ def read_counts(place: RunClip) -> Mapping[str, Any]:
     """Read ``costs.json``; the result is empty where the file is absent, damaged or of another run."""
     try:
         found = dict(json.loads((place.folder / COSTS_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return {}
     return found if found.get("run_digest") == place.manifest.get("run_digest") else {}
 
@@ -62,4 +63,9 @@ def write_counts(folder: Path, run_digest: str, params: int | None, macs: float 
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits, which nothing measures
+        return math.nan

@@ -213,7 +213,7 @@ def read_manifest(path: Path) -> Mapping[str, Any]:
     """
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is damaged: restore the clip again") from error
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, read_frame
+from hvdbench.workspace.array_files import load_array
 
 DEPTH_FOLDER, DEPTH_SUFFIX = "depth", ".npy"
 
@@ -136,10 +137,10 @@ def read_depth(path: Path) -> NDArray[np.float32]:
         InputError: if the file is missing, is not a two-dimensional array, or contains a value that is not a distance.
     """
     try:
-        depth = np.load(path, allow_pickle=False)
+        depth = load_array(path)
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: there must be a depth map for each frame, or none") from error
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} is not a depth map: it cannot be read as a NumPy array") from error
     if not isinstance(depth, np.ndarray) or depth.ndim != 2 or min(depth.shape) < 2 or depth.dtype.kind not in "fiu":
         found = f"{depth.dtype} of shape {depth.shape}" if isinstance(depth, np.ndarray) else "several arrays"

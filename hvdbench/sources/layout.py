@@ -298,7 +298,7 @@ def load_layout(name: str) -> tuple[str, Layout]:
         raise UnknownNameError(unknown("layout", name, layout_names()) + "; a file of your own ends in .toml")
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecipeError(f"{file} is not TOML: {error}") from error
     return file.stem, check(file.name, table, Layout)
 

@@ -13,8 +13,8 @@ from hvdbench.errors import DatasetError, HvdbenchError
 
 _SMALL_BYTES = 1 << 20
 _MOST_TIMES = 1100  # deflate packs at most 1032 bytes into one (zlib's documentation); other filters pack less
-# What h5py raises for damaged files: it depends on where the damage lies.
-_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
+DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
+"""What h5py raises for damaged files: it depends on where the damage lies."""
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def open_tracks(path: Path) -> Iterator[h5py.File]:
             yield tracks
     except HvdbenchError:
         raise
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise DatasetError(
             f"{path} is damaged or not a file of tracks ({_words(error)}): run 'hvdbench repair' on its dataset, and "
             "make the clip again"

@@ -1,7 +1,9 @@
 """Read weight files: no code of theirs is run, and what training code wraps around a state dict is taken off."""
 
+import lzma
 import pickle
 import re
+import struct
 import warnings
 import zipfile
 import zlib
@@ -47,6 +49,11 @@ _OTHER_FILES = (
     (PICKLE, "a plain pickle, which torch.save did not write: save the state dict with torch.save or as .safetensors"),
 )
 _LIGHTNING = "pytorch-lightning_version"
+# What zipfile raises where offsets, methods of compression or packed bytes are damaged.
+_DAMAGED_ARCHIVE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
+    EOFError, NotImplementedError, RuntimeError, ValueError, OSError, OverflowError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -136,7 +143,7 @@ def _check_place(path: Path, head: bytes) -> None:
 def _check_archive(path: Path, file: Path, head: bytes) -> None:
     try:
         broken = head.startswith(ZIP) and _archive_is_broken(file)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+    except _DAMAGED_ARCHIVE:
         broken = True
     if broken:
         raise WeightsError(_damaged_message(path))

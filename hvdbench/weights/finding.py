@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hvdbench.errors import WeightsError
 from hvdbench.weights.registry import KNOWN
-from hvdbench.workspace.paths import weights_folder
+from hvdbench.workspace.paths import at_home, weights_folder
 
 _SHIPPED = Path(__file__).with_name("shipped")
 
@@ -19,7 +19,7 @@ def find_weights(named: str) -> Path:
     Raises:
         WeightsError: if there is no such file; the error says where it was looked for, and how to get it.
     """
-    here = Path(named).expanduser()
+    here = at_home(named)
     if here.is_file():
         return here
     if is_shipped(named):
@@ -37,7 +37,7 @@ def missing_sentence(named: str) -> str:
     Args:
         named: a path, or the name of known weights.
     """
-    here = Path(named).expanduser()
+    here = at_home(named)
     if here.is_dir():
         return f"the weights {named} are a folder: name a file in it"
     by_name = next((known for known in KNOWN if named == known.name), None)

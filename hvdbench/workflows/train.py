@@ -159,7 +159,7 @@ def _check_same_network(method: Method, weights: Path) -> None:
     try:
         trained = json.loads((weights.parent / "train.json").read_text(encoding="utf-8"))["recipe"]["settings"]
         before = {key: trained.get(key) for key in _OF_NETWORK}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return  # nobody knows what they were trained as; whether they fit shows when they are loaded
     settings = method.recipe.values.model_dump(mode="json")["settings"]
     changed = [f"{key} = {before[key]!r}" for key in _OF_NETWORK if before[key] != settings.get(key)]
@@ -183,7 +183,7 @@ def made_from(dataset: Dataset, weights: Path | None) -> str:
     try:
         training = json.loads((weights.parent / "train.json").read_text(encoding="utf-8"))
         ours = training["weights_sha256"] == file_sha256(weights)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         ours = False
     if not ours:
         return f"weights {weights.name}, trained elsewhere"

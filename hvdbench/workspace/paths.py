@@ -126,7 +126,7 @@ def weights_folder() -> Path:
     """
     value = os.environ.get("HVDBENCH_WEIGHTS")
     if value:
-        return Path(value).expanduser()
+        return at_home(value)
     return read_config().weights or Path.home() / ".cache" / "hvdbench" / "weights"
 
 
@@ -177,7 +177,7 @@ def read_config() -> UserConfig:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not TOML: {error}") from error
     _check_keys(f"{path}", table, _KEYS)
     roots = table.get("roots", {})
@@ -194,6 +194,20 @@ def read_config() -> UserConfig:
     )
 
 
+def at_home(text: str) -> Path:
+    """Return a path whose leading ``~`` or ``~user`` is that user's home.
+
+    Raises:
+        InputError: if there is no such user, or the home is not known.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            f"the home folder that {text[:80]!a} begins with is not known: write the whole path"
+        ) from error
+
+
 def _check_keys(where: str, keys: Iterable[str], known: tuple[str, ...]) -> None:
     for key in keys:
         if key not in known:
@@ -205,7 +219,7 @@ def _check_keys(where: str, keys: Iterable[str], known: tuple[str, ...]) -> None
 def _folder(file: Path, key: str, value: object) -> Path:
     if not isinstance(value, str) or not value:
         raise InputError(f"{file}: {key} must be a folder's path in quotes, found {value!r}")
-    return file.parent.absolute() / Path(value).expanduser()
+    return file.parent.absolute() / at_home(value)
 
 
 def _folders(file: Path, key: str, value: object) -> tuple[Path, ...]:

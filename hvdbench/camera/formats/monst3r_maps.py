@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import TrajectoryError
+from hvdbench.workspace.array_files import load_array
+from hvdbench.workspace.picture_files import fault_of_size
 
 SAMPLED_MAPS = 8
 LEAST_LOG_CONFIDENCE = float(np.log(1.1))
@@ -101,8 +103,8 @@ def _check_count(folder: Path, what: str, files: Mapping[int, Path], rows: int) 
 
 def _load(file: Path) -> NDArray[Any]:
     try:
-        values = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        values = load_array(file)
+    except (OSError, ValueError) as error:
         raise TrajectoryError(f"{file} cannot be read as a map: {error}") from error
     if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype.kind not in "fiu":
         raise TrajectoryError(f"{file} is not a map of numbers of shape (height, width)")
@@ -110,7 +112,11 @@ def _load(file: Path) -> NDArray[Any]:
 
 
 def _moving(file: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    data = np.frombuffer(file.read_bytes(), np.uint8)
+    content = file.read_bytes()
+    fault = fault_of_size(content)
+    if fault is not None:
+        raise TrajectoryError(f"{file} {fault}")
+    data = np.frombuffer(content, np.uint8)
     mask = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
     if mask is None:
         raise TrajectoryError(f"{file} is not a picture that can be decoded ({data.size} bytes): write it again")

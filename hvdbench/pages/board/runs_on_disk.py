@@ -78,7 +78,7 @@ def _run_digest(folders: Mapping[str, Path]) -> str | None:
         try:
             manifest: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
             digests[key] = manifest["run_digest"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
     return digest_of(digests)
 

@@ -231,6 +231,6 @@ def _read_manifest(path: Path) -> dict[str, object]:
     """Read what a run left beside its output; the result is empty where the file is absent or not a manifest."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

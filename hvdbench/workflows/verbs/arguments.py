@@ -15,6 +15,7 @@ from hvdbench.methods.restoration import Budget
 from hvdbench.store import Dataset
 from hvdbench.video.crop import Crop, Size
 from hvdbench.workspace.engine import Engine
+from hvdbench.workspace.paths import at_home
 
 GREATEST_SEED = 2**63 - 1
 
@@ -35,7 +36,7 @@ def path_of(value: PathLike, what: str) -> Path:
     """
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise InputError(f"{what} is {described(value)}: name a path, as text or as a pathlib.Path")
-    return Path(value).expanduser()
+    return at_home(os.fspath(value))
 
 
 def optional_path(value: PathLike | None, what: str) -> Path | None:
