@@ -19,6 +19,7 @@ from hvdbench.workspace.names import checked_name
 
 COLUMNS = ("clip", "frame", "label", "annotator")
 OPTIONAL_COLUMNS = ("confidence",)
+_MOST_DIGITS = 18  # of a frame's number; Python refuses to read one of more than 4300
 WORDS: Mapping[str, int] = {"sharp": SHARP, "unsure": MILD, "blurry": BLURRY}
 UNSEEN = -1
 
@@ -113,8 +114,8 @@ def read_annotations(path: Path) -> Annotations:
         word, frame = (row["label"] or "").strip().lower(), (row["frame"] or "").strip()
         if word not in WORDS:
             raise InputError(f"{path}, line {line}: label '{word}' is not one of {', '.join(WORDS)}")
-        if not (frame.isascii() and frame.isdigit()):
-            raise InputError(f"{path}, line {line}: frame '{frame}' is not a whole number of 0 or more")
+        if not (frame.isascii() and frame.isdigit() and len(frame) <= _MOST_DIGITS):
+            raise InputError(f"{path}, line {line}: frame '{frame[:80]}' is not a whole number of 0 or more")
         key, annotator = ((row["clip"] or "").strip(), int(frame)), (row["annotator"] or "").strip()
         if annotator:
             checked_name(annotator, f"line {line}, annotator", where=path)

@@ -18,6 +18,9 @@ from hvdbench.dataset.folder_reader import open_reader
 from hvdbench.dataset.packing import pack_dataset
 from hvdbench.errors import DatasetError, HvdbenchError, InputError, TrajectoryError, WeightsError
 from hvdbench.ingest.device import read_device_map
+from hvdbench.labels.annotations import read_annotations
+from hvdbench.methods.training.checkpoints import load_checkpoint_folder
+from hvdbench.methods.training.records import cut_log, read_log
 from hvdbench.recipe import load_recipe
 from hvdbench.scoring.costs import read_costs
 from hvdbench.scoring.run_clip import RunClip, read_manifest
@@ -129,3 +132,27 @@ def test_a_pack_with_a_damaged_heap_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lab.h5").write_bytes(data.replace(b"GCOL", b"GCOX"))
     with pytest.raises(DatasetError, match=r"lab.h5 is .*'hvdbench pack"):
         open_reader(tmp_path / "lab.h5")
+
+
+def test_a_frame_number_of_thousands_of_digits_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(f"clip,frame,label,annotator\na,{LONG},sharp,me\n")
+    with pytest.raises(InputError, match="is not a whole number of 0 or more") as caught:
+        read_annotations(path)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe", DEEP.encode(), b'{"kind": "step", "step": "two"}', b"{"])
+def test_a_damaged_line_of_a_training_log_is_passed_over(tmp_path: Path, damage: bytes) -> None:
+    whole = b'{"kind": "step", "step": 1}\n'
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(whole + damage + b"\n" + whole.replace(b"1", b"2"))
+    assert [line["step"] for line in read_log(path)] == [1, 2]
+    cut_log(path, 1)
+    assert path.read_bytes() == whole
+
+
+def test_a_checkpoint_whose_state_is_nested_too_deeply_ends_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text(DEEP)
+    with pytest.raises(WeightsError, match=r"state\.json is damaged"):
+        load_checkpoint_folder(tmp_path, "digest")

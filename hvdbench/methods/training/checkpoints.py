@@ -81,7 +81,7 @@ def latest_digest(folder: Path) -> str | None:
     found = list_checkpoints(folder)
     try:
         digest = json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))["digest"] if found else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return str(digest) if digest else None
 
@@ -103,7 +103,7 @@ def load_checkpoint_folder(path: Path, digest: str) -> TrainingState:
         content = json.loads((path / "state.json").read_text(encoding="utf-8"))
         found, step, files, notes = (content[key] for key in ("digest", "step", "files", "notes"))
         known = content["format"] == FORMAT
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WeightsError(
             f"{path}/state.json is damaged: remove {path} to go on from the checkpoint before"
         ) from error

@@ -100,14 +100,14 @@ class Means:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Read a log's lines, without one that a killed run left unfinished."""
+    """Read a log's lines, without one that a killed run left unfinished or that is damaged."""
     lines = []
-    for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+    for text in path.read_bytes().splitlines() if path.is_file() else []:
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(line, dict) and {"kind", "step"} <= line.keys():
+        if isinstance(line, dict) and "kind" in line and isinstance(line.get("step"), int):
             lines.append(line)
     return lines
 
