@@ -75,6 +75,14 @@ def test_datasets_and_seeds_appear_once_there_are_several():
     assert wide[["dataset", "seed"]].values.tolist() == [["data", 0], ["data", 1], ["more", 0]]
 
 
+def test_a_dataset_without_the_first_truth_is_ordered_by_the_next_one():
+    captured = [rows(name, dataset="more", clips=(value,)) for name, value in (("a", 30.0), ("b", 31.0))]
+    captured = [one[one["truth"] != "centroid"] for one in captured]
+    board = merge_rows(merge_rows(rows("a"), rows("b", clips=(20.0, 21.0))), merge_rows(*captured))
+    wide = table(board)
+    assert wide[["dataset", "method"]].values.tolist() == [["data", "a"], ["data", "b"], ["more", "b"], ["more", "a"]]
+
+
 def test_one_clip_and_other_subsets_can_be_laid_out():
     wide = table(rows(), subset="all", clip="clip1")
     assert (wide.loc[0, "frames"], wide.loc[0, "PSNR centroid (dB)"]) == (2, 33.0)

@@ -49,7 +49,7 @@ def table(
         several; ``clips`` (``frames`` for one clip, and for scores of labels), the least number behind a row; ``ties``
         where clips can tell (:func:`hvdbench.statistics.comparison.tie_groups`); ``incomplete`` where a row lacks
         clips or frames, whose means are withheld; then titled metrics, unrounded, NaN where a row has none. Best
-        first within dataset and split: by ``rank`` against the first truth that any row was scored against, else by
+        first within dataset and split: by ``rank`` against the first truth that the row was scored against, else by
         sharpness; incomplete rows last. Several seeds of a method are averaged clip by clip and make one row. Published
         rows follow after all others: they were made under other protocols and rank only among themselves.
     """
@@ -93,7 +93,7 @@ def board_table(
     found = [_row(key, group, scores, entries) for key, group in groups]
     shown = [one for one in scores if any(row.cells[one.key].value is not None for row in found)]
     first = [one for one in shown if one.metric == rank] or [score_column("sharpness", "none")]
-    by = first[0] if first[0].metric != rank or direction(rank) is not None else None
+    by = first if first[0].metric != rank or direction(rank) is not None else []
     found.sort(key=lambda row: _place(row, by))
     columns = [Column(name, name, "words") for name in ("method", "origin")]
     columns += [Column(name, name, _kind(name)) for name in _several(board)] + [Column("count", count, "count")]
@@ -276,11 +276,15 @@ def _worth(row: Row, one: Column) -> tuple[bool, float]:
     return (value is None, number if is_lower_better(one.metric) else -number)
 
 
-def _place(row: Row, one: Column | None) -> tuple[Any, ...]:
-    """Return what sorts a row: published ones last, then by dataset and column; without a column by method alone."""
+def _place(row: Row, columns: Sequence[Column]) -> tuple[Any, ...]:
+    """Return what sorts a row: published ones last, then by dataset and the first column in which it has a value.
+
+    A dataset may lack the truth of the first column, as captured pairs lack the centroid. Without columns the method
+    alone sorts.
+    """
     seed = row.cells["seed"].value
     facts = (row.facts[name] for name in ("dataset", "dataset_digest", "split"))
-    worth = [] if one is None else [_worth(row, one)]
+    worth = [_worth(row, next((one for one in columns if _has(row, one)), columns[0]))] if columns else []
     return (
         row.facts["origin"] == "published",
         *facts,

@@ -20,14 +20,14 @@ class _LabelGroup(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_LabelGroup, subcommand_metavar="DATASET [OPTIONS] | check DATASET [OPTIONS] | map DATASET [OPTIONS]")
+@click.group(cls=_LabelGroup, subcommand_metavar="DATASET | check DATASET | map DATASET")
 @options.examples(
     "hvdbench label datasets/goproshake",
     "hvdbench label check datasets/goproshake",
     "hvdbench label map clip.mp4 -o maps",
 )
 def label() -> None:
-    """Find the sharp frames of clips, check their labels, or map where frames are sharp.
+    """Find the sharp frames of clips, check labels, or map sharpness.
 
     'hvdbench label DATASET' is short for 'hvdbench label clips DATASET', and takes the options that 'hvdbench label
     clips --help' lists. Write './check', './clips' or './map' for a folder that is called 'check', 'clips' or 'map'.
@@ -187,7 +187,7 @@ def check(
     "hvdbench label map datasets/goproshake",
 )
 def map_(dataset: Path, out: Path | None, hdf5: Path | None, form: str) -> None:
-    """Map how well the neighbours of each frame agree with it, pixel by pixel.
+    """Map how well neighbours agree with each frame.
 
     DATASET is a dataset, a folder of clip folders, one folder of frames, or a video. A map is white where both
     neighbours, laid over the frame by optical flow, agree with it, and black where they do not; this is CDVD-TSP's
