@@ -127,8 +127,10 @@ def _sequences(place: ResultFiles, names: Sequence[str]) -> list[list[Path]] | N
     Raises:
         InputError: if there are several pictures of each frame, and some are missing.
     """
-    frames = {path.stem.rpartition("_")[0] for path in place.pictures}
-    if not names or len(place.pictures) < 3 * len(names) or frames != set(names):
+    parts = [path.stem.rpartition("_") for path in place.pictures]
+    if not names or len(parts) < 3 * len(names) or {frame for frame, _, _ in parts} != set(names):
+        return None
+    if not all(number.isdecimal() for _, _, number in parts):  # as _input, _gt and _estrnn beside each other
         return None
     return series_of(place.pictures, str(place.place))
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hvdbench import __version__
 from hvdbench.errors import HvdbenchError, InputError
-from hvdbench.workspace.engine import Engine
+from hvdbench.workspace.engine.local import Engine
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -68,7 +68,7 @@ class DaskEngine(Engine):
     address: str = ""
 
     def map(self, function: Callable[[J], R], jobs: Sequence[J]) -> Iterator[tuple[int, R]]:
-        """Yield (index, result) as jobs finish; see :meth:`hvdbench.workspace.engine.Engine.map`.
+        """Yield (index, result) as jobs finish; see :meth:`hvdbench.workspace.engine.local.Engine.map`.
 
         Raises:
             InputError: if the package is missing, there is no scheduler at the address, or a worker has another version
