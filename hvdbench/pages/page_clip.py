@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.labels.temporal_sharpness import MAP_FOLDER
-from hvdbench.pages.view import BLURRY, CLASS_NAMES, CONTROLS, TRUTH_NAMES, Floats
+from hvdbench.pages.view import BLURRY, CLASS_NAMES, CONTROLS, MAP_LABEL, TRUTH_NAMES, Floats
 from hvdbench.store import TRUTH_FOLDERS
 
 INKS = 12
@@ -74,7 +74,7 @@ class PageClip:
         if key == BLURRY:
             return "blurry input"
         if key == MAP_FOLDER:
-            return "temporal sharpness of the input"
+            return MAP_LABEL
         return f"{key} ({CONTROLS[key]})" if key in CONTROLS else key
 
 
@@ -82,7 +82,7 @@ def inks(methods: Sequence[str]) -> dict[str, str]:
     """Choose each method's colour class, the same in all tables, charts and clips of a page."""
     others = [method for method in methods if method != BLURRY]
     found = {method: str(index % INKS + 1) for index, method in enumerate(others)}
-    return {BLURRY: "blurry", **dict.fromkeys(TRUTH_FOLDERS.values(), "truth"), **found}
+    return {BLURRY: "blurry", MAP_FOLDER: "blurry", **dict.fromkeys(TRUTH_FOLDERS.values(), "truth"), **found}
 
 
 def clip_data(
