@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hvdbench.boards.references import CONTROLS
 from hvdbench.labels.temporal_sharpness import MAP_FOLDER
-from hvdbench.pages.view import BLURRY, CLASS_NAMES, CONTROLS, MAP_LABEL, TRUTH_NAMES, Floats
+from hvdbench.pages.palette import slots
+from hvdbench.pages.view import BLURRY, CLASS_NAMES, MAP_LABEL, TRUTH_NAMES, Floats
 from hvdbench.store import TRUTH_FOLDERS
 
 INKS = 12
@@ -79,9 +81,8 @@ class PageClip:
 
 
 def inks(methods: Sequence[str]) -> dict[str, str]:
-    """Choose each method's colour class, the same in all tables, charts and clips of a page."""
-    others = [method for method in methods if method != BLURRY]
-    found = {method: str(index % INKS + 1) for index, method in enumerate(others)}
+    """Choose each method's colour class by its name, the same in all tables, charts and clips of a page."""
+    found = {method: str(slot % INKS + 1) for method, slot in slots(methods).items()}
     return {BLURRY: "blurry", MAP_FOLDER: "blurry", **dict.fromkeys(TRUTH_FOLDERS.values(), "truth"), **found}
 
 

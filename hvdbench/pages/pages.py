@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from hvdbench.pages import sections
+from hvdbench.pages import palette, sections
 from hvdbench.pages.pictures import make_album
 from hvdbench.pages.view import BLURRY, CLASS_NAMES, TRUTH_NAMES, ClipView, telling_frames
 from hvdbench.workspace.atomic import atomic_write_text
@@ -70,7 +70,8 @@ def write_page(path: Path, template: str, context: Mapping[str, Any]) -> None:
         lstrip_blocks=True,
     )
     environment.filters["minus"] = lambda text: text.replace("-", "−")
-    common = {"stamps": (), "class_names": CLASS_NAMES, "truth_names": TRUTH_NAMES, "blurry": BLURRY}
+    common: dict[str, Any] = {"stamps": (), "class_names": CLASS_NAMES, "truth_names": TRUTH_NAMES, "blurry": BLURRY}
+    common["palette"] = Markup(palette.css())
     manifest = context["manifest"]
     told = json.dumps(manifest, indent=2, default=str, ensure_ascii=False) if manifest else ""
     atomic_write_text(path, environment.get_template(template).render({**common, **context, "manifest": told}))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hvdbench.boards.references import CONTROLS
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, Frames
 from hvdbench.labels.temporal_sharpness import MAP_FOLDER
@@ -15,8 +16,6 @@ BLURRY, TRUTH = "blurry", "sharp"
 CLASS_NAMES = ("sharp", "mild", "blurry")
 TRUTH_NAMES: Mapping[str, str] = {"mid": "mid-exposure", "centroid": "exposure centroid"}
 MAP_LABEL = "temporal sharpness of the input"
-CONTROLS: Mapping[str, str] = {"warp_average": "control, no learning"}
-"""Methods that a page marks as controls, which every other method has to beat."""
 
 Floats = NDArray[np.floating[Any]]
 

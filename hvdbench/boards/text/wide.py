@@ -10,6 +10,7 @@ import pandas as pd
 from hvdbench.boards.facts import direction, within
 from hvdbench.boards.ranking.coverage import BLOCK, ENTRY, coverage, pools_frames
 from hvdbench.boards.ranking.order import headline, is_lower_better, ranked
+from hvdbench.boards.references import role_of
 from hvdbench.boards.seeds import over_seeds, seed_lines
 from hvdbench.boards.text.columns import column, shown_metrics
 from hvdbench.boards.text.notes import PAPERS, caption, note_lines, stamp_lines
@@ -20,9 +21,6 @@ from hvdbench.tables.table import Better, Cell, Column, Kind, Row, Table, cell, 
 
 NEUTRAL = frozenset({"sharpness", "sharpness_ratio", "majority_rate", "params"})
 """Metrics of which neither more nor less is better in itself."""
-INPUT, OF_THE_INPUT = "blurry", frozenset({"worse_share", "shift_px"})
-"""The row of the input, and metrics that measure a change of it: there it is zero without having done anything."""
-
 _WORDS = frozenset({"method", "origin", "dataset", "data", "split", "ties", "incomplete", "source"})
 _GROUP = ("method", "origin", "dataset", "dataset_digest", "split", "seed")
 
@@ -173,19 +171,18 @@ def score_column(metric: str, truth: str) -> Column:
 
 
 def placed(rows: Sequence[Row], columns: Iterable[Column]) -> list[Row]:
-    """Mark the best of each column among rows on the same clips, where they differ as shown.
+    """Mark the best of each column among methods on the same clips, where they differ as shown.
 
-    The second best is marked where there is a third.
+    The second best is marked where there is a third. The input and controls are compared with, and never marked.
     """
     blocks: dict[tuple[str, ...], list[int]] = {}
     for index, row in enumerate(rows):
-        if row.facts["origin"] != "published":
+        if row.facts["origin"] != "published" and role_of(row.facts["method"]) == "method":
             blocks.setdefault(tuple(row.facts[name] for name in BLOCK), []).append(index)
     marked = [dict(row.cells) for row in rows]
     for one in columns:
         for indices in blocks.values() if one.better else ():
-            compared = [n for n in indices if one.metric not in OF_THE_INPUT or rows[n].facts["method"] != INPUT]
-            order = sorted((n for n in compared if _has(rows[n], one)), key=lambda n: _worth(rows[n], one))
+            order = sorted((n for n in indices if _has(rows[n], one)), key=lambda n: _worth(rows[n], one))
             texts = list(dict.fromkeys(rows[n].cells[one.key].text for n in order))
             for n in order if len(texts) > 1 else ():
                 place = texts.index(rows[n].cells[one.key].text) + 1
