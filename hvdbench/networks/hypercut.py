@@ -232,6 +232,6 @@ class HyperCUT(nn.Module):
 NETWORK = Network(
     HyperCUT,
     restores_clips=False,
-    presets={"tiny": {"out_dim": 32, "features": 12, "blocks": 2}},
+    presets={"tiny": {"out_dim": 48, "features": 8, "blocks": 1}},
     signature=("f_func.model.1.weight", "hyperplane.hyperplane"),
 )
