@@ -67,11 +67,9 @@ class OrderTrainingSettings(HyperCutSettings):
 class OrderSettings(Settings):
     """Settings of the regulariser by a trained order (Eq. 7-8)."""
 
-    network: Annotated[str, Part("network")] = "hypercut"
-    """HyperCUT, at the size of its weights."""
     weights: str = ""
-    """Its weights: a file, or the name of registered weights or of those inside the package; empty for no
-    regulariser."""
+    """Weights of HyperCUT, of any size: a file, or the name of registered weights or of those inside the package; empty
+    for no regulariser."""
     alpha: float = Field(0.2, ge=0)
     """Weight ``α`` of the regulariser in Eq. 8."""
     form: Literal["softplus", "linear"] = "softplus"
