@@ -9,7 +9,7 @@ from typing import Any
 
 from fuzz.readers.datasets import noise
 from fuzz.readers.labels import made_study
-from fuzz.target import Corpus, Target, words
+from fuzz.target import FEW, Corpus, Target, words
 from hvdbench.annotate.local_server import LocalServer
 from hvdbench.annotate.server import AnnotateServer
 from hvdbench.annotate.session import AnnotateRequest, open_session
@@ -93,6 +93,6 @@ def _study(folder: Path) -> Corpus:
 
 
 TARGETS = (
-    Target("servers.annotate", _annotate, ("hvdbench.annotate",)),
-    Target("servers.study", _study, ("hvdbench.annotate.study",)),
+    Target("servers.annotate", _annotate, ("hvdbench.annotate",), FEW),
+    Target("servers.study", _study, ("hvdbench.annotate.study",), FEW),
 )
