@@ -381,3 +381,17 @@ def test_a_page_without_runs_or_dataset_says_so_and_has_its_table(browser, made,
     assert not [word for word in (str(tmp_path), str(made.runs), "--data") if word in text]
     assert browser.value("document.querySelector('#frames')") is None
     assert browser.log == []
+
+
+def test_the_frames_open_on_the_input_beside_the_best_method(page):
+    picks = "[...document.querySelectorAll('.pick')].map((one) => one.value)"
+    assert page.value(picks) == ["blurry", "a_method_with_a_long_name"]
+
+
+def test_a_methods_name_leads_to_its_recipe_and_runs(page):
+    page.value("document.querySelector('tr[data-method=warp_average] th a').click()")
+    told = page.wait("document.querySelector('#methods details[open]')?.innerText")
+    assert "Warped average of the two neighbouring sharp frames" in told
+    assert 'scheme = "warp_average"' in told
+    run = page.value("document.querySelector('#methods details[open] a').getAttribute('href')")
+    assert page.value(f"document.querySelector('{run} summary').textContent").startswith("warp_average")

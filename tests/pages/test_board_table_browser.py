@@ -30,14 +30,19 @@ METHODS, CLIPS = 30, 50
 SHOWN = "[...document.querySelectorAll('.pinned .methods tr')].filter((row) => !row.hidden)"
 # Boxes of the words on the page: those of two text nodes must not lie on each other.
 OVERLAPS = """(() => {
+  const clips = '.table-wrap:not(.fits), .many, .heat-names li, nav';
   const away = '.visually-hidden, script, style, template, .skip, option, select, noscript, pre';
   const boxes = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const node = walk.currentNode, parent = node.parentElement;
     if (!node.data.trim() || parent.closest(away)) continue;
     if (!parent.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
-    const range = document.createRange(), frame = parent.closest('.table-wrap:not(.fits), .many, li, nav');
-    const edge = frame ? frame.getBoundingClientRect() : { top: -1e9, bottom: 1e9, left: -1e9, right: 1e9 };
+    const range = document.createRange(), edge = { top: -1e9, bottom: 1e9, left: -1e9, right: 1e9 };
+    for (let one = parent.closest(clips); one; one = one.parentElement.closest(clips)) {
+      const own = one.getBoundingClientRect();
+      for (const side of ['top', 'left']) edge[side] = Math.max(edge[side], own[side]);
+      for (const side of ['bottom', 'right']) edge[side] = Math.min(edge[side], own[side]);
+    }
     range.selectNodeContents(node);
     for (const one of range.getClientRects()) {
       const box = { top: Math.max(one.top, edge.top), bottom: Math.min(one.bottom, edge.bottom) };

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hvdbench.boards.references import role_of
 from hvdbench.errors import HvdbenchError
-from hvdbench.recipe import read_recipe_table
+from hvdbench.recipe import read_recipe_table, recipe_names
 from hvdbench.workspace.paths import home, home_folder
 
 OTHER = "other"
@@ -98,11 +98,13 @@ def method_facts(name: str) -> MethodFacts:
     role = role_of(name)
     family = {"input": "input", "control": _STILL}.get(role, OTHER)
     try:
-        table, stem = read_recipe_table("methods", name) if "/" not in name and ".toml" not in name else ({}, "")
+        if name.partition("@")[0] not in recipe_names("methods"):
+            return MethodFacts(name, family)
+        table, stem = read_recipe_table("methods", name)
     except HvdbenchError:
         return MethodFacts(name, family)
     scheme, title, note = (str(table.get(key, "")) for key in ("scheme", "title", "note"))
     family = FAMILIES.get(scheme, family)
     # A recipe of the user's own may hold paths of his machine, which have no place on a page.
-    text = "" if home() or not stem else (home_folder("recipes") / "methods" / f"{stem}.toml").read_text("utf-8")
+    text = "" if home() else (home_folder("recipes") / "methods" / f"{stem}.toml").read_text("utf-8")
     return MethodFacts(name, family, title, note, text, PAPERS.get(scheme))
