@@ -18,6 +18,10 @@ INKS = 12
 """Colour classes of ``page.css``; those from 7 on have the colours of 1 to 6, dotted."""
 
 
+OTHER_INK = "other"
+"""Colour class of methods that are not among those coloured."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PageClip:
     """One clip of T frames."""
@@ -86,6 +90,11 @@ def inks(methods: Sequence[str]) -> dict[str, str]:
     return {BLURRY: "blurry", MAP_FOLDER: "blurry", **dict.fromkeys(TRUTH_FOLDERS.values(), "truth"), **found}
 
 
+def painted(methods: Sequence[str], chosen: Sequence[str]) -> dict[str, str]:
+    """Choose the colour class of each method of a board: only the chosen ones have colours, by their names."""
+    return {**dict.fromkeys(methods, OTHER_INK), **inks([name for name in chosen if name != BLURRY])}
+
+
 def clip_data(
     clip: PageClip, colours: Mapping[str, str], links: Mapping[Path, str], uris: Mapping[str, str]
 ) -> dict[str, Any]:
@@ -105,7 +114,7 @@ def clip_data(
             {
                 "key": key,
                 "label": clip.label(key),
-                "ink": colours.get(key, "blurry"),
+                "ink": colours.get(key, OTHER_INK),
                 "folder": links.get(files[0].parent),
                 "names": None if own == names else own,
                 "embedded": uris[key],

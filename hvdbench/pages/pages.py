@@ -1,6 +1,7 @@
 """Write what pages share: templates, a clip's part of a page, and the page of one restored clip."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def write_page(path: Path, template: str, context: Mapping[str, Any]) -> None:
         lstrip_blocks=True,
     )
     environment.filters["minus"] = lambda text: text.replace("-", "−")
+    environment.filters["minus_signs"] = lambda text: re.sub(r"(?<=\s)-(?=\d)", "−", text)
     common: dict[str, Any] = {"stamps": (), "class_names": CLASS_NAMES, "truth_names": TRUTH_NAMES, "blurry": BLURRY}
     common["palette"] = Markup(palette.css())
     manifest = context["manifest"]

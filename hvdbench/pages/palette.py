@@ -1,8 +1,8 @@
 """Colour methods by their names, alike on pages, in figures and in a terminal.
 
-The six colours were searched for in OKLCH: each has a contrast of 4.5 to 1 at least with its ground, and any two lie
-0.08 apart at least in OKLab, also as protanopes, deuteranopes and tritanopes see them (Machado, Oliveira and
-Fernandes, IEEE TVCG 15, 2009, full severity). A test computes both.
+The six colours were searched for in OKLCH: each has a contrast of 3 to 1 at least with its ground, as lines and dots
+need, and any two lie 0.1 apart at least in OKLab, also as protanopes, deuteranopes and tritanopes see them (Machado,
+Oliveira and Fernandes, IEEE TVCG 15, 2009, full severity). A test computes both.
 """
 
 import zlib
@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 from hvdbench.boards.references import INPUT
 
-LIGHT = ("#2760f5", "#a11d05", "#1a6462", "#b323b3", "#1c0a8d", "#331a07")
+LIGHT = ("#2d8afc", "#cf7015", "#166e54", "#b628b6", "#800515", "#332492")
 """Colours of methods on a white ground."""
-DARK = ("#4f84fe", "#e65719", "#44f7d4", "#fd66c8", "#b8befe", "#f7b83d")
+DARK = ("#1aa2eb", "#dc9e12", "#45fd8f", "#a63fda", "#e30e2d", "#e0d8fc")
 """The same on a dark ground."""
 GRAY_LIGHT, GRAY_DARK = "#767a7f", "#92979d"
 """The blurry input, and all methods that no colour was chosen for."""

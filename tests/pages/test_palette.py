@@ -46,10 +46,10 @@ def oklab(rgb):
 
 @pytest.mark.parametrize(("colours", "ground"), [(LIGHT, LIGHT_GROUND), (DARK, DARK_GROUND)])
 def test_colours_stand_out_and_are_told_apart_by_everyone(colours, ground):
-    assert min(contrast(colour, ground) for colour in colours) >= 4.5
+    assert min(contrast(colour, ground) for colour in colours) >= 3
     for matrix in SEEN.values():
         seen = [oklab(np.array(matrix) @ linear(colour)) for colour in colours]
-        assert min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(seen, 2)) >= 0.08
+        assert min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(seen, 2)) >= 0.1
 
 
 def test_a_methods_colour_follows_from_names_alone():

@@ -13,11 +13,12 @@ from hvdbench.boards.ranking.order import headline, is_lower_better, ranked
 from hvdbench.boards.references import role_of
 from hvdbench.boards.seeds import over_seeds, seed_lines
 from hvdbench.boards.text.columns import column, shown_metrics
+from hvdbench.boards.text.meanings import meaning, metric_meaning
 from hvdbench.boards.text.notes import PAPERS, caption, note_lines, stamp_lines
 from hvdbench.errors import InputError
 from hvdbench.store import Truth
 from hvdbench.tables.dataframes import as_dataframe
-from hvdbench.tables.table import Better, Cell, Column, Kind, Row, Table, cell, interval
+from hvdbench.tables.table import Better, Cell, Column, Row, Table, cell, interval
 
 NEUTRAL = frozenset({"sharpness", "sharpness_ratio", "majority_rate", "params"})
 """Metrics of which neither more nor less is better in itself."""
@@ -93,9 +94,8 @@ def board_table(
     first = [one for one in shown if one.metric == rank] or [score_column("sharpness", "none")]
     by = first if first[0].metric != rank or direction(rank) is not None else []
     found.sort(key=lambda row: _place(row, by))
-    columns = [Column(name, name, "words") for name in ("method", "origin")]
-    columns += [Column(name, name, _kind(name)) for name in _several(board)] + [Column("count", count, "count")]
-    columns += [Column(n, n, "words") for n in ("ties", "incomplete") if any(row.cells[n].text for row in found)]
+    columns = [_told(name) for name in ("method", "origin", *_several(board))] + [Column("count", count, "count")]
+    columns += [_told(n) for n in ("ties", "incomplete") if any(row.cells[n].text for row in found)]
     columns += [each for one in shown for each in (one, *_half(one, found))]
     notes = [*seeds, *([] if stands is None else note_lines(stands.order, stands.metric))]
     about = caption(board, subset, truths, clip)
@@ -167,7 +167,8 @@ def score_column(metric: str, truth: str) -> Column:
     """Return the column of a metric against a truth."""
     ways: Mapping[str | None, Better] = {"lower": "low", "higher": "high"}
     better: Better = "" if metric in NEUTRAL else ways.get(direction(metric), "")
-    return Column(score_key(metric, truth), column(metric).title(truth), "number", better, metric, truth)
+    words = metric_meaning(metric, truth)
+    return Column(score_key(metric, truth), column(metric).title(truth), "number", better, metric, truth, words)
 
 
 def placed(rows: Sequence[Row], columns: Iterable[Column]) -> list[Row]:
@@ -258,8 +259,9 @@ def _several(board: pd.DataFrame) -> list[str]:
     return found
 
 
-def _kind(name: str) -> Kind:
-    return "words" if name in _WORDS else "count"
+def _told(name: str) -> Column:
+    """Return the column of something that is no score."""
+    return Column(name, name, "words" if name in _WORDS else "count", words=meaning(name))
 
 
 def _has(row: Row, one: Column) -> bool:
