@@ -17,6 +17,8 @@ from hvdbench.frames import Frames, list_frames, list_series, read_frame
 from hvdbench.labels.sharpness import select_sharp
 from hvdbench.labels.stored import labels_of
 from hvdbench.store import SERIES_FOLDER, TRUTH_FOLDERS, ClipFolder, Dataset
+from hvdbench.workspace.objects.door import look
+from hvdbench.workspace.objects.location import Location, Place
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +26,17 @@ STREAMS = ("blur", *TRUTH_FOLDERS.values())
 """Streams of one picture for each frame; those of sub-frames follow them (:func:`subframe_stream`)."""
 
 
-def open_reader(path: Path) -> ClipReader:
-    """Open a dataset's folder, or a pack of a dataset.
+def is_pack(place: Place) -> bool:
+    """Return whether a place is a file, as packs are, and not a folder.
+
+    Raises:
+        InputError: if the server of an address cannot be asked.
+    """
+    return look(place) is not None if isinstance(place, Location) else place.is_file()
+
+
+def open_reader(path: Place) -> ClipReader:
+    """Open a dataset's folder, or a pack of a dataset, on the disk or at an address.
 
     Clips of a folder that were never labelled are labelled in memory; nothing is written.
 
@@ -33,11 +44,11 @@ def open_reader(path: Path) -> ClipReader:
         DatasetError: if the path is neither of the two, damaged, or of another schema.
         InputError: if the path does not exist.
     """
-    if path.is_dir():
+    if is_pack(path):
+        return PackReader(path)
+    if isinstance(path, Location) or path.is_dir():
         return FolderReader(path)
-    if not path.is_file():
-        raise InputError(f"{path} does not exist: name a dataset's folder, or a file made by 'hvdbench pack'")
-    return PackReader(path)
+    raise InputError(f"{path} does not exist: name a dataset's folder, or a file made by 'hvdbench pack'")
 
 
 def select_by_segments(clips: Sequence[ClipFacts], segment_frames: int) -> dict[str, NDArray[np.bool_]]:
@@ -52,7 +63,7 @@ def select_by_segments(clips: Sequence[ClipFacts], segment_frames: int) -> dict[
 class FolderReader(CheckedReader):
     """Reads PNG files; each is decoded whole, whatever the box."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         dataset = Dataset.open(folder)
         clips: list[ClipFacts] = []
         self._files: dict[tuple[str, str], list[Path]] = {}

@@ -92,8 +92,11 @@ def pack_dataset(
 
     Raises:
         DatasetError: if a clip is damaged, ``out`` is another pack and ``overwrite`` is off, or zstd is missing.
-        InputError: if a stream is unknown, or no clip has it.
+        InputError: if a stream is unknown, or no clip has it; if the dataset lies in object storage, and no file is
+            named.
     """
+    if out is None and dataset.location is not None:
+        raise InputError(f"'{dataset.location}' is only read: name the file to write on this machine with -o")
     out = out or dataset.folder.absolute().with_name(f"{dataset.folder.absolute().name}.h5")
     if out.is_dir():
         raise InputError(f"{out} is a folder: name the file to write, e.g. {out / (dataset.name + '.h5')}")

@@ -63,7 +63,7 @@ def write_maps(
     Raises:
         InputError: if a clip has fewer than two frames, cannot be read, or has no folder of its own in a dataset.
     """
-    homeless = [source.name for source in sources if folder is None and source.stored is None]
+    homeless = [source.name for source in sources if folder is None and (source.stored is None or source.stored.remote)]
     if homeless:
         raise InputError(f"'{homeless[0]}' is no clip of a dataset, so its maps have no place: name a folder for them")
     written = []
