@@ -66,26 +66,29 @@ class FolderReader(CheckedReader):
     def __init__(self, folder: Place) -> None:
         dataset = Dataset.open(folder)
         clips: list[ClipFacts] = []
-        self._files: dict[tuple[str, str], list[Path]] = {}
+        self._clips: dict[str, ClipFolder] = {}
+        self._files: dict[tuple[str, str], list[Path]] = {}  # relative to the clip's folder, which may be copied anew
         for clip in dataset.clips():
             facts, files = look_at(clip)
             clips.append(facts)
-            self._files |= {(facts.key, stream): paths for stream, paths in files.items()}
+            self._clips[facts.key] = clip
+            for stream, paths in files.items():
+                self._files[facts.key, stream] = [path.relative_to(clip.folder) for path in paths]
         super().__init__(clips, name=dataset.name, origin=dataset.origin, digest=dataset.digest)
 
     def read(self, key: str, stream: str, frames: Sequence[int], box: Box | None = None) -> Frames:
         """Read frames of one clip; see :meth:`ClipReader.read`."""
         wanted, box = self._check(key, stream, frames, box)
         rows, columns = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
-        facts, files = self._facts[key], self._files[key, stream]
+        facts, folder, files = self._facts[key], self._clips[key].folder, self._files[key, stream]
         found = np.empty((len(wanted), box.height, box.width, 3), np.uint8)
         for frame in np.unique(wanted):
-            picture = read_frame(files[frame])
+            picture = read_frame(folder / files[frame])
             if picture.shape[:2] != (facts.height, facts.width):
                 size, expected = f"{picture.shape[1]}x{picture.shape[0]}", f"{facts.width}x{facts.height}"
                 raise DatasetError(
-                    f"{files[frame]} is {size}, and the clip's first frame is {expected}: all frames of a clip must "
-                    "have one size"
+                    f"{folder / files[frame]} is {size}, and the clip's first frame is {expected}: all frames of a "
+                    "clip must have one size"
                 )
             found[wanted == frame] = picture[rows, columns]
         return found

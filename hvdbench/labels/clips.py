@@ -44,9 +44,14 @@ class LabelSource:
     path: Path
     stored: ClipFolder | None = None
 
+    @property
+    def place(self) -> Path:
+        """The folder of frames, or the video; of a dataset's clip in object storage, that of its copy."""
+        return self.path if self.stored is None else self.stored.folder / "blur"
+
     def frames(self) -> Frames:
         """Read the clip, uint8 RGB (T, H, W, 3)."""
-        return read_video(self.path).frames if self.path.is_file() else read_clip(self.path)
+        return read_video(self.place).frames if self.place.is_file() else read_clip(self.place)
 
     def oracle(self) -> NDArray[np.integer] | None:
         """Read the oracle's classes (T,), or None where the clip has none."""
@@ -100,7 +105,7 @@ def find_clips(place: Place) -> list[LabelSource]:
 
 
 def _of_dataset(dataset: Dataset) -> list[LabelSource]:
-    return [LabelSource(f"{clip.split}/{clip.name}", clip.folder / "blur", clip) for clip in dataset.clips()]
+    return [LabelSource(f"{clip.split}/{clip.name}", clip.place / "blur", clip) for clip in dataset.clips()]
 
 
 def label_source(
