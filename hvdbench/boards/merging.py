@@ -15,13 +15,14 @@ from hvdbench.errors import InputError
 from hvdbench.scoring.run_clip import frames_sha256
 from hvdbench.store import Dataset
 from hvdbench.workspace.locks import locked
+from hvdbench.workspace.objects.location import Place
 
 
 def merge_submissions(
     files: list[Path],
     boards: Path,
     *,
-    data: Path | None = None,
+    data: Place | None = None,
     runs: Path | None = None,
     overwrite: bool = False,
 ) -> dict[str, Path]:
@@ -74,7 +75,7 @@ def _lay_over(submissions: Sequence[Submission], places: dict[str, Path], overwr
         write_board(places[name], rows)
 
 
-def _check_dataset(found: Submission, data: Path) -> None:
+def _check_dataset(found: Submission, data: Place) -> None:
     digest = Dataset.open(data).digest
     if digest != found.dataset_digest:
         raise InputError(

@@ -34,6 +34,7 @@ from hvdbench.scoring.summary import SUBSETS
 from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.names import checked_keys, checked_name
+from hvdbench.workspace.objects.location import Place
 
 SCHEMA = "hvdbench-results-1"
 
@@ -71,7 +72,7 @@ class Submission:
         return str(self.rows["dataset_digest"].iloc[0])
 
 
-def submit(run: Path, data: Path, board: Path, out: Path, *, labeller: str = DEFAULT_LABELLER) -> Submission:
+def submit(run: Path, data: Place, board: Path, out: Path, *, labeller: str = DEFAULT_LABELLER) -> Submission:
     """Write a scored run's result file, after hashing its frames and the dataset again.
 
     Args:

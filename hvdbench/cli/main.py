@@ -11,6 +11,7 @@ from hvdbench import __version__
 from hvdbench.cli import options
 from hvdbench.cli.group import LazyGroup, Section
 from hvdbench.errors import HvdbenchError
+from hvdbench.workspace.objects.location import without_secrets
 
 SECTIONS = (
     Section("Start", "hvdbench.cli.start", ("demo", "deblur", "blur2vid", "doctor")),
@@ -29,7 +30,7 @@ class _Sentence(logging.Formatter):
     """Writes a record as ``Warning: …``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return f"{record.levelname.capitalize()}: {super().format(record)}"
+        return without_secrets(f"{record.levelname.capitalize()}: {super().format(record)}")
 
 
 @click.group(
@@ -89,11 +90,11 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except HvdbenchError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {without_secrets(str(error))}", err=True)
         sys.exit(1)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        click.echo(f"Error: {place}{error.strerror or error}", err=True)
+        click.echo(without_secrets(f"Error: {place}{error.strerror or error}"), err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort) as stopped:
         click.echo("Stopped. What was finished is kept; run the same command again to continue.", err=True)

@@ -9,15 +9,22 @@ import click
 
 from hvdbench import catalog
 from hvdbench.cli.parameters import CropType, Renamed, SeedType, TimeType
+from hvdbench.cli.places import DatasetPath, LocalPath, SourcePath
 
 if TYPE_CHECKING:
     from hvdbench.methods.inference.options import InferenceOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
-FOLDER = click.Path(path_type=Path, file_okay=False)
-FOLDER.name = "folder"  # the word in help and errors, where click would write "directory"
-FILE = click.Path(path_type=Path, dir_okay=False)
-PATH = click.Path(path_type=Path)
+FOLDER = LocalPath(path_type=Path, file_okay=False)
+FILE = LocalPath(path_type=Path, dir_okay=False)
+PATH = LocalPath(path_type=Path)
+SOURCE_FOLDER = SourcePath(path_type=Path, file_okay=False)
+SOURCE_FILE = SourcePath(path_type=Path, dir_okay=False)
+SOURCE_PATH = SourcePath(path_type=Path)
+DATASET_FOLDER = DatasetPath(path_type=Path, file_okay=False)
+DATASET = DatasetPath(path_type=Path)
+for _kind in (FOLDER, SOURCE_FOLDER, DATASET_FOLDER):
+    _kind.name = "folder"  # the word in help and errors, where click would write "directory"
 Crop = tuple[int, int, int, int]
 """Left edge, top edge, width and height, px."""
 SEED = SeedType()
@@ -233,7 +240,7 @@ def data(command: F) -> F:
     )(command)
 
 
-def data_folder(help_text: str, *, kind: click.Path = FOLDER, **attributes: Any) -> Callable[[F], F]:
+def data_folder(help_text: str, *, kind: click.Path = DATASET_FOLDER, **attributes: Any) -> Callable[[F], F]:
     """Return the decorator that adds ``--data`` with a help of its own."""
     return click.option("--data", type=kind, help=help_text, **attributes)
 
@@ -266,6 +273,7 @@ def board_frames(command: F) -> F:
     for option in (
         data_folder(
             "Take blurry frames and ground truth from the dataset in this folder. This option may be repeated.",
+            kind=FOLDER,  # pages link to the frames
             multiple=True,
         ),
         click.option(

@@ -6,11 +6,12 @@ import click
 
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
+from hvdbench.workspace.objects.location import Place
 
 
 @click.command("pair-cameras")
-@click.argument("sharp", metavar="SHARP", type=options.PATH)
-@click.argument("blurry", metavar="BLURRY", type=options.PATH)
+@click.argument("sharp", metavar="SHARP", type=options.SOURCE_PATH)
+@click.argument("blurry", metavar="BLURRY", type=options.SOURCE_PATH)
 @options.output(
     "Add the clip to the dataset in this folder. If there is none, a new dataset is made.", "out", required=True
 )
@@ -118,7 +119,7 @@ def pair_cameras(
 
 
 @click.command()
-@click.argument("dataset_folder", metavar="DATASET", type=options.FOLDER)
+@click.argument("dataset_folder", metavar="DATASET", type=options.DATASET_FOLDER)
 @click.option(
     "--weights",
     metavar="NAME|FILE",
@@ -147,7 +148,7 @@ def pair_cameras(
     "hvdbench dataset order rb2v --weights a.safetensors --board blur2vid-order",
 )
 def order(
-    dataset_folder: Path,
+    dataset_folder: Place,
     weights: str,
     split: str | None,
     board: str | None,

@@ -108,6 +108,8 @@ def export_dataset(
         DatasetError: if the dataset has no clips.
     """
     form = FORMS[form_name]
+    if transfer == "link" and dataset.location is not None:
+        raise InputError(f"'{dataset.location}' is not on this machine, so no links lead to its frames: use --copy")
     if out.resolve().is_relative_to(dataset.folder.resolve()) or dataset.folder.resolve().is_relative_to(out.resolve()):
         raise InputError(f"one of {out} and the dataset {dataset.folder} is inside the other: choose another --out")
     if out.is_dir() and stranger_in(out):

@@ -17,6 +17,8 @@ from hvdbench.frames import Frames, list_frames, list_series, read_frame
 from hvdbench.labels.sharpness import select_sharp
 from hvdbench.labels.stored import labels_of
 from hvdbench.store import SERIES_FOLDER, TRUTH_FOLDERS, ClipFolder, Dataset
+from hvdbench.workspace.objects.door import look
+from hvdbench.workspace.objects.location import Location, Place
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +26,17 @@ STREAMS = ("blur", *TRUTH_FOLDERS.values())
 """Streams of one picture for each frame; those of sub-frames follow them (:func:`subframe_stream`)."""
 
 
-def open_reader(path: Path) -> ClipReader:
-    """Open a dataset's folder, or a pack of a dataset.
+def is_pack(place: Place) -> bool:
+    """Return whether a place is a file, as packs are, and not a folder.
+
+    Raises:
+        InputError: if the server of an address cannot be asked.
+    """
+    return look(place) is not None if isinstance(place, Location) else place.is_file()
+
+
+def open_reader(path: Place) -> ClipReader:
+    """Open a dataset's folder, or a pack of a dataset, on the disk or at an address.
 
     Clips of a folder that were never labelled are labelled in memory; nothing is written.
 
@@ -33,11 +44,11 @@ def open_reader(path: Path) -> ClipReader:
         DatasetError: if the path is neither of the two, damaged, or of another schema.
         InputError: if the path does not exist.
     """
-    if path.is_dir():
+    if is_pack(path):
+        return PackReader(path)
+    if isinstance(path, Location) or path.is_dir():
         return FolderReader(path)
-    if not path.is_file():
-        raise InputError(f"{path} does not exist: name a dataset's folder, or a file made by 'hvdbench pack'")
-    return PackReader(path)
+    raise InputError(f"{path} does not exist: name a dataset's folder, or a file made by 'hvdbench pack'")
 
 
 def select_by_segments(clips: Sequence[ClipFacts], segment_frames: int) -> dict[str, NDArray[np.bool_]]:
@@ -52,29 +63,32 @@ def select_by_segments(clips: Sequence[ClipFacts], segment_frames: int) -> dict[
 class FolderReader(CheckedReader):
     """Reads PNG files; each is decoded whole, whatever the box."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         dataset = Dataset.open(folder)
         clips: list[ClipFacts] = []
-        self._files: dict[tuple[str, str], list[Path]] = {}
+        self._clips: dict[str, ClipFolder] = {}
+        self._files: dict[tuple[str, str], list[Path]] = {}  # relative to the clip's folder, which may be copied anew
         for clip in dataset.clips():
             facts, files = look_at(clip)
             clips.append(facts)
-            self._files |= {(facts.key, stream): paths for stream, paths in files.items()}
+            self._clips[facts.key] = clip
+            for stream, paths in files.items():
+                self._files[facts.key, stream] = [path.relative_to(clip.folder) for path in paths]
         super().__init__(clips, name=dataset.name, origin=dataset.origin, digest=dataset.digest)
 
     def read(self, key: str, stream: str, frames: Sequence[int], box: Box | None = None) -> Frames:
         """Read frames of one clip; see :meth:`ClipReader.read`."""
         wanted, box = self._check(key, stream, frames, box)
         rows, columns = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
-        facts, files = self._facts[key], self._files[key, stream]
+        facts, folder, files = self._facts[key], self._clips[key].folder, self._files[key, stream]
         found = np.empty((len(wanted), box.height, box.width, 3), np.uint8)
         for frame in np.unique(wanted):
-            picture = read_frame(files[frame])
+            picture = read_frame(folder / files[frame])
             if picture.shape[:2] != (facts.height, facts.width):
                 size, expected = f"{picture.shape[1]}x{picture.shape[0]}", f"{facts.width}x{facts.height}"
                 raise DatasetError(
-                    f"{files[frame]} is {size}, and the clip's first frame is {expected}: all frames of a clip must "
-                    "have one size"
+                    f"{folder / files[frame]} is {size}, and the clip's first frame is {expected}: all frames of a "
+                    "clip must have one size"
                 )
             found[wanted == frame] = picture[rows, columns]
         return found

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.dataset.facts import Box, CheckedReader, ClipFacts
-from hvdbench.errors import DatasetError
+from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import Frames
 from hvdbench.store.tracks import DAMAGE
 from hvdbench.workspace.names import checked_keys, checked_name
+from hvdbench.workspace.objects.door import Entry, look, open_ranges
+from hvdbench.workspace.objects.location import Location, Place
 
 FORMAT = "hvdbench pack"
 SCHEMA = 1
@@ -62,14 +64,20 @@ def decode(coded: Frames, rows: int) -> Frames:
     return frames
 
 
-def open_pack(path: Path) -> h5py.File:
+def open_pack(path: Place) -> h5py.File:
     """Open a pack to read, without a chunk cache, since random crops hardly ever need a chunk twice.
+
+    Of a pack at an address, ranges are read as they are needed.
 
     Raises:
         DatasetError: if the file is not HDF5, is truncated, is not a pack, or has another schema.
+        InputError: if the server of an address cannot be asked.
     """
     try:
-        file = h5py.File(path, "r", rdcc_nbytes=0, locking=False)
+        if isinstance(path, Location):
+            file = h5py.File(open_ranges(path), "r", rdcc_nbytes=0)
+        else:
+            file = h5py.File(path, "r", rdcc_nbytes=0, locking=False)
     except OSError as error:
         found = "is truncated" if "truncated" in str(error) else "is not an HDF5 file, or is damaged"
         raise DatasetError(f"{path} {found}: a pack was expected; {_REMAKE}") from error
@@ -111,8 +119,9 @@ class PackReader(CheckedReader):
             path, or zstd is missing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self._path = path
+        self._state = self._look()
         self._file: h5py.File | None = None
         self._bytes: NDArray[np.uint8] | None = None
         self._process = 0
@@ -124,8 +133,8 @@ class PackReader(CheckedReader):
                 self._kind: Kind = file.attrs["kind"]
             except DAMAGE as error:
                 raise DatasetError(f"{path} is an incomplete pack ({error}): {_REMAKE}") from error
-        checked_name(name, "name", where=path, error=DatasetError)
-        checked_keys((clip.key for clip in clips), "clips", where=path, error=DatasetError)
+        checked_name(name, "name", where=str(path), error=DatasetError)
+        checked_keys((clip.key for clip in clips), "clips", where=str(path), error=DatasetError)
         if self._kind == "zstd":
             need_zstd()
         super().__init__(clips, name=name, origin=origin, digest=digest)
@@ -134,11 +143,14 @@ class PackReader(CheckedReader):
         """Read frames of one clip; see :meth:`hvdbench.dataset.facts.ClipReader.read`."""
         wanted, box = self._check(key, stream, frames, box)
         self._reopen()
-        if self._kind == "raw":
+        if self._bytes is not None:
             return self._read_mapped(key, stream, wanted, box)
         assert self._file is not None
         try:
-            return _read_chunks(self._file[f"{key}/{stream}"], wanted, box)
+            stored = self._file[f"{key}/{stream}"]
+            return (_read_rows if self._kind == "raw" else _read_chunks)(stored, wanted, box)
+        except InputError:
+            raise  # of a server
         except DAMAGE as error:
             raise DatasetError(f"{self._path}: {key}/{stream} is damaged ({error}): {_REMAKE}") from error
 
@@ -156,22 +168,35 @@ class PackReader(CheckedReader):
         if self._process == os.getpid() and (self._file is not None or self._bytes is not None):
             return
         self._process = os.getpid()
-        if self._kind == "raw":
+        if self._kind == "raw" and not isinstance(self._path, Location):
             self._bytes = np.asarray(np.memmap(self._path, np.uint8, "r"))
-        else:
+            return
+        if self._look() != self._state:
+            raise DatasetError(f"'{self._path}' was replaced since it was opened: run the command again")
+        if self._kind == "zstd":
             need_zstd()  # registers zstd in a process that received this reader
-            self._file = open_pack(self._path)
+        self._file = open_pack(self._path)
+
+    def _look(self) -> Entry | None:
+        """Return the state of a file at an address, which another process must find unchanged; None on the disk."""
+        return look(self._path) if isinstance(self._path, Location) else None
+
+    @property
+    def _size(self) -> int | None:
+        if isinstance(self._path, Path):
+            return self._path.stat().st_size
+        return None if self._state is None else self._state.size
 
     def _facts_of(self, key: str, group: h5py.Group) -> ClipFacts:
         selected = np.asarray(group["is_selected"][()], np.bool_)
         streams = tuple(str(name) for name in group.attrs["streams"])
-        shape = group["blur"].shape
+        shape, size = group["blur"].shape, self._size
         for name in streams:
             stored = group[name]
             if stored.shape != shape or stored.dtype != np.uint8 or stored.ndim != 4 or len(selected) != shape[0]:
                 raise ValueError(f"{key}/{name} is {stored.dtype} {stored.shape} and does not fit the clip")
             offset = stored.id.get_offset()  # None: stored in chunks
-            if offset is not None and offset + stored.nbytes > self._path.stat().st_size:
+            if offset is not None and size is not None and offset + stored.nbytes > size:
                 raise ValueError(f"{key}/{name} ends after the end of the file")
             self._offsets[key, name] = offset
         frame_count, height, width = shape[:3]
@@ -187,6 +212,14 @@ class PackReader(CheckedReader):
         for place, frame in enumerate(wanted):
             found[place] = clip[frame, box.top : box.top + box.height, box.left : box.left + box.width]
         return found
+
+
+def _read_rows(stored: h5py.Dataset, wanted: NDArray[np.intp], box: Box) -> Frames:
+    """Read a box of each frame of a pack without chunks."""
+    found = np.empty((len(wanted), box.height, box.width, 3), np.uint8)
+    for place, frame in enumerate(wanted):
+        found[place] = stored[int(frame), box.top : box.top + box.height, box.left : box.left + box.width]
+    return found
 
 
 def _read_chunks(stored: h5py.Dataset, wanted: NDArray[np.intp], box: Box) -> Frames:

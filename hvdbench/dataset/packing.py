@@ -6,7 +6,7 @@ it stopped. Then they are copied together as they are, without being coded again
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,12 @@ import numpy as np
 
 from hvdbench import __version__
 from hvdbench.dataset.facts import ClipFacts, is_of_subframes, subframe_stream
-from hvdbench.dataset.folder_reader import STREAMS, look_at
+from hvdbench.dataset.folder_reader import STREAMS, look_at, stream_files
 from hvdbench.dataset.pack_reader import CHUNK, FORMAT, SCHEMA, Kind, encode, need_zstd, open_pack
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import read_frames
 from hvdbench.recipe import digest_of
-from hvdbench.store import SERIES_FOLDER, Dataset
+from hvdbench.store import SERIES_FOLDER, ClipFolder, Dataset
 from hvdbench.workspace.atomic import atomic_path, atomic_write_text
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.locks import locked
@@ -57,7 +57,8 @@ class _Job:
     """One clip to pack; picklable, for a worker process."""
 
     facts: ClipFacts
-    files: Mapping[str, Sequence[Path]]
+    clip: ClipFolder
+    streams: tuple[str, ...]
     sha256: str
     part: Path
     kind: Kind
@@ -92,8 +93,11 @@ def pack_dataset(
 
     Raises:
         DatasetError: if a clip is damaged, ``out`` is another pack and ``overwrite`` is off, or zstd is missing.
-        InputError: if a stream is unknown, or no clip has it.
+        InputError: if a stream is unknown, or no clip has it; if the dataset lies in object storage, and no file is
+            named.
     """
+    if out is None and dataset.location is not None:
+        raise InputError(f"'{dataset.location}' is only read: name the file to write on this machine with -o")
     out = out or dataset.folder.absolute().with_name(f"{dataset.folder.absolute().name}.h5")
     if out.is_dir():
         raise InputError(f"{out} is a folder: name the file to write, e.g. {out / (dataset.name + '.h5')}")
@@ -102,7 +106,7 @@ def pack_dataset(
     looked = []
     for done, clip in enumerate(clips := dataset.clips()):
         progress(done, len(clips), "look")
-        looked.append(look_at(clip))
+        looked.append((look_at(clip)[0], clip))
     progress(len(clips), len(clips), "look")
     chosen = _choose(streams, [facts for facts, _ in looked])
     digest = digest_of(
@@ -114,8 +118,15 @@ def pack_dataset(
         if _is_there(out, digest, overwrite):  # another process made it while this one waited for the lock
             return _count(out, is_new=False)
         jobs = [
-            _Job(facts, {s: files[s] for s in chosen if s in files}, dataset.manifest["clips"][facts.key], part, kind)
-            for facts, files in looked
+            _Job(
+                facts,
+                clip,
+                tuple(stream for stream in chosen if stream in facts.streams),
+                dataset.manifest["clips"][facts.key],
+                part,
+                kind,
+            )
+            for facts, clip in looked
             if not (part := folder / f"{facts.key}.h5").is_file()
         ]
         done = len(looked) - len(jobs)
@@ -184,11 +195,12 @@ def _pack_clip(job: _Job) -> None:
     with atomic_path(job.part) as temporary, h5py.File(temporary, "w", libver=_LIBRARY) as file:
         group = file.create_group("clip")
         group.attrs["sha256"] = job.sha256
-        group.attrs["streams"] = list(job.files)
+        group.attrs["streams"] = list(job.streams)
         group.create_dataset("is_selected", data=facts.is_selected)
         group.create_dataset("sharpness", data=facts.sharpness)
-        for stream, files in job.files.items():
-            _write_stream(group, stream, files, facts, job.kind)
+        files = stream_files(job.clip)
+        for stream in job.streams:
+            _write_stream(group, stream, files[stream], facts, job.kind)
 
 
 def _write_stream(group: h5py.Group, stream: str, files: Sequence[Path], facts: ClipFacts, kind: Kind) -> None:

@@ -18,10 +18,11 @@ from hvdbench.frames import Frames, list_folders, list_frames, read_clip
 from hvdbench.labels.film import luma_sharpness
 from hvdbench.labels.sharpness import Measure, SharpLabels, select_sharp
 from hvdbench.labels.stored import DEFAULT_LABELLER, ensure_labels, labels_of, make_labels, stored_name
-from hvdbench.store import ClipFolder, Dataset
+from hvdbench.store import ClipFolder, Dataset, open_remote
 from hvdbench.video.container import films_in, note_on_films
 from hvdbench.video.reader import read_video
 from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.objects.location import Location, Place
 from hvdbench.workspace.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
@@ -43,9 +44,14 @@ class LabelSource:
     path: Path
     stored: ClipFolder | None = None
 
+    @property
+    def place(self) -> Path:
+        """The folder of frames, or the video; of a dataset's clip in object storage, that of its copy."""
+        return self.path if self.stored is None else self.stored.folder / "blur"
+
     def frames(self) -> Frames:
         """Read the clip, uint8 RGB (T, H, W, 3)."""
-        return read_video(self.path).frames if self.path.is_file() else read_clip(self.path)
+        return read_video(self.place).frames if self.place.is_file() else read_clip(self.place)
 
     def oracle(self) -> NDArray[np.integer] | None:
         """Read the oracle's classes (T,), or None where the clip has none."""
@@ -60,8 +66,8 @@ class LabelledClip:
     labels: SharpLabels
 
 
-def find_clips(path: Path) -> list[LabelSource]:
-    """Find the clips at a path: a dataset's clips, a folder of clip folders, one folder of frames, or a video.
+def find_clips(place: Place) -> list[LabelSource]:
+    """Find the clips at a place: a dataset's clips, a folder of clip folders, one folder of frames, or a video.
 
     The frames of a clip folder lie directly in it, or in its ``blur``.
 
@@ -69,6 +75,12 @@ def find_clips(path: Path) -> list[LabelSource]:
         InputError: if nothing is there, or there are no frames.
         DatasetError: if a dataset cannot be read.
     """
+    if isinstance(place, Location):
+        found = open_remote(place)
+        if isinstance(found, Dataset):
+            return _of_dataset(found)
+        place = found
+    path = place
     if path.is_file():
         return [LabelSource(path.stem, path)]
     if not path.is_dir():
@@ -76,22 +88,24 @@ def find_clips(path: Path) -> list[LabelSource]:
             f"{path} does not exist: name a dataset, a folder of frames, a folder of those, or a video file"
         )
     if (path / "dataset.json").is_file():
-        return [
-            LabelSource(f"{clip.split}/{clip.name}", clip.folder / "blur", clip) for clip in Dataset.open(path).clips()
-        ]
+        return _of_dataset(Dataset.open(path))
     if list_frames(path):
         if note := note_on_films(path):
             logger.warning("%s", note)
         return [LabelSource(path.resolve().name, path)]
-    found = []
+    sources = []
     for folder in list_folders(path):
-        place = folder / "blur" if (folder / "blur").is_dir() else folder
-        if list_frames(place):
-            found.append(LabelSource(folder.name, place))
-    if not found:
+        frames = folder / "blur" if (folder / "blur").is_dir() else folder
+        if list_frames(frames):
+            sources.append(LabelSource(folder.name, frames))
+    if not sources:
         films = ": name one of its videos" if films_in(path) else ""
         raise InputError(f"{path} is not a dataset, and neither it nor a folder in it contains frames{films}")
-    return found
+    return sources
+
+
+def _of_dataset(dataset: Dataset) -> list[LabelSource]:
+    return [LabelSource(f"{clip.split}/{clip.name}", clip.place / "blur", clip) for clip in dataset.clips()]
 
 
 def label_source(

@@ -63,7 +63,7 @@ def write_maps(
     Raises:
         InputError: if a clip has fewer than two frames, cannot be read, or has no folder of its own in a dataset.
     """
-    homeless = [source.name for source in sources if folder is None and source.stored is None]
+    homeless = [source.name for source in sources if folder is None and (source.stored is None or source.stored.remote)]
     if homeless:
         raise InputError(f"'{homeless[0]}' is no clip of a dataset, so its maps have no place: name a folder for them")
     written = []
@@ -80,7 +80,7 @@ def write_maps(
 
 def _write_clip(source: LabelSource, folder: Path | None, file: h5py.File | None, form: "PriorForm") -> WrittenMaps:
     """Write the maps of one clip; its folder of PNGs is put in place whole or not at all."""
-    place = source.path.parent / MAP_FOLDER if folder is None else folder / source.name
+    place = source.place.parent / MAP_FOLDER if folder is None else folder / source.name
     names, frames = _frames_of(source)
     means: list[float] = []
     kept = None
@@ -111,9 +111,9 @@ def _write_clip(source: LabelSource, folder: Path | None, file: h5py.File | None
 
 def _frames_of(source: LabelSource) -> tuple[list[str], Iterator[Frame]]:
     """Return the names of a clip's frames, none for a film, and the frames one by one."""
-    if source.path.is_file():
-        return [], _film_frames(source.path)
-    files = list_frames(source.path)
+    if source.place.is_file():
+        return [], _film_frames(source.place)
+    files = list_frames(source.place)
     return [path.stem for path in files], (read_frame(path) for path in files)
 
 

@@ -66,11 +66,13 @@ def labels_of(
 def ensure_labels(clip: ClipFolder, labeller: str = DEFAULT_LABELLER, measure: Measure | None = None) -> SharpLabels:
     """Return a clip's labels as :func:`labels_of` does, and store them where they are not stored yet.
 
+    Nothing is stored in object storage.
+
     Raises:
         HvdbenchError: under the conditions of :func:`labels_of` and :func:`write_labels`.
     """
     labels = labels_of(clip, labeller, measure)
-    if ":" in labeller or read_labels(clip, labels.labeller) is None:
+    if clip.remote is None and (":" in labeller or read_labels(clip, labels.labeller) is None):
         write_labels(clip, labels)
     return labels
 

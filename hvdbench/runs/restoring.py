@@ -44,7 +44,7 @@ class RunJob:
 
     Attributes:
         method: the method, open and with its weights.
-        clip: the clip's folder.
+        clip: the clip.
         labels: the clip's labels by the method's labeller.
         out: the folder for the restored frames.
         digest: digest of everything that changes the frames.
@@ -55,7 +55,7 @@ class RunJob:
     """
 
     method: Method
-    clip: Path
+    clip: ClipFolder
     labels: SharpLabels
     out: Path
     digest: str
@@ -110,9 +110,7 @@ def plan_run(
         if not _finished(RunClip(out, clip), digest, clip_digest, workspace.overwrite):
             check_replaceable(out)
             own = budget.for_clip(key)
-            jobs.append(
-                RunJob(method, clip.folder, labels, out, digest, dataset.name, clip_digest, own, stages.total_s)
-            )
+            jobs.append(RunJob(method, clip, labels, out, digest, dataset.name, clip_digest, own, stages.total_s))
     return Run(method.name, folders, digest_of(digests)), jobs
 
 
@@ -123,7 +121,7 @@ def tell_before(jobs: Sequence[RunJob], budget: Budget) -> None:
     """
     workers = min(budget.engine.workers, len(jobs))
     try:
-        files = [list_frames(job.clip / "blur") for job in jobs]
+        files = [list_frames(job.clip.folder / "blur") for job in jobs]
         clips = [(read_frame(frames[0]).shape[:2], len(frames)) for frames in files]
         pixels = sum(height * width * count for (height, width), count in clips)
         if not jobs or pixels < _LEAST_TO_MEASURE_PX:
@@ -154,7 +152,7 @@ def restore_clip_job(job: RunJob) -> None:
 
     If another process restores the same clip, this one waits for it and uses its result.
     """
-    clip = ClipFolder(job.clip)
+    clip = job.clip
     blurry = clip.blurry()
     place = RunClip(job.out, clip)
     with locked(job.out):

@@ -21,6 +21,7 @@ from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.manifest import file_sha256, versions
 from hvdbench.workspace.names import checked_name
+from hvdbench.workspace.objects.location import Place
 from hvdbench.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -67,14 +68,14 @@ def train_method(
     workspace, whole = workspace or Workspace(), replace(budget or Budget(), minutes=None, announce=None)
     folder = training_folder(workspace.runs, method.name, dataset.name)
     with locked(folder / _MANIFEST):  # a second process waits, and uses the weights that the first one trained
-        done = run_training(method, dataset.folder, folder, workspace=workspace, budget=whole)
+        done = run_training(method, dataset.place, folder, workspace=workspace, budget=whole)
     assert done.weights is not None  # only a signal ends it earlier, and that is raised
     return done.weights
 
 
 def run_training(
     method: Method,
-    data: Path,
+    data: Place,
     folder: Path | None = None,
     *,
     workspace: Workspace | None = None,
@@ -84,7 +85,7 @@ def run_training(
 
     Args:
         method: a method that is trained over clips.
-        data: a dataset's folder, or a pack of one.
+        data: a dataset's folder, or a pack of one, on the disk or at an address.
         folder: the run's folder; None means ``<runs>/<method>/<dataset>``.
         workspace: where runs lie, and whether to start again where something from other settings is there.
         budget: seed, device and progress; after its minutes the run stops at a checkpoint. Its listener is told before

@@ -5,125 +5,75 @@ written, the clips that it lacks stand in a journal beside it (:mod:`hvdbench.st
 the files and the fields of ``tracks.h5``.
 """
 
-import hashlib
 import json
 import shutil
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from hvdbench import __version__
 from hvdbench.errors import DatasetError, InputError
-from hvdbench.frames import Frames, list_frames, read_clip
 from hvdbench.recipe import digest_of
+from hvdbench.store.clip_folder import SERIES_FOLDER, TRUTH_FOLDERS, ClipFolder, Truth
 from hvdbench.store.journal import Journal
 from hvdbench.store.manifest import MANIFEST, SCHEMA, laid_over, read_manifest, read_whole
-from hvdbench.store.tracks import field_names, field_of, open_tracks
-from hvdbench.workspace.atomic import atomic_path, atomic_write_text, recover
+from hvdbench.store.remote import RemoteClip, copy_manifest
+from hvdbench.workspace.atomic import atomic_write_text, recover
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.marks import is_ours, is_partial, stranger_in
 from hvdbench.workspace.names import checked_key, checked_name
+from hvdbench.workspace.objects.copies import local_copy
+from hvdbench.workspace.objects.door import look
+from hvdbench.workspace.objects.location import Location, Place
+
+__all__ = [
+    "ANNOTATIONS",
+    "SERIES_FOLDER",
+    "TRUTH_FOLDERS",
+    "ClipFolder",
+    "Dataset",
+    "DatasetWriter",
+    "Truth",
+    "open_remote",
+]
 
 ANNOTATIONS = "annotations"  # the folder of labels made by hand
-SERIES_FOLDER = "sharp_series"
-"""Folder of the sub-frames: N sharp frames of each exposure in the order of time; ``hvdbench.frames.list_series``."""
-Truth = Literal["mid", "centroid"]
-TRUTH_FOLDERS: Mapping[str, str] = {"mid": "sharp", "centroid": "sharp_centroid"}
-
-
-@dataclass(frozen=True)
-class ClipFolder:
-    """One clip of a dataset, in the folder ``<dataset>/<split>/<clip>``."""
-
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        return self.folder.name
-
-    @property
-    def split(self) -> str:
-        return self.folder.parent.name
-
-    @property
-    def tracks_path(self) -> Path:
-        return self.folder / "tracks.h5"
-
-    def blurry(self) -> Frames:
-        """Read the blurry frames, uint8 RGB (T, H, W, 3)."""
-        return read_clip(self.folder / "blur")
-
-    def truth(self, which: Truth) -> Frames | None:
-        """Read the sharp frames at mid-exposure or at the exposure's centroid; None where the clip has none."""
-        folder = self.folder / TRUTH_FOLDERS[which]
-        return read_clip(folder) if folder.is_dir() else None
-
-    def track(self, field: str) -> NDArray[Any] | None:
-        """Read one field of ``tracks.h5``, or None where it is absent.
-
-        Raises:
-            DatasetError: if the file is damaged, or too small for what it declares.
-        """
-        if not self.tracks_path.is_file():
-            return None
-        with open_tracks(self.tracks_path) as tracks:
-            return field_of(tracks, field) if field in tracks else None
-
-    def attributes(self) -> dict[str, Any]:
-        """Read the root attributes of ``tracks.h5``."""
-        if not self.tracks_path.is_file():
-            return {}
-        with open_tracks(self.tracks_path) as tracks:
-            return dict(tracks.attrs)
-
-    def edit_tracks(self, edit: Callable[[h5py.File], None]) -> None:
-        """Apply an edit to ``tracks.h5`` whole or not at all.
-
-        The file is made when it is absent. Only one process at a time may edit it.
-        """
-        with locked(self.tracks_path), atomic_path(self.tracks_path) as temporary:
-            if self.tracks_path.is_file():
-                shutil.copyfile(self.tracks_path, temporary)
-            with h5py.File(temporary, "a") as tracks:
-                edit(tracks)
-
-    def digest(self) -> str:
-        """Return the SHA-256 of frames and tracks in hex; labels are left out, since they are added later."""
-        total = hashlib.sha256()
-        for name in ("blur", *TRUTH_FOLDERS.values(), "linear", SERIES_FOLDER):
-            folder = self.folder / name
-            for path in list_frames(folder) if folder.is_dir() else []:
-                total.update(f"{name}/{path.name}".encode())
-                total.update(hashlib.sha256(path.read_bytes()).digest())
-        if self.tracks_path.is_file():
-            with open_tracks(self.tracks_path) as tracks:
-                for field in field_names(tracks):
-                    value = field_of(tracks, field)
-                    total.update(f"{field}:{value.dtype}:{value.shape}".encode())
-                    total.update(value.tobytes())
-        return total.hexdigest()
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset folder with its manifest ``dataset.json``."""
+    """A dataset folder with its manifest ``dataset.json``.
+
+    Attributes:
+        folder: the folder; of a dataset in object storage, that of a copy of its manifest.
+        manifest: the content of ``dataset.json``, with the clips of the journal.
+        location: where the dataset lies in object storage; None on the disk.
+    """
 
     folder: Path
     manifest: Mapping[str, Any]
+    location: Location | None = None
+    _copies: dict[Location, Path] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def open(cls, folder: Path) -> "Dataset":
+    def open(cls, folder: Place) -> "Dataset":
         """Open a finished or half-made dataset.
+
+        Args:
+            folder: the dataset's folder, or its address in object storage, of which clips are copied as they are
+                needed.
 
         Raises:
             DatasetError: if there is no ``dataset.json``, if it cannot be read or has a newer schema, or if its name or
                 a clip's key could lead out of the folders that it becomes part of.
+            InputError: if a server cannot be asked.
         """
+        if isinstance(folder, Location):
+            copy = copy_manifest(folder)
+            return cls(copy, read_whole(copy), folder)
         path = folder / MANIFEST
         if not path.is_file():
             raise DatasetError(
@@ -145,22 +95,38 @@ class Dataset:
         """Return one digest over the digests of all clips; it stands for the data itself."""
         return digest_of(dict(self.manifest["clips"]))
 
+    @property
+    def place(self) -> Place:
+        """The address of a dataset in object storage, else the folder."""
+        return self.location or self.folder
+
+    def clip(self, key: str) -> ClipFolder:
+        """Return the clip of a key, ``<split>/<clip>``; one that the manifest does not list lies on the disk."""
+        if self.location is None or key not in self.manifest["clips"]:
+            return ClipFolder(self.folder / key)
+        return ClipFolder(Path(key), RemoteClip(self.location / key, str(self.manifest["clips"][key]), self._copies))
+
     def clips(self, split: str | None = None) -> list[ClipFolder]:
         """List the finished clips, sorted by split and name."""
         keys = sorted(self.manifest["clips"])
-        found = [ClipFolder(self.folder / key) for key in keys if split is None or key.split("/")[0] == split]
+        found = [self.clip(key) for key in keys if split is None or key.split("/")[0] == split]
         for clip in found:
-            recover(clip.folder)
+            if clip.remote is None:
+                recover(clip.folder)
         if not found:
             where = f" in split '{split}'" if split else ""
-            raise DatasetError(f"{self.folder} contains no finished clip{where}: run 'hvdbench synth' again")
+            raise DatasetError(f"{self.place} contains no finished clip{where}: run 'hvdbench synth' again")
         return found
 
     def faults(self) -> dict[str, str]:
         """Hash every clip again, and return what is wrong with those that are missing or differ, by key."""
         found = {}
         for key, expected in sorted(self.manifest["clips"].items()):
-            clip = ClipFolder(self.folder / key)
+            clip = self.clip(key)
+            if clip.remote is not None:
+                if fault := _fault_of_copy(clip):
+                    found[key] = fault
+                continue
             recover(clip.folder)
             if not clip.folder.is_dir():
                 found[key] = f"{clip.folder} is missing"
@@ -171,6 +137,27 @@ class Dataset:
     def verify(self) -> list[str]:
         """Hash every clip again and list the clips that are missing or differ; an empty list is a pass."""
         return list(self.faults().values())
+
+
+def open_remote(location: Location) -> Dataset | Path:
+    """Open what lies at an address: a dataset, or else a copy of the folder or file.
+
+    Raises:
+        DatasetError: under the conditions of :meth:`Dataset.open`.
+        InputError: if nothing is there, or the server cannot be asked.
+    """
+    if "?" not in location.url and look(location / MANIFEST) is not None:
+        return Dataset.open(location)
+    return local_copy(location)
+
+
+def _fault_of_copy(clip: ClipFolder) -> str:
+    """Return what is wrong with a clip in object storage, whose digest is compared as it is copied."""
+    try:
+        clip.folder.stat()
+    except (DatasetError, InputError) as error:
+        return str(error)
+    return ""
 
 
 def _digest_or_fault(clip: ClipFolder) -> str:

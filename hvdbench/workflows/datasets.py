@@ -22,6 +22,7 @@ from hvdbench.synth.goproshake import open_scenes, synthesise
 from hvdbench.synth.settings import DatasetSettings
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
+from hvdbench.workspace.objects.location import Place
 from hvdbench.workspace.paths import ROOTED_SOURCES, configured_root, how_to_set_root
 from hvdbench.workspace.progress import Progress, silent
 from hvdbench.workspace.workspace import Workspace
@@ -165,12 +166,12 @@ def label(dataset: Dataset, *, progress: Progress = silent) -> list[ClipLabels]:
 
 
 def find_dataset(
-    data: Path | None, *, workspace: Workspace | None = None, budget: Budget | None = None, recipe: str = "goproshake"
+    data: Place | None, *, workspace: Workspace | None = None, budget: Budget | None = None, recipe: str = "goproshake"
 ) -> Dataset:
     """Open the dataset that was named, or else ``datasets/<recipe>``, or else make the demo's.
 
     Args:
-        data: the dataset's folder, or None where none was named.
+        data: the dataset's folder or address, or None where none was named.
         workspace: where datasets lie, and whether the demo's dataset may be used instead.
         budget: engine and progress for making the dataset.
         recipe: the recipe whose dataset is looked for.

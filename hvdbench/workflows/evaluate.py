@@ -22,7 +22,7 @@ from hvdbench.scoring.run import Run
 from hvdbench.scoring.run_clip import RunClip
 from hvdbench.scoring.run_metrics import check_protocol, clips_of, score_all, usable
 from hvdbench.scoring.run_tables import Asked, RunScores
-from hvdbench.store import ClipFolder, Dataset
+from hvdbench.store import Dataset
 from hvdbench.workflows.beside import CONTROL, against_start, start_of
 from hvdbench.workflows.efficiency import count_costs
 from hvdbench.workflows.train import made_from, open_with_weights
@@ -103,7 +103,8 @@ def evaluate(
     threads = max(1, budget.engine.workers // len(dataset.clips()))
     run, jobs = plan_run(ready, dataset, workspace=workspace, budget=replace(budget, workers=threads))
     for job in jobs:
-        RunClip(job.out, ClipFolder(job.clip)).check_clip(job.clip_digest)  # checked now rather than after a long run
+        if job.clip.remote is None:  # what lies in object storage is checked as it is copied
+            RunClip(job.out, job.clip).check_clip(job.clip_digest)  # checked now rather than after a long run
     if budget.announce is not None and ready.has_network:
         tell_before(jobs, budget)
     do_jobs(jobs, budget, what=f"restore and score: {ready.name}")

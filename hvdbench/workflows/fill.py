@@ -4,7 +4,6 @@ import itertools
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from hvdbench.boards.settings import BoardSettings, board_settings
 from hvdbench.errors import HvdbenchError, InputError, TrustError, WeightsError
@@ -17,13 +16,14 @@ from hvdbench.store import Dataset
 from hvdbench.weights.finding import find_weights
 from hvdbench.workflows.evaluate import Evaluation, evaluate
 from hvdbench.workflows.train import train
+from hvdbench.workspace.objects.location import Place
 from hvdbench.workspace.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
 
 def fill(
-    name: str, data: Sequence[Path], *, workspace: Workspace, budget: Budget, seeds: Sequence[int] = ()
+    name: str, data: Sequence[Place], *, workspace: Workspace, budget: Budget, seeds: Sequence[int] = ()
 ) -> Iterator[Evaluation]:
     """Restore and score datasets by all methods of a board's recipe, and yield each result once it is on the board.
 
@@ -118,14 +118,14 @@ def _run(
             fitted = method.with_fit_steps(budget.steps) if method.scheme.fit_steps else method
             return evaluate(fitted, dataset, workspace=workspace, budget=budget, board=recipe.name, asked=asked)
         try:
-            weights = train(reference, dataset.folder, workspace=workspace, budget=budget)
+            weights = train(reference, dataset.place, workspace=workspace, budget=budget)
         except WeightsError as error:
             small = open_small(method, trust=workspace.trust)
             if small is None:
                 raise
             workspace.fallback.take(str(error), f"'{small.reference}', from weights of hvdbench,")
             reference = small.reference
-            weights = train(reference, dataset.folder, workspace=workspace, budget=budget)
+            weights = train(reference, dataset.place, workspace=workspace, budget=budget)
     return evaluate(
         reference,
         dataset,

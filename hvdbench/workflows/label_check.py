@@ -18,6 +18,7 @@ from hvdbench.recipe import digest_of
 from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.locks import locked
+from hvdbench.workspace.objects.location import Place
 from hvdbench.workspace.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class LabelCheck:
 
 
 def check_labels(
-    path: Path,
+    path: Place,
     labellers: Sequence[str] = (DEFAULT_LABELLER,),
     *,
     labels_csv: Path | None = None,
@@ -167,7 +168,7 @@ def label_board_rows(check: LabelCheck, dataset: Dataset, *, versions: str = "")
     return pd.DataFrame(rows)
 
 
-def enter_on_board(path: Path, check: LabelCheck, dataset: Path) -> int:
+def enter_on_board(path: Path, check: LabelCheck, dataset: Place) -> int:
     """Enter a check's rows on a board, over equal ones that it has, and return how many there are.
 
     A board that is absent is made.

@@ -24,6 +24,7 @@ from hvdbench.workspace.atomic import atomic_path
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.manifest import file_sha256
 from hvdbench.workspace.names import checked_name
+from hvdbench.workspace.objects.location import Place
 from hvdbench.workspace.progress import Progress, silent
 
 _PERCENT = 100.0
@@ -61,7 +62,7 @@ class OrderMeasured:
 
 
 def measure_order(
-    dataset: Path,
+    dataset: Place,
     weights: str,
     *,
     split: str | None = None,

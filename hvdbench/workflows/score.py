@@ -24,6 +24,7 @@ from hvdbench.workspace.atomic import recover_below
 from hvdbench.workspace.imports import is_import_string
 from hvdbench.workspace.manifest import file_sha256
 from hvdbench.workspace.names import checked_name
+from hvdbench.workspace.objects.location import Place
 from hvdbench.workspace.workspace import Workspace
 
 _CLIPS = "*/*/run.json"
@@ -39,7 +40,7 @@ def is_run(folder: Path) -> bool:
 def score_folder(
     folder: Path,
     *,
-    data: Path | None = None,
+    data: Place | None = None,
     workspace: Workspace | None = None,
     budget: Budget | None = None,
     board: str | None = None,
@@ -56,8 +57,8 @@ def score_folder(
     Args:
         folder: ``runs/<method>/<dataset>``, or frames in a layout of
             :class:`hvdbench.methods.foreign.folder.FolderSettings`.
-        data: the dataset's folder; None means the dataset that the run names, or ``datasets/goproshake`` for foreign
-            frames.
+        data: the dataset's folder or address; None means the dataset that the run names, or ``datasets/goproshake``
+            for foreign frames.
         workspace: where boards lie and foreign frames are copied to, whether copies from another folder are replaced,
             and whether other metrics may replace one that cannot be measured.
         budget: the engine that runs one job per clip, progress, and the device that pyiqa's networks run on.
@@ -172,7 +173,7 @@ class StoredRun:
     was_entered: bool
 
 
-def read_stored(folder: Path, data: Path | None) -> StoredRun:
+def read_stored(folder: Path, data: Place | None) -> StoredRun:
     """Read a run's notes and compare them with the dataset.
 
     Raises:
@@ -208,7 +209,7 @@ def read_stored(folder: Path, data: Path | None) -> StoredRun:
         if entry.stamp.dataset_digest != dataset.digest:
             raise InputError(
                 f"{folder} was scored on '{entry.stamp.dataset}' with the digest {entry.stamp.dataset_digest}, "
-                f"but that of {dataset.folder} is {dataset.digest}: name the dataset that it was scored on (--data)"
+                f"but that of {dataset.place} is {dataset.digest}: name the dataset that it was scored on (--data)"
             )
         return StoredRun(dataset, folders, entry, was_entered=True)
     usual = usual_board(dataset.name)

@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from hvdbench.dataset.folder_reader import is_pack
 from hvdbench.errors import InputError, RecipeError, WeightsError
 from hvdbench.methods.opening import is_small, open_method, open_small, open_tiny
 from hvdbench.methods.recipe import Method, load_method
@@ -16,6 +17,7 @@ from hvdbench.store import Dataset
 from hvdbench.weights.finding import is_shipped
 from hvdbench.workflows.datasets import find_dataset
 from hvdbench.workspace.manifest import file_sha256
+from hvdbench.workspace.objects.location import Place
 from hvdbench.workspace.workspace import Workspace
 
 _OF_NETWORK = ("network", "network_arguments", "takes", "frames", "output", "spec")
@@ -24,7 +26,7 @@ _OF_NETWORK = ("network", "network_arguments", "takes", "frames", "output", "spe
 
 def train(
     name: str,
-    data: Path | None,
+    data: Place | None,
     *,
     workspace: Workspace | None = None,
     budget: Budget | None = None,
@@ -35,7 +37,7 @@ def train(
 
     Args:
         name: the name of a method recipe.
-        data: a dataset's folder or a pack of one; None means the usual dataset.
+        data: a dataset's folder or address, or a pack of one; None means the usual dataset.
         workspace: where runs lie, and whether fallbacks are allowed.
         budget: seed, device and progress; the steps, if they replace the recipe's; the minutes after which the run
             stops at a checkpoint, from which the same call continues. Its listener is told how long the run is going to
@@ -56,12 +58,12 @@ def train(
     method = load_method(name, trust=workspace.trust)
     if not method.is_trained:
         raise InputError(f"method '{name}' is fitted to each clip, not trained: use 'hvdbench eval' or 'deblur'")
-    if data is None or not data.is_file():
+    if data is None or not is_pack(data):
         dataset = find_dataset(data, workspace=workspace, budget=budget)
         if dataset.origin == "demo" and data is None and method.preset is None:
             workspace.fallback.take(f"'{name}' at full size needs a full dataset (--data)", f"'{name}@tiny'")
             method = open_tiny(method, trust=workspace.trust)
-        data = dataset.folder
+        data = dataset.place
     asked = {key: value for key, value in (("steps", budget.steps), ("precision", precision)) if value is not None}
     if asked:
         method = load_method(method.reference, overrides={"engine": asked}, trust=workspace.trust)

@@ -7,6 +7,7 @@ import click
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
 from hvdbench.cli.sequences import order, pair_cameras
+from hvdbench.workspace.objects.location import Place
 
 _incomplete = click.option(
     "--incomplete",
@@ -21,7 +22,7 @@ def dataset() -> None:
 
 
 @dataset.command("import")
-@click.argument("root", type=options.FOLDER)
+@click.argument("root", type=options.SOURCE_FOLDER)
 @click.option(
     "--layout",
     metavar="NAME",
@@ -94,7 +95,7 @@ def import_(
 
 
 @dataset.command()
-@click.argument("root", type=options.FOLDER)
+@click.argument("root", type=options.SOURCE_FOLDER)
 @click.option(
     "--layout",
     metavar="NAME",
@@ -116,10 +117,10 @@ def check(root: Path, layout: str, incomplete: bool) -> None:
 
 
 @dataset.command()
-@click.argument("dataset_folder", metavar="DATASET", type=options.FOLDER)
+@click.argument("dataset_folder", metavar="DATASET", type=options.DATASET_FOLDER)
 @options.output("Also write tables and plots to this folder.", "out")
 @options.examples("hvdbench dataset describe datasets/goproshake -o report")
-def describe(dataset_folder: Path, out: Path | None) -> None:
+def describe(dataset_folder: Place, out: Path | None) -> None:
     """Report a dataset's clips, motion, blur and sharp frames.
 
     DATASET is the folder of a dataset, with or without ground truth.
@@ -131,7 +132,7 @@ def describe(dataset_folder: Path, out: Path | None) -> None:
 
 
 @dataset.command()
-@click.argument("dataset_folder", metavar="DATASET", type=options.FOLDER)
+@click.argument("dataset_folder", metavar="DATASET", type=options.DATASET_FOLDER)
 @click.option(
     "--as",
     "form",
@@ -158,7 +159,7 @@ def describe(dataset_folder: Path, out: Path | None) -> None:
     "hvdbench dataset export datasets/mine --as bsd -o BSD_mine",
     "hvdbench dataset export datasets/mine --as basicsr-lmdb -o lmdb",
 )
-def export(dataset_folder: Path, form: str, out: Path, link: bool, truth: str) -> None:
+def export(dataset_folder: Place, form: str, out: Path, link: bool, truth: str) -> None:
     """Export a dataset for other people's training code.
 
     DATASET is the folder of a dataset, which is not changed. gopro and bsd are the folders of GOPRO_Large and of BSD;

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILES...", type=options.PATH)
+@click.argument("files", nargs=-1, required=True, metavar="FILES...", type=options.SOURCE_PATH)
 @options.output(
     "Write the dataset to this folder; if it contains one already, the captures are added to it.", "out", required=True
 )

@@ -6,6 +6,7 @@ import click
 
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
+from hvdbench.workspace.objects.location import Place
 
 LABELLERS = ("paper", "extent")  # what 'check' checks where --labeller names none
 MEASURES = ("gray", "colour", "luma")  # those of hvdbench.labels.sharpness; a test compares the two
@@ -43,7 +44,7 @@ _measure = click.option(
 
 
 @label.command()
-@click.argument("dataset", type=options.PATH)
+@click.argument("dataset", type=options.DATASET)
 @click.option(
     "--labeller",
     metavar="NAME",
@@ -71,7 +72,7 @@ _measure = click.option(
     "hvdbench label frames/ --csv labels.csv --plot plots",
     "hvdbench label clip.mp4 --labeller paper --measure luma",
 )
-def clips(dataset: Path, labeller: str | None, measure: str | None, table: Path | None, plot: Path | None) -> None:
+def clips(dataset: Place, labeller: str | None, measure: str | None, table: Path | None, plot: Path | None) -> None:
     """Label every frame of clips as sharp or blurry.
 
     DATASET is a dataset, a folder of clip folders, one folder of frames, or a video. The labels of a dataset are stored
@@ -95,7 +96,7 @@ def clips(dataset: Path, labeller: str | None, measure: str | None, table: Path 
 
 
 @label.command()
-@click.argument("dataset", type=options.PATH)
+@click.argument("dataset", type=options.DATASET)
 @click.option(
     "--labeller",
     "labellers",
@@ -128,7 +129,7 @@ def clips(dataset: Path, labeller: str | None, measure: str | None, table: Path 
     "hvdbench label check clips/ --labels anna.csv --labeller extent",
 )
 def check(
-    dataset: Path,
+    dataset: Place,
     labellers: tuple[str, ...],
     measure: str | None,
     labels_csv: Path | None,
@@ -162,7 +163,7 @@ def check(
 
 
 @label.command(name="map")
-@click.argument("dataset", type=options.PATH)
+@click.argument("dataset", type=options.DATASET)
 @options.output(
     "Write the maps to this folder, in a folder for each clip. The default for a dataset is the folder "
     "temporal_sharpness of each clip, where pages find the maps; all other clips need this option.",
@@ -186,7 +187,7 @@ def check(
     "hvdbench label map clip.mp4 -o maps --hdf5 maps.h5",
     "hvdbench label map datasets/goproshake",
 )
-def map_(dataset: Path, out: Path | None, hdf5: Path | None, form: str) -> None:
+def map_(dataset: Place, out: Path | None, hdf5: Path | None, form: str) -> None:
     """Map how well neighbours agree with each frame.
 
     DATASET is a dataset, a folder of clip folders, one folder of frames, or a video. A map is white where both

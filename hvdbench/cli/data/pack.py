@@ -6,10 +6,11 @@ import click
 
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
+from hvdbench.workspace.objects.location import Place
 
 
 @click.command()
-@click.argument("dataset_folder", metavar="DATASET", type=options.FOLDER)
+@click.argument("dataset_folder", metavar="DATASET", type=options.DATASET_FOLDER)
 @options.output("Write the pack to this file. The default is DATASET.h5, beside the dataset.", "out", kind=options.FILE)
 @click.option(
     "--raw",
@@ -27,7 +28,7 @@ from hvdbench.cli.progress import showing
 @options.examples(
     "hvdbench pack datasets/goproshake", "hvdbench pack datasets/goproshake -o fast.h5 --raw --streams blur,sharp"
 )
-def pack(dataset_folder: Path, out: Path | None, raw: bool, streams: str | None, engine: str, overwrite: bool) -> None:
+def pack(dataset_folder: Place, out: Path | None, raw: bool, streams: str | None, engine: str, overwrite: bool) -> None:
     """Pack a dataset into one file for faster training.
 
     DATASET is the folder of a dataset. The pack is an HDF5 file about as small as the dataset's PNG files, from which

@@ -8,8 +8,8 @@ from hvdbench.cli import options
 
 
 @click.command()
-@click.argument("blurry", type=options.FOLDER)
-@click.argument("sharp", type=options.FOLDER)
+@click.argument("blurry", type=options.SOURCE_FOLDER)
+@click.argument("sharp", type=options.SOURCE_FOLDER)
 @options.output(
     "Add the clip to the dataset in this folder. If there is none, a new dataset is made.", "out", required=True
 )

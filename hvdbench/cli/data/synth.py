@@ -74,7 +74,7 @@ HANDS = (
 )
 @click.option(
     "--root",
-    type=options.PATH,
+    type=options.SOURCE_PATH,
     help="Read the source's frames from this folder, such as GOPRO_Large_all. With --src folder it may also be a "
     "video file.",
 )

@@ -1,16 +1,15 @@
 """The command that hashes a dataset again."""
 
-from pathlib import Path
-
 import click
 
 from hvdbench.cli import options
+from hvdbench.workspace.objects.location import Place
 
 
 @click.command()
-@click.argument("dataset", type=options.FOLDER)
+@click.argument("dataset", type=options.DATASET_FOLDER)
 @options.examples("hvdbench verify datasets/goproshake")
-def verify(dataset: Path) -> None:
+def verify(dataset: Place) -> None:
     """Check that no clip of a dataset is missing or changed.
 
     Every file of the dataset in the folder DATASET is hashed again and compared with the digests that were recorded
@@ -22,7 +21,7 @@ def verify(dataset: Path) -> None:
     from hvdbench.store.repair import unlisted
 
     opened = Dataset.open(dataset)
-    for path in unlisted(opened):
+    for path in unlisted(opened) if opened.location is None else ():
         click.echo(f"not listed: {path}", err=True)
     faults = opened.verify()
     if faults:

@@ -6,15 +6,16 @@ import click
 
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
+from hvdbench.workspace.objects.location import Place
 
 
 @click.command()
-@click.argument("dataset", type=options.FOLDER)
+@click.argument("dataset", type=options.DATASET_FOLDER)
 @click.option(
     "--against",
     required=True,
     multiple=True,
-    type=options.PATH,
+    type=options.SOURCE_PATH,
     help="Compare with this real clip, a video file or a folder of frames. This option may be repeated.",
 )
 @click.option(
@@ -27,7 +28,7 @@ from hvdbench.cli.progress import showing
     "--reference",
     "references",
     multiple=True,
-    type=options.PATH,
+    type=options.SOURCE_PATH,
     help="Measure the blur of a real clip against these sharp frames of it. If this option is used, repeat it once "
     "for each --against, in the same order.",
 )
@@ -61,7 +62,7 @@ from hvdbench.cli.progress import showing
     "hvdbench realism datasets/goproshake --against a.mp4 -o validity",
 )
 def realism(
-    dataset: Path,
+    dataset: Place,
     against: tuple[Path, ...],
     crop: str | None,
     references: tuple[Path, ...],

@@ -7,6 +7,7 @@ import click
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
 from hvdbench.cli.standings import tell
+from hvdbench.workspace.objects.location import Place
 
 
 @click.command(name="eval")
@@ -54,7 +55,7 @@ from hvdbench.cli.standings import tell
 )
 def evaluate(
     method: str,
-    data: Path | None,
+    data: Place | None,
     weights: Path | None,
     name: str | None,
     board: str | None,

@@ -7,6 +7,7 @@ import click
 
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
+from hvdbench.workspace.objects.location import Place
 
 if TYPE_CHECKING:
     from hvdbench.methods.restoration import Budget
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("source", metavar="CLIP_OR_DATASET", type=options.PATH)
+@click.argument("source", metavar="CLIP_OR_DATASET", type=options.DATASET)
 @click.option(
     "--method",
     "names",
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     "hvdbench heldout clip.mp4 --method estrnn --weights estrnn.pth -o table.csv",
 )
 def heldout(
-    source: Path,
+    source: Place,
     names: tuple[str, ...],
     weights: tuple[str, ...],
     output: Path | None,

@@ -6,6 +6,7 @@ import click
 
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
+from hvdbench.workspace.objects.location import Place
 
 
 @click.group()
@@ -48,10 +49,10 @@ def list_protocols(kind: str) -> None:
 
 
 @protocols.command(name="diff")
-@click.argument("results", type=options.FOLDER)
+@click.argument("results", type=options.SOURCE_FOLDER)
 @click.option(
     "--truth",
-    type=options.FOLDER,
+    type=options.SOURCE_FOLDER,
     help="Compare with the ground-truth frames in this folder, or in folders below it that have the names of the "
     "clips.",
 )
@@ -92,7 +93,7 @@ def list_protocols(kind: str) -> None:
 def diff(
     results: Path,
     truth: Path | None,
-    data: Path | None,
+    data: Place | None,
     split: str | None,
     which: str,
     names: tuple[str, ...],
@@ -122,7 +123,7 @@ def diff(
     if truth is not None:
         pairs = pairs_of_folders(results, truth)
     else:
-        pairs = pairs_of_dataset(results, Dataset.open(cast(Path, data)), split, cast(Truth, which))
+        pairs = pairs_of_dataset(results, Dataset.open(cast(Place, data)), split, cast(Truth, which))
     with showing() as progress:
         table = differences(pairs, chosen, progress, by_clip=by_clip)
     text = frame_csv(table) if kind == "csv" else differences_markdown(table)

@@ -7,10 +7,11 @@ import click
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
 from hvdbench.cli.standings import tell
+from hvdbench.workspace.objects.location import Place
 
 
 @click.command()
-@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=options.PATH)
+@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=options.SOURCE_PATH)
 @options.data_folder(
     "Compare with the dataset in this folder. By default the one that the run states, or else the one that eval takes; "
     "none if every --metric needs no truth."
@@ -41,7 +42,7 @@ from hvdbench.cli.standings import tell
 )
 def score(
     folders: tuple[Path, ...],
-    data: Path | None,
+    data: Place | None,
     board: str | None,
     name: str | None,
     metric_names: tuple[str, ...],

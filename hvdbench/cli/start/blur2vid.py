@@ -9,7 +9,7 @@ from hvdbench.cli.progress import showing
 
 
 @click.command()
-@click.argument("source", metavar="INPUT", type=options.PATH)
+@click.argument("source", metavar="INPUT", type=options.SOURCE_PATH)
 @options.output("Write the video to this file, which ends in .mp4, .mov or .mkv.", kind=options.PATH, required=True)
 @click.option(
     "--method",

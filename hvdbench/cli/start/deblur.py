@@ -10,7 +10,7 @@ from hvdbench.cli.progress import showing
 
 
 @click.command()
-@click.argument("inputs", metavar="INPUT...", type=options.PATH, nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", type=options.SOURCE_PATH, nargs=-1, required=True)
 @options.output(
     "Write the restored clip here: a folder for frames, or a file that ends in .mp4, .mov or .mkv. For several inputs "
     "it is a folder, in which each result has the name of its input.",

@@ -7,6 +7,7 @@ import click
 
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
+from hvdbench.workspace.objects.location import Place
 
 
 @click.command()
@@ -14,7 +15,7 @@ from hvdbench.cli.progress import showing
 @options.data_folder(
     "Train on this dataset: its folder, or a file that 'hvdbench pack' wrote. The default is datasets/goproshake; if "
     "that does not exist, a dataset is made as 'hvdbench synth' makes it.",
-    kind=options.PATH,
+    kind=options.DATASET,
 )
 @options.output("Write checkpoints and weights to this folder. The default is RUNS/METHOD/DATASET.", "out")
 @options.runs
@@ -48,7 +49,7 @@ from hvdbench.cli.progress import showing
 )
 def train(
     recipe: str,
-    data: Path | None,
+    data: Place | None,
     out: Path | None,
     runs: Path,
     steps: int | None,

@@ -58,7 +58,7 @@ def gather_clips(
 def _folder(dataset: Dataset | None, key: str) -> ClipFolder | None:
     if dataset is None or key not in dataset.manifest["clips"]:
         return None
-    return ClipFolder(dataset.folder / key)
+    return dataset.clip(key)
 
 
 def _gather(

@@ -10,10 +10,11 @@ from typing import Any
 
 from hvdbench.errors import InputError
 from hvdbench.frames import Frames
-from hvdbench.store import Dataset
+from hvdbench.store import Dataset, open_remote
 from hvdbench.video.input import read_input
 from hvdbench.workflows.heldout.clip import open_clip
 from hvdbench.workflows.heldout.restoring import Restore
+from hvdbench.workspace.objects.location import Location, Place
 from hvdbench.workspace.progress import Progress, silent
 
 
@@ -35,12 +36,12 @@ class HeldOutResult:
 
 
 def held_out(
-    source: Path, methods: Mapping[str, Restore], *, workers: int = 1, progress: Progress = silent
+    source: Place, methods: Mapping[str, Restore], *, workers: int = 1, progress: Progress = silent
 ) -> HeldOutResult:
     """Score methods on a clip, or on each clip of a dataset, without any truth.
 
     Args:
-        source: a video file, a folder of frames, or a dataset's folder.
+        source: a video file, a folder of frames, or a dataset's folder; or the address of one.
         methods: the methods by name; :func:`hvdbench.workflows.heldout.restoring.restorer` makes one of anything that
             ``--method`` takes.
         workers: number of threads; the result does not depend on it.
@@ -57,8 +58,9 @@ def held_out(
     from hvdbench.workflows.heldout.scoring import score_methods, summarise
 
     tables, refused = [], []
-    is_dataset = (source / "dataset.json").is_file()
-    for name, frames in _clips(source, is_dataset):
+    found = _opened(source)
+    is_dataset = isinstance(found, Dataset)
+    for name, frames in _clips(found):
         try:
             clip = open_clip(frames(), name, workers)
         except InputError as error:
@@ -73,10 +75,16 @@ def held_out(
     return HeldOutResult(pairs, summarise(pairs), tuple(refused))
 
 
-def _clips(source: Path, is_dataset: bool) -> Iterator[tuple[str, Callable[[], Frames]]]:
+def _opened(source: Place) -> Dataset | Path:
+    if isinstance(source, Location):
+        return open_remote(source)
+    return Dataset.open(source) if (source / "dataset.json").is_file() else source
+
+
+def _clips(source: Dataset | Path) -> Iterator[tuple[str, Callable[[], Frames]]]:
     """List the clips of a source by name, each with the function that reads it."""
-    if is_dataset:
-        for clip in Dataset.open(source).clips():
+    if isinstance(source, Dataset):
+        for clip in source.clips():
             yield f"{clip.split}/{clip.name}", clip.blurry
     else:
         yield source.stem, lambda: read_input(source).frames

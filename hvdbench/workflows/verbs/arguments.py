@@ -15,6 +15,7 @@ from hvdbench.methods.restoration import Budget
 from hvdbench.store import Dataset
 from hvdbench.video.crop import Crop, Size
 from hvdbench.workspace.engine import Engine
+from hvdbench.workspace.objects import Location, Place, is_url, without_secrets
 from hvdbench.workspace.paths import at_home
 
 GREATEST_SEED = 2**63 - 1
@@ -36,7 +37,21 @@ def path_of(value: PathLike, what: str) -> Path:
     """
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise InputError(f"{what} is {described(value)}: name a path, as text or as a pathlib.Path")
+    if is_url(value):
+        raise InputError(
+            f"{what} is '{without_secrets(str(value))}', and it must be a path on this machine: only datasets are read "
+            "from an address"
+        )
     return at_home(os.fspath(value))
+
+
+def place_named(value: PathLike, what: str) -> Place:
+    """Return the address that a text is, or else :func:`path_of` the value.
+
+    Raises:
+        InputError: if it is neither.
+    """
+    return Location.of(str(value)) if is_url(value) else path_of(value, what)
 
 
 def optional_path(value: PathLike | None, what: str) -> Path | None:
@@ -45,13 +60,13 @@ def optional_path(value: PathLike | None, what: str) -> Path | None:
 
 
 def dataset_of(value: Dataset | PathLike) -> Dataset:
-    """Return a dataset that is open already, or open the one that lies in a folder.
+    """Return a dataset that is open already, or open the one that lies in a folder or at an address.
 
     Raises:
         DatasetError: if the folder contains no dataset.
         InputError: if it is neither a dataset nor a path.
     """
-    return value if isinstance(value, Dataset) else Dataset.open(path_of(value, "the dataset"))
+    return value if isinstance(value, Dataset) else Dataset.open(place_named(value, "the dataset"))
 
 
 def checked_frames(frames: NDArray[np.uint8], what: str) -> Frames:

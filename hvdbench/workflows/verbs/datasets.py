@@ -8,7 +8,14 @@ import pandas as pd
 from hvdbench.errors import InputError
 from hvdbench.labels.stored import DEFAULT_LABELLER, ensure_labels
 from hvdbench.store import Dataset, Truth
-from hvdbench.workflows.verbs.arguments import PathLike, budget_of, dataset_of, optional_path, path_of, whole_number
+from hvdbench.workflows.verbs.arguments import (
+    PathLike,
+    budget_of,
+    dataset_of,
+    optional_path,
+    place_named,
+    whole_number,
+)
 from hvdbench.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -34,7 +41,7 @@ def load_dataset(folder: PathLike) -> Dataset:
         >>> [clip.name for clip in dataset.clips()]
         ['one', 'two']
     """
-    return Dataset.open(path_of(folder, "the dataset"))
+    return Dataset.open(place_named(folder, "the dataset"))
 
 
 def training_windows(
@@ -79,7 +86,7 @@ def training_windows(
     settings = WindowSettings(
         clip_frames=whole_number(frames, "frames", 1), crop_px=whole_number(crop_px, "crop_px", LEAST_SIDE_PX)
     )
-    folder = dataset.folder if isinstance(dataset, Dataset) else path_of(dataset, "the dataset")
+    folder = dataset.place if isinstance(dataset, Dataset) else place_named(dataset, "the dataset")
     windows = whole_number(length, "length", 1)
     return TrainingWindows(open_reader(folder), settings, whole_number(seed, "the seed", 0), windows, truth)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from hvdbench.store import Dataset
-from hvdbench.workflows.verbs.arguments import PathLike, budget_of, dataset_of, optional_path, path_of
+from hvdbench.workflows.verbs.arguments import PathLike, budget_of, dataset_of, optional_path, path_of, place_named
 from hvdbench.workspace.workspace import Workspace
 
 
@@ -130,7 +130,7 @@ def train(
 
     return train_on(
         method,
-        dataset.folder if isinstance(dataset, Dataset) else path_of(dataset, "the dataset"),
+        dataset.place if isinstance(dataset, Dataset) else place_named(dataset, "the dataset"),
         workspace=Workspace.from_environment(runs=path_of(runs, "runs"), overwrite=overwrite, trust=trust),
         budget=budget_of(seed=seed, device=device, minutes=minutes, steps=steps),
         out=optional_path(output, "the output"),

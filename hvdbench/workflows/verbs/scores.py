@@ -23,8 +23,9 @@ from hvdbench.scoring.summary import summarise, summary_table, with_means
 from hvdbench.store import ClipFolder, Dataset
 from hvdbench.video.input import InputClip
 from hvdbench.workflows.score import is_run, read_stored
-from hvdbench.workflows.verbs.arguments import PathLike, path_of
+from hvdbench.workflows.verbs.arguments import PathLike, path_of, place_named
 from hvdbench.workflows.verbs.clips import frames_in_memory
+from hvdbench.workspace.objects.location import Location
 
 FramesLike = PathLike | NDArray[np.uint8] | InputClip
 """A video file or a folder of frames, an array of frames, or an opened clip."""
@@ -68,9 +69,9 @@ def score(
     if isinstance(against, ClipFolder):
         return summarise(_score_clip(restored, against, rules), rules)
     if not isinstance(against, Dataset | np.ndarray | InputClip):
-        path = path_of(against, "what to score against")
-        if (path / "dataset.json").is_file():
-            against = Dataset.open(path)
+        place = place_named(against, "what to score against")
+        if isinstance(place, Location) or (place / "dataset.json").is_file():
+            against = Dataset.open(place)
     if isinstance(against, Dataset):
         return summarise(_score_results(restored, against, rules), rules)
     return _score_against_truth(restored, against, rules)
@@ -99,7 +100,7 @@ def _score_results(restored: FramesLike, dataset: Dataset, protocol: Protocol) -
     folder = path_of(restored, "the folder of results")
     run_metrics.check_protocol(dataset, protocol)
     if folder.is_dir() and is_run(folder):
-        stored = read_stored(folder, dataset.folder)
+        stored = read_stored(folder, dataset.place)
         run = Run(stored.entry.method, stored.folders, stored.entry.stamp.run_digest)
         return run_metrics.score(run, dataset, protocol, keep=False)
     return _score_folder(folder, dataset.clips(), protocol)

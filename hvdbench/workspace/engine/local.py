@@ -3,8 +3,10 @@
 Each job draws its randomness from its own name, so the engine changes only how long a run takes, never its result.
 """
 
+import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import time
@@ -14,7 +16,10 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TypeVar
 
+from hvdbench.errors import HvdbenchError
 from hvdbench.workspace.atomic import drop_unfinished
+
+logger = logging.getLogger(__name__)
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -32,10 +37,14 @@ class Engine:
         Args:
             function: a module-level function, so that a worker process can import it.
             jobs: picklable arguments.
+
+        Raises:
+            InputError: if a job needs data that only this process has.
         """
         if self.workers <= 1 or len(jobs) <= 1:
             yield from ((index, function(job)) for index, job in enumerate(jobs))
             return
+        check_sendable(jobs[0])
         context = multiprocessing.get_context("spawn")
         before = set(multiprocessing.active_children())
         pool = ProcessPoolExecutor(min(self.workers, len(jobs)), mp_context=context, initializer=_start_worker)
@@ -49,6 +58,22 @@ class Engine:
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def check_sendable(job: object) -> None:
+    """Refuse a job that no other process can do, such as one with an address in this process's memory.
+
+    What else may keep a job from being sent is left to the engine.
+
+    Raises:
+        HvdbenchError: the sentence of what cannot be sent.
+    """
+    try:
+        pickle.dumps(job)
+    except HvdbenchError:
+        raise
+    except Exception as error:  # pickle raises errors of many kinds
+        logger.debug("a job cannot be pickled: %s", error)
 
 
 def _start_worker() -> None:

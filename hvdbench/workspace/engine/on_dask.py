@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hvdbench import __version__
 from hvdbench.errors import HvdbenchError, InputError
-from hvdbench.workspace.engine.local import Engine
+from hvdbench.workspace.engine.local import Engine, check_sendable
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -71,11 +71,12 @@ class DaskEngine(Engine):
         """Yield (index, result) as jobs finish; see :meth:`hvdbench.workspace.engine.local.Engine.map`.
 
         Raises:
-            InputError: if the package is missing, there is no scheduler at the address, or a worker has another version
-                of hvdbench or sees another file system.
+            InputError: if the package is missing, a job needs data that only this process has, there is no scheduler at
+                the address, or a worker has another version of hvdbench or sees another file system.
         """
         if not jobs:
             return
+        check_sendable(jobs[0])
         folder = Path.cwd()
         probe = folder / f"{_PROBE}{uuid.uuid4().hex}"
         with self._client(len(jobs)) as client:

@@ -9,7 +9,7 @@ from hvdbench.cli import options
 
 
 @click.command()
-@click.argument("source", metavar="VIDEO|FOLDER", type=options.PATH)
+@click.argument("source", metavar="VIDEO|FOLDER", type=options.SOURCE_PATH)
 @options.output("Write the path to this folder.", required=True)
 @click.option(
     "--focal-per-width",

@@ -7,6 +7,7 @@ import click
 from hvdbench.cli import options
 from hvdbench.cli.progress import showing
 from hvdbench.cli.standings import tell
+from hvdbench.workspace.objects.location import Place
 
 
 @click.command()
@@ -44,7 +45,7 @@ from hvdbench.cli.standings import tell
 )
 def fill(
     board: str,
-    data: tuple[Path, ...],
+    data: tuple[Place, ...],
     steps: int | None,
     boards: Path,
     runs: Path,

@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from hvdbench.cli import options
+from hvdbench.workspace.objects.location import Place
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=options.FILE)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=options.SOURCE_FILE)
 @options.data_folder("Check that the results belong to the dataset in this folder.")
 @click.option(
     "--runs",
@@ -19,7 +20,7 @@ from hvdbench.cli import options
 @click.option("--overwrite", is_flag=True, help="Replace the rows of the same method that another run made.")
 @options.boards
 @options.examples("hvdbench leaderboard merge theirs.json --data datasets/goproshake")
-def merge(files: tuple[Path, ...], data: Path | None, runs: Path | None, overwrite: bool, boards: Path) -> None:
+def merge(files: tuple[Path, ...], data: Place | None, runs: Path | None, overwrite: bool, boards: Path) -> None:
     """Add result files of others to your leaderboards.
 
     Each FILE was written by 'hvdbench leaderboard submit'. Its rows are added to the leaderboard that it names. A file

@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from hvdbench.cli import options
+from hvdbench.workspace.objects.location import Place
 
 
 @click.command()
-@click.argument("run", metavar="RUN", type=options.FOLDER)
+@click.argument("run", metavar="RUN", type=options.SOURCE_FOLDER)
 @options.data_folder("Read the dataset that the run was scored on from this folder.", required=True)
 @click.option(
     "--board",
@@ -19,7 +20,7 @@ from hvdbench.cli import options
 @options.boards
 @options.output("Write the result file to this path, as JSON.", kind=options.FILE, metavar="FILE", required=True)
 @options.examples("hvdbench leaderboard submit runs/mine/gopro --data datasets/gopro -o m.json")
-def submit(run: Path, data: Path, board: str | None, boards: Path, output: Path) -> None:
+def submit(run: Path, data: Place, board: str | None, boards: Path, output: Path) -> None:
     """Write the results of a run to a file that others can merge.
 
     RUN is the folder of a run, RUNS/METHOD/DATASET. The file holds the method's rows on the leaderboard, the scores of
