@@ -123,7 +123,7 @@ def _take_turns(chosen: Sequence[Target], counts: dict[str, Count], seconds: flo
         target = min(able, key=lambda one: _need(counts[one.name], one.goal))
         done = counts[target.name].inputs
         most = target.goal - done if 0 < done < target.goal else target.goal // 20
-        found = run(target, Turn(end, turn_s, f"{seed} {done}", most), folder)
+        found = run(target, Turn(end, turn_s if done else turn_s / 4, f"{seed} {done}", most), folder)
         counts[target.name].add(found)
         fresh[target.name].add(found)
         save(folder, counts)

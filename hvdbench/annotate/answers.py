@@ -17,6 +17,7 @@ from hvdbench.labels.annotations import WORDS
 from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.names import checked_name
+from hvdbench.workspace.parsing import is_count
 
 COLUMNS = (*NEEDED, "confidence", "seconds")
 CONFIDENCES = (1, 2, 3)
@@ -143,10 +144,10 @@ def _answer(columns: list[str], row: list[str]) -> Answer:
     if values["annotator"]:
         checked_name(values["annotator"], "annotator")
     frame, confidence, seconds = values["frame"], values.get("confidence", ""), values.get("seconds", "")
-    if not (frame.isascii() and frame.isdigit()):
-        raise InputError(f"frame '{frame}' is not a whole number of 0 or more")
-    if confidence and not (confidence.isascii() and confidence.isdigit()):
-        raise InputError(f"confidence '{confidence}' is not one of 1, 2 and 3")
+    if not is_count(frame):
+        raise InputError(f"frame '{frame[:40]}' is not a whole number of 0 or more")
+    if confidence and not is_count(confidence):
+        raise InputError(f"confidence '{confidence[:40]}' is not one of 1, 2 and 3")
     return Answer(
         values["clip"],
         int(frame),

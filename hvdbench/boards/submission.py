@@ -35,6 +35,7 @@ from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.names import checked_keys, checked_name
 from hvdbench.workspace.objects.location import Place
+from hvdbench.workspace.parsing import read_json
 
 SCHEMA = "hvdbench-results-1"
 
@@ -133,8 +134,8 @@ def _manifests(run: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted(run.glob("*/*/run.json")):
         try:
-            found[f"{path.parent.parent.name}/{path.parent.name}"] = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError, RecursionError) as error:
+            found[f"{path.parent.parent.name}/{path.parent.name}"] = dict(read_json(path))
+        except (ValueError, TypeError) as error:
             raise InputError(f"{path} is damaged: restore the clip again") from error
     if not found:
         raise InputError(
@@ -179,7 +180,7 @@ def read_submission(path: Path) -> Submission:
             could be a path.
     """
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = read_json(path)
         digest = body.pop("digest")
         known = body["schema"] == SCHEMA
         rows = _rows_of(body["rows"])

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +19,7 @@ from hvdbench.recipe import check
 from hvdbench.workspace.atomic import atomic_folder, atomic_write_text
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.names import checked_name
+from hvdbench.workspace.parsing import parse_toml
 from hvdbench.workspace.paths import home, home_folder
 
 INDEX_FILE = "index.toml"
@@ -240,7 +240,7 @@ def _enter(name: str, entry: TrajectorySet, index: Path) -> None:
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
     text = index.read_text(encoding="utf-8").rstrip("\n") + "\n\n" + "\n".join([f"[{name}]", *lines]) + "\n"
     try:
-        tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        parse_toml(text)
+    except ValueError as error:
         raise TrajectoryError(f"{index}: the set '{name}' cannot be written as TOML: {error}") from error
     atomic_write_text(index, text)

@@ -4,7 +4,6 @@ A set is a table ``[name]`` with the keys of :class:`TrajectorySet`; its paths a
 files (or folders) one level below ``folder`` that the format's reader takes.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from hvdbench.camera.trajectory import Origin, Trajectory
 from hvdbench.catalog import unknown
 from hvdbench.errors import TrajectoryError, UnknownNameError
 from hvdbench.recipe import Settings, check
+from hvdbench.workspace.parsing import read_toml
 from hvdbench.workspace.paths import home_folder
 
 MONST3R = "monst3r"
@@ -70,8 +70,8 @@ def read_index(root: Path | None = None) -> Mapping[str, TrajectorySet]:
     """
     path = (root or home_folder("trajectories")) / "index.toml"
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        tables = read_toml(path)
+    except (OSError, ValueError) as error:
         raise TrajectoryError(f"{path} cannot be read as TOML: {error}") from error
     loose = sorted(name for name, table in tables.items() if not isinstance(table, dict))
     if loose:

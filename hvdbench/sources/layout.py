@@ -5,7 +5,6 @@ not state stays unknown: no licence, rate or origin is invented.
 """
 
 import re
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -15,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from hvdbench.catalog import unknown
 from hvdbench.errors import InputError, RecipeError, UnknownNameError
 from hvdbench.recipe import Settings, check
+from hvdbench.workspace.parsing import read_toml
 from hvdbench.workspace.paths import home_folder
 
 UNKNOWN = "unknown"
@@ -297,8 +297,8 @@ def load_layout(name: str) -> tuple[str, Layout]:
     if not file.is_file() or (not name.endswith(".toml") and name not in layout_names()):
         raise UnknownNameError(unknown("layout", name, layout_names()) + "; a file of your own ends in .toml")
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        table = read_toml(file)
+    except (OSError, ValueError) as error:
         raise RecipeError(f"{file} is not TOML: {error}") from error
     return file.stem, check(file.name, table, Layout)
 

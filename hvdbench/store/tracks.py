@@ -42,16 +42,26 @@ def field_of(tracks: h5py.File, name: str) -> NDArray[Any]:
     Raises:
         DatasetError: if the file is too small to hold what the field declares.
     """
-    field = tracks[name]
+    try:
+        return np.asarray(bounded(tracks, name)[()])
+    except ValueError as error:
+        raise DatasetError(f"{tracks.filename}: {error}: make the clip again") from error
+
+
+def bounded(group: h5py.Group, name: str) -> h5py.Dataset:
+    """Return a field that may be read whole.
+
+    Raises:
+        KeyError: if there is no such field.
+        ValueError: if it is something else than a field, or the file is too small to hold what it declares.
+    """
+    field = group[name]
     if not isinstance(field, h5py.Dataset):
-        raise DatasetError(f"{tracks.filename}: {name} is not a field of numbers or text: make the clip again")
+        raise ValueError(f"{name} is not a field of numbers or text")
     declared, stored = field.size * field.dtype.itemsize if field.size else 0, field.id.get_storage_size()
     if declared > _SMALL_BYTES + _MOST_TIMES * stored:
-        raise DatasetError(
-            f"{tracks.filename}: {name} declares {declared} bytes, of which the file holds {stored}: make the clip "
-            "again"
-        )
-    return np.asarray(field[()])
+        raise ValueError(f"{name} declares {declared} bytes, of which the file holds {stored}")
+    return field
 
 
 def field_names(tracks: h5py.File) -> list[str]:

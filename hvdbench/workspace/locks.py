@@ -21,6 +21,7 @@ from pathlib import Path
 from hvdbench.errors import InputError
 from hvdbench.workspace.marks import LOCK_SUFFIX
 from hvdbench.workspace.owners import host_name, is_dead, this_owner
+from hvdbench.workspace.parsing import read_json
 
 logger = logging.getLogger(__name__)
 
@@ -279,8 +280,8 @@ def _content() -> str:
 def _holder(path: Path) -> dict[str, object]:
     """Read who holds a lock; the result is empty if the lock is being written, is damaged or has gone."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = read_json(path)
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -11,12 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, read_frame
 from hvdbench.recipe import Settings, digest_of
 from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.parsing import read_json
 
 STUDY_FILE, CROPS, VOTES_FILE = "study.json", "crops", "votes.jsonl"
 
@@ -128,8 +129,8 @@ def read_study(folder: Path) -> StudyFolder:
     if not path.is_file():
         raise InputError(f"{folder} contains no {STUDY_FILE}: name a folder that 'hvdbench study make' wrote")
     try:
-        study = Study.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError, RecursionError) as error:
+        study = Study.model_validate(read_json(path))
+    except (OSError, ValueError) as error:
         first = str(error).splitlines()
         detail = "; ".join(line.strip() for line in first[:3])
         raise InputError(f"{path} is damaged ({detail}): make the study again") from error

@@ -28,6 +28,7 @@ from hvdbench.recipe.trust import Part
 from hvdbench.weights.finding import find_weights
 from hvdbench.workspace.imports import FILE_FORMS, source_file
 from hvdbench.workspace.manifest import file_sha256
+from hvdbench.workspace.parsing import parse_json
 
 
 class NetworkSettings(NetworkInput):
@@ -158,7 +159,7 @@ class NetworkScheme(Scheme[NetworkSettings]):
 def _open(settings_json: str, files_json: str) -> VideoNetwork:
     """Open a network; the content of its files is part of the cache's key, and must not have changed since."""
     settings = NetworkSettings.model_validate_json(settings_json)
-    expected = json.loads(files_json)
+    expected = parse_json(files_json)
     for part, path in _files_of(settings).items():
         if _sha256(path) != expected.get(part):
             raise WeightsError(f"{path} has changed since it was opened: run the same command again")

@@ -6,7 +6,6 @@ with Vovk et al.'s conformal quantile over them), so that it is valid for anothe
 another draw of the same one.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from hvdbench.errors import InputError
 from hvdbench.recipe import Settings
 from hvdbench.workflows.deblur.clip_signs import SIGNS, ClipSigns
+from hvdbench.workspace.parsing import read_json
 
 LEVEL = 0.9
 """Level of the interval: the share of clips whose gain lies within it."""
@@ -85,7 +85,7 @@ def read_gains(path: Path = GAINS_FILE) -> dict[str, Gains]:
         InputError: if the file is missing or damaged.
     """
     try:
-        read: Mapping[str, Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["methods"]
+        read: Mapping[str, Mapping[str, Any]] = read_json(path)["methods"]
         return {method: Gains.model_validate({**values, "method": method}) for method, values in read.items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(

@@ -23,6 +23,7 @@ from hvdbench.workspace.atomic import atomic_write_text, check_replaceable, reco
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.manifest import versions
 from hvdbench.workspace.marks import is_of_system, is_partial, is_restoration
+from hvdbench.workspace.parsing import read_json
 
 _BY_MEMORY = InferenceOptions(window="auto", tile="auto")
 
@@ -237,7 +238,7 @@ def _entries(folder: Path) -> list[Path]:
 def _read_manifest(path: Path) -> dict[str, object]:
     """Read what a run left beside its output; the result is empty where the file is absent or not a manifest."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = read_json(path)
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
