@@ -21,6 +21,7 @@ from hvdbench import __version__
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import Frames, list_frames, read_clip
 from hvdbench.recipe import digest_of
+from hvdbench.store.hdf5_files import write_hdf5
 from hvdbench.store.journal import Journal
 from hvdbench.store.manifest import MANIFEST, SCHEMA, laid_over, read_manifest, read_whole
 from hvdbench.store.tracks import field_names, field_of, open_tracks
@@ -89,7 +90,7 @@ class ClipFolder:
         with locked(self.tracks_path), atomic_path(self.tracks_path) as temporary:
             if self.tracks_path.is_file():
                 shutil.copyfile(self.tracks_path, temporary)
-            with h5py.File(temporary, "a") as tracks:
+            with write_hdf5(temporary, "a") as tracks:
                 edit(tracks)
 
     def digest(self) -> str:
@@ -281,6 +282,10 @@ class DatasetWriter:
     def has(self, split: str, clip: str) -> bool:
         """Return whether a clip is finished."""
         return f"{split}/{clip}" in self._manifest["clips"]
+
+    def digest_of(self, split: str, clip: str) -> str:
+        """Return a finished clip's digest; empty where there is none."""
+        return str(self._manifest["clips"].get(f"{split}/{clip}", ""))
 
     def clip_folder(self, split: str, clip: str) -> ClipFolder:
         """Return a clip's folder; write it inside :func:`hvdbench.workspace.atomic.atomic_folder`.
