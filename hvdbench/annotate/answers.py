@@ -14,6 +14,7 @@ from pathlib import Path
 from hvdbench.errors import InputError
 from hvdbench.labels.annotations import COLUMNS as NEEDED
 from hvdbench.labels.annotations import WORDS
+from hvdbench.tables.texts import csv_of, unguarded
 from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.names import checked_name
@@ -128,19 +129,17 @@ class AnswerFile:
 
 def answers_csv(answers: Sequence[Answer]) -> str:
     """Write answers as CSV text of :data:`COLUMNS`."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
+    rows: list[Sequence[object]] = [COLUMNS]
     for one in answers:
         seconds = "" if one.seconds is None else f"{one.seconds:.2f}"
-        table.writerow([one.clip, one.frame, one.label, one.annotator, one.confidence or "", seconds])
-    return text.getvalue()
+        rows.append([one.clip, one.frame, one.label, one.annotator, one.confidence or None, seconds])
+    return csv_of(rows)
 
 
 def _answer(columns: list[str], row: list[str]) -> Answer:
     if len(row) != len(columns):
         raise InputError(f"the row has {len(row)} values, expected {len(columns)}")
-    values = {name: value.strip() for name, value in zip(columns, row, strict=True)}
+    values = {name: unguarded(value.strip()) for name, value in zip(columns, row, strict=True)}
     if values["annotator"]:
         checked_name(values["annotator"], "annotator")
     frame, confidence, seconds = values["frame"], values.get("confidence", ""), values.get("seconds", "")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
 from hvdbench.labels.accuracy import BLURRY, MILD, SHARP, cohens_kappa
+from hvdbench.tables.texts import unguarded
 from hvdbench.workspace.names import checked_name
 from hvdbench.workspace.parsing import is_count
 
@@ -116,7 +117,8 @@ def read_annotations(path: Path) -> Annotations:
             raise InputError(f"{path}, line {line}: label '{word}' is not one of {', '.join(WORDS)}")
         if not is_count(frame):
             raise InputError(f"{path}, line {line}: frame '{frame[:80]}' is not a whole number of 0 or more")
-        key, annotator = ((row["clip"] or "").strip(), int(frame)), (row["annotator"] or "").strip()
+        key = (unguarded((row["clip"] or "").strip()), int(frame))
+        annotator = unguarded((row["annotator"] or "").strip())
         if annotator:
             checked_name(annotator, f"line {line}, annotator", where=path)
         said = words.setdefault(annotator, {})

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hvdbench.errors import InputError
+from hvdbench.workspace.atomic import naming
 from hvdbench.workspace.marks import LOCK_SUFFIX
 from hvdbench.workspace.owners import host_name, is_dead, this_owner
 from hvdbench.workspace.parsing import read_json
@@ -183,7 +184,8 @@ def _make(path: Path, content: str) -> int | None:
     except FileExistsError:
         return None
     try:
-        os.write(handle, content.encode())
+        with naming(path):
+            os.write(handle, content.encode())
     except BaseException:  # the disk is full; an empty lock would belong to nobody
         _release(handle, path)
         raise

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 
 MOST_LEVELS = 100
 """Tables and lists within each other; hvdbench's own files have fewer than ten."""
@@ -94,6 +93,8 @@ def load_array(path: Path) -> Any:
         OSError: if the file cannot be read.
         ValueError: if it is damaged, or holds Python objects.
     """
+    import numpy as np  # here, since commands that list others read TOML and need no arrays
+
     try:
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)  # compares the size of the file with the header's
     except (tokenize.TokenError, SyntaxError, EOFError, TypeError, RecursionError, OverflowError, MemoryError) as error:

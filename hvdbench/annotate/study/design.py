@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, read_frame
 from hvdbench.recipe import Settings, digest_of
+from hvdbench.recipe.bounds import MOST_FRAMES, MOST_PX, MOST_SEED
 from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.parsing import read_json
 
@@ -42,11 +43,11 @@ class Question(Settings):
     """Their files, in ``crops/``."""
     clip: str
     """The clip's name in the folders of the methods."""
-    frame: int = Field(ge=0)
+    frame: int = Field(ge=0, le=MOST_FRAMES)
     """The frame, counted from 0."""
-    left: int = Field(ge=0)
+    left: int = Field(ge=0, le=MOST_PX)
     """Left edge of the crop in the frame, px."""
-    top: int = Field(ge=0)
+    top: int = Field(ge=0, le=MOST_PX)
     """Top edge of the crop in the frame, px."""
 
     @field_validator("crops")
@@ -68,7 +69,7 @@ class Study(Settings):
 
     version: Literal[1] = 1
     """Version of this file's format."""
-    seed: int
+    seed: int = Field(ge=0, le=MOST_SEED)
     """Seed of crops, order and sides."""
     methods: tuple[str, ...] = Field(min_length=2)
     """The methods, in the order in which they were named."""
