@@ -9,14 +9,15 @@ const make = (tag, className, text) => {
 };
 
 function theme(button) {
-  const names = { auto: "as the system", light: "light", dark: "dark" };
+  const names = { auto: "as the system", light: "on white", dark: "on black" };
   const order = Object.keys(names);
   let now = "auto";
   const show = () => {
     if (now === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = now;
-    button.querySelector("span").textContent = now[0].toUpperCase() + now.slice(1);
-    button.setAttribute("aria-label", `Colours: ${names[now]}`);
+    const word = now[0].toUpperCase() + now.slice(1);
+    button.querySelector("span").textContent = word;
+    button.setAttribute("aria-label", `${word}: colours ${names[now]}`);
   };
   try { now = localStorage.getItem("hvdbench-theme") || "auto"; } catch { /* no storage for this page: begin anew */ }
   if (!(now in names)) now = "auto";

@@ -113,3 +113,18 @@ def test_long_lists_are_counted_and_names_with_commas_quoted():
     (lines,) = verdicts(gains(found, subset="all"), "psnr").values()
     assert lines[-1].endswith("and 2 more.")
     assert "“m" in lines[-1]
+
+
+def test_a_tie_below_a_method_that_is_told_apart_is_explained():
+    wild = 1.6 + 20 * STEPS
+    found = board(best=2.0 + STEPS, steady=1.8 + STEPS + 0.001 * INPUT_DB, wild=wild)
+    rows_of = told(found)
+    assert not rows_of["steady"]["tied"]
+    assert rows_of["wild"]["tied"]
+    assert rows_of["wild"]["value"] < rows_of["steady"]["value"]
+    (lines,) = verdicts(gains(found, subset="all"), "psnr").values()
+    assert lines[1:3] == [
+        "wild ties with it: these clips cannot tell them apart.",
+        "Of these, wild varies so much from clip to clip that it cannot be told from the best, though steady, which "
+        "stands above, can.",
+    ]

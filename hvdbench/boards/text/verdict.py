@@ -49,6 +49,14 @@ def _of_block(rows: Sequence[dict[Any, Any]], dataset: str, metric: str) -> list
         lines.append(
             f"{_names(tied)} {'tie' if len(tied) > 1 else 'ties'} with it: these clips cannot tell them apart."
         )
+    apart = next((place for place, row in enumerate(rest) if not row["tied"]), len(rest))
+    odd = [row["method"] for row in rest[apart:] if row["tied"]]
+    if odd:
+        vary, they = ("vary", "they") if len(odd) > 1 else ("varies", "it")
+        lines.append(
+            f"Of these, {_names(odd)} {vary} so much from clip to clip that {they} cannot be told from the best, though "
+            f"{rest[apart]['method']}, which stands above, can."
+        )
     if max(row["clips"] for row in rows) == 1:
         lines.append("One clip cannot tell methods apart, so this order may be chance.")
     control = next((row for row in rows if row["role"] == "control" and not math.isnan(row["value"])), None)
