@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-
 MOST_LEVELS = 100
 """Tables and lists within each other; hvdbench's own files have fewer than ten."""
 _MOST_DIGITS = 18
