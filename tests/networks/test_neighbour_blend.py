@@ -124,3 +124,8 @@ def test_the_correction_of_a_blend_sees_the_cue_that_it_is_given():
     found = [still(blend, blurred(sharp), sharp, torch.full((1, 1, 64, 64), value)) for value in (0.0, 1.0)]
     assert not torch.allclose(*found)
     assert FrameBlend().weigh[0].weight.shape[1] == blend.weigh[0].weight.shape[1] - 1
+
+
+def test_weights_of_the_other_blend_are_refused_though_their_shapes_fit():
+    with pytest.raises(RuntimeError, match="compares_wide_places"):
+        FrameBlend().load_state_dict(NeighbourBlend().state_dict())

@@ -105,6 +105,8 @@ class FrameBlend(NeighbourBlend):
             cues: number of further planes that the correction sees.
         """
         super().__init__(9 + cues)
+        # weights of the other blend can have the same names and shapes; they lack this one, and so are refused
+        self.register_buffer("compares_wide_places", torch.ones((), dtype=torch.bool))
 
     def contrast(self, one: Tensor, other: Tensor) -> Tensor:
         """Return how much sharper one picture is than another over about 28 px, from -1 to 1, (N, 1, H, W)."""
