@@ -59,7 +59,7 @@ def read_entry(folder: Path) -> Entry | None:
         facts = tuple(facts_from_data(one, str(path)) for one in found.get("facts", []))
         asked = Asked(tuple(map(str, found["metrics"])), bool(found["strata"]), facts)
         entry = Entry(str(found["method"]), Stamp(**found["stamp"]), asked)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is damaged: remove it, and give --board and --metric yourself") from error
     for field_name, name in (
         ("method", entry.method),

@@ -187,7 +187,7 @@ def read_submission(path: Path) -> Submission:
         stamp = Stamp(**body["stamp"])
         scores = _scores_in(body, path, find_protocol(stamp.protocol))
         frames, clips = dict(body["frames_sha256"]), dict(body["clip_sha256"])
-        method = str(body["method"])
+        method, runs = str(body["method"]), dict(body["run_digests"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, UnknownNameError) as error:
         raise InputError(f"{path} is not a result file ('hvdbench leaderboard submit' writes one): {error}") from error
     if not known:
@@ -205,11 +205,7 @@ def read_submission(path: Path) -> Submission:
         raise InputError(f"{path}: the rows do not follow from the frame scores, so one of them was changed")
     same = {f"{split}/{clip}" for split, clip in zip(scores.frames["split"], scores.frames["clip"], strict=True)}
     whole = same == set(frames) == set(clips)
-    if (
-        digest_of(clips) != stamp.dataset_digest
-        or digest_of(dict(body["run_digests"])) != stamp.run_digest
-        or not whole
-    ):
+    if digest_of(clips) != stamp.dataset_digest or digest_of(runs) != stamp.run_digest or not whole:
         raise InputError(f"{path}: the digests of its clips do not give those of dataset and run, so one was changed")
     return Submission(stamp.board, method, rows, frames, clips, path, scores.was_asked.facts)
 

@@ -63,6 +63,8 @@ def fault_of_size(data: bytes) -> str | None:
     Args:
         data: bytes of the whole file, of any format.
     """
+    if data.startswith(_PNG) and (most := max(_png_chunks(data), default=0)) > len(data):
+        return f"is a PNG of {len(data)} bytes that breaks off before a part of {most} bytes: copy the file again"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damage, the decoder speaks, and of many pixels, the sentence below
         try:
@@ -76,6 +78,15 @@ def fault_of_size(data: bytes) -> str | None:
         return _fault_of_declared(data, width, height)
     found = "far too many" if width == _MOST_SIDE else f"{width}x{height}"
     return f"has {found} pixels, and at most {MOST_PIXELS // 10**6} million are read: make the picture smaller"
+
+
+def _png_chunks(data: bytes) -> Iterator[int]:
+    """Yield the sizes that the chunks of a PNG state; OpenCV takes memory for each before it reads it."""
+    at = len(_PNG)
+    while at + 12 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        yield size
+        at += 12 + size
 
 
 def _fault_of_declared(data: bytes, width: int, height: int) -> str | None:

@@ -26,6 +26,7 @@ from hvdbench.errors import TrajectoryError
 from hvdbench.workspace.atomic import atomic_write_text
 
 IMAGES_FILE, CAMERAS_FILE = "images.txt", "cameras.txt"
+_MOST_DIGITS = 40  # of a number in a name; nanoseconds since 1970 have 19
 _DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
 _LEAST_STAMP = 10**15  # microseconds since 1970 have 16 digits, nanoseconds 19, and frame numbers far fewer
 _WIDEST_STEP = 1e4  # frames: pictures of one clip are never so far apart, counters of a clock are
@@ -103,6 +104,11 @@ def _times(names: Sequence[str], file: Path, fps: float | None) -> Array:
             to number frames, or two pictures have one time.
     """
     stems = [Path(name).stem for name in names]
+    endless = next((stem for stem in stems if re.search(rf"[0-9]{{{_MOST_DIGITS}}}", stem)), None)
+    if endless is not None:
+        raise TrajectoryError(
+            f"{file}: the picture name '{endless[:40]}' holds more digits than a frame number or a time"
+        )
     if all(map(_DECIMAL.fullmatch, stems)):
         return _since_first([Fraction(stem) for stem in stems], "seconds", file, fps)
     digits = [re.findall(r"[0-9]+", stem)[-1:] for stem in stems]

@@ -17,6 +17,7 @@ from hvdbench.errors import DatasetError, WeightsError
 from hvdbench.methods.training.settings import MOVES_NOTHING, EngineSettings
 from hvdbench.recipe import digest_of
 from hvdbench.workspace.atomic import atomic_folder, atomic_path, atomic_write_text, recover_below
+from hvdbench.workspace.names import checked_name
 from hvdbench.workspace.parsing import read_json
 
 FORMAT = 1
@@ -104,6 +105,10 @@ def load_checkpoint_folder(path: Path, digest: str) -> TrainingState:
         content = read_json(path / "state.json")
         found, step, files, notes = (content[key] for key in ("digest", "step", "files", "notes"))
         known = content["format"] == FORMAT
+        if not isinstance(files, list) or type(step) is not int or not isinstance(notes, dict):
+            raise TypeError("a value is of another kind")
+        for name in files:
+            checked_name(name, "files", where=path / "state.json", error=WeightsError)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{path}/state.json is damaged: remove {path} to go on from the checkpoint before"
