@@ -103,7 +103,8 @@ def quiet_run(command: Command, folder: Path) -> Quiet:
 
 
 def _state(folder: Path) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted((str(path), path.stat().st_mtime_ns) for path in folder.iterdir()))
+    with os.scandir(folder) as entries:
+        return tuple(sorted((entry.name, entry.inode()) for entry in entries))
 
 
 if __name__ == "__main__":

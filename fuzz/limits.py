@@ -32,7 +32,7 @@ MODES = ("full", "large", "readonly", "term", "hup")
 _SHARES = (0.1, 0.5, 0.9)
 _KEPT = ".partial-parts-"  # the finished parts of a pack, which it goes on from
 _SIZE_BYTES = 20_000_000
-_WORDS = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EFBIG, errno.EROFS))
+_WORDS = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EIO))  # EIO: LMDB
 
 
 def main() -> None:

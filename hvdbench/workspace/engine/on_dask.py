@@ -110,14 +110,20 @@ class DaskEngine(Engine):
             stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": _DEATHS}))
             logging.getLogger("distributed").setLevel(logging.CRITICAL)  # of workers that come and go
             if not self.address:
-                cluster = LocalCluster(
-                    n_workers=min(self.workers, jobs),
-                    threads_per_worker=1,  # a job changes the working directory of its process
-                    processes=True,
-                    host="127.0.0.1",
-                    dashboard_address="127.0.0.1:0",  # its pages at any free port, on this machine alone
-                    silence_logs=50,
-                )
+                try:
+                    cluster = LocalCluster(
+                        n_workers=min(self.workers, jobs),
+                        threads_per_worker=1,  # a job changes the working directory of its process
+                        processes=True,
+                        host="127.0.0.1",
+                        dashboard_address="127.0.0.1:0",  # its pages at any free port, on this machine alone
+                        silence_logs=50,
+                    )
+                except (RuntimeError, OSError, TimeoutError) as error:  # such as a worker that was killed at its start
+                    raise InputError(
+                        f"the workers of a Dask cluster did not start ({error}): run the same command again, if need "
+                        "be with fewer of them (--engine dask:N), or use --engine local"
+                    ) from error
                 stack.enter_context(cluster)
                 yield stack.enter_context(Client(cluster))
                 return
