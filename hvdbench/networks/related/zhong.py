@@ -22,7 +22,8 @@ GUIDANCE = 2
 """Planes of a guidance: the signs of the motion along x and y, both 0 where there is none."""
 _SIGNS = ((0.0, 0.0), (1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0), (1.0, -1.0))  # of the classes, in their order
 _FRAME_PLANES = 3 * FRAMES
-_EDGES, _CALM = 5.0, 0.3
+_EDGES = 5.0  # by which first filters without a mean are enlarged: edges are that much fainter than brightness
+_CALM = 0.3  # size of what the last layer sums up, 784 values at the tiny size, whose weights move by one rate
 
 
 def class_of(guidance: Tensor) -> Tensor:
@@ -99,11 +100,15 @@ class Decomposer(nn.Module):
         """Draw the weights of a network without normalisations so that the signal of edges reaches the last layer."""
         lively_layers(self)
         for block in self.middle:
-            zero_layer(block.conv2)  # the blocks add up otherwise
+            assert isinstance(block, BottleneckBlock)
+            zero_layer(block.conv2)  # the values would grow from block to block otherwise
+        first, last = self.first[0], self.ups[-3]
+        assert isinstance(first, nn.Conv2d)
+        assert isinstance(last, nn.Conv2d)
         with torch.no_grad():
-            seen = self.first[0].weight[:, :3]  # of the blurry picture
-            seen.sub_(seen.mean(dim=(2, 3), keepdim=True)).mul_(_EDGES)  # brightness, without its mean, is small
-            self.ups[-3].weight.mul_(_CALM)  # the last layer sums 784 values and more, and all weights move alike
+            of_picture = first.weight[:, :3]
+            of_picture.sub_(of_picture.mean(dim=(2, 3), keepdim=True)).mul_(_EDGES)
+            last.weight.mul_(_CALM)
 
     def forward(self, planes: Tensor) -> Tensor:
         """Apply the network."""
