@@ -33,6 +33,14 @@ def test_an_exposure_is_consistent_where_all_pairs_lie_on_one_side():
     changed = SIDES.clone()
     changed[0, 2] = -0.5
     assert float(consistent_share(changed)) == 0.5
+    assert float(consistent_share(SIDES[:, :2])) == 1.0  # of three frames: one pair, which agrees with itself
+
+
+def test_shares_of_sides_that_are_none_are_none():
+    broken = SIDES.clone()
+    broken[1, 3] = math.nan
+    assert math.isnan(float(hit_share(broken)))
+    assert math.isnan(float(consistent_share(broken)))
 
 
 def test_the_loss_of_the_order_is_that_of_equation_6_and_the_consistency_half_and_half():

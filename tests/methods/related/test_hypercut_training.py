@@ -278,6 +278,16 @@ def test_metrics_open_an_order_of_any_size_in_the_form_of_its_weights(order_weig
     np.testing.assert_allclose(open_order(order_weights)(sequence), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_a_regulariser_has_the_size_and_the_form_of_its_weights(tmp_path):
+    for size in ({"out_dim": 5, "features": 4, "blocks": 3}, {"out_dim": 7, "as_meant": True}):
+        wanted = HyperCUT(**size)
+        save_file(wanted.state_dict(), tmp_path / "order.safetensors")
+        opened = with_order("jin", tmp_path / "order.safetensors").trained_scheme.objective().order
+        frames = torch.rand(1, 7, 3, 40, 40)
+        torch.testing.assert_close(opened.sides(frames), wanted.eval().sides(frames))
+        assert not any(value.requires_grad for value in opened.parameters())
+
+
 def test_missing_weights_of_the_order_are_named(tmp_path):
     method = method_of("blur2vid_jin_hypercut", order={"weights": str(tmp_path / "none.safetensors")})
     with pytest.raises(WeightsError, match=r"none\.safetensors are missing.*'hvdbench train hypercut_order' makes"):
