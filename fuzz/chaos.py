@@ -19,8 +19,6 @@ from pathlib import Path
 import psutil
 
 _COMPARED = (".png", ".h5", ".csv", "dataset.json")
-_LONGEST_WAIT_S = 6.0
-"""Longest pause between two kills; a clip at its tiny size takes about a second."""
 _TRIES = 100
 
 
@@ -33,6 +31,7 @@ def main() -> None:
     parser.add_argument("--method", default="warp_average")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--engine", default="dask:2")
+    parser.add_argument("--longest-wait", type=float, default=6.0, help="Longest pause between two kills, in seconds.")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     drawn = random.Random(given.seed)
@@ -43,8 +42,8 @@ def main() -> None:
     killed: Counter[str] = Counter()
     for place, engine, allowed in ((quiet, "local:1", 0), (loud, given.engine, given.kills)):
         place.mkdir(parents=True, exist_ok=True)
-        killed += run(synth, engine, place, allowed // 2, drawn)
-        killed += run(score, engine, place, allowed - killed.total(), drawn)
+        killed += run(synth, engine, place, allowed // 2, drawn, given.longest_wait)
+        killed += run(score, engine, place, allowed - killed.total(), drawn, given.longest_wait)
     faults = list(differences(quiet, loud))
     said = ", ".join(f"{number} of kind {kind}" for kind, number in sorted(killed.items()))
     print(f"{killed.total()} processes killed ({said}); {len(list(files(quiet)))} files compared; {len(faults)} faults")
@@ -52,7 +51,7 @@ def main() -> None:
     sys.exit(1 if faults else 0)
 
 
-def run(words: list[str], engine: str, place: Path, kills: int, drawn: random.Random) -> "Counter[str]":
+def run(words: list[str], engine: str, place: Path, kills: int, drawn: random.Random, wait_s: float) -> "Counter[str]":
     """Type a command until it ends with 0, and kill some of its processes meanwhile; return how many of which kind."""
     killed: Counter[str] = Counter()
     for _ in range(_TRIES):
@@ -62,7 +61,7 @@ def run(words: list[str], engine: str, place: Path, kills: int, drawn: random.Ra
             while process.poll() is None:
                 if killed.total() >= kills:
                     break
-                time.sleep(drawn.uniform(0.5, _LONGEST_WAIT_S))
+                time.sleep(drawn.uniform(0.2, wait_s))
                 killed.update(kill_one(process.pid, drawn))
             _, said = process.communicate()
         if process.returncode == 0:

@@ -62,6 +62,21 @@ def atomic_path(path: Path, *, force: bool = True) -> Iterator[Path]:
 
 
 @contextmanager
+def passing_file(folder: Path) -> Iterator[Path]:
+    """Yield an empty file that is there as long as the block; if the process is killed, the next one removes it."""
+    sweep(folder, seldom=False)
+    path = folder / f"{PARTIAL}{_token()}-seen"
+    _open.add(path)
+    try:
+        with naming(path):
+            path.touch()
+        yield path
+    finally:
+        _open.discard(path)
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty temporary folder that becomes ``folder``, in place of an old one, when the block ends well.
 

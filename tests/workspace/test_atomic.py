@@ -1,11 +1,13 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
 from hvdbench.errors import InputError
-from hvdbench.workspace.atomic import atomic_folder, atomic_path, atomic_write_bytes, atomic_write_text
+from hvdbench.workspace.atomic import atomic_folder, atomic_path, atomic_write_bytes, atomic_write_text, passing_file
 from hvdbench.workspace.marks import MARKS, is_ours, is_partial
 
 
@@ -168,3 +170,18 @@ def test_a_library_that_hides_the_systems_error_in_its_text_is_understood(tmp_pa
 def test_other_errors_of_a_block_stay_what_they_are(tmp_path):
     with pytest.raises(RuntimeError, match="another"), atomic_path(tmp_path / "a.h5"):
         raise RuntimeError("another")
+
+
+def test_a_passing_file_is_gone_after_the_block_and_after_a_kill(tmp_path):
+    with passing_file(tmp_path) as path:
+        assert path.is_file()
+        assert is_partial(path)
+    assert not list(tmp_path.iterdir())
+    killed = (
+        "import os, signal; from pathlib import Path; from hvdbench.workspace.atomic import passing_file\n"
+        "with passing_file(Path()): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", killed], cwd=tmp_path, check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    with passing_file(tmp_path) as path:
+        assert list(tmp_path.iterdir()) == [path]

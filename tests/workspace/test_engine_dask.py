@@ -81,7 +81,7 @@ def test_an_error_of_the_machine_is_tried_again_and_a_sentence_is_not(address: s
     with pytest.raises(DatasetError, match="clip 4 is broken"):
         dict(DaskEngine(2, address).map(refuse, [4]))
     assert len(list(here.glob("try-4-*"))) == 1
-    assert not list(here.glob(".hvdbench-probe-*"))
+    assert not list(here.glob(".partial-*"))
 
 
 def test_a_cluster_of_its_own_is_made_where_no_address_is_given(here: Path) -> None:
