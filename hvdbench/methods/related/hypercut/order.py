@@ -104,6 +104,6 @@ def consistent_share(sides: Tensor) -> Tensor:
 
 def _share_of(sides: Tensor, metric: Callable[[NDArray[np.float64]], float]) -> Tensor:
     """Return a metric of ``metrics.order``; NaN where a side is none, since a training says itself that it failed."""
-    values = sides.detach().double().cpu().unflatten(1, (-1, 2)).numpy()  # (N, P, 2): forward, reversed
+    values = sides.detach().double().cpu().numpy().reshape(len(sides), -1, 2)  # (N, P, 2): forward, reversed
     share = metric(values) if np.isfinite(values).all() else math.nan
     return torch.tensor(share, dtype=torch.float32, device=sides.device)
