@@ -1,5 +1,6 @@
 """The servers of labels and studies: a damaged request must be answered, by the client's fault at most."""
 
+import contextlib
 import json
 import re
 import socket
@@ -59,7 +60,8 @@ def _corpus(server: LocalServer, gets: tuple[str, ...], posts: dict[str, object]
             answer = b""
             try:
                 connection.sendall(path.read_bytes())
-                connection.shutdown(socket.SHUT_WR)
+                with contextlib.suppress(OSError):  # the server may have closed it by now
+                    connection.shutdown(socket.SHUT_WR)
                 while part := connection.recv(1 << 16):
                     answer += part
             except ConnectionError:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from hvdbench.dataset.facts import Box, CheckedReader, ClipFacts
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import Frames
+from hvdbench.store.heaps import check_heaps
 from hvdbench.store.tracks import DAMAGE, bounded
 from hvdbench.workspace.names import checked_keys, checked_name
 from hvdbench.workspace.objects.door import Entry, look, open_ranges
@@ -79,10 +80,13 @@ def open_pack(path: Place) -> h5py.File:
         if isinstance(path, Location):
             file = h5py.File(open_ranges(path), "r", rdcc_nbytes=0)
         else:
+            check_heaps(path)
             file = h5py.File(path, "r", rdcc_nbytes=0, locking=False)
     except OSError as error:
         found = "is truncated" if "truncated" in str(error) else "is not an HDF5 file, or is damaged"
         raise DatasetError(f"{path} {found}: a pack was expected; {_REMAKE}") from error
+    except ValueError as error:
+        raise DatasetError(f"{path} is damaged ({error}): a pack was expected; {_REMAKE}") from error
     try:
         found_format, schema = file.attrs.get("format"), file.attrs.get("schema")
     except DAMAGE as error:

@@ -264,7 +264,7 @@ def _is_relative(text: str, placeholders: set[str]) -> bool:
 def _compiled(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:  # too many repeats, brackets too deep
         raise ValueError(f"'{text}' is not a regular expression: {error}") from error
 
 

@@ -57,7 +57,7 @@ def read_colmap(path: Path, *, fps: float | None = None) -> Trajectory:
     order = np.argsort(t_s)
     values = values[order]
     norm = np.linalg.norm(values[:, :4], axis=1)
-    if np.abs(norm - 1.0).max() > NORM_TOLERANCE:
+    if not np.abs(norm - 1.0).max() <= NORM_TOLERANCE:  # what is no number is not either
         raise TrajectoryError(
             f"{path}: a quaternion has norm {norm[np.argmax(abs(norm - 1))]:.4f}, expected 1 ({_LAYOUT})"
         )
