@@ -34,7 +34,7 @@ test-slow: install
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-# Damaged files for every reader; crashes are written to fuzz/crashes/.
+# Damaged files for every reader; crashes are written to fuzz/found/.
 MINUTES ?= 5
 fuzz: install
 	$(BIN)/python -m fuzz.driver --minutes $(MINUTES)

@@ -23,6 +23,7 @@ from hvdbench.networks.hypercut import HyperCUT
 mpl.use("agg")
 SIDE, RADIUS, STEPS = 40, 4.0, 7
 GROUND, DISC = 0.25, 0.95
+RATE = 2e-3
 LOSSES = ("squared distance", "order-invariant", "order-invariant + HyperCUT")
 PAIRS = ("true order", "reversed", "both in the first", "both in the last")
 
@@ -48,7 +49,7 @@ def disc(centre: np.ndarray) -> np.ndarray:
 
 
 class EndsOfExposure(nn.Module):
-    """Both ends from a blurry picture, (N, 3, H, W) to (N, 2, 3, H, W)."""
+    """Both ends from a blurry picture, (N, 3, H, W) to (N, 2, 3, H, W), as what each differs from it by."""
 
     def __init__(self, width: int = 24) -> None:
         """Build the network with random weights."""
@@ -56,36 +57,45 @@ class EndsOfExposure(nn.Module):
         layers: list[nn.Module] = []
         for inner, dilation in zip((3, *[width] * 5), (1, 2, 4, 8, 4, 1), strict=True):
             layers += [nn.Conv2d(inner, width, 3, padding=dilation, dilation=dilation), nn.ReLU()]
+            nn.init.kaiming_normal_(layers[-2].weight)  # PyTorch's own weights let a disc of 50 px vanish in six layers
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, 6, 3, padding=1))
 
     def forward(self, blurry: Tensor) -> Tensor:
         """Make both ends."""
-        return self.layers(blurry).unflatten(1, (2, 3))
+        return blurry[:, None] + self.layers(blurry - GROUND).unflatten(1, (2, 3))
 
 
 def train_order(steps: int, batch: int, seed: int) -> HyperCUT:
     """Train a small order on exposures, whose ends and middle it sees."""
     torch.manual_seed(seed)
     order, random = HyperCUT(8, 8, 1, as_meant=True), np.random.default_rng(seed)
-    optimiser = torch.optim.Adam(order.parameters(), 2e-3)
+    optimiser = torch.optim.Adam(order.parameters(), RATE)
     for step in range(steps):
         frames = exposures(batch, random)[:, [0, STEPS // 2, STEPS - 1]]
         vectors = order(order.normalised(frames))
         loss = order.order_loss(vectors).total
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        descend(optimiser, loss, order, step / steps)
         if (step + 1) % 100 == 0:
             share = hit_share(order.hyperplane(vectors.detach()).squeeze(-1))
             print(f"order: step {step + 1}, loss {float(loss.detach()):.3f}, hits {float(share):.2f}", flush=True)
     return order.eval().requires_grad_(requires_grad=False)
 
 
+def descend(optimiser: torch.optim.Optimizer, loss: Tensor, network: nn.Module, done: float) -> None:
+    """Take one step; the rate falls along a cosine, since at a constant one an order that was learned is lost again."""
+    for group in optimiser.param_groups:
+        group["lr"] = RATE * 0.5 * (1 + np.cos(np.pi * done)) + 1e-5
+    optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimiser.step()
+
+
 def train_ends(kind: str, order: HyperCUT, steps: int, batch: int, alpha: float, seed: int) -> EndsOfExposure:
     """Train a network of both ends by one of the losses, on the same exposures for each of them."""
     torch.manual_seed(seed)
     network, random = EndsOfExposure(), np.random.default_rng(seed + 1)
-    optimiser = torch.optim.Adam(network.parameters(), 2e-3)
+    optimiser = torch.optim.Adam(network.parameters(), RATE)
     for step in range(steps):
         frames = exposures(batch, random)
         blurry, truth = frames.mean(dim=1), frames[:, [0, STEPS - 1]]
@@ -96,11 +106,7 @@ def train_ends(kind: str, order: HyperCUT, steps: int, batch: int, alpha: float,
             loss = pair_loss(made, truth)
         if kind.endswith("HyperCUT"):
             loss = loss + alpha * regulariser(order.sides(with_middle(made, blurry)))
-        for group in optimiser.param_groups:
-            group["lr"] = 2e-3 * 0.5 * (1 + np.cos(np.pi * step / steps)) + 1e-5
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        descend(optimiser, loss, network, step / steps)
         if (step + 1) % 100 == 0:
             print(f"{kind}: step {step + 1}, loss {float(loss.detach()):.5f}", flush=True)
     return network.eval().requires_grad_(requires_grad=False)

@@ -12,14 +12,13 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
 _COMPARED = (".png", ".h5", ".csv", "dataset.json")
-_LONGEST_WAIT_S = 6.0
-"""Longest pause between two kills; a clip at its tiny size takes about a second."""
 _TRIES = 100
 
 
@@ -32,6 +31,7 @@ def main() -> None:
     parser.add_argument("--method", default="warp_average")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--engine", default="dask:2")
+    parser.add_argument("--longest-wait", type=float, default=6.0, help="Longest pause between two kills, in seconds.")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     drawn = random.Random(given.seed)
@@ -39,48 +39,59 @@ def main() -> None:
     root = ["--root", given.root] if given.root else []
     synth = ["synth", "--recipe", given.recipe, *root, "-o", "data"]
     score = ["eval", "--method", given.method, "--data", "data", "--board", "chaos"]
-    kills = 0
+    killed: Counter[str] = Counter()
     for place, engine, allowed in ((quiet, "local:1", 0), (loud, given.engine, given.kills)):
         place.mkdir(parents=True, exist_ok=True)
-        kills = run(synth, engine, place, allowed // 2, drawn)
-        kills += run(score, engine, place, allowed - kills, drawn)
+        killed += run(synth, engine, place, allowed // 2, drawn, given.longest_wait)
+        killed += run(score, engine, place, allowed - killed.total(), drawn, given.longest_wait)
     faults = list(differences(quiet, loud))
-    print(f"{kills} processes killed; {len(list(files(quiet)))} files compared; {len(faults)} faults")
+    said = ", ".join(f"{number} of kind {kind}" for kind, number in sorted(killed.items()))
+    print(f"{killed.total()} processes killed ({said}); {len(list(files(quiet)))} files compared; {len(faults)} faults")
     print("\n".join(faults))
     sys.exit(1 if faults else 0)
 
 
-def run(words: list[str], engine: str, place: Path, kills: int, drawn: random.Random) -> int:
-    """Type a command until it ends with 0, and kill some of its processes meanwhile; return how many were killed."""
-    done = 0
+def run(words: list[str], engine: str, place: Path, kills: int, drawn: random.Random, wait_s: float) -> "Counter[str]":
+    """Type a command until it ends with 0, and kill some of its processes meanwhile; return how many of which kind."""
+    killed: Counter[str] = Counter()
     for _ in range(_TRIES):
         command = [str(Path(sys.executable).with_name("hvdbench")), *words, "--engine", engine]
-        before = done
+        before = killed.total()
         with subprocess.Popen(command, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
             while process.poll() is None:
-                if done >= kills:
+                if killed.total() >= kills:
                     break
-                time.sleep(drawn.uniform(0.5, _LONGEST_WAIT_S))
-                done += kill_one(process.pid, drawn)
+                time.sleep(drawn.uniform(0.2, wait_s))
+                killed.update(kill_one(process.pid, drawn))
             _, said = process.communicate()
         if process.returncode == 0:
-            return done
+            return killed
         last = said.decode(errors="replace").splitlines()[-1:]
         print(f"{words[0]} ended with {process.returncode}: {last}", flush=True)
-        if done == before:
+        if killed.total() == before:
             raise SystemExit(f"{words[0]} failed, and nothing had been killed")
     raise SystemExit(f"{words[0]} did not come to its end in {_TRIES} tries")
 
 
-def kill_one(command: int, drawn: random.Random) -> int:
-    """Kill a process of a command, each as likely as another; return 1 if there was one."""
+def kill_one(command: int, drawn: random.Random) -> list[str]:
+    """Kill a process of a command that has workers, each as likely as another; return its kind, or nothing."""
     try:
         parent = psutil.Process(command)
-        chosen = drawn.choice([*parent.children(recursive=True), parent])
+        alive = [one for one in [*parent.children(recursive=True), parent] if one.status() != psutil.STATUS_ZOMBIE]
+        kinds = {one: _kind(one, command) for one in alive}
+        if "worker" not in kinds.values() or parent not in kinds:  # it has not begun, or it has ended
+            return []
+        chosen = drawn.choice(alive)
         chosen.kill()
     except psutil.NoSuchProcess:
-        return 0
-    return 1
+        return []
+    return [kinds[chosen]]
+
+
+def _kind(process: psutil.Process, command: int) -> str:
+    if process.pid == command:
+        return "command"
+    return "watcher" if "resource_tracker" in " ".join(process.cmdline()) else "worker"
 
 
 def files(place: Path) -> Iterator[Path]:

@@ -1,4 +1,7 @@
-"""Damage valid files, the same way for the same seed: bits, cuts, splices, numbers, words, and values within JSON."""
+"""Damage valid files, the same way for the same seed: bits, cuts, splices, numbers, words, and values within JSON.
+
+:mod:`fuzz.structure` damages what lies behind checksums and headers.
+"""
 
 import json
 import random
@@ -31,6 +34,7 @@ _VALUES: tuple[Any, ...] = (
     [{}], {"x": 1}, {"": None}, [[1, 2], [3, 4]], [0] * 100,
 )  # fmt: skip
 _NUMBER = re.compile(rb"[-+]?\d[\d.]*(?:[eE][-+]?\d+)?")
+_KEY = re.compile(rb'"[^"\n]*":')
 _WORD = re.compile(rb"[^\s,=:;\"'\[\]{}()]+")
 _WIDTHS = (1, 2, 4, 8)
 
@@ -42,19 +46,41 @@ class Mutator:
         seeds: valid inputs; those that a reader takes well may be added later.
         tokens: what has a meaning for the reader, such as the names of its keys.
         seed: of the pseudo-random choices; the same one makes the same inputs in the same order.
+        change: damage that keeps the form of the file; about half of the inputs are made by it.
     """
 
-    def __init__(self, seeds: Sequence[bytes], tokens: Sequence[bytes], seed: int) -> None:
+    def __init__(
+        self,
+        seeds: Sequence[bytes],
+        tokens: Sequence[bytes],
+        seed: int | str,
+        change: Callable[[bytes, random.Random], bytes] | None = None,
+    ) -> None:
+        self._form = change
         self._seeds = list(seeds)
         self._words = [*WORDS, *NUMBERS, *tokens, *tokens]
         self._drawn = random.Random(seed)
-        self._text = (self._number, self._word, self._lines, self._value, self._json, self._insert, self._splice)
+        self._text = (
+            self._number,
+            self._word,
+            self._lines,
+            self._value,
+            self._json,
+            self._insert,
+            self._splice,
+            self._twice,
+            self._whole,
+        )
         self._binary = (self._flip, self._bytes, self._cut, self._remove, self._repeat, self._splice)
 
     def make(self) -> bytes:
         """Return one damaged input; one in a hundred is a seed as it is."""
         data = self._drawn.choice(self._seeds)
         if self._drawn.random() < 0.01:
+            return data
+        if self._form is not None and self._drawn.random() < 0.5:
+            for _ in range(self._drawn.choice((1, 1, 1, 2, 3))):
+                data = self._form(data, self._drawn)[:MOST_BYTES]
             return data
         is_text = b"\0" not in data[:1000] and data[:1000].isascii()
         for _ in range(self._drawn.choice((1, 1, 1, 2, 2, 3, 5, 8))):
@@ -145,32 +171,52 @@ class Mutator:
             lines[a] = b""
         return b"\n".join(lines)
 
+    def _twice(self, data: bytes) -> bytes:
+        """Write a key of JSON twice, with two values."""
+        found = list(_KEY.finditer(data))
+        if not found:
+            return self._lines(data)
+        key = self._drawn.choice(found)
+        value = json.dumps(self._drawn.choice(_VALUES)).encode()
+        return data[: key.start()] + key.group() + b" " + value + b", " + data[key.start() :]
+
+    def _whole(self, data: bytes) -> bytes:
+        """Write the text as other systems and editors would: with a mark of order, in UTF-16, with other line ends."""
+        text = data.decode("latin-1")
+        return self._drawn.choice((
+            b"\xef\xbb\xbf" + data, text.encode("utf-16"), text.encode("utf-32-be"), data.replace(b"\n", b"\r\n"),
+            data.replace(b"\n", b"\r"), data.replace(b"\n", b""), data.replace(b" ", b"\xc2\xa0"), data + b"\0" * 64,
+            data.upper(), data + data, data.replace(b"\n", b"\n\n"),
+        ))  # fmt: skip
+
     def _json(self, data: bytes) -> bytes:
         """Change a value within JSON, or within a line of JSON; other text gets another word."""
         lines = data.split(b"\n") if data.count(b"\n{") else [data]
         at = self._drawn.randrange(len(lines))
         try:
             found = json.loads(lines[at])
-            lines[at] = json.dumps(self._changed(found)).encode()
+            lines[at] = json.dumps(changed_value(found, self._drawn)).encode()
         except (ValueError, RecursionError):
             return self._word(data)
         return b"\n".join(lines)
 
-    def _changed(self, value: Any, depth: int = 0) -> Any:
-        if isinstance(value, dict) and value and (depth == 0 or self._drawn.random() < 0.7):
-            key = self._drawn.choice(sorted(value))
-            kind = self._drawn.random()
-            if kind < 0.1:
-                return {name: one for name, one in value.items() if name != key}
-            if kind < 0.2:
-                return value | {self._drawn.choice(("", "x", "../x", "a/b", "\0", key + "x")): value[key]}
-            return value | {key: self._changed(value[key], depth + 1)}
-        if isinstance(value, list) and value and self._drawn.random() < 0.7:
-            at = self._drawn.randrange(len(value))
-            kind = self._drawn.random()
-            if kind < 0.15:
-                return value[:at] + value[at + 1 :]
-            if kind < 0.3:
-                return [*value, value[at]]
-            return [*value[:at], self._changed(value[at], depth + 1), *value[at + 1 :]]
-        return self._drawn.choice(_VALUES)
+
+def changed_value(value: Any, drawn: random.Random, depth: int = 0) -> Any:
+    """Return a value of JSON, in which one place is removed, repeated, renamed, or has another value."""
+    if isinstance(value, dict) and value and (depth == 0 or drawn.random() < 0.7):
+        key = drawn.choice(sorted(value))
+        kind = drawn.random()
+        if kind < 0.1:
+            return {name: one for name, one in value.items() if name != key}
+        if kind < 0.2:
+            return value | {drawn.choice(("", "x", "../x", "a/b", "\0", key + "x")): value[key]}
+        return value | {key: changed_value(value[key], drawn, depth + 1)}
+    if isinstance(value, list) and value and drawn.random() < 0.7:
+        at = drawn.randrange(len(value))
+        kind = drawn.random()
+        if kind < 0.15:
+            return value[:at] + value[at + 1 :]
+        if kind < 0.3:
+            return [*value, value[at]]
+        return [*value[:at], changed_value(value[at], drawn, depth + 1), *value[at + 1 :]]
+    return drawn.choice(_VALUES)

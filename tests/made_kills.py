@@ -11,7 +11,7 @@ CHANGES = frozenset(
 )
 
 
-def killed_before_each(work: Callable[[], None]) -> Iterator[int]:
+def killed_before_each(work: Callable[[], object]) -> Iterator[int]:
     """Run ``work`` in a process of its own that is killed before its 1st, 2nd, 3rd … file-system call.
 
     Yields:
@@ -25,7 +25,7 @@ def killed_before_each(work: Callable[[], None]) -> Iterator[int]:
         yield step
 
 
-def _run(work: Callable[[], None], step: int) -> bool:
+def _run(work: Callable[[], object], step: int) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # fork and threads: the child only writes files
         child = os.fork()

@@ -144,9 +144,15 @@ def _range(field: FieldInfo) -> str:
     """Return the bounds of a value, or of each value of a list."""
     found = [*field.metadata, *_marks(field.annotation)]
     signs = ((Gt, "gt", ">"), (Ge, "ge", "≥"), (Lt, "lt", "<"), (Le, "le", "≤"))
-    bounds = [f"{sign} {getattr(one, name):g}" for kind, name, sign in signs for one in found if isinstance(one, kind)]
+    bounds = [
+        f"{sign} {_number(getattr(one, name))}" for kind, name, sign in signs for one in found if isinstance(one, kind)
+    ]
     few = [f"{one.min_length} or more entries" for one in found if isinstance(one, MinLen)]
     return ", ".join(dict.fromkeys([*bounds, *few]))
+
+
+def _number(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) and abs(value) >= 10_000 else f"{value:g}"
 
 
 def _marks(annotation: Any) -> Iterator[Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from fuzz.structure import changed_hdf5
 from fuzz.target import Corpus, Target, words
 from hvdbench.dataset.folder_reader import open_reader
 from hvdbench.dataset.packing import pack_dataset
@@ -80,7 +81,13 @@ def _repaired(folder: Path) -> Corpus:
 def _tracks(folder: Path) -> Corpus:
     made_dataset(folder)
     file = f"{_KEY}/tracks.h5"
-    return Corpus(file, [(folder / file).read_bytes()], _read_tracks, words("t_s oracle labels paper is_sharp device"))
+    return Corpus(
+        file,
+        [(folder / file).read_bytes()],
+        _read_tracks,
+        words("t_s oracle labels paper is_sharp device"),
+        change=changed_hdf5,
+    )
 
 
 def _read_tracks(path: Path) -> object:
@@ -93,7 +100,7 @@ def _read_tracks(path: Path) -> object:
 def _packed(kind: str) -> Callable[[Path], Corpus]:
     def prepare(folder: Path) -> Corpus:
         pack_dataset(made_dataset(folder / "small"), folder / "small.h5", kind=kind)  # type: ignore[arg-type]
-        return Corpus("small.h5", [(folder / "small.h5").read_bytes()], _read_pack)
+        return Corpus("small.h5", [(folder / "small.h5").read_bytes()], _read_pack, change=changed_hdf5)
 
     return prepare
 

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from fuzz.readers.datasets import noise
-from fuzz.target import Corpus, Target, words
+from fuzz.structure import changed_png
+from fuzz.target import FEW, Corpus, Target, words
 from hvdbench.frames import read_frame, read_frame16
 from hvdbench.ingest.exif import read_exif
 from hvdbench.video.container import moving_stream, open_video
@@ -43,7 +44,14 @@ def _picture(ending: str, _: Path) -> Corpus:
     ]
     if ending in (".png", ".tiff"):
         found.append(cv2.imencode(ending, deep)[1].tobytes())
-    return Corpus(f"0{ending}", found, _read, _HEADS, _with_checksums if ending == ".png" else bytes)
+    return Corpus(
+        f"0{ending}",
+        found,
+        _read,
+        _HEADS,
+        _with_checksums if ending == ".png" else bytes,
+        changed_png if ending == ".png" else None,
+    )
 
 
 def _with_checksums(data: bytes) -> bytes:
@@ -81,6 +89,6 @@ def _read_film(path: Path) -> object:
 
 
 TARGETS = (
-    *(Target(f"pictures{ending}", partial(_picture, ending), _COVERED) for ending in _ENDINGS),
-    *(Target(f"films{ending}", partial(_film, ending), ("hvdbench.video",)) for ending in (".mp4", ".mov", ".mkv")),
+    *(Target(f"pictures{ending}", partial(_picture, ending), _COVERED, FEW) for ending in _ENDINGS),
+    *(Target(f"films{one}", partial(_film, one), ("hvdbench.video",), FEW) for one in (".mp4", ".mov", ".mkv")),
 )  # fmt: skip

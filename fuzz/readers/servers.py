@@ -1,5 +1,6 @@
 """The servers of labels and studies: a damaged request must be answered, by the client's fault at most."""
 
+import contextlib
 import json
 import re
 import socket
@@ -9,7 +10,7 @@ from typing import Any
 
 from fuzz.readers.datasets import noise
 from fuzz.readers.labels import made_study
-from fuzz.target import Corpus, Target, words
+from fuzz.target import FEW, Corpus, Target, words
 from hvdbench.annotate.local_server import LocalServer
 from hvdbench.annotate.server import AnnotateServer
 from hvdbench.annotate.session import AnnotateRequest, open_session
@@ -59,7 +60,8 @@ def _corpus(server: LocalServer, gets: tuple[str, ...], posts: dict[str, object]
             answer = b""
             try:
                 connection.sendall(path.read_bytes())
-                connection.shutdown(socket.SHUT_WR)
+                with contextlib.suppress(OSError):  # the server may have closed it by now
+                    connection.shutdown(socket.SHUT_WR)
                 while part := connection.recv(1 << 16):
                     answer += part
             except ConnectionError:
@@ -93,6 +95,6 @@ def _study(folder: Path) -> Corpus:
 
 
 TARGETS = (
-    Target("servers.annotate", _annotate, ("hvdbench.annotate",)),
-    Target("servers.study", _study, ("hvdbench.annotate.study",)),
+    Target("servers.annotate", _annotate, ("hvdbench.annotate",), FEW),
+    Target("servers.study", _study, ("hvdbench.annotate.study",), FEW),
 )

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from fuzz.target import Corpus, Target, words
+from fuzz.structure import changed_tensors
+from fuzz.target import FEW, Corpus, Target, words
 from hvdbench.methods.training.checkpoints import TrainingState, load_checkpoint_folder, save_checkpoint
 from hvdbench.methods.training.records import cut_log, read_log
 from hvdbench.methods.training.run_plot import draw_run
@@ -23,6 +24,9 @@ from hvdbench.weights.checkpoints import check_whole, read_checkpoint
 _KEYS = words(
     "state_dict params params_ema model module. epoch weight cos\nsystem collections OrderedDict torch FloatStorage"
 )
+
+_FEWEST = 200
+"""Inputs of what draws a picture of each, which takes a third of a second; ``trainings.log`` reads the same files."""
 
 
 def _log_seed() -> bytes:
@@ -54,6 +58,7 @@ def _state(name: str, folder: Path) -> Corpus:
         [(made / name).read_bytes()],
         lambda path: load_checkpoint_folder(path.parent, "ab"),
         words("format step digest files notes network"),
+        change=changed_tensors if name.endswith(".safetensors") else None,
     )
 
 
@@ -79,7 +84,11 @@ def _read(path: Path) -> object:
 
 def _safetensors(_: Path) -> Corpus:
     return Corpus(
-        "a.safetensors", [save(_tensors())], _read, words("dtype F32 F16 BF16 I64 BOOL shape data_offsets __metadata__")
+        "a.safetensors",
+        [save(_tensors())],
+        _read,
+        words("dtype F32 F16 BF16 I64 BOOL shape data_offsets __metadata__"),
+        change=changed_tensors,
     )
 
 
@@ -126,8 +135,10 @@ _READERS: tuple[tuple[str, Callable[[Path], Corpus]], ...] = (
 )  # fmt: skip
 TARGETS = (
     Target("trainings.log", _log, ("hvdbench.methods.training.records",)),
-    Target("trainings.plot", _plot, ("hvdbench.methods.training.run_plot",)),
-    Target("trainings.state", partial(_state, "state.json"), ("hvdbench.methods.training.checkpoints",)),
-    Target("trainings.tensors", partial(_state, "network.safetensors"), ("hvdbench.methods.training.checkpoints",)),
-    *(Target(f"weights.{name}", prepare, ("hvdbench.weights",)) for name, prepare in _READERS),
+    Target("trainings.plot", _plot, ("hvdbench.methods.training.run_plot",), _FEWEST),
+    Target("trainings.state", partial(_state, "state.json"), ("hvdbench.methods.training.checkpoints",), FEW),
+    Target(
+        "trainings.tensors", partial(_state, "network.safetensors"), ("hvdbench.methods.training.checkpoints",), FEW
+    ),
+    *(Target(f"weights.{name}", prepare, ("hvdbench.weights",), FEW) for name, prepare in _READERS),
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fuzz.structure import changed_array, changed_png
 from fuzz.target import Corpus, Target, words
 from hvdbench.camera.breaks import split_at_gaps
 from hvdbench.camera.formats.rows import read_lines
@@ -118,6 +119,7 @@ def _depth(_: Path) -> Corpus:
         [*seeds, _array(np.asfortranarray(np.ones((4, 6))))],
         read_depth,
         words("descr fortran_order shape <f4 |O True"),
+        change=changed_array,
     )
 
 
@@ -134,6 +136,7 @@ def _maps(damaged: str, folder: Path) -> Corpus:
         [(folder / damaged).read_bytes()],
         lambda path: read_scene_depth(folder, 2),
         words("descr <f8 |O shape"),
+        change=changed_png if damaged.endswith(".png") else changed_array,
     )
 
 

@@ -14,9 +14,11 @@ from pathlib import Path
 from hvdbench.errors import InputError
 from hvdbench.labels.annotations import COLUMNS as NEEDED
 from hvdbench.labels.annotations import WORDS
+from hvdbench.tables.texts import csv_of, unguarded
 from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.names import checked_name
+from hvdbench.workspace.parsing import is_count
 
 COLUMNS = (*NEEDED, "confidence", "seconds")
 CONFIDENCES = (1, 2, 3)
@@ -127,26 +129,24 @@ class AnswerFile:
 
 def answers_csv(answers: Sequence[Answer]) -> str:
     """Write answers as CSV text of :data:`COLUMNS`."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
+    rows: list[Sequence[object]] = [COLUMNS]
     for one in answers:
         seconds = "" if one.seconds is None else f"{one.seconds:.2f}"
-        table.writerow([one.clip, one.frame, one.label, one.annotator, one.confidence or "", seconds])
-    return text.getvalue()
+        rows.append([one.clip, one.frame, one.label, one.annotator, one.confidence or None, seconds])
+    return csv_of(rows)
 
 
 def _answer(columns: list[str], row: list[str]) -> Answer:
     if len(row) != len(columns):
         raise InputError(f"the row has {len(row)} values, expected {len(columns)}")
-    values = {name: value.strip() for name, value in zip(columns, row, strict=True)}
+    values = {name: unguarded(value.strip()) for name, value in zip(columns, row, strict=True)}
     if values["annotator"]:
         checked_name(values["annotator"], "annotator")
     frame, confidence, seconds = values["frame"], values.get("confidence", ""), values.get("seconds", "")
-    if not (frame.isascii() and frame.isdigit()):
-        raise InputError(f"frame '{frame}' is not a whole number of 0 or more")
-    if confidence and not (confidence.isascii() and confidence.isdigit()):
-        raise InputError(f"confidence '{confidence}' is not one of 1, 2 and 3")
+    if not is_count(frame):
+        raise InputError(f"frame '{frame[:40]}' is not a whole number of 0 or more")
+    if confidence and not is_count(confidence):
+        raise InputError(f"confidence '{confidence[:40]}' is not one of 1, 2 and 3")
     return Answer(
         values["clip"],
         int(frame),

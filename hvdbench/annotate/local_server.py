@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hvdbench.errors import HvdbenchError, InputError
+from hvdbench.workspace.parsing import parse_json
 
 ADDRESS = "127.0.0.1"
 POST_BYTES = 2_000
@@ -175,8 +176,8 @@ class LocalHandler(BaseHTTPRequestHandler, ABC):
             return self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"an answer must have {POST_BYTES} bytes at most")
         body = self.rfile.read(int(length))
         try:
-            found = take(json.loads(body))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            found = take(parse_json(body))
+        except (ValueError, TypeError, KeyError) as error:
             if isinstance(error, HvdbenchError):
                 raise
             return self.refuse(HTTPStatus.BAD_REQUEST, f"an answer must consist of {self.answer_fields}")

@@ -20,6 +20,7 @@ from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.manifest import versions
 from hvdbench.workspace.names import checked_name
+from hvdbench.workspace.parsing import read_json
 
 ENTRY_FILE = "entered.json"
 
@@ -54,11 +55,11 @@ def read_entry(folder: Path) -> Entry | None:
     if not path.is_file():
         return None
     try:
-        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: Mapping[str, Any] = read_json(path)
         facts = tuple(facts_from_data(one, str(path)) for one in found.get("facts", []))
         asked = Asked(tuple(map(str, found["metrics"])), bool(found["strata"]), facts)
         entry = Entry(str(found["method"]), Stamp(**found["stamp"]), asked)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is damaged: remove it, and give --board and --metric yourself") from error
     for field_name, name in (
         ("method", entry.method),

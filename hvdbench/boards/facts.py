@@ -16,6 +16,7 @@ from hvdbench.metrics.metric import Better, Facts, facts_as_data, facts_from_dat
 from hvdbench.metrics.opening import known_facts, listed_facts
 from hvdbench.metrics.perceptual import TITLES
 from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.parsing import read_json
 
 _FIXED = {facts.name: facts for facts in (*LABEL_SCORES, *PRINTED)}
 _OF_OTHERS: dict[str, Facts] = {}
@@ -77,8 +78,8 @@ def read_facts(board: Path) -> list[Facts]:
     if not path.is_file():
         return []
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        found = read_json(path)
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as JSON: remove it and score again") from error
     if not isinstance(found, list):
         raise InputError(f"{path} does not contain a list of facts: remove it and score again")

@@ -12,6 +12,7 @@ from hvdbench.errors import InputError
 from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.metrics.protocols.known import DEFAULT, PROTOCOLS, find_protocol
 from hvdbench.recipe import Recipe, Settings, load_recipe, recipe_names
+from hvdbench.recipe.bounds import MOST_SEED, MOST_STEPS
 from hvdbench.recipe.trust import Part
 from hvdbench.sources.layout import UNKNOWN
 from hvdbench.store import Truth
@@ -38,9 +39,9 @@ class BoardSettings(Settings):
     methods: tuple[str, ...] = ()
     """The methods that ``leaderboard fill`` restores and scores, in order; ``network=weights`` is a network with
     weights that are known by a name."""
-    steps: int | None = Field(None, ge=1)
+    steps: int | None = Field(None, ge=1, le=MOST_STEPS)
     """Optimiser steps of every training and fit to a clip in ``leaderboard fill``; none: each recipe's own."""
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    seeds: tuple[Annotated[int, Field(ge=0, le=MOST_SEED)], ...] = (0,)
     """Random seeds with which ``leaderboard fill`` makes every method that draws at random; their scores are averaged
     clip by clip."""
     metrics: tuple[Annotated[str, Part("metric")], ...] = ()

@@ -35,6 +35,7 @@ from hvdbench.store import Dataset
 from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.names import checked_keys, checked_name
 from hvdbench.workspace.objects.location import Place
+from hvdbench.workspace.parsing import read_json
 
 SCHEMA = "hvdbench-results-1"
 
@@ -133,8 +134,8 @@ def _manifests(run: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted(run.glob("*/*/run.json")):
         try:
-            found[f"{path.parent.parent.name}/{path.parent.name}"] = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError, RecursionError) as error:
+            found[f"{path.parent.parent.name}/{path.parent.name}"] = dict(read_json(path))
+        except (ValueError, TypeError) as error:
             raise InputError(f"{path} is damaged: restore the clip again") from error
     if not found:
         raise InputError(
@@ -179,14 +180,14 @@ def read_submission(path: Path) -> Submission:
             could be a path.
     """
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = read_json(path)
         digest = body.pop("digest")
         known = body["schema"] == SCHEMA
         rows = _rows_of(body["rows"])
         stamp = Stamp(**body["stamp"])
         scores = _scores_in(body, path, find_protocol(stamp.protocol))
         frames, clips = dict(body["frames_sha256"]), dict(body["clip_sha256"])
-        method = str(body["method"])
+        method, runs = str(body["method"]), dict(body["run_digests"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, UnknownNameError) as error:
         raise InputError(f"{path} is not a result file ('hvdbench leaderboard submit' writes one): {error}") from error
     if not known:
@@ -204,11 +205,7 @@ def read_submission(path: Path) -> Submission:
         raise InputError(f"{path}: the rows do not follow from the frame scores, so one of them was changed")
     same = {f"{split}/{clip}" for split, clip in zip(scores.frames["split"], scores.frames["clip"], strict=True)}
     whole = same == set(frames) == set(clips)
-    if (
-        digest_of(clips) != stamp.dataset_digest
-        or digest_of(dict(body["run_digests"])) != stamp.run_digest
-        or not whole
-    ):
+    if digest_of(clips) != stamp.dataset_digest or digest_of(runs) != stamp.run_digest or not whole:
         raise InputError(f"{path}: the digests of its clips do not give those of dataset and run, so one was changed")
     return Submission(stamp.board, method, rows, frames, clips, path, scores.was_asked.facts)
 

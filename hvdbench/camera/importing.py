@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,11 +18,14 @@ from hvdbench.errors import TrajectoryError
 from hvdbench.recipe import check
 from hvdbench.workspace.atomic import atomic_folder, atomic_write_text
 from hvdbench.workspace.locks import locked
+from hvdbench.workspace.marks import PARTIAL
 from hvdbench.workspace.names import checked_name
+from hvdbench.workspace.parsing import parse_toml
 from hvdbench.workspace.paths import home, home_folder
 
 INDEX_FILE = "index.toml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_NOT_ENTERED = f"{PARTIAL}import"  # in a set that is written and not yet listed; a name that no reader looks at
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,9 @@ def import_set(request: ImportRequest, *, into: Path | None = None) -> ImportedS
         )
     checked_name(request.name, "the set", error=TrajectoryError)
     root = _root(into)
-    _refuse_existing(request.name, root)
+    if root.exists():
+        with locked(root):  # which also removes the lock of an import that was killed
+            _refuse_existing(request.name, root)
     form = open_format(request.format_name)
     files = find_files(request.inputs, form)
     labels = [checked_name(form.label_of(file), "the path", where=file, error=TrajectoryError) for file in files]
@@ -112,8 +116,11 @@ def import_set(request: ImportRequest, *, into: Path | None = None) -> ImportedS
     folder = root / request.name
     with locked(root):
         _refuse_existing(request.name, root)  # another process may have added it since
+        if folder.exists():  # it is not entered: an import was killed
+            shutil.rmtree(folder)
         _prepare(root)
         with atomic_folder(folder) as temporary:
+            (temporary / _NOT_ENTERED).touch()
             for file, label in zip(files, labels, strict=True):
                 _copy(file, temporary / label, form)
                 if clock is not None:
@@ -123,6 +130,7 @@ def import_set(request: ImportRequest, *, into: Path | None = None) -> ImportedS
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        (folder / _NOT_ENTERED).unlink(missing_ok=True)
     return ImportedSet(folder, tuple(qualities), clock)
 
 
@@ -202,9 +210,12 @@ def _root(into: Path | None) -> Path:
 
 
 def _refuse_existing(name: str, root: Path) -> None:
+    """Refuse a set that exists, or what is no set; the folder of an import that was killed is no obstacle."""
+    mark = root / name / _NOT_ENTERED
     if (root / INDEX_FILE).is_file() and name in read_index(root):
+        mark.unlink(missing_ok=True)  # an import was killed just after it had entered the set
         raise TrajectoryError(f"{root / INDEX_FILE} already has a set '{name}': choose another name")
-    if (root / name).exists():
+    if (root / name).exists() and not mark.is_file():
         raise TrajectoryError(
             f"{root / name} exists already and is not a set in {INDEX_FILE}: move it, or choose another name"
         )
@@ -240,7 +251,7 @@ def _enter(name: str, entry: TrajectorySet, index: Path) -> None:
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
     text = index.read_text(encoding="utf-8").rstrip("\n") + "\n\n" + "\n".join([f"[{name}]", *lines]) + "\n"
     try:
-        tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        parse_toml(text)
+    except ValueError as error:
         raise TrajectoryError(f"{index}: the set '{name}' cannot be written as TOML: {error}") from error
     atomic_write_text(index, text)

@@ -4,7 +4,6 @@ A set is a table ``[name]`` with the keys of :class:`TrajectorySet`; its paths a
 files (or folders) one level below ``folder`` that the format's reader takes.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,8 @@ from hvdbench.camera.trajectory import Origin, Trajectory
 from hvdbench.catalog import unknown
 from hvdbench.errors import TrajectoryError, UnknownNameError
 from hvdbench.recipe import Settings, check
+from hvdbench.recipe.bounds import MOST_FPS, MOST_SECONDS, MOST_WEIGHT
+from hvdbench.workspace.parsing import read_toml
 from hvdbench.workspace.paths import home_folder
 
 MONST3R = "monst3r"
@@ -33,7 +34,7 @@ class TrajectorySet(Settings):
     """``simulated``, ``measured``, or ``monst3r`` for paths that MonST3R estimated."""
     format: str = "monst3r"
     """A trajectory format of the catalogue, or an import string."""
-    fps: float | None = Field(default=None, gt=0)
+    fps: float | None = Field(default=None, gt=0, le=MOST_FPS)
     """Rows per second; may be left out where the files have times of their own."""
     folder: str
     """Folder of the paths, relative to ``index.toml``."""
@@ -45,9 +46,9 @@ class TrajectorySet(Settings):
     """What a user of the paths must know."""
     metric: bool = False
     """Whether positions are in metres."""
-    scene_depth: float | None = Field(default=None, gt=0)
+    scene_depth: float | None = Field(default=None, gt=0, le=MOST_WEIGHT)
     """Median distance of what the camera saw, in the positions' unit; comes before depth maps beside a path."""
-    extend_s: float | None = Field(default=None, gt=0)
+    extend_s: float | None = Field(default=None, gt=0, le=MOST_SECONDS)
     """Shorter paths are run forwards and backwards by turns until they last as long."""
     paths: tuple[str, ...] = ()
     """The paths, relative to ``folder``; empty: what the format finds there, else ``*/pred_traj.txt``."""
@@ -70,8 +71,8 @@ def read_index(root: Path | None = None) -> Mapping[str, TrajectorySet]:
     """
     path = (root or home_folder("trajectories")) / "index.toml"
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        tables = read_toml(path)
+    except (OSError, ValueError) as error:
         raise TrajectoryError(f"{path} cannot be read as TOML: {error}") from error
     loose = sorted(name for name, table in tables.items() if not isinstance(table, dict))
     if loose:

@@ -136,6 +136,12 @@ def pair_cameras(
     help="Use this name for the network on the leaderboard.",
 )
 @click.option(
+    "--seed",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="The weights were trained with this seed. The leaderboard shows the mean over the seeds of a name.",
+)
+@click.option(
     "--picture",
     metavar="FILE",
     type=options.PATH,
@@ -153,6 +159,7 @@ def order(
     split: str | None,
     board: str | None,
     name: str,
+    seed: int | None,
     picture: Path | None,
     boards: Path,
     device: str,
@@ -178,4 +185,4 @@ def order(
         write_picture(measured, picture)
         click.echo(f"written: {picture}", err=True)
     if board is not None:
-        click.echo(f"{enter_shares(measured, boards, board=board, method=name)}: entered as '{name}'")
+        click.echo(f"{enter_shares(measured, boards, board=board, method=name, seed=seed)}: entered as '{name}'")

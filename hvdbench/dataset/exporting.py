@@ -4,8 +4,10 @@ Folders are of links or of copies. LMDB files hold PNG pictures and a ``meta_inf
 docs/DatasetPreparation.md describes them; KAIR reads the same under other names.
 """
 
+import errno
 import importlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -195,6 +197,9 @@ def _write_lmdb(path: Path, files: Mapping[str, Path]) -> None:
                         _, data = cv2.imencode(".png", frame[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, _LEVEL])
                         transaction.put(key.encode("utf-8"), data.tobytes())
                         lines.write(f"{key}.png {_shape(frame.shape)} {_LEVEL}\n")
+    except lmdb.Error as error:  # it does not say which error of the system it was
+        number = errno.EIO if shutil.disk_usage(path).free > first.nbytes else errno.ENOSPC
+        raise OSError(number, f"{os.strerror(number)} ({error})", str(path)) from error
     finally:
         environment.close()
 

@@ -4,10 +4,11 @@ A pack is HDF5 with one dataset (T, H, W, 3) uint8 per stream, either in zstd ch
 and memory-mapped.
 """
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import h5py
 import numpy as np
@@ -16,10 +17,12 @@ from numpy.typing import NDArray
 from hvdbench.dataset.facts import Box, CheckedReader, ClipFacts
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import Frames
-from hvdbench.store.tracks import DAMAGE
+from hvdbench.store.heaps import check_heaps
+from hvdbench.store.tracks import DAMAGE, bounded
 from hvdbench.workspace.names import checked_keys, checked_name
 from hvdbench.workspace.objects.door import Entry, look, open_ranges
 from hvdbench.workspace.objects.location import Location, Place
+from hvdbench.workspace.picture_files import MOST_PIXELS
 
 FORMAT = "hvdbench pack"
 SCHEMA = 1
@@ -77,21 +80,24 @@ def open_pack(path: Place) -> h5py.File:
         if isinstance(path, Location):
             file = h5py.File(open_ranges(path), "r", rdcc_nbytes=0)
         else:
+            check_heaps(path)
             file = h5py.File(path, "r", rdcc_nbytes=0, locking=False)
     except OSError as error:
         found = "is truncated" if "truncated" in str(error) else "is not an HDF5 file, or is damaged"
         raise DatasetError(f"{path} {found}: a pack was expected; {_REMAKE}") from error
+    except ValueError as error:
+        raise DatasetError(f"{path} is damaged ({error}): a pack was expected; {_REMAKE}") from error
     try:
         found_format, schema = file.attrs.get("format"), file.attrs.get("schema")
     except DAMAGE as error:
         file.close()
         raise DatasetError(f"{path} is damaged ({error}): a pack was expected; {_REMAKE}") from error
-    if found_format != FORMAT:
+    if not (isinstance(found_format, str) and found_format == FORMAT):
         file.close()
         raise DatasetError(f"{path} is an HDF5 file, but not a pack: name a file made by 'hvdbench pack'")
-    if schema != SCHEMA:
+    if np.ndim(schema) or schema != SCHEMA:
         file.close()
-        raise DatasetError(f"{path} is a pack of schema {schema}, and this version reads {SCHEMA}: {_REMAKE}")
+        raise DatasetError(f"{path} is a pack of schema {str(schema)[:40]}, and this version reads {SCHEMA}: {_REMAKE}")
     return file
 
 
@@ -128,9 +134,9 @@ class PackReader(CheckedReader):
         self._offsets: dict[tuple[str, str], int] = {}
         with open_pack(path) as file:
             try:
-                clips = [self._facts_of(key, file[key]) for key in file["clips"].asstr()[()]]
+                self._kind: Kind = _kind_of(file.attrs["kind"])
+                clips = [self._facts_of(key, file[key]) for key in bounded(file, "clips").asstr()[()]]
                 name, origin, digest = (str(file.attrs[field]) for field in ("name", "origin", "digest"))
-                self._kind: Kind = file.attrs["kind"]
             except DAMAGE as error:
                 raise DatasetError(f"{path} is an incomplete pack ({error}): {_REMAKE}") from error
         checked_name(name, "name", where=str(path), error=DatasetError)
@@ -188,20 +194,31 @@ class PackReader(CheckedReader):
         return None if self._state is None else self._state.size
 
     def _facts_of(self, key: str, group: h5py.Group) -> ClipFacts:
-        selected = np.asarray(group["is_selected"][()], np.bool_)
+        selected = np.asarray(bounded(group, "is_selected")[()], np.bool_)
+        sharpness = np.asarray(bounded(group, "sharpness")[()], np.float64)
         streams = tuple(str(name) for name in group.attrs["streams"])
-        shape, size = group["blur"].shape, self._size
+        shape = group["blur"].shape
+        fits = shape[3:] == (3,) and shape[:1] == selected.shape == sharpness.shape
+        if not fits or math.prod(shape[1:3]) > MOST_PIXELS:
+            raise ValueError(f"{key} declares frames {shape}, {selected.shape} marks and {sharpness.shape} numbers")
         for name in streams:
-            stored = group[name]
-            if stored.shape != shape or stored.dtype != np.uint8 or stored.ndim != 4 or len(selected) != shape[0]:
-                raise ValueError(f"{key}/{name} is {stored.dtype} {stored.shape} and does not fit the clip")
-            offset = stored.id.get_offset()  # None: stored in chunks
-            if offset is not None and size is not None and offset + stored.nbytes > size:
-                raise ValueError(f"{key}/{name} ends after the end of the file")
-            self._offsets[key, name] = offset
+            self._offsets[key, name] = self._offset_of(group[name], shape)
         frame_count, height, width = shape[:3]
-        sharpness = np.asarray(group["sharpness"][()], np.float64)
         return ClipFacts(key, frame_count, height, width, streams, selected, sharpness)
+
+    def _offset_of(self, stored: h5py.Dataset, shape: tuple[int, ...]) -> int:
+        """Return where the frames of a stream begin (0: they lie in chunks), if they are stored as they ought to be."""
+        if stored.shape != shape or stored.dtype != np.uint8:
+            raise ValueError(f"{stored.name} is {stored.dtype} {stored.shape} and does not fit the clip")
+        offset = stored.id.get_offset()  # None: stored in chunks, or nowhere
+        if self._kind == "zstd":
+            if stored.chunks is None or any(a > b for a, b in zip(stored.chunks, CHUNK, strict=True)):
+                raise ValueError(f"{stored.name} is stored in chunks of {stored.chunks}, expected {CHUNK} at most")
+            return 0
+        size = self._size
+        if offset is None or (size is not None and offset + stored.nbytes > size):
+            raise ValueError(f"{stored.name} is not one piece, or ends after the end of the file")
+        return int(offset)
 
     def _read_mapped(self, key: str, stream: str, wanted: NDArray[np.intp], box: Box) -> Frames:
         assert self._bytes is not None
@@ -220,6 +237,12 @@ def _read_rows(stored: h5py.Dataset, wanted: NDArray[np.intp], box: Box) -> Fram
     for place, frame in enumerate(wanted):
         found[place] = stored[int(frame), box.top : box.top + box.height, box.left : box.left + box.width]
     return found
+
+
+def _kind_of(found: object) -> Kind:
+    if isinstance(found, str) and found in get_args(Kind):
+        return found  # type: ignore[return-value]
+    raise ValueError(f"its kind is {str(found)[:40]!r}, expected one of {', '.join(get_args(Kind))}")
 
 
 def _read_chunks(stored: h5py.Dataset, wanted: NDArray[np.intp], box: Box) -> Frames:

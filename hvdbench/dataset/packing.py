@@ -23,6 +23,7 @@ from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import read_frames
 from hvdbench.recipe import digest_of
 from hvdbench.store import SERIES_FOLDER, ClipFolder, Dataset
+from hvdbench.store.hdf5_files import write_hdf5
 from hvdbench.workspace.atomic import atomic_path, atomic_write_text
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.locks import locked
@@ -192,7 +193,7 @@ def _parts(out: Path, digest: str) -> Iterator[Path]:
 def _pack_clip(job: _Job) -> None:
     """Pack a clip into a file of its own, reading as many frames at a time as a chunk holds."""
     facts = job.facts
-    with atomic_path(job.part) as temporary, h5py.File(temporary, "w", libver=_LIBRARY) as file:
+    with atomic_path(job.part) as temporary, write_hdf5(temporary, libver=_LIBRARY) as file:
         group = file.create_group("clip")
         group.attrs["sha256"] = job.sha256
         group.attrs["streams"] = list(job.streams)
@@ -224,7 +225,7 @@ def _write_stream(group: h5py.Group, stream: str, files: Sequence[Path], facts: 
 
 def _join(dataset: Dataset, keys: Sequence[str], folder: Path, out: Path, kind: Kind, digest: str) -> None:
     """Copy the packed clips into one file, with their chunks unchanged."""
-    with atomic_path(out) as temporary, h5py.File(temporary, "w", libver=_LIBRARY) as file:
+    with atomic_path(out) as temporary, write_hdf5(temporary, libver=_LIBRARY) as file:
         file.attrs.update(
             format=FORMAT,
             schema=SCHEMA,

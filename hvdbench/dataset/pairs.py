@@ -44,7 +44,7 @@ def pair_clip(
 
     Raises:
         InputError: if frames are missing, sizes or counts differ, names leave open which frames belong together, the
-            clip already exists, or a name could be a path.
+            another clip of that name exists, or a name could be a path.
         DatasetError: if ``out`` is another kind of dataset.
     """
     checked_name(clip, "the clip")
@@ -68,8 +68,6 @@ def pair_clip(
         recipe={"kind": "paired clips"},
         provenance={"pairs": "own files"},
     )
-    if writer.has(split, clip) and not overwrite:
-        raise InputError(f"{out} already has a clip '{split}/{clip}': replace it with --overwrite, or name another")
     target = writer.clip_folder(split, clip)
     with atomic_folder(target.folder) as folder:
         for name, frames in pictures.items():
@@ -77,6 +75,10 @@ def pair_clip(
         written = ClipFolder(folder)
         written.edit_tracks(lambda tracks: _write_facts(tracks, len(paired), source, fps))
         digest = written.digest()
+        if writer.digest_of(split, clip) not in ("", digest) and not overwrite:
+            raise InputError(
+                f"{out} already has another clip '{split}/{clip}': replace it with --overwrite, or name another"
+            )
     writer.finish(target, digest)
     return writer.dataset()
 

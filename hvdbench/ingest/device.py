@@ -1,13 +1,13 @@
 """Find which phone a capture is from: by what it states, a map of folders, or a given name."""
 
 import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hvdbench.errors import InputError
 from hvdbench.video.metadata import CameraFacts
 from hvdbench.workspace.names import slug
+from hvdbench.workspace.parsing import read_toml
 
 UNKNOWN = "unknown-device"
 # The phones of HVD by the identifiers that they write: Huawei P40, Xiaomi 15, iPhone 16.
@@ -53,10 +53,10 @@ def read_device_map(path: Path) -> DeviceMap:
         InputError: if the file does not exist, is not TOML or has another key, or a name cannot be that of a device.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = read_toml(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"{path} is not TOML: {error}") from error
     others = sorted(set(table) - {"devices"})
     devices = table.get("devices")

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
 from hvdbench.labels.accuracy import BLURRY, MILD, SHARP, cohens_kappa
+from hvdbench.tables.texts import unguarded
 from hvdbench.workspace.names import checked_name
+from hvdbench.workspace.parsing import is_count
 
 COLUMNS = ("clip", "frame", "label", "annotator")
 OPTIONAL_COLUMNS = ("confidence",)
-_MOST_DIGITS = 18  # of a frame's number; Python refuses to read one of more than 4300
 WORDS: Mapping[str, int] = {"sharp": SHARP, "unsure": MILD, "blurry": BLURRY}
 UNSEEN = -1
 
@@ -114,9 +115,10 @@ def read_annotations(path: Path) -> Annotations:
         word, frame = (row["label"] or "").strip().lower(), (row["frame"] or "").strip()
         if word not in WORDS:
             raise InputError(f"{path}, line {line}: label '{word}' is not one of {', '.join(WORDS)}")
-        if not (frame.isascii() and frame.isdigit() and len(frame) <= _MOST_DIGITS):
+        if not is_count(frame):
             raise InputError(f"{path}, line {line}: frame '{frame[:80]}' is not a whole number of 0 or more")
-        key, annotator = ((row["clip"] or "").strip(), int(frame)), (row["annotator"] or "").strip()
+        key = (unguarded((row["clip"] or "").strip()), int(frame))
+        annotator = unguarded((row["annotator"] or "").strip())
         if annotator:
             checked_name(annotator, f"line {line}, annotator", where=path)
         said = words.setdefault(annotator, {})

@@ -3,8 +3,6 @@
 Labels of a dataset's clips are stored in their ``tracks.h5`` where that is requested.
 """
 
-import csv
-import io
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from hvdbench.labels.film import luma_sharpness
 from hvdbench.labels.sharpness import Measure, SharpLabels, select_sharp
 from hvdbench.labels.stored import DEFAULT_LABELLER, ensure_labels, labels_of, make_labels, stored_name
 from hvdbench.store import ClipFolder, Dataset, open_remote
+from hvdbench.tables.texts import csv_of
 from hvdbench.video.container import films_in, note_on_films
 from hvdbench.video.reader import read_video
 from hvdbench.workspace.atomic import atomic_write_text
@@ -158,18 +157,17 @@ def label_clips(
 
 def write_labels_csv(path: Path, found: Sequence[LabelledClip]) -> None:
     """Write labels as a CSV of :data:`CSV_COLUMNS`, one row per frame; ``is_sharp`` and ``is_selected`` are 1 or 0."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(CSV_COLUMNS)
+    rows: list[Sequence[object]] = [CSV_COLUMNS]
     for clip in found:
         labels = clip.labels
-        rows = zip(
+        frames = zip(
             labels.sharpness.tolist(), labels.is_sharp.tolist(), labels.reason, labels.is_selected.tolist(), strict=True
         )
-        for frame, (value, sharp, reason, selected) in enumerate(rows):
-            threshold = repr(labels.threshold)
-            table.writerow([clip.source.name, frame, repr(value), int(sharp), threshold, reason, int(selected)])
-    atomic_write_text(path, text.getvalue())
+        for frame, (value, sharp, reason, selected) in enumerate(frames):
+            rows.append(
+                [clip.source.name, frame, value, int(sharp), float(labels.threshold), str(reason), int(selected)]
+            )
+    atomic_write_text(path, csv_of(rows))
 
 
 def label_lines(found: Sequence[LabelledClip]) -> list[str]:

@@ -14,7 +14,8 @@ import numpy as np
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, list_frames, read_frame
 from hvdbench.labels.clips import LabelSource
-from hvdbench.labels.temporal_sharpness import LABELLER, MAP_FOLDER, mean_agreement, sharpness_maps
+from hvdbench.labels.temporal_sharpness import LABELLER, MAP_FOLDER, map_picture, mean_agreement, sharpness_maps
+from hvdbench.store.hdf5_files import write_hdf5
 from hvdbench.video.reader import VideoReader
 from hvdbench.workspace.atomic import atomic_folder, atomic_path, atomic_write_bytes, atomic_write_text
 from hvdbench.workspace.progress import Progress, silent
@@ -70,7 +71,7 @@ def write_maps(
     with ExitStack() as stack:
         file = None
         if hdf5 is not None:
-            file = stack.enter_context(h5py.File(stack.enter_context(atomic_path(hdf5)), "w"))
+            file = stack.enter_context(write_hdf5(stack.enter_context(atomic_path(hdf5))))
             file.attrs["flow"], file.attrs["form"] = _FLOW, form
         for done, source in enumerate(sources, start=1):
             written.append(_write_clip(source, folder, file, form))
@@ -88,7 +89,7 @@ def _write_clip(source: LabelSource, folder: Path | None, file: h5py.File | None
     with atomic_folder(place) as made:
         for index, found in enumerate(sharpness_maps(frames, form)):
             means.append(mean_agreement(found))
-            done, encoded = cv2.imencode(".png", np.rint(255 * found).astype(np.uint8))
+            done, encoded = cv2.imencode(".png", map_picture(found))
             if not done:
                 raise InputError(f"the map of frame {index} of '{source.name}' could not be written as PNG")
             atomic_write_bytes(made / f"{names[index] if names else f'{index:06d}'}.png", encoded.tobytes())

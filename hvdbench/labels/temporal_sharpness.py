@@ -6,7 +6,7 @@ shows agreement, which is sharpness only where blur changes from frame to frame:
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,15 +35,20 @@ class SharpnessMapper:
 
     Args:
         form: formula of the paper (``meant``), or of the published code.
+        wanted: function of a frame's number that returns whether its map is wanted; it is asked when the next frame has
+            come. None: all are.
     """
 
-    def __init__(self, form: "PriorForm" = "meant") -> None:
+    def __init__(self, form: "PriorForm" = "meant", wanted: Callable[[int], bool] | None = None) -> None:
         self._form: PriorForm = form
+        self._wanted = wanted
         self._frames: deque[Frame] = deque(maxlen=3)
         self._count = 0
 
     def add(self, frame: Frame) -> SharpnessMap | None:
-        """Take the next frame and return the map of the one before it, (H, W) float32 in [0, 1]; None for the first.
+        """Take the next frame and return the map of the one before it, (H, W) float32 in [0, 1].
+
+        The result is None for the first frame, and where the map is not wanted.
 
         Args:
             frame: uint8 RGB (H, W, 3), of the same size as those before it.
@@ -57,7 +62,7 @@ class SharpnessMapper:
             raise InputError(f"a frame is {frame.shape}, and the one before it {self._frames[-1].shape}")
         self._frames.append(frame)
         self._count += 1
-        if self._count == 1:
+        if self._count == 1 or (self._wanted is not None and not self._wanted(self._count - 2)):
             return None
         kept = list(self._frames)
         return self._map(kept[1], kept[0], kept[1]) if self._count == 2 else self._map(*kept)
@@ -120,6 +125,11 @@ class TemporalSharpnessLabeller:
         """
         means = [*self._means, mean_agreement(self._mapper.last())]
         return select_sharp(np.array(means, np.float64), segment_length=segment_length, labeller=LABELLER)
+
+
+def map_picture(found: SharpnessMap) -> NDArray[np.uint8]:
+    """Return a map (H, W) as an 8-bit picture of the same size, white at 1."""
+    return np.rint(255 * found).astype(np.uint8)
 
 
 def mean_agreement(found: SharpnessMap) -> float:

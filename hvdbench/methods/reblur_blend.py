@@ -16,6 +16,7 @@ from hvdbench.methods.blur.reblur import AS_EQUAL, KEEP_BLURRY, blend_by_reblur,
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_STEPS, MOST_WEIGHT
 from hvdbench.recipe.trust import Part
 from hvdbench.workspace.engine import thread_map
 
@@ -27,12 +28,12 @@ class ReblurBlendSettings(Settings):
     """OpenCV DIS preset of the flow."""
     labeller: Annotated[str, Part("labeller")] = "paper"
     """Labeller that selects the frames that are borrowed from."""
-    mask_scale: float = Field(0.5, gt=0)
+    mask_scale: float = Field(0.5, gt=0, le=MOST_WEIGHT)
     """Scale ``s`` of Eq. 5, per px."""
     alignment: Alignment = "dis"
     """What aligns frames: ``dis``, flow alone; ``planes``, with a homography over it where the scene follows one; or
     ``refined``, with one that is fitted to the pictures and is laid where only a part of the scene follows too."""
-    correction_steps: int = Field(4, ge=0)
+    correction_steps: int = Field(4, ge=0, le=MOST_STEPS)
     """Number of correction steps on frames whose blur the flow explains; 0 leaves the blend as it is."""
 
 

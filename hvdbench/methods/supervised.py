@@ -22,7 +22,7 @@ class SupervisedSettings(NetworkTrainingSettings):
     """Instant that the truth shows: mid-exposure, or the centroid of the exposure."""
     loss: Literal["charbonnier", "l1"] = "charbonnier"
     """Distance between output and truth."""
-    charbonnier_epsilon: float = Field(1e-6, gt=0)
+    charbonnier_epsilon: float = Field(1e-6, gt=0, le=1)
     """Constant ``ε`` of ``sqrt(d² + ε²)``."""
 
 

@@ -16,6 +16,7 @@ from hvdbench.methods.blur.planes import Alignment
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_WEIGHT
 from hvdbench.recipe.trust import Part
 from hvdbench.workspace.engine import thread_map
 
@@ -27,7 +28,7 @@ class WarpAverageSettings(Settings):
     """OpenCV DIS preset of the flow."""
     labeller: Annotated[str, Part("labeller")] = "paper"
     """Labeller that selects the frames that are borrowed from."""
-    mask_scale: float = Field(0.5, gt=0)
+    mask_scale: float = Field(0.5, gt=0, le=MOST_WEIGHT)
     """Scale ``s`` of Eq. 5, per px."""
     alignment: Alignment = "dis"
     """What aligns frames: ``dis``, flow alone; ``planes``, with a homography over it where the scene follows one; or

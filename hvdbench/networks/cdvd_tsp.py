@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hvdbench.networks.layers.blocks import at_full_precision, warp_by_flow
 from hvdbench.networks.layers.identity import FrameAdding
-from hvdbench.networks.layers.neighbour_blend import NeighbourBlend
+from hvdbench.networks.layers.neighbour_blend import FrameBlend
 from hvdbench.networks.layers.temporal_sharpness import PriorForm, sharpness_prior
 from hvdbench.networks.network import Network
 from hvdbench.networks.pwc_net import PWCNet, inside_mask
@@ -126,7 +126,7 @@ class CDVDTSP(FrameAdding):
             ends: how a clip is extended by a frame for each stage at both ends: ``repeat`` repeats the first and the
                 last frame; ``published`` repeats the first two and the last two in their order, as the published code
                 does with its option ``--border``.
-            blends: whether each frame is also blended with its neighbours (:class:`NeighbourBlend`, ours). The network
+            blends: whether each frame is also blended with its neighbours (:class:`FrameBlend`, ours). The network
                 then starts as that blend alone, because its last layer is zero and its result is added to the frame.
 
         Raises:
@@ -150,7 +150,7 @@ class CDVDTSP(FrameAdding):
         frozen = () if trains_flow or self.flow_net is None else ("flow_net",)
         self.spec = dataclasses.replace(CDVDTSP.spec, context_frames=stages, frozen=frozen)
         self._returns_stages = False
-        self.blend = NeighbourBlend() if blends else None
+        self.blend = FrameBlend(cues=int(self.has_prior)) if blends else None
         if self.blend is not None:
             self.add_frame(self.recons_net.outBlock[-1])
             last = self.blend.weigh[-1]
@@ -262,13 +262,16 @@ class CDVDTSP(FrameAdding):
         warped_before, flow_before, mask_before = self.align(middle, before)
         warped_after, flow_after, mask_after = self.align(middle, after)
         parts = [warped_before, middle, warped_after]
+        prior = None
         if self.has_prior:
-            parts.append(self.prior(middle, (warped_before, warped_after), (mask_before, mask_after)))
+            prior = self.prior(middle, (warped_before, warped_after), (mask_before, mask_after))
+            parts.append(prior)
         restored = self.completed(self.recons_net(torch.cat(parts, dim=1)), middle)
         if self.blend is None:
             return restored
         forth = ((before, flow_before), (after, flow_after))
-        return restored + self.blend(middle, [(1, frame, flow, self._flow(frame, middle)) for frame, flow in forth])
+        neighbours = [(1, frame, flow, self._flow(frame, middle)) for frame, flow in forth]
+        return restored + self.blend(middle, neighbours, prior)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         marked = f"{prefix}prior_as_meant" in state_dict

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from hvdbench.networks.network import Network
 
 _HALVINGS = 5
-_MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_MEAN = (0.485, 0.456, 0.406)
+SPREAD = (0.229, 0.224, 0.225)
+"""What the published networks' pictures in [0, 1] are divided by, channel by channel."""
 _SLOPE = 0.01  # that of the published table's LeakyReLU()
 MIN_SIZE_PX = 33
 """Smallest side, in px; a smaller one leaves a single pixel after the five halvings, which cannot be mirrored."""
@@ -143,7 +145,7 @@ class HyperCUT(nn.Module):
 
     def normalised(self, frames: Tensor) -> Tensor:
         """Return RGB frames in [0, 1], (..., 3, H, W), in the colours and numbers that the network takes."""
-        mean, spread = (torch.tensor(numbers, device=frames.device)[:, None, None] for numbers in (_MEAN, _SPREAD))
+        mean, spread = (torch.tensor(numbers, device=frames.device)[:, None, None] for numbers in (_MEAN, SPREAD))
         return ((frames if self.as_meant is not None else frames.flip(-3)) - mean) / spread
 
     def sides(self, frames: Tensor) -> Tensor:
@@ -160,6 +162,12 @@ class HyperCUT(nn.Module):
             ValueError: under the conditions of :meth:`forward`.
         """
         return self.hyperplane(self(self.normalised(frames))).squeeze(-1)
+
+    def ahead(self, frames: Tensor) -> Tensor:
+        """Return :meth:`sides` of the pairs alone, without their reverses, for half of the time; (N, (T - 1) / 2)."""
+        last, shown = frames.shape[1] - 1, self.normalised(frames)
+        pairs = [self.encode(shown[:, index], shown[:, last - index]) for index in range(last // 2)]
+        return self.hyperplane(torch.stack(pairs, dim=1)).squeeze(-1)
 
     def _make(self, as_meant: bool) -> None:
         device = self.hyperplane.hyperplane.device
@@ -224,6 +232,6 @@ class HyperCUT(nn.Module):
 NETWORK = Network(
     HyperCUT,
     restores_clips=False,
-    presets={"tiny": {"out_dim": 32, "features": 12, "blocks": 2}},
+    presets={"tiny": {"out_dim": 48, "features": 8, "blocks": 1}},
     signature=("f_func.model.1.weight", "hyperplane.hyperplane"),
 )

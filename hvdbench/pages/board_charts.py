@@ -10,7 +10,8 @@ from markupsafe import Markup
 from hvdbench.boards.ranking.coverage import BLOCK
 from hvdbench.boards.text.columns import column
 from hvdbench.pages.charts import Series, chart_values, frame_chart, legend, value_chart
-from hvdbench.pages.page_clip import PageClip
+from hvdbench.pages.heat_map import heat_map
+from hvdbench.pages.page_clip import OTHER_INK, PageClip
 from hvdbench.pages.sections import NARROW, WIDE, Chart
 from hvdbench.pages.view import BLURRY, TRUTH_NAMES, Floats
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Block = tuple[str, str, str]
 EXTENT_BINS, LEAST_IN_BIN = 10, 12
+MOST_DOTTED = (40, 12)
+"""Clips and methods that a chart of dots shows at most; a heat map shows more of either."""
 
 
 @dataclass(frozen=True)
@@ -113,24 +116,38 @@ def block_words(block: Block, several: bool) -> str:
     return f": {block[0]}, {block[2]}" if several else ""
 
 
-def clip_chart(scores: ClipScores, view: "BoardView", colours: Mapping[str, str], *, several: bool) -> Chart:
-    """Draw each clip's scores, a dot a method."""
+def clip_chart(
+    scores: ClipScores, view: "BoardView", colours: Mapping[str, str], *, several: bool, has_frames: bool
+) -> Chart:
+    """Draw each clip's scores: a dot a method, or where dots would run into each other a heat map.
+
+    Args:
+        scores: of one dataset and split.
+        view: the table that the chart stands below.
+        colours: each method's class.
+        several: whether the title names the dataset.
+        has_frames: whether a press on a clip shows its frames.
+    """
     shown = column(view.metric)
+    press = " Press a clip to see its frames." if has_frames else ""
+    order = "by the score of the blurry input" if BLURRY in scores.values else "by the mean of all methods"
+    words = f"On {_lower(view.words)}; clips are in order {order}.{press}"
+    if len(scores.clips) > MOST_DOTTED[0] or len(scores.values) > MOST_DOTTED[1]:
+        place = {row.facts["method"]: n for n, row in enumerate(view.table.rows)}
+        return heat_map(scores, view.metric, place, words, block_words(scores.block, several))
     lines = _lines(scores.values, colours)
     title = f"{shown.label}, clip by clip{block_words(scores.block, several)}"
     x = np.arange(len(scores.clips), dtype=np.float64)
     drawings = tuple(
         value_chart(
             x, lines, title=title, unit=shown.unit or shown.label, x_name="clips", size=size,
-            x_names=scores.clips, direct_labels=size is WIDE,
+            x_names=scores.clips, direct_labels=False,
         )
         for size in (WIDE, NARROW)
     )  # fmt: skip
     values = chart_values(x, lines, shown.unit, "clip", shown.decimals) | {"names": list(scores.clips)}
     values |= {"dataset": scores.block[0], "digest": scores.block[1], "split": scores.block[2]}
-    order = "by the score of the blurry input" if BLURRY in scores.values else "by the mean of all methods"
-    words = f"One dot a method, on {_lower(view.words)}; clips are in order {order}. Press a clip to see its frames."
-    return Chart(title, words, _legend(lines), drawings, values, is_apart=True)
+    return Chart(title, f"One dot a method. {words}", _legend(lines), drawings, values, is_apart=True)
 
 
 def extent_chart(scores: ExtentScores, truth: str, colours: Mapping[str, str], *, several: bool) -> Chart:
@@ -140,7 +157,7 @@ def extent_chart(scores: ExtentScores, truth: str, colours: Mapping[str, str], *
     drawings = tuple(
         value_chart(
             scores.extent_px, lines, title=title, unit="dB", x_name="blur extent (px)", size=size,
-            direct_labels=size is WIDE,
+            direct_labels=False,
         )
         for size in (WIDE, NARROW)
     )  # fmt: skip
@@ -162,7 +179,7 @@ def curve_chart(clip: PageClip, truth: str, colours: Mapping[str, str]) -> Chart
     drawings = tuple(
         frame_chart(
             lines, title=f"{title}, clip {clip.name}", unit="dB", width=size[0], height=size[1],
-            is_selected=clip.selected, oracle_class=clip.oracle_class, direct_labels=size is WIDE,
+            is_selected=clip.selected, oracle_class=clip.oracle_class, direct_labels=False,
         )
         for size in (WIDE, NARROW)
     )  # fmt: skip
@@ -174,12 +191,17 @@ def curve_chart(clip: PageClip, truth: str, colours: Mapping[str, str]) -> Chart
 
 
 def _lines(values: Mapping[str, Floats], colours: Mapping[str, str]) -> list[Series]:
-    ordered = sorted(values, key=lambda name: (name != BLURRY, list(colours).index(name) if name in colours else 99))
-    return [Series(name, name, values[name], colours.get(name, "blurry")) for name in ordered]
+    """Return a line a method: those without a colour first, so that coloured ones lie above them."""
+    ordered = sorted(values, key=lambda name: (colours.get(name, OTHER_INK) != OTHER_INK, name != BLURRY, name))
+    return [Series(name, name, values[name], colours.get(name, OTHER_INK)) for name in ordered]
 
 
 def _legend(lines: Sequence[Series]) -> Markup:
-    return legend({line.ink: line.label for line in lines})
+    """Draw a sample of every coloured line, and one for all others."""
+    return legend(
+        [(line.ink, line.label) for line in lines if line.ink != OTHER_INK],
+        sum(line.ink == OTHER_INK for line in lines),
+    )
 
 
 def _lower(words: str) -> str:

@@ -1,7 +1,7 @@
 const MOST_ZOOM = 16, SHARP_PIXELS_FROM = 3;
 
 /** Show the frames of one clip at a time; every pane has the same part of the picture. */
-function browser(section) {
+function browser(section, best) {
   const find = (selector) => section.querySelector(selector);
   const all = (selector) => [...section.querySelectorAll(selector)];
   const panes = find(".panes"), range = find(".frame-range"), clipPick = find(".clip-pick"), said = find(".said");
@@ -181,7 +181,7 @@ function browser(section) {
     const every = Object.values(found).flat().filter((value) => value !== null);
     const [low, high] = [Math.min(...every), Math.max(...every)];
     table.tBodies[0].replaceChildren(...data.keys.filter((entry) => entry.key in found).map((entry) => {
-      const row = make("tr", `ink-${entry.ink}`), value = found[entry.key][now], before = found.blurry ? found.blurry[now] : null;
+      const row = make("tr", `ink-${inkOf(entry.key, entry.ink)}`), value = found[entry.key][now], before = found.blurry ? found.blurry[now] : null;
       row.classList.toggle("chosen", [picks.left.value, picks.right.value].includes(entry.key));
       const head = make("th", "", entry.label), track = make("td", "track"), dot = make("i");
       head.scope = "row";
@@ -223,7 +223,8 @@ function browser(section) {
     keys = Object.fromEntries(data.keys.map((entry) => [entry.key, entry]));
     const before = { left: picks.left.value, right: picks.right.value };
     const methods = data.keys.map((entry) => entry.key).filter((key) => key !== "blurry" && !Object.values(data.truths).includes(key));
-    const usual = { left: "blurry" in keys ? "blurry" : data.keys[0].key, right: methods[0] || data.keys[data.keys.length - 1].key };
+    const leader = best[clipPick.options[n].dataset.block];
+    const usual = { left: "blurry" in keys ? "blurry" : data.keys[0].key, right: leader in keys ? leader : methods[0] || data.keys[data.keys.length - 1].key };
     for (const side of ["left", "right"]) {
       picks[side].replaceChildren(...data.keys.map((entry) => { const option = make("option", "", entry.label); option.value = entry.key; return option; }));
       picks[side].value = before[side] in keys ? before[side] : usual[side];
@@ -241,6 +242,7 @@ function browser(section) {
     find(".manifests").replaceChildren(...(links.length ? ["run.json of this clip: ", ...links.slice(1)] : []));
     find(".curves").innerHTML = curves[n].textContent;
     charts = all(".curves figure.chart").map((figure) => chart(figure, (name, x) => show(x)));
+    repaint();
     marks();
     choose(truth);
     build();
@@ -333,6 +335,8 @@ function browser(section) {
       open(Number(option.value));
       section.scrollIntoView();
     },
+    /** Colour the methods anew. */
+    repaint() { scores(); },
     /** Take the truth that the page is filtered by. */
     truth(name) { choose(name); if (data) { build(); } },
     /** Offer the clips that a filter leaves. */

@@ -4,7 +4,7 @@ Colours are classes of ``page.css`` (``ink-…``), so one drawing serves the lig
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,8 @@ _MARK = Markup('<line class="{}" visibility="hidden" y1="{}" y2="{}"/>')
 _LINE = Markup('<g class="series ink-{}" data-key="{}"><path class="line" d="{}"/>{}</g>')
 _END = Markup('<g class="series end ink-{}" data-key="{}"><path class="leader" d="{}"/>{}</g>')
 _SAMPLE = Markup(
-    '<li class="ink-{}"><svg viewBox="0 0 26 8" aria-hidden="true"><path class="line" d="M1 4H25"/></svg>{}</li>'
+    '<li class="ink-{}" data-key="{}"><svg viewBox="0 0 26 8" aria-hidden="true"><path class="line" d="M1 4H25"/></svg>'
+    "{}</li>"
 )
 
 
@@ -38,7 +39,7 @@ class Series:
     label: str
     values: Floats
     ink: str
-    """Class that colours it: ``1`` to ``6``, ``blurry``, ``hand``, ``lens``, ``residual``, ``sharpness``."""
+    """Class that colours it: ``1`` to ``6``, ``other``, ``blurry``, ``hand``, ``lens``, ``residual``, ``sharpness``."""
 
 
 @dataclass(frozen=True)
@@ -298,7 +299,10 @@ def _significant(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else number(value)
 
 
-def legend(entries: Mapping[str, str]) -> Markup:
-    """Draw a list of line samples, each ink with its words."""
-    items = [_SAMPLE.format(ink, text) for ink, text in entries.items()]
+def legend(entries: Sequence[tuple[str, str]], others: int = 0) -> Markup:
+    """Draw a list of line samples: the ink and the words of each, and one for ``others`` that have no colour."""
+    items = [_SAMPLE.format(ink, text, text) for ink, text in entries]
+    if others:
+        words = f"{others} other method{'s' if others > 1 else ''}"
+        items.append(_SAMPLE.format("other", "", words))
     return Markup('<ul class="legend">{}</ul>').format(Markup("").join(items))

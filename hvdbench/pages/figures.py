@@ -14,6 +14,7 @@ from hvdbench.errors import InputError
 from hvdbench.frames import Frame, read_frame
 from hvdbench.pages.board_charts import ClipScores, ExtentScores
 from hvdbench.pages.page_clip import PageClip
+from hvdbench.pages.palette import colours_of
 from hvdbench.pages.view import BLURRY, most_changed
 from hvdbench.store import TRUTH_FOLDERS
 from hvdbench.workspace.atomic import atomic_write_bytes
@@ -27,8 +28,6 @@ COLUMN_IN, PAGE_IN = 3.4, 7.0
 """Widths of one and of two columns of the usual paper, inches."""
 MOST_PICTURES = 4_000
 """Pixels a side of a contact sheet's pictures together, at most."""
-_COLOURS = ("#0b62b0", "#b0307c", "#94610a", "#00776b", "#6a4bb5", "#a83b1c")
-_MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _GRAY = "#7b7f84"
 _STYLE: dict[Any, Any] = {
     "font.size": 8,
@@ -59,13 +58,6 @@ def write(path: Path, draw: Callable[[], "Figure"]) -> None:
     with rc_context(_STYLE):
         draw().savefig(buffer, format=path.suffix[1:], dpi=300, metadata=metadata)
     atomic_write_bytes(path, buffer.getvalue())
-
-
-def colours_of(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Choose a colour and a mark for each method, gray for the blurry input."""
-    others = [method for method in methods if method != BLURRY]
-    found = {name: (_COLOURS[n % len(_COLOURS)], _MARKS[n % len(_MARKS)]) for n, name in enumerate(others)}
-    return {BLURRY: (_GRAY, "o"), **found}
 
 
 def bars(order: "pd.DataFrame", metric: str, truth: str, *, width_in: float = COLUMN_IN) -> "Figure":

@@ -8,12 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hvdbench.boards.references import CONTROLS
 from hvdbench.labels.temporal_sharpness import MAP_FOLDER
-from hvdbench.pages.view import BLURRY, CLASS_NAMES, CONTROLS, TRUTH_NAMES, Floats
+from hvdbench.pages.palette import slots
+from hvdbench.pages.view import BLURRY, CLASS_NAMES, MAP_LABEL, TRUTH_NAMES, Floats
 from hvdbench.store import TRUTH_FOLDERS
 
 INKS = 12
 """Colour classes of ``page.css``; those from 7 on have the colours of 1 to 6, dotted."""
+
+
+OTHER_INK = "other"
+"""Colour class of methods that are not among those coloured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,15 +80,19 @@ class PageClip:
         if key == BLURRY:
             return "blurry input"
         if key == MAP_FOLDER:
-            return "temporal sharpness of the input"
+            return MAP_LABEL
         return f"{key} ({CONTROLS[key]})" if key in CONTROLS else key
 
 
 def inks(methods: Sequence[str]) -> dict[str, str]:
-    """Choose each method's colour class, the same in all tables, charts and clips of a page."""
-    others = [method for method in methods if method != BLURRY]
-    found = {method: str(index % INKS + 1) for index, method in enumerate(others)}
-    return {BLURRY: "blurry", **dict.fromkeys(TRUTH_FOLDERS.values(), "truth"), **found}
+    """Choose each method's colour class by its name, the same in all tables, charts and clips of a page."""
+    found = {method: str(slot % INKS + 1) for method, slot in slots(methods).items()}
+    return {BLURRY: "blurry", MAP_FOLDER: "blurry", **dict.fromkeys(TRUTH_FOLDERS.values(), "truth"), **found}
+
+
+def painted(methods: Sequence[str], chosen: Sequence[str]) -> dict[str, str]:
+    """Choose the colour class of each method of a board: only the chosen ones have colours, by their names."""
+    return {**dict.fromkeys(methods, OTHER_INK), **inks([name for name in chosen if name != BLURRY])}
 
 
 def clip_data(
@@ -104,7 +114,7 @@ def clip_data(
             {
                 "key": key,
                 "label": clip.label(key),
-                "ink": colours.get(key, "blurry"),
+                "ink": colours.get(key, OTHER_INK),
                 "folder": links.get(files[0].parent),
                 "names": None if own == names else own,
                 "embedded": uris[key],

@@ -1,6 +1,7 @@
 """Write what pages share: templates, a clip's part of a page, and the page of one restored clip."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from hvdbench.pages import sections
+from hvdbench.pages import palette, sections
 from hvdbench.pages.pictures import make_album
 from hvdbench.pages.view import BLURRY, CLASS_NAMES, TRUTH_NAMES, ClipView, telling_frames
 from hvdbench.workspace.atomic import atomic_write_text
@@ -70,7 +71,9 @@ def write_page(path: Path, template: str, context: Mapping[str, Any]) -> None:
         lstrip_blocks=True,
     )
     environment.filters["minus"] = lambda text: text.replace("-", "−")
-    common = {"stamps": (), "class_names": CLASS_NAMES, "truth_names": TRUTH_NAMES, "blurry": BLURRY}
+    environment.filters["minus_signs"] = lambda text: re.sub(r"(?<=\s)-(?=\d)", "−", text)
+    common: dict[str, Any] = {"stamps": (), "class_names": CLASS_NAMES, "truth_names": TRUTH_NAMES, "blurry": BLURRY}
+    common["palette"] = Markup(palette.css())
     manifest = context["manifest"]
     told = json.dumps(manifest, indent=2, default=str, ensure_ascii=False) if manifest else ""
     atomic_write_text(path, environment.get_template(template).render({**common, **context, "manifest": told}))

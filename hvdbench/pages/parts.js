@@ -9,14 +9,15 @@ const make = (tag, className, text) => {
 };
 
 function theme(button) {
-  const names = { auto: "as the system", light: "light", dark: "dark" };
+  const names = { auto: "as the system", light: "on white", dark: "on black" };
   const order = Object.keys(names);
   let now = "auto";
   const show = () => {
     if (now === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = now;
-    button.querySelector("span").textContent = now[0].toUpperCase() + now.slice(1);
-    button.setAttribute("aria-label", `Colours: ${names[now]}`);
+    const word = now[0].toUpperCase() + now.slice(1);
+    button.querySelector("span").textContent = word;
+    button.setAttribute("aria-label", `${word}: colours ${names[now]}`);
   };
   try { now = localStorage.getItem("hvdbench-theme") || "auto"; } catch { /* no storage for this page: begin anew */ }
   if (!(now in names)) now = "auto";
@@ -30,7 +31,6 @@ function theme(button) {
 
 function sortable(table) {
   const heads = [...table.tHead.rows[0].cells];
-  const body = table.tBodies[0];
   const value = (row, column) => {
     const cell = row.cells[column];
     return cell.dataset.number === undefined ? null : Number(cell.dataset.number);
@@ -44,14 +44,13 @@ function sortable(table) {
     heads.forEach((other) => other.removeAttribute("aria-sort"));
     head.setAttribute("aria-sort", way);
     const sign = way === "ascending" ? 1 : -1;
-    const rows = [...body.rows];
-    rows.sort((a, b) => {
+    const order = (a, b) => {
       if (!isNumber) return sign * a.cells[column].textContent.localeCompare(b.cells[column].textContent, "en", { numeric: true });
       const [x, y] = [value(a, column), value(b, column)];
       if (x === null || y === null) return (x === null) - (y === null);
       return sign * (x - y);
-    });
-    body.append(...rows);
+    };
+    for (const body of table.tBodies) body.append(...[...body.rows].sort(order));
   }));
 }
 
@@ -77,28 +76,31 @@ function chart(figure, jump) {
     mark.setAttribute("x1", place(drawing, x));
     mark.setAttribute("x2", place(drawing, x));
   });
-  const shown = () => drawings.find((drawing) => drawing.svg.getBoundingClientRect().width > 0) || drawings[0];
+  const seen = () => drawings.find((drawing) => drawing.svg.getBoundingClientRect().width > 0) || drawings[0];
   let at = null;
   const read = (n) => {
     at = clamp(n, 0, values.x.length - 1);
     const x = values.x[at];
     line(".probe", x);
     tip.replaceChildren(make("b", "", named(values, at)));
-    for (const series of values.series) {
+    const painted = figure.classList.contains("painted");
+    const shown = values.series.map((series) => ({ ...series, ink: painted ? inkOf(series.key, series.ink) : series.ink }));
+    const told = painted ? shown.filter((series) => series.ink !== "other") : shown;
+    for (const series of told.length ? told : shown.slice(0, 8)) {
       const row = make("span", `ink-${series.ink}`);
       const number = series.values[at];
       row.append(make("i"), make("span", "", series.label), make("b", "", number === null ? "–" : `${minus(number.toFixed(values.digits))}${{ dB: " dB", "°": "°", "%": " %" }[values.unit] || ""}`));
       tip.append(row);
     }
     tip.hidden = false;
-    const drawing = shown();
+    const drawing = seen();
     const share = place(drawing, x) / drawing.width;
     tip.style.left = share > 0.5 ? "auto" : `calc(${100 * share}% + 12px)`;
     tip.style.right = share > 0.5 ? `calc(${100 - 100 * share}% + 12px)` : "auto";
   };
   const rest = () => { line(".probe", null); tip.hidden = true; at = null; };
   const nearest = (event) => {
-    const drawing = shown();
+    const drawing = seen();
     const box = drawing.svg.getBoundingClientRect();
     const unit = (event.clientX - box.left) / box.width * drawing.width;
     const x = drawing.low + (unit - drawing.left) / (drawing.right - drawing.left) * (drawing.high - drawing.low);

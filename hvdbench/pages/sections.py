@@ -29,6 +29,8 @@ class Chart:
     values: dict[str, Any]
     is_apart: bool = False
     """Whether its points are drawn without a line that joins them."""
+    is_heat: bool = False
+    """Whether it is a heat map, whose drawing is a picture of a pixel a cell."""
 
 
 @dataclass(frozen=True)
@@ -147,12 +149,12 @@ def charts(clip: ClipView) -> list[Chart]:
     colours = inks(clip.methods)
     if clip.psnr:
         lines = [Series(key, clip.label(key), clip.psnr[key], colours[key]) for key in clip.keys if key in clip.psnr]
-        entries = {line.ink: line.label for line in lines}
+        entries = [(line.ink, line.label) for line in lines]
         text = f"Against the truth at {_instant(clip)}. The two methods chosen above are drawn strong."
         drawn.append(_frame_figure(clip, lines, f"PSNR per frame, {truth_name(clip)} truth", text, "dB", 2, entries))
     line = Series("sharpness", "sharpness of the input", clip.sharpness, "sharpness")
     text = "What the labeller saw. Dots in the row below mark the frames that it selected."
-    drawn.append(_frame_figure(clip, [line], "Sharpness of the input", text, "variance of the Laplacian", 1, {}))
+    drawn.append(_frame_figure(clip, [line], "Sharpness of the input", text, "variance of the Laplacian", 1, []))
     return drawn
 
 
@@ -161,7 +163,13 @@ def _instant(clip: ClipView) -> str:
 
 
 def _frame_figure(
-    clip: ClipView, lines: Sequence[Series], title: str, text: str, unit: str, digits: int, entries: dict[str, str]
+    clip: ClipView,
+    lines: Sequence[Series],
+    title: str,
+    text: str,
+    unit: str,
+    digits: int,
+    entries: Sequence[tuple[str, str]],
 ) -> Chart:
     is_sharpness = lines[0].key == "sharpness"
     drawings = tuple(
@@ -212,6 +220,6 @@ def _path_figure(
         time_chart(t_s, lines, title=f"{title}, clip {clip.name}", unit="angle (°)", size=size, y_range=limits)
         for size in (PATH_WIDE, PATH_NARROW)
     )
-    entries = {line.ink: {"lens": "lens (compensating angle)"}.get(line.key, line.label) for line in lines}
+    entries = [(line.ink, {"lens": "lens (compensating angle)"}.get(line.key, line.label)) for line in lines]
     samples = legend(entries) if len(entries) > 1 else Markup("")
     return Chart(title, "", samples, drawings, chart_values(t_s, lines, "°", "time", 3))

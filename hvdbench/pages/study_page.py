@@ -119,9 +119,9 @@ def _size(crop: Frame) -> tuple[int, int]:
 
 
 def _span(table: Table, key: str) -> dict[str, Any]:
-    """Return where a table's intervals are drawn: the key of the values, the low end of all, and their width."""
+    """Return where a table's intervals are drawn: the keys of intervals and of means, the low end of all, the width."""
     cells = [row.cells[name] for row in table.rows for name in (key, "interval")]
     ends: Sequence[float] = [end for one in cells for end in (one.low, one.high) if math.isfinite(end)]
     values = [row.cells[key].value for row in table.rows]
     finite = [*ends, *(float(value) for value in values if isinstance(value, float))] or [0.0]
-    return {"key": key, "low": min(finite), "width": (max(finite) - min(finite)) or 1.0}
+    return {"key": "interval", "point": key, "low": min(finite), "width": (max(finite) - min(finite)) or 1.0}

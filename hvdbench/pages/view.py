@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hvdbench.boards.references import CONTROLS
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, Frames
+from hvdbench.labels.temporal_sharpness import MAP_FOLDER
 
 BLURRY, TRUTH = "blurry", "sharp"
 CLASS_NAMES = ("sharp", "mild", "blurry")
 TRUTH_NAMES: Mapping[str, str] = {"mid": "mid-exposure", "centroid": "exposure centroid"}
-CONTROLS: Mapping[str, str] = {"warp_average": "control, no learning"}
-"""Methods that a page marks as controls, which every other method has to beat."""
+MAP_LABEL = "temporal sharpness of the input"
 
 Floats = NDArray[np.floating[Any]]
 
@@ -53,7 +54,8 @@ class ClipView:
     has_times: bool = True
     """Whether ``t_s`` are times; for a folder of frames without a rate they are frame numbers."""
     frames: Mapping[str, Frames | PickedFrames]
-    """The frames ``blurry``, those of each method, and ``sharp`` if there is a ground truth; uint8 (T, H, W, 3)."""
+    """The frames ``blurry``, those of each method, maps as ``temporal_sharpness`` if there are any, and ``sharp`` if
+    there is a ground truth; uint8 (T, H, W, 3)."""
     truth: str | None = None
     """The ground truth in ``sharp`` and ``psnr``: ``mid`` or ``centroid`` of the exposure, or None."""
     is_selected: NDArray[np.bool_]
@@ -101,12 +103,12 @@ class ClipView:
     @property
     def methods(self) -> list[str]:
         """List the methods in the order of their frames."""
-        return [key for key in self.frames if key not in (BLURRY, TRUTH)]
+        return [key for key in self.frames if key not in (BLURRY, MAP_FOLDER, TRUTH)]
 
     @property
     def keys(self) -> list[str]:
-        """List the keys of all pictures of a frame: the blurry one, those of the methods, and the ground truth."""
-        return [BLURRY, *self.methods, *([TRUTH] if TRUTH in self.frames else [])]
+        """List the keys of all pictures of a frame: the blurry one, those of the methods, the map, and the truth."""
+        return [BLURRY, *self.methods, *(key for key in (MAP_FOLDER, TRUTH) if key in self.frames)]
 
     def label(self, key: str) -> str:
         """Return the caption of a picture, which states the kind of ground truth or marks a control."""
@@ -114,6 +116,8 @@ class ClipView:
             return "blurry input"
         if key == TRUTH:
             return f"truth ({TRUTH_NAMES.get(self.truth or '', 'instant not named')})"
+        if key == MAP_FOLDER:
+            return MAP_LABEL
         return f"{key} ({CONTROLS[key]})" if key in CONTROLS else key
 
 

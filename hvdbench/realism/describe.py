@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hvdbench.realism.describe_facts import BANDS_HZ, DescribedClip, read_facts
 from hvdbench.realism.series import run_lengths
 from hvdbench.store import Dataset
+from hvdbench.tables.dataframes import frame_csv
 from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.progress import Progress, silent
 
@@ -48,7 +49,7 @@ def describe_dataset(dataset: Dataset, out: Path | None, *, progress: Progress =
     if out is not None:
         from hvdbench.realism.describe_plots import write_plots
 
-        atomic_write_text(out / "describe.csv", table.to_csv(index=False, float_format="%.4f", lineterminator="\n"))
+        atomic_write_text(out / "describe.csv", frame_csv(table, "%.4f"))
         lines.append("  ".join(str(path) for path in (out / "describe.csv", *write_plots(out, dataset, facts))))
     return lines
 

@@ -2,6 +2,7 @@
 
 A recipe's name is its file's stem. ``name@tiny`` applies the file's ``[tiny]`` table over its values: the same recipe
 at a size that a laptop runs in minutes. A file that begins with ``based_on = "other"`` contains only its differences
+from hvdbench.workspace.parsing import read_toml
 from that other recipe, which may be ``other@tiny``, or a file whose path is relative to this one. All is inherited but
 ``name``, the name that a dataset states for boards.
 
@@ -10,7 +11,6 @@ A file that names code to run must be trusted: see :mod:`hvdbench.recipe.trust`.
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hvdbench.catalog import NamedPreset, unknown
 from hvdbench.errors import RecipeError, UnknownNameError
 from hvdbench.recipe.trust import TINY_TABLE, Layer, check_trust, part_keys
+from hvdbench.workspace.parsing import read_toml
 from hvdbench.workspace.paths import at_home, home_folder
 
 
@@ -177,7 +178,7 @@ def _read_toml(kind: str, name: str, *, beside: Path | None = None) -> Layer:
             this installation has may be that of a file here.
     """
     folder = beside or Path()
-    asked = NamedPreset.parse(name) if not (folder / name).is_file() else NamedPreset(name)
+    asked = NamedPreset.parse(name) if not (folder / at_home(name)).is_file() else NamedPreset(name)
     if asked.name.endswith(".toml"):
         path = folder / at_home(asked.name)
     else:
@@ -191,8 +192,8 @@ def _read_toml(kind: str, name: str, *, beside: Path | None = None) -> Layer:
     if asked.preset is not None and not asked.is_tiny:
         raise UnknownNameError(f"recipe '{path.stem}' has no preset '{asked.preset}' (known: {TINY_TABLE})")
     try:
-        return Layer(path, tomllib.loads(path.read_text(encoding="utf-8")), is_tiny=asked.is_tiny)
-    except (ValueError, RecursionError) as error:
+        return Layer(path, read_toml(path), is_tiny=asked.is_tiny)
+    except ValueError as error:
         raise RecipeError(f"{path} is not TOML: {error}") from error
 
 

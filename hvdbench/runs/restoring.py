@@ -31,6 +31,7 @@ from hvdbench.workspace.atomic import atomic_folder, atomic_write_text, check_re
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.manifest import file_sha256, versions
 from hvdbench.workspace.names import checked_key, checked_name
+from hvdbench.workspace.parsing import read_json
 from hvdbench.workspace.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -219,12 +220,12 @@ def _training_share(weights: Path | None, dataset: str) -> dict[str, float]:
     if weights is None:
         return {}
     try:
-        trained = json.loads((weights.parent / "train.json").read_text(encoding="utf-8"))
+        trained = read_json(weights.parent / "train.json")
         if trained["dataset"] != dataset or trained["weights_sha256"] != file_sha256(weights):
             return {}
         count = len(trained["clips"])
         return {str(name): float(value) / count for name, value in trained["facts"][SECONDS_BY_STAGE].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
         return {}  # trained elsewhere, or by an older version
 
 
@@ -261,9 +262,9 @@ def _finished(place: RunClip, digest: str, clip_digest: str, overwrite: bool) ->
     if not path.is_file():
         return False
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_json(path)
         found, read = manifest["run_digest"], manifest.get("clip_digest", clip_digest)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # damaged, so its origin is not known
+    except (ValueError, KeyError, TypeError, AttributeError):  # damaged, so its origin is not known
         found = read = None
     if found == digest:
         whole = {file.name for file in list_frames(place.folder, "*.png")} == set(_frame_names(place.clip))

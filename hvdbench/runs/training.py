@@ -22,6 +22,7 @@ from hvdbench.workspace.locks import locked
 from hvdbench.workspace.manifest import file_sha256, versions
 from hvdbench.workspace.names import checked_name
 from hvdbench.workspace.objects.location import Place
+from hvdbench.workspace.parsing import read_json
 from hvdbench.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -171,10 +172,10 @@ def _is_finished(folder: Path, digest: str, overwrite: bool) -> bool:
     if not (weights.is_file() and manifest.is_file()):
         return False
     try:
-        found = json.loads(manifest.read_text(encoding="utf-8"))
+        found = read_json(manifest)
         if found["digest"] == digest and found["weights_sha256"] == file_sha256(weights):
             return True
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         pass  # damaged, so its origin is not known
     if not overwrite:
         raise DatasetError(f"{folder} contains weights from other settings: use --overwrite or choose another folder")

@@ -11,6 +11,7 @@ import pandas as pd
 from hvdbench.metrics.efficiency import COSTS, SECONDS_BY_STAGE, stage_seconds
 from hvdbench.scoring.run_clip import RunClip
 from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.parsing import read_json
 
 COSTS_FILE = "costs.json"
 
@@ -42,8 +43,8 @@ def read_costs(place: RunClip) -> pd.DataFrame:
 def read_counts(place: RunClip) -> Mapping[str, Any]:
     """Read ``costs.json``; the result is empty where the file is absent, damaged or of another run."""
     try:
-        found = dict(json.loads((place.folder / COSTS_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError):
+        found = dict(read_json(place.folder / COSTS_FILE))
+    except (OSError, ValueError, TypeError):
         return {}
     return found if found.get("run_digest") == place.manifest.get("run_digest") else {}
 

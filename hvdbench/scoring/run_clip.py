@@ -1,7 +1,6 @@
 """Read one clip of a run together with the clip that it restores, a frame at a time."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +15,7 @@ from hvdbench.metrics.protocols.definition import Protocol
 from hvdbench.scoring.frame_files import FrameFiles
 from hvdbench.scoring.run_series import Sequences, series_sha256
 from hvdbench.store import TRUTH_FOLDERS, ClipFolder, Truth
+from hvdbench.workspace.parsing import read_json
 
 TRUTHS: tuple[Truth, ...] = ("mid", "centroid")
 ABSENT = "absent"
@@ -212,8 +212,8 @@ def read_manifest(path: Path) -> Mapping[str, Any]:
         InputError: if the file is damaged.
     """
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, RecursionError) as error:
+        return dict(read_json(path))
+    except (ValueError, TypeError) as error:
         raise InputError(f"{path} is damaged: restore the clip again") from error
 
 

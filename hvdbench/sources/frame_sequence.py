@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, read_frame
-from hvdbench.workspace.array_files import load_array
+from hvdbench.workspace.parsing import load_array
 
 DEPTH_FOLDER, DEPTH_SUFFIX = "depth", ".npy"
 

@@ -5,16 +5,17 @@ not state stays unknown: no licence, rate or origin is invented.
 """
 
 import re
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from hvdbench.catalog import unknown
 from hvdbench.errors import InputError, RecipeError, UnknownNameError
 from hvdbench.recipe import Settings, check
+from hvdbench.recipe.bounds import MOST_CLIPS, MOST_FPS
+from hvdbench.workspace.parsing import read_toml
 from hvdbench.workspace.paths import home_folder
 
 UNKNOWN = "unknown"
@@ -50,14 +51,14 @@ class Pattern(Settings):
 class Part(Settings):
     """What a whole split of the release holds. What is left out is unknown and not checked."""
 
-    clips: tuple[str, ...] | dict[str, int] = ()
+    clips: tuple[str, ...] | dict[str, Annotated[int, Field(ge=0, le=MOST_CLIPS)]] = ()
     """The names of its clips, in which ``000..239`` stands for all numbers between; or a table of names with the number
     of frames of each."""
-    count: int | None = Field(default=None, gt=0)
+    count: int | None = Field(default=None, gt=0, le=MOST_CLIPS)
     """The number of clips, where their names are unknown."""
-    frames: int | None = Field(default=None, gt=0)
+    frames: int | None = Field(default=None, gt=0, le=MOST_CLIPS)
     """The number of blurry frames of each clip."""
-    total: int | None = Field(default=None, gt=0)
+    total: int | None = Field(default=None, gt=0, le=10**10)
     """The number of blurry frames of all clips."""
     stated_by: str = UNKNOWN
     """Where these names and numbers are published."""
@@ -97,9 +98,9 @@ class SensorTable(Settings):
     """Relative to the folder of the clip's blurry frames, such as ``../meta_info/gyro.csv``."""
     track: str
     """The field of ``tracks.h5`` that holds the values."""
-    columns: tuple[int, ...] = Field(min_length=1)
+    columns: tuple[Annotated[int, Field(ge=-1000, le=1000)], ...] = Field(min_length=1)
     """The columns of the values, from 0; negative numbers count from the last."""
-    time_ns: int | None = None
+    time_ns: int | None = Field(default=None, ge=-1000, le=1000)
     """The column of times in nanoseconds, which become ``t_s`` beside the values on the clock of the frames; left out:
     the file has one row for each frame, or one of another length is not taken."""
 
@@ -116,7 +117,7 @@ class Boxes(Settings):
 class Averaged(Settings):
     """A rate that follows from the clips' names: each frame stands for as many high-speed frames as the name counts."""
 
-    fps: float = Field(gt=0)
+    fps: float = Field(gt=0, le=MOST_FPS)
     """Of the high-speed frames."""
     in_name: str
     """A regular expression of a whole clip name; its one group is the number of frames averaged."""
@@ -153,7 +154,7 @@ class Layout(Settings):
     """The board of this installation that is about the release."""
     dataset: str = ""
     """The name of the dataset made of it; left out: the layout's."""
-    fps: float | None = Field(default=None, gt=0)
+    fps: float | None = Field(default=None, gt=0, le=MOST_FPS)
     """Rate of the frames; left out: unknown, and then frames get no times."""
     averaged: Averaged | None = None
     """Rate by clip name, in place of ``fps``."""
@@ -171,7 +172,7 @@ class Layout(Settings):
     """Files of the release that list the frames of a split, line by line, with paths that name the clip's folder."""
     metadata: Metadata | None = None
     """The file that lists every frame, where there is one."""
-    sharp_per_blurry: int = Field(default=1, ge=1)
+    sharp_per_blurry: int = Field(default=1, ge=1, le=1000)
     """How many sharp frames, called ``<frame>_<number>``, show the exposure of one blurry frame; the middle one is the
     truth, and all are kept."""
     tables: tuple[SensorTable, ...] = ()
@@ -263,7 +264,7 @@ def _is_relative(text: str, placeholders: set[str]) -> bool:
 def _compiled(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:  # too many repeats, brackets too deep
         raise ValueError(f"'{text}' is not a regular expression: {error}") from error
 
 
@@ -297,8 +298,8 @@ def load_layout(name: str) -> tuple[str, Layout]:
     if not file.is_file() or (not name.endswith(".toml") and name not in layout_names()):
         raise UnknownNameError(unknown("layout", name, layout_names()) + "; a file of your own ends in .toml")
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        table = read_toml(file)
+    except (OSError, ValueError) as error:
         raise RecipeError(f"{file} is not TOML: {error}") from error
     return file.stem, check(file.name, table, Layout)
 

@@ -5,7 +5,6 @@ photographs stands in ``photographs.toml``; pictures of the user's own work too.
 """
 
 import hashlib
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -23,6 +22,7 @@ from hvdbench.recipe import Settings, check
 from hvdbench.sources.depth_planes import cut_planes
 from hvdbench.sources.scene import Layer, SceneKind, SourceOptions, Split, Times, centred_K, enlarge
 from hvdbench.workspace.names import kept_name
+from hvdbench.workspace.parsing import read_toml
 
 DEFAULT_SIZE = (320, 192)
 _KINDS: tuple[SceneKind, ...] = ("planar", "parallax", "moving_object")
@@ -57,7 +57,7 @@ class Photograph(Settings):
 def known_photographs() -> Mapping[str, Photograph]:
     """Read the photographs that the source knows, by name."""
     path = Path(__file__).with_name("photographs.toml")
-    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    tables = read_toml(path)
     return {name: check(f"{path.name}: [{name}]", table, Photograph) for name, table in tables.items()}
 
 

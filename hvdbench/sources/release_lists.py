@@ -1,6 +1,5 @@
 """Read the files by which a release itself says which of its clips and frames belong to which split."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -9,6 +8,7 @@ from typing import Any
 
 from hvdbench.errors import InputError
 from hvdbench.sources.layout import Metadata
+from hvdbench.workspace.parsing import parse_json
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def read_metadata(root: Path, metadata: Metadata, files: Iterable[Path]) -> dict
     file = root / metadata.file
     text = _text(file, "it says which frames are of which split, so put it there")
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        content = parse_json(text)
+    except ValueError as error:
         raise InputError(f"{file} is not JSON ({error}): download it again") from error
     rows = content.get("data") if isinstance(content, dict) else None
     if not isinstance(rows, list):

@@ -269,6 +269,10 @@ class DatasetWriter:
         """Return whether a clip is finished."""
         return f"{split}/{clip}" in self._manifest["clips"]
 
+    def digest_of(self, split: str, clip: str) -> str:
+        """Return a finished clip's digest; empty where there is none."""
+        return str(self._manifest["clips"].get(f"{split}/{clip}", ""))
+
     def clip_folder(self, split: str, clip: str) -> ClipFolder:
         """Return a clip's folder; write it inside :func:`hvdbench.workspace.atomic.atomic_folder`.
 

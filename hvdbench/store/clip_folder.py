@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import DatasetError
 from hvdbench.frames import Frames, list_frames, read_clip
+from hvdbench.store.hdf5_files import write_hdf5
 from hvdbench.store.remote import RemoteClip
 from hvdbench.store.tracks import field_names, field_of, open_tracks
 from hvdbench.workspace.atomic import atomic_path
@@ -97,7 +98,7 @@ class ClipFolder:
         with locked(self.tracks_path), atomic_path(self.tracks_path) as temporary:
             if self.tracks_path.is_file():
                 shutil.copyfile(self.tracks_path, temporary)
-            with h5py.File(temporary, "a") as tracks:
+            with write_hdf5(temporary, "a") as tracks:
                 edit(tracks)
 
     def digest(self) -> str:

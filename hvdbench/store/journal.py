@@ -15,6 +15,7 @@ from pathlib import Path
 from hvdbench.errors import DatasetError
 from hvdbench.workspace.atomic import force_to_disk, naming
 from hvdbench.workspace.names import checked_key
+from hvdbench.workspace.parsing import parse_json
 
 JOURNAL = "dataset.journal.jsonl"
 _LONGEST_LINE = 4096  # bytes: a key has at most two names of 255 bytes, and a digest 64 letters
@@ -41,11 +42,11 @@ class Journal:
         found: dict[str, dict[str, str]] = {}
         for number, line in self._lines():
             try:
-                entry = json.loads(line)
+                entry = parse_json(line)
                 key, digest, recipe = entry["clip"], entry["digest"], entry["recipe"]
                 if not isinstance(digest, str) or not isinstance(recipe, str):
                     raise TypeError("a digest is not text")
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
+            except (ValueError, KeyError, TypeError) as error:
                 raise DatasetError(
                     f"{self.path}: line {number} is not the entry of a clip ({error}): remove this line, and run the "
                     "command that makes the dataset again"

@@ -1,6 +1,5 @@
 """Read the manifest of a dataset, ``dataset.json``, and the journal that may lie beside it."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from hvdbench.errors import DatasetError
 from hvdbench.store.journal import Journal
 from hvdbench.workspace.names import checked_keys, checked_name
+from hvdbench.workspace.parsing import read_json
 
 SCHEMA = 1
 MANIFEST = "dataset.json"
@@ -34,10 +34,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
         DatasetError: if it cannot be read, has another schema, lacks a field, or a name could be a path.
     """
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_json(path)
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:  # also numbers of 5000 digits, and 10 000 brackets
+    except ValueError as error:
         raise DatasetError(f"{path} is not JSON ({error}): make the dataset again") from error
     if not isinstance(manifest, dict) or "clips" not in manifest:
         raise DatasetError(f"{path} is not the manifest of a dataset: make the dataset again")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hvdbench.tables.texts import csv_of
 from hvdbench.workspace.atomic import atomic_write_text
 
 
@@ -84,11 +85,11 @@ class RestoredRow:
 def write_csv(path: Path, rows: Sequence[SharpRow] | Sequence[SuppressionRow] | Sequence[RestoredRow]) -> None:
     """Write rows of one kind with their names on the first line; numbers have four decimals, NaN is left empty."""
     names = [field.name for field in fields(rows[0])]
-    lines = [",".join(_cell(getattr(row, name)) for name in names) for row in rows]
-    atomic_write_text(path, "\n".join([",".join(names), *lines]) + "\n")
+    lines = [[_cell(getattr(row, name)) for name in names] for row in rows]
+    atomic_write_text(path, csv_of([names, *lines]))
 
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return "" if np.isnan(value) else f"{value:.4f}".rstrip("0").rstrip(".")
-    return f'"{value}"' if isinstance(value, str) and "," in value else str(value)
+    return str(value)

@@ -8,6 +8,7 @@ from hvdbench.camera.hand import PresetName
 from hvdbench.camera.index import NO_PATHS
 from hvdbench.camera.stabiliser.settings import OisSettings
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_CLIPS, MOST_SEED, MOST_WEIGHT
 from hvdbench.recipe.trust import Part
 from hvdbench.response import open_response
 from hvdbench.sources.scene import Mode, Split
@@ -22,7 +23,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Side = Annotated[int, Field(ge=16, le=8192)]
 Stroke = Annotated[float, Field(gt=0, le=45)]
 Depth = Annotated[float, Field(ge=0.01, le=100_000)]
-Weight = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(gt=0, le=MOST_WEIGHT)]
 
 # Settings of a camera that moves, which have no meaning where whole frames are averaged.
 _OF_MOTION = (
@@ -79,13 +80,13 @@ class DatasetSettings(Settings):
     trajectories: str = "handheld_simulated"
     """Set of camera paths in ``trajectories/index.toml``, ``monst3r`` for every set that MonST3R estimated, or ``none``
     where the hand model alone moves the camera."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=MOST_SEED)
     """Random seed; all randomness in a clip comes from it and the clip's name."""
     size: tuple[Side, Side] | None = None
     """Width and height of frames; left out: the source's own size less a margin."""
     frames_per_clip: int = Field(default=60, ge=1, le=100_000)
     """Largest number of frames per clip; a source clip may be shorter."""
-    max_clips: int | None = Field(default=None, ge=1)
+    max_clips: int | None = Field(default=None, ge=1, le=MOST_CLIPS)
     """Largest number of clips per split; left out: no limit."""
     clips: tuple[str, ...] = ()
     """Names of the scenes to use, in this order; left out: all scenes."""

@@ -9,11 +9,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from hvdbench.store.hdf5_files import write_hdf5
 from hvdbench.synth.averaging import Windows
 from hvdbench.synth.clip_plan import ClipPlan, ShakenClip
 from hvdbench.synth.exposure.one_exposure import Exposure
@@ -56,7 +56,7 @@ def write_tracks(file: Path, facts: SynthesisedClip) -> None:
     if facts.windows is not None:
         fields["average/source_frames"] = facts.windows.source_frames
         fields["average/truth_frame"] = facts.windows.truth_frame
-    with h5py.File(file, "w") as tracks:
+    with write_hdf5(file) as tracks:
         for name, values in fields.items():
             packed = {"compression": "gzip", "compression_opts": 4} if values.nbytes > _SMALL_BYTES else {}
             tracks.create_dataset(name, data=values, track_times=False, **packed)

@@ -23,6 +23,7 @@ class Column:
         better: which values are good; empty where neither high nor low ones are.
         metric: the metric of a column of scores, else empty.
         truth: the truth that those scores are against.
+        words: what the column means, in a sentence or two; empty where nobody needs it.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Column:
     better: Better = ""
     metric: str = ""
     truth: str = "none"
+    words: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import unicodedata
+from collections.abc import Iterable, Sequence
 
 from hvdbench.tables.table import Table
 
@@ -97,12 +98,16 @@ def _width(text: str) -> int:
 
 def comma_separated(table: Table) -> str:
     """Write a table as CSV with every digit; what has no value is empty, and no cell is a formula."""
+    heads = [column.title for column in table.columns]
+    return csv_of([heads, *([cell.value for cell in line] for line in table.lines())])
+
+
+def csv_of(rows: Iterable[Sequence[object]]) -> str:
+    """Write rows as CSV: words as :func:`guarded` returns them, numbers with every digit, and None as an empty cell."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([guarded(column.title) for column in table.columns])
-    for line in table.lines():
-        values = [cell.value for cell in line]
-        writer.writerow(["" if one is None else guarded(one) if isinstance(one, str) else repr(one) for one in values])
+    for row in rows:
+        writer.writerow(["" if one is None else guarded(one) if isinstance(one, str) else repr(one) for one in row])
     return buffer.getvalue()
 
 

@@ -1,6 +1,8 @@
 """Read weight files: no code of theirs is run, and what training code wraps around a state dict is taken off."""
 
+import io
 import lzma
+import os
 import pickle
 import re
 import struct
@@ -196,6 +198,14 @@ def _form(path: Path, file: Path, head: bytes) -> str:
     raise WeightsError(_damaged_message(path))
 
 
+class _Bounded(io.BufferedReader):
+    """A file of which no more is asked than it has left: a damaged length would take memory before it shows."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, os.fstat(self.fileno()).st_size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
 def _read(path: Path, file: Path, form: str) -> Any:
     """Read what a weight file holds, without running any of it."""
     import torch
@@ -205,7 +215,11 @@ def _read(path: Path, file: Path, form: str) -> Any:
             from safetensors.torch import load_file
 
             return load_file(file, device="cpu")
-        with torch.serialization.safe_globals(stand_ins()), file.open("rb") as opened, warnings.catch_warnings():
+        with (
+            torch.serialization.safe_globals(stand_ins()),
+            _Bounded(io.FileIO(file)) as opened,
+            warnings.catch_warnings(),
+        ):
             warnings.filterwarnings(
                 "ignore", message="Detected pickle protocol"
             )  # an error follows, or nothing is wrong

@@ -1,12 +1,12 @@
 """List which weights are known, and where each belongs. It does not import torch."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from hvdbench import catalog
 from hvdbench.errors import UnknownNameError, WeightsError
 from hvdbench.workspace.manifest import file_sha256
+from hvdbench.workspace.parsing import read_toml
 from hvdbench.workspace.paths import weights_folder
 
 
@@ -40,7 +40,7 @@ class KnownWeights:
 
 
 def _read(path: Path) -> tuple[KnownWeights, ...]:
-    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    tables = read_toml(path)
     return tuple(
         KnownWeights(
             name=name,

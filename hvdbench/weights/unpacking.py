@@ -105,7 +105,7 @@ def _zip_member(file: Path, path: Path, opened: ExitStack) -> tuple[str, IO[byte
         return "", None
     if any(name.rpartition("/")[2] in _SAVED_OBJECT for name in archive.namelist()):
         return "", None
-    names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+    names = [entry.filename for entry in archive.infolist() if not f"/{entry.filename}".endswith("/")]
     name = _only(names, archive.open, "a ZIP archive", path)
     return f"taken out of a ZIP archive as '{name}'", opened.enter_context(archive.open(name))
 

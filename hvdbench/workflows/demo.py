@@ -1,6 +1,5 @@
 """Run the whole pipeline on embedded scenes: shake them, label, fit, score, and write a board and a page."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from hvdbench.workflows.train import made_from
 from hvdbench.workspace.engine import Engine
 from hvdbench.workspace.fallback import Fallback
 from hvdbench.workspace.manifest import versions
+from hvdbench.workspace.parsing import read_json
 from hvdbench.workspace.progress import Progress, silent
 from hvdbench.workspace.workspace import Workspace
 
@@ -146,7 +146,7 @@ def clip_view(
 def _fit_notes(runs: Mapping[str, Run], key: str) -> list[str]:
     """Describe in a sentence what the headline method did to a clip."""
     name = list(runs)[-1]
-    facts = json.loads((runs[name].folders[key] / "run.json").read_text(encoding="utf-8"))["facts"]
+    facts = read_json(runs[name].folders[key] / "run.json")["facts"]
     if "exposure_share" not in facts:
         return []
     line = (

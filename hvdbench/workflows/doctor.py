@@ -4,7 +4,6 @@ Nothing heavy is imported in this process. Versions come from the packages' meta
 process, so that even an installation whose torch crashes gets its answer.
 """
 
-import json
 import os
 import re
 import sys
@@ -21,6 +20,7 @@ from hvdbench.weights.registry import weights_status
 from hvdbench.workspace import paths
 from hvdbench.workspace.engine import usable_cores
 from hvdbench.workspace.memory import free_memory
+from hvdbench.workspace.parsing import parse_json
 
 State = Literal["ok", "note", "problem"]
 
@@ -130,7 +130,7 @@ def _torch() -> Iterator[Finding]:
     if facts is None:
         yield Finding("torch", "problem", f"cannot be imported ({reason}): {_REINSTALL}")
         return
-    number, cuda, device = json.loads(facts)
+    number, cuda, device = parse_json(facts)
     yield _device(number, cuda, device)
     if "torchvision works" in lines:
         yield Finding("torchvision", "ok", f"{_version('torchvision')} works with torch {number}")

@@ -9,8 +9,8 @@ import pandas as pd
 from hvdbench.boards.entering import enter
 from hvdbench.boards.facts import metric_facts
 from hvdbench.boards.files import read_board
+from hvdbench.boards.references import INPUT
 from hvdbench.boards.settings import board_path, choose_place, usual_board
-from hvdbench.boards.text.wide import INPUT
 from hvdbench.errors import HvdbenchError, InputError
 from hvdbench.frames import list_frames
 from hvdbench.methods.blurry import Blurry

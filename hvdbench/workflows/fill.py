@@ -23,16 +23,22 @@ logger = logging.getLogger(__name__)
 
 
 def fill(
-    name: str, data: Sequence[Place], *, workspace: Workspace, budget: Budget, seeds: Sequence[int] = ()
+    name: str,
+    data: Sequence[Place],
+    *,
+    workspace: Workspace,
+    budget: Budget,
+    seeds: Sequence[int] = (),
+    train_data: Place | None = None,
 ) -> Iterator[Evaluation]:
     """Restore and score datasets by all methods of a board's recipe, and yield each result once it is on the board.
 
     A method that is trained, or fitted to each clip, is made once for each of the board's seeds; the others draw
     nothing at random and are made once. With several seeds the runs of each lie in ``RUNS/seed_N``.
 
-    A method that is trained over clips is trained on the clips of each dataset first. One that starts from weights
-    which are missing is replaced by its recipe for a small network, which starts from weights inside the package. A
-    method that cannot be run is left out with a warning, and the others go on.
+    A method that is trained over clips is trained first: on ``train_data``, or on the clips of each dataset. One that
+    starts from weights which are missing is replaced by its recipe for a small network, which starts from weights
+    inside the package. A method that cannot be run is left out with a warning, and the others go on.
 
     Args:
         name: the board's recipe, such as ``table2`` or ``table2@tiny``; the board has the same name.
@@ -40,6 +46,7 @@ def fill(
         workspace: where runs and boards lie, whether they are replaced, and whether fallbacks are allowed.
         budget: device and engine; its steps replace the recipe's.
         seeds: random seeds; empty for those of the recipe.
+        train_data: the folder or pack of the dataset that methods are trained on; None for the scored one.
 
     Raises:
         UnknownNameError, RecipeError: if there is no such recipe, or it is damaged.
@@ -59,7 +66,7 @@ def fill(
         try:
             if seed != seeds[0] and not _draws(entry, workspace):
                 continue
-            found = _run(entry, dataset, recipe, own, replace(budget, seed=seed))
+            found = _run(entry, dataset, train_data or dataset.place, recipe, own, replace(budget, seed=seed))
         except HvdbenchError as error:
             if workspace.strict:
                 raise
@@ -104,9 +111,14 @@ def _opened(reference: str, workspace: Workspace) -> Method:
 
 
 def _run(
-    entry: str, dataset: Dataset, recipe: Recipe[BoardSettings], workspace: Workspace, budget: Budget
+    entry: str,
+    dataset: Dataset,
+    train_data: Place,
+    recipe: Recipe[BoardSettings],
+    workspace: Workspace,
+    budget: Budget,
 ) -> Evaluation:
-    """Restore and score a dataset by one method, trained or fitted first."""
+    """Restore and score a dataset by one method, trained on ``train_data`` or fitted first."""
     asked = Asked(recipe.values.metrics)
     reference, _, named = entry.partition("=")
     weights, label = (find_weights(named), named) if named else (None, None)
@@ -118,14 +130,14 @@ def _run(
             fitted = method.with_fit_steps(budget.steps) if method.scheme.fit_steps else method
             return evaluate(fitted, dataset, workspace=workspace, budget=budget, board=recipe.name, asked=asked)
         try:
-            weights = train(reference, dataset.place, workspace=workspace, budget=budget)
+            weights = train(reference, train_data, workspace=workspace, budget=budget)
         except WeightsError as error:
             small = open_small(method, trust=workspace.trust)
             if small is None:
                 raise
             workspace.fallback.take(str(error), f"'{small.reference}', from weights of hvdbench,")
             reference = small.reference
-            weights = train(reference, dataset.place, workspace=workspace, budget=budget)
+            weights = train(reference, train_data, workspace=workspace, budget=budget)
     return evaluate(
         reference,
         dataset,

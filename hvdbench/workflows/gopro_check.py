@@ -1,6 +1,5 @@
 """Make the blurry frames of GOPRO_Large again from GOPRO_Large_all, by the published record of their windows."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from hvdbench.synth.exposure.whole_frames import mean_light
 from hvdbench.tables.table import Kind, table_of
 from hvdbench.tables.texts import padded
 from hvdbench.workspace.engine import Engine
+from hvdbench.workspace.parsing import read_toml
 from hvdbench.workspace.progress import Progress, silent
 
 RECORD = Path(__file__).with_name("gopro_windows.toml")
@@ -81,7 +81,7 @@ class _Job:
 
 def read_record(path: Path = RECORD) -> dict[str, ClipWindows]:
     """Read which frames make which, by clip ``<split>/<clip>``."""
-    return {key: ClipWindows(**row) for key, row in tomllib.loads(path.read_text(encoding="utf-8")).items()}
+    return {key: ClipWindows(**row) for key, row in read_toml(path).items()}
 
 
 def check(

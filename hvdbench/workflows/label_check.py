@@ -16,6 +16,7 @@ from hvdbench.labels.sharpness import Measure
 from hvdbench.labels.stored import DEFAULT_LABELLER
 from hvdbench.recipe import digest_of
 from hvdbench.store import Dataset
+from hvdbench.tables.texts import csv_of
 from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.objects.location import Place
@@ -110,11 +111,11 @@ def check_lines(check: LabelCheck) -> list[str]:
 
 def write_curves(folder: Path, check: LabelCheck) -> Path:
     """Write ``thresholds.csv``: the scores that every other threshold would have given, for each labeller."""
-    rows = ["labeller,relative_threshold,recall,precision,accuracy"]
+    rows: list[Sequence[object]] = [("labeller", "relative_threshold", "recall", "precision", "accuracy")]
     for labeller, clips in check.clips.items():
-        rows += [",".join([labeller, *(f"{value:.6g}" for value in row)]) for row in curve_of(clips)]
+        rows += [[labeller, *(f"{value:.6g}" for value in row)] for row in curve_of(clips)]
     path = folder / "thresholds.csv"
-    atomic_write_text(path, "\n".join(rows) + "\n")
+    atomic_write_text(path, csv_of(rows))
     return path
 
 

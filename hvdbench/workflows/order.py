@@ -133,10 +133,11 @@ def shares_table(measured: OrderMeasured) -> str:
     return padded(table_of(heads, rows))  # type: ignore[arg-type]
 
 
-def enter_shares(measured: OrderMeasured, boards: Path, *, board: str, method: str) -> Path:
-    """Enter the shares on a board, over those of the same name and dataset, and return the board's path.
+def enter_shares(measured: OrderMeasured, boards: Path, *, board: str, method: str, seed: int | None = None) -> Path:
+    """Enter the shares on a board, over those of the same name, seed and dataset, and return the board's path.
 
-    Every sequence counts the same, however long its clip is.
+    Every sequence counts the same, however long its clip is. ``seed`` is that of the training of the weights; a board
+    shows the mean over the seeds of a name.
 
     Raises:
         InputError: if a name could be a path, or the board cannot be read.
@@ -153,6 +154,7 @@ def enter_shares(measured: OrderMeasured, boards: Path, *, board: str, method: s
         board=place.board,
         dataset=measured.dataset,
         origin=measured.origin,  # type: ignore[arg-type]
+        seed=seed,
         source=f"order network of SHA-256 {file_sha256(measured.weights)[:12]}",
         dataset_digest=measured.dataset_digest,
         run_digest=digest_of([file_sha256(measured.weights), measured.dataset_digest]),

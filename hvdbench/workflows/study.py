@@ -48,7 +48,7 @@ def find_sources(given: Sequence[str]) -> list[Source]:
     """
     sources: list[Source] = []
     for text in given:
-        name, _, path = text.rpartition("=") if "=" in text and not Path(text).exists() else ("", "", text)
+        name, _, path = text.partition("=") if "=" in text and not Path(text).exists() else ("", "", text)
         folder = Path(path)
         if not folder.exists():
             raise InputError(f"{folder} does not exist: name a folder of restored frames, or NAME=FOLDER")

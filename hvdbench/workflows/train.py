@@ -4,7 +4,6 @@ The origin of the weights is recorded for the board. A method without trained we
 and keeps that name; see :mod:`hvdbench.workspace.fallback`.
 """
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from hvdbench.weights.finding import is_shipped
 from hvdbench.workflows.datasets import find_dataset
 from hvdbench.workspace.manifest import file_sha256
 from hvdbench.workspace.objects.location import Place
+from hvdbench.workspace.parsing import read_json
 from hvdbench.workspace.workspace import Workspace
 
 _OF_NETWORK = ("network", "network_arguments", "takes", "frames", "output", "spec")
@@ -159,9 +159,9 @@ def _check_same_network(method: Method, weights: Path) -> None:
         WeightsError: ``train.json`` beside the weights says so.
     """
     try:
-        trained = json.loads((weights.parent / "train.json").read_text(encoding="utf-8"))["recipe"]["settings"]
+        trained = read_json(weights.parent / "train.json")["recipe"]["settings"]
         before = {key: trained.get(key) for key in _OF_NETWORK}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return  # nobody knows what they were trained as; whether they fit shows when they are loaded
     settings = method.recipe.values.model_dump(mode="json")["settings"]
     changed = [f"{key} = {before[key]!r}" for key in _OF_NETWORK if before[key] != settings.get(key)]
@@ -183,9 +183,9 @@ def made_from(dataset: Dataset, weights: Path | None) -> str:
     if weights is None:
         return "made from each scored clip alone, no truth read"
     try:
-        training = json.loads((weights.parent / "train.json").read_text(encoding="utf-8"))
+        training = read_json(weights.parent / "train.json")
         ours = training["weights_sha256"] == file_sha256(weights)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         ours = False
     if not ours:
         return f"weights {weights.name}, trained elsewhere"

@@ -26,6 +26,7 @@ _QUICK_S = 0.001  # looking through about 1000 names; a longer look is taken aga
 _SWEEP_SHARE = 50  # that 10 000 frames written one by one into a folder are not looked through 10 000 times
 # The tokens of _token(), or those of versions before 0.2: the number of a process, or a random word.
 _LEFTOVER = re.compile(r"\.(?:partial|replaced)-(?:([0-9a-f]{8}\.\d+\.\d*)\.\d+|(\d+)|([0-9a-f]{8}))-(.+)", re.DOTALL)
+_SYSTEMS = re.compile(r"errno = (\d+)|\(os error (\d+)\)")  # as HDF5 and as Rust's libraries write it
 _ATTEMPTS = 20  # for one name; each failure means that another process put its own folder there in the meantime
 
 _count = itertools.count()
@@ -58,6 +59,21 @@ def atomic_path(path: Path, *, force: bool = True) -> Iterator[Path]:
     finally:
         _open.discard(temporary)
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def passing_file(folder: Path) -> Iterator[Path]:
+    """Yield an empty file that is there as long as the block; if the process is killed, the next one removes it."""
+    sweep(folder, seldom=False)
+    path = folder / f"{PARTIAL}{_token()}-seen"
+    _open.add(path)
+    try:
+        with naming(path):
+            path.touch()
+        yield path
+    finally:
+        _open.discard(path)
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -251,10 +267,27 @@ def force_to_disk(path: Path) -> None:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Make an error of the system, such as a full disk, name the file that was to be written."""
+    """Make an error of the system, such as a full disk, name the file that was to be written.
+
+    Libraries such as HDF5 and safetensors raise errors of their own, with the system's number in their text alone;
+    these become an ``OSError``, too.
+    """
     try:
         yield
+    except HvdbenchError:
+        raise
     except OSError as error:
-        if error.errno is not None and error.filename is None and not isinstance(error, HvdbenchError):
+        _become_the_systems(error, path)
+        if error.errno is not None and error.filename is None:
             error.filename = str(path)
         raise
+    except Exception as error:
+        _become_the_systems(error, path)
+        raise
+
+
+def _become_the_systems(error: Exception, path: Path) -> None:
+    found = _SYSTEMS.search(str(error))
+    if found:
+        number = int(found[1] or found[2])
+        raise OSError(number, os.strerror(number), str(path)) from error

@@ -19,8 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hvdbench.errors import InputError
+from hvdbench.workspace.atomic import naming
 from hvdbench.workspace.marks import LOCK_SUFFIX
 from hvdbench.workspace.owners import host_name, is_dead, this_owner
+from hvdbench.workspace.parsing import read_json
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +184,8 @@ def _make(path: Path, content: str) -> int | None:
     except FileExistsError:
         return None
     try:
-        os.write(handle, content.encode())
+        with naming(path):
+            os.write(handle, content.encode())
     except BaseException:  # the disk is full; an empty lock would belong to nobody
         _release(handle, path)
         raise
@@ -279,8 +282,8 @@ def _content() -> str:
 def _holder(path: Path) -> dict[str, object]:
     """Read who holds a lock; the result is empty if the lock is being written, is damaged or has gone."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = read_json(path)
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -5,8 +5,9 @@ overwrites: a run, a clip, a checkpoint, an estimate, a study, the frames of ``d
 costs an error, and no files.
 """
 
-import json
 from pathlib import Path
+
+from hvdbench.workspace.parsing import read_json
 
 MARKS = (
     "run.json",
@@ -58,8 +59,8 @@ def stranger_in(folder: Path) -> str:
 def is_restoration(manifest: Path) -> bool:
     """Return whether a file is the manifest that ``deblur`` writes beside its output."""
     try:
-        found = json.loads(manifest.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = read_json(manifest)
+    except (OSError, ValueError):
         return False
     return isinstance(found, dict) and "digest" in found and found.get("state") in ("running", "done")
 

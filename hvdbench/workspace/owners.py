@@ -10,6 +10,8 @@ import os
 import socket
 from pathlib import Path
 
+from hvdbench.workspace.parsing import is_count
+
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/pid")
 _START_FIELD = 19  # of /proc/<pid>/stat counted from the state, which follows the last ')': proc(5), starttime
@@ -33,11 +35,11 @@ def is_dead(owner: str) -> bool | None:
     Args:
         owner: token that :func:`this_owner` returned in that process, or only its number, on this machine.
     """
-    if owner.isascii() and owner.isdigit():
+    if is_count(owner):
         return not _runs(int(owner), None)
     machine, _, rest = owner.partition(".")
     process, _, start = rest.partition(".")
-    if machine != _machine() or not (process.isascii() and process.isdigit()):
+    if machine != _machine() or not is_count(process):
         return None
     return not _runs(int(process), start)
 

@@ -14,18 +14,20 @@ names, or else ``~/.config/hvdbench/config.toml``::
 
 import difflib
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hvdbench.errors import InputError
+from hvdbench.workspace.parsing import read_toml
 
 ROOTED_SOURCES = ("folder", "gopro", "reds")  # those of the catalogue; a test compares the two
 _WITH_ROOTS = (*ROOTED_SOURCES, "photos")  # of which the last can do without, if none of its files is asked for
 CONFIG_VARIABLE = "HVDBENCH_CONFIG"
 _FILES_TOO = frozenset({"folder", "photos"})  # sources whose root may also be a file, one video
 _KEYS = ("roots", "trusted", "weights")
+_LONGEST_NAME = 255
+"""Bytes of a name on every common file system."""
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -174,10 +176,10 @@ def read_config() -> UserConfig:
             raise InputError(f"{CONFIG_VARIABLE} names {path}, which is not a file: correct or unset it")
         return UserConfig()
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = read_toml(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"{path} is not TOML: {error}") from error
     _check_keys(f"{path}", table, _KEYS)
     roots = table.get("roots", {})
@@ -198,8 +200,12 @@ def at_home(text: str) -> Path:
     """Return a path whose leading ``~`` or ``~user`` is that user's home.
 
     Raises:
-        InputError: if there is no such user, or the home is not known.
+        InputError: if there is no such user, the home is not known, or no file can have this name.
     """
+    if "\0" in text or any(len(part.encode(errors="replace")) > _LONGEST_NAME for part in text.split("/")):
+        raise InputError(
+            f"no file can be called {text[:80]!a}: a name has at most {_LONGEST_NAME} bytes, and none of them is zero"
+        )
     try:
         return Path(text).expanduser()
     except RuntimeError as error:

@@ -29,6 +29,9 @@ _MOST_PAGES = 1000  # a chain of pages that leads back to itself must end
 _CMYK_CHANNELS = 4
 _HOLE_BYTES = 512  # a sector; whole pictures of noise, ramps and flat halves have at most 64 zeros in a row
 _BLOCK_PX = 8
+_PNG_HEAD_BYTES = 33
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of its kinds of colours (PNG, section 11.2.1)
+_MOST_TIMES = 1032  # of bytes to which deflate unpacks one (zlib's documentation)
 _MOST_SIDE = 1 << 31
 MOST_PIXELS = 100_000_000
 """The most pixels of a picture that is read; a frame of the largest cameras for films, 12288x6480, has 80 million."""
@@ -60,6 +63,8 @@ def fault_of_size(data: bytes) -> str | None:
     Args:
         data: bytes of the whole file, of any format.
     """
+    if data.startswith(_PNG) and (most := max(_png_chunks(data), default=0)) > len(data):
+        return f"is a PNG of {len(data)} bytes that breaks off before a part of {most} bytes: copy the file again"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damage, the decoder speaks, and of many pixels, the sentence below
         try:
@@ -70,9 +75,28 @@ def fault_of_size(data: bytes) -> str | None:
         except (OSError, ValueError, SyntaxError, OverflowError, struct.error):
             return None
     if width * height <= MOST_PIXELS:
-        return None
+        return _fault_of_declared(data, width, height)
     found = "far too many" if width == _MOST_SIDE else f"{width}x{height}"
     return f"has {found} pixels, and at most {MOST_PIXELS // 10**6} million are read: make the picture smaller"
+
+
+def _png_chunks(data: bytes) -> Iterator[int]:
+    """Yield the sizes that the chunks of a PNG state; OpenCV takes memory for each before it reads it."""
+    at = len(_PNG)
+    while at + 12 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        yield size
+        at += 12 + size
+
+
+def _fault_of_declared(data: bytes, width: int, height: int) -> str | None:
+    """Compare the rows that a PNG declares with what its bytes can hold, before memory is taken for them."""
+    if not data.startswith(_PNG) or len(data) < _PNG_HEAD_BYTES:
+        return None
+    depth, channels = data[24], _PNG_CHANNELS.get(data[25], 1)
+    if height * (1 + width * depth * channels // 8) <= _MOST_TIMES * len(data):
+        return None
+    return f"declares {width}x{height} pixels, which a PNG of {len(data)} bytes cannot hold: copy the file again"
 
 
 def fault_of_hole(data: bytes, picture: NDArray[np.generic]) -> str | None:

@@ -267,9 +267,10 @@ def test_the_interval_of_a_share_stays_within_what_a_share_can_be():
 
 def test_the_best_is_bold_and_the_second_underlined_in_latex():
     board = merge_rows(rows("blurry", clips=(20.0, 21.0)), merge_rows(rows("a"), rows("b", clips=(25.0, 26.0))))
+    board = merge_rows(board, rows("c", clips=(24.0, 25.0)))
     latex = export(board, "latex")
     first = {line.split(" & ")[0]: line.split(" & ")[4] for line in latex.splitlines() if "measured" in line}
-    assert first == {"a": r"\textbf{32.00}", "b": r"\underline{25.50}", "blurry": "20.50"}
+    assert first == {"a": r"\textbf{32.00}", "b": r"\underline{25.50}", "c": "24.50", "blurry": "20.50"}
 
 
 # Numbers

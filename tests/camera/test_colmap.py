@@ -50,6 +50,7 @@ def test_a_line_of_points_is_not_a_picture_whatever_its_length(tmp_path: Path) -
         (IMAGES.replace("frame_0012", "frame_0010"), "2 pictures have the frame number 10"),
         (IMAGES.replace("frame_0012", "last"), "contains no frame number"),
         (IMAGES.replace("3 1 0 0 0", "3 2 0 0 0"), "norm 2.0000"),
+        (IMAGES.replace("3 1 0 0 0", "3 nan 0 0 0"), "norm nan"),
         ("# nothing\n", r"0 picture\(s\)"),
     ],
 )

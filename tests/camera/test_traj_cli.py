@@ -1,14 +1,17 @@
 """The commands of ``hvdbench traj``, and adding sets of camera paths."""
 
 import logging
+import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
+from made_kills import killed_before_each
 
 from hvdbench.camera import importing
 from hvdbench.camera.formats.rows import read_lines
@@ -222,6 +225,22 @@ def test_a_failure_while_the_set_is_entered_takes_the_copies_back(
         import_set(ImportRequest((tum_file(tmp_path),), "walks", "tum", "mine", "made"))
     assert not (home / "trajectories" / "walks").exists()
     assert "walks" not in read_index()
+
+
+@pytest.mark.slow  # a kill while the lock is made costs a minute
+def test_an_import_that_is_killed_at_any_moment_can_be_typed_again(tmp_path: Path, home: Path) -> None:
+    request = ImportRequest((tum_file(tmp_path),), "walks", "tum", "mine", "made")
+    kills = 0
+    for _ in killed_before_each(partial(import_set, request)):
+        kills += 1
+        if "walks" not in read_index():
+            import_set(request)
+        with pytest.raises(TrajectoryError, match="already has a set 'walks'"):
+            import_set(request)
+        assert [path.name for path in load_sets("walks")] == ["walks/walk"]
+        assert [path for path in home.rglob("*") if path.name.startswith(".")] == []
+        shutil.rmtree(home / "trajectories")
+    assert kills > 20
 
 
 def test_nothing_that_is_there_is_replaced(run: Callable[..., Answer], tmp_path: Path, home: Path) -> None:

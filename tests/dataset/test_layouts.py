@@ -126,6 +126,7 @@ def test_truth_at_the_centroid_and_unknown_facts_stay_so(tmp_path: Path) -> None
         (OWN.replace('"test" }', '"exam" }'), RecipeError, "'train' or 'test'"),
         (OWN + "\n[averaged]\nfps = 240\nin_name = 'a'", RecipeError, "has 0 groups in brackets, expected one"),
         ('clip_names = "("\n' + OWN, RecipeError, "is not a regular expression"),
+        ('clip_names = "a{99999999999}"\n' + OWN, RecipeError, "is not a regular expression"),
         ("title = ", RecipeError, "walks.toml is not TOML"),
     ],
 )

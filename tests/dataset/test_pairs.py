@@ -55,3 +55,13 @@ def test_a_pair_goes_to_the_split_and_has_the_rate_that_were_stated(tmp_path):
     clips = {f"{clip.split}/{clip.name}": clip for clip in Dataset.open(tmp_path / "mine").clips()}
     assert sorted(clips) == ["test/one", "train/two"]
     np.testing.assert_allclose(clips["train/two"].track("t_s"), [0, 0.04, 0.08])
+
+
+def test_the_same_pair_again_is_left_as_it_is_and_another_one_of_its_name_is_refused(tmp_path):
+    first = pair(tmp_path, ["0", "1"], ["0", "1"])
+    before = Dataset.open(tmp_path / "mine").digest
+    assert pair(tmp_path, ["0", "1"], ["0", "1"]) == first
+    with pytest.raises(InputError, match="already has another clip 'test/one': replace it with --overwrite"):
+        pair(tmp_path, ["0", "1", "2"], ["0", "1", "2"])
+    assert Dataset.open(tmp_path / "mine").digest == before
+    assert Dataset.open(tmp_path / "mine").verify() == []

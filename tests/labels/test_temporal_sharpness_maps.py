@@ -52,6 +52,16 @@ def test_a_frame_that_is_blurred_among_sharp_ones_has_the_lowest_map_and_no_labe
     np.testing.assert_array_equal(labels.sharpness, means)
 
 
+def test_a_mapper_makes_the_maps_that_are_wanted_alone():
+    frames = [scene(), cv2.blur(scene(), (7, 1)), scene() // 2, scene()]
+    every, some = list(sharpness_maps(frames)), SharpnessMapper(wanted={0, 2}.__contains__)
+    found = [some.add(frame) for frame in frames]
+    assert [one is None for one in found] == [True, False, True, False]
+    np.testing.assert_array_equal(found[1], every[0])
+    np.testing.assert_array_equal(found[3], every[2])
+    np.testing.assert_array_equal(some.last(), every[3])
+
+
 def test_an_end_is_compared_twice_with_its_one_neighbour():
     still, changed = scene(), scene() // 2
     mapper = SharpnessMapper()

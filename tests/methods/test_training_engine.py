@@ -217,18 +217,19 @@ def test_a_finished_run_does_nothing_more(tmp_path):
     assert (tmp_path / "log.jsonl").read_bytes() == log
 
 
-def test_a_wish_to_stop_ends_in_a_checkpoint_and_a_second_one_acts(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_wish_to_stop_ends_in_a_checkpoint_and_a_second_one_acts(tmp_path, number):
     class Stopping(MadeObjective):
         def loss(self, network, batch, step):
             if step == 3:
-                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), number)
             return super().loss(network, batch, step)
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     _, result, _ = train(tmp_path, settings(), objective=Stopping())
     assert (result.step, result.stopped_by) == (4, "signal")
     assert list_checkpoints(tmp_path)[-1].name == "00000004"
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
 
 
 def test_a_run_outside_the_main_thread_catches_no_signals():

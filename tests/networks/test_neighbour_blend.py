@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from hvdbench.methods.building import build_network, flow_of_pictures
 from hvdbench.networks.basicvsrpp import BasicVSRPlusPlus
-from hvdbench.networks.layers.neighbour_blend import REACH
+from hvdbench.networks.layers.neighbour_blend import REACH, FrameBlend, NeighbourBlend
 
 
 def texture(side: int = 64) -> Tensor:
@@ -91,3 +91,41 @@ def test_estrnn_blends_the_same_frames_in_its_own_colours_and_goes_on_from_its_s
     torch.testing.assert_close(torch.cat((first, rest), 1), restored, atol=1e-6, rtol=0)
     network.start_at_identity()
     torch.testing.assert_close(network(bgr), bgr, atol=1e-6, rtol=0)
+
+
+def still(blend: NeighbourBlend, frame: Tensor, neighbour: Tensor, cue: Tensor | None = None) -> Tensor:
+    """Return what a blend makes of a frame and one neighbour that nothing moves between."""
+    flow = torch.zeros(1, 2, *frame.shape[-2:])
+    return frame + blend(frame, [(1, neighbour, flow, flow)], cue)
+
+
+def test_a_blend_of_wide_places_takes_the_sharper_frame_and_hardly_touches_a_sharp_one():
+    sharp = texture()
+    blend = FrameBlend().requires_grad_(False)
+    before, after = ((made - sharp).abs().mean() for made in (blurred(sharp), still(blend, blurred(sharp), sharp)))
+    assert after < 0.1 * before
+    spoilt = (still(blend, sharp, blurred(sharp)) - sharp).abs().mean()
+    assert spoilt < 0.02 * before
+
+
+def test_a_small_flat_place_does_not_decide_which_frame_is_sharper():
+    """Inside 7 px of one place the blurry frame has more contrast, by chance; the frame around it has less."""
+    sharp, soft = texture(), blurred(texture())
+    soft[..., 28:36, 28:36] = sharp[..., 28:36, 28:36]
+    sharp[..., 28:36, 28:36] = sharp[..., 28:36, 28:36].mean()
+    wide, near = (made.contrast(sharp, soft)[..., 32, 32] for made in (FrameBlend(), NeighbourBlend()))
+    assert float(near) < 0 < float(wide)
+
+
+def test_the_correction_of_a_blend_sees_the_cue_that_it_is_given():
+    sharp = texture()
+    blend = FrameBlend(cues=1)
+    torch.nn.init.normal_(blend.weigh[-1].weight, generator=torch.Generator().manual_seed(1))
+    found = [still(blend, blurred(sharp), sharp, torch.full((1, 1, 64, 64), value)) for value in (0.0, 1.0)]
+    assert not torch.allclose(*found)
+    assert FrameBlend().weigh[0].weight.shape[1] == blend.weigh[0].weight.shape[1] - 1
+
+
+def test_weights_of_the_other_blend_are_refused_though_their_shapes_fit():
+    with pytest.raises(RuntimeError, match="compares_wide_places"):
+        FrameBlend().load_state_dict(NeighbourBlend().state_dict())

@@ -20,10 +20,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no 'chromium' on PATH (Debian: apt-get install chromium)"),
 ]
 BLURRIEST = int(np.argmax(np.where(SELECTED, -1, EXTENT_PX)))
-ROWS = (
-    "[...document.querySelectorAll('.ranked tbody tr')].filter((row) => !row.hidden)"
-    ".map((row) => row.cells[{}].textContent.trim())"
-)
+ROWS = "[...document.querySelectorAll('.pinned .{} tr')].filter((row) => !row.hidden).map((row) => {})"
 
 
 class PageBrowser(Browser):
@@ -36,9 +33,18 @@ class PageBrowser(Browser):
         self.send("Page.navigate", url=url)
         self.wait("document.readyState === 'complete' && document.querySelector('.panes img')?.naturalWidth > 0")
 
-    def column(self, number: int) -> list[str]:
-        """Read a column of the table that is shown."""
-        return self.value(ROWS.format(number))
+    def names(self) -> list[str]:
+        """Read the methods of the table that is shown, in order."""
+        return self.value(ROWS.format("methods", "row.dataset.method"))
+
+    def references(self) -> list[str]:
+        """Read the rows that methods are compared with."""
+        return self.value(ROWS.format("references", "row.dataset.method"))
+
+    def cells(self, key: str) -> list[str]:
+        """Read a column of the methods that are shown."""
+        head = f"[...document.querySelectorAll('.pinned thead th')].findIndex((one) => one.dataset.key === '{key}')"
+        return self.value(ROWS.format("methods", f"row.cells[{head}].innerText.trim()"))
 
     def choose(self, selector: str, value: str) -> None:
         self.value(
@@ -100,65 +106,55 @@ def page(browser: PageBrowser, url: str) -> Iterator[PageBrowser]:
 # Table
 
 
-def test_the_best_method_stands_first_and_an_incomplete_one_has_no_rank(page):
-    assert page.column(1)[0] == "a_method_with_a_long_name"
-    ranks = dict(zip(page.column(1), page.column(0), strict=True))
-    assert ranks["part" + "incomplete: 1 of 2 clips"] == "–"
-    assert ranks["elsewhere"] == "1"  # within its own dataset
+def test_the_best_method_stands_first_below_its_references_and_an_incomplete_one_has_no_rank(page):
+    assert page.names() == ["a_method_with_a_long_name", "worse", "gone 100%_<b>"]
+    assert page.references() == ["warp_average", "blurry"]
+    page.choose("[data-filter=block]", "1")
+    assert page.names() == ["elsewhere", "part"]
+    ranks = dict(zip(page.names(), page.cells("rank"), strict=True))
+    assert ranks == {"elsewhere": "1", "part": "–"}
+    assert "incomplete: 1 of 2 clips" in page.cells("method")[1]
 
 
 def test_column_titles_sort_by_number_with_gaps_last_by_click_and_by_key(page):
-    page.choose("[data-filter=dataset]", "made")
-    button = ".ranked thead th:nth-child(3) button"
-    page.value(f"document.querySelector('{button}').click()")
-    values = [float(text.split(" ")[0]) for text in page.column(2)]
+    page.choose("[data-filter=block]", "")
+    button = ".pinned thead [data-key='mid:psnr'] button"
+    page.show(button)
+    page.click_on(button)
+    values = [float(text.split("\n")[0]) for text in page.cells("mid:psnr")[:-1]]
     assert values == sorted(values, reverse=True)
     page.focus(button)
     page.press("Enter")
-    values = [float(text.split(" ")[0]) for text in page.column(2)]
+    values = [float(text.split("\n")[0]) for text in page.cells("mid:psnr")[:-1]]
     assert values == sorted(values)
-    assert page.value("document.querySelectorAll('.ranked [aria-sort]').length") == 1
-    page.choose("[data-filter=dataset]", "")
-    assert page.column(1)[-1].startswith("part")
+    assert page.value("document.querySelectorAll('.pinned [aria-sort]').length") == 1
+    assert page.names()[-1] == "part"
+    assert set(page.references()) == {"warp_average", "blurry"}
 
 
-def test_a_filter_leaves_the_rows_clips_and_papers_of_its_dataset(page):
+def test_a_filter_leaves_the_rows_and_clips_of_its_dataset_and_papers_stay(page):
     shown = "[...document.querySelectorAll('.published tbody tr')].filter((row) => row.offsetHeight > 0).length"
     assert page.value(shown) == 10
-    page.choose("[data-filter=dataset]", "made")
-    assert set(page.column(1)) == {*METHODS, "gone 100%_<b>"}
-    assert page.value(shown) == 0
-    page.choose("[data-filter=dataset]", "other")
-    assert {name.removesuffix("incomplete: 1 of 2 clips") for name in page.column(1)} == {"elsewhere", "blurry", "part"}
+    page.choose("[data-filter=block]", "1")
+    assert set(page.names()) == {"elsewhere", "part"}
     assert page.value("document.querySelector('#frames').offsetHeight") == 0
-    page.choose("[data-filter=dataset]", "GoProShake")
-    assert page.column(1) == []
-    assert page.value("[...document.querySelectorAll('.hint.none')].map((one) => one.offsetHeight > 0)") == [
-        True,
-        False,
-    ]
     assert page.value(shown) == 10
-
-
-def test_a_filter_by_protocol_parts_measured_rows_from_papers(page):
-    page.choose("[data-filter=protocol]", "as published")
-    assert page.column(1) == []
-    page.choose("[data-filter=protocol]", "hvdbench-1")
-    assert len(page.column(1)) == 8
-    assert page.value("document.querySelector('.published').offsetHeight") == 0
+    page.choose("[data-filter=block]", "0")
+    assert page.value("document.querySelector('#frames').offsetHeight") > 0
 
 
 def test_truth_and_frames_choose_another_table(page):
-    heads = "[...document.querySelectorAll('.ranked thead th')].map((one) => one.textContent)"
+    heads = "[...document.querySelectorAll('.pinned thead th:not([hidden])')].map((one) => one.textContent)"
     assert "PSNR mid (dB)\u00a0↑" in page.value(heads)
     page.choose("[data-filter=truth]", "centroid")
     assert "PSNR centroid (dB)\u00a0↑" in page.value(heads)
     assert "PSNR mid (dB)\u00a0↑" not in page.value(heads)
     page.choose("[data-filter=subset]", "distance 1")
-    assert set(page.column(1)) == set(METHODS)
-    assert "distance 1" in page.value("document.querySelector('.shown-view').textContent")
+    assert {*page.names(), *page.references()} == set(METHODS)
+    assert "distance 1" in page.value("document.querySelector('.about').textContent")
     page.choose("[data-filter=subset]", "all")
-    assert "MUSIQ\u00a0↑" in page.value(heads)
+    musiq = "[...document.querySelectorAll('.pinned thead th')].some((one) => one.textContent === 'MUSIQ\u00a0↑')"
+    assert page.value(musiq)
 
 
 # Frames
@@ -284,7 +280,7 @@ def test_a_press_in_a_chart_opens_the_clip_or_the_frame(page):
 
 def test_every_control_is_reached_by_tab_and_has_a_name(page):
     reached: list[dict[str, Any]] = []
-    for _ in range(120):
+    for _ in range(160):
         page.press("Tab")
         one = page.value(
             "(() => { const e = document.activeElement; return { what: e.className || e.name || e.tagName, "
@@ -299,6 +295,9 @@ def test_every_control_is_reached_by_tab_and_has_a_name(page):
     wanted = {
         "theme",
         "filter",
+        "search",
+        "plain",
+        "paint",
         "table-wrap",
         "plot",
         "clip-pick",
@@ -313,10 +312,10 @@ def test_every_control_is_reached_by_tab_and_has_a_name(page):
 
 
 def test_links_to_manifests_lead_to_files(page, made):
-    page.value("document.querySelector('.ranked td a').click()")
+    page.value("document.querySelector('.pinned td a').click()")
     assert page.wait("document.querySelector('details.run[open]') !== null")
     links = page.value(
-        "[...document.querySelectorAll('.run a, .manifests a')].map((one) => decodeURIComponent(one.href))"
+        "[...document.querySelectorAll('#runs .run a, .manifests a')].map((one) => decodeURIComponent(one.href))"
     )
     assert len(links) == len(METHODS) * 4
     for link in links:
@@ -351,11 +350,12 @@ def test_nothing_overflows_a_phone(page, url, mode):
     assert page.value("document.scrollingElement.scrollWidth <= innerWidth")
 
 
-def test_a_phone_sees_rank_method_and_score_at_once(page, url):
+def test_a_phone_sees_method_score_and_gain_at_once(page, url):
     page.open(url, PHONE)
-    assert (
-        page.value("document.querySelector('.ranked tbody td:nth-child(3) .value').getBoundingClientRect().right") < 390
-    )
+    for key in ("method", "mid:psnr", "gain"):
+        box = page.box(f".pinned thead [data-key='{key}']")
+        assert box["width"] > 0
+        assert 0 <= box["left"] < box["right"] <= PHONE[0]
 
 
 def test_light_and_dark_differ_and_the_toggle_goes_round(page, url):
@@ -375,6 +375,23 @@ def test_a_page_without_runs_or_dataset_says_so_and_has_its_table(browser, made,
     browser.size(*WIDE)
     browser.send("Page.navigate", url=(tmp_path / "bare.html").as_uri())
     browser.wait("document.readyState === 'complete' && document.querySelector('.missing') !== null")
-    assert browser.column(1)[0] == "a_method_with_a_long_name"
+    assert browser.names()[0] == "a_method_with_a_long_name"
+    text = (tmp_path / "bare.html").read_text()
+    assert "Frames are not part of this page." in text
+    assert not [word for word in (str(tmp_path), str(made.runs), "--data") if word in text]
     assert browser.value("document.querySelector('#frames')") is None
     assert browser.log == []
+
+
+def test_the_frames_open_on_the_input_beside_the_best_method(page):
+    picks = "[...document.querySelectorAll('.pick')].map((one) => one.value)"
+    assert page.value(picks) == ["blurry", "a_method_with_a_long_name"]
+
+
+def test_a_methods_name_leads_to_its_recipe_and_runs(page):
+    page.value("document.querySelector('tr[data-method=warp_average] th a').click()")
+    told = page.wait("document.querySelector('#methods details[open]')?.innerText")
+    assert "Warped average of the two neighbouring sharp frames" in told
+    assert 'scheme = "warp_average"' in told
+    run = page.value("document.querySelector('#methods details[open] a').getAttribute('href')")
+    assert page.value(f"document.querySelector('{run} summary').textContent").startswith("warp_average")

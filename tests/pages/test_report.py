@@ -73,7 +73,7 @@ def make_page(path: Path, *clips: ClipView, board: pd.DataFrame | None = None, *
     told |= {"manifest": {"seed": 1, "digest": "ab12"}, "clips": clips} | changes
     board = made_board("warp_average", "mine") if board is None else board
     values: dict[str, Any] = {"papers": board.iloc[:0], "truths": ("centroid", "mid"), "rank": "psnr", "note": "Of it."}
-    values |= {"subset": "not_selected", "clips": (), "runs": (), "missing": ()}
+    values |= {"subset": "not_selected", "clips": (), "runs": ()}
     leaderboard_page(path, title="The board's own", board=board, story=Story(**told), **values)
     return path.read_text(encoding="utf-8")
 
@@ -267,18 +267,20 @@ def test_wide_frames_are_reduced_in_proportion():
 
 def cells_of(page: str, method: str) -> list[str]:
     """Return the cells of a method's first row in a page, with their attributes."""
-    row = next(one for one in re.findall(r"<tr class=.*?</tr>", page, re.DOTALL) if f">{method}</span>" in one)
+    row = next(one for one in re.findall(r"<tr class=.*?</tr>", page, re.DOTALL) if f'data-method="{method}"' in one)
     return re.findall(r"<t[hd] ?(.*?)</t[hd]>", row, re.DOTALL)
 
 
 def test_a_cell_carries_the_number_that_it_is_sorted_by_and_the_best_is_marked(tmp_path):
     page = make_page(tmp_path / "a.html", make_clip())
-    rank, method, psnr, interval, *_ = cells_of(page, "mine")
+    rank, method, psnr, gain, *_ = cells_of(page, "mine")
     assert 'data-number="1"' in rank
     assert "data-number" not in method
-    assert 'class="number best" data-number="33.0"' in psnr
-    assert "(best)" in psnr
-    assert 'aria-label="interval 20.29 to 45.71"' in interval  # 33 ± t(0.975, 1) x 1
+    assert 'class="always number" data-number="33.0"' in psnr  # the one method among references is not called the best
+    assert "(best)" not in psnr
+    assert "<small>20.29 to 45.71</small>" in psnr  # 33 ± t(0.975, 1) x 1
+    assert "+12.50</span>" in gain  # 32 less 20 and 34 less 21: 12 and 13
+    assert "<small>+6.15 to +18.85</small>" in gain  # 12.5 ± t(0.975, 1) x 0.5
     assert "best" not in cells_of(page, "blurry")[2]
 
 
@@ -315,7 +317,7 @@ def test_a_page_repeats_byte_for_byte(tmp_path):
 def test_a_method_has_one_colour_in_tables_charts_and_clips(tmp_path):
     page = make_page(tmp_path / "a.html", make_clip()).replace("<wbr>", "")
     for name in ("warp_average", "mine"):
-        in_rows = re.findall(rf'<tr class="ink-(\d+)"(?:(?!<tr).)*?<span class="value">{name}<', page, re.DOTALL)
+        in_rows = re.findall(rf'<tr class="ink-(\d+)" data-method="{name}"', page)
         in_clips = re.findall(rf'"ink": "(\d+)", "key": "{name}"', page)
         in_charts = re.findall(rf'class="series ink-(\d+)" data-key="{name}"', page)
         assert min(map(len, (in_rows, in_clips, in_charts))) > 0

@@ -131,6 +131,11 @@ window.addEventListener("load", () => setTimeout(() => {
     page("phone").querySelectorAll(".plot").forEach((plot) => ["Home", ...Array(8).fill("ArrowRight")].forEach((name) => key(plot, name)));
     for (const id of ["wide", "phone", "deblur"]) found[`width_${id}`] = widths(page(id));
     found.narrow = [...page("phone").querySelector(".plot").querySelectorAll("svg")].map((svg) => svg.getBoundingClientRect().width > 0);
+    const right = page("deblur").querySelector(".pick[data-side=right]"), shown = page("deblur").querySelector(".picture.right");
+    const before = shown.src;
+    found.map = [[...right.options].map((option) => option.value)];
+    change(right, "change", "temporal_sharpness");
+    found.map.push(page("deblur").querySelector(".tag.right").textContent, shown.src.slice(0, 11), shown.src !== before);
     found.deblur = [page("deblur").querySelectorAll(".scores").length, page("deblur").querySelector(".frame-name").textContent];
   } catch (error) { found.error = String(error.stack || error); }
   document.getElementById("found").textContent = JSON.stringify(found);
@@ -210,7 +215,11 @@ def browsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], s
         scene_kind="video",
         source="",
         t_s=clip.t_s,
-        frames={key: clip.frames[key] for key in ("blurry", "warp_average")},
+        frames={
+            "blurry": clip.frames["blurry"],
+            "temporal_sharpness": clip.frames["blurry"].max(axis=-1, keepdims=True).repeat(3, axis=-1),
+            "warp_average": clip.frames["warp_average"],
+        },
         is_selected=clip.is_selected,
         sharpness=clip.sharpness,
         threshold=clip.threshold,
@@ -318,3 +327,11 @@ def test_a_page_without_truth_shows_frames_and_no_scores(found):
     scores, frame = found["deblur"]
     assert scores == 0
     assert re.fullmatch(r"Frame \d+", frame)
+
+
+def test_the_map_of_temporal_sharpness_is_a_layer_behind_the_methods(found):
+    keys, tag, address, is_another = found["map"]
+    assert keys == ["blurry", "warp_average", "temporal_sharpness"]
+    assert tag == "temporal sharpness of the input"
+    assert address == "data:image/"
+    assert is_another

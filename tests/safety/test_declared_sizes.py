@@ -1,6 +1,7 @@
 """Files that declare far more than they hold are refused before memory is taken, in a sentence."""
 
 import struct
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,9 @@ from made_dataset import LARGE, make_dataset
 
 from hvdbench import frames as reading
 from hvdbench.cli.main import cli
+from hvdbench.dataset.folder_reader import open_reader
+from hvdbench.dataset.pack_reader import PackReader
+from hvdbench.dataset.packing import pack_dataset
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import read_clip, read_frame
 from hvdbench.store import Dataset
@@ -103,3 +107,90 @@ def sentence_of(read: Callable[[], object]) -> str:
     except DatasetError as error:
         return str(error)
     return ""
+
+
+@pytest.mark.parametrize("size", [(9_000, 9_000), (100_000_000, 1)])
+def test_a_png_that_is_too_short_for_its_pixels_is_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(reading.cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
+    (tmp_path / "0.png").write_bytes(png(*size)[:33] + png(3, 3)[33:])
+    with pytest.raises(InputError, match=f"0.png declares {size[0]}x{size[1]} pixels, which a PNG of .* cannot hold"):
+        read_frame(tmp_path / "0.png")
+
+
+@pytest.mark.parametrize("bits", [(1, 0), (2, 3), (8, 0), (8, 6), (16, 2), (16, 6)])
+def test_a_png_that_packs_as_well_as_deflate_can_is_decoded(tmp_path: Path, bits: tuple[int, int]) -> None:
+    depth, kind = bits
+    channels = {0: 1, 2: 3, 3: 1, 6: 4}[kind]
+    row = 1 + (2000 * depth * channels + 7) // 8
+    head = struct.pack(">IIBBBBB", 2000, 3000, depth, kind, 0, 0, 0)
+    parts = [
+        (b"IHDR", head),
+        *([(b"PLTE", bytes(12))] if kind == 3 else []),
+        (b"IDAT", zlib.compress(bytes(row * 3000), 9)),
+    ]
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, body in [*parts, (b"IEND", b"")]:
+        data += struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+    (tmp_path / "0.png").write_bytes(data)
+    assert read_frame(tmp_path / "0.png").shape == (3000, 2000, 3)
+
+
+PACK_FIELDS: dict[str, Callable[[h5py.File], object]] = {
+    "a mask of 8 TB": lambda file: replaced(file, f"{LARGE}/is_selected", (2**43,), "?"),
+    "numbers of 16 GB": lambda file: replaced(file, f"{LARGE}/sharpness", (2**31,), "f8"),
+    "keys of 16 GB": lambda file: replaced(file, "clips", (2**31,), h5py.string_dtype()),
+    "frames of 30 GB": lambda file: replaced(file, f"{LARGE}/blur", (10, 100_000, 100_000, 3), "u1"),
+    "two schemas": lambda file: file.attrs.__setitem__("schema", [1, 1]),
+    "two formats": lambda file: file.attrs.__setitem__("format", [1, 1]),
+    "another kind": lambda file: file.attrs.__setitem__("kind", "zip"),
+    "two kinds": lambda file: file.attrs.__setitem__("kind", [1, 1]),
+    "frames in chunks": lambda file: file.attrs.__setitem__("kind", "raw"),
+    "one number": lambda file: replaced(file, f"{LARGE}/sharpness", (1,), "f8"),
+}  # fmt: skip
+
+
+def replaced(file: h5py.File, name: str, shape: tuple[int, ...], kind: object) -> None:
+    """Put an empty field in place of another; it declares a size, and holds nothing."""
+    del file[name]
+    file.create_dataset(name, shape, kind, chunks=tuple(min(side, 64) for side in shape))
+
+
+@pytest.mark.parametrize("change", PACK_FIELDS)
+def test_a_pack_whose_fields_declare_something_else_is_refused_at_once(tmp_path: Path, change: str) -> None:
+    pack_dataset(make_dataset(tmp_path / "made"), tmp_path / "made.h5", kind="zstd")
+    with h5py.File(tmp_path / "made.h5", "a") as file:
+        PACK_FIELDS[change](file)
+    began = time.process_time()
+    with pytest.raises(DatasetError, match="'hvdbench pack") as caught:
+        open_reader(tmp_path / "made.h5")
+    assert len(str(caught.value)) < 600
+    assert time.process_time() - began < 5
+
+
+def test_a_heap_of_texts_that_leads_back_to_itself_is_refused(tmp_path: Path) -> None:
+    """HDF5 goes round for ever over free space of no bytes, so this test would not end without the check."""
+    path = tmp_path / "tracks.h5"
+    with h5py.File(path, "w") as tracks:
+        tracks.create_dataset("reason", data=["peak", "rise"], dtype=h5py.string_dtype())
+    data = bytearray(path.read_bytes())
+    heap = data.index(b"GCOL")
+    free = data.index(bytes(8), heap + 16 + 2 * 24)  # after the head and two texts of up to 8 bytes
+    data[free : free + 16] = bytes(16)
+    path.write_bytes(data)
+    with pytest.raises(DatasetError, match="declares 0 free bytes"), open_tracks(path) as tracks:
+        field_of(tracks, "reason")
+    with pytest.raises(DatasetError, match="declares 0 free bytes"):
+        PackReader(path)
+
+
+def test_texts_longer_than_the_file_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tracks.h5"
+    with h5py.File(path, "w") as tracks:
+        start = tracks.create_dataset("reason", data=["peak", "rise"], dtype=h5py.string_dtype()).id.get_offset()
+    data = bytearray(path.read_bytes())
+    data[start : start + 4] = (2**31).to_bytes(4, "little")
+    path.write_bytes(data)
+    with open_tracks(path) as tracks, pytest.raises(DatasetError, match="declares texts of 2147483652 bytes"):
+        field_of(tracks, "reason")

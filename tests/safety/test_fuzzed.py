@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from made_lab import make_lab
 
+from hvdbench.annotate.answers import AnswerFile
 from hvdbench.boards.files import read_board
 from hvdbench.boards.settings import BoardSettings
 from hvdbench.camera.formats.monst3r_maps import read_scene_depth
@@ -28,10 +29,13 @@ from hvdbench.sources.frame_sequence import read_depth
 from hvdbench.sources.layout import load_layout
 from hvdbench.weights.checkpoints import read_checkpoint
 from hvdbench.weights.finding import find_weights
+from hvdbench.workspace.engine import parse_engine
+from hvdbench.workspace.owners import is_dead
 from hvdbench.workspace.paths import CONFIG_VARIABLE, read_config
 
 DEEP = "[" * 3000
 LONG = "9" * 5000
+HUGE = "9" * 400
 
 
 def read_user_config(path: Path) -> object:
@@ -68,14 +72,14 @@ def test_a_home_of_nobody_is_refused(tmp_path: Path, value: str) -> None:
         find_weights("~nobody-here/w.pth")
 
 
-@pytest.mark.parametrize("text", [DEEP, LONG, "1", "\x00"])
+@pytest.mark.parametrize("text", [DEEP, LONG, "1", "\x00", f'{{"facts": {HUGE}}}', '{"a": 1, "a": 2}'])
 def test_a_damaged_manifest_of_a_run_is_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(InputError, match=r"run.json is damaged: restore the clip again"):
         read_manifest(tmp_path / "run.json")
 
 
-@pytest.mark.parametrize("facts", [True, [], "x", {"frames_per_s": 10**400}, {"frames_per_s": "1"}])
+@pytest.mark.parametrize("facts", [True, [], "x", {"frames_per_s": [1]}, {"frames_per_s": "1"}])
 def test_costs_that_are_no_numbers_are_not_known(tmp_path: Path, facts: object) -> None:
     clip = make_lab(tmp_path / "lab").clips()[0]
     (tmp_path / "run.json").write_text(json.dumps({"run_digest": "a", "facts": facts}))
@@ -140,6 +144,32 @@ def test_a_frame_number_of_thousands_of_digits_is_not_read(tmp_path: Path) -> No
     with pytest.raises(InputError, match="is not a whole number of 0 or more") as caught:
         read_annotations(path)
     assert len(str(caught.value)) < 400
+
+
+def test_a_number_of_thousands_of_digits_in_answers_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    for row in (f"a,{LONG},sharp,me,1,2", f"a,1,sharp,me,{LONG},2"):
+        path.write_text(f"clip,frame,label,annotator,confidence,seconds\n{row}\n")
+        with pytest.raises(InputError, match="is not") as caught:
+            AnswerFile(path).read()
+        assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("owner", [LONG, f"x.{LONG}.1", "9" * 18])
+def test_a_lock_of_a_process_of_thousands_of_digits_has_no_known_owner(owner: str) -> None:
+    assert is_dead(owner) is not False
+
+
+def test_an_engine_of_thousands_of_digits_is_refused() -> None:
+    with pytest.raises(InputError, match="there is no engine"):
+        parse_engine(f"local:{LONG}")
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a/" + "b" * 300 + "/c.toml", "a\0.toml"])
+def test_a_recipe_based_on_what_no_file_can_be_called_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "recipe.toml").write_text(f"based_on = {json.dumps(name)}")
+    with pytest.raises(InputError, match="no file can be called"):
+        load_recipe("boards", str(tmp_path / "recipe.toml"), BoardSettings)
 
 
 @pytest.mark.parametrize("damage", [b"\xff\xfe", DEEP.encode(), b'{"kind": "step", "step": "two"}', b"{"])

@@ -6,13 +6,18 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from made_exposures import make_exposures
 from safetensors.torch import load_file, save_file
 
+from hvdbench.boards.files import read_board
 from hvdbench.catalog import resolve
 from hvdbench.cli.main import cli
+from hvdbench.dataset.facts import read_subframes
+from hvdbench.dataset.folder_reader import open_reader
 from hvdbench.errors import InputError, WeightsError
 from hvdbench.frames import write_clip, write_frame
 from hvdbench.methods.related.hypercut.sequences import directions, sequence_of
+from hvdbench.metrics.sequence import capped_psnr, sequence_scores
 from hvdbench.video.input import read_input
 from hvdbench.workflows.blur2vid import Blur2vidRequest, blur2vid
 from hvdbench.workspace.workspace import Workspace
@@ -146,3 +151,29 @@ def test_the_command_line_writes_the_same_and_needs_an_output(picture, weights, 
     missing = CliRunner().invoke(cli, ["blur2vid", "blurry.png"])
     assert missing.exit_code == 2
     assert "Missing option '-o'" in missing.output
+
+
+def test_eval_keeps_all_seven_frames_and_scores_them_in_both_orders(weights, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = make_exposures(tmp_path / "exposures", clips=1, frames=2, side=48)
+    arguments = ["eval", "--method", METHOD, "--weights", str(weights), "--data", str(made.folder), "--strict"]
+    metrics = ["--metric", "ppsnr", "--metric", "ppsnr_pair", "--metric", "pssim"]
+    done = CliRunner().invoke(cli, [*arguments, *metrics, "--board", "mine"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "Warning" not in done.output
+    board = read_board(tmp_path / "leaderboards" / "mine.csv")
+    reader = open_reader(made.folder)
+    clip = next(one for one in reader.clips if one.key == "test/clip1")
+    blurry, truth = reader.read(clip.key, "blur", [0, 1]), read_subframes(reader, clip, [0, 1])
+    network = resolve("network", "purohit_sequence").build("tiny")
+    network.load_state_dict(load_file(weights))
+    restored = [sequence_of(network.eval(), one) for one in blurry]
+    for name, variant in (("ppsnr", "sequence"), ("ppsnr_pair", "pair")):
+        pairs = zip(restored, truth, strict=True)
+        expected = np.mean([sequence_scores(*pair, capped_psnr, variant=variant) for pair in pairs], axis=0)
+        assert np.ptp(expected) > 0.1
+        rows = board[(board["split"] == "test") & (board["clip"] == "clip1") & (board["subset"] == "all")]
+        for place, value in enumerate(expected, start=1):
+            found = rows.loc[rows["metric"] == f"{name}-{place}", "value"].to_numpy()
+            assert found.size
+            assert found == pytest.approx(value, abs=1e-6)

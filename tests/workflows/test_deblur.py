@@ -1,10 +1,12 @@
 """A person's own clip: what is written and where, what is refused, and what a stopped run leaves."""
 
+import base64
 import json
 import re
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from made_clip import CONTROL, FIT, shaken
@@ -15,6 +17,7 @@ from hvdbench.errors import InputError, UnknownNameError
 from hvdbench.frames import read_clip, write_clip
 from hvdbench.labels.clues import choose_clues
 from hvdbench.labels.sharpness import label_paper, select_sharp
+from hvdbench.labels.temporal_sharpness import map_picture, sharpness_maps
 from hvdbench.methods.recipe import load_method
 from hvdbench.methods.restoration import Budget
 from hvdbench.video.reader import read_video
@@ -114,6 +117,29 @@ def test_a_folder_comes_out_under_the_same_names_with_page_and_manifest_beside(s
     page = out.with_suffix(".html").read_text()
     assert not re.search(r"(?:src|href|url)\s*[=(]\s*[\"']?(?:https?:)?//", page)
     assert str(source.parent) not in page
+
+
+def shown_maps(page: str) -> dict[int, np.ndarray]:
+    """Return the maps that a page embeds, (H, W) uint8 by the numbers of their frames."""
+    found = re.search(r'<script type="application/json" class="clip-data">(.+?)</script>', page, re.DOTALL)
+    assert found
+    pictures = {}
+    for frame in json.loads(found[1])["frames"]:
+        data = base64.b64decode(frame["pictures"]["temporal_sharpness"].partition(",")[2])
+        pictures[frame["index"]] = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    return pictures
+
+
+def test_the_page_shows_where_the_neighbours_of_each_shown_frame_agree_with_it(tmp_path, out, control):
+    write_clip(tmp_path / "clip", shaken())
+    deblur(tmp_path / "clip", out, control)
+    expected = [map_picture(found) for found in sharpness_maps(shaken())]
+    pictures = shown_maps(out.with_suffix(".html").read_text())
+    assert {0, len(shaken()) - 1} <= set(pictures)
+    for index, picture in pictures.items():
+        change = picture.astype(float) - expected[index]
+        assert np.abs(change).mean() < 4, index  # the page's pictures are compressed
+        assert np.corrcoef(picture.ravel(), expected[index].ravel())[0, 1] > 0.95, index
 
 
 def test_frames_of_the_control_are_those_of_the_method(tmp_path, out, control):

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from hvdbench.errors import FitError, InputError
 from hvdbench.frames import read_clip, write_clip
+from hvdbench.labels.temporal_sharpness import map_picture, sharpness_maps
 from hvdbench.methods.inference import network_restoration
 from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.methods.recipe import load_method
@@ -26,6 +27,7 @@ from hvdbench.video.writer import write_video
 from hvdbench.workflows.deblur import deblur_clip
 from hvdbench.workflows.deblur import request as requests
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult
+from hvdbench.workflows.deblur.samples import FrameSamples
 from hvdbench.workspace.workspace import Workspace
 
 IDENTITY = "made_networks:Identity"
@@ -101,6 +103,24 @@ def test_a_folder_goes_through_a_network_under_its_names(tmp_path, out):
     deblur(tmp_path / "clip", out)
     assert {path.name for path in out.iterdir()} == set(names)
     np.testing.assert_array_equal(read_clip(out), made_clip())
+
+
+@pytest.mark.parametrize("count", [1, 8, 27])  # every frame is kept of 8, and every fourth of 27
+def test_maps_are_made_while_frames_go_by(count):
+    frames = made_clip(27)[:count]
+    samples = FrameSamples(None)
+    for index, frame in enumerate(frames):
+        samples.see(index, frame)
+        samples.give(index, frame, None)
+    found = samples.agreement
+    if count == 1:
+        assert found is None
+        return
+    expected = [map_picture(one) for one in sharpness_maps(frames)]
+    assert found is not None
+    np.testing.assert_array_equal(
+        found, np.stack([expected[index] for index in samples.indices])[..., None].repeat(3, -1)
+    )
 
 
 @pytest.mark.parametrize("window", [3, 5, None])

@@ -83,6 +83,18 @@ def test_a_trained_method_is_trained_on_the_dataset_in_the_boards_steps_and_scor
     assert calls.trained[-1] == ("selfhvd_estrnn@tiny", 3)
 
 
+def test_methods_may_be_trained_on_another_dataset_than_the_scored_one(
+    tmp_path: Path, data: Path, calls: Calls
+) -> None:
+    name = board(tmp_path, ["selfhvd_estrnn@tiny", "warp_average"])
+    other = tmp_path / "other"
+    list(fill(name, [data], workspace=Workspace(), budget=Budget(), train_data=other))
+    first, second = calls.scored
+    assert first["weights"] == other / "selfhvd_estrnn@tiny.safetensors"
+    assert {one["dataset"] for one in calls.scored} == {Dataset.open(data).name}
+    assert second.get("weights") is None
+
+
 def test_what_is_fitted_or_trained_is_made_for_each_seed_in_a_folder_of_its_own(
     tmp_path: Path, data: Path, calls: Calls
 ) -> None:

@@ -10,6 +10,8 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import save_file
 
+from hvdbench.boards.files import read_board
+from hvdbench.boards.seeds import over_seeds
 from hvdbench.boards.settings import board_settings
 from hvdbench.cli.main import cli
 from hvdbench.errors import InputError
@@ -61,6 +63,25 @@ def test_the_shares_of_each_split_are_those_of_its_sequences(folder: Path) -> No
     markdown = (folder / "boards" / "blur2vid-order.md").read_text()
     assert "HyperCUT's order" in markdown  # the papers' rows stand beside
     assert run(folder, "--split", "test").output.count("\n") < result.output.count("\n")
+
+
+def test_a_board_shows_the_mean_over_the_seeds_of_a_network(folder: Path) -> None:
+    asked = ("--split", "test", "--board", "blur2vid-order", "--name", "random", "--boards", str(folder / "boards"))
+    hits = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        save_file(HyperCUT(16).state_dict(), folder / "order.safetensors")
+        result = run(folder, *asked, "--seed", str(seed))
+        assert result.exit_code == 0, result.output
+        hits.append(100 * hit(order_values(open_order(folder / "order.safetensors"), TRUTH[0])))
+    board = read_board(str(folder / "boards" / "blur2vid-order.csv"))
+    own = board[(board["method"] == "random") & (board["metric"] == "hit_percent")]
+    assert own[own["clip"] == "*"].set_index("seed")["value"].to_dict() == pytest.approx(dict(enumerate(hits)))
+    means = over_seeds(own)
+    assert means[means["clip"] == "*"]["value"].tolist() == pytest.approx([sum(hits) / 2])
+    assert (
+        "random 2 (" in (folder / "boards" / "blur2vid-order.md").read_text()
+    )  # the number of seeds, and their spread
 
 
 def test_what_cannot_be_measured_is_one_sentence(folder: Path) -> None:

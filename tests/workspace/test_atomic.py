@@ -1,11 +1,13 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
 from hvdbench.errors import InputError
-from hvdbench.workspace.atomic import atomic_folder, atomic_path, atomic_write_bytes, atomic_write_text
+from hvdbench.workspace.atomic import atomic_folder, atomic_path, atomic_write_bytes, atomic_write_text, passing_file
 from hvdbench.workspace.marks import MARKS, is_ours, is_partial
 
 
@@ -147,3 +149,39 @@ def test_bytes_and_text_are_written_as_they_are(tmp_path):
     atomic_write_text(tmp_path / "t.txt", "Φ\n")
     assert (tmp_path / "a" / "b.bin").read_bytes() == b"\x00\xff"
     assert (tmp_path / "t.txt").read_bytes() == "Φ\n".encode()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("Can't decrement id ref count (unable to extend file properly, errno = 27, error message = 'x')"),
+        OSError("Can't close file (file write failed: errno = 27, error message = 'File too large', buf = 0x55)"),
+        OSError(errno.EFBIG, "Unable to synchronously create file (file write failed: errno = 27, buf = 0x55)"),
+        ValueError("Error while serializing: I/O error: File too large (os error 27)"),
+    ],
+)
+def test_a_library_that_hides_the_systems_error_in_its_text_is_understood(tmp_path, error):
+    with pytest.raises(OSError, match="File too large") as raised, atomic_path(tmp_path / "a.h5"):
+        raise error
+    assert (raised.value.errno, raised.value.filename) == (errno.EFBIG, str(tmp_path / "a.h5"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_errors_of_a_block_stay_what_they_are(tmp_path):
+    with pytest.raises(RuntimeError, match="another"), atomic_path(tmp_path / "a.h5"):
+        raise RuntimeError("another")
+
+
+def test_a_passing_file_is_gone_after_the_block_and_after_a_kill(tmp_path):
+    with passing_file(tmp_path) as path:
+        assert path.is_file()
+        assert is_partial(path)
+    assert not list(tmp_path.iterdir())
+    killed = (
+        "import os, signal; from pathlib import Path; from hvdbench.workspace.atomic import passing_file\n"
+        "with passing_file(Path()): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", killed], cwd=tmp_path, check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    with passing_file(tmp_path) as path:
+        assert list(tmp_path.iterdir()) == [path]

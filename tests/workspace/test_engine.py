@@ -1,5 +1,6 @@
 import hashlib
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -73,3 +74,12 @@ def test_an_engine_is_written_as_local_with_or_without_a_number():
 def test_another_engine_is_refused_with_what_to_write(text):
     with pytest.raises(InputError, match=f"no engine '{text}': write local or local:N"):
         parse_engine(text)
+
+
+def die(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_is_one_sentence():
+    with pytest.raises(InputError, match=r"a worker process was killed.*run the same command again"):
+        list(Engine(2).map(die, [1, 2]))

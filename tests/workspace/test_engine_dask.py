@@ -81,7 +81,7 @@ def test_an_error_of_the_machine_is_tried_again_and_a_sentence_is_not(address: s
     with pytest.raises(DatasetError, match="clip 4 is broken"):
         dict(DaskEngine(2, address).map(refuse, [4]))
     assert len(list(here.glob("try-4-*"))) == 1
-    assert not list(here.glob(".hvdbench-probe-*"))
+    assert not list(here.glob(".partial-*"))
 
 
 def test_a_cluster_of_its_own_is_made_where_no_address_is_given(here: Path) -> None:
@@ -117,3 +117,14 @@ def test_the_words_of_the_option() -> None:
     for wrong in ("dask:0", "dask:host", "dusk", "local:tcp://host:1"):
         with pytest.raises(InputError, match="there is no engine"):
             parse_engine(wrong)
+
+
+def test_a_cluster_whose_workers_do_not_start_is_one_sentence(monkeypatch, tmp_path):
+    def fail(**_: object) -> None:
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("distributed.LocalCluster", fail)
+    with pytest.raises(InputError, match=r"did not start \(Nanny failed to start.\): run the same command again"):
+        list(DaskEngine(2).map(write_square, [1, 2]))
+    assert list(tmp_path.iterdir()) == []

@@ -11,12 +11,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from hvdbench.errors import InputError
 from hvdbench.frames import Frame, read_frame
 from hvdbench.recipe import Settings, digest_of
+from hvdbench.recipe.bounds import MOST_FRAMES, MOST_PX, MOST_SEED
 from hvdbench.workspace.atomic import atomic_write_text
+from hvdbench.workspace.parsing import read_json
 
 STUDY_FILE, CROPS, VOTES_FILE = "study.json", "crops", "votes.jsonl"
 
@@ -41,11 +43,11 @@ class Question(Settings):
     """Their files, in ``crops/``."""
     clip: str
     """The clip's name in the folders of the methods."""
-    frame: int = Field(ge=0)
+    frame: int = Field(ge=0, le=MOST_FRAMES)
     """The frame, counted from 0."""
-    left: int = Field(ge=0)
+    left: int = Field(ge=0, le=MOST_PX)
     """Left edge of the crop in the frame, px."""
-    top: int = Field(ge=0)
+    top: int = Field(ge=0, le=MOST_PX)
     """Top edge of the crop in the frame, px."""
 
     @field_validator("crops")
@@ -67,7 +69,7 @@ class Study(Settings):
 
     version: Literal[1] = 1
     """Version of this file's format."""
-    seed: int
+    seed: int = Field(ge=0, le=MOST_SEED)
     """Seed of crops, order and sides."""
     methods: tuple[str, ...] = Field(min_length=2)
     """The methods, in the order in which they were named."""
@@ -128,8 +130,8 @@ def read_study(folder: Path) -> StudyFolder:
     if not path.is_file():
         raise InputError(f"{folder} contains no {STUDY_FILE}: name a folder that 'hvdbench study make' wrote")
     try:
-        study = Study.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError, RecursionError) as error:
+        study = Study.model_validate(read_json(path))
+    except (OSError, ValueError) as error:
         first = str(error).splitlines()
         detail = "; ".join(line.strip() for line in first[:3])
         raise InputError(f"{path} is damaged ({detail}): make the study again") from error

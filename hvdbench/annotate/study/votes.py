@@ -17,6 +17,7 @@ from hvdbench.annotate.study.design import Choice, StudyFolder
 from hvdbench.errors import InputError
 from hvdbench.workspace.atomic import atomic_write_text
 from hvdbench.workspace.locks import locked
+from hvdbench.workspace.parsing import parse_json
 
 Side = Literal["left", "right"]
 WITHDRAWN: Literal["withdrawn"] = "withdrawn"
@@ -135,8 +136,8 @@ class VoteFile:
             if not line.strip():
                 continue
             try:
-                found.append(self._vote(json.loads(line)))
-            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                found.append(self._vote(parse_json(line)))
+            except (ValueError, TypeError, KeyError) as error:
                 why = str(error) if isinstance(error, InputError) else "it is not a vote"
                 raise InputError(f"{self.path}, line {number}: {why}; correct or remove the line") from error
         return found

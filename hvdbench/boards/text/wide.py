@@ -10,19 +10,18 @@ import pandas as pd
 from hvdbench.boards.facts import direction, within
 from hvdbench.boards.ranking.coverage import BLOCK, ENTRY, coverage, pools_frames
 from hvdbench.boards.ranking.order import headline, is_lower_better, ranked
+from hvdbench.boards.references import role_of
 from hvdbench.boards.seeds import over_seeds, seed_lines
 from hvdbench.boards.text.columns import column, shown_metrics
+from hvdbench.boards.text.meanings import meaning, metric_meaning
 from hvdbench.boards.text.notes import PAPERS, caption, note_lines, stamp_lines
 from hvdbench.errors import InputError
 from hvdbench.store import Truth
 from hvdbench.tables.dataframes import as_dataframe
-from hvdbench.tables.table import Better, Cell, Column, Kind, Row, Table, cell, interval
+from hvdbench.tables.table import Better, Cell, Column, Row, Table, cell, interval
 
 NEUTRAL = frozenset({"sharpness", "sharpness_ratio", "majority_rate", "params"})
 """Metrics of which neither more nor less is better in itself."""
-INPUT, OF_THE_INPUT = "blurry", frozenset({"worse_share", "shift_px"})
-"""The row of the input, and metrics that measure a change of it: there it is zero without having done anything."""
-
 _WORDS = frozenset({"method", "origin", "dataset", "data", "split", "ties", "incomplete", "source"})
 _GROUP = ("method", "origin", "dataset", "dataset_digest", "split", "seed")
 
@@ -95,9 +94,8 @@ def board_table(
     first = [one for one in shown if one.metric == rank] or [score_column("sharpness", "none")]
     by = first if first[0].metric != rank or direction(rank) is not None else []
     found.sort(key=lambda row: _place(row, by))
-    columns = [Column(name, name, "words") for name in ("method", "origin")]
-    columns += [Column(name, name, _kind(name)) for name in _several(board)] + [Column("count", count, "count")]
-    columns += [Column(n, n, "words") for n in ("ties", "incomplete") if any(row.cells[n].text for row in found)]
+    columns = [_told(name) for name in ("method", "origin", *_several(board))] + [Column("count", count, "count")]
+    columns += [_told(n) for n in ("ties", "incomplete") if any(row.cells[n].text for row in found)]
     columns += [each for one in shown for each in (one, *_half(one, found))]
     notes = [*seeds, *([] if stands is None else note_lines(stands.order, stands.metric))]
     about = caption(board, subset, truths, clip)
@@ -169,23 +167,23 @@ def score_column(metric: str, truth: str) -> Column:
     """Return the column of a metric against a truth."""
     ways: Mapping[str | None, Better] = {"lower": "low", "higher": "high"}
     better: Better = "" if metric in NEUTRAL else ways.get(direction(metric), "")
-    return Column(score_key(metric, truth), column(metric).title(truth), "number", better, metric, truth)
+    words = metric_meaning(metric, truth)
+    return Column(score_key(metric, truth), column(metric).title(truth), "number", better, metric, truth, words)
 
 
 def placed(rows: Sequence[Row], columns: Iterable[Column]) -> list[Row]:
-    """Mark the best of each column among rows on the same clips, where they differ as shown.
+    """Mark the best of each column among methods on the same clips, where they differ as shown.
 
-    The second best is marked where there is a third.
+    The second best is marked where there is a third. The input and controls are compared with, and never marked.
     """
     blocks: dict[tuple[str, ...], list[int]] = {}
     for index, row in enumerate(rows):
-        if row.facts["origin"] != "published":
+        if row.facts["origin"] != "published" and role_of(row.facts["method"]) == "method":
             blocks.setdefault(tuple(row.facts[name] for name in BLOCK), []).append(index)
     marked = [dict(row.cells) for row in rows]
     for one in columns:
         for indices in blocks.values() if one.better else ():
-            compared = [n for n in indices if one.metric not in OF_THE_INPUT or rows[n].facts["method"] != INPUT]
-            order = sorted((n for n in compared if _has(rows[n], one)), key=lambda n: _worth(rows[n], one))
+            order = sorted((n for n in indices if _has(rows[n], one)), key=lambda n: _worth(rows[n], one))
             texts = list(dict.fromkeys(rows[n].cells[one.key].text for n in order))
             for n in order if len(texts) > 1 else ():
                 place = texts.index(rows[n].cells[one.key].text) + 1
@@ -261,8 +259,9 @@ def _several(board: pd.DataFrame) -> list[str]:
     return found
 
 
-def _kind(name: str) -> Kind:
-    return "words" if name in _WORDS else "count"
+def _told(name: str) -> Column:
+    """Return the column of something that is no score."""
+    return Column(name, name, "words" if name in _WORDS else "count", words=meaning(name))
 
 
 def _has(row: Row, one: Column) -> bool:

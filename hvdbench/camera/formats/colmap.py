@@ -26,6 +26,7 @@ from hvdbench.errors import TrajectoryError
 from hvdbench.workspace.atomic import atomic_write_text
 
 IMAGES_FILE, CAMERAS_FILE = "images.txt", "cameras.txt"
+_MOST_DIGITS = 40  # of a number in a name; nanoseconds since 1970 have 19
 _DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
 _LEAST_STAMP = 10**15  # microseconds since 1970 have 16 digits, nanoseconds 19, and frame numbers far fewer
 _WIDEST_STEP = 1e4  # frames: pictures of one clip are never so far apart, counters of a clock are
@@ -56,7 +57,7 @@ def read_colmap(path: Path, *, fps: float | None = None) -> Trajectory:
     order = np.argsort(t_s)
     values = values[order]
     norm = np.linalg.norm(values[:, :4], axis=1)
-    if np.abs(norm - 1.0).max() > NORM_TOLERANCE:
+    if not np.abs(norm - 1.0).max() <= NORM_TOLERANCE:  # what is no number is not either
         raise TrajectoryError(
             f"{path}: a quaternion has norm {norm[np.argmax(abs(norm - 1))]:.4f}, expected 1 ({_LAYOUT})"
         )
@@ -103,6 +104,11 @@ def _times(names: Sequence[str], file: Path, fps: float | None) -> Array:
             to number frames, or two pictures have one time.
     """
     stems = [Path(name).stem for name in names]
+    endless = next((stem for stem in stems if re.search(rf"[0-9]{{{_MOST_DIGITS}}}", stem)), None)
+    if endless is not None:
+        raise TrajectoryError(
+            f"{file}: the picture name '{endless[:40]}' holds more digits than a frame number or a time"
+        )
     if all(map(_DECIMAL.fullmatch, stems)):
         return _since_first([Fraction(stem) for stem in stems], "seconds", file, fps)
     digits = [re.findall(r"[0-9]+", stem)[-1:] for stem in stems]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import TrajectoryError
-from hvdbench.workspace.array_files import load_array
+from hvdbench.workspace.parsing import load_array
 from hvdbench.workspace.picture_files import fault_of_size
 
 SAMPLED_MAPS = 8

@@ -90,8 +90,8 @@ def evaluate(
 
     workspace = Workspace.from_environment(runs=runs, boards=boards, overwrite=overwrite, strict=strict, trust=trust)
     names = measurable(
-        metric_names, fallback=workspace.fallback, has_truth=True
-    )  # any warning appears before the slow import of torch
+        metric_names, fallback=workspace.fallback, has_truth=True, has_subframes=True
+    )  # whether the dataset has them is asked later; any warning appears before the slow import of torch
     from hvdbench.methods.restoration import Budget
     from hvdbench.scoring.run_tables import Asked
     from hvdbench.workflows.datasets import find_dataset

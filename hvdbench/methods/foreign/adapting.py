@@ -3,10 +3,10 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import torch
-from pydantic import PositiveInt, SerializerFunctionWrapHandler, field_validator, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 from torch import Tensor
 
 from hvdbench.errors import FitError, HvdbenchError, InputError
@@ -16,7 +16,9 @@ from hvdbench.methods.inference.runner import running
 from hvdbench.methods.inference.seeding import seeded
 from hvdbench.networks.spec import NetworkSpec, VideoNetwork
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_FRAMES, MOST_PX
 
+Level = Annotated[float, Field(ge=-1e6, le=1e6)]
 Takes = Literal["auto", "one", "clip", "volume", "stack"]
 _LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 _PROBE_SIDE_PX = 64
@@ -28,19 +30,19 @@ _ALIKE = 1e-4  # of the range: how far a batch of frames and single frames may d
 class SpecSettings(Settings):
     """The input of a network that does not declare it itself; see :class:`hvdbench.networks.spec.NetworkSpec`."""
 
-    size_multiple: int | None = None
+    size_multiple: int | None = Field(None, ge=1, le=MOST_PX)
     """Number of px that height and width are padded to multiples of."""
-    min_size_px: int | None = None
+    min_size_px: int | None = Field(None, ge=1, le=MOST_PX)
     """Smallest height and width, which smaller frames are padded to."""
-    min_frames: int | None = None
+    min_frames: int | None = Field(None, ge=1, le=MOST_FRAMES)
     """Smallest number of frames; the last frame of a shorter clip is repeated."""
     channel_order: Literal["rgb", "bgr"] | None = None
     """Order of the colours at input and output."""
-    value_range: tuple[float, float] | None = None
+    value_range: tuple[Level, Level] | None = None
     """Values that stand for black and white at input and output."""
-    context_frames: int | None = None
+    context_frames: int | None = Field(None, ge=0, le=MOST_FRAMES)
     """Number of frames before and after a frame that its result depends on."""
-    context_px: int | None = None
+    context_px: int | None = Field(None, ge=0, le=MOST_PX)
     """Largest distance, in px, of what a pixel's result depends on."""
     reduced_precision: bool | None = None
     """Whether the result stays accurate in 16-bit floats."""
@@ -64,10 +66,10 @@ class NetworkInput(Settings):
     """``one``: single pictures (N, 3, H, W); ``clip``: clips (N, T, 3, H, W); ``volume``: clips (N, 3, T, H, W);
     ``stack``: the frames of a window as channels (N, 3T, H, W); ``auto``: what it declares, else what works on a tiny
     input."""
-    frames: PositiveInt | None = None
+    frames: int | None = Field(None, ge=1, le=MOST_FRAMES)
     """Frames in a window of which the network returns the middle one alone; none: it returns every frame, or the number
     shows on a tiny input."""
-    output: int | str | None = None
+    output: Annotated[int, Field(ge=-1000, le=1000)] | str | None = None
     """Which part of a tuple, list or dict that the network returns is the restored one."""
     spec: SpecSettings = SpecSettings()
     """The pictures that it takes."""

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import PositiveFloat
+from pydantic import Field
 
 from hvdbench.errors import InputError
 from hvdbench.frames import Frames, write_clip
@@ -21,6 +21,7 @@ from hvdbench.methods.foreign.folder import check_depth, read_results
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_FPS, MOST_SECONDS
 from hvdbench.recipe.trust import PROGRAM, Part
 from hvdbench.workspace.manifest import file_sha256
 
@@ -37,9 +38,9 @@ class CommandSettings(Settings):
     for folders of PNG frames, the second of which is empty; ``{device}``, ``{fps}`` and ``{weights}`` are optional."""
     weights: str | None = None
     """File that replaces ``{weights}``."""
-    fps: PositiveFloat = 30.0
+    fps: float = Field(30.0, gt=0, le=MOST_FPS)
     """Frames per second that replace ``{fps}``."""
-    timeout_s: PositiveFloat | None = None
+    timeout_s: float | None = Field(None, gt=0, le=MOST_SECONDS)
     """Longest time for a clip, in seconds; without it, the program may take as long as it needs."""
 
 

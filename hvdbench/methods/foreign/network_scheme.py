@@ -5,7 +5,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field
 
 from hvdbench.catalog import NamedPreset
 from hvdbench.errors import InputError, WeightsError
@@ -24,10 +24,14 @@ from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
 from hvdbench.networks.spec import VideoNetwork
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_FRAMES, MOST_PX
 from hvdbench.recipe.trust import Part
 from hvdbench.weights.finding import find_weights
 from hvdbench.workspace.imports import FILE_FORMS, source_file
 from hvdbench.workspace.manifest import file_sha256
+from hvdbench.workspace.parsing import parse_json
+
+Side = Annotated[int, Field(ge=1, le=MOST_PX)]
 
 
 class NetworkSettings(NetworkInput):
@@ -42,13 +46,13 @@ class NetworkSettings(NetworkInput):
     """Checkpoint: a path, the name of known weights, or a file in the folder of weights."""
     own_weights: bool = False
     """Whether what an import string names has its weights already."""
-    window: PositiveInt | Literal["auto"] | None = None
+    window: Annotated[int, Field(ge=1, le=MOST_FRAMES)] | Literal["auto"] | None = None
     """Most frames at once; without it, the whole clip."""
-    overlap: NonNegativeInt | None = None
+    overlap: int | None = Field(None, ge=0, le=MOST_FRAMES)
     """Frames of context at each inner end of a window; without it, what the network declares, else a quarter."""
-    tile: PositiveInt | tuple[PositiveInt, PositiveInt] | Literal["auto"] | None = None
+    tile: Side | tuple[Side, Side] | Literal["auto"] | None = None
     """Largest side, or height and width, at once, in px; without it, the whole frame."""
-    context_px: NonNegativeInt | None = None
+    context_px: int | None = Field(None, ge=0, le=MOST_PX)
     """Px of context at each inner side of a tile; without it, what the network declares, else 32."""
     precision: Precision = "float32"
     """Number format to compute in."""
@@ -158,7 +162,7 @@ class NetworkScheme(Scheme[NetworkSettings]):
 def _open(settings_json: str, files_json: str) -> VideoNetwork:
     """Open a network; the content of its files is part of the cache's key, and must not have changed since."""
     settings = NetworkSettings.model_validate_json(settings_json)
-    expected = json.loads(files_json)
+    expected = parse_json(files_json)
     for part, path in _files_of(settings).items():
         if _sha256(path) != expected.get(part):
             raise WeightsError(f"{path} has changed since it was opened: run the same command again")

@@ -22,6 +22,7 @@ from hvdbench.methods.selfhvd.settings import AnchorSettings
 from hvdbench.metrics.sharpness import gray_sharpness, shift_px
 from hvdbench.networks.fusion import FusionNetwork
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_BATCH, MOST_BLOCKS, MOST_CHANNELS, MOST_PX, MOST_RATE, MOST_STEPS, MOST_WEIGHT
 
 _WATCHED_FRAMES = 12
 _RUNAWAY = 2.0
@@ -30,43 +31,43 @@ _RUNAWAY = 2.0
 class FusionFitSettings(Settings):
     """Settings of the fit; the recipes mark which values are the paper's."""
 
-    channels: int = Field(32, ge=1)
+    channels: int = Field(32, ge=1, le=MOST_CHANNELS)
     """Channels of the network's features."""
-    blocks: int = Field(3, ge=0)
+    blocks: int = Field(3, ge=0, le=MOST_BLOCKS)
     """Residual blocks of the network."""
-    patch_px: int = Field(64, ge=8, multiple_of=2)
+    patch_px: int = Field(64, ge=8, le=MOST_PX, multiple_of=2)
     """Side of the random crops in px, even."""
-    batch: int = Field(8, ge=1)
+    batch: int = Field(8, ge=1, le=MOST_BATCH)
     """Crops of one optimiser step."""
-    stage1_steps: int = Field(300, ge=0)
+    stage1_steps: int = Field(300, ge=0, le=MOST_STEPS)
     """Optimiser steps of stage 1."""
-    stage2_steps: int = Field(300, ge=0)
+    stage2_steps: int = Field(300, ge=0, le=MOST_STEPS)
     """Optimiser steps of stage 2."""
-    learning_rate: float = Field(3e-4, gt=0)
+    learning_rate: float = Field(3e-4, gt=0, le=MOST_RATE)
     """Adam's learning rate, which falls by a cosine to a thirtieth within each stage."""
-    warm_up_steps: int = Field(20, ge=0)
+    warm_up_steps: int = Field(20, ge=0, le=MOST_STEPS)
     """Steps over which the learning rate rises linearly at the start."""
     distortion_threshold: float = Field(0.5, ge=0, le=1)
     """Threshold ``τ`` of Eq. 8."""
     self_enhanced: bool = True
     """Whether stage 2 removes clues and uses Eq. 7; without it, stage 2 keeps Eq. 6 on the input with all its clues."""
-    teacher_steps: int = Field(0, ge=0)
+    teacher_steps: int = Field(0, ge=0, le=MOST_STEPS)
     """Number of steps for which the teacher of Eq. 7 is held; with 0 it is the current network, as in the paper."""
-    spatial_consistency: float = Field(1.0, ge=0)
+    spatial_consistency: float = Field(1.0, ge=0, le=MOST_WEIGHT)
     """Weight ``λ`` of Eq. 14."""
-    reblur: float = Field(0.0, ge=0)
+    reblur: float = Field(0.0, ge=0, le=MOST_WEIGHT)
     """Weight of the re-blur consistency loss; 0 turns it off."""
     learn_blend: bool = False
     """Whether the last candidate, a blend of all sharp neighbours, is label and starting point; else one of the two
     warped neighbouring sharp frames is the label, and the blurry frame the starting point."""
     exact_share: float = Field(0.0, ge=0, le=1)
     """Share of each batch whose sharp picture is known; all losses are weighted alike. 1 makes the fit supervised."""
-    refresh_steps: int = Field(0, ge=0)
+    refresh_steps: int = Field(0, ge=0, le=MOST_STEPS)
     """Steps between alignments of the labels to the network's output, as in the paper; with 0 they are aligned once, to
     the input."""
     refresh_inputs: bool = False
     """Whether the network's input is re-aligned with the labels, like a network that aligns features to its output."""
-    validate_steps: int = Field(0, ge=0)
+    validate_steps: int = Field(0, ge=0, le=MOST_STEPS)
     """Steps of stage 2 between checks whether the anchor of Eq. 9 moves on; with 0 it stays the end of stage 1."""
     anchor: AnchorSettings = AnchorSettings()
     """Rule by which the anchor moves on."""

@@ -27,6 +27,7 @@ from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.scheme import Scheme
 from hvdbench.methods.stages import measured, stage
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_CLIPS, MOST_STEPS, MOST_WEIGHT
 from hvdbench.workspace.engine import thread_map
 
 _LARGE_BYTES = 12_000_000  # of a frame: more than 2560x1440
@@ -39,15 +40,15 @@ class SelfHvdClipSettings(Settings):
 
     flow: Preset = "medium"
     """OpenCV DIS preset of the flow on the blurry input."""
-    mask_scale: float = Field(0.5, gt=0)
+    mask_scale: float = Field(0.5, gt=0, le=MOST_WEIGHT)
     """Scale ``s`` of Eq. 5, per px."""
     fit: FusionFitSettings = FusionFitSettings()
     """Steps, rates and weights of the fit."""
     reblur_candidate: bool = False
     """Whether the re-blur blend is one more candidate of the network."""
-    correction_steps: int = Field(0, ge=0)
+    correction_steps: int = Field(0, ge=0, le=MOST_STEPS)
     """Number of correction steps after the network, on frames whose blur the flow explains."""
-    pairs: int = Field(32, ge=1)
+    pairs: int = Field(32, ge=1, le=MOST_CLIPS)
     """Number of sharp frames that are blurred again, if ``fit.exact_share`` is above 0."""
     pass_through: bool = True
     """Whether selected frames stay as they are if their motion confirms that they are sharp."""

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from hvdbench.methods.training.network_training import NetworkTrainingSettings
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_BATCH, MOST_FRAMES, MOST_PX, MOST_ROUNDS, MOST_WEIGHT
 
 RANDOM_WEIGHTS = "random"
 """The word that replaces a weight file to get random weights, for dry runs."""
@@ -36,7 +37,7 @@ class FlowSettings(Settings):
     own_label: Literal["aligned", "in_place"] = "aligned"
     """Whether a selected frame, which is its own label, is aligned to its output like all others or taken where it
     is."""
-    pairs_at_once: int = Field(16, ge=1)
+    pairs_at_once: int = Field(16, ge=1, le=MOST_BATCH)
     """Most pairs of pictures that SEA-RAFT works on at once; it bounds memory and does not change results."""
 
     @model_validator(mode="after")
@@ -53,7 +54,7 @@ class MaskSettings(Settings):
     """Whether ``M_occ``, the forward-backward check, is on. If off, it is 1 in the losses, but Eq. 8 still uses it."""
     uncertainty: bool = True
     """Whether ``M_uncer``, the flow's confidence both ways, is on. If off, it is 1 everywhere."""
-    scale: float = Field(0.5, gt=0)
+    scale: float = Field(0.5, gt=0, le=MOST_WEIGHT)
     """Scale ``s`` of Eq. 5, per px."""
     divided: bool = True
     """Whether the masked losses, Eqs. 6, 7, 11 and 12, are divided by the mean of the mask, so that they are means over
@@ -66,7 +67,7 @@ class MaskSettings(Settings):
 class PerceptualSettings(Settings):
     """Settings of the VGG losses (Eqs. 11, 12)."""
 
-    weight: float = Field(1.0, ge=0)
+    weight: float = Field(1.0, ge=0, le=MOST_WEIGHT)
     """Weight ``β`` of Eqs. 13, 14; at 0 no VGG is built and no weights are needed."""
     layer: str = Field("relu5_4", pattern=r"^(relu|conv)([12]_[12]|[345]_[1234])$")
     """Layer of VGG19 whose features are compared: after a ReLU, such as ``relu5_4``, or before it, ``conv5_4``."""
@@ -78,11 +79,11 @@ class PerceptualSettings(Settings):
 class AnchorSettings(Settings):
     """Settings of when the anchor of SCSCM, the ``e`` of Eqs. 9, 10, moves on."""
 
-    updates: int = Field(2, ge=1)
+    updates: int = Field(2, ge=1, le=MOST_ROUNDS)
     """Most updates in all; the first one is the end of stage 1."""
-    shift_limit_px: float = Field(0.1, ge=0)
+    shift_limit_px: float = Field(0.1, ge=0, le=MOST_PX)
     """Largest median shift, in px, at which the model counts as aligned with its input."""
-    sharpness_gain: float = Field(1.02, gt=0)
+    sharpness_gain: float = Field(1.02, gt=0, le=MOST_WEIGHT)
     """Multiple of the anchor's mean sharpness from which the model counts as sharper."""
 
 
@@ -91,7 +92,7 @@ class SelfHvdObjectiveSettings(Settings):
 
     distortion_threshold: float = Field(0.5, ge=0, le=1)
     """Threshold ``τ`` of Eq. 8."""
-    spatial_consistency: float = Field(1.0, ge=0)
+    spatial_consistency: float = Field(1.0, ge=0, le=MOST_WEIGHT)
     """Weight ``λ`` of Eq. 14."""
     perceptual: PerceptualSettings = PerceptualSettings()
     """VGG losses, Eqs. 11, 12."""
@@ -103,7 +104,7 @@ class SelfHvdObjectiveSettings(Settings):
     """Whether stage 2 removes clues and chooses the better target, as in Eq. 7. If off, it keeps Eq. 6."""
     clues: Clues = "sharp"
     """Frames removed from the input of stage 2: sharp ones (RSCR), as many of any kind, or none."""
-    segment_frames: int = Field(20, ge=1)
+    segment_frames: int = Field(20, ge=1, le=MOST_FRAMES)
     """Length of the segments within which frames are removed, counted from the window's first frame."""
     supervision: Supervision = "select"
     """Target in stage 2: Eq. 8's choice (SIS), always the warped sharp frame, or always the teacher's output."""
@@ -111,7 +112,7 @@ class SelfHvdObjectiveSettings(Settings):
     """Whether self-constrained spatial consistency maintenance, Eq. 10, is on."""
     anchor: AnchorSettings = AnchorSettings()
     """When the anchor of SCSCM moves on, Eqs. 9, 10."""
-    reblur: float = Field(0.0, ge=0)
+    reblur: float = Field(0.0, ge=0, le=MOST_WEIGHT)
     """Weight of re-blur consistency in both stages; ours, not the paper's."""
     fallback: bool = True
     """Whether a training whose last weights are farther from the labels than its first ones ends with the best weights

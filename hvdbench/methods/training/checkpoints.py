@@ -17,6 +17,8 @@ from hvdbench.errors import DatasetError, WeightsError
 from hvdbench.methods.training.settings import MOVES_NOTHING, EngineSettings
 from hvdbench.recipe import digest_of
 from hvdbench.workspace.atomic import atomic_folder, atomic_path, atomic_write_text, recover_below
+from hvdbench.workspace.names import checked_name
+from hvdbench.workspace.parsing import read_json
 
 FORMAT = 1
 _FOLDER = "checkpoints"
@@ -80,8 +82,8 @@ def latest_digest(folder: Path) -> str | None:
     """Return the digest of the latest checkpoint; None if there is none, or it is damaged."""
     found = list_checkpoints(folder)
     try:
-        digest = json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))["digest"] if found else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        digest = read_json(found[-1] / "state.json")["digest"] if found else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return str(digest) if digest else None
 
@@ -100,10 +102,14 @@ def load_latest(folder: Path, digest: str) -> TrainingState | None:
 def load_checkpoint_folder(path: Path, digest: str) -> TrainingState:
     """Read one checkpoint, with the errors of :func:`load_latest`."""
     try:
-        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        content = read_json(path / "state.json")
         found, step, files, notes = (content[key] for key in ("digest", "step", "files", "notes"))
         known = content["format"] == FORMAT
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        if not isinstance(files, list) or type(step) is not int or not isinstance(notes, dict):
+            raise TypeError("a value is of another kind")
+        for name in files:
+            checked_name(name, "files", where=path / "state.json", error=WeightsError)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{path}/state.json is damaged: remove {path} to go on from the checkpoint before"
         ) from error

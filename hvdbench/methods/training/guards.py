@@ -166,17 +166,22 @@ class StopWish:
     is_asked: bool = False
 
 
+_STOPPING = ("SIGTERM", "SIGHUP", "SIGINT")  # Windows has no SIGHUP
+
+
 @contextmanager
 def heeding_signals() -> Iterator[StopWish]:
-    """Turn the first SIGTERM or Ctrl-C into a wish, so that the current step ends in a checkpoint; a second one acts.
+    """Turn the first SIGTERM, SIGHUP or Ctrl-C into a wish, so that the current step ends in a checkpoint.
 
-    Outside the main thread signals cannot be caught, so they act at once.
+    A second one acts, and one that is ignored, as SIGHUP under ``nohup``, stays ignored. Outside the main thread
+    signals cannot be caught, so they act at once.
     """
     wish = StopWish()
     if threading.current_thread() is not threading.main_thread():
         yield wish
         return
-    old = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = [getattr(signal, name) for name in _STOPPING if hasattr(signal, name)]
+    old = {number: signal.getsignal(number) for number in numbers if signal.getsignal(number) is not signal.SIG_IGN}
 
     def ask(number: int, frame: FrameType | None) -> None:
         wish.is_asked = True

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hvdbench.frames import write_frame
 from hvdbench.workspace.atomic import atomic_write_bytes
+from hvdbench.workspace.parsing import parse_json
 
 logger = logging.getLogger(__name__)
 TIMES = ("seconds",)
@@ -104,8 +105,8 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     lines = []
     for text in path.read_bytes().splitlines() if path.is_file() else []:
         try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
+            line = parse_json(text)
+        except ValueError:
             continue
         if isinstance(line, dict) and "kind" in line and isinstance(line.get("step"), int):
             lines.append(line)

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from hvdbench.dataset.facts import Box, ClipFacts, ClipReader, is_of_subframes, read_subframes
 from hvdbench.errors import FitError
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_FRAMES, MOST_PX
 from hvdbench.store import TRUTH_FOLDERS, Truth
 from hvdbench.workspace.engine import usable_cores
 
@@ -35,9 +36,9 @@ _QUARTER_TURNS = 4
 class WindowSettings(Settings):
     """Settings of the training windows."""
 
-    crop_px: int = Field(256, ge=LEAST_SIDE_PX)
+    crop_px: int = Field(256, ge=LEAST_SIDE_PX, le=MOST_PX)
     """Side of the random crops, in px; smaller for all clips if one clip is smaller."""
-    clip_frames: int = Field(10, ge=1)
+    clip_frames: int = Field(10, ge=1, le=MOST_FRAMES)
     """Number of consecutive frames in a window; fewer for all clips if one clip is shorter."""
     flips_and_turns: bool = True
     """Whether half of the windows are mirrored, and all turned by 0 to 3 quarters; blurry, sharp and truth alike."""

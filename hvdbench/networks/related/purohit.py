@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvdbench.networks.layers.blocks import warp_by_flow
-from hvdbench.networks.layers.identity import zero_layer
+from hvdbench.networks.layers.identity import lively_layers, zero_layer
 from hvdbench.networks.nafnet import NAFNet
 from hvdbench.networks.network import Network
 from hvdbench.networks.related.sequence import FRAMES, MIDDLE, SequenceNetwork
@@ -154,6 +154,8 @@ class PurohitSequence(SequenceNetwork):
 
     def start_at_identity(self) -> None:
         """Make an untrained network return the middle frame seven times, or the blurry picture where none is given."""
+        lively_layers(self.encoder)
+        lively_layers(self.decoder)
         for head in self.decoder.flows:
             zero_layer(head)
         if self.centre is not None:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvdbench.networks.layers.identity import zero_layer
+from hvdbench.networks.layers.identity import lively_layers, zero_layer
 from hvdbench.networks.network import Network
 from hvdbench.networks.related.sequence import FRAMES, SequenceNetwork
 
@@ -22,6 +22,8 @@ GUIDANCE = 2
 """Planes of a guidance: the signs of the motion along x and y, both 0 where there is none."""
 _SIGNS = ((0.0, 0.0), (1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0), (1.0, -1.0))  # of the classes, in their order
 _FRAME_PLANES = 3 * FRAMES
+_EDGES = 5.0  # by which first filters without a mean are enlarged: edges are that much fainter than brightness
+_CALM = 0.3  # size of what the last layer sums up, 784 values at the tiny size, whose weights move by one rate
 
 
 def class_of(guidance: Tensor) -> Tensor:
@@ -91,7 +93,22 @@ class Decomposer(nn.Module):
             ups += layer(nn.Conv2d(outer, outer, 3, padding=1), outer)
         self.downs, self.ups = nn.Sequential(*downs), nn.Sequential(*ups)
         self.middle = nn.Sequential(*(BottleneckBlock(4 * width, normed=normed) for _ in range(blocks)))
+        self.normed = normed
         self.last = nn.Conv2d(width, _FRAME_PLANES, 7, padding=3)
+
+    def enliven(self) -> None:
+        """Draw the weights of a network without normalisations so that the signal of edges reaches the last layer."""
+        lively_layers(self)
+        for block in self.middle:
+            assert isinstance(block, BottleneckBlock)
+            zero_layer(block.conv2)  # the values would grow from block to block otherwise
+        first, last = self.first[0], self.ups[-3]
+        assert isinstance(first, nn.Conv2d)
+        assert isinstance(last, nn.Conv2d)
+        with torch.no_grad():
+            of_picture = first.weight[:, :3]
+            of_picture.sub_(of_picture.mean(dim=(2, 3), keepdim=True)).mul_(_EDGES)
+            last.weight.mul_(_CALM)
 
     def forward(self, planes: Tensor) -> Tensor:
         """Apply the network."""
@@ -177,8 +194,11 @@ class ZhongSequence(SequenceNetwork):
 
     def start_at_identity(self) -> None:
         """Make an untrained network return the blurry picture seven times."""
-        zero_layer(self.stage1.last)
-        zero_layer(self.stage2.last)
+        for stage in (self.stage1, self.stage2):
+            if not stage.normed:
+                stage.enliven()
+            zero_layer(stage.last)
+        lively_layers(self.predictor)
 
     def decompose(self, blurry: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor]:
         """Return the frames of the second and the first stage, (N, 21, H, W) each."""

@@ -33,7 +33,7 @@ def write_page(
         story: what the page shows in addition to its board.
 
     Returns:
-        Sentences on what the page does not show; the page contains them too.
+        Sentences on what the page does not show, and why. They name folders, so the page does not have them.
 
     Raises:
         DatasetError: if a folder in ``data`` is not a dataset.
@@ -58,7 +58,6 @@ def write_page(
             RunFiles(run.method, run.dataset[0], run.digest, {k: f / "run.json" for k, f in run.folders.items()})
             for run in found
         ],
-        missing=said,
         story=story,
     )
     return said

@@ -1,6 +1,5 @@
 """Find which runs and datasets on disk belong to a board's rows, and say in a sentence each which do not."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvdbench.recipe import digest_of
 from hvdbench.store import Dataset
+from hvdbench.workspace.parsing import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,9 +76,9 @@ def _run_digest(folders: Mapping[str, Path]) -> str | None:
     digests = {}
     for key, folder in folders.items():
         try:
-            manifest: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+            manifest: dict[str, Any] = read_json(folder / "run.json")
             digests[key] = manifest["run_digest"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
     return digest_of(digests)
 

@@ -6,44 +6,47 @@ with Vovk et al.'s conformal quantile over them), so that it is valid for anothe
 another draw of the same one.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from hvdbench.errors import InputError
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_CLIPS
 from hvdbench.workflows.deblur.clip_signs import SIGNS, ClipSigns
+from hvdbench.workspace.parsing import read_json
 
 LEVEL = 0.9
 """Level of the interval: the share of clips whose gain lies within it."""
 GAINS_FILE = Path(__file__).with_name("gains.json")
 Rows = NDArray[np.float64]
+Value = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
 class Gains(Settings):
     """Values that were learned about one method from S signs."""
 
     method: str
-    centre: tuple[float, ...]
+    centre: tuple[Value, ...]
     """Means of the transformed signs, (S,)."""
-    spread: tuple[float, ...]
+    spread: tuple[Value, ...]
     """Standard deviations of the transformed signs, (S,)."""
-    weights: tuple[float, ...]
+    weights: tuple[Value, ...]
     """Gain in dB per spread of each sign, (S,)."""
-    mean_db: float
+    mean_db: Value
     """Mean of the gains that it was learned from, in dB."""
-    half_width_db: float
+    half_width_db: Value
     """Half of the interval's width, in dB."""
-    low: tuple[float, ...]
-    high: tuple[float, ...]
+    low: tuple[Value, ...]
+    high: tuple[Value, ...]
     """Smallest and largest untransformed signs that it was learned from, (S,)."""
-    clips: int
-    scenes: int
+    clips: int = Field(ge=0, le=MOST_CLIPS)
+    scenes: int = Field(ge=0, le=MOST_CLIPS)
     """Numbers of clips and scenes that it was learned from."""
 
 
@@ -85,7 +88,7 @@ def read_gains(path: Path = GAINS_FILE) -> dict[str, Gains]:
         InputError: if the file is missing or damaged.
     """
     try:
-        read: Mapping[str, Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["methods"]
+        read: Mapping[str, Mapping[str, Any]] = read_json(path)["methods"]
         return {method: Gains.model_validate({**values, "method": method}) for method, values in read.items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(

@@ -31,7 +31,7 @@ from hvdbench.workflows.deblur.job import DeblurJob, Done, Shown, inference_of
 from hvdbench.workflows.deblur.output import open_sink
 from hvdbench.workflows.deblur.reach import Reach, read_size
 from hvdbench.workflows.deblur.request import DeblurRequest, DeblurResult, check_output, format_notes, written_names
-from hvdbench.workflows.deblur.samples import screen_picture
+from hvdbench.workflows.deblur.samples import ShownMaps, screen_picture
 from hvdbench.workflows.deblur.self_check import Change, Measured, Steadiness, advice, reduced, steadiness_lines
 from hvdbench.workflows.deblur.timing import Timing, time_run, with_announcement
 from hvdbench.workflows.deblur.window_size import WindowSize, window_size
@@ -157,6 +157,10 @@ class _Made:
     facts: list[dict[str, object]] = field(default_factory=list)
     passed: list[int] = field(default_factory=list)
     size: tuple[int, int] = (0, 0)
+    maps: ShownMaps = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.maps = ShownMaps(self.shown.__contains__)
 
     def take(self, index: int, blurry: NDArray[Any], restored: NDArray[Any], *, is_passed: bool) -> None:
         """Measure a frame before and after, and keep both where the page shows them."""
@@ -166,6 +170,7 @@ class _Made:
             self.change.add(to_8_bits(blurry), to_8_bits(restored))
         before, after = screen_picture(blurry, colour), screen_picture(restored, colour)
         self.steadiness.add(reduced(before), reduced(after))
+        self.maps.add(before)
         if index in self.shown:
             self.blurry[index], self.restored[index] = before, after
 
@@ -180,6 +185,7 @@ def _restore(job: DeblurJob, labelled: LabelledInput, reach: Reach, windows: Win
                 blurry, restored = reach.cut(frame.picture), np.ascontiguousarray(reach.cut(picture))
                 made.take(index, blurry, restored, is_passed=bool(labelled.labels.is_passed[index]))
                 sink.add(frame, restored)
+        made.maps.finish()
         next(stream.frames, None)  # what is to be said of an input is complete when its frames have ended
     decided = () if timing is None else timing.notes
     done = _done(
@@ -272,6 +278,7 @@ def _done(job: DeblurJob, labelled: LabelledInput, made: _Made, warnings: list[s
             labelled.t_s,
             labels.is_selected,
             threshold=labels.threshold,
+            agreement=PickedFrames(shape, made.maps.pictures),
         ),
         facts=made.facts[0] if len(made.facts) == 1 else {"windows": made.facts},
         measured=found,

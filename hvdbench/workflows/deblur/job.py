@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hvdbench.errors import HvdbenchError, InputError
 from hvdbench.frames import FRAME_SUFFIXES, Frames
+from hvdbench.labels.temporal_sharpness import MAP_FOLDER
 from hvdbench.methods.inference.options import InferenceOptions
 from hvdbench.methods.recipe import Method
 from hvdbench.methods.restoration import Budget
@@ -22,6 +23,7 @@ from hvdbench.workspace.atomic import atomic_write_text, check_replaceable, reco
 from hvdbench.workspace.locks import locked
 from hvdbench.workspace.manifest import versions
 from hvdbench.workspace.marks import is_of_system, is_partial, is_restoration
+from hvdbench.workspace.parsing import read_json
 
 _BY_MEMORY = InferenceOptions(window="auto", tile="auto")
 
@@ -150,7 +152,11 @@ class DeblurJob:
                 source=name,
                 has_times=shown.t_s is not None,
                 t_s=np.arange(count, dtype=np.float64) if shown.t_s is None else shown.t_s,
-                frames={"blurry": shown.blurry, self.method.name: shown.restored},
+                frames={
+                    "blurry": shown.blurry,
+                    self.method.name: shown.restored,
+                    **({} if shown.agreement is None else {MAP_FOLDER: shown.agreement}),
+                },
                 is_selected=np.zeros(count, bool) if shown.is_selected is None else shown.is_selected,
                 sharpness=shown.sharpness,
                 threshold=shown.threshold,
@@ -171,6 +177,7 @@ class Shown:
         t_s: presentation times in seconds, (K,); None where they are not known.
         is_selected: whether each frame was selected as sharp, (K,); None where they were not labelled.
         threshold: the threshold of the labels.
+        agreement: the maps of temporal sharpness of the blurry frames, grey, of their shape; None for no maps.
     """
 
     blurry: Frames | PickedFrames
@@ -179,6 +186,7 @@ class Shown:
     t_s: NDArray[np.float64] | None = None
     is_selected: NDArray[np.bool_] | None = None
     threshold: float = 0.0
+    agreement: Frames | PickedFrames | None = None
 
 
 @dataclass(frozen=True)
@@ -230,7 +238,7 @@ def _entries(folder: Path) -> list[Path]:
 def _read_manifest(path: Path) -> dict[str, object]:
     """Read what a run left beside its output; the result is empty where the file is absent or not a manifest."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = read_json(path)
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

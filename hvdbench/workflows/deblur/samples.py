@@ -1,9 +1,12 @@
 """Keep a few frames of a stream, before and after, for a page: evenly spaced, however many arrive."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.frames import Frame, Frame16, Frames, to_8_bits
+from hvdbench.labels.temporal_sharpness import SharpnessMapper, map_picture
 from hvdbench.metrics.sharpness import gray_sharpness
 from hvdbench.video.colour.stated import Colour
 from hvdbench.video.colour.tone import to_sdr
@@ -11,6 +14,34 @@ from hvdbench.video.crop import cut
 
 MOST_SAMPLES = 12
 LONGEST_SIDE_PX = 1280
+
+
+class ShownMaps:
+    """Draws the maps of temporal sharpness of the frames that a page shows, while all frames of a clip go by.
+
+    Args:
+        is_shown: function of a frame's number that returns whether its map is wanted.
+
+    Attributes:
+        pictures: the maps by the numbers of their frames, grey uint8 (H, W, 3), white where the neighbours agree.
+    """
+
+    def __init__(self, is_shown: Callable[[int], bool]) -> None:
+        self.pictures: dict[int, Frame] = {}
+        self._is_shown, self._count = is_shown, 0
+        self._mapper = SharpnessMapper(wanted=is_shown)
+
+    def add(self, picture: Frame) -> None:
+        """Take the next frame, uint8 RGB (H, W, 3), all of one size."""
+        found = self._mapper.add(picture)
+        if found is not None:
+            self.pictures[self._count - 1] = np.stack([map_picture(found)] * 3, axis=-1)
+        self._count += 1
+
+    def finish(self) -> None:
+        """Draw the map of the last frame, if it is wanted and has a neighbour."""
+        if self._count > 1 and self._is_shown(self._count - 1):
+            self.pictures[self._count - 1] = np.stack([map_picture(self._mapper.last())] * 3, axis=-1)
 
 
 class FrameSamples:
@@ -26,6 +57,7 @@ class FrameSamples:
         self._before: dict[int, Frame] = {}
         self._after: dict[int, Frame] = {}
         self._times_s: dict[int, float] = {}
+        self._maps = ShownMaps(self._before.__contains__)
 
     @property
     def indices(self) -> list[int]:
@@ -43,6 +75,13 @@ class FrameSamples:
         return np.stack([self._after[index] for index in self.indices])
 
     @property
+    def agreement(self) -> Frames | None:
+        """The maps of the kept frames, (K, h, w, 3) uint8; None for a clip of one frame, which has no neighbour."""
+        self._maps.finish()
+        found = self._maps.pictures
+        return np.stack([found[index] for index in self.indices]) if found else None
+
+    @property
     def t_s(self) -> NDArray[np.float64]:
         """The presentation times of the kept frames, (K,); frame numbers where no times are known."""
         return np.array([self._times_s[index] for index in self.indices])
@@ -51,11 +90,12 @@ class FrameSamples:
         """Measure the variance of the Laplacian of the kept blurry frames, (K,)."""
         return np.array([gray_sharpness(self._before[index]) for index in self.indices])
 
-    def see(self, index: int, picture: Frame | Frame16) -> None:
-        """Keep an incoming frame if its number is to be kept."""
+    def see(self, index: int, picture: Frame) -> None:
+        """Take the next incoming frame, of a screen's size, and keep it if its number is to be kept."""
+        self._maps.add(picture)
         if index % self._every:
             return
-        self._before[index] = screen_picture(picture, self._colour)
+        self._before[index] = picture
         if len(self._before) > MOST_SAMPLES:
             self._every *= 2
             for other in [other for other in self._before if other % self._every]:

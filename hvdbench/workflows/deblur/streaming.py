@@ -99,8 +99,9 @@ def _run(
     def read() -> Iterator[NDArray[Any]]:
         for index, frame in enumerate(stream.frames if first is None else chain([first], stream.frames)):
             asked = np.ascontiguousarray(reach.cut(frame.picture))
-            samples.see(index, asked)
-            waiting.append((replace(frame, picture=_NO_PICTURE), reduced(screen_picture(asked, stream.colour))))
+            picture = screen_picture(asked, stream.colour)
+            samples.see(index, picture)
+            waiting.append((replace(frame, picture=_NO_PICTURE), reduced(picture)))
             yield frame.picture
 
     first = next(stream.frames, None)
@@ -154,7 +155,7 @@ def _done(job: DeblurJob, stream: InputFrames, run: _Run) -> Done:
         kind=stream.kind,
         size=run.size,
         frames=f"{run.frame_count} of {width}x{height}, {len(samples.indices)} of them shown",
-        shown=Shown(samples.blurry, samples.restored, samples.sharpness(), samples.t_s),
+        shown=Shown(samples.blurry, samples.restored, samples.sharpness(), samples.t_s, agreement=samples.agreement),
         facts=report_facts(run.report)
         | {
             "seconds": round(run.seconds, 2),

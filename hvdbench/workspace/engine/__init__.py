@@ -3,6 +3,7 @@
 from hvdbench.errors import InputError
 from hvdbench.workspace.engine.local import Engine, thread_map, usable_cores
 from hvdbench.workspace.engine.on_dask import DaskEngine
+from hvdbench.workspace.parsing import is_count
 
 __all__ = ["DaskEngine", "Engine", "parse_engine", "thread_map", "usable_cores"]
 
@@ -14,11 +15,11 @@ def parse_engine(text: str) -> Engine:
         InputError: if the word is another one, N is below 1, or the address is none.
     """
     name, _, rest = text.partition(":")
-    is_count = rest.isascii() and rest.isdigit() and int(rest) > 0
-    if name == "local" and (not rest or is_count):
+    has_number = is_count(rest) and int(rest) > 0
+    if name == "local" and (not rest or has_number):
         return Engine(int(rest) if rest else usable_cores())
-    if name == "dask" and (not rest or is_count or "://" in rest or ":" in rest):
-        return DaskEngine(int(rest) if is_count else usable_cores(), "" if is_count else rest)
+    if name == "dask" and (not rest or has_number or "://" in rest or ":" in rest):
+        return DaskEngine(int(rest) if has_number else usable_cores(), "" if has_number else rest)
     raise InputError(
         f"there is no engine '{text}': write local or local:N with N worker processes, dask or dask:N for a cluster on "
         "this machine, or dask:ADDRESS, such as dask:tcp://host:8786, for one that runs already"

@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from types import FrameType
 from typing import TypeVar
 
-from hvdbench.errors import HvdbenchError
+from hvdbench.errors import HvdbenchError, InputError
 from hvdbench.workspace.atomic import drop_unfinished
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class Engine:
             jobs: picklable arguments.
 
         Raises:
-            InputError: if a job needs data that only this process has.
+            InputError: if a job needs data that only this process has, or a worker process was killed.
         """
         if self.workers <= 1 or len(jobs) <= 1:
             yield from ((index, function(job)) for index, job in enumerate(jobs))
@@ -52,6 +53,11 @@ class Engine:
         try:
             for future in as_completed(waiting):
                 yield waiting[future], future.result()
+        except BrokenProcessPool as error:  # the others have been ended by the pool
+            raise InputError(
+                "a worker process was killed, as the system does when memory runs out: run the same command again, "
+                f"which goes on where it was, if need be with fewer than {self.workers} workers (--engine local:N)"
+            ) from error
         except BaseException:
             for worker in set(multiprocessing.active_children()) - before:
                 worker.terminate()

@@ -8,7 +8,6 @@ the same files.
 import contextlib
 import logging
 import os
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hvdbench import __version__
 from hvdbench.errors import HvdbenchError, InputError
+from hvdbench.workspace.atomic import passing_file
 from hvdbench.workspace.engine.local import Engine, check_sendable
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ R = TypeVar("R")
 _RETRIES = 2  # of a job that ends in an error that is not a sentence of ours, such as one of a network disk
 _DEATHS = 20  # of workers under one job, before the job itself is taken for the cause
 _CONNECT_S = 30
-_PROBE = ".hvdbench-probe-"
 
 
 @dataclass(frozen=True)
@@ -78,11 +77,9 @@ class DaskEngine(Engine):
             return
         check_sendable(jobs[0])
         folder = Path.cwd()
-        probe = folder / f"{_PROBE}{uuid.uuid4().hex}"
-        with self._client(len(jobs)) as client:
+        with passing_file(folder) as probe, self._client(len(jobs)) as client:
             from distributed import as_completed
 
-            probe.touch()
             tasks = [_Task(function, job, str(folder), probe.name, __version__) for job in jobs]
             # pure=False: two commands that ask for the same job must each have it done
             futures = client.map(_run, tasks, pure=False, retries=_RETRIES)
@@ -94,7 +91,6 @@ class DaskEngine(Engine):
                 # what is not done is not wanted any more, after an error or Ctrl-C
                 with contextlib.suppress(Exception):
                     client.cancel(futures, force=True)
-                probe.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _client(self, jobs: int) -> "Iterator[Client]":
@@ -110,14 +106,20 @@ class DaskEngine(Engine):
             stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": _DEATHS}))
             logging.getLogger("distributed").setLevel(logging.CRITICAL)  # of workers that come and go
             if not self.address:
-                cluster = LocalCluster(
-                    n_workers=min(self.workers, jobs),
-                    threads_per_worker=1,  # a job changes the working directory of its process
-                    processes=True,
-                    host="127.0.0.1",
-                    dashboard_address="127.0.0.1:0",  # its pages at any free port, on this machine alone
-                    silence_logs=50,
-                )
+                try:
+                    cluster = LocalCluster(
+                        n_workers=min(self.workers, jobs),
+                        threads_per_worker=1,  # a job changes the working directory of its process
+                        processes=True,
+                        host="127.0.0.1",
+                        dashboard_address="127.0.0.1:0",  # its pages at any free port, on this machine alone
+                        silence_logs=50,
+                    )
+                except (RuntimeError, OSError, TimeoutError) as error:  # such as a worker that was killed at its start
+                    raise InputError(
+                        f"the workers of a Dask cluster did not start ({error}): run the same command again, if need "
+                        "be with fewer of them (--engine dask:N), or use --engine local"
+                    ) from error
                 stack.enter_context(cluster)
                 yield stack.enter_context(Client(cluster))
                 return

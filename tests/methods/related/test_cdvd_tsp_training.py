@@ -97,6 +97,20 @@ def test_the_loss_counts_every_output_and_the_hard_half_of_the_pixels_again():
     assert float(without.total.detach()) == pytest.approx(l1, rel=1e-5)
 
 
+def test_a_relative_loss_counts_a_frame_that_is_nearly_sharp_as_much_as_a_blurry_one():
+    made = scheme(hard_examples={"weight": 0.0}, relative_floor=0.01)
+    blurry = torch.full((1, 5, 3, 16, 16), 0.5)
+    truth = blurry.clone()
+    truth[:, 1] += 0.02  # its error and the floor are 0.03
+    truth[:, 3] += 0.39  # 0.4
+    found = made.objective().loss(RgbNetwork(made.start(0)), batch(blurry, truth), 0)
+    assert float(found.total.detach()) == pytest.approx((0.02 / 0.03 + 0.39 / 0.4) / 4, rel=1e-5)
+    assert float(found.terms["l1"]) == pytest.approx((0.02 + 0.39) / 4, rel=1e-5)
+    hard = scheme(hard_examples={"weight": 2.0, "top_share": 1.0, "random_share": 0.0}, relative_floor=0.01)
+    whole = hard.objective().loss(RgbNetwork(made.start(0)), batch(blurry, truth), 0)
+    assert float(whole.total.detach()) == pytest.approx(3 * float(found.total.detach()), rel=1e-5)
+
+
 @pytest.mark.parametrize("stages", [1, 2])
 def test_a_training_compares_the_outputs_of_all_stages_of_one_network(clip, stages):
     network = moved(scheme(stages=stages))

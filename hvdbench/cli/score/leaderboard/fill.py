@@ -18,6 +18,12 @@ from hvdbench.workspace.objects.location import Place
     required=True,
 )
 @click.option(
+    "--train-data",
+    metavar="DATASET",
+    type=options.DATASET,
+    help="Train methods on this dataset, a folder or a pack. The default is each dataset that is scored.",
+)
+@click.option(
     "--steps",
     type=click.IntRange(min=1),
     metavar="N",
@@ -42,10 +48,12 @@ from hvdbench.workspace.objects.location import Place
 @options.examples(
     "hvdbench leaderboard fill table2 --data datasets/rbvd",
     "hvdbench leaderboard fill table2@tiny --data datasets/rbvd",
+    "hvdbench leaderboard fill cdvd-tsp --data unseen --train-data pretrain",
 )
 def fill(
     board: str,
     data: tuple[Place, ...],
+    train_data: Place | None,
     steps: int | None,
     boards: Path,
     runs: Path,
@@ -59,9 +67,9 @@ def fill(
     """Restore datasets by all methods of a leaderboard.
 
     BOARD is a leaderboard whose recipe lists methods, such as table2. Each method is trained or fitted to the clips of
-    each dataset in the same number of steps, restores them, and is scored, once for each seed. A method that cannot be
-    run, such as one without its weights, is left out with a warning. With several seeds the runs of each lie in
-    RUNS/seed_N.
+    each dataset, or trained on those of --train-data, restores the clips, and is scored, once for each seed. All make
+    the same number of steps where the recipe or --steps names one. A method that cannot be run, such as one without its
+    weights, is left out with a warning. With several seeds the runs of each lie in RUNS/seed_N.
     """
     from hvdbench.methods.restoration import Budget
     from hvdbench.workflows.fill import fill as fill_board
@@ -77,5 +85,5 @@ def fill(
             steps=steps,
             announce=lambda line: click.echo(line, err=True),
         )
-        results = list(fill_board(board, data, workspace=workspace, budget=budget, seeds=seeds))
+        results = list(fill_board(board, data, workspace=workspace, budget=budget, seeds=seeds, train_data=train_data))
     tell(results[-1])

@@ -27,20 +27,22 @@ class CdvdTspObjective(Objective):
             ValueError: if the windows have another number of frames than the stages need.
         """
         mining = self.settings.hard_examples
-        difference = (self._outputs(network, batch) - self._truths(batch)).abs()  # (N, K, 3, h, w)
-        l1 = difference.mean()
-        terms = {"l1": l1.detach(), "l1_last": difference[:, -1].detach().mean()}
+        truths = self._truths(batch)
+        difference = (self._outputs(network, batch) - truths).abs()  # (N, K, 3, h, w)
+        terms = {"l1": difference.detach().mean(), "l1_last": difference[:, -1].detach().mean()}
+        share = self._shares(batch, truths)  # (N, K)
+        total = (difference.mean(dim=(2, 3, 4)) * share).mean()
         if not mining.weight:
-            return StepLoss(l1, terms)
+            return StepLoss(total, terms)
         mask = hard_mask(
             difference.detach().sum(dim=(1, 2)),
             mining.top_share,
             mining.random_share,
             [[self.seed, index, _PIXELS] for index in batch["index"].tolist()],
         )
-        hard = (difference * mask[:, None, None]).mean()  # over all pixels, those outside of the mask as zero
-        terms |= {"hard": hard.detach(), "hard_share": mask.mean()}
-        return StepLoss(l1 + mining.weight * hard, terms)
+        hard = (difference * mask[:, None, None]).mean(dim=(2, 3, 4))  # over all pixels, those outside as zero
+        terms |= {"hard": hard.detach().mean(), "hard_share": mask.mean()}
+        return StepLoss(total + mining.weight * (hard * share).mean(), terms)
 
     def panel(self, network: nn.Module, batch: Mapping[str, Tensor], step: int) -> NDArray[np.uint8]:
         """Draw the middle frame of the first window: blurry, after each stage, true, and the last error times eight."""
@@ -60,11 +62,21 @@ class CdvdTspObjective(Objective):
             outputs: Tensor = network(batch["blurry"])
         return outputs
 
+    def _shares(self, batch: Mapping[str, Tensor], truths: Tensor) -> Tensor:
+        """Return what the error of each output is multiplied by, (N, K)."""
+        floor = self.settings.relative_floor
+        if floor is None:
+            return torch.ones(truths.shape[:2]).to(truths)
+        return 1 / ((self._cut(batch["blurry"]) - truths).abs().mean(dim=(2, 3, 4)) + floor)
+
     def _truths(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Return the truth of each output, (N, K, 3, h, w)."""
-        truth, stages = batch["truth"], self.settings.stages
-        count = truth.shape[1]
-        return torch.cat([truth[:, 1 + stage : count - 1 - stage] for stage in range(stages)], dim=1)
+        return self._cut(batch["truth"])
+
+    def _cut(self, frames: Tensor) -> Tensor:
+        """Return the frames that the outputs of all stages restore, one for each output; (N, T, ...) to (N, K, ...)."""
+        stages, count = self.settings.stages, frames.shape[1]
+        return torch.cat([frames[:, 1 + stage : count - 1 - stage] for stage in range(stages)], dim=1)
 
 
 def hard_mask(error: Tensor, top_share: float, random_share: float, seeds: Sequence[Sequence[int]]) -> Tensor:

@@ -7,13 +7,14 @@ from pydantic import ConfigDict, Field, model_validator
 from hvdbench.methods.rivals.settings import RivalSettings
 from hvdbench.methods.training.network_training import NetworkTrainingSettings
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_WEIGHT
 from hvdbench.store import Truth
 
 
 class HardExampleSettings(Settings):
     """Settings of the second term of the loss, which looks at some pixels alone."""
 
-    weight: float = Field(2.0, ge=0)
+    weight: float = Field(2.0, ge=0, le=MOST_WEIGHT)
     """Weight of the term beside the mean absolute difference; 0 leaves it out."""
     top_share: float = Field(0.5, ge=0, le=1)
     """Share of a window's pixels that count because their error is largest, summed over outputs and colours."""
@@ -43,6 +44,9 @@ class CdvdTspSettings(NetworkTrainingSettings, RivalSettings):
     trained."""
     joint_training: bool = True
     """Whether the PWC-Net is trained with the restoration; if not, it stays as it starts."""
+    relative_floor: float | None = Field(None, gt=0)
+    """Where it is set, the loss of each output is divided by the mean absolute error of its blurry frame plus this, so
+    that a frame that is nearly sharp counts as much as a blurry one; ours. None leaves the published loss."""
     hard_examples: HardExampleSettings = HardExampleSettings()
     """The hard-example mining."""
 

@@ -1,19 +1,22 @@
 """Compute with orders: open a trained network, the regulariser of Eq. 7, and truths that are put into one order."""
 
+import math
+from collections.abc import Callable
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hvdbench.catalog import NamedPreset, resolve
 from hvdbench.errors import InputError, WeightsError
 from hvdbench.methods.foreign.calling import reason
 from hvdbench.methods.related.hypercut.settings import OrderSettings
+from hvdbench.metrics.order import con, hit, load_order_network
 from hvdbench.networks.hypercut import HyperCUT
-from hvdbench.weights.checkpoints import load_checkpoint
 from hvdbench.weights.finding import find_weights
-from hvdbench.weights.fitting import load_into
 
 
 def build_order(name: str, arguments: dict[str, object], seed: int = 0) -> HyperCUT:
@@ -38,7 +41,7 @@ def build_order(name: str, arguments: dict[str, object], seed: int = 0) -> Hyper
 
 
 def open_order(settings: OrderSettings) -> HyperCUT | None:
-    """Open the network of a regulariser, frozen and in evaluation; None without weights.
+    """Open the network of a regulariser, frozen and in evaluation, at the size of its weights; None without weights.
 
     Raises:
         WeightsError: if the weights are missing, damaged, or of another network.
@@ -49,9 +52,7 @@ def open_order(settings: OrderSettings) -> HyperCUT | None:
         path = find_weights(settings.weights)
     except WeightsError as error:
         raise WeightsError(f"{error}; 'hvdbench train hypercut_order' makes weights of an order") from error
-    network = build_order(settings.network, {})
-    load_into(network, load_checkpoint(path), path)
-    return network.eval().requires_grad_(requires_grad=False)
+    return load_order_network(path).eval().requires_grad_(requires_grad=False)
 
 
 def regulariser(sides: Tensor, form: Literal["softplus", "linear"] = "softplus") -> Tensor:
@@ -83,11 +84,26 @@ def ordered(frames: Tensor, sides: Tensor) -> Tensor:
 
 
 def hit_share(sides: Tensor) -> Tensor:
-    """Return the share of pairs that lie on another side than their reverses (Eq. 5), a scalar."""
-    return (sides[:, 0::2] * sides[:, 1::2] < 0).float().mean()
+    """Return the share of pairs that lie on another side than their reverses (Eq. 5), a scalar.
+
+    Args:
+        sides: (N, T - 1) of :meth:`HyperCUT.sides`, pairs and reverses in turn.
+    """
+    return _share_of(sides, hit)
 
 
 def consistent_share(sides: Tensor) -> Tensor:
-    """Return the share of exposures whose pairs all lie on one side (``con@3`` for seven frames), a scalar."""
-    ahead = sides[:, 0::2]
-    return ((ahead > 0).all(dim=1) | (ahead < 0).all(dim=1)).float().mean()
+    """Return the share of exposures whose pairs all lie on one side (``con@3`` for seven frames), a scalar.
+
+    Args:
+        sides: (N, T - 1) of :meth:`HyperCUT.sides`; an exposure of one pair agrees with itself.
+    """
+    pairs = sides.shape[1] // 2
+    return _share_of(sides, lambda values: con(values, pairs) if pairs > 1 else 1.0)
+
+
+def _share_of(sides: Tensor, metric: Callable[[NDArray[np.float64]], float]) -> Tensor:
+    """Return a metric of ``metrics.order``; NaN where a side is none, since a training says itself that it failed."""
+    values = sides.detach().double().cpu().numpy().reshape(len(sides), -1, 2)  # (N, P, 2): forward, reversed
+    share = metric(values) if np.isfinite(values).all() else math.nan
+    return torch.tensor(share, dtype=torch.float32, device=sides.device)

@@ -31,7 +31,7 @@ from hvdbench.methods.related.hypercut.settings import (
 from hvdbench.methods.restoration import Budget, Restoration
 from hvdbench.methods.stages import stage
 from hvdbench.methods.training.objective import StepLoss
-from hvdbench.networks.hypercut import HyperCUT
+from hvdbench.networks.hypercut import SPREAD, HyperCUT
 from hvdbench.networks.related.purohit import flow_terms, scales_of
 from hvdbench.networks.related.sequence import FRAMES, MIDDLE, SequenceNetwork, frames_of
 from hvdbench.networks.related.zhong import class_of, guess_terms, rough_of
@@ -79,21 +79,26 @@ class SequenceObjective(SubframesObjective):
         terms = self.distances(planes, inputs, truth)
         if self.order is not None:
             order = self.settings.order
-            terms["order"] = order.alpha * regulariser(self.order.sides(frames_of(planes)), order.form)
+            terms["order"] = order.alpha * regulariser(self.order.ahead(frames_of(planes)), order.form)
         return StepLoss(torch.stack(list(terms.values())).sum(), {name: term.detach() for name, term in terms.items()})
+
+    @property
+    def sees_direction(self) -> bool:
+        """Whether the loss, that of the order aside, is another one where the true frames are reversed."""
+        return self.settings.loss != "order_invariant"
 
     def in_order(self, truth: Tensor) -> Tensor:
         """Return the true frames (N, 7, 3, h, w) in the order that the regulariser asks for; without one, as they are.
 
         The published code reverses all of them, since what it asks, whether a sum of softplus is above zero, is always
-        so.
+        so. The order-invariant loss does not see the difference, so that with it nothing is reversed.
         """
-        if self.order is None:
-            return truth
-        if self.is_published:
+        if self.order is not None and self.is_published:
             return truth.flip(1)
+        if self.order is None or not self.sees_direction:
+            return truth
         with torch.no_grad():
-            return ordered(truth, self.order.sides(truth))
+            return ordered(truth, self.order.ahead(truth))
 
     def inputs(self, blurry: Tensor, truth: Tensor) -> Tensor:
         """Return the planes that the network takes, (N, C, h, w); in this base class, the blurry picture."""
@@ -110,9 +115,15 @@ class SequenceObjective(SubframesObjective):
         """
 
     def distance_of(self, made: Tensor, truth: Tensor) -> Tensor:
-        """Return the distance that the settings name, of frames (N, 7, 3, h, w)."""
+        """Return the distance that the settings name, of RGB frames (N, 7, 3, h, w) in [0, 1].
+
+        As in the published code it is one of pictures that were divided by ImageNet's spreads: squared, it is 20 times
+        that of pictures in [0, 1], and the weights of the other terms, such as α, are chosen for it.
+        """
         settings = self.settings
         epsilon = settings.charbonnier_epsilon
+        spread = made.new_tensor(SPREAD)[:, None, None]
+        made, truth = made / spread, truth / spread
         return sequence_loss(made, truth, settings.loss, middle=not self.is_published, epsilon=epsilon)
 
     @torch.no_grad()
@@ -157,6 +168,11 @@ class ZhongObjective(SequenceObjective):
     """Zhong's losses: the distances of both stages, and those of the guidance that is guessed."""
 
     settings: ZhongSettings
+
+    @property
+    def sees_direction(self) -> bool:
+        """Whether the loss sees the direction of the true frames: it does, since their flow is part of the input."""
+        return True
 
     def inputs(self, blurry: Tensor, truth: Tensor) -> Tensor:
         """Return the blurry picture and its guidance: the signs of the flow from the first true frame to the last."""

@@ -7,9 +7,11 @@ from pydantic import ConfigDict, Field
 from hvdbench.methods.training.network_training import NetworkTrainingSettings
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_PX, MOST_WEIGHT
 from hvdbench.recipe.trust import Part
 
 Way = Literal["meant", "published"]
+Level = Annotated[float, Field(ge=0, le=255)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Spread = Annotated[float, Field(ge=0, lt=1)]
 
@@ -37,7 +39,7 @@ class AugmentationSettings(Settings):
     """Largest turn of the hue, as a share of the whole circle."""
     noisy_share: Share = 0.4
     """Share of the exposures that get noise, the same on all frames."""
-    noise_levels: tuple[float, float] = (10.0**0.5, 50.0**0.5)
+    noise_levels: tuple[Level, Level] = (10.0**0.5, 50.0**0.5)
     """Least and largest standard deviation of the noise, in levels of 255."""
 
 
@@ -67,12 +69,10 @@ class OrderTrainingSettings(HyperCutSettings):
 class OrderSettings(Settings):
     """Settings of the regulariser by a trained order (Eq. 7-8)."""
 
-    network: Annotated[str, Part("network")] = "hypercut"
-    """HyperCUT, at the size of its weights."""
     weights: str = ""
-    """Its weights: a file, or the name of registered weights or of those inside the package; empty for no
-    regulariser."""
-    alpha: float = Field(0.2, ge=0)
+    """Weights of HyperCUT, of any size: a file, or the name of registered weights or of those inside the package; empty
+    for no regulariser."""
+    alpha: float = Field(0.2, ge=0, le=MOST_WEIGHT)
     """Weight ``α`` of the regulariser in Eq. 8."""
     form: Literal["softplus", "linear"] = "softplus"
     """``softplus`` of each inner product, as in the published code, or the product itself, ``linear``, as Eq. 7 is
@@ -85,7 +85,7 @@ class SequenceTrainingSettings(HyperCutSettings):
     loss: Literal["order_invariant", "l2", "charbonnier"] = "order_invariant"
     """Distance between the frames and the true ones: ``order_invariant`` (Eq. 3), or one that knows which frame is
     which, ``l2`` (Eq. 4, squared) or ``charbonnier``."""
-    charbonnier_epsilon: float = Field(1e-3, gt=0)
+    charbonnier_epsilon: float = Field(1e-3, gt=0, le=1)
     """Constant ``ε`` of ``sqrt(d² + ε²)``."""
     order: OrderSettings = OrderSettings()
     """The regulariser by a trained order; without weights there is none."""
@@ -109,7 +109,7 @@ class PurohitSettings(SequenceTrainingSettings):
 
     network: Annotated[str, Part("network")] = "purohit_sequence"
     """Purohit's network, at one of its sizes."""
-    smoothness: float = Field(0.02, ge=0)
+    smoothness: float = Field(0.02, ge=0, le=MOST_WEIGHT)
     """Weight of the total variation of the flows; ``published`` has the mean of their lengths in its place."""
 
 
@@ -121,11 +121,11 @@ class ZhongSettings(SequenceTrainingSettings):
     loss: Literal["order_invariant", "l2", "charbonnier"] = "l2"
     """As for the others; a guidance says which way each pixel moved, so that this network can know which frame is
     which."""
-    rough_weight: float = Field(1.0, ge=0)
+    rough_weight: float = Field(1.0, ge=0, le=MOST_WEIGHT)
     """Weight of the first stage's distance."""
-    class_weight: float = Field(1.0, ge=0)
+    class_weight: float = Field(1.0, ge=0, le=MOST_WEIGHT)
     """Weight of the cross-entropy of the guessed guidance."""
-    divergence_weight: float = Field(0.01, ge=0)
+    divergence_weight: float = Field(0.01, ge=0, le=MOST_WEIGHT)
     """Weight of the divergence of its code from the prior."""
-    still_px: float = Field(0.5, ge=0)
+    still_px: float = Field(0.5, ge=0, le=MOST_PX)
     """Length of the motion during the exposure, in px, below which a pixel counts as still."""

@@ -27,7 +27,7 @@ class KernelTrainingSettings(NetworkTrainingSettings):
 
     truth: Truth = "centroid"
     """Instant that the sharp frames show; at the centroid of the exposure, the code has no shift to carry."""
-    charbonnier_epsilon: float = Field(1e-3, gt=0)
+    charbonnier_epsilon: float = Field(1e-3, gt=0, le=1)
     """Constant ``ε`` of ``sqrt(d² + ε²)``."""
 
 

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from hvdbench.methods.rivals.settings import RivalSettings, Way
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_BATCH, MOST_CLIPS, MOST_PX, MOST_RATE, MOST_STEPS, MOST_WEIGHT, Betas
 from hvdbench.recipe.trust import Part
 
 
@@ -15,16 +16,16 @@ class KnownBlurSettings(Settings):
     kind: Literal["motion", "defocus"] = "motion"
     """``motion``: the mean along a straight path with a turn, as of a camera that moves while the shutter is open; or
     ``defocus``: the mean over a disc."""
-    shortest_px: float = Field(1.0, gt=0)
+    shortest_px: float = Field(1.0, gt=0, le=MOST_PX)
     """Least length of the path, or diameter of the disc, in px."""
-    longest_px: float = Field(18.0, gt=0)
+    longest_px: float = Field(18.0, gt=0, le=MOST_PX)
     """Greatest length of the path, or diameter of the disc, in px."""
-    most_turn_deg: float = Field(1.0, ge=0)
+    most_turn_deg: float = Field(1.0, ge=0, le=180)
     """Greatest turn of the camera about its axis during an exposure, in degrees; only for ``motion``."""
     suits_clip: bool = False
     """Whether lengths and turns are made smaller by one factor, so that the known pairs are about as blurry as the
     clip's frames of unknown blur. Otherwise a deblurrer of long blur over-sharpens a clip with hardly any."""
-    pairs: int = Field(40, ge=1)
+    pairs: int = Field(40, ge=1, le=MOST_CLIPS)
     """Number of pairs that are made of a clip."""
 
     @model_validator(mode="after")
@@ -43,13 +44,13 @@ class DeblurrerSettings(Settings):
     start_from: str = ""
     """Weights of a network that removes the known blur already: a file, or the name of registered weights or of those
     inside the package; empty for the identity."""
-    steps: int = Field(250, ge=0)
+    steps: int = Field(250, ge=0, le=MOST_STEPS)
     """Number of optimiser steps; with 0 it stays as it starts."""
-    batch: int = Field(4, ge=1)
+    batch: int = Field(4, ge=1, le=MOST_BATCH)
     """Number of crops of one step."""
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(1e-3, gt=0, le=MOST_RATE)
     """Adam's learning rate at the start; it falls to 0 along a cosine."""
-    frequency: float = Field(0.1, ge=0)
+    frequency: float = Field(0.1, ge=0, le=MOST_WEIGHT)
     """Weight of the distance between Fourier transforms."""
 
     @model_validator(mode="after")
@@ -68,23 +69,23 @@ class TranslatorSettings(Settings):
     """Generator; a MIMO-UNet, because the adversary and the losses look at three scales. It starts at the identity."""
     discriminator: Annotated[str, Part("network")] = "patch_gan"
     """Adversary that judges patches."""
-    steps: int = Field(200, ge=0)
+    steps: int = Field(200, ge=0, le=MOST_STEPS)
     """Number of optimiser steps of each of the two; with 0 nothing is translated."""
-    batch: int = Field(1, ge=1)
+    batch: int = Field(1, ge=1, le=MOST_BATCH)
     """Number of crops of one step."""
-    learning_rate: float = Field(2e-4, gt=0)
+    learning_rate: float = Field(2e-4, gt=0, le=MOST_RATE)
     """Adam's learning rate of both during the first third of the steps; it falls to 0 linearly after that."""
-    betas: tuple[float, float] = (0.5, 0.999)
+    betas: Betas = (0.5, 0.999)
     """Adam's decay rates of the two moments."""
-    gradient_penalty: float = Field(1e-4, ge=0)
+    gradient_penalty: float = Field(1e-4, ge=0, le=MOST_WEIGHT)
     """Weight of the adversary's gradient penalty."""
-    perceptual: float = Field(0.8, ge=0)
+    perceptual: float = Field(0.8, ge=0, le=MOST_WEIGHT)
     """Weight of the distance between VGG16's features of the translated and of the given picture; at 0 no VGG is built
     and no weights are needed."""
     perceptual_weights: str = ""
     """torchvision's VGG16 weight file, a registered name, or ``random``; if empty, the registered file in the weights'
     folder."""
-    pixel: float = Field(0.0, ge=0)
+    pixel: float = Field(0.0, ge=0, le=MOST_WEIGHT)
     """Weight of the mean absolute difference between the translated and the given picture, which stands in for VGG's
     where its weights are not at hand."""
 
@@ -128,7 +129,7 @@ class Blur2blurSettings(RivalSettings):
     """The network that removes it."""
     translator: TranslatorSettings = TranslatorSettings()
     """The network that translates to it."""
-    crop_px: int = Field(256, ge=16)
+    crop_px: int = Field(256, ge=16, le=MOST_PX)
     """Side of the random crops, in px."""
     pass_through: bool = True
     """Whether frames that are selected and surely sharp stay as they are."""

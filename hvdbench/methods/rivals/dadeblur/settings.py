@@ -10,6 +10,7 @@ from hvdbench.methods.rivals.settings import RivalSettings, Way
 from hvdbench.methods.training.network_training import NetworkTrainingSettings
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_BATCH, MOST_FRAMES, MOST_PX, MOST_RATE, MOST_ROUNDS, MOST_STEPS, MOST_WEIGHT
 from hvdbench.recipe.trust import Part
 from hvdbench.store import Truth
 
@@ -21,15 +22,15 @@ class SearchSettings(Settings):
     """Number of regions that are looked for, as a share of the number of frames."""
     start: float = Field(0.1, gt=0, lt=1)
     """First threshold of the bisection, in units of the estimator's longest path."""
-    most_halvings: int = Field(20, ge=1)
+    most_halvings: int = Field(20, ge=1, le=MOST_ROUNDS)
     """Halvings after which the threshold is used whose number of regions came nearest; the published search has no
     such end."""
-    least_side_px: int = Field(256, ge=8)
+    least_side_px: int = Field(256, ge=8, le=MOST_PX)
     """Least height and width of a region."""
     least_side_share: float = Field(0.8, gt=0, le=1)
     """The same as a share of the frame's shorter side, where that is less; ours, for frames that no region of 256 px
     fits into."""
-    largest_side_px: int = Field(512, ge=16)
+    largest_side_px: int = Field(512, ge=16, le=MOST_PX)
     """Height and width to which a larger region is cut down, around its middle; ours, since a training crop is far
     smaller and diffusion takes long."""
     inverted: bool = False
@@ -40,9 +41,9 @@ class SearchSettings(Settings):
 class ConditionSettings(Settings):
     """Settings of the conditions under which regions are blurred (DBCGM)."""
 
-    extra_px: float = Field(10.0, ge=0)
+    extra_px: float = Field(10.0, ge=0, le=MOST_PX)
     """Length that is added to every magnitude, in px of a frame that is ``extra_width_px`` wide."""
-    extra_width_px: int = Field(640, ge=1)
+    extra_width_px: int = Field(640, ge=1, le=MOST_PX)
     """Width that ``extra_px`` belongs to, that of BSD; on other frames it grows and shrinks with the width."""
     flow: Preset = "medium"
     """OpenCV DIS preset of the flow that gives the direction; RAFT in the paper."""
@@ -56,7 +57,7 @@ class PairSettings(Settings):
     With the defaults it is one blurred middle frame for each region, as published.
     """
 
-    twins: int = Field(1, ge=1)
+    twins: int = Field(1, ge=1, le=MOST_ROUNDS)
     """Number of times that each region is blurred. The first time it has the condition of the paper; further times,
     ours, it has the direction and length of a frame without a region, another one for each region and time."""
     keeps_sharp: bool = False
@@ -77,33 +78,33 @@ class EstimatorSettings(Settings):
     """Network of the catalogue."""
     weights: str
     """Its weights: a file, or the name of registered weights or of those inside the package."""
-    longest_px: float = Field(gt=0)
+    longest_px: float = Field(gt=0, le=MOST_PX)
     """Length of the path that its number 1 stands for, in px."""
 
 
 class DiffusionSettings(Settings):
     """Settings of the sampling."""
 
-    steps: int = Field(20, ge=1)
+    steps: int = Field(20, ge=1, le=MOST_ROUNDS)
     """Steps of DDIM for each region."""
-    context_px: int = Field(16, ge=0)
+    context_px: int = Field(16, ge=0, le=MOST_PX)
     """Px around a region that are blurred along with it and then cut off; the code blurs the whole frame."""
 
 
 class FineTuningSettings(Settings):
     """Settings of the fine-tuning of the deblurring network on the pairs."""
 
-    steps: int = Field(60, ge=0)
+    steps: int = Field(60, ge=0, le=MOST_STEPS)
     """Optimiser steps; with 0 the clip is restored by the weights that the fine-tuning starts from."""
-    learning_rate: float = Field(5e-4, gt=0)
+    learning_rate: float = Field(5e-4, gt=0, le=MOST_RATE)
     """Adam's learning rate at the start."""
-    final_learning_rate: float = Field(1e-7, ge=0)
+    final_learning_rate: float = Field(1e-7, ge=0, le=MOST_RATE)
     """Learning rate at which the cosine ends."""
-    batch: int = Field(8, ge=1)
+    batch: int = Field(8, ge=1, le=MOST_BATCH)
     """Windows of a step."""
-    crop_px: int = Field(256, ge=16)
+    crop_px: int = Field(256, ge=16, le=MOST_PX)
     """Side of a crop in px, at most."""
-    clip_gradient: float = Field(20.0, gt=0)
+    clip_gradient: float = Field(20.0, gt=0, le=MOST_WEIGHT)
     """Largest norm of the gradient."""
     flips_and_turns: bool = True
     """Whether windows are mirrored and turned by quarters, as published; the blur turns along, so that the directions
@@ -181,15 +182,15 @@ class DaDeblurSettings(RivalSettings):
 class ExposureTrainingSettings(NetworkTrainingSettings, RivalSettings):
     """Settings that the trainings of both networks share."""
 
-    longest_px: float = Field(205.0, gt=0)
+    longest_px: float = Field(205.0, gt=0, le=MOST_PX)
     """Length of the path that 1 stands for, in px."""
     truth: Truth = "centroid"
     """Instant that the sharp frames show."""
     flow: Preset = "medium"
     """OpenCV DIS preset of the flow between the sharp frames, of which the paths are made."""
-    frames_per_clip: int = Field(10, ge=1)
+    frames_per_clip: int = Field(10, ge=1, le=MOST_FRAMES)
     """Frames of each clip, evenly spread, whose paths are measured."""
-    shortest_px: float = Field(0.0, ge=0)
+    shortest_px: float = Field(0.0, ge=0, le=MOST_PX)
     """Median length of the path, in px, from which a measured frame is trained on."""
     splits: tuple[str, ...] = ("train",)
     """Splits whose clips are trained on; empty for all of the dataset."""
@@ -210,5 +211,5 @@ class BlurringTrainingSettings(ExposureTrainingSettings):
 
     as_: Way = Field("meant", alias="as")
     """``published`` mirrors and turns the pictures, and of the paths only the directions, while the map stays."""
-    charbonnier_epsilon: float = Field(1e-3, gt=0)
+    charbonnier_epsilon: float = Field(1e-3, gt=0, le=1)
     """Constant ``ε`` of ``sqrt(d² + ε²)``."""

@@ -8,6 +8,7 @@ from hvdbench.methods.training.network_training import NetworkTrainingSettings
 from hvdbench.methods.training.samples import WindowSettings
 from hvdbench.methods.training.settings import EngineSettings
 from hvdbench.recipe import Settings
+from hvdbench.recipe.bounds import MOST_CHANNELS, MOST_FRAMES, MOST_RATE, MOST_ROUNDS, MOST_WEIGHT, Betas
 from hvdbench.recipe.trust import Part
 
 KernelKind = Literal["symmetric", "asymmetric", "simulated"]
@@ -19,7 +20,7 @@ class KernelSettings(Settings):
     kind: KernelKind = "symmetric"
     """Kind of blur kernel: a line whose middle is the kernel's (the paper's), a line that begins there, or the path of
     a simulated shaking hand (Kupyn et al., CVPR 2018, Algorithm 1)."""
-    size_px: int = Field(31, ge=3)
+    size_px: int = Field(31, ge=3, le=1023)
     """Size ``p``, odd, in px; lengths lie between 0 and it."""
     length_power: float = Field(1.0, ge=1, le=10)
     """Power of a uniform number in (0, 1] that is a length's share of ``p``; above 1 short lines are more frequent."""
@@ -40,11 +41,11 @@ class KernelSettings(Settings):
 class LossSettings(Settings):
     """Settings of the loss of Eqs. 2 and 3."""
 
-    pixel: float = Field(1.0, ge=0)
+    pixel: float = Field(1.0, ge=0, le=MOST_WEIGHT)
     """Weight of the mean absolute difference of the pictures themselves, which the sum of Eq. 2 begins with here."""
-    perceptual: float = Field(1.0, ge=0)
+    perceptual: float = Field(1.0, ge=0, le=MOST_WEIGHT)
     """Factor on the differences of VGG19's features; at 0 no VGG is built and no weights are needed."""
-    layers: dict[str, float] = {
+    layers: dict[str, Annotated[float, Field(ge=0, le=MOST_WEIGHT)]] = {
         "relu1_2": 0.385,
         "relu2_2": 0.208,
         "relu3_2": 0.27,
@@ -86,19 +87,19 @@ class LossSettings(Settings):
 class CriticSettings(Settings):
     """Settings of the Markovian discriminator and its WGAN-GP loss."""
 
-    weight: float = Field(1e-3, ge=0)
+    weight: float = Field(1e-3, ge=0, le=MOST_WEIGHT)
     """Weight of the critic's judgement in the loss; with 0 there is no critic."""
-    channels: int = Field(32, ge=1)
+    channels: int = Field(32, ge=1, le=MOST_CHANNELS)
     """Channels of its hidden layers."""
-    layers: int = Field(5, ge=1)
+    layers: int = Field(5, ge=1, le=16)
     """Number of its hidden layers."""
-    gradient_penalty: float = Field(10.0, ge=0)
+    gradient_penalty: float = Field(10.0, ge=0, le=MOST_WEIGHT)
     """Weight of the penalty on gradients whose norm is not 1."""
-    steps: int = Field(5, ge=1)
+    steps: int = Field(5, ge=1, le=MOST_ROUNDS)
     """Steps of the critic before each step of the network."""
-    learning_rate: float = Field(1e-4, gt=0)
+    learning_rate: float = Field(1e-4, gt=0, le=MOST_RATE)
     """Adam's learning rate of the critic."""
-    betas: tuple[float, float] = (0.0, 0.9)
+    betas: Betas = (0.0, 0.9)
     """Adam's decay rates of the critic."""
 
 
@@ -110,9 +111,9 @@ class RenSettings(NetworkTrainingSettings):
 
     window: WindowSettings = WindowSettings(clip_frames=1, flips_and_turns=False)
     """The patches; ``clip_frames`` must be 1."""
-    segment_frames: int = Field(20, ge=1)
+    segment_frames: int = Field(20, ge=1, le=MOST_FRAMES)
     """Length of the segments of which the frame with the highest MVL is learned from."""
-    blurs: int = Field(1, ge=1)
+    blurs: int = Field(1, ge=1, le=MOST_ROUNDS)
     """Number of blurry copies of a patch, each with a kernel of its own, that make the window of a network for clips,
     as if a camera before a still scene shook; 1 for a network for pictures."""
     kernels: KernelSettings = KernelSettings()
@@ -147,7 +148,7 @@ class RenMamlSettings(RenSettings):
     ``engine`` is the loop of the meta-training: its batch is the number of images, its learning rate is ``β``.
     """
 
-    inner_rate: float = Field(0.01, gt=0)
+    inner_rate: float = Field(0.01, gt=0, le=MOST_RATE)
     """Step size ``α`` of the adaptation to each image."""
     inner_steps: Literal[0, 1] = 1
     """Number of steps of adaptation to each image: 1 as in Algorithm 1, or 0 for a plain training of the same network
