@@ -54,8 +54,8 @@ def _of_block(rows: Sequence[dict[Any, Any]], dataset: str, metric: str) -> list
     if odd:
         vary, they = ("vary", "they") if len(odd) > 1 else ("varies", "it")
         lines.append(
-            f"Of these, {_names(odd)} {vary} so much from clip to clip that {they} cannot be told from the best, though "
-            f"{rest[apart]['method']}, which stands above, can."
+            f"Of these, {_names(odd)} {vary} so much from clip to clip that {they} cannot be told from the best, "
+            f"though {rest[apart]['method']}, which stands above, can."
         )
     if max(row["clips"] for row in rows) == 1:
         lines.append("One clip cannot tell methods apart, so this order may be chance.")
