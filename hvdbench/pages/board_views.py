@@ -88,7 +88,7 @@ class BoardView:
 
     def shown(self, one: Column) -> str:
         """Return where a column is shown before somebody chooses."""
-        if one.key in ("method", self.headline, "gain"):
+        if one.key in ("method", self.headline, "gain") or (one.key == "dataset" and self._varies("dataset")):
             return ALWAYS
         beside = one.metric in FIRST_SCORES and one.truth == self.truth
         facts = ("dataset", "data", "split", "seed", "origin", "family", "clips")

@@ -182,6 +182,8 @@ def test_the_head_stays_in_sight_while_the_page_scrolls(page):
 def test_a_head_is_explained_on_hover_on_focus_and_in_place(page):
     button = ".pinned thead [data-key='gain'] button"
     page.value(f"document.querySelector(\"{button}\").scrollIntoView({{ block: 'center' }})")
+    # the page says that it was scrolled in the next frame, and scrolling hides the words
+    page.value("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
     box = page.box(button)
     page.send("Input.dispatchMouseEvent", type="mouseMoved", x=box["x"] + 5, y=box["y"] + 5)
     words = page.wait("!document.querySelector('.head-tip').hidden && document.querySelector('.head-tip').textContent")
@@ -200,6 +202,21 @@ def test_a_head_is_explained_on_hover_on_focus_and_in_place(page):
 
 
 # What is shown
+
+
+def test_rows_of_many_datasets_name_theirs_on_a_phone_too_and_of_one_above_the_table(browser, pages):
+    head = "document.querySelector(\".pinned [data-key='dataset']\").offsetWidth"
+    browser.show(pages["labels"], PHONE)
+    assert browser.value("document.querySelector('[data-filter=block]').value") == ""
+    assert browser.value(head) > 0
+    browser.choose("[data-filter=block]", "3")
+    assert browser.value(head) == 0
+    about = "[...document.querySelectorAll('.about')].filter((one) => one.offsetHeight).map((one) => one.textContent)"
+    (said,) = browser.value(about)
+    assert "2 clips of demo-ev_" in said
+    assert browser.value("document.querySelector('.verdict .of-block:not([hidden]) .lead').textContent").startswith(
+        "Best: "
+    )
 
 
 @pytest.mark.parametrize("name", ["made", *SHIPPED])
