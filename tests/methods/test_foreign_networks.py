@@ -305,7 +305,7 @@ def test_arguments_reach_the_class(tmp_path):
 
 
 def test_a_spec_out_of_range_and_a_window_that_cannot_be_are_one_sentence(weights):
-    with pytest.raises(InputError, match="size_multiple, min_size_px and min_frames must be 1 or more"):
+    with pytest.raises(RecipeError, match="'size_multiple': Input should be greater than or equal to 1"):
         opened("Net", weights, spec={"size_multiple": 0})
     with pytest.raises(InputError, match=rf"network '{MODULE}:ClipMean': a window of 2 frames keeps no frame"):
         restore(opened("ClipMean", window=2, overlap=1), made_clip(4))

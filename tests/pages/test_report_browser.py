@@ -201,7 +201,6 @@ def browsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], s
         subset="not_selected",
         clips=(),
         runs=(),
-        missing=(),
         story=Story(
             title="Handheld video deblurring, demo board",
             intro=["Words."],

@@ -96,7 +96,8 @@ def test_the_page_shows_what_a_newcomer_needs_and_needs_no_network(unbroken):
         assert set(METHODS) <= set(frames[0]["pictures"])
     assert 'href="runs/selfhvd_fusion/demo/test/coffee/run.json"' in page
     assert "What this page does not show" not in page
-    assert not re.search(r"(?:src|href|url|import)\s*[=(]\s*[\"']?(?:https?:)?//", page)
+    loaded = re.sub(r"<a [^>]*>", "", page)  # a link to a method's paper loads nothing
+    assert not re.search(r"(?:src|href|url|import)\s*[=(]\s*[\"']?(?:https?:)?//", loaded)
     assert "default-src 'none'" in page
     assert str(folder_of(unbroken)) not in page
 

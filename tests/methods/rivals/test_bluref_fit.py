@@ -153,7 +153,7 @@ def test_a_clip_without_sharp_frames_is_refused_and_one_of_sharp_frames_alone_st
 def test_where_nothing_can_be_matched_the_fit_says_so():
     clip = shaken()
     with pytest.raises(FitError, match="could be matched"):
-        BlurefFit(clip, SHARP, settings(mask_scale=1e9), Budget()).run()
+        BlurefFit(clip, SHARP, settings(mask_scale=1e6), Budget()).run()
 
 
 def test_the_tiny_recipe_restores_a_clip():

@@ -44,7 +44,7 @@ class CdvdTspSettings(NetworkTrainingSettings, RivalSettings):
     trained."""
     joint_training: bool = True
     """Whether the PWC-Net is trained with the restoration; if not, it stays as it starts."""
-    relative_floor: float | None = Field(None, gt=0)
+    relative_floor: float | None = Field(None, gt=0, le=1)
     """Where it is set, the loss of each output is divided by the mean absolute error of its blurry frame plus this, so
     that a frame that is nearly sharp counts as much as a blurry one; ours. None leaves the published loss."""
     hard_examples: HardExampleSettings = HardExampleSettings()

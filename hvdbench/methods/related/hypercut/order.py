@@ -55,31 +55,30 @@ def open_order(settings: OrderSettings) -> HyperCUT | None:
     return load_order_network(path).eval().requires_grad_(requires_grad=False)
 
 
-def regulariser(sides: Tensor, form: Literal["softplus", "linear"] = "softplus") -> Tensor:
+def regulariser(ahead: Tensor, form: Literal["softplus", "linear"] = "softplus") -> Tensor:
     """Return Eq. 7: the sum over the pairs of each exposure, a mean over exposures.
 
     The printed sum also has the middle frame paired with itself, which is its own reverse and thus has no order; it is
     left out, as in the published code.
 
     Args:
-        sides: (N, T - 1) of :meth:`HyperCUT.sides`, pairs and reverses in turn; only the pairs count.
+        ahead: (N, (T - 1) / 2), :meth:`HyperCUT.ahead` of the frames.
         form: function of each inner product.
     """
-    ahead = sides[:, 0::2]
     return (F.softplus(ahead) if form == "softplus" else ahead).sum(dim=1).mean()
 
 
-def ordered(frames: Tensor, sides: Tensor) -> Tensor:
+def ordered(frames: Tensor, ahead: Tensor) -> Tensor:
     """Reverse the exposures that lie on the positive side of the plane, so that all lie on the negative one.
 
     Args:
         frames: (N, T, 3, H, W), true frames.
-        sides: (N, T - 1) of :meth:`HyperCUT.sides` of these frames; the sum over the pairs decides.
+        ahead: (N, (T - 1) / 2), :meth:`HyperCUT.ahead` of these frames; the sum over the pairs decides.
 
     Returns:
         Frames of the same shape.
     """
-    is_behind = sides[:, 0::2].sum(dim=1) > 0
+    is_behind = ahead.sum(dim=1) > 0
     return torch.where(is_behind[:, None, None, None, None], frames.flip(1), frames)
 
 
@@ -104,6 +103,6 @@ def consistent_share(sides: Tensor) -> Tensor:
 
 def _share_of(sides: Tensor, metric: Callable[[NDArray[np.float64]], float]) -> Tensor:
     """Return a metric of ``metrics.order``; NaN where a side is none, since a training says itself that it failed."""
-    values = sides.detach().double().cpu().numpy().reshape(len(sides), -1, 2)  # (N, P, 2): forward, reversed
+    values = sides.detach().double().cpu().reshape(len(sides), -1, 2).numpy()  # (N, P, 2): forward, reversed
     share = metric(values) if np.isfinite(values).all() else math.nan
     return torch.tensor(share, dtype=torch.float32, device=sides.device)
