@@ -45,7 +45,7 @@ const pointer = (target, name, x, y) => {
   target.dispatchEvent(new target.ownerDocument.defaultView.PointerEvent(name, at));
 };
 const sources = (clip) => ["left", "right"].map((side) => clip.querySelector(`.picture.${side}`).src.slice(-60));
-const methods = (doc) => [...doc.querySelectorAll(".board tbody th .value")].map((cell) => cell.textContent);
+const methods = (doc) => [...doc.querySelectorAll(".ranked tbody tr")].map((row) => row.dataset.method);
 
 function board(doc) {
   const clip = doc.querySelector("section.clip");
@@ -99,12 +99,12 @@ function board(doc) {
   key(plot, "Enter");
   found.jumped = clip.querySelector(".frame-name").textContent;
 
-  const button = doc.querySelectorAll(".board thead button")[2], head = button.parentElement;
+  const button = doc.querySelector(".ranked [data-key='centroid:psnr'] button"), head = button.parentElement;
   button.click();
   found.descending = [methods(doc), head.getAttribute("aria-sort")];
   button.click();
   found.ascending = [methods(doc), head.getAttribute("aria-sort")];
-  doc.querySelectorAll(".board thead button")[1].click();
+  doc.querySelector(".ranked [data-key='method'] button").click();
   found.byName = [methods(doc), doc.querySelectorAll("[aria-sort]").length];
 
   const theme = doc.querySelector(".theme");
@@ -292,12 +292,12 @@ def test_charts_read_out_values_by_pointer_and_keys(found):
     assert found["jumped"] == found["expected"][-1]
 
 
-def test_column_titles_sort_the_board_with_gaps_last(found):
-    down = ["warp_average", "a_method_with_a_long_name", "blurry", "untested"]
-    up = ["blurry", "a_method_with_a_long_name", "warp_average", "untested"]
+def test_column_titles_sort_references_and_then_methods_with_gaps_last(found):
+    down = ["warp_average", "blurry", "a_method_with_a_long_name", "untested"]
+    up = ["blurry", "warp_average", "a_method_with_a_long_name", "untested"]
     assert found["descending"] == [down, "descending"]
     assert found["ascending"] == [up, "ascending"]
-    assert found["byName"] == [["a_method_with_a_long_name", "blurry", "untested", "warp_average"], 1]
+    assert found["byName"] == [["blurry", "warp_average", "a_method_with_a_long_name", "untested"], 1]
 
 
 def test_the_toggle_turns_light_dark_and_back(found):
