@@ -17,7 +17,7 @@ from hvdbench.frames import Frames, list_frames, read_frame
 from hvdbench.labels.arriving import open_labeller, parted
 from hvdbench.labels.sharpness import MEASURES, Measure, SharpLabels, paper_name
 from hvdbench.store import ClipFolder
-from hvdbench.store.tracks import open_tracks
+from hvdbench.store.tracks import bounded, open_tracks
 
 DEFAULT_LABELLER = "paper"
 """The labeller whose labels methods learn from and scores are split by, where none is named."""
@@ -123,12 +123,12 @@ def read_labels(clip: ClipFolder, name: str) -> SharpLabels | None:
             return None  # they were stored when the choice stood in the place of the verdict
         try:
             return SharpLabels(
-                sharpness=np.asarray(group["sharpness"][()], np.float64),
-                is_sharp=np.asarray(group["is_sharp"][()], np.bool_),
+                sharpness=np.asarray(bounded(group, "sharpness")[()], np.float64),
+                is_sharp=np.asarray(bounded(group, "is_sharp")[()], np.bool_),
                 threshold=float(group.attrs["threshold"]),
-                reason=tuple(group["reason"].asstr()[()]),
+                reason=tuple(bounded(group, "reason").asstr()[()]),
                 labeller=name,
-                is_clue=np.asarray(group[_CLUE][()], np.bool_) if _CLUE in group else None,
+                is_clue=np.asarray(bounded(group, _CLUE)[()], np.bool_) if _CLUE in group else None,
             )
         except KeyError as error:
             raise DatasetError(

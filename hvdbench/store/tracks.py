@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvdbench.errors import DatasetError, HvdbenchError
+from hvdbench.store.text_lengths import check_texts
 
 _SMALL_BYTES = 1 << 20
 _MOST_TIMES = 1100  # deflate packs at most 1032 bytes into one (zlib's documentation); other filters pack less
@@ -26,6 +27,8 @@ def open_tracks(path: Path) -> Iterator[h5py.File]:
     """
     try:
         with h5py.File(path, "r") as tracks:
+            check_texts(tracks)
+            tracks.visititems(_check)
             yield tracks
     except HvdbenchError:
         raise
@@ -34,6 +37,11 @@ def open_tracks(path: Path) -> Iterator[h5py.File]:
             f"{path} is damaged or not a file of tracks ({_words(error)}): run 'hvdbench repair' on its dataset, and "
             "make the clip again"
         ) from error
+
+
+def _check(_: str, item: Any) -> None:
+    if isinstance(item, h5py.Group | h5py.Dataset):
+        check_texts(item)
 
 
 def field_of(tracks: h5py.File, name: str) -> NDArray[Any]:
@@ -48,8 +56,13 @@ def field_of(tracks: h5py.File, name: str) -> NDArray[Any]:
         raise DatasetError(f"{tracks.filename}: {error}: make the clip again") from error
 
 
-def bounded(group: h5py.Group, name: str) -> h5py.Dataset:
+def bounded(group: h5py.Group, name: str, source: Any = None) -> h5py.Dataset:
     """Return a field that may be read whole.
+
+    Args:
+        group: the group that the field lies in.
+        name: the field's name.
+        source: as in :func:`hvdbench.store.text_lengths.check_texts`.
 
     Raises:
         KeyError: if there is no such field.
@@ -61,6 +74,7 @@ def bounded(group: h5py.Group, name: str) -> h5py.Dataset:
     declared, stored = field.size * field.dtype.itemsize if field.size else 0, field.id.get_storage_size()
     if declared > _SMALL_BYTES + _MOST_TIMES * stored:
         raise ValueError(f"{name} declares {declared} bytes, of which the file holds {stored}")
+    check_texts(field, source)
     return field
 
 
