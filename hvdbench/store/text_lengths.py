@@ -2,7 +2,8 @@
 
 A text or list of any length is stored as a reference of 16 bytes: its length, and a place in a heap. HDF5 makes room
 for the length (4 GB of texts at most) before it looks at the heap, so that a few damaged bytes take gigabytes. It
-offers no way to ask for the length alone, so the references are read here, from where the file format has them.
+offers no way to ask for the length alone, so the references are read here, from where the file format has them. The
+heaps that they name are walked through, too.
 """
 
 from collections.abc import Iterator
@@ -28,8 +29,8 @@ def check_texts(node: h5py.Group | h5py.Dataset, source: Any = None) -> None:
         source: the object that the file was opened from, with ``seek`` and ``read``; None for a file on the disk.
 
     Raises:
-        ValueError: if the file is too small to hold what is declared, or if texts are stored in a form in which their
-            lengths cannot be checked.
+        ValueError: if the file is too small to hold what is declared, if the heap of the texts is damaged, or if texts
+            are stored in a form in which their lengths cannot be checked.
         OSError: if the file cannot be read.
     """
     attributes = {}
@@ -42,15 +43,15 @@ def check_texts(node: h5py.Group | h5py.Dataset, source: Any = None) -> None:
     if not attributes and not unit:
         return
     with Path(node.file.filename).open("rb") if source is None else nullcontext(source) as file:
-        size = node.file.id.get_filesize()
+        size, base = node.file.id.get_filesize(), node.file.userblock_size
         if unit:
-            _check(_values(node, file, size), unit, str(node.name), size)
+            _check(file, base, size, _values(node, file, size), unit, str(node.name))
         if attributes:
             stored = dict(_attributes(file, node))
         for name, (unit, count) in attributes.items():
             if len(stored.get(name, b"")) < count * _REFERENCE:
                 raise ValueError(f"the text of the attribute {name} is stored in a form that is not read")
-            _check(stored[name][: count * _REFERENCE], unit, f"the attribute {name}", size)
+            _check(file, base, size, stored[name][: count * _REFERENCE], unit, f"the attribute {name}")
 
 
 def _unit(kind: h5t.TypeID, name: str) -> int:
@@ -74,11 +75,37 @@ def _has_parts(kind: h5t.TypeID) -> bool:
     return isinstance(kind, h5t.TypeVlenID) or (isinstance(kind, h5t.TypeStringID) and kind.is_variable_str())
 
 
-def _check(references: bytes, unit: int, name: str, size: int) -> None:
-    lengths = (int.from_bytes(references[at : at + 4], "little") for at in range(0, len(references), _REFERENCE))
-    declared = unit * sum(lengths)
+def _check(file: Any, base: int, size: int, references: bytes, unit: int, name: str) -> None:
+    declared, heaps = 0, set()
+    for at in range(0, len(references), _REFERENCE):
+        length = int.from_bytes(references[at : at + 4], "little")
+        declared += unit * length
+        if length:
+            heaps.add(base + int.from_bytes(references[at + 4 : at + 12], "little"))
     if declared > size:
         raise ValueError(f"{name} declares {declared} bytes of text, and the file has {size}")
+    for heap in heaps:
+        _check_heap(file, heap, size, name)
+
+
+def _check_heap(file: Any, start: int, size: int, name: str) -> None:
+    """Check that the pieces of a heap follow each other; HDF5 goes on for ever at a free piece of no bytes.
+
+    Raises:
+        ValueError: if they do not, or if the heap ends after the file.
+    """
+    head = _read(file, start, 16) if start + 16 <= size else b""
+    length = int.from_bytes(head[8:], "little")
+    if head[:4] != b"GCOL" or start + length > size:
+        raise ValueError(f"the texts of {name} do not lie in a heap within the file")
+    at = 16
+    while at + 16 <= length:
+        piece = _read(file, start + at, 16)
+        number, held = int.from_bytes(piece[:2], "little"), int.from_bytes(piece[8:], "little")
+        step = 16 + -(-held // 8) * 8 if number else held  # number 0: a free piece, whose size has its head in it
+        if step < 16 or at + step > length:
+            raise ValueError(f"the heap with the texts of {name} is damaged")
+        at += step
 
 
 def _values(field: h5py.Dataset, file: Any, size: int) -> bytes:

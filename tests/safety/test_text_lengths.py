@@ -181,3 +181,32 @@ def test_a_whole_pack_is_opened(tmp_path: Path) -> None:
     pack_dataset(make_lab(tmp_path / "lab"), tmp_path / "lab.h5", kind="raw")
     with open_pack(tmp_path / "lab.h5") as file:
         assert len(file["clips"].asstr()[()]) == len(open_reader(tmp_path / "lab.h5").clips)
+
+
+@pytest.mark.parametrize("form", [{}, {"userblock_size": 1024}])
+@pytest.mark.parametrize(
+    ("at", "size"),
+    [("free", 0), ("free", 8), ("free", 1 << 40), ("first", 1 << 40), ("first", 2**64 - 16), ("whole", 1 << 40)],
+)
+def test_a_heap_whose_pieces_do_not_follow_each_other_is_refused(
+    tmp_path: Path, at: str, size: int, form: dict[str, Any]
+) -> None:
+    path = tmp_path / "tracks.h5"
+    with h5py.File(path, "w", **form) as file:
+        with_attribute(file)
+    data = bytearray(path.read_bytes())
+    heap = data.index(b"GCOL")
+    place = heap + {"whole": 8, "first": 24, "free": 24 + 16 + 24}[at]  # the text takes 24 bytes after its head
+    data[place : place + 8] = struct.pack("<Q", size)
+    path.write_bytes(data)
+    expected = "damaged .*(heap within the file|heap with the texts of the attribute device)"
+    with pytest.raises(DatasetError, match=expected), open_tracks(path):
+        pass
+
+
+def test_texts_in_many_heaps_are_read(tmp_path: Path) -> None:
+    path, texts = tmp_path / "tracks.h5", [f"{number}" * (number % 90) for number in range(2000)]
+    with h5py.File(path, "w") as file:
+        file.create_dataset("reason", data=[*texts, "x" * 100_000], dtype=h5py.string_dtype())
+    with open_tracks(path) as tracks:
+        assert tracks["reason"].asstr()[()].tolist() == [*texts, "x" * 100_000]
