@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hvdbench.dataset.facts import Box, CheckedReader, ClipFacts
 from hvdbench.errors import DatasetError, InputError
 from hvdbench.frames import Frames
-from hvdbench.store.heaps import check_heaps
+from hvdbench.store.text_lengths import check_texts
 from hvdbench.store.tracks import DAMAGE, bounded
 from hvdbench.workspace.names import checked_keys, checked_name
 from hvdbench.workspace.objects.door import Entry, look, open_ranges
@@ -76,19 +76,30 @@ def open_pack(path: Place) -> h5py.File:
         DatasetError: if the file is not HDF5, is truncated, is not a pack, or has another schema.
         InputError: if the server of an address cannot be asked.
     """
+    return _opened(path)[0]
+
+
+def _opened(path: Place) -> tuple[h5py.File, Any]:
+    """Open a pack, and return it with the object that ranges of an address are read from (None: it is on the disk)."""
+    source: Any = None
     try:
         if isinstance(path, Location):
-            file = h5py.File(open_ranges(path), "r", rdcc_nbytes=0)
+            source = open_ranges(path)
+            file = h5py.File(source, "r", rdcc_nbytes=0)
         else:
-            check_heaps(path)
             file = h5py.File(path, "r", rdcc_nbytes=0, locking=False)
     except OSError as error:
         found = "is truncated" if "truncated" in str(error) else "is not an HDF5 file, or is damaged"
         raise DatasetError(f"{path} {found}: a pack was expected; {_REMAKE}") from error
-    except ValueError as error:
-        raise DatasetError(f"{path} is damaged ({error}): a pack was expected; {_REMAKE}") from error
     try:
+        check_texts(file, source)
+        for name in ("clips", "manifest"):
+            if name in file:
+                bounded(file, name, source)
         found_format, schema = file.attrs.get("format"), file.attrs.get("schema")
+    except InputError:
+        file.close()
+        raise  # of a server
     except DAMAGE as error:
         file.close()
         raise DatasetError(f"{path} is damaged ({error}): a pack was expected; {_REMAKE}") from error
@@ -98,7 +109,7 @@ def open_pack(path: Place) -> h5py.File:
     if np.ndim(schema) or schema != SCHEMA:
         file.close()
         raise DatasetError(f"{path} is a pack of schema {str(schema)[:40]}, and this version reads {SCHEMA}: {_REMAKE}")
-    return file
+    return file, source
 
 
 def need_zstd() -> Any:
@@ -132,11 +143,14 @@ class PackReader(CheckedReader):
         self._bytes: NDArray[np.uint8] | None = None
         self._process = 0
         self._offsets: dict[tuple[str, str], int] = {}
-        with open_pack(path) as file:
+        file, source = _opened(path)
+        with file:
             try:
                 self._kind: Kind = _kind_of(file.attrs["kind"])
-                clips = [self._facts_of(key, file[key]) for key in bounded(file, "clips").asstr()[()]]
+                clips = [self._facts_of(key, file[key], source) for key in file["clips"].asstr()[()]]
                 name, origin, digest = (str(file.attrs[field]) for field in ("name", "origin", "digest"))
+            except InputError:
+                raise  # of a server
             except DAMAGE as error:
                 raise DatasetError(f"{path} is an incomplete pack ({error}): {_REMAKE}") from error
         checked_name(name, "name", where=str(path), error=DatasetError)
@@ -193,9 +207,10 @@ class PackReader(CheckedReader):
             return self._path.stat().st_size
         return None if self._state is None else self._state.size
 
-    def _facts_of(self, key: str, group: h5py.Group) -> ClipFacts:
-        selected = np.asarray(bounded(group, "is_selected")[()], np.bool_)
-        sharpness = np.asarray(bounded(group, "sharpness")[()], np.float64)
+    def _facts_of(self, key: str, group: h5py.Group, source: Any) -> ClipFacts:
+        check_texts(group, source)
+        selected = np.asarray(bounded(group, "is_selected", source)[()], np.bool_)
+        sharpness = np.asarray(bounded(group, "sharpness", source)[()], np.float64)
         streams = tuple(str(name) for name in group.attrs["streams"])
         shape = group["blur"].shape
         fits = shape[3:] == (3,) and shape[:1] == selected.shape == sharpness.shape
