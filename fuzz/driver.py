@@ -148,7 +148,7 @@ def row(name: str, found: Count) -> str:
 
 
 def _try_again(chosen: Sequence[Target], counts: dict[str, Count], folder: Path) -> bool:
-    """Give each kept input to its reader once more, and note which still break it; return whether any does."""
+    """Read each kept input once more, and note which still break their readers; return whether any does."""
     for target in chosen:
         counts[target.name].open = []
         for kept in sorted(folder.glob(f"{target.name}-????????.bin")):

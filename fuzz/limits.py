@@ -1,4 +1,4 @@
-"""Give every writing command too little room: ``unshare -rm python -m fuzz.limits FOLDER``.
+"""Run every writing command with too little room: ``unshare -rm python -m fuzz.limits FOLDER``.
 
 Each command of ``fuzz/commands.py`` runs once undisturbed, and then in each of these ways, in a folder of its own:
 

@@ -1,4 +1,4 @@
-"""Tell methods from what they are compared with: the blurry input, and controls that learn nothing."""
+"""Distinguish methods from what they are compared with: the blurry input, and controls that learn nothing."""
 
 from collections.abc import Mapping
 from typing import Literal

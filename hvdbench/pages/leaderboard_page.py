@@ -192,7 +192,7 @@ def _start(view: BoardView, blocks: Sequence[Block]) -> str:
 
 
 def _block_words(block: Block, blocks: Sequence[Block]) -> str:
-    """Name a dataset and split: with its digest where the page has two versions of it."""
+    """Return how a dataset and split are called: with the digest where the page has two versions of the dataset."""
     versions = {other[1] for other in blocks if other[0] == block[0]}
     return f"{block[0]}{f' ({block[1][:6]})' if len(versions) > 1 else ''}, {block[2]}"
 
@@ -250,7 +250,7 @@ def _records(table: Table) -> list[dict[str, Any]]:
 
 
 def _missing(board: "pd.DataFrame", clips: Sequence[PageClip], has_story: bool) -> list[str]:
-    """Say which parts a reader looks for in vain; how to make them is for who makes the page."""
+    """List which parts a reader looks for in vain; how to make them is for whoever makes the page."""
     if has_story:
         return []
     methods = set(board.loc[board["origin"] != "published", "method"])

@@ -1,4 +1,4 @@
-"""Tell which weights a fit starts from, by their content."""
+"""Identify the weights that a fit starts from, by their content."""
 
 from hvdbench.errors import WeightsError
 from hvdbench.weights.finding import find_weights
