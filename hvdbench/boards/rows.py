@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import infer_dtype
 
 from hvdbench.boards.facts import metric_facts
 from hvdbench.errors import InputError
@@ -42,6 +44,7 @@ NAMED = ("board", "method", "dataset", "split", "clip")
 KEY = ("board", "protocol", "method", "dataset", "split", "clip", "truth", "subset", "metric", "seed", "origin")
 ORIGINS = ("measured", "simulated", "demo", "published")
 
+_ROWS_AT_ONCE = 40_000  # of a CSV, whose text takes several times the memory of a board
 _NUMBERS = ("value", "ci_low", "ci_high")
 _COUNTS = ("n", "seed")
 _VALUES_IN_COLUMNS: dict[str, tuple[str, ...]] = {"origin": ORIGINS, "truth": ("mid", "centroid", "none")}
@@ -129,11 +132,13 @@ def read_rows(path: Path, *, one_board: bool = True) -> pd.DataFrame:
         InputError: if the file is not a CSV, or not a board.
     """
     try:
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False)
+        with pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=_ROWS_AT_ONCE) as parts:
+            board = pd.concat([typed_rows(with_formulas(part)) for part in parts], ignore_index=True)
+    except InputError as error:
+        raise InputError(f"{path} is not a board: {error}") from error
     except (ValueError, OSError) as error:
         raise InputError(f"{path} cannot be read as a CSV: {error}") from error
     try:
-        board = typed_rows(with_formulas(raw))
         check_names(board)
         check_rows(board, one_board=one_board)
     except InputError as error:
@@ -155,22 +160,45 @@ def typed_rows(rows: pd.DataFrame) -> pd.DataFrame:
     typed = {}
     for name in COLUMNS:
         column = rows[name].reset_index(drop=True)
-        if name not in (*_NUMBERS, *_COUNTS):
-            typed[name] = column.where(column.notna(), "").astype(str).astype(object)
-            continue
         try:
-            if name in _NUMBERS:
-                typed[name] = pd.Series([_number(cell) for cell in column], dtype="float64")  # float() reads every bit
-            else:
-                typed[name] = pd.Series([_whole(cell) for cell in column], dtype="Int64")
+            typed[name] = (
+                _numbers(column) if name in _NUMBERS else _wholes(column) if name in _COUNTS else _texts(column)
+            )
         except (ValueError, TypeError, OverflowError) as error:
             raise InputError(f"column '{name}' contains a value that is not a number: {error}") from error
     return cut_intervals(pd.DataFrame(typed, columns=list(COLUMNS)), metric_facts)
 
 
-def _number(cell: object) -> float:
-    empty = cell is None or cell is pd.NA or cell == ""
-    return math.nan if empty else float(cell)  # type: ignore[arg-type]
+def _texts(column: pd.Series) -> pd.Series:
+    """Turn cells into Python's text, of which equal ones are one object, so that a million rows fit into memory."""
+    if column.dtype == object and infer_dtype(column, skipna=False) == "string":
+        return column
+    if not isinstance(column.dtype, pd.StringDtype | pd.CategoricalDtype):  # 1 and True are equal, and not as text
+        return column.where(column.notna(), "").astype(str).astype(object)
+    places, cells = pd.factorize(column, use_na_sentinel=False)
+    texts = np.array(["" if pd.isna(cell) else str(cell) for cell in cells], object)
+    return pd.Series(texts[places] if len(texts) else texts, dtype=object)
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """Turn cells into float64 by ``float()``, which reads every bit; empty ones become NaN."""
+    if column.dtype == np.float64:
+        return column
+    cells = column.to_numpy(object)
+    filled = column.notna().to_numpy(bool, copy=True)
+    filled[filled] = cells[filled] != ""
+    numbers = np.full(len(cells), math.nan)
+    numbers[filled] = cells[filled].astype(np.float64)
+    return pd.Series(numbers)
+
+
+def _wholes(column: pd.Series) -> pd.Series:
+    """Turn cells into Int64, each different one once."""
+    if column.dtype == "Int64":
+        return column
+    places, cells = pd.factorize(column.to_numpy(object), use_na_sentinel=False)
+    wholes = pd.Series([_whole(cell) for cell in cells], dtype="Int64")
+    return wholes.take(places).reset_index(drop=True)
 
 
 def _whole(cell: object) -> int | None:
@@ -191,19 +219,20 @@ def check_rows(board: pd.DataFrame, *, one_board: bool = True) -> None:
     if board.empty:
         raise InputError("a board needs at least one row, and there is none")
     for name, known in _VALUES_IN_COLUMNS.items():
-        strange = sorted(set(board[name]) - set(known))
+        strange = sorted(set(board[name].unique()) - set(known))
         if strange:
             raise InputError(f"{name} '{strange[0]}' is not known (known: {', '.join(known)})")
     ours = board[board["origin"] != "published"]
     for name, among in (("board", board), ("protocol", ours)) if one_board else ():
-        found = sorted(set(among[name]))
+        found = sorted(among[name].unique())
         if len(found) > 1:
             raise InputError(
                 f"the rows are of {len(found)} {name}s ({', '.join(found)}): a board never mixes them, so each needs a "
                 "board of its own"
             )
-    if not board["value"].map(math.isfinite).all():
-        row = board[~board["value"].map(math.isfinite)].iloc[0]
+    finite = np.isfinite(board["value"].to_numpy(np.float64))
+    if not finite.all():
+        row = board[~finite].iloc[0]
         raise InputError(
             f"{row['metric']} of '{row['method']}', clip {row['clip']}, is not a finite number: leave the row out"
         )
@@ -221,7 +250,7 @@ def check_names(board: pd.DataFrame) -> None:
         (board[~is_published], REFUSED_BY_OTHERS.replace(DRIVE, "")),
     ):
         for column in NAMED:
-            for value in sorted(set(rows[column])):
+            for value in sorted(rows[column].unique()):
                 checked_name(value, column, also=also)
 
 

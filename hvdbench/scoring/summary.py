@@ -1,5 +1,6 @@
 """Average the scores of frames to the numbers of a board: one row per clip, one row over the clips."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
@@ -24,6 +25,10 @@ Averaging = Literal["clips", "frames"]
 Column = Sequence[float] | NDArray[np.floating] | pd.Series
 
 _FIDELITY = ("psnr", "ssim", "psnr_registered")
+_AVERAGED = (
+    *(f"{metric}_{truth}" for metric in (*_FIDELITY, "psnr_gain", "registered") for truth in TRUTHS),
+    *("sharpness", "sharpness_input", "shift_px"),
+)
 
 
 def clip_rows(frame_scores: pd.DataFrame, protocol: Protocol = DEFAULT) -> pd.DataFrame:
@@ -45,13 +50,14 @@ def clip_rows(frame_scores: pd.DataFrame, protocol: Protocol = DEFAULT) -> pd.Da
         InputError: if a column is missing, or a frame equals its truth under a protocol that sets PSNR no cap.
     """
     _require(frame_scores, ("method", "split", "clip", *frame_columns(protocol)))
+    columns = _Columns(frame_scores, protocol)
     rows = []
-    for (method, split, clip), every in frame_scores.groupby(["method", "split", "clip"], sort=True):
-        frames = every[protocol.counts(every["frame"].to_numpy(np.int64), len(every))]
-        _check_finite(frames, f"{split}/{clip}", protocol)
+    for (method, split, clip), every in columns.clips():
+        counted = every[protocol.counts(columns.frame[every], len(every))]
+        columns.check_finite(counted, f"{split}/{clip}")
         for subset in SUBSETS:
-            chosen = frames[subset_mask(frames, subset)]
-            for truth, metric, values in _clip_values(chosen):
+            chosen = counted[columns.masks[subset][counted]]
+            for truth, metric, values in columns.values(chosen):
                 row = {"method": method, "split": split, "clip": clip, "truth": truth, "subset": subset}
                 rows.append(row | {"metric": metric, "value": values[0], "n": values[1]})
     return summary_table(rows)
@@ -112,48 +118,72 @@ def subset_mask(frames: pd.DataFrame, subset: str) -> NDArray[np.bool_]:
     return {"all": np.ones_like(selected), "not_selected": ~selected, "selected": selected}[subset]
 
 
-def _clip_values(frames: pd.DataFrame) -> Iterator[tuple[str, str, tuple[float, int]]]:
-    """Yield (truth, metric, (value, frames that count)) of one clip's subset; metrics without a value are left out."""
-    for truth in TRUTHS:
-        for metric in (name for name in _FIDELITY if f"{name}_{truth}" in frames):
-            known = frames[f"{metric}_{truth}"].dropna()
-            if len(known):
-                yield truth, metric, (float(known.mean()), len(known))
-        gain = frames[f"psnr_gain_{truth}"].dropna()
-        if len(gain):
-            yield truth, "worse_share", (float((gain < 0).mean()), len(gain))
-        if f"registered_{truth}" in frames and len(found := frames[f"registered_{truth}"].dropna()):
-            yield truth, "unregistered_share", (float((found == 0).mean()), len(found))
-    if len(frames):
-        after, before = float(frames["sharpness"].mean()), float(frames["sharpness_input"].mean())
-        yield "none", "sharpness", (after, len(frames))
-        if before > 0:
-            yield "none", "sharpness_ratio", (after / before, len(frames))
-    shift = frames["shift_px"].dropna()
-    if len(shift):
-        yield "none", "shift_px", (float(shift.median()), len(shift))
-
-
 def summary_table(rows: list[dict[str, object]]) -> pd.DataFrame:
     """Put rows into :data:`SUMMARY_COLUMNS` of the right types; missing values become NaN."""
     table = pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
     return table.astype({"value": np.float64, "ci_low": np.float64, "ci_high": np.float64, "n": np.int64})
 
 
-def _check_finite(frames: pd.DataFrame, clip: str, protocol: Protocol) -> None:
-    """Refuse an infinite PSNR, which no board can hold.
+class _Columns:
+    """The columns of frame scores as arrays (frames,): a board of 10,000 clips asks for a million means of them."""
 
-    Raises:
-        InputError: if a frame's PSNR is infinite.
-    """
-    for truth in TRUTHS:
-        equal = frames.loc[np.isposinf(frames[f"psnr_{truth}"].to_numpy(np.float64)), "frame"]
-        if len(equal):
-            raise InputError(
-                f"frame {equal.iloc[0]} of {clip} equals its truth '{truth}', and protocol {protocol.name} sets PSNR "
-                "no cap, so that its mean is infinite: score the run under a protocol with a cap, for example "
-                f"{DEFAULT.name}"
-            )
+    def __init__(self, scores: pd.DataFrame, protocol: Protocol) -> None:
+        self._keys = scores.groupby(["method", "split", "clip"], sort=True)
+        self._protocol = protocol
+        self._scores = {
+            str(name): scores[name].to_numpy(np.float64, na_value=np.nan) for name in scores if name in _AVERAGED
+        }
+        self.frame = scores["frame"].to_numpy(np.int64)
+        self.masks = {subset: subset_mask(scores, subset) for subset in SUBSETS}
+
+    def clips(self) -> Iterator[tuple[tuple[str, str, str], NDArray[np.intp]]]:
+        """Yield method, split and clip in their order, with the places of the clip's rows."""
+        places = self._keys.indices
+        yield from ((key, np.asarray(places[key])) for key in self._keys.size().index)
+
+    def check_finite(self, rows: NDArray[np.intp], clip: str) -> None:
+        """Refuse an infinite PSNR, which no board can hold.
+
+        Raises:
+            InputError: if a frame's PSNR is infinite.
+        """
+        for truth in TRUTHS:
+            equal = rows[np.isposinf(self._scores[f"psnr_{truth}"][rows])]
+            if len(equal):
+                raise InputError(
+                    f"frame {self.frame[equal[0]]} of {clip} equals its truth '{truth}', and protocol "
+                    f"{self._protocol.name} sets PSNR no cap, so that its mean is infinite: score the run under a "
+                    f"protocol with a cap, for example {DEFAULT.name}"
+                )
+
+    def values(self, rows: NDArray[np.intp]) -> Iterator[tuple[str, str, tuple[float, int]]]:
+        """Yield (truth, metric, (value, frames that count)) of one clip's subset, but no metric without a value."""
+        for truth in TRUTHS:
+            for metric in _FIDELITY:
+                if len(known := self._known(f"{metric}_{truth}", rows)):
+                    yield truth, metric, (float(known.mean()), len(known))
+            if len(gain := self._known(f"psnr_gain_{truth}", rows)):
+                yield truth, "worse_share", (float((gain < 0).mean()), len(gain))
+            if len(found := self._known(f"registered_{truth}", rows)):
+                yield truth, "unregistered_share", (float((found == 0).mean()), len(found))
+        if len(rows):
+            after, before = (self._mean(name, rows) for name in ("sharpness", "sharpness_input"))
+            yield "none", "sharpness", (after, len(rows))
+            if before > 0:
+                yield "none", "sharpness_ratio", (after / before, len(rows))
+        if len(shift := self._known("shift_px", rows)):
+            yield "none", "shift_px", (float(np.median(shift)), len(shift))
+
+    def _known(self, name: str, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return a column's values in these rows without the missing ones; none where there is no such column."""
+        if name not in self._scores:
+            return np.empty(0)
+        found = self._scores[name][rows]
+        return found[~np.isnan(found)]
+
+    def _mean(self, name: str, rows: NDArray[np.intp]) -> float:
+        known = self._known(name, rows)
+        return float(known.mean()) if len(known) else math.nan
 
 
 def _require(table: pd.DataFrame, columns: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ from hvdbench.errors import InputError
 FEWEST_FOR_BOOTSTRAP = 20
 """The number of clips from which on a mean's interval is a bootstrap; fewer show too little of the spread."""
 RESAMPLES = 4000
+_DRAWN_AT_ONCE = 2_000_000
 
 Sample = Sequence[float] | NDArray[np.floating]
 
@@ -95,7 +96,7 @@ def bca_interval(values: Sample, level: float = 0.95, *, seed: int = 0) -> Inter
     spread = float((away**2).sum())
     if spread <= n * (1e-12 * max(abs(mean), 1e-300)) ** 2:  # all equal, except for rounding
         return Interval(mean, mean, mean, n, "BCa")
-    means = np.sort(_shares(n, seed) @ away)
+    means = np.sort(np.concatenate([part.astype(np.float64) / n @ away for part in _counts(n, seed)]))
     # The share of means below the mean itself; equal ones count half, since rounding leaves them a hair off it.
     hair = 1e-9 * math.sqrt(spread / n)
     below = (np.searchsorted(means, -hair) + np.searchsorted(means, hair)) / (2 * means.size)
@@ -108,10 +109,19 @@ def bca_interval(values: Sample, level: float = 0.95, *, seed: int = 0) -> Inter
 
 
 @lru_cache(maxsize=8)
-def _shares(n: int, seed: int) -> NDArray[np.float64]:
-    """Draw the weights of n values in each resample, (RESAMPLES, n), which are equal for every sample of that size."""
-    counts = np.random.default_rng([seed, n]).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    return np.asarray(counts / n, np.float64)
+def _counts(n: int, seed: int) -> tuple[NDArray[np.unsignedinteger], ...]:
+    """Draw how often each of n values is in each resample, in parts (<= RESAMPLES, n), equal for all samples of a size.
+
+    The parts keep few bytes at once: all weights of 10,000 values would be 320 MB. They are drawn one after the other
+    from one stream, so that the numbers do not depend on them.
+    """
+    random = np.random.default_rng([seed, n])
+    rows = max(1, _DRAWN_AT_ONCE // n)
+    parts = []
+    for at in range(0, RESAMPLES, rows):
+        drawn = random.multinomial(n, np.full(n, 1 / n), size=min(rows, RESAMPLES - at))
+        parts.append(drawn.astype(np.min_scalar_type(int(drawn.max()))))
+    return tuple(parts)
 
 
 def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:

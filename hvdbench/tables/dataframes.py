@@ -1,6 +1,6 @@
 """Convert DataFrames to tables and back, and to CSV in which no cell is a formula."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
@@ -41,13 +41,20 @@ def frame_csv(rows: pd.DataFrame, float_format: str | None = None) -> str:
 
 def with_formulas(rows: pd.DataFrame) -> pd.DataFrame:
     """Return cells as they were before :func:`frame_csv` made them harmless."""
-    return _changed(rows, unguarded)
+    return _changed(rows, unguarded, [name for name in rows.columns if _has_quotes(rows[name])])
 
 
-def _changed(rows: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
-    """Apply a change to the words of a DataFrame; columns in which nothing changes stay as they are."""
+def _has_quotes(column: pd.Series) -> bool:
+    """Return whether a cell may begin with an apostrophe, which is quick to see in a column that holds only text."""
+    return not is_numeric_dtype(column) and (
+        not isinstance(column.dtype, pd.StringDtype) or bool(column.str.startswith("'").any())
+    )
+
+
+def _changed(rows: pd.DataFrame, change: Callable[[str], str], columns: Iterable[str] | None = None) -> pd.DataFrame:
+    """Apply a change to the words of these columns, or of all; columns in which nothing changes stay as they are."""
     changed = {}
-    for name in rows.columns:
+    for name in rows.columns if columns is None else columns:
         column = rows[name]
         words = [] if is_numeric_dtype(column) else [one for one in column.unique() if isinstance(one, str)]
         if any(change(one) != one for one in words):
