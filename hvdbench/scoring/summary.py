@@ -178,8 +178,9 @@ class _Columns:
         """Return a column's values in these rows without the missing ones; none where there is no such column."""
         if name not in self._scores:
             return np.empty(0)
-        found = self._scores[name][rows]
-        return found[~np.isnan(found)]
+        found: NDArray[np.float64] = self._scores[name][rows]
+        known: NDArray[np.float64] = found[~np.isnan(found)]
+        return known
 
     def _mean(self, name: str, rows: NDArray[np.intp]) -> float:
         known = self._known(name, rows)
