@@ -1,6 +1,6 @@
 """Tracks that once broke hvdbench, through the command that checks them: a sentence, in little time and memory."""
 
-import os
+import json
 import shutil
 import subprocess
 import sys
@@ -14,16 +14,21 @@ MOST_S = 2.0
 """Seconds of a core above those of the same command on a good file."""
 
 
+# The most memory of a child begins with that of its parent, and pytest's is gigabytes, so a small process is between.
+MEASURE = """import json, resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=sys.stderr, check=False).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([code, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))"""
+
+
 def run(place: Path, words: str) -> tuple[int, str, float, float]:
     """Run hvdbench in a folder; return its exit code, what it said, its seconds of a core and its most MiB."""
-    said = place.parent / "said.txt"
-    with said.open("wb") as file:
-        command = [str(Path(sys.executable).with_name("hvdbench")), *words.split()]
-        process = subprocess.Popen(command, cwd=place, stdout=file, stderr=subprocess.STDOUT)
-        _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    text = said.read_text(encoding="utf-8", errors="replace")
-    return process.returncode, text, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    command = [str(Path(sys.executable).with_name("hvdbench")), *words.split()]
+    measured = subprocess.run(
+        [sys.executable, "-c", MEASURE, *command], cwd=place, capture_output=True, text=True, check=True
+    )
+    code, took_s, most_mib = json.loads(measured.stdout)
+    return code, measured.stderr, took_s, most_mib
 
 
 def seconds_of(place: Path, words: str) -> float:
